@@ -1,0 +1,12 @@
+/**
+ * What every part of grpc-lb stands on and none of it knows gRPC: time, chance and durations.
+ *
+ * ```ts
+ * import { parseDuration, systemClock } from "@grpc-lb/runtime";
+ *
+ * await systemClock.sleep(parseDuration("300ms"));
+ * ```
+ */
+export { type Clock, systemClock } from "./clock.ts";
+export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
+export { createRandom, type Random } from "./random.ts";

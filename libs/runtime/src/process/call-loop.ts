@@ -1,0 +1,48 @@
+import type { Clock } from "../clock.ts";
+
+/** What the clients of the suite share: one call after the other, a line for each, and no death by a failed call. */
+export interface CallLoopOptions {
+  /** Makes one call and gives the name of the pod that answered; a rejection is a failed call. It ends by itself. */
+  readonly call: () => Promise<string>;
+  /** The pause between the end of a call and the start of the next, in milliseconds. */
+  readonly intervalMs: number;
+  /** How many calls to make, failed ones included; 0 is for ever. */
+  readonly count: number;
+  /** Once aborted, the call under way is waited for and no other is made. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  /** Takes `#N: <pod>` for the N-th call that succeeded, without the line's end. */
+  readonly writeCall: (line: string) => void;
+  /** Takes `Error: <reason>` for a failed call, which has no number. */
+  readonly writeError: (line: string) => void;
+}
+
+/**
+ * Calls until `count` is reached or `signal` is aborted.
+ *
+ * @returns how many calls succeeded and how many failed
+ */
+export async function runCallLoop(options: CallLoopOptions): Promise<{ succeeded: number; failed: number }> {
+  let succeeded = 0;
+  let failed = 0;
+  while (!options.signal.aborted) {
+    try {
+      const pod = await options.call();
+      succeeded += 1;
+      options.writeCall(`#${succeeded}: ${pod}`);
+    } catch (error) {
+      failed += 1;
+      options.writeError(`Error: ${reasonOf(error)}`);
+    }
+    if (succeeded + failed === options.count) break;
+    await options.clock.sleep(options.intervalMs, options.signal);
+  }
+  return { succeeded, failed };
+}
+
+/** One line that says why: Node gives a dual-stack connection's failures as an AggregateError with an empty message. */
+function reasonOf(error: unknown): string {
+  const parts = error instanceof AggregateError ? error.errors : [error];
+  const reasons = parts.map((part) => (part instanceof Error ? part.message || part.name : String(part)));
+  return [...new Set(reasons)].join("; ").replace(/\s*[\r\n]+\s*/g, " ");
+}

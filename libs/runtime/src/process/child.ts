@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+/** How to start a child process. */
+export interface ChildOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** The whole environment; nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Takes each line of stdout, without its end. */
+  readonly onStdout?: (line: string) => void;
+  readonly onStderr?: (line: string) => void;
+}
+
+/** How a child process ended: by itself, by a signal, or never started. */
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A child process that is read line by line. */
+export interface Child {
+  readonly pid: number | undefined;
+  /** Resolves after the process has ended and its last line was given; rejects when it could not be started. */
+  readonly exited: Promise<ChildExit>;
+  kill(signal: NodeJS.Signals): void;
+  /** Asks it to end (SIGTERM), and after `graceMs` makes it (SIGKILL); resolves when it has ended. */
+  stop(graceMs?: number): Promise<ChildExit>;
+}
+
+/** Starts a child process and gives its output away line by line; the last one too when it has no end of line. */
+export function startChild(options: ChildOptions): Child {
+  const child: ChildProcess = spawn(options.command, options.args, {
+    env: options.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const readers = (["stdout", "stderr"] as const).map(async (name) => {
+    const stream = child[name];
+    if (!stream) return;
+    const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+    lines.on("line", (name === "stdout" ? options.onStdout : options.onStderr) ?? (() => {}));
+    await once(lines, "close");
+  });
+  const exited = (async (): Promise<ChildExit> => {
+    const [code, signal] = await once(child, "exit");
+    await Promise.all(readers);
+    return { code, signal };
+  })();
+  exited.catch(() => {}); // whoever awaits it is told; a child that nobody awaits must not end this process
+
+  return {
+    pid: child.pid,
+    exited,
+    kill: (signal) => void child.kill(signal),
+    async stop(graceMs = 5_000) {
+      child.kill("SIGTERM");
+      const force = setTimeout(() => child.kill("SIGKILL"), graceMs);
+      try {
+        return await exited;
+      } finally {
+        clearTimeout(force);
+      }
+    },
+  };
+}

@@ -1,0 +1,12 @@
+/** What a client of the suite said in one line. */
+export type CallLine =
+  | { readonly t: "call"; readonly number: number; readonly pod: string }
+  | { readonly t: "error"; readonly reason: string };
+
+/** Reads a client's line, `#N: <pod>` or `Error: <reason>`; undefined for any other. */
+export function parseCallLine(line: string): CallLine | undefined {
+  const call = /^#([1-9]\d*): (\S+)$/.exec(line);
+  if (call?.[1] && call[2]) return { t: "call", number: Number(call[1]), pod: call[2] };
+  const error = /^Error: (.+)$/.exec(line);
+  return error?.[1] ? { t: "error", reason: error[1] } : undefined;
+}

@@ -1,0 +1,54 @@
+import { type Child, startChild } from "../src/process/child.ts";
+
+/** A program of the suite that runs as a child process. */
+export interface RunningProgram extends Child {
+  readonly stdout: readonly string[];
+  readonly stderr: readonly string[];
+  /** Resolves with the first line of stdout or stderr, also of those already there, that `matches`; rejects when it ends before. */
+  line(matches: (line: string) => boolean): Promise<string>;
+}
+
+/** Starts `main`, a .ts file, with Node and nothing of this process's environment but PATH. */
+export function startProgram(main: string, args: readonly string[], env: Record<string, string> = {}): RunningProgram {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const watchers = new Set<() => void>();
+  const take = (lines: string[]) => (line: string) => {
+    lines.push(line);
+    for (const watcher of [...watchers]) watcher();
+  };
+  const child = startChild({
+    command: process.execPath,
+    args: [main, ...args],
+    env: { PATH: process.env.PATH ?? "", ...env },
+    onStdout: take(stdout),
+    onStderr: take(stderr),
+  });
+  const line = async (matches: (line: string) => boolean) => {
+    const find = () => [...stdout, ...stderr].find(matches);
+    let hasEnded = false;
+    const ended = child.exited.then(() => {
+      hasEnded = true;
+    });
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      if (hasEnded) throw new Error(`${main} ended without the line; it said:\n${[...stdout, ...stderr].join("\n")}`);
+      let watcher = () => {};
+      const next = new Promise<void>((resolve) => {
+        watcher = resolve;
+        watchers.add(watcher);
+      });
+      await Promise.race([next, ended]);
+      watchers.delete(watcher);
+    }
+  };
+  return { ...child, stdout, stderr, line };
+}
+
+/** Runs `main` to its end. */
+export async function runToEnd(main: string, args: readonly string[], env: Record<string, string> = {}) {
+  const program = startProgram(main, args, env);
+  const exit = await program.exited;
+  return { ...exit, stdout: program.stdout, stderr: program.stderr };
+}
