@@ -40,9 +40,8 @@ export async function runCallLoop(options: CallLoopOptions): Promise<{ succeeded
   return { succeeded, failed };
 }
 
-/** One line that says why: Node gives a dual-stack connection's failures as an AggregateError with an empty message. */
+/** The error's message in one line, whatever it holds. */
 function reasonOf(error: unknown): string {
-  const parts = error instanceof AggregateError ? error.errors : [error];
-  const reasons = parts.map((part) => (part instanceof Error ? part.message || part.name : String(part)));
-  return [...new Set(reasons)].join("; ").replace(/\s*[\r\n]+\s*/g, " ");
+  const reason = error instanceof Error ? error.message || error.name : String(error);
+  return reason.replace(/\s*[\r\n]+\s*/g, " ");
 }

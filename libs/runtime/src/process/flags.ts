@@ -90,10 +90,12 @@ export function durationFlag(options: Options<number> & { readonly minMs?: numbe
 }
 
 /** One of the words given. */
-export function choiceFlag<const T extends string>(options: Options<T> & { readonly choices: readonly T[] }): Flag<T> {
+export function choiceFlag<const T extends string>(
+  options: Options<T> & { readonly choices: readonly T[]; readonly metavar: string },
+): Flag<T> {
   return {
-    metavar: options.choices.join("|"),
-    help: options.help,
+    metavar: options.metavar,
+    help: `${options.help}: ${options.choices.join(", ")}`,
     default: options.default,
     defaultText: options.defaultText ?? options.default,
     parse(text) {

@@ -28,5 +28,6 @@ export {
   textFlag,
 } from "./flags.ts";
 export { createLogger, logLevels } from "./log.ts";
+export { type Caller, runClient } from "./run-client.ts";
 export { type ProgramContext, ProgramError, runProgram } from "./run-program.ts";
 export { onTermination, type Termination } from "./termination.ts";

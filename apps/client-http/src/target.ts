@@ -1,0 +1,26 @@
+import type { Flag } from "@grpc-lb/runtime/process";
+
+/**
+ * Reads what to call: a URL (`http://server/pod`), or `host[:port]`, which means HTTP and the path `/pod`; a URL without a
+ * path gets `/pod` too.
+ *
+ * @throws RangeError with what was expected and what was got
+ */
+export function parseHttpTarget(text: string): URL {
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
+  if (!url || !["http:", "https:"].includes(url.protocol) || url.hostname === "") {
+    throw new RangeError(`must be a URL such as http://server/pod or a host such as server:80, got "${text}"`);
+  }
+  if (url.username !== "" || url.password !== "") throw new RangeError("must not carry a user or a password");
+  if (url.pathname === "/") url.pathname = "/pod";
+  return url;
+}
+
+/** The flag `--target` of this client. */
+export const targetFlag: Flag<URL> = {
+  metavar: "url",
+  help: "what to call, a URL or host:port",
+  default: new URL("http://localhost:8080/pod"),
+  defaultText: "http://localhost:8080/pod",
+  parse: parseHttpTarget,
+};

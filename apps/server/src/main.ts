@@ -1,0 +1,68 @@
+import { systemClock } from "@grpc-lb/runtime";
+import {
+  choiceFlag,
+  createLogger,
+  durationFlag,
+  logLevels,
+  ProgramError,
+  portFlag,
+  runProgram,
+  textFlag,
+} from "@grpc-lb/runtime/process";
+import { drain } from "./drain.ts";
+import { listenGrpc } from "./grpc.ts";
+import { listenHttp } from "./http.ts";
+import { describePod, podFlags } from "./pod.ts";
+import { Readiness } from "./readiness.ts";
+
+const flags = {
+  ...podFlags,
+  bindAddress: textFlag({
+    metavar: "address",
+    help: "address to listen on",
+    default: "",
+    defaultText: "every interface",
+  }),
+  httpPort: portFlag({ help: "port for HTTP, 0 for a free one", default: 8080 }),
+  grpcPort: portFlag({ help: "port for gRPC, 0 for a free one", default: 30_051 }),
+  maxConnectionAge: durationFlag({
+    help: "age after which a gRPC connection is told to go away, 0 for never",
+    default: 0,
+    defaultText: "off",
+  }),
+  drainDelay: durationFlag({ help: "how long to serve on after SIGTERM, not ready any more", default: 5_000 }),
+  drainTimeout: durationFlag({
+    help: "how long to wait then for calls under way before they are cut",
+    default: 15_000,
+  }),
+  logLevel: choiceFlag({ metavar: "level", help: "least level that is logged", default: "info", choices: logLevels }),
+};
+
+const summary = "Answers with the name of the pod it runs in, over HTTP and gRPC.";
+
+void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) => {
+  const log = createLogger("server", flags.logLevel);
+  const pod = describePod(flags);
+  const readiness = new Readiness();
+
+  const listening = <T>(what: string, port: number, listener: Promise<T>) =>
+    listener.catch((cause: Error) => {
+      const message = `cannot listen for ${what} on port ${port}: ${cause.message}`;
+      throw new ProgramError(message, { cause, exitCode: 1 });
+    });
+  const http = await listening("HTTP", flags.httpPort, listenHttp(pod, readiness, flags.bindAddress, flags.httpPort));
+  const grpcOptions = { host: flags.bindAddress, port: flags.grpcPort, maxConnectionAgeMs: flags.maxConnectionAge };
+  const grpc = await listening("gRPC", flags.grpcPort, listenGrpc(pod, readiness, grpcOptions)).catch(async (error) => {
+    await http.close();
+    throw error;
+  });
+  log.info({ pod, httpPort: http.port, grpcPort: grpc.port }, "serving");
+
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  log.info({ drainDelayMs: flags.drainDelay }, "draining");
+  const options = { clock: systemClock, delayMs: flags.drainDelay, timeoutMs: flags.drainTimeout };
+  const result = await drain(readiness, [http, grpc], options);
+  if (result === "cut") log.warn({ drainTimeoutMs: flags.drainTimeout }, "calls were cut at the deadline");
+  log.info("stopped");
+  return 0;
+});

@@ -1,0 +1,28 @@
+import { hostname } from "node:os";
+import { Pod } from "@grpc-lb/protos/pod/v1";
+import { textFlag } from "@grpc-lb/runtime/process";
+import manifest from "../package.json" with { type: "json" };
+
+const fromDownwardApi = (help: string) => textFlag({ help, default: "", defaultText: "unknown" });
+
+/** The flags that tell a server what pod it is; the manifest fills them through the Downward API. */
+export const podFlags = {
+  podName: textFlag({ metavar: "name", help: "name to answer with", default: "", defaultText: "the host name" }),
+  podNamespace: fromDownwardApi("namespace of the pod"),
+  nodeName: fromDownwardApi("node that the pod runs on"),
+  zone: fromDownwardApi("zone of that node"),
+  podIp: fromDownwardApi("address of the pod"),
+  appVersion: textFlag({ help: "version to answer with", default: manifest.version }),
+};
+
+/** What the server answers of itself. Without a pod name, as outside Kubernetes, the host name stands in. */
+export function describePod(flags: { readonly [K in keyof typeof podFlags]: string }): Pod {
+  return Pod.fromPartial({
+    name: flags.podName || hostname(),
+    namespace: flags.podNamespace,
+    node: flags.nodeName,
+    zone: flags.zone,
+    ip: flags.podIp,
+    version: flags.appVersion,
+  });
+}
