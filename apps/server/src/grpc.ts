@@ -48,16 +48,19 @@ export async function listenGrpc(
   new ReflectionService(reflected).addToServer(streams);
 
   const port = await bind(server, listenHost(options.host), options.port);
+  const closed = Promise.withResolvers<void>();
   return {
     port,
     close() {
-      const closed = new Promise<void>((resolve, reject) => {
-        server.tryShutdown((error) => (error ? reject(error) : resolve()));
-      });
+      server.tryShutdown((error) => (error ? closed.reject(error) : closed.resolve()));
       streams.end();
-      return closed;
+      return closed.promise;
     },
-    cut: () => server.forceShutdown(),
+    cut() {
+      server.forceShutdown();
+      // grpc-js does not call tryShutdown back for a connection that never sent a byte, so cutting is the end by itself.
+      closed.resolve();
+    },
   };
 }
 
@@ -65,7 +68,12 @@ function bind(server: Server, host: string, port: number): Promise<number> {
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
+      error ? reject(new Error(reasonOf(error), { cause: error })) : resolve(bound),
     );
   });
+}
+
+/** grpc-js says "No address added out of total 1 resolved errors: [listen EADDRINUSE: …]"; what counts is in the brackets. */
+function reasonOf(error: Error): string {
+  return /errors: \[(.*)\]$/.exec(error.message)?.[1] ?? error.message;
 }

@@ -1,3 +1,4 @@
+import { setLogger } from "@grpc/grpc-js";
 import { systemClock } from "@grpc-lb/runtime";
 import {
   choiceFlag,
@@ -42,6 +43,8 @@ const summary = "Answers with the name of the pod it runs in, over HTTP and gRPC
 
 void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) => {
   const log = createLogger("server", flags.logLevel);
+  const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
+  setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // else it writes plain text to stderr
   const pod = describePod(flags);
   const readiness = new Readiness();
 

@@ -1,13 +1,25 @@
 import { hostname } from "node:os";
 import { Pod } from "@grpc-lb/protos/pod/v1";
-import { textFlag } from "@grpc-lb/runtime/process";
+import { type Flag, textFlag } from "@grpc-lb/runtime/process";
 import manifest from "../package.json" with { type: "json" };
 
 const fromDownwardApi = (help: string) => textFlag({ help, default: "", defaultText: "unknown" });
 
+const podNameFlag: Flag<string> = {
+  metavar: "name",
+  help: "name to answer with",
+  default: "",
+  defaultText: "the host name",
+  parse(text) {
+    // "$(POD_NAME)" stays as it is when the manifest defines no such variable; an unknown name is better than a wrong one.
+    if (!/^[\w.-]{1,253}$/.test(text)) throw new RangeError(`must be a pod name, got "${text}"`);
+    return text;
+  },
+};
+
 /** The flags that tell a server what pod it is; the manifest fills them through the Downward API. */
 export const podFlags = {
-  podName: textFlag({ metavar: "name", help: "name to answer with", default: "", defaultText: "the host name" }),
+  podName: podNameFlag,
   podNamespace: fromDownwardApi("namespace of the pod"),
   nodeName: fromDownwardApi("node that the pod runs on"),
   zone: fromDownwardApi("zone of that node"),

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { afterEach, test } from "node:test";
+import { type Client, type ClientOptions, connectivityState, credentials, loadPackageDefinition } from "@grpc/grpc-js";
+import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { service as healthService } from "grpc-health-check";
+import { type GrpcListener, healthNames, listenGrpc } from "./grpc.ts";
+import { Readiness } from "./readiness.ts";
+
+const pod = Pod.fromPartial({ name: "server-1", namespace: "default", node: "node-1", zone: "zone-a", ip: "10.0.0.1" });
+const servers: GrpcListener[] = [];
+const clients: Client[] = [];
+
+async function start(readiness = new Readiness(), maxConnectionAgeMs = 0): Promise<GrpcListener> {
+  const server = await listenGrpc(pod, readiness, { host: "127.0.0.1", port: 0, maxConnectionAgeMs });
+  servers.push(server);
+  return server;
+}
+
+function connect<T extends Client>(
+  Type: new (address: string, creds: ReturnType<typeof credentials.createInsecure>, options?: ClientOptions) => T,
+  port: number,
+): T {
+  const client = new Type(`127.0.0.1:${port}`, credentials.createInsecure());
+  clients.push(client);
+  return client;
+}
+
+const HealthClient = loadPackageDefinition({ Health: healthService }).Health as unknown as typeof Client;
+type HealthClient = Client & {
+  check(request: { service: string }, done: (error: Error | null, reply?: { status: string }) => void): void;
+  watch(request: { service: string }): NodeJS.ReadableStream;
+};
+
+const check = (client: HealthClient, service: string) =>
+  new Promise<string>((resolve) => {
+    client.check({ service }, (error, reply) => resolve(error ? error.message : (reply?.status ?? "no status")));
+  });
+
+const getPod = (client: PodServiceClient) =>
+  new Promise<Pod | undefined>((resolve, reject) => {
+    client.getPod({}, (error, response) => (error ? reject(error) : resolve(response?.pod)));
+  });
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  await assertNothingLeft();
+});
+
+test("GetPod tells all that is known of the pod", async () => {
+  const { port } = await start();
+  assert.deepEqual(await getPod(connect(PodServiceClient, port)), pod);
+});
+
+test("health serves every name that a probe may ask for, and no other", async () => {
+  const { port } = await start();
+  const client = connect(HealthClient, port) as HealthClient;
+  for (const name of healthNames) assert.equal(await check(client, name), "SERVING", `health of "${name}"`);
+  assert.match(await check(client, "nobody"), /NOT_FOUND/);
+});
+
+test("a server that drains is NOT_SERVING by every name but liveness", async () => {
+  const readiness = new Readiness();
+  const { port } = await start(readiness);
+  readiness.end();
+  const client = connect(HealthClient, port) as HealthClient;
+  for (const name of healthNames) {
+    assert.equal(await check(client, name), name === "liveness" ? "SERVING" : "NOT_SERVING", `health of "${name}"`);
+  }
+});
+
+test("a health watch hears of the drain and does not hold it up", async () => {
+  const readiness = new Readiness();
+  const server = await start(readiness);
+  const watch = (connect(HealthClient, server.port) as HealthClient).watch({ service: "readiness" });
+  const [first] = await once(watch, "data");
+  readiness.end();
+  const [second] = await once(watch, "data");
+  assert.deepEqual([first.status, second.status], ["SERVING", "NOT_SERVING"]);
+  const ended = once(watch, "end");
+  watch.resume();
+  await server.close();
+  await ended;
+});
+
+test("a connection is told to go away when it has reached its age, and calls go on over a new one", async () => {
+  const { port } = await start(new Readiness(), 50);
+  const client = connect(PodServiceClient, port);
+  await getPod(client);
+  await new Promise<void>((resolve, reject) => {
+    client
+      .getChannel()
+      .watchConnectivityState(connectivityState.READY, Date.now() + 5_000, (error) =>
+        error ? reject(error) : resolve(),
+      );
+  });
+  assert.equal((await getPod(client))?.name, "server-1");
+});
+
+test("a port that is taken is refused with the reason", async () => {
+  const { port } = await start();
+  const again = listenGrpc(pod, new Readiness(), { host: "127.0.0.1", port, maxConnectionAgeMs: 0 });
+  await assert.rejects(again, /EADDRINUSE/);
+});

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { Agent, get } from "node:http";
+import { afterEach, test } from "node:test";
+import { Pod } from "@grpc-lb/protos/pod/v1";
+import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { type HttpServer, listenHttp } from "./http.ts";
+import { Readiness } from "./readiness.ts";
+
+const pod = Pod.fromPartial({ name: "server-1", zone: "zone-a" });
+const open: HttpServer[] = [];
+
+async function start(readiness = new Readiness()): Promise<HttpServer> {
+  const server = await listenHttp(pod, readiness, "127.0.0.1", 0);
+  open.push(server);
+  return server;
+}
+
+function ask(port: number, path: string, agent = new Agent({ keepAlive: false })) {
+  return new Promise<{ status: number; connection: string | undefined; type: string | undefined; body: string }>(
+    (resolve, reject) => {
+      get({ port, host: "127.0.0.1", path, agent }, async (response) => {
+        let body = "";
+        for await (const chunk of response.setEncoding("utf8")) body += chunk;
+        const { connection, "content-type": type } = response.headers;
+        resolve({ status: response.statusCode ?? 0, connection, type, body });
+      }).on("error", reject);
+    },
+  );
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((server) => server.close()));
+  await assertNothingLeft();
+});
+
+test("/pod is the bare pod name with no end of line", async () => {
+  const { port } = await start();
+  const answer = await ask(port, "/pod");
+  assert.deepEqual([answer.status, answer.body], [200, "server-1"]);
+  assert.match(answer.type ?? "", /^text\/plain/);
+});
+
+test("/ tells all that is known, as JSON", async () => {
+  const { port } = await start();
+  assert.deepEqual(JSON.parse((await ask(port, "/")).body), pod);
+});
+
+test("a draining server is alive, not ready, still answers, and asks clients to move", async () => {
+  const readiness = new Readiness();
+  const { port } = await start(readiness);
+  assert.deepEqual((await ask(port, "/readyz")).status, 200);
+  readiness.end();
+  assert.deepEqual((await ask(port, "/readyz")).status, 503);
+  assert.deepEqual((await ask(port, "/healthz")).status, 200);
+  const agent = new Agent({ keepAlive: true });
+  const answer = await ask(port, "/pod", agent);
+  assert.deepEqual([answer.status, answer.body, answer.connection], [200, "server-1", "close"]);
+  agent.destroy();
+});
+
+test("closing does not wait for idle connections that clients keep", async () => {
+  const server = await start();
+  const agent = new Agent({ keepAlive: true });
+  await ask(server.port, "/pod", agent);
+  await server.close();
+  agent.destroy();
+});
+
+test("an unknown path is 404", async () => {
+  const { port } = await start();
+  assert.equal((await ask(port, "/nothing")).status, 404);
+});

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { createServer, type Socket, connect as tcpConnect } from "node:net";
+import { hostname } from "node:os";
+import { test } from "node:test";
+import { credentials } from "@grpc/grpc-js";
+import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+
+const main = `${import.meta.dirname}/main.ts`;
+const free = ["--http-port", "0", "--grpc-port", "0", "--bind-address", "127.0.0.1"];
+
+async function startServer(args: readonly string[], env: Record<string, string> = {}) {
+  const server = startProgram(main, [...free, ...args], env);
+  const { httpPort, grpcPort, pod } = JSON.parse(await server.line((line) => line.includes('"serving"')));
+  return { server, httpPort, grpcPort, pod };
+}
+
+test("without a pod name the host name answers, and empty fields of the Downward API are unknown", async () => {
+  const { server, pod, httpPort } = await startServer(["--drain-delay", "0"], {
+    POD_NAME: "",
+    ZONE: "",
+    NODE_NAME: "n1",
+  });
+  assert.deepEqual([pod.name, pod.zone, pod.node], [hostname(), "", "n1"]);
+  assert.equal(await (await fetch(`http://127.0.0.1:${httpPort}/pod`)).text(), hostname());
+  await server.stop();
+});
+
+test("SIGTERM: not ready at once, serves on during the drain delay, then exits 0", async () => {
+  const { server, httpPort, grpcPort } = await startServer(["--pod-name", "a", "--drain-delay", "1s"]);
+  const client = new PodServiceClient(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+  server.kill("SIGTERM");
+  await server.line((line) => line.includes('"draining"'));
+  assert.equal((await fetch(`http://127.0.0.1:${httpPort}/readyz`)).status, 503);
+  assert.equal(await (await fetch(`http://127.0.0.1:${httpPort}/pod`)).text(), "a");
+  const name = await new Promise((resolve, reject) => {
+    client.getPod({}, (error, response) => (error ? reject(error) : resolve(response.pod?.name)));
+  });
+  assert.equal(name, "a");
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+  client.close();
+});
+
+test("a client that says nothing on its connection does not hold up the end", async () => {
+  const { server, httpPort, grpcPort } = await startServer(["--drain-delay", "0", "--drain-timeout", "300ms"]);
+  const sockets: Socket[] = [];
+  for (const port of [httpPort, grpcPort]) {
+    const socket = tcpConnect(port, "127.0.0.1");
+    socket.on("error", () => {}); // it is the server that ends it, in whatever way
+    sockets.push(socket);
+    await new Promise((resolve) => socket.once("connect", resolve));
+  }
+  server.kill("SIGTERM");
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+  for (const socket of sockets) socket.destroy();
+});
+
+test("a second signal ends it at once", async () => {
+  const { server } = await startServer(["--drain-delay", "60s"]);
+  server.kill("SIGTERM");
+  await server.line((line) => line.includes('"draining"'));
+  server.kill("SIGTERM");
+  assert.deepEqual(await server.exited, { code: 143, signal: null });
+});
+
+test("a port that is taken ends it with one line that names the port, and exit code 1", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => taken.once("listening", resolve));
+  const { port } = taken.address() as { port: number };
+  for (const [flag, what] of [
+    ["--http-port", "HTTP"],
+    ["--grpc-port", "gRPC"],
+  ] as const) {
+    const { code, stderr } = await runToEnd(main, [...free, flag, String(port)]);
+    assert.equal(code, 1);
+    assert.equal(stderr.length, 1, `one line, got ${JSON.stringify(stderr)}`);
+    assert.match(stderr[0] ?? "", new RegExp(`^server: cannot listen for ${what} on port ${port}: .*EADDRINUSE`));
+  }
+  await new Promise((resolve) => taken.close(resolve));
+});
+
+test("a wrong flag or variable exits 2 with one line that names it", async () => {
+  for (const [args, env, line] of [
+    [["--http-port", "http"], {}, 'server: --http-port must be a whole number from 0 to 65535, got "http"'],
+    [
+      [],
+      { MAX_CONNECTION_AGE: "30" },
+      'server: MAX_CONNECTION_AGE must be a duration such as 300ms, 5s or 2m, got "30"',
+    ],
+    [["--pod-name", "$(POD_NAME)"], {}, 'server: --pod-name must be a pod name, got "$(POD_NAME)"'],
+  ] as const) {
+    const { code, stderr } = await runToEnd(main, [...args], env);
+    assert.deepEqual([code, stderr], [2, [line]]);
+  }
+});
