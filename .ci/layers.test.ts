@@ -1,0 +1,92 @@
+/**
+ * The layers of the house are held by checks that fail. Each case plants one offence in a copy of the sources and runs the
+ * check that must see it; the copy without an offence must pass.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { after, before, test } from "node:test";
+
+const root = `${import.meta.dirname}/..`;
+const copied = ["apps", "libs", "protos", "k8s", "biome.json", "tsconfig.base.json", "tsconfig.json", "package.json"];
+let copy = "";
+
+before(() => {
+  copy = mkdtempSync(`${tmpdir()}/grpc-lb-layers-`);
+  const isSource = (path: string) => !/\/(node_modules|dist|\.nx)(\/|$)/.test(path.slice(root.length));
+  for (const name of copied) cpSync(`${root}/${name}`, `${copy}/${name}`, { recursive: true, filter: isSource });
+  cpSync(`${root}/.gitignore`, `${copy}/.gitignore`);
+  symlinkSync(`${root}/node_modules`, `${copy}/node_modules`);
+  spawnSync("git", ["init", "-q"], { cwd: copy });
+});
+
+after(() => rmSync(copy, { recursive: true, force: true }));
+
+function run(command: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(`${root}/node_modules/.bin/${command}`, args, {
+    cwd: copy,
+    encoding: "utf8",
+  });
+  return { status, output: `${stdout}${stderr}` };
+}
+
+const lint = () => run("biome", "lint", "--max-diagnostics=200", "apps", "libs", "protos", "k8s");
+
+/** Runs `check` with `files` planted, and takes them out again. */
+function withFiles<T>(files: Readonly<Record<string, string>>, check: () => T): T {
+  for (const [path, text] of Object.entries(files)) writeFileSync(`${copy}/${path}`, text);
+  try {
+    return check();
+  } finally {
+    for (const path of Object.keys(files)) rmSync(`${copy}/${path}`);
+  }
+}
+
+test("the sources as they are pass", () => {
+  const { status, output } = lint();
+  assert.equal(status, 0, output);
+});
+
+const offences: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
+  [
+    "an import upwards, from runtime to an app",
+    { "libs/runtime/src/up.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
+    /runtime is the lowest/,
+  ],
+  ["runtime that knows gRPC", { "libs/runtime/src/up.ts": 'export * from "@grpc/grpc-js";\n' }, /does not know gRPC/],
+  ["protos that do not stand alone", { "protos/up.ts": 'export * from "@grpc-lb/runtime";\n' }, /protos stands alone/],
+  [
+    "an app that imports an app",
+    { "apps/lab/src/across.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
+    /apps import libraries, never apps/,
+  ],
+  [
+    "a dependency that the package does not declare",
+    { "apps/client-http/src/undeclared.ts": 'export * from "fastify";\n' },
+    /noUndeclaredDependencies/,
+  ],
+  [
+    "a cycle",
+    {
+      "libs/runtime/src/one.ts": 'import { two } from "./two.ts";\nexport const one = () => two;\n',
+      "libs/runtime/src/two.ts": 'import { one } from "./one.ts";\nexport const two = () => one;\n',
+    },
+    /noImportCycles/,
+  ],
+];
+
+for (const [what, files, complaint] of offences) {
+  test(`${what} fails the lint`, () => {
+    const { status, output } = withFiles(files, lint);
+    assert.notEqual(status, 0, "the offence passed");
+    assert.match(output, complaint);
+  });
+}
+
+test("an import by path into another room fails the type check", () => {
+  const files = { "apps/client-http/src/across.ts": 'export * from "../../server/src/readiness.ts";\n' };
+  const { status, output } = withFiles(files, () => run("tsc", "-b", "apps/client-http"));
+  assert.notEqual(status, 0, "the offence passed");
+  assert.match(output, /across\.ts.*(TS6059|TS6307)/);
+});
