@@ -1,0 +1,55 @@
+import { parseCallLine } from "@grpc-lb/runtime/verdict";
+import type { Kubectl } from "../cluster/kubectl.ts";
+import { until } from "./until.ts";
+
+/** A client of the suite in the cluster, seen through `kubectl logs`. */
+export type ClientName = "client-http" | "client-grpc";
+
+/** What a client has said since its pod started. */
+export interface ClientSight {
+  /** The pod that answered, for each call, in order. */
+  readonly calls: readonly string[];
+  readonly errors: readonly string[];
+  /** Lines that are neither: there must be none. */
+  readonly others: readonly string[];
+}
+
+/** Everything that the client has said. */
+export async function readClient(kubectl: Kubectl, client: ClientName): Promise<ClientSight> {
+  const text = await kubectl.run(["logs", `deployment/${client}`, "--container", client, "--tail=-1"]);
+  const calls: string[] = [];
+  const errors: string[] = [];
+  const others: string[] = [];
+  for (const line of text.split("\n").filter(Boolean)) {
+    const parsed = parseCallLine(line);
+    if (parsed?.t === "call") calls.push(parsed.pod);
+    else if (parsed?.t === "error") errors.push(parsed.reason);
+    else others.push(line);
+  }
+  return { calls, errors, others };
+}
+
+/** Waits for `count` calls more than the client has made, and gives those. */
+export async function nextCalls(kubectl: Kubectl, client: ClientName, count: number): Promise<readonly string[]> {
+  const before = (await readClient(kubectl, client)).calls.length;
+  return until(`${count} calls of ${client}`, 90_000, async () => {
+    const calls = (await readClient(kubectl, client)).calls.slice(before);
+    return calls.length >= count ? { value: calls.slice(0, count) } : { seen: `${calls.length} calls` };
+  });
+}
+
+/** Waits for the first `count` calls of the client's pod. */
+export async function firstCalls(kubectl: Kubectl, client: ClientName, count: number): Promise<readonly string[]> {
+  return until(`${count} calls of ${client}`, 90_000, async () => {
+    const { calls } = await readClient(kubectl, client);
+    return calls.length >= count ? { value: calls.slice(0, count) } : { seen: `${calls.length} calls` };
+  });
+}
+
+/** Calls by pod in words: `3 pods of 4: 17, 15, 18`. */
+export function describeCalls(calls: readonly string[], pods: readonly string[]): string {
+  const counts = [...pods, ...new Set(calls.filter((pod) => !pods.includes(pod)))].map(
+    (pod) => calls.filter((call) => call === pod).length,
+  );
+  return `${calls.length} calls over ${counts.filter((count) => count > 0).length} of ${pods.length} pods (${counts.join(", ")})`;
+}

@@ -1,0 +1,52 @@
+import type { Kubectl } from "../cluster/kubectl.ts";
+import { until } from "./until.ts";
+
+/** The server's pods that are ready and not on their way out, by name. */
+export async function readyServers(kubectl: Kubectl): Promise<readonly string[]> {
+  const { items } = await kubectl.get(["pods", "-l", "app=server"]);
+  type PodObject = {
+    metadata: { name: string; deletionTimestamp?: string };
+    status: { conditions?: { type: string; status: string }[] };
+  };
+  return (items as PodObject[])
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .filter(({ status }) => status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
+    .map(({ metadata }) => metadata.name)
+    .sort();
+}
+
+/** Scales the server and waits until exactly that many pods are ready and none is left of the others. */
+export async function scaleServer(kubectl: Kubectl, replicas: number): Promise<readonly string[]> {
+  await kubectl.run(["scale", "deployment/server", `--replicas=${replicas}`]);
+  return until(`${replicas} ready servers`, 120_000, async () => {
+    const { items } = await kubectl.get(["pods", "-l", "app=server"]);
+    const ready = await readyServers(kubectl);
+    const isThere = ready.length === replicas && items.length === replicas;
+    return isThere ? { value: ready } : { seen: `${ready.length} ready of ${items.length}` };
+  });
+}
+
+/**
+ * The connections that client-grpc has to a server's gRPC port, as `local port → remote address`, read in its pod from the
+ * kernel's own table: the proof that a connection is still the same one.
+ */
+export async function grpcConnections(kubectl: Kubectl): Promise<readonly string[]> {
+  const script = `
+    const rows = ["tcp", "tcp6"].flatMap((name) => {
+      try { return require("node:fs").readFileSync("/proc/net/" + name, "utf8").split("\\n").slice(1); } catch { return []; }
+    });
+    const port = (30051).toString(16).toUpperCase();
+    const open = rows.map((row) => row.trim().split(/\\s+/)).filter((c) => c[3] === "01" && c[2]?.endsWith(":" + port));
+    console.log(open.map((c) => parseInt(c[1].split(":")[1], 16) + " → " + c[2]).join("\\n"));`;
+  const stdout = await kubectl.run([
+    "exec",
+    "deployment/client-grpc",
+    "--container",
+    "client-grpc",
+    "--",
+    "node",
+    "-e",
+    script,
+  ]);
+  return stdout.split("\n").filter(Boolean);
+}

@@ -1,0 +1,323 @@
+/**
+ * The suite on a real cluster: the current kubectl context, driven by make and kubectl as a user would, in namespaces of its
+ * own that it removes. The steps build on each other; when one fails, those behind it are not run.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { after, before, type TestContext, test } from "node:test";
+import { judge } from "@grpc-lb/runtime/verdict";
+import { createKubectl, type Kubectl } from "../cluster/kubectl.ts";
+import { contentTag } from "../image/tag.ts";
+import { describeCalls, firstCalls, nextCalls, readClient } from "./client.ts";
+import { runImage } from "./image.ts";
+import { make } from "./make.ts";
+import { progress } from "./progress.ts";
+import { grpcConnections, readyServers, scaleServer } from "./server.ts";
+import * as stranger from "./stranger.ts";
+import { until } from "./until.ts";
+
+const namespace = `grpc-lb-e2e-${randomBytes(3).toString("hex")}`;
+const pushed = process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {};
+const inNamespace = { NAMESPACE: namespace, ...pushed };
+let kubectl: Kubectl;
+let hasFailed = false;
+
+/** A step of the story. What it saw, in numbers, is what the report is read for. */
+function step(name: string, body: (t: TestContext) => Promise<void>): void {
+  test(name, async (t) => {
+    if (hasFailed) return t.skip("a step before it failed");
+    progress(`── ${name}`);
+    try {
+      await body(t);
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
+  });
+}
+
+function saw(t: TestContext, text: string): void {
+  progress(`   saw: ${text}`);
+  t.diagnostic(text);
+}
+
+async function makeOk(target: string, variables: Readonly<Record<string, string>> = {}): Promise<readonly string[]> {
+  const { code, lines } = await make(target, variables);
+  assert.equal(code, 0, `make ${target} failed:\n${lines.join("\n")}`);
+  return lines;
+}
+
+/** The target must fail, and one line of what it says must match. */
+async function makeFails(
+  target: string,
+  variables: Readonly<Record<string, string>>,
+  complaint: RegExp,
+): Promise<string> {
+  const { code, lines } = await make(target, variables);
+  assert.notEqual(code, 0, `make ${target} passed`);
+  const line = lines.find((text) => complaint.test(text));
+  assert.ok(line, `no line of make ${target} matches ${complaint}; it said:\n${lines.join("\n")}`);
+  return line;
+}
+
+/** More calls in less time than the workshop's one a second. */
+async function hurry(): Promise<void> {
+  await kubectl.run(["set", "env", "deployment/client-http", "deployment/client-grpc", "INTERVAL=100ms"]);
+  for (const client of ["client-http", "client-grpc"]) {
+    await kubectl.run(["rollout", "status", `deployment/${client}`, "--timeout=120s"]);
+  }
+  for (const client of ["client-http", "client-grpc"]) {
+    await until(`the old ${client} to be gone`, 60_000, async () => {
+      const { items } = await kubectl.get(["pods", "-l", `app=${client}`]);
+      return items.length === 1 ? { value: true } : { seen: `${items.length} pods` };
+    });
+  }
+}
+
+async function requireNoErrors(t: TestContext): Promise<void> {
+  for (const client of ["client-http", "client-grpc"] as const) {
+    const { calls, errors, others } = await readClient(kubectl, client);
+    assert.deepEqual(errors, [], `${client} lost calls`);
+    assert.deepEqual(others, [], `${client} says something else`);
+    saw(t, `${client}: ${calls.length} calls since its start, 0 errors`);
+  }
+}
+
+const hasIstio = await (async () => {
+  const cluster = await createKubectl("");
+  const { code, stdout } = await cluster.try(["get", "deployments", "-A", "-l", "app=istiod", "-o", "name"]);
+  return code === 0 && stdout.trim() !== "";
+})();
+
+before(async () => {
+  kubectl = await createKubectl(namespace);
+  await makeOk("doctor", { FOR: "kube-deploy" });
+});
+
+const ownNamespaces = [namespace, `${namespace}-bad`];
+
+after(async () => {
+  progress("── cleaning up");
+  await kubectl.try(["delete", "namespace", ...ownNamespaces, "--ignore-not-found", "--timeout=180s"]);
+  process.off("exit", removeNamespaces);
+});
+
+/** For an end that skips the tests' own, such as Ctrl-C. */
+function removeNamespaces(): void {
+  spawnSync("kubectl", ["delete", "namespace", ...ownNamespaces, "--ignore-not-found", "--wait=false"], {
+    stdio: "ignore",
+  });
+}
+process.on("exit", removeNamespaces);
+
+step("the images build, and a second build has the same tags", async (t) => {
+  await makeOk("docker-build", pushed);
+  const options = {
+    imagePrefix: pushed.IMAGE_PREFIX ?? "",
+    nodeImage: process.env.NODE_IMAGE ?? "node:24-bookworm-slim",
+  };
+  const tags = () => (["server", "client-http", "client-grpc"] as const).map((app) => contentTag(app, options));
+  const first = tags();
+  const lines = await makeOk("docker-build", pushed);
+  assert.deepEqual(tags(), first);
+  for (const line of lines.filter((text) => / MB/.test(text))) saw(t, line);
+  if (pushed.IMAGE_PREFIX) await makeOk("docker-push", pushed);
+});
+
+step("each image runs without a cluster and prints the same lines", async (t) => {
+  const server = runImage("server", ["--pod-name=alone", "--http-port=18080", "--grpc-port=13051", "--drain-delay=0s"]);
+  try {
+    await server.line((line) => line.includes('"serving"'));
+    const bounded = ["--count=3", "--interval=10ms"];
+    for (const [app, target] of [
+      ["client-http", "http://127.0.0.1:18080/pod"],
+      ["client-grpc", "127.0.0.1:13051"],
+    ] as const) {
+      const client = runImage(app, [`--target=${target}`, ...bounded]);
+      assert.equal((await client.exited).code, 0, client.stderr.join("\n"));
+      assert.deepEqual(client.stdout, ["#1: alone", "#2: alone", "#3: alone"]);
+      saw(t, `docker run ${app}: ${client.stdout.join(", ")}`);
+    }
+  } finally {
+    assert.equal((await server.stop()).code, 0, "the server's container must end by itself on SIGTERM");
+  }
+});
+
+step("a namespace that enforces Pod Security restricted admits all of it", async (t) => {
+  const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
+  const object = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
+  await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
+  const lines = await makeOk("kube-deploy", inNamespace);
+  assert.equal(lines.filter((line) => / Running /.test(line)).length, 5, "kube-deploy ends with the five pods");
+  const servers = await readyServers(kubectl);
+  assert.equal(servers.length, 3);
+  saw(t, `${servers.length} servers, 1 client-http, 1 client-grpc, all ready`);
+});
+
+step("client-http reaches all pods, client-grpc exactly one: the problem", async (t) => {
+  const first = await firstCalls(kubectl, "client-grpc", 3);
+  saw(t, `client-grpc from its start, once a second: ${first.map((pod, i) => `#${i + 1}: ${pod}`).join("  ")}`);
+  await hurry();
+  const servers = await readyServers(kubectl);
+  const http = await firstCalls(kubectl, "client-http", 150);
+  const grpc = await firstCalls(kubectl, "client-grpc", 150);
+  saw(t, `client-http: ${describeCalls(http, servers)}, ${judge(http, servers, "random").word}`);
+  saw(t, `client-grpc: ${describeCalls(grpc, servers)}, ${judge(grpc, servers, "random").word}`);
+  assert.equal(judge(http, servers, "random").word, "BALANCED");
+  assert.equal(judge(grpc, servers, "random").word, "PINNED");
+});
+
+step("scaling up does not help: the same connection goes on, and no new pod gets a gRPC call", async (t) => {
+  const connections = await grpcConnections(kubectl);
+  assert.equal(connections.length, 1, "one channel, one connection");
+  const [pinned] = await nextCalls(kubectl, "client-grpc", 1);
+  const servers = await scaleServer(kubectl, 6);
+  const grpc = await nextCalls(kubectl, "client-grpc", 100);
+  const http = await nextCalls(kubectl, "client-http", 200);
+  saw(t, `6 pods: client-grpc ${describeCalls(grpc, servers)}; client-http ${describeCalls(http, servers)}`);
+  assert.deepEqual([...new Set(grpc)], [pinned], "client-grpc must stay with its pod");
+  assert.equal(new Set(http).size, 6, "client-http must reach the new pods");
+  assert.deepEqual(await grpcConnections(kubectl), connections, "the connection must be the same one");
+  saw(t, `the connection before and after: ${connections[0]}`);
+  await scaleServer(kubectl, 3);
+});
+
+step("a rolling restart of the server loses no call of either client", async (t) => {
+  const before = await readyServers(kubectl);
+  await kubectl.run(["rollout", "restart", "deployment/server"]);
+  await kubectl.run(["rollout", "status", "deployment/server", "--timeout=240s"]);
+  const servers = await until("the old servers to be gone", 90_000, async () => {
+    const ready = await readyServers(kubectl);
+    const { items } = await kubectl.get(["pods", "-l", "app=server"]);
+    return items.length === 3 && ready.length === 3 ? { value: ready } : { seen: `${items.length} pods` };
+  });
+  assert.deepEqual(
+    servers.filter((pod) => before.includes(pod)),
+    [],
+    "every pod is a new one",
+  );
+  await nextCalls(kubectl, "client-http", 20);
+  const [pod] = await nextCalls(kubectl, "client-grpc", 20);
+  assert.ok(servers.includes(pod ?? ""), `client-grpc goes to a new pod, got ${pod}`);
+  await requireNoErrors(t);
+});
+
+step("deploying the same again rolls no pod, because the image is named after its content", async (t) => {
+  const generations = async () => {
+    const { items } = await kubectl.get(["deployments", "-l", "app in (server)"]);
+    return items.map(({ metadata }: { metadata: { generation: number } }) => metadata.generation);
+  };
+  const before = await generations();
+  await makeOk("kube-deploy", inNamespace);
+  assert.deepEqual(await generations(), before, "the same content must not roll the pods");
+  const { items } = await kubectl.get(["pods", "-l", "app=server"]);
+  const image: string = items[0].spec.containers[0].image;
+  assert.match(image, /grpc-lb\/server:[0-9a-f]{12}$/, "the tag comes from the content");
+  saw(t, `server runs ${image}`);
+});
+
+step("no cluster, or no rights: one line, before anything is changed", async (t) => {
+  saw(t, await makeFails("kube-deploy", { ...inNamespace, KUBECONFIG: "/nonexistent" }, /^(kube-deploy|doctor): /));
+  const path = await stranger.kubeconfig(kubectl);
+  try {
+    saw(t, await makeFails("kube-deploy", { ...inNamespace, KUBECONFIG: path }, /^kube-deploy: you may not create/));
+  } finally {
+    stranger.forget(path);
+  }
+});
+
+step("an image that is not there: the deploy fails and says which and why", async (t) => {
+  const bad = { NAMESPACE: `${namespace}-bad`, IMAGE_PREFIX: "registry.invalid/" };
+  const line = await makeFails("kube-deploy", bad, /^kube-deploy: .*(ImagePullBackOff|ErrImagePull)/);
+  saw(t, line.trim());
+  await makeOk("kube-delete", bad);
+  const { problem } = await kubectl.try(["get", "namespace", bad.NAMESPACE]);
+  assert.match(problem, /NotFound/, "the namespace that kube-deploy made is gone");
+});
+
+step("a sidecar where Pod Security refuses it: said before anything is changed", async (t) => {
+  const line = await makeFails("istio-inject", inNamespace, /Pod Security|istiod/);
+  saw(t, line.trim());
+  await requireNoErrors(t);
+});
+
+step("no istiod that is ready: said before anything is changed", async (t) => {
+  const cluster = await createKubectl("istio-system");
+  const context = (await cluster.run(["config", "current-context"])).trim();
+  if (context !== "sandbox" || !hasIstio) return t.skip("only in the sandbox, where istiod may be stopped");
+  await cluster.run(["scale", "deployment/istiod", "--replicas=0"]);
+  try {
+    await cluster.run(["rollout", "status", "deployment/istiod", "--timeout=60s"]);
+    saw(t, await makeFails("istio-inject", inNamespace, /^istio-inject: istiod is not ready/));
+  } finally {
+    await cluster.run(["scale", "deployment/istiod", "--replicas=1"]);
+    await cluster.run(["rollout", "status", "deployment/istiod", "--timeout=120s"]);
+  }
+});
+
+/** A step that is about Istio; without it, said so and left out. */
+function istioStep(name: string, body: (t: TestContext) => Promise<void>): void {
+  if (hasIstio) step(name, body);
+  else test(name, { skip: "there is no istiod in this cluster (in the sandbox: sandbox istio)" }, () => {});
+}
+
+istioStep("istio-inject: client-grpc reaches all pods within a few calls", async (t) => {
+  await kubectl.run(["label", "namespace", namespace, "pod-security.kubernetes.io/enforce=privileged", "--overwrite"]);
+  await makeOk("istio-inject", inNamespace);
+  const servers = await until("three servers with a sidecar", 120_000, async () => {
+    const ready = await readyServers(kubectl);
+    return ready.length === 3 ? { value: ready } : { seen: `${ready.length} ready` };
+  });
+  // A few of the first calls can meet servers that are on their way out; the window begins when the old ones are gone.
+  const grpc = await nextCalls(kubectl, "client-grpc", 90);
+  const reached = servers.map((pod) => grpc.indexOf(pod) + 1);
+  const { errors } = await readClient(kubectl, "client-grpc");
+  saw(t, `client-grpc: ${errors.length} errors while servers and client were given their sidecars`);
+  saw(t, `client-grpc: ${describeCalls(grpc, servers)}; all of them within ${Math.max(...reached)} calls`);
+  assert.ok(
+    reached.every((call) => call > 0 && call <= 15),
+    `each pod within 15 calls, got ${reached}`,
+  );
+  const stats = await kubectl.run([
+    "exec",
+    "deployment/client-grpc",
+    "--container",
+    "istio-proxy",
+    "--",
+    "pilot-agent",
+    "request",
+    "GET",
+    "clusters",
+  ]);
+  const totals = [...stats.matchAll(/^outbound\|30051\|\|(server\.\S+?)\.svc\.\S+?::(\S+?)::rq_total::(\d+)$/gm)]
+    .filter(([, service]) => service === `server.${namespace}`)
+    .map(([, , endpoint, requests]) => ({ endpoint, requests: Number(requests) }));
+  const shares = totals.map(({ endpoint, requests }) => `${endpoint} ${requests}`);
+  saw(t, `requests that the sidecar of client-grpc sent to each endpoint of the Service: ${shares.join(", ")}`);
+  assert.equal(totals.filter(({ requests }) => requests > 0).length, 3, "requests must go to three endpoints");
+});
+
+istioStep("istio-eject brings the first picture back", async (t) => {
+  await makeOk("istio-eject", inNamespace);
+  const servers = await until("three servers", 120_000, async () => {
+    const ready = await readyServers(kubectl);
+    return ready.length === 3 ? { value: ready } : { seen: `${ready.length} ready` };
+  });
+  const grpc = await nextCalls(kubectl, "client-grpc", 90);
+  saw(t, `client-grpc: ${describeCalls(grpc, servers)}`);
+  assert.equal(new Set(grpc).size, 1, "client-grpc must be pinned again");
+});
+
+step("kube-delete leaves nothing of ours and everything of others", async (t) => {
+  await kubectl.run(["create", "configmap", "not-ours"]);
+  await makeOk("kube-delete", inNamespace);
+  const { items } = await kubectl.get(["deployments,services,poddisruptionbudgets,pods"]);
+  const left = items
+    .filter(({ metadata }: { metadata: { deletionTimestamp?: string } }) => !metadata.deletionTimestamp)
+    .map(({ kind, metadata }: { kind: string; metadata: { name: string } }) => `${kind}/${metadata.name}`);
+  assert.deepEqual(left, []);
+  await kubectl.run(["get", "configmap", "not-ours"]);
+  await makeOk("kube-delete", inNamespace);
+  saw(t, "nothing left; a second kube-delete is fine");
+});
