@@ -2,6 +2,9 @@ import { type ChannelOptions, credentials, Metadata, type ServiceError, status }
 import { type GetPodResponse, PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import type { Caller } from "@grpc-lb/runtime/process";
 
+/** A pod name is a DNS label or subdomain: at most 253 characters, in one line. */
+const podName = /^\S{1,253}$/;
+
 /** What the one channel of the client is made with. */
 export interface PodCallerOptions {
   /** Anything that grpc-js takes: `host:port`, `dns:///host:port`, `ipv4:a:1,b:2`, `unix:///path`, … */
@@ -25,9 +28,13 @@ export function openPodCaller(options: PodCallerOptions): Caller {
     new Promise<string>((resolve, reject) => {
       const deadline = Date.now() + options.timeoutMs;
       client.getPod({}, new Metadata(), { deadline }, (error: ServiceError | null, response?: GetPodResponse) => {
+        const name = response?.pod?.name ?? "";
         if (error) reject(describe(error, options.target));
-        else if (!response?.pod?.name) reject(new Error(`GetPod ${options.target}: the answer names no pod`));
-        else resolve(response.pod.name);
+        else if (podName.test(name)) resolve(name);
+        else
+          reject(
+            new Error(`GetPod ${options.target}: the answer is no pod name: ${JSON.stringify(name.slice(0, 80))}`),
+          );
       });
     });
   return { call, close: () => client.close() };

@@ -1,11 +1,11 @@
 import { type Flag, ProgramError, runClient, textFlag } from "@grpc-lb/runtime/process";
 import { openPodCaller } from "./get-pod.ts";
-import { registeredPolicies, validatePolicy } from "./policy.ts";
+import { needsNoConfig, registeredPolicies, validatePolicy } from "./policy.ts";
 import { parseServiceConfig } from "./service-config.ts";
 
 const policyFlag: Flag<string> = {
   metavar: "name",
-  help: `load balancing policy: ${registeredPolicies().join(", ")}`,
+  help: `load balancing policy: ${registeredPolicies().filter(needsNoConfig).join(", ")}`,
   default: "",
   defaultText: "pick_first",
   parse(text) {

@@ -8,6 +8,16 @@ export function registeredPolicies(): string[] {
   return knownNames.filter((name) => experimental.isLoadBalancerNameRegistered(name));
 }
 
+/** Whether the policy can be used without a configuration; outlier_detection needs to know what it watches over. */
+export function needsNoConfig(name: string): boolean {
+  try {
+    validatePolicy(name, {});
+    return true;
+  } catch {
+    return false; // why is told to whoever asks for the policy
+  }
+}
+
 /**
  * Checks a load balancing policy and its configuration the way grpc-js will, which itself says nothing and falls back to
  * pick_first when it knows no policy of a list.

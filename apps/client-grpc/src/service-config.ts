@@ -20,6 +20,13 @@ export function parseServiceConfig(text: string): JsonObject {
     throw new RangeError(`must be JSON: ${(error as Error).message}`);
   }
   if (!isObject(config)) throw new RangeError("must be a JSON object");
+  // grpc-js skips both without a word.
+  if (config.loadBalancingPolicy !== undefined) {
+    throw new RangeError("must name its policy in loadBalancingConfig: grpc-js has no loadBalancingPolicy");
+  }
+  if (config.methodConfig !== undefined && !Array.isArray(config.methodConfig)) {
+    throw new RangeError("must have a list as methodConfig");
+  }
   const policies = config.loadBalancingConfig;
   if (policies !== undefined) validatePolicies(policies);
   return config;

@@ -16,8 +16,11 @@ export async function getPod(url: URL, timeoutMs: number): Promise<string> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await open(url, timeout);
+    if (response.statusCode !== 200) {
+      response.destroy(); // an error page may be long or never end, and says less than the status
+      throw new Error(`${response.statusCode} ${response.statusMessage}`.trimEnd());
+    }
     const body = await readText(response);
-    if (response.statusCode !== 200) throw new Error(`${response.statusCode} ${response.statusMessage}`);
     if (!podName.test(body)) throw new Error(`the answer is no pod name: ${JSON.stringify(body.slice(0, 80))}`);
     return body;
   } catch (cause) {

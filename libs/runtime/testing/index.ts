@@ -2,4 +2,4 @@
 
 export { ManualClock } from "./manual-clock.ts";
 export { assertNothingLeft } from "./nothing-left.ts";
-export { type RunningProgram, runToEnd, startProgram } from "./program.ts";
+export { type RunningProgram, runToEnd, startProgram, watchChild } from "./program.ts";

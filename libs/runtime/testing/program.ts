@@ -1,4 +1,4 @@
-import { type Child, startChild } from "../src/process/child.ts";
+import { type Child, type ChildOptions, startChild } from "../src/process/child.ts";
 
 /** A program of the suite that runs as a child process. */
 export interface RunningProgram extends Child {
@@ -10,6 +10,15 @@ export interface RunningProgram extends Child {
 
 /** Starts `main`, a .ts file, with Node and nothing of this process's environment but PATH. */
 export function startProgram(main: string, args: readonly string[], env: Record<string, string> = {}): RunningProgram {
+  return watchChild({
+    command: process.execPath,
+    args: [main, ...args],
+    env: { PATH: process.env.PATH ?? "", ...env },
+  });
+}
+
+/** Starts any command and keeps its lines. */
+export function watchChild(options: Omit<ChildOptions, "onStdout" | "onStderr">): RunningProgram {
   const stdout: string[] = [];
   const stderr: string[] = [];
   const watchers = new Set<() => void>();
@@ -17,13 +26,7 @@ export function startProgram(main: string, args: readonly string[], env: Record<
     lines.push(line);
     for (const watcher of [...watchers]) watcher();
   };
-  const child = startChild({
-    command: process.execPath,
-    args: [main, ...args],
-    env: { PATH: process.env.PATH ?? "", ...env },
-    onStdout: take(stdout),
-    onStderr: take(stderr),
-  });
+  const child = startChild({ ...options, onStdout: take(stdout), onStderr: take(stderr) });
   const line = async (matches: (line: string) => boolean) => {
     const find = () => [...stdout, ...stderr].find(matches);
     let hasEnded = false;
@@ -33,7 +36,10 @@ export function startProgram(main: string, args: readonly string[], env: Record<
     for (;;) {
       const found = find();
       if (found !== undefined) return found;
-      if (hasEnded) throw new Error(`${main} ended without the line; it said:\n${[...stdout, ...stderr].join("\n")}`);
+      if (hasEnded)
+        throw new Error(
+          `${[options.command, ...options.args].join(" ")} ended without the line; it said:\n${[...stdout, ...stderr].join("\n")}`,
+        );
       let watcher = () => {};
       const next = new Promise<void>((resolve) => {
         watcher = resolve;

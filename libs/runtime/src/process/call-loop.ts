@@ -26,18 +26,26 @@ export async function runCallLoop(options: CallLoopOptions): Promise<{ succeeded
   let succeeded = 0;
   let failed = 0;
   while (!options.signal.aborted) {
-    try {
-      const pod = await options.call();
+    const result = await attempt(options.call);
+    if ("pod" in result) {
       succeeded += 1;
-      options.writeCall(`#${succeeded}: ${pod}`);
-    } catch (error) {
+      options.writeCall(`#${succeeded}: ${result.pod}`);
+    } else {
       failed += 1;
-      options.writeError(`Error: ${reasonOf(error)}`);
+      options.writeError(`Error: ${result.reason}`);
     }
     if (succeeded + failed === options.count) break;
     await options.clock.sleep(options.intervalMs, options.signal);
   }
   return { succeeded, failed };
+}
+
+async function attempt(call: () => Promise<string>): Promise<{ pod: string } | { reason: string }> {
+  try {
+    return { pod: await call() };
+  } catch (error) {
+    return { reason: reasonOf(error) };
+  }
 }
 
 /** The error's message in one line, whatever it holds. */

@@ -123,6 +123,9 @@ export function switchFlag(options: { readonly help: string }): Flag<boolean> {
 const kebab = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 const variableOf = (key: string) => kebab(key).replaceAll("-", "_").toUpperCase();
 
+/** In one line, whatever the user gave. */
+const wrong = (message: string) => ({ t: "wrong", message: message.replace(/\s*[\r\n]+\s*/g, " ") }) as const;
+
 /**
  * Reads a command line: a flag beats its environment variable, which beats the default. An environment variable that is
  * set but empty counts as not set, so that a manifest may pass a field which has no value.
@@ -147,8 +150,8 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === "commander.helpDisplayed") return { t: "help", text: command.helpInformation() };
-    const reason = error.message.replace(/^error: /, "").replaceAll("\n", " ");
-    return { t: "wrong", message: `${spec.name}: ${reason}; --help lists the flags` };
+    const reason = error.message.replace(/^error: /, "").replace(/\.$/, "");
+    return wrong(`${spec.name}: ${reason}; --help lists the flags`);
   }
 
   const given = command.opts<Record<string, string | true>>();
@@ -161,7 +164,7 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
       values[key] = text === undefined ? flag.default : text === true ? true : flag.parse(text);
     } catch (error) {
       const who = given[key] === undefined ? variable : `--${kebab(key)}`;
-      return { t: "wrong", message: `${spec.name}: ${who} ${(error as Error).message}` };
+      return wrong(`${spec.name}: ${who} ${(error as Error).message}`);
     }
   }
   return { t: "run", values: values as FlagValues<F> };

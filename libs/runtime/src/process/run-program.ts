@@ -22,30 +22,29 @@ export class ProgramError extends Error {
 /**
  * Runs a program to its end: reads its flags (`--help` exits 0, a wrong flag exits 2 with one line), gives the body a
  * signal that SIGTERM and SIGINT abort, and exits with the code that the body returns, 0 when it returns none. A second
- * signal exits at once. A reader that goes away (`| head`) is a normal end.
+ * signal exits at once. A reader that goes away (`| head`, `2>&1 | head`) aborts the signal too and is a normal end.
  */
 export async function runProgram<F extends Record<string, Flag<unknown>>>(
   spec: ProgramSpec<F>,
   body: (context: ProgramContext<F>) => Promise<number | undefined>,
 ): Promise<void> {
-  const parsed = parseFlags(spec, process.argv.slice(2), process.env);
-  if (parsed.t === "help") {
-    process.stdout.write(parsed.text);
-    return;
-  }
-  if (parsed.t === "wrong") {
-    process.stderr.write(`${parsed.message}\n`);
-    process.exitCode = 2;
-    return;
-  }
-
   const termination = onTermination();
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") termination.abort();
-    else throw error;
-  });
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EPIPE") termination.abort();
+      else throw error;
+    });
+  }
+  const parsed = parseFlags(spec, process.argv.slice(2), process.env);
   try {
-    process.exitCode = (await body({ flags: parsed.values, signal: termination.signal })) ?? 0;
+    if (parsed.t === "run") {
+      process.exitCode = (await body({ flags: parsed.values, signal: termination.signal })) ?? 0;
+    } else if (parsed.t === "help") {
+      process.stdout.write(parsed.text);
+    } else {
+      process.stderr.write(`${parsed.message}\n`);
+      process.exitCode = 2;
+    }
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
     process.stderr.write(`${spec.name}: ${error.message}\n`);

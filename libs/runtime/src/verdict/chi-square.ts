@@ -11,7 +11,8 @@ export function chiSquare(counts: readonly number[], expected: readonly number[]
  * regularized upper incomplete gamma function Q(degrees/2, statistic/2), DLMF 8.2.4. Good to about ten digits.
  */
 export function chiSquareTail(statistic: number, degrees: number): number {
-  if (!(degrees >= 1)) throw new RangeError(`degrees must be >= 1, got ${degrees}`);
+  if (!(Number.isInteger(degrees) && degrees >= 1))
+    throw new RangeError(`degrees must be a whole number >= 1, got ${degrees}`);
   if (!(statistic >= 0)) throw new RangeError(`statistic must be >= 0, got ${statistic}`);
   // With an integer number of degrees Q obeys Q(a + 1, x) = Q(a, x) + x^a e^-x / Γ(a + 1) (DLMF 8.8.6), from
   // Q(1, x) = e^-x for even degrees and Q(1/2, x) = erfc(√x) for odd ones.

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { assertNothingLeft, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+import { judge, parseCallLine } from "@grpc-lb/runtime/verdict";
+
+const main = `${import.meta.dirname}/main.ts`;
+const server = `${import.meta.dirname}/../../server/src/main.ts`;
+const running: RunningProgram[] = [];
+
+/** Starts the server of the suite and gives its gRPC port. */
+async function startServer(name: string, port = 0) {
+  const program = startProgram(server, [
+    ...["--pod-name", name, "--http-port", "0", "--grpc-port", String(port)],
+    ...["--bind-address", "127.0.0.1", "--drain-delay", "0s"],
+  ]);
+  running.push(program);
+  const { grpcPort } = JSON.parse(await program.line((line) => line.includes('"serving"')));
+  return { program, port: grpcPort as number };
+}
+
+function startClient(...args: string[]): RunningProgram {
+  const client = startProgram(main, args);
+  running.push(client);
+  return client;
+}
+
+/** A port of 127.0.0.1 where nobody listens. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+const podsOf = (lines: readonly string[]) =>
+  lines.map(parseCallLine).flatMap((line) => (line?.t === "call" ? [line.pod] : []));
+
+/** Two servers for the tests that need no server of their own, as one target and alone. */
+let both = "";
+let onlyA = "";
+
+before(async () => {
+  const [a, b] = await Promise.all([startServer("a"), startServer("b")]);
+  both = `ipv4:127.0.0.1:${a.port},127.0.0.1:${b.port}`;
+  onlyA = `127.0.0.1:${a.port}`;
+});
+
+after(async () => {
+  for (const program of running) {
+    program.kill("SIGKILL");
+    await program.exited;
+  }
+  await assertNothingLeft();
+});
+
+test("by default one of two servers has every call; round_robin spreads them evenly", async () => {
+  const args = ["--target", both, "--interval", "1ms"];
+
+  const pinned = await runToEnd(main, [...args, "--count", "40"]);
+  assert.deepEqual([pinned.code, pinned.stderr], [0, []]);
+  assert.deepEqual(
+    pinned.stdout,
+    Array.from({ length: 40 }, (_, i) => `#${i + 1}: a`),
+  );
+
+  const spread = await runToEnd(main, [...args, "--count", "120", "--policy", "round_robin"]);
+  assert.deepEqual([spread.code, spread.stderr, spread.stdout.length], [0, [], 120]);
+  const calls = podsOf(spread.stdout);
+  // Both connections are up from the first call that the second one has answered.
+  const settled = calls.slice(Math.max(calls.indexOf("a"), calls.indexOf("b")) + 1);
+  assert.ok(settled.length >= 60, `want most calls after the warm-up, got ${settled.length}: ${calls}`);
+  const { word, perPod } = judge(settled, ["a", "b"], "round_robin");
+  assert.equal(word, "BALANCED", `got ${[...perPod]}`);
+});
+
+test("a service config does what the flag for the policy does, also from the environment", async () => {
+  const { code, stdout } = await runToEnd(main, ["--count", "60", "--interval", "1ms"], {
+    TARGET: both,
+    SERVICE_CONFIG: '{"loadBalancingConfig":[{"round_robin":{}}]}',
+  });
+  assert.deepEqual([code, new Set(podsOf(stdout))], [0, new Set(["a", "b"])]);
+});
+
+test("a server that is absent at first is called when it is there; one that dies and returns, again", async () => {
+  const port = await freePort();
+  const client = startClient("--target", `127.0.0.1:${port}`, "--interval", "20ms");
+  const error = await client.line((line) => line.startsWith("Error: "));
+  assert.match(error, new RegExp(`^Error: GetPod 127\\.0\\.0\\.1:${port}: UNAVAILABLE: .*ECONNREFUSED`));
+  assert.deepEqual(client.stdout, []);
+  const { program } = await startServer("first", port);
+  await client.line((line) => line === "#1: first");
+
+  const errorsBefore = client.stderr.length;
+  program.kill("SIGKILL");
+  await program.exited;
+  await client.line((line) => client.stderr.indexOf(line, errorsBefore) >= 0);
+  await startServer("second", port);
+  const line = await client.line((line) => line.endsWith(": second"));
+  const firsts = podsOf(client.stdout).filter((pod) => pod === "first").length;
+  assert.equal(line, `#${firsts + 1}: second`, "numbers go on where they were");
+
+  client.kill("SIGTERM");
+  assert.deepEqual(await client.exited, { code: 0, signal: null }, "without --count, failed calls are no failure");
+});
+
+test("a failed call of --count exits 1", async () => {
+  const target = `127.0.0.1:${await freePort()}`;
+  const { code, stdout, stderr } = await runToEnd(main, ["--target", target, "--count", "2", "--interval", "0"]);
+  assert.deepEqual([code, stdout, stderr.length], [1, [], 2]);
+  for (const line of stderr) assert.match(line, /^Error: GetPod 127\.0\.0\.1:\d+: UNAVAILABLE: /);
+});
+
+test("a SIGTERM in the pause ends it with 0", async () => {
+  const client = startClient("--target", onlyA, "--interval", "1h");
+  await client.line((line) => line === "#1: a");
+  client.kill("SIGTERM");
+  assert.deepEqual(await client.exited, { code: 0, signal: null });
+  assert.deepEqual([client.stdout, client.stderr], [["#1: a"], []]);
+});
+
+test("what cannot be is refused with one line and exit code 2, before any call", async () => {
+  const names = "pick_first, round_robin, weighted_round_robin, outlier_detection";
+  const policies = '{"loadBalancingConfig":[{"round_robin":{}}]}';
+  for (const [args, want] of [
+    [["--policy", "toString"], `client-grpc: --policy must be one of ${names}, got "toString"`],
+    [["--service-config", "[]"], "client-grpc: --service-config must be a JSON object"],
+    [
+      ["--policy", "pick_first", "--service-config", policies],
+      "client-grpc: --policy and the loadBalancingConfig of --service-config exclude each other; give one",
+    ],
+    [
+      ["--service-config", '{"methodConfig":[{"name":[{}],"timeout":"soon"}]}'],
+      "client-grpc: grpc-js refuses this: Invalid method config: invalid timeout",
+    ],
+  ] as const) {
+    assert.deepEqual(await runToEnd(main, args), { code: 2, signal: null, stdout: [], stderr: [want] });
+  }
+});
+
+test("a policy goes together with a service config that names none", async () => {
+  const config = '{"methodConfig":[{"name":[{}],"timeout":"2.5s"}]}';
+  const args = ["--target", onlyA, "--policy", "round_robin", "--service-config", config, "--count", "1"];
+  assert.deepEqual(await runToEnd(main, args), { code: 0, signal: null, stdout: ["#1: a"], stderr: [] });
+});
+
+test("the README lists every flag with its variable and default, and every policy", async () => {
+  const readme = readFileSync(`${import.meta.dirname}/../README.md`, "utf8");
+  const help = (await runToEnd(main, ["--help"])).stdout.join(" ").replace(/\s+/g, " ");
+  const flags = [...help.matchAll(/(--[a-z-]+) <[a-z]+> .*?\(default: (.*?), env: ([A-Z_]+)\)/g)];
+  assert.equal(flags.length, 6);
+  for (const [, flag, value, variable] of flags) {
+    const row = `| \`${flag}\` | \`${variable}\` | ${value} |`;
+    assert.ok(readme.includes(row), `want a row that begins "${row}"`);
+  }
+  const policies = /load balancing policy: (.*?) \(default/.exec(help)?.[1]?.split(", ") ?? [];
+  assert.equal(policies.length, 3, `policies in the help: ${policies}`);
+  for (const policy of policies) assert.ok(readme.includes(`\`${policy}\``), `want ${policy}`);
+});

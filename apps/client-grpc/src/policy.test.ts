@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { needsNoConfig, registeredPolicies, validatePolicy } from "./policy.ts";
+
+const names = ["pick_first", "round_robin", "weighted_round_robin", "outlier_detection"];
+
+test("the policies there are, are those of grpc-js", () => {
+  assert.deepEqual(registeredPolicies(), names);
+});
+
+test("every policy but outlier_detection works without a configuration", () => {
+  assert.deepEqual(names.filter(needsNoConfig), ["pick_first", "round_robin", "weighted_round_robin"]);
+  assert.equal(needsNoConfig("nothing"), false);
+});
+
+test("a configuration that grpc-js takes is taken", () => {
+  for (const [name, config] of [
+    ["pick_first", { shuffleAddressList: true }],
+    ["round_robin", {}],
+    ["weighted_round_robin", { weight_update_period: "0.5s" }],
+    ["outlier_detection", { child_policy: [{ round_robin: {} }] }],
+  ] as const) {
+    assert.doesNotThrow(() => validatePolicy(name, config), name);
+  }
+});
+
+test("a name that is no policy is refused with those that are, also when every object has it", () => {
+  for (const name of ["", "nothing", "Round_Robin", "round-robin", "toString", "constructor", "__proto__"]) {
+    const message = `must be one of ${names.join(", ")}, got "${name}"`;
+    assert.throws(() => validatePolicy(name, {}), { name: "RangeError", message }, name);
+  }
+});
+
+test("a configuration that grpc-js refuses is refused with its reason", () => {
+  for (const [name, config, reason] of [
+    ["pick_first", { shuffleAddressList: "yes" }, /^is refused by grpc-js: .*shuffleAddressList/],
+    ["weighted_round_robin", { weight_update_period: "soon" }, /^is refused by grpc-js: .*weight_update_period/],
+    ["outlier_detection", {}, /^is refused by grpc-js: .*child_policy/],
+  ] as const) {
+    assert.throws(() => validatePolicy(name, config), { name: "RangeError", message: reason }, name);
+  }
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseHttpTarget, targetFlag } from "./target.ts";
+
+test("a target is a URL or host:port; what is missing is http and /pod", () => {
+  for (const [text, want] of [
+    ["server", "http://server/pod"],
+    ["server:80", "http://server/pod"],
+    ["server:8080", "http://server:8080/pod"],
+    ["10.0.0.1:8080", "http://10.0.0.1:8080/pod"],
+    ["[::1]:8080", "http://[::1]:8080/pod"],
+    ["server.default.svc.cluster.local", "http://server.default.svc.cluster.local/pod"],
+    ["server/other", "http://server/other"],
+    ["server:8080/other?x=1", "http://server:8080/other?x=1"],
+    ["server?x=1", "http://server/pod?x=1"],
+    ["http://server", "http://server/pod"],
+    ["http://server/", "http://server/pod"],
+    ["http://server/pod", "http://server/pod"],
+    ["http://server/other/", "http://server/other/"],
+    ["https://server:8443/pod", "https://server:8443/pod"],
+    ["HTTP://SERVER/Pod", "http://server/Pod"],
+  ] as const) {
+    assert.equal(parseHttpTarget(text).href, want, text);
+  }
+});
+
+test("what cannot be called over HTTP is refused with what was got", () => {
+  for (const text of [
+    "",
+    " ",
+    "http://",
+    "://server",
+    "ftp://server/pod",
+    "file:///etc/passwd",
+    "unix:///socket",
+    "http:server:80",
+    "server:99999",
+    "server:http",
+    "::1",
+    "a b",
+  ]) {
+    const message = `must be a URL such as http://server/pod or a host such as server:80, got "${text}"`;
+    assert.throws(() => parseHttpTarget(text), { name: "RangeError", message }, `"${text}"`);
+  }
+});
+
+test("a user or a password is refused, and not repeated", () => {
+  for (const text of ["http://me:secret@server", "secret@server", "http://:secret@server"]) {
+    assert.throws(() => parseHttpTarget(text), { name: "RangeError", message: "must not carry a user or a password" });
+  }
+});
+
+test("the default is what its text in the help says", () => {
+  assert.equal(parseHttpTarget(targetFlag.defaultText).href, targetFlag.default.href);
+});
