@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type Board, type Progress, renderBoard } from "./board.ts";
+import { ClientLog } from "./client-log.ts";
+import { widthOf } from "./line.ts";
+import { paint } from "./paint.ts";
+import { strategies } from "./strategies.ts";
+
+const running: Progress = { t: "running", elapsedMs: 4_000, durationMs: 10_000 };
+
+function boardOf(servers: number, progress: Progress = running): Board {
+  const pods = Array.from({ length: servers }, (_, i) => `server-${i + 1}`);
+  const columns = strategies.map((strategy) => {
+    const log = new ClientLog(strategy, pods, servers);
+    for (let n = 1; n <= 40; n++) {
+      log.take(`#${n}: ${strategy.name === "clusterip" ? pods[1] : pods[n % servers]}`);
+    }
+    return log;
+  });
+  return { pods, columns, progress, fullBarCalls: 50 };
+}
+
+const textOf = (board: Board, columns: number, rows: number) =>
+  renderBoard(board, { columns, rows }).map((line) => paint(line, false));
+
+describe("the board", () => {
+  it("never is wider than the terminal, and leaves its last row free", () => {
+    for (const servers of [2, 3, 9]) {
+      for (const progress of [{ t: "starting" }, running, { t: "ended", words: new Map() }] satisfies Progress[]) {
+        const board = boardOf(servers, progress);
+        for (let columns = 3; columns <= 140; columns++) {
+          for (const rows of [2, 5, 10, 20, 24, 36, 60]) {
+            const lines = renderBoard(board, { columns, rows });
+            const widest = Math.max(...lines.map(widthOf));
+            const size = `${servers} servers, ${progress.t}, ${columns}x${rows}`;
+            assert.ok(widest <= columns, `${size}: a line of ${widest} cells`);
+            assert.ok(lines.length <= rows - 1, `${size}: ${lines.length} lines`);
+          }
+        }
+      }
+    }
+  });
+
+  it("shows the clients side by side from 80 columns on", () => {
+    const lines = textOf(boardOf(3), 80, 24);
+    const names = lines.find((line) => line.includes("clusterip")) ?? "";
+    assert.match(names, /^ http +clusterip +round_robin$/);
+    assert.ok(
+      lines.some((line) => / #40: server-2 +#40: server-2 +#40: server-2/.test(line)),
+      lines.join("\n"),
+    );
+    assert.ok(
+      lines.some((line) => / server-2 █+.? +13 {3}server-2 █+.? +37 {3}server-2 █+.? +13$/.test(line)),
+      lines.join("\n"),
+    );
+    assert.match(lines.at(-1) ?? "", /━+─+ {2}4 s of 10 s$/);
+  });
+
+  it("shows them below each other where it is narrower", () => {
+    const lines = textOf(boardOf(3), 60, 20);
+    const heads = lines.filter((line) => /^ (http|clusterip|round_robin) /.test(line));
+    assert.deepEqual(
+      heads.map((line) => line.replace(/ {3,}/, " | ")),
+      [
+        " http  HTTP/1.1 via the Service | #40: server-2",
+        " clusterip  gRPC via the Service | #40: server-2",
+        " round_robin  gRPC to every pod | #40: server-2",
+      ],
+    );
+  });
+
+  it("counts in one line per client where bars do not fit", () => {
+    const lines = textOf(boardOf(9), 60, 12);
+    assert.ok(lines.includes("   0  31  0  0  0  0  0  0  0"), lines.join("\n"));
+  });
+
+  it("says above a client that calls failed, and its verdict at the end", () => {
+    const board = boardOf(3, { t: "ended", words: new Map([["clusterip", "PINNED"]]) });
+    board.columns.forEach((column) => {
+      if (column instanceof ClientLog && column.strategy.name === "http") column.take("Error: 503 \x1b[2J");
+    });
+    const lines = textOf(board, 100, 36);
+    assert.match(lines[3] ?? "", /^ http +1 failed {3}clusterip +PINNED {3}round_robin$/);
+    assert.ok(
+      lines.some((line) => line.startsWith(" Error: 503 ?[2J ")),
+      lines.join("\n"),
+    );
+  });
+});

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { afterEach, describe, it } from "node:test";
+import { createRandom } from "@grpc-lb/runtime";
+import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { type ConnectionProxy, startConnectionProxy } from "./connection-proxy.ts";
+
+const servers: Server[] = [];
+const sockets = new Set<Socket>();
+let proxy: ConnectionProxy | undefined;
+
+/** Has the teardown destroy it. A cut connection is what some of the tests are about, so its error is no failure. */
+function keep(socket: Socket): Socket {
+  sockets.add(socket);
+  return socket.on("error", () => {});
+}
+
+async function startBackend(serve: (socket: Socket) => void) {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    keep(socket);
+    serve(socket);
+  });
+  servers.push(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { host: "127.0.0.1", port: (server.address() as AddressInfo).port };
+}
+
+async function startProxy(options: Parameters<typeof startConnectionProxy>[0]) {
+  proxy = await startConnectionProxy(options);
+  return proxy.port;
+}
+
+const dial = (port: number) => keep(connect({ host: "127.0.0.1", port, allowHalfOpen: true }));
+
+async function failureOf(socket: Socket): Promise<string | undefined> {
+  socket.resume();
+  const [error] = await once(socket, "error");
+  return (error as NodeJS.ErrnoException).code;
+}
+
+describe("a ConnectionProxy", () => {
+  afterEach(async () => {
+    await proxy?.close();
+    proxy = undefined;
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+    await Promise.all(
+      servers.splice(0).map(async (server) => {
+        server.close();
+        await once(server, "close");
+      }),
+    );
+    await assertNothingLeft();
+  });
+
+  it("sends the n-th connection to the n-th pick of its random source", async () => {
+    const names = ["a", "b", "c"];
+    const backends = await Promise.all(names.map((name) => startBackend((socket) => socket.end(name))));
+    const port = await startProxy({ backends, random: createRandom(7) });
+    const got: string[] = [];
+    for (let n = 0; n < 30; n++) {
+      const socket = dial(port);
+      got.push(await text(socket));
+      socket.end();
+      await once(socket, "close");
+    }
+    const random = createRandom(7);
+    const want = got.map(() => names[Math.floor(random() * 3)]);
+    assert.deepEqual(got, want);
+    assert.deepEqual([...new Set(got)].sort(), names);
+  });
+
+  it("keeps a connection on its backend, whatever is said on it", async () => {
+    const backends = await Promise.all(
+      ["a", "b"].map((name) => startBackend((socket) => socket.on("data", () => socket.write(name)))),
+    );
+    const socket = dial(await startProxy({ backends, random: createRandom(1) }));
+    const answers = new Set<string>();
+    for (let n = 0; n < 20; n++) {
+      socket.write("?");
+      const [chunk] = await once(socket, "data");
+      answers.add(String(chunk));
+    }
+    assert.equal(answers.size, 1);
+  });
+
+  it("passes the end of one direction on and leaves the other open", async () => {
+    const backend = await startBackend(async (socket) => socket.end(`got ${await text(socket)}`));
+    const socket = dial(await startProxy({ backends: [backend], random: createRandom(1) }));
+    socket.end("all of it");
+    assert.equal(await text(socket), "got all of it");
+  });
+
+  it("carries what the client says after the backend has ended its side", async () => {
+    const heard = Promise.withResolvers<string>();
+    const backend = await startBackend((socket) => {
+      socket.end("bye");
+      text(socket).then(heard.resolve, heard.reject);
+    });
+    const socket = dial(await startProxy({ backends: [backend], random: createRandom(1) }));
+    assert.equal(await text(socket), "bye");
+    socket.end("one more thing");
+    assert.equal(await heard.promise, "one more thing");
+  });
+
+  it("refuses when the chosen backend refuses, and tries no other", async () => {
+    let connections = 0;
+    const alive = await startBackend(() => {
+      connections += 1;
+    });
+    const dead = await startBackend(() => {});
+    servers.pop()?.close();
+    const port = await startProxy({ backends: [dead, alive], random: () => 0 });
+    assert.equal(await failureOf(dial(port)), "ECONNRESET");
+    assert.equal(connections, 0);
+  });
+
+  it("resets the client when the backend resets", async () => {
+    const backend = await startBackend((socket) => socket.once("data", () => socket.resetAndDestroy()));
+    const socket = dial(await startProxy({ backends: [backend], random: createRandom(1) }));
+    socket.write("?");
+    assert.equal(await failureOf(socket), "ECONNRESET");
+  });
+
+  it("resets the backend when the client resets", async () => {
+    const failed = Promise.withResolvers<string | undefined>();
+    const backend = await startBackend((socket) => {
+      socket.write("hello");
+      failureOf(socket).then(failed.resolve, failed.reject);
+    });
+    const socket = dial(await startProxy({ backends: [backend], random: createRandom(1) }));
+    await once(socket, "data");
+    socket.resetAndDestroy();
+    assert.equal(await failed.promise, "ECONNRESET");
+  });
+
+  it("cuts open connections when it closes", async () => {
+    const backend = await startBackend((socket) => socket.write("hello"));
+    const socket = dial(await startProxy({ backends: [backend], random: createRandom(1) }));
+    await once(socket, "data");
+    await proxy?.close();
+    proxy = undefined;
+    await Promise.all([...sockets].map((side) => once(side.resume(), "end")));
+  });
+
+  it("wants at least one backend", async () => {
+    await assert.rejects(startConnectionProxy({ backends: [], random: createRandom(1) }), /at least 1 backend/);
+  });
+});

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, it } from "node:test";
+import { assertNothingLeft, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+import { parseServingLine } from "./pod-server.ts";
+
+const main = join(import.meta.dirname, "main.ts");
+const short = ["--duration", "2s", "--interval", "40ms"];
+
+/** The processes that a process has started, by their ids. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.trim().split(" ").map(Number);
+}
+
+/** Whether a process runs; one that has ended and was not yet waited for (a zombie) does not. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false; // ENOENT or ESRCH: there is no such process
+  }
+}
+
+/** Starts a lab that would run for long, and waits until all six children run and the clients call. */
+async function startLab() {
+  const lab = startProgram(main, ["--json", "--duration", "60s"]);
+  await lab.line((line) => line.startsWith("lab: the clients call"));
+  const children = await childrenOf(lab.pid ?? 0);
+  assert.equal(children.length, 6);
+  return { lab, children };
+}
+
+function pidOf(lab: RunningProgram, podName: string): number {
+  const line = lab.stderr.find((text) => text.startsWith(`lab: ${podName} serves`));
+  return Number(/pid (\d+)/.exec(line ?? "")?.[1]);
+}
+
+describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () => {
+  let children: readonly number[] = [];
+
+  afterEach(async () => {
+    assert.deepEqual(children.filter(isAlive), [], "no process may be left");
+    children = [];
+    await assertNothingLeft();
+  });
+
+  it("shows what each strategy must show, as JSON and nothing else on stdout", async () => {
+    const run = await runToEnd(main, [...short, "--json"]);
+    assert.equal(run.code, 0, run.stderr.join("\n"));
+    const report = JSON.parse(run.stdout.join("\n"));
+    assert.equal(report.ok, true);
+    const got = report.strategies.map((strategy: Record<string, unknown>) => [strategy.name, strategy.verdict]);
+    assert.deepEqual(got, [
+      ["http", "BALANCED"],
+      ["clusterip", "PINNED"],
+      ["round_robin", "BALANCED"],
+    ]);
+    const [http, clusterip, roundRobin] = report.strategies;
+    assert.equal(clusterip.effectiveBackends, 1);
+    assert.equal(clusterip.perPod["server-2"], clusterip.calls);
+    assert.ok(roundRobin.effectiveBackends > 2.9);
+    assert.ok(http.pValue > 0.001);
+    assert.deepEqual(Object.keys(http.perPod), ["server-1", "server-2", "server-3"]);
+  });
+
+  it("prints lines and a table, and no escape code, where there is no terminal", async () => {
+    const run = await runToEnd(main, [...short, "--servers", "2"]);
+    assert.equal(run.code, 0, run.stderr.join("\n"));
+    assert.deepEqual(run.stderr, []);
+    assert.ok(run.stdout.every((line) => !line.includes("\x1b")));
+    assert.ok(run.stdout.some((line) => /^http {9}#1: server-[12]$/.test(line)));
+    assert.ok(run.stdout.some((line) => /^round_robin {2}#1: server-[12]$/.test(line)));
+    assert.ok(run.stdout.some((line) => /^ clusterip +\d+ +\d+ +\d+ {3}PINNED$/.test(line)));
+  });
+
+  it("stops everything on SIGTERM, and claims nothing", async () => {
+    const started = await startLab();
+    children = started.children;
+    started.lab.kill("SIGTERM");
+    assert.deepEqual(await started.lab.exited, { code: 130, signal: null });
+    assert.deepEqual(started.lab.stdout, []);
+    assert.equal(started.lab.stderr.at(-1), "lab: stopped before the end, so there is no verdict");
+  });
+
+  it("stops everything when a server is killed, and says which and how", async () => {
+    const started = await startLab();
+    children = started.children;
+    process.kill(pidOf(started.lab, "server-2"), "SIGKILL");
+    assert.deepEqual(await started.lab.exited, { code: 1, signal: null });
+    assert.deepEqual(started.lab.stdout, []);
+    assert.ok(
+      started.lab.stderr.some((line) => line.startsWith("lab: server-2 was ended by SIGKILL; ")),
+      started.lab.stderr.join("\n"),
+    );
+  });
+
+  it("takes its children along when it is killed itself", async () => {
+    const started = await startLab();
+    children = started.children;
+    started.lab.kill("SIGKILL");
+    await started.lab.exited;
+    // Nobody is told when the child of another process ends, so there is nothing to await but the fact.
+    while (children.some(isAlive)) await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  it("refuses a plan that cannot end with a verdict, before it starts anything", async () => {
+    const run = await runToEnd(main, ["--duration", "1s"]);
+    assert.equal(run.code, 2);
+    assert.match(
+      run.stderr.join("\n"),
+      /^lab: --duration 1s with --interval 200ms is at most 5 calls a client; .* needs 18/,
+    );
+  });
+});
+
+describe("a server's log line", () => {
+  it("tells the ports when it serves", () => {
+    const line = '{"level":"info","app":"server","httpPort":43211,"grpcPort":38233,"msg":"serving"}';
+    assert.deepEqual(parseServingLine(line), { httpPort: 43211, grpcPort: 38233 });
+    for (const other of [
+      "",
+      "null",
+      "Debugger listening",
+      '{"msg":"serving"}',
+      '{"msg":"stopped","httpPort":1,"grpcPort":2}',
+    ]) {
+      assert.equal(parseServingLine(other), undefined, other);
+    }
+  });
+});

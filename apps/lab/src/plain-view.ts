@@ -1,0 +1,32 @@
+import type { CallLine } from "@grpc-lb/runtime/verdict";
+import { renderCall } from "./board.ts";
+import { paint } from "./paint.ts";
+import { type Result, renderResult } from "./result-table.ts";
+import type { LabWatcher } from "./run-lab.ts";
+import { type Strategy, strategies } from "./strategies.ts";
+
+const columns = 100;
+const nameWidth = Math.max(...strategies.map(({ name }) => name.length));
+
+/** Shows a run where there is no terminal: line after line, with no escape code in any. */
+export class PlainView implements LabWatcher {
+  readonly #write: (text: string) => void;
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  onServing(): void {}
+
+  onRunning(): void {}
+
+  onLine(strategy: Strategy, line: CallLine): void {
+    this.#write(`${strategy.name.padEnd(nameWidth)}  ${paint(renderCall(line, []), false)}\n`);
+  }
+
+  showResult(result: Result): void {
+    for (const line of [[], ...renderResult(result, columns)]) this.#write(`${paint(line, false)}\n`);
+  }
+
+  close(): void {}
+}

@@ -1,0 +1,100 @@
+import { type Child, type ChildExit, ProgramError, startChild } from "@grpc-lb/runtime/process";
+
+/** A program of the suite that runs as a child process. */
+export interface GroupMember {
+  /** What messages call it. */
+  readonly name: string;
+  /** Its .ts file. */
+  readonly main: string;
+  readonly args: readonly string[];
+  readonly onStdout?: (line: string) => void;
+  readonly onStderr?: (line: string) => void;
+}
+
+interface RunningMember {
+  readonly child: Child;
+  readonly lastWords: string[];
+  isStopping: boolean;
+}
+
+const keptWords = 12;
+const endWithParent = new URL("./end-with-parent.ts", import.meta.url).href;
+
+/**
+ * Child processes that only make sense together. None is left behind: `stop` ends them, and whatever is left when this
+ * process exits, for whatever reason, is killed.
+ */
+export class ProcessGroup {
+  readonly #members = new Map<string, RunningMember>();
+  readonly #broken = Promise.withResolvers<never>();
+  readonly #killAll = () => {
+    for (const { child } of this.#members.values()) child.kill("SIGKILL");
+  };
+
+  readonly #graceMs: number;
+
+  /** @param options.graceMs how long a member that was told to end may take before it is killed, 3 s by default */
+  constructor(options: { readonly graceMs?: number } = {}) {
+    this.#graceMs = options.graceMs ?? 3_000;
+    this.#broken.promise.catch(() => {}); // a group that nobody watches any more may break
+    process.on("exit", this.#killAll);
+  }
+
+  /** Rejects with a ProgramError (exit code 1) when a member ends that was not told to; never resolves. */
+  get broken(): Promise<never> {
+    return this.#broken.promise;
+  }
+
+  /** Starts a member with Node and nothing of this process's environment but PATH: flags may come from variables. */
+  start(member: GroupMember): Child {
+    const lastWords: string[] = [];
+    const child = startChild({
+      command: process.execPath,
+      args: ["--import", endWithParent, member.main, ...member.args],
+      env: { PATH: process.env.PATH ?? "" },
+      ...(member.onStdout ? { onStdout: member.onStdout } : {}),
+      onStderr: (line) => {
+        lastWords.push(line);
+        if (lastWords.length > keptWords) lastWords.shift();
+        member.onStderr?.(line);
+      },
+    });
+    const running: RunningMember = { child, lastWords, isStopping: false };
+    this.#members.set(member.name, running);
+    const end = (how: string) => {
+      if (running.isStopping) return;
+      const words = this.describeLastWords(member.name);
+      this.#broken.reject(new ProgramError(`${member.name} ${how}; ${words}`, { exitCode: 1 }));
+    };
+    child.exited.then(
+      (exit) => end(describeExit(exit)),
+      (error: Error) => end(`could not be started: ${error.message}`),
+    );
+    return child;
+  }
+
+  /** The last lines that a member wrote to stderr, as the end of a message. */
+  describeLastWords(name: string): string {
+    const words = this.#members.get(name)?.lastWords ?? [];
+    if (words.length === 0) return "it said nothing on stderr";
+    return `its last words on stderr:\n${words.map((line) => `  ${line}`).join("\n")}`;
+  }
+
+  /** Stops the members named, all by default, and resolves when they have ended: SIGTERM, then SIGKILL. */
+  async stop(names: Iterable<string> = this.#members.keys()): Promise<void> {
+    const stopping = [...names].flatMap((name) => this.#members.get(name) ?? []);
+    for (const member of stopping) member.isStopping = true;
+    // One that could not be started rejects, and has ended all the same.
+    await Promise.allSettled(stopping.map((member) => member.child.stop(this.#graceMs)));
+  }
+
+  /** Stops all members; after it the group holds nothing of this process. */
+  async close(): Promise<void> {
+    await this.stop();
+    process.off("exit", this.#killAll);
+  }
+}
+
+function describeExit({ code, signal }: ChildExit): string {
+  return signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+}

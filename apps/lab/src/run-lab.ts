@@ -1,0 +1,100 @@
+import { type Clock, createRandom } from "@grpc-lb/runtime";
+import { ProgramError } from "@grpc-lb/runtime/process";
+import type { CallLine } from "@grpc-lb/runtime/verdict";
+import type { ClientLog } from "./client-log.ts";
+import { type ConnectionProxy, startConnectionProxy } from "./connection-proxy.ts";
+import { within } from "./deadline.ts";
+import { type Plan, podNames } from "./plan.ts";
+import { type PodServer, startPodServer } from "./pod-server.ts";
+import { ProcessGroup } from "./process-group.ts";
+import { clientArgs, type Strategy } from "./strategies.ts";
+
+/** What a run tells whoever shows it, in this order. */
+export interface LabWatcher {
+  /** All servers serve. */
+  onServing(servers: readonly PodServer[]): void;
+  /** Each client has made a call: the duration counts from now on. */
+  onRunning(): void;
+  /** A client has made a call, which stands in its log. */
+  onLine(strategy: Strategy, line: CallLine): void;
+}
+
+const firstCallTimeoutMs = 20_000;
+
+/** What a run needs to know. */
+export interface LabOptions {
+  readonly plan: Plan;
+  /** What is filled: one log for each client to start. */
+  readonly logs: readonly ClientLog[];
+  readonly watcher: LabWatcher;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs servers, Service and clients as planned, and stops them again. It resolves when the last process has ended, and
+ * rejects no earlier.
+ *
+ * @throws ProgramError when a process does not start or ends before its time (exit code 1), or when `signal` is aborted
+ * (exit code 130)
+ */
+export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions): Promise<void> {
+  const group = new ProcessGroup();
+  const proxies: ConnectionProxy[] = [];
+  const ending = new AbortController();
+  const aborted = AbortSignal.any([signal, ending.signal]);
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => {}); // aborted after the last wait
+  const stop = () => {
+    stopped.reject(new ProgramError("stopped before the end, so there is no verdict", { exitCode: 130 }));
+  };
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  const unlessStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([stopped.promise, group.broken, work]);
+
+  try {
+    const servers = await unlessStopped(
+      Promise.all(podNames(plan).map((podName) => startPodServer(group, podName, clock, aborted))),
+    );
+    // Each proxy draws for itself, so that the picks of one do not depend on when the other is called.
+    for (const [i, port] of (["httpPort", "grpcPort"] as const).entries()) {
+      const backends = servers.map((server) => ({ host: "127.0.0.1", port: server[port] }));
+      proxies.push(await startConnectionProxy({ backends, random: createRandom(plan.seed + i) }));
+    }
+    const addresses = {
+      serviceHttpPort: proxies[0]?.port ?? 0,
+      serviceGrpcPort: proxies[1]?.port ?? 0,
+      podGrpcPorts: servers.map((server) => server.grpcPort),
+    };
+
+    watcher.onServing(servers);
+    const firstLines = logs.map((log) => {
+      const { strategy } = log;
+      const first = Promise.withResolvers<void>();
+      const take = (text: string) => {
+        const line = log.take(text);
+        if (!line) return;
+        first.resolve();
+        watcher.onLine(strategy, line);
+      };
+      const args = clientArgs(strategy, addresses, plan.intervalMs);
+      group.start({ name: strategy.name, main: strategy.main, args, onStdout: take, onStderr: take });
+      return first.promise;
+    });
+    const describe = () => {
+      const silent = logs.find((log) => log.tail.length === 0)?.strategy.name ?? "";
+      return `${silent} made no call within ${firstCallTimeoutMs / 1000} s; ${group.describeLastWords(silent)}`;
+    };
+    const deadline = { ms: firstCallTimeoutMs, clock, signal: aborted, describe };
+    await unlessStopped(within(deadline, Promise.all(firstLines)));
+
+    watcher.onRunning();
+    await unlessStopped(clock.sleep(plan.durationMs, aborted));
+    // The clients first: a call that is under way must still find its server.
+    await unlessStopped(group.stop(logs.map((log) => log.strategy.name)));
+  } finally {
+    signal.removeEventListener("abort", stop);
+    ending.abort();
+    await Promise.all([group.close(), ...proxies.map((proxy) => proxy.close())]);
+  }
+}

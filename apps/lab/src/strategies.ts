@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { formatDuration } from "@grpc-lb/runtime";
+import type { BalanceRule, VerdictWord } from "@grpc-lb/runtime/verdict";
+
+/** The ways to call the pods that the lab compares, by their one name. */
+export type StrategyName = "http" | "clusterip" | "round_robin";
+
+/** What a client may be pointed at. */
+export interface Addresses {
+  /** The Service: the ports of the proxies in front of all pods. */
+  readonly serviceHttpPort: number;
+  readonly serviceGrpcPort: number;
+  /** The pods themselves. */
+  readonly podGrpcPorts: readonly number[];
+}
+
+/** A way to call the pods, what it is expected to show, and why. */
+export interface Strategy {
+  readonly name: StrategyName;
+  /** What it is, in two parts of at most 24 characters: the protocol and way, then the connections. */
+  readonly way: string;
+  readonly connections: string;
+  /** How its calls are judged, and the word that it must earn. */
+  readonly rule: BalanceRule;
+  readonly expected: VerdictWord;
+  /** Why the expected word is what one gets. */
+  readonly why: string;
+  /** The client's .ts file. */
+  readonly main: string;
+  args(addresses: Addresses): readonly string[];
+}
+
+const httpMain = join(import.meta.dirname, "../../client-http/src/main.ts");
+const grpcMain = join(import.meta.dirname, "../../client-grpc/src/main.ts");
+const onLoopback = (port: number) => `127.0.0.1:${port}`;
+
+/** In the order in which they are shown: what works by chance, what does not, what cures it. */
+export const strategies: readonly Strategy[] = [
+  {
+    name: "http",
+    way: "HTTP/1.1 via the Service",
+    connections: "a connection per call",
+    rule: "random",
+    expected: "BALANCED",
+    why: "Each call opens a connection; for each one the Service picks a pod.",
+    main: httpMain,
+    args: ({ serviceHttpPort }) => ["--target", `http://${onLoopback(serviceHttpPort)}/pod`],
+  },
+  {
+    name: "clusterip",
+    way: "gRPC via the Service",
+    connections: "one connection for all",
+    rule: "random",
+    expected: "PINNED",
+    why: "One HTTP/2 connection carries every call; its pod was picked only once.",
+    main: grpcMain,
+    args: ({ serviceGrpcPort }) => ["--target", onLoopback(serviceGrpcPort)],
+  },
+  {
+    name: "round_robin",
+    way: "gRPC to every pod",
+    connections: "one connection per pod",
+    rule: "round_robin",
+    expected: "BALANCED",
+    why: "The client keeps a connection to every pod and takes them in turn.",
+    main: grpcMain,
+    args: ({ podGrpcPorts }) => {
+      return ["--target", `ipv4:${podGrpcPorts.map(onLoopback).join(",")}`, "--policy", "round_robin"];
+    },
+  },
+];
+
+/** The flags that every client takes. */
+export function clientArgs(strategy: Strategy, addresses: Addresses, intervalMs: number): readonly string[] {
+  return [...strategy.args(addresses), "--interval", formatDuration(intervalMs)];
+}

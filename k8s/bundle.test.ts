@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { test } from "node:test";
+
+const root = join(import.meta.dirname, "..");
+
+test("a bundle runs alone, finds the .proto files that grpc packages read, and comes out the same every time", (t) => {
+  // Within the repository, so that the bundled packages are found; never in an app's own dist, which may be in use.
+  mkdirSync(join(root, "k8s/dist"), { recursive: true });
+  const project = mkdtempSync(join(root, "k8s/dist/bundle-test-"));
+  t.after(() => rmSync(project, { recursive: true, force: true }));
+  mkdirSync(join(project, "src"));
+  const program = [
+    'import { HealthImplementation } from "grpc-health-check";', // reads its .proto at once
+    'import { ServerMetricRecorder, Server } from "@grpc/grpc-js";',
+    "new ServerMetricRecorder().addToServer(new Server());", // reads ORCA's
+    'console.log(typeof HealthImplementation, "serves");',
+  ];
+  writeFileSync(join(project, "src/main.ts"), program.join("\n"));
+
+  const bundle = () => {
+    const args = [join(root, "k8s/bundle.ts"), relative(root, project)];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    const tree = join(project, "dist/image");
+    const files = globSync("**", { cwd: tree, withFileTypes: true }).filter((entry) => entry.isFile());
+    const paths = files.map((file) => join(file.parentPath, file.name)).sort();
+    return new Map(paths.map((path) => [relative(tree, path), readFileSync(path, "base64")]));
+  };
+  const first = bundle();
+  assert.deepEqual(bundle(), first);
+
+  const names = [...first.keys()];
+  assert.ok(names.includes("proto/health/v1/health.proto"), names.join(" "));
+  assert.deepEqual(
+    names.filter((name) => !name.startsWith("proto/")),
+    ["THIRD-PARTY-NOTICES", "dist/app/main.cjs"],
+  );
+  const notices = Buffer.from(first.get("THIRD-PARTY-NOTICES") ?? "", "base64").toString();
+  assert.match(notices, /^@grpc\/grpc-js .* \(Apache-2\.0\)\n(?:\S.*\n)*grpc-health-check .* \(Apache-2\.0\)\n/m);
+
+  const run = spawnSync(process.execPath, [join(project, "dist/image/dist/app/main.cjs")], {
+    cwd: "/",
+    encoding: "utf8",
+  });
+  assert.equal(run.stdout, "function serves\n", run.stderr);
+});
+
+test("a folder that is no app is refused in one line", () => {
+  const { status, stderr } = spawnSync(process.execPath, ["k8s/bundle.ts", "apps/nope"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  assert.equal(status, 2);
+  assert.match(stderr, /^bundle: say which app.*\n$/);
+});

@@ -1,0 +1,55 @@
+/**
+ * Bundles an app into the tree that its image holds and nothing else: `node k8s/bundle.ts apps/server`, from the root of
+ * the repository, writes apps/server/dist/image. The same sources give the same bytes, which is what an image's tag rests on.
+ *
+ * ```
+ * dist/app/main.cjs      the program, two folders down, because grpc packages read ../../proto from where they are
+ * proto/                 the .proto files that those packages read when they run
+ * THIRD-PARTY-NOTICES    what the licences of the bundled packages ask to travel with them
+ * ```
+ */
+import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { build } from "esbuild";
+import { collectNotices } from "./image/notices.ts";
+
+const project = process.argv[2];
+if (project === undefined || !existsSync(join(project, "src/main.ts"))) {
+  process.stderr.write("bundle: say which app, from the root of the repository: node k8s/bundle.ts apps/server\n");
+  process.exit(2);
+}
+
+const tree = join(project, "dist/image");
+rmSync(tree, { recursive: true, force: true });
+const program = join(tree, "dist/app/main.cjs");
+const { metafile } = await build({
+  entryPoints: [join(project, "src/main.ts")],
+  outfile: program,
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "cjs",
+  minify: true,
+  keepNames: true, // an error's class is part of what a log says
+  legalComments: "none", // THIRD-PARTY-NOTICES has them
+  metafile: true,
+  logLevel: "warning",
+  logOverride: { "empty-import-meta": "error" },
+});
+const inputs = Object.keys(metafile.inputs);
+
+for (const input of inputs.filter((path) => readFileSync(path, "utf8").includes("../../proto"))) {
+  const from = resolve(dirname(input), "../../proto");
+  for (const path of globSync("**/*.proto", { cwd: from }).filter((name) => !name.startsWith("sample/"))) {
+    const to = join(tree, "proto", path);
+    if (existsSync(to) && !readFileSync(to).equals(readFileSync(join(from, path))))
+      throw new Error(`bundle: two packages bring a proto/${path}, and they differ`);
+    mkdirSync(dirname(to), { recursive: true });
+    copyFileSync(join(from, path), to);
+  }
+}
+
+writeFileSync(join(tree, "THIRD-PARTY-NOTICES"), collectNotices(inputs));
+
+const kilobytes = Math.round(readFileSync(program).length / 1000);
+process.stdout.write(`bundled ${basename(project)}: ${kilobytes} kB from ${inputs.length} files\n`);

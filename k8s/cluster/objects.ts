@@ -1,0 +1,33 @@
+import { type Kubectl, stop } from "./kubectl.ts";
+
+/** On everything that `make kube-deploy` puts into a namespace. */
+export const ours = "app.kubernetes.io/part-of=grpc-lb";
+/** On a namespace that `make kube-deploy` created, and that `make kube-delete` may delete. */
+export const ourNamespace = "app.kubernetes.io/managed-by=grpc-lb";
+/** The kinds of objects there are among ours, written so that `kubectl auth can-i` and `kubectl delete` both take them. */
+export const kinds = ["deployments.apps", "services", "poddisruptionbudgets.policy"] as const;
+
+/** Whether the labels of an object say what `label`, written `key=value`, says. */
+export function hasLabel(labels: Readonly<Record<string, string>> | undefined, label: string): boolean {
+  const [key = "", value] = label.split("=");
+  return labels?.[key] === value;
+}
+
+/** The labels of the namespace; null when it is not there, undefined when the user may not see it. */
+export async function namespaceLabels(kubectl: Kubectl): Promise<Record<string, string> | null | undefined> {
+  const { code, stdout, problem } = await kubectl.try(["get", "namespace", kubectl.namespace, "-o", "json"]);
+  if (code === 0) return JSON.parse(stdout).metadata.labels ?? {};
+  return problem.includes("NotFound") ? null : undefined;
+}
+
+/** Ends the program when a name that is about to be applied is taken by an object of somebody else. */
+export async function requireNoForeignObjects(kubectl: Kubectl, names: readonly string[]): Promise<void> {
+  const { items } = await kubectl.get([kinds.join(",")]);
+  for (const { kind, metadata } of items) {
+    if (!names.includes(metadata.name) || hasLabel(metadata.labels, ours)) continue;
+    stop(
+      `namespace ${kubectl.namespace} has a ${kind} ${metadata.name} that is not of grpc-lb (it lacks the label ${ours}); ` +
+        "choose another namespace: NAMESPACE=…",
+    );
+  }
+}

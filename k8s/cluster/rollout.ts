@@ -1,0 +1,134 @@
+import { systemClock } from "@grpc-lb/runtime";
+import type { AppName } from "../image/tag.ts";
+import { type Kubectl, stop } from "./kubectl.ts";
+
+const limitSeconds = 120;
+/** How long a pod may be in trouble before the rollout is given up: a first failed pull or a crash may mend itself. */
+const patienceMs = 15_000;
+
+/** Why a rollout does not go on. */
+export interface Trouble {
+  /** Who and why, in one line. */
+  readonly text: string;
+  /** The pod it is about, when there is one. */
+  readonly pod?: string;
+  /** Whether waiting is unlikely to help. */
+  readonly stuck: boolean;
+  /** What to do about it, when that is known. */
+  readonly advice?: string;
+}
+
+/**
+ * Waits until a deployment has rolled out, and shows kubectl's progress. When it does not, ends the program with the reason:
+ * after two minutes, or earlier when pods have been stuck for a while.
+ */
+export async function waitForRollout(kubectl: Kubectl, app: AppName, signal: AbortSignal): Promise<void> {
+  const giveUp = new AbortController();
+  const done = new AbortController();
+  const args = ["rollout", "status", `deployment/${app}`, `--timeout=${limitSeconds}s`];
+  const status = kubectl.try(args, { show: true, signal: AbortSignal.any([signal, giveUp.signal]) });
+  const ended = status.then(() => done.abort());
+  let stuckSince: number | null = null;
+  while (!done.signal.aborted) {
+    await systemClock.sleep(2_000, done.signal);
+    const trouble = await findTrouble(kubectl, app);
+    stuckSince = trouble?.stuck ? (stuckSince ?? Date.now()) : null;
+    if (stuckSince !== null && Date.now() - stuckSince >= patienceMs) giveUp.abort();
+  }
+  await ended;
+  const { code, problem } = await status;
+  if (code === 0) return;
+  if (signal.aborted) stop(`interrupted while ${app} was rolling out`);
+
+  const trouble = await findTrouble(kubectl, app);
+  if (trouble?.pod !== undefined) await showDetails(kubectl, app, trouble.pod);
+  const advice = trouble?.advice === undefined ? "" : `; ${trouble.advice}`;
+  stop(`${app} did not roll out: ${shorten(trouble?.text ?? problem)}${advice}`);
+}
+
+/** Asks the cluster what keeps a deployment's newest pods from being ready; null when nothing is wrong yet. */
+async function findTrouble(kubectl: Kubectl, app: AppName): Promise<Trouble | null> {
+  const { code, stdout } = await kubectl.try(["get", "deployments,replicasets,pods", "-l", `app=${app}`, "-o", "json"]);
+  return code === 0 ? explain(app, JSON.parse(stdout).items) : null;
+}
+
+const adviceOn: Record<string, string> = {
+  ErrImagePull: "are the images on the nodes? make kube-load, or make docker-push with IMAGE_PREFIX",
+  ImagePullBackOff: "are the images on the nodes? make kube-load, or make docker-push with IMAGE_PREFIX",
+  ErrImageNeverPull: "the images are not on the nodes: make kube-load",
+};
+
+/**
+ * Finds the worst trouble among a deployment, its replica sets and its pods: only pods of the newest replica set count,
+ * as those of an older one may be what this rollout mends.
+ *
+ * @param items objects of the API
+ */
+// biome-ignore lint/suspicious/noExplicitAny: objects of the API, as wide as the server sends them
+export function explain(app: string, items: readonly any[]): Trouble | null {
+  const deployment = items.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === app);
+  const revision = deployment?.metadata.annotations?.[revisionKey];
+  const newest = items.find(
+    ({ kind, metadata }) => kind === "ReplicaSet" && metadata.annotations?.[revisionKey] === revision,
+  );
+  if (deployment === undefined || newest === undefined) return null;
+  const observed = deployment.status?.observedGeneration ?? 0;
+  if (observed < deployment.metadata.generation) return null; // what the controller shows is about the time before
+
+  for (const { type, status, message } of deployment.status?.conditions ?? []) {
+    if (type === "ReplicaFailure" && status === "True") return { text: message, stuck: true };
+  }
+  const troubles: Trouble[] = [];
+  for (const { kind, metadata, status } of items) {
+    if (kind !== "Pod" || metadata.labels?.[hashKey] !== newest.metadata.labels?.[hashKey]) continue;
+    const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+    const about = (text: string, stuck: boolean, advice?: string) =>
+      troubles.push({
+        text: `pod ${metadata.name}: ${text}`,
+        pod: metadata.name,
+        stuck,
+        ...(advice ? { advice } : {}),
+      });
+    for (const { state } of containers) {
+      const { reason, message } = state?.waiting ?? {};
+      if (reason === undefined || reason === "ContainerCreating" || reason === "PodInitializing") continue;
+      about([reason, message].filter(Boolean).join(": "), true, adviceOn[reason]);
+    }
+    for (const { type, status: holds, reason, message } of status.conditions ?? []) {
+      if (holds === "True") continue;
+      if (type === "PodScheduled") about([reason, message].filter(Boolean).join(": "), false);
+      if (type === "Ready" && reason === "ContainersNotReady") about("started, but not ready yet", false);
+    }
+  }
+  return troubles.find(({ stuck }) => stuck) ?? troubles[0] ?? null;
+}
+
+/** A runtime's reason can be a page long; the events that are shown have all of it. */
+const shorten = (text: string) => (text.length > 240 ? `${text.slice(0, 240)}…` : text);
+
+const revisionKey = "deployment.kubernetes.io/revision";
+const hashKey = "pod-template-hash";
+
+/** Shows the last events of a pod, and what its program said before it ended. */
+async function showDetails(kubectl: Kubectl, app: AppName, pod: string): Promise<void> {
+  const columns = "custom-columns=REASON:.reason,TIMES:.count,MESSAGE:.message";
+  const selector = `involvedObject.name=${pod}`;
+  const events = await kubectl.try([
+    "get",
+    "events",
+    "--field-selector",
+    selector,
+    "--sort-by=.lastTimestamp",
+    "-o",
+    columns,
+  ]);
+  const [head, ...rows] = events.stdout.trimEnd().split("\n");
+  if (rows.length > 0) process.stderr.write(`\nlast events of ${pod}\n${[head, ...rows.slice(-5)].join("\n")}\n`);
+  for (const previous of [["--previous"], []]) {
+    const log = await kubectl.try(["logs", pod, "-c", app, "--tail=5", ...previous]);
+    if (log.code !== 0 || log.stdout === "") continue;
+    process.stderr.write(`\nlast lines of ${pod}\n${log.stdout}`);
+    break;
+  }
+  process.stderr.write("\n");
+}

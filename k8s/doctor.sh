@@ -1,0 +1,158 @@
+#!/bin/sh
+# Says which tools are there, which are missing, what each is for and how to get it. Needs nothing but a shell, so that it can
+# tell that Node is missing.
+#
+#   k8s/doctor.sh                             a table; exits 1 when something that demo or test needs is missing
+#   k8s/doctor.sh --for kube-deploy           the same, for what that target needs
+#   k8s/doctor.sh --for kube-deploy --quiet   only what is missing, a line each, on stderr
+set -u
+
+target='' quiet=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --for) target=${2-}; if [ $# -gt 1 ]; then shift; fi ;;
+    --quiet) quiet=yes ;;
+    *) echo "doctor: unknown argument $1; known: --for TARGET, --quiet" >&2; exit 2 ;;
+  esac
+  shift
+done
+
+case $target in
+  '' | init | demo | test | bench | format | protoc | check | lint) needs='node npm' ;;
+  docker-build | docker-push) needs='node npm docker engine' ;;
+  kube-load) needs='node npm docker engine kubectl cluster' ;;
+  kube-deploy | kube-logs | kube-delete | istio-eject) needs='node npm kubectl cluster' ;;
+  istio-inject) needs='node npm kubectl cluster istiod' ;;
+  e2e) needs='node npm docker engine kubectl cluster' ;;
+  *)
+    echo "doctor: there is no target $target; known: init demo test bench format protoc check lint docker-build docker-push" \
+      "kube-load kube-deploy kube-logs kube-delete istio-inject istio-eject e2e" >&2
+    exit 2
+    ;;
+esac
+
+there() { command -v "$1" >/dev/null 2>&1; }
+needed() { case " $needs " in *" $1 "*) true ;; *) false ;; esac; }
+# How wide the columns are, and colours when somebody looks.
+format='%s%s%s %-15s %-30s %-32s %s\n'
+if [ -t 1 ]; then red=$(printf '\033[31m') green=$(printf '\033[32m') dim=$(printf '\033[2m') off=$(printf '\033[0m')
+else red='' green='' dim='' off=''; fi
+
+missing=0
+# row NAME FOUND FOR GET : FOUND is empty for what is missing; with a leading "!" it is what is wrong
+row() {
+  name=$1 found=$2 used_for=$3 get=$4
+  case $found in
+    '') ok='' found='missing' ;;
+    '!'*) ok='' found=${found#!} ;;
+    *) ok=yes ;;
+  esac
+  if [ -z "$ok" ] && needed "$name"; then
+    missing=$((missing + 1))
+    if [ -n "$quiet" ]; then echo "${target:-doctor} needs $name: $found; $get" >&2; fi
+  fi
+  if [ -n "$quiet" ]; then return; fi
+  # shellcheck disable=SC2059 # the format is a constant above
+  if [ -n "$ok" ]; then printf "$format" "$green" '✓' "$off" "$name" "$found" "$used_for" ''
+  elif needed "$name"; then printf "$format" "$red" '✗' "$off" "$name" "$found" "$used_for" "$get"
+  else printf "$format" "$dim" '-' "$off" "$name" "$found" "$used_for" "$get"; fi
+}
+# wanted NAME : whether its row is to be made; the quiet way asks only for what the target needs, as some answers take time
+wanted() { [ -z "$quiet" ] || needed "$1"; }
+
+if [ -z "$quiet" ]; then
+  # shellcheck disable=SC2059
+  printf "$format" '' ' ' '' 'tool' 'found' 'for' 'how to get it'
+fi
+
+if wanted node; then
+  node=''
+  if there node; then
+    node=$(node --version 2>/dev/null) node=${node#v}
+    major=${node%%.*}
+    case $major in
+      '' | *[!0-9]*) node='!does not start' ;;
+      *) if [ "$major" -lt 20 ]; then node="!$node is too old"; fi ;;
+    esac
+  fi
+  row node "$node" 'everything' 'Node 20 or newer: https://nodejs.org or your package manager'
+fi
+if wanted npm; then
+  npm=''
+  if there npm; then npm=$(npm --version 2>/dev/null) || npm='!does not start'; fi
+  row npm "$npm" 'everything' 'comes with Node: https://nodejs.org or your package manager'
+fi
+if wanted make; then
+  make=''
+  if there make; then make=$(make --version 2>/dev/null | sed -n '1s/.* //p'); fi
+  row make "$make" 'this menu' 'GNU make, from your package manager'
+fi
+if wanted git; then
+  git=''
+  if there git; then git=$(git --version | sed 's/git version //'); fi
+  row git "$git" 'check (breaking protos)' 'https://git-scm.com or your package manager'
+fi
+if wanted docker; then
+  docker=''
+  if there docker; then docker=$(docker --version 2>/dev/null | sed 's/^Docker version //; s/,.*//'); fi
+  row docker "$docker" 'docker-build, kube-load' 'https://docs.docker.com/get-docker'
+fi
+if wanted engine; then
+  engine=''
+  if there docker; then
+    if engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null) && [ -n "$engine" ]; then engine="running, $engine"
+    else engine='!does not answer'; fi
+  fi
+  row engine "$engine" 'docker-build, kube-load' 'start Docker (or dockerd), and be allowed to use it'
+fi
+if wanted kubectl || wanted cluster || wanted istiod; then
+  kubectl='' cluster='' istiod=''
+  if there kubectl; then
+    kubectl=$(kubectl version --client 2>/dev/null | sed -n 's/^Client Version: v*//p')
+    kubectl=${kubectl:-found}
+    context=$(kubectl config current-context 2>/dev/null) || context=''
+    if answer=$(kubectl get --raw /version --request-timeout=10s 2>&1); then
+      version=$(printf '%s\n' "$answer" | sed -n 's/.*"gitVersion": *"v*\([^"]*\)".*/\1/p')
+      cluster="${context:-in this pod}, ${version:-unknown version}"
+    elif [ -z "$context" ]; then cluster='!no current context'
+    else
+      cluster="!$context does not answer"
+      if [ -n "$quiet" ]; then cluster="$cluster ($(printf '%s\n' "$answer" | tail -n 1))"; fi
+    fi
+    if wanted istiod; then
+      case $cluster in
+        '!'*) istiod='!no cluster to look into' ;;
+        *)
+          if list=$(kubectl get deployments --all-namespaces -l app=istiod --request-timeout=10s \
+            -o jsonpath='{range .items[*]}{.metadata.namespace} {.metadata.labels.operator\.istio\.io/version} {.status.readyReplicas}{"\n"}{end}' 2>/dev/null); then
+            istiod=$(printf '%s\n' "$list" | sed -n '1s/ *$//p')
+            case $istiod in
+              '') istiod='!not in this cluster' ;;
+              *' '*[0-9]) istiod="in ${istiod%% *}, ready" ;;
+              *) istiod="!in ${istiod%% *}, but not ready" ;;
+            esac
+          else istiod='not to be seen with your rights'; fi
+          ;;
+      esac
+    fi
+  fi
+  if wanted kubectl; then row kubectl "$kubectl" 'kube-*, istio-*' 'https://kubernetes.io/docs/tasks/tools'; fi
+  if wanted cluster; then
+    row cluster "$cluster" 'kube-*, istio-*, e2e' 'start one (kind create cluster), or point KUBECONFIG at one'
+  fi
+  if wanted istiod; then row istiod "$istiod" 'istio-inject' 'https://istio.io/latest/docs/setup/install/istioctl'; fi
+fi
+if [ -z "$quiet" ]; then
+  loader=''
+  for tool in kind minikube k3d; do
+    if there "$tool"; then loader="${loader:+$loader, }$tool"; fi
+  done
+  row 'local cluster' "$loader" 'kube-load' 'one of kind.sigs.k8s.io, minikube.sigs.k8s.io, k3d.io'
+  grpcurl=''
+  if there grpcurl; then grpcurl=$(grpcurl -version 2>&1 | sed 's/^grpcurl //; q'); fi
+  row grpcurl "$grpcurl" 'calling the server by hand' 'https://github.com/fullstorydev/grpcurl'
+  for_what=${target:-demo and test}
+  if [ "$missing" -eq 0 ]; then echo "$for_what: nothing is missing"
+  else echo "$for_what: missing is what is marked ✗"; fi
+fi
+[ "$missing" -eq 0 ]

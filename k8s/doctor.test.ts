@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+
+/** Runs doctor.sh on a machine that has a shell's usual helpers and the tools given, each a script. */
+function doctor(t: TestContext, tools: Record<string, string>, ...args: string[]) {
+  const bin = mkdtempSync(join(tmpdir(), "doctor-"));
+  t.after(() => rmSync(bin, { recursive: true, force: true }));
+  for (const helper of ["sed", "tail"]) {
+    const found = spawnSync("/bin/sh", ["-c", `command -v ${helper}`], { encoding: "utf8" }).stdout.trim();
+    symlinkSync(found, join(bin, helper));
+  }
+  for (const [name, script] of Object.entries(tools)) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(bin, name), 0o755);
+  }
+  const script = join(import.meta.dirname, "doctor.sh");
+  return spawnSync("/bin/sh", [script, ...args], { env: { PATH: bin }, encoding: "utf8" });
+}
+
+const node = { node: "echo v24.1.0", npm: "echo 11.0.0" };
+
+test("with Node and npm there, demo and test lack nothing, whatever else is missing", (t) => {
+  const { status, stdout } = doctor(t, node);
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, /^✓ node +24\.1\.0 /m);
+  assert.match(stdout, /^- kubectl +missing .*kubernetes\.io/m);
+});
+
+test("no Node is said first, and how to get it", (t) => {
+  const { status, stdout } = doctor(t, {});
+  assert.equal(status, 1);
+  assert.match(stdout, /^✗ node +missing .*nodejs\.org/m);
+});
+
+test("a Node that is too old is missing", (t) => {
+  const { status, stderr } = doctor(t, { ...node, node: "echo v18.20.0" }, "--for", "init", "--quiet");
+  assert.equal(status, 1);
+  assert.equal(
+    stderr,
+    "init needs node: 18.20.0 is too old; Node 20 or newer: https://nodejs.org or your package manager\n",
+  );
+});
+
+test("a target's needs count, one line each", (t) => {
+  const { status, stdout, stderr } = doctor(t, node, "--for", "kube-deploy", "--quiet");
+  assert.equal(status, 1);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^kube-deploy needs kubectl: missing; .*\nkube-deploy needs cluster: missing; .*\n$/);
+});
+
+test("a cluster that does not answer is told with kubectl's reason", (t) => {
+  const kubectl =
+    'case "$*" in *current-context*) echo kind-x ;; *--client*) echo Client Version: v1.34.0 ;; *) echo refused >&2; exit 1 ;; esac';
+  const { status, stderr } = doctor(t, { ...node, kubectl }, "--for", "kube-logs", "--quiet");
+  assert.equal(status, 1);
+  assert.match(stderr, /^kube-logs needs cluster: kind-x does not answer \(refused\); .*\n$/);
+});
+
+test("an unknown target is refused with the known ones", (t) => {
+  const { status, stderr } = doctor(t, node, "--for", "nope");
+  assert.equal(status, 2);
+  assert.match(stderr, /no target nope; known: .*kube-deploy/);
+});

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const here = import.meta.dirname;
+const hasKubectl = spawnSync("kubectl", ["version", "--client"]).status === 0;
+const skip = hasKubectl ? false : "kubectl is not on this machine";
+
+// biome-ignore lint/suspicious/noExplicitAny: objects of the API
+const objects: any[] = hasKubectl ? render("base") : [];
+const byKind = (kind: string) => objects.filter((object) => object.kind === kind);
+const named = (kind: string, name: string) => byKind(kind).find(({ metadata }) => metadata.name === name);
+const apps = ["client-grpc", "client-http", "server"];
+
+test("base has three deployments, one container each, all of one name and its label", { skip }, () => {
+  assert.deepEqual(
+    byKind("Deployment")
+      .map(({ metadata }) => metadata.name)
+      .sort(),
+    apps,
+  );
+  for (const { metadata, spec } of byKind("Deployment")) {
+    assert.deepEqual(spec.selector.matchLabels, { app: metadata.name });
+    assert.equal(spec.template.metadata.labels.app, metadata.name);
+    assert.ok(spec.template.metadata.labels.version);
+    assert.deepEqual(
+      spec.template.spec.containers.map(({ name }: { name: string }) => name),
+      [metadata.name],
+    );
+  }
+});
+
+test("every object and pod says that it is of grpc-lb, which is what kube-delete goes by", { skip }, () => {
+  for (const { kind, metadata, spec } of objects) {
+    assert.equal(metadata.labels["app.kubernetes.io/part-of"], "grpc-lb", `${kind} ${metadata.name}`);
+    assert.equal(metadata.namespace, undefined);
+    if (spec.template) assert.equal(spec.template.metadata.labels["app.kubernetes.io/part-of"], "grpc-lb");
+  }
+});
+
+test("every pod passes Pod Security restricted, and is given no more than it needs", { skip }, () => {
+  for (const { metadata, spec } of byKind("Deployment")) {
+    const pod = spec.template.spec;
+    assert.equal(pod.securityContext.runAsNonRoot, true, metadata.name);
+    assert.equal(pod.securityContext.runAsUser, 65532);
+    assert.deepEqual(pod.securityContext.seccompProfile, { type: "RuntimeDefault" });
+    assert.equal(pod.automountServiceAccountToken, false);
+    assert.equal(pod.enableServiceLinks, false);
+    for (const container of pod.containers) {
+      assert.deepEqual(container.securityContext, {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+      });
+      assert.deepEqual(container.resources.requests, { cpu: "100m", memory: "100Mi" });
+      assert.deepEqual(container.resources.limits, { memory: "256Mi" });
+    }
+  }
+});
+
+test("images have a tag, and it is not latest", { skip }, () => {
+  for (const { metadata, spec } of byKind("Deployment"))
+    assert.match(spec.template.spec.containers[0].image, new RegExp(`^grpc-lb/${metadata.name}:\\d+\\.\\d+\\.\\d+$`));
+});
+
+test("the server is probed over HTTP for its life and over gRPC for its readiness, and has time to drain", {
+  skip,
+}, () => {
+  const { spec } = named("Deployment", "server");
+  const [container] = spec.template.spec.containers;
+  assert.deepEqual(container.startupProbe.httpGet, { path: "/healthz", port: "http" });
+  assert.deepEqual(container.livenessProbe.httpGet, { path: "/healthz", port: "http" });
+  assert.deepEqual(container.readinessProbe.grpc, { port: 30051, service: "readiness" });
+  assert.ok(container.readinessProbe.timeoutSeconds >= 2);
+  assert.equal(container.lifecycle, undefined);
+  assert.ok(spec.template.spec.terminationGracePeriodSeconds >= 40);
+});
+
+test("the server is spread, rolled one by one, and kept from being evicted all at once", { skip }, () => {
+  const { spec } = named("Deployment", "server");
+  assert.equal(spec.replicas, 3);
+  assert.deepEqual(spec.strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
+  const [spread] = spec.template.spec.topologySpreadConstraints;
+  assert.equal(spread.topologyKey, "kubernetes.io/hostname");
+  assert.equal(spread.whenUnsatisfiable, "ScheduleAnyway");
+  assert.equal(named("PodDisruptionBudget", "server").spec.maxUnavailable, 1);
+});
+
+test("the Service takes 80 to the server's HTTP and 30051 to its gRPC, and says which is which", { skip }, () => {
+  const { spec } = named("Service", "server");
+  assert.deepEqual(spec.selector, { app: "server" });
+  const ports = spec.ports.map(({ name, port, targetPort, appProtocol }: Record<string, unknown>) => ({
+    name,
+    port,
+    targetPort,
+    appProtocol,
+  }));
+  assert.deepEqual(ports, [
+    { name: "http", port: 80, targetPort: "http", appProtocol: "http" },
+    { name: "grpc", port: 30051, targetPort: "grpc", appProtocol: "grpc" },
+  ]);
+  const containerPorts = named("Deployment", "server").spec.template.spec.containers[0].ports;
+  assert.deepEqual(
+    containerPorts.map(({ name, containerPort }: Record<string, unknown>) => [name, containerPort]),
+    [
+      ["http", 8080],
+      ["grpc", 30051],
+    ],
+  );
+});
+
+test("each app can be applied by itself", { skip }, () => {
+  const kinds = (folder: string) =>
+    render(`base/${folder}`)
+      .map(({ kind }) => kind)
+      .sort();
+  assert.deepEqual(kinds("server"), ["Deployment", "PodDisruptionBudget", "Service"]);
+  assert.deepEqual(kinds("client-http"), ["Deployment"]);
+  assert.deepEqual(kinds("client-grpc"), ["Deployment"]);
+});
+
+test("the Dockerfile runs nothing while it is built, starts node itself, and needs no BuildKit", () => {
+  const lines = readFileSync(join(here, "Dockerfile"), "utf8").split("\n");
+  const instructions = lines.filter((line) => /^[A-Z]+ /.test(line));
+  assert.deepEqual(
+    instructions.filter((line) => /^RUN |<<|--mount|--chmod|:latest/.test(line)),
+    [],
+  );
+  assert.ok(instructions.includes('ENTRYPOINT ["node", "/app/dist/app/main.cjs"]'));
+  assert.ok(instructions.includes("USER 65532:65532"));
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: objects of the API
+function render(folder: string): any[] {
+  const yaml = execFileSync("kubectl", ["kustomize", join(here, folder)]);
+  // kubectl reads YAML for us: with --local it changes nothing and asks no server.
+  const args = ["label", "--local", "-f", "-", "read=yes", "-o", 'jsonpath={@}{"\\n"}'];
+  const json = execFileSync("kubectl", args, { input: yaml, encoding: "utf8" });
+  return json
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
