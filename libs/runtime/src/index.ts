@@ -7,6 +7,7 @@
  * await systemClock.sleep(parseDuration("300ms"));
  * ```
  */
+export { type Backoff, createBackoff } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
 export { createRandom, type Random } from "./random.ts";

@@ -12,7 +12,6 @@
  * });
  * ```
  */
-export { type CallLoopOptions, runCallLoop } from "./call-loop.ts";
 export { type Child, type ChildExit, type ChildOptions, startChild } from "./child.ts";
 export {
   choiceFlag,
@@ -20,9 +19,7 @@ export {
   type Flag,
   type FlagValues,
   integerFlag,
-  type ParsedFlags,
   type ProgramSpec,
-  parseFlags,
   portFlag,
   switchFlag,
   textFlag,
@@ -30,4 +27,3 @@ export {
 export { createLogger, logLevels } from "./log.ts";
 export { type Caller, runClient } from "./run-client.ts";
 export { type ProgramContext, ProgramError, runProgram } from "./run-program.ts";
-export { onTermination, type Termination } from "./termination.ts";

@@ -4,7 +4,10 @@ import { onTermination } from "./termination.ts";
 /** What a program's body is given. */
 export interface ProgramContext<F extends Record<string, Flag<unknown>>> {
   readonly flags: FlagValues<F>;
-  /** Aborted by the first SIGTERM or SIGINT: finish what is under way and return. */
+  /**
+   * Aborted by the first SIGTERM or SIGINT, or when the reader of the output has gone away: finish what is under way and
+   * return. Its reason is `SIGTERM`, `SIGINT` or `EPIPE`.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -22,7 +25,8 @@ export class ProgramError extends Error {
 /**
  * Runs a program to its end: reads its flags (`--help` exits 0, a wrong flag exits 2 with one line), gives the body a
  * signal that SIGTERM and SIGINT abort, and exits with the code that the body returns, 0 when it returns none. A second
- * signal exits at once. A reader that goes away (`| head`, `2>&1 | head`) aborts the signal too and is a normal end.
+ * signal exits at once. A reader that goes away (`| head`) is noticed by the next line that it would have got, aborts the
+ * signal too and is a normal end; output that cannot be written otherwise (a full disk) is one line and exit 1.
  */
 export async function runProgram<F extends Record<string, Flag<unknown>>>(
   spec: ProgramSpec<F>,
@@ -31,8 +35,12 @@ export async function runProgram<F extends Record<string, Flag<unknown>>>(
   const termination = onTermination();
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EPIPE") termination.abort();
-      else throw error;
+      if (error.code === "EPIPE") {
+        termination.abort("EPIPE");
+        return;
+      }
+      if (stream === process.stdout) process.stderr.write(`${spec.name}: cannot write to stdout: ${error.message}\n`);
+      process.exit(1);
     });
   }
   const parsed = parseFlags(spec, process.argv.slice(2), process.env);

@@ -2,9 +2,10 @@ import { constants } from "node:os";
 
 /** A process's wish to end, from outside (a signal) or from within (`abort`). */
 export interface Termination {
-  /** Aborted once, by the first SIGTERM or SIGINT or by `abort`. */
+  /** Aborted once, by the first SIGTERM or SIGINT or by `abort`; its reason is the name of the cause. */
   readonly signal: AbortSignal;
-  abort(): void;
+  /** Wishes for the end from within: the reader of the output has gone away. */
+  abort(reason: "EPIPE"): void;
   /** Gives the signals back to Node; `signal` stays as it is. */
   close(): void;
 }
@@ -17,13 +18,13 @@ export function onTermination(): Termination {
   const controller = new AbortController();
   const listen = (name: "SIGTERM" | "SIGINT") => {
     if (controller.signal.aborted) process.exit(128 + constants.signals[name]);
-    controller.abort();
+    controller.abort(name);
   };
   process.on("SIGTERM", listen);
   process.on("SIGINT", listen);
   return {
     signal: controller.signal,
-    abort: () => controller.abort(),
+    abort: (reason) => controller.abort(reason),
     close() {
       process.off("SIGTERM", listen);
       process.off("SIGINT", listen);
