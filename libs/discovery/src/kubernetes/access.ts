@@ -1,0 +1,20 @@
+import { type Clock, systemClock } from "@grpc-lb/runtime";
+import type { ApiAccess } from "./api.ts";
+import { createKubeconfigAccess } from "./kubeconfig.ts";
+import { createServiceAccountAccess, isInCluster } from "./service-account.ts";
+
+let ofThisProcess: Promise<ApiAccess> | undefined;
+
+/**
+ * The access that this process has: the service account in a pod, else the kubeconfig. Found once; a failure is not kept, so
+ * that the next watch looks again.
+ */
+export function findAccess(clock: Clock = systemClock): Promise<ApiAccess> {
+  ofThisProcess ??= (isInCluster() ? createServiceAccountAccess({ clock }) : createKubeconfigAccess()).catch(
+    (error) => {
+      ofThisProcess = undefined;
+      throw error;
+    },
+  );
+  return ofThisProcess;
+}

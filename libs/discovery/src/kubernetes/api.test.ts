@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { afterEach, test } from "node:test";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { FakeApiServer, service } from "../../testing/index.ts";
+import type { DiscoveryError } from "../discovery-error.ts";
+import { type ApiAccess, ApiClient } from "./api.ts";
+import type { Service } from "./endpoint-slice.ts";
+
+const cleanups: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  await assertNothingLeft();
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const path = "/api/v1/namespaces/default/services/s";
+const what = "get service default/s";
+
+async function start(access?: (api: FakeApiServer) => ApiAccess) {
+  const api = await FakeApiServer.start();
+  api.putService(service({ name: "s" }));
+  const clock = new ManualClock();
+  const client = new ApiClient(access?.(api) ?? api.access, clock);
+  const controller = new AbortController();
+  cleanups.push(
+    () => api.close(),
+    () => client.close(),
+    () => controller.abort(),
+  );
+  const get = () => client.get<Service>({ path, what, signal: controller.signal });
+  return { api, clock, client, controller, get };
+}
+const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => assert.fail("it did not fail"),
+    (error: DiscoveryError) => error,
+  );
+
+test("an object is got, and the connection serves the next request too", async () => {
+  const { api, get, clock, controller } = await start();
+  for (let n = 0; n < 5; n++) assert.deepEqual((await get()).spec?.ports, [{ name: "grpc", port: 80 }]);
+  await turn();
+  assert.deepEqual([api.counts.connections, api.counts.get, clock.sleeping], [1, 5, 0]);
+  assert.equal(getEventListeners(controller.signal, "abort").length, 0);
+});
+
+test("row 5: a 401 is tried once more with credentials read anew", async () => {
+  const asked: boolean[] = [];
+  const { api, get } = await start((api) => ({
+    server: api.access.server,
+    namespace: "default",
+    async credentials(afterDenial) {
+      asked.push(afterDenial);
+      return { headers: { authorization: `Bearer ${afterDenial ? "new" : "old"}` }, tls: {} };
+    },
+  }));
+  api.requireToken("new");
+  await get();
+  assert.deepEqual(asked, [false, true]);
+  api.requireToken("newer");
+  const error = await failure(get());
+  assert.deepEqual([error.code, error.status, asked.length], ["denied", 401, 4]);
+  assert.equal(error.message, "kubernetes: get service default/s: 401 Unauthorized: Unauthorized");
+});
+
+test("row 2: a server that accepts and does not answer is given up after 15 s", async () => {
+  const { api, get, clock } = await start();
+  api.freeze();
+  const failed = failure(get());
+  await api.until((counts) => counts.get === 1);
+  clock.advance(14_999);
+  await turn();
+  clock.advance(1);
+  assert.match(
+    (await failed).message,
+    /^kubernetes: get service default\/s: 127\.0\.0\.1:\d+: nothing heard for 15 s$/,
+  );
+});
+
+test("an answer that stops in the middle is given up after 15 s", async () => {
+  const { api, get, clock } = await start();
+  api.stallNext(1);
+  const failed = failure(get());
+  await api.until((counts) => counts.get === 1);
+  let error: DiscoveryError | undefined;
+  void failed.then((one) => {
+    error = one;
+  });
+  for (let n = 0; n < 100 && !error; n++) {
+    clock.advance(1_000);
+    await turn();
+  }
+  assert.equal(error?.code, "unavailable");
+});
+
+test("row 16: a 403 names user, verb, resource and namespace; 404 and 503 say what the server says", async () => {
+  const { api, get } = await start();
+  api.forbid("get", "services", "jane");
+  const error = await failure(get());
+  assert.deepEqual([error.code, error.status], ["denied", 403]);
+  assert.equal(
+    error.message,
+    'kubernetes: get service default/s: 403 Forbidden: services "s" is forbidden: User "jane" cannot get resource "services" in API group "" in the namespace "default"',
+  );
+  api.accept();
+  api.refuse(503, { times: 1, retryAfterSeconds: 3, message: "starting" });
+  const { code, status, retryAfterMs, message } = await failure(get());
+  assert.deepEqual([code, status, retryAfterMs], ["unavailable", 503, 3_000]);
+  assert.match(message, /503 Service Unavailable: starting$/);
+  api.deleteService("s");
+  assert.equal((await failure(get())).status, 404);
+});
+
+test("a server that is not there is named with the reason; when it is back, the next request succeeds", async () => {
+  const { api, get } = await start();
+  await get();
+  await api.stop();
+  assert.match((await failure(get())).message, /get service default\/s: 127\.0\.0\.1:\d+: connect ECONNREFUSED/);
+  await api.start();
+  await get();
+});
+
+test("a kept connection that the server closed meanwhile is no failure", async () => {
+  const { api, get } = await start();
+  for (let n = 0; n < 5; n++) {
+    await get();
+    await api.stop();
+    await api.start();
+  }
+  await get();
+});
+
+test("row 22: an abort in every phase ends it at once and leaves no socket", async () => {
+  const never = new Promise<never>(() => {});
+  const phases: [string, (api: FakeApiServer) => ApiAccess, (api: FakeApiServer) => Promise<unknown>][] = [
+    ["credentials", (api) => ({ ...api.access, credentials: () => never }), turn],
+    ["connecting", (api) => api.access, async () => {}],
+    ["waiting for the answer", (api) => api.access, (api) => api.until(({ get }) => get === 1)],
+    [
+      "reading the body",
+      (api) => api.access,
+      (api) =>
+        api
+          .until(({ get }) => get === 1)
+          .then(turn)
+          .then(turn),
+    ],
+  ];
+  for (const [name, access, reached] of phases) {
+    const { api, get, controller, client, clock } = await start(access);
+    if (name.startsWith("waiting")) api.freeze();
+    if (name.startsWith("reading")) api.stallNext(1);
+    const failed = failure(get());
+    await reached(api);
+    controller.abort();
+    assert.equal((await failed).code, "unavailable", name);
+    client.close();
+    await api.until(({ connections }) => connections === 0);
+    await turn();
+    assert.deepEqual([clock.sleeping, getEventListeners(controller.signal, "abort").length], [0, 0], name);
+  }
+});

@@ -1,0 +1,137 @@
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
+import type { Clock } from "@grpc-lb/runtime";
+import { DiscoveryError } from "../discovery-error.ts";
+import { describeRefusal, unavailable } from "./api-error.ts";
+import { RequestGuard } from "./request-guard.ts";
+
+/** What a request to the API server is made with; read anew as the files behind it are replaced. */
+export interface Credentials {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: Pick<RequestOptions, "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized">;
+}
+
+/** How to reach an API server: in cluster by the service account, outside by a kubeconfig. */
+export interface ApiAccess {
+  readonly server: URL;
+  /** The namespace to use when a target names none. */
+  readonly namespace: string;
+  /** @param afterDenial whether the last ones were refused, so that nothing cached may be trusted */
+  credentials(afterDenial: boolean): Promise<Credentials>;
+}
+
+/** A request that discovery makes. */
+export interface ApiRequest {
+  /** Path and query. */
+  readonly path: string;
+  /** The verb and what it is done to, for messages: `list endpointslices default/server`. */
+  readonly what: string;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** How long the answer may pause, in milliseconds. Default: 15 s. */
+  readonly silenceMs?: number;
+}
+
+/** An API server that accepts and does not answer is given up after this long, and so is an answer that stops. */
+const answerTimeoutMs = 15_000;
+
+/** The few requests that discovery makes, over HTTP/1.1: it needs no more of an API server than get, list and watch. */
+export class ApiClient {
+  readonly #access: ApiAccess;
+  readonly #clock: Clock;
+  // One connection serves the list and then the watch. TCP keepalive notices a peer that is gone without a word.
+  readonly #agent: HttpAgent;
+
+  constructor(access: ApiAccess, clock: Clock) {
+    this.#access = access;
+    this.#clock = clock;
+    const Agent = this.#isSecure ? HttpsAgent : HttpAgent;
+    this.#agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000 });
+  }
+
+  /** `kubectl proxy` and tests speak plain HTTP. */
+  get #isSecure(): boolean {
+    return this.#access.server.protocol === "https:";
+  }
+
+  /** Closes the connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** Gets an object. @throws DiscoveryError */
+  get<T>(request: ApiRequest): Promise<T> {
+    return this.stream(request, async (chunks) => {
+      let text = "";
+      for await (const chunk of chunks) text += chunk;
+      try {
+        return JSON.parse(text) as T;
+      } catch (cause) {
+        throw new DiscoveryError("unavailable", `kubernetes: ${request.what}: the answer is no JSON`, { cause });
+      }
+    });
+  }
+
+  /**
+   * Makes a request and gives its body to `read` as it comes. A 401 is tried once more with credentials that are read anew.
+   * When the returned promise settles, the request has ended.
+   *
+   * @throws DiscoveryError
+   */
+  async stream<T>(request: ApiRequest, read: (chunks: AsyncIterable<string>) => Promise<T>): Promise<T> {
+    const guard = new RequestGuard(request.signal, this.#clock);
+    try {
+      let response = await this.#open(request, guard, false);
+      if (response.statusCode === 401) {
+        response.destroy();
+        response = await this.#open(request, guard, true);
+      }
+      try {
+        if (response.statusCode !== 200) throw await describeRefusal(response, request.what);
+        guard.allow(request.silenceMs ?? answerTimeoutMs);
+        return await read(listen(response, guard));
+      } finally {
+        response.destroy(); // no effect on one that was read to its end, whose connection is kept
+      }
+    } catch (cause) {
+      if (cause instanceof DiscoveryError) throw cause;
+      // What a broken-off request throws tells that it was broken off; why is what the guard knows.
+      throw unavailable(request.what, this.#access.server, guard.signal.aborted ? guard.signal.reason : cause);
+    } finally {
+      guard.release();
+    }
+  }
+
+  async #open({ path, silenceMs }: ApiRequest, guard: RequestGuard, afterDenial: boolean): Promise<IncomingMessage> {
+    const { headers, tls } = await guard.race(this.#access.credentials(afterDenial));
+    const { hostname, port, pathname } = this.#access.server;
+    const options = {
+      ...tls,
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port: port || (this.#isSecure ? 443 : 80),
+      path: pathname.replace(/\/$/, "") + path,
+      headers: { ...headers, accept: "application/json" },
+      agent: this.#agent,
+      signal: guard.signal,
+    };
+    guard.allow(Math.min(silenceMs ?? answerTimeoutMs, answerTimeoutMs));
+    for (;;) {
+      const request = (this.#isSecure ? httpsRequest : httpRequest)(options);
+      try {
+        return await new Promise((resolve, reject) => request.on("response", resolve).on("error", reject).end());
+      } catch (error) {
+        // A kept connection that the server has closed meanwhile says nothing about the server: https://nodejs.org/api/http.html#requestreusedsocket
+        const isStale =
+          request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? "");
+        if (!isStale || guard.signal.aborted) throw error;
+      }
+    }
+  }
+}
+
+async function* listen(response: IncomingMessage, guard: RequestGuard): AsyncGenerator<string, void, void> {
+  for await (const chunk of response.setEncoding("utf8")) {
+    guard.heard();
+    yield chunk;
+  }
+}

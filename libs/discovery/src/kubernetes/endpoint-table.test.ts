@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRandom } from "@grpc-lb/runtime";
+import { type SlicePod, service, slice, slices } from "../../testing/index.ts";
+import type { EndpointSlice, SliceEndpoint } from "./endpoint-slice.ts";
+import { EndpointTable } from "./endpoint-table.ts";
+import type { PortSelector } from "./port.ts";
+
+const first: PortSelector = { t: "first" };
+const newTable = (selector: PortSelector = first, family: "IPv4" | "IPv6" = "IPv4") =>
+  new EndpointTable(selector, family);
+const hosts = (table: EndpointTable) =>
+  table.endpoints.map(({ addresses }) => addresses.map(({ host }) => host).join("+")).join(" ");
+const named = (name: string, ...addresses: SlicePod[]) => slice({ service: "s", name, addresses });
+
+test("row 1: 3 slices of 100 pods give 300 endpoints; deleting one removes only what no other has", () => {
+  const table = newTable();
+  const [a, b, c] = slices({ service: "s", count: 300 });
+  assert.ok(a && b && c);
+  for (const one of [a, b, c]) table.setSlice(one);
+  assert.equal(table.endpoints.length, 300);
+  table.setSlice({ ...c, endpoints: [...(c.endpoints ?? []), ...(b.endpoints ?? []).slice(0, 10)] });
+  assert.equal(table.endpoints.length, 300);
+  assert.equal(table.deleteSlice(b.metadata.name), true);
+  assert.equal(table.endpoints.length, 210);
+  assert.equal(table.deleteSlice(b.metadata.name), false, "twice is once (KR: DELETED adds the addresses again)");
+});
+
+test("row 1: one slice going to [] keeps the others", () => {
+  const table = newTable();
+  table.setSlice(named("a", "10.0.0.1"));
+  table.setSlice(named("b", "10.0.0.2"));
+  table.setSlice(named("a"));
+  assert.equal(hosts(table), "10.0.0.2");
+  table.setSlice({ ...named("b"), endpoints: null });
+  assert.equal(hosts(table), "");
+});
+
+test("the order is that of the ids, whatever the slices' order (GW: shuffled on every notify)", () => {
+  const [one, other] = [newTable(), newTable()];
+  const all = slices({ service: "s", count: 50, perSlice: 10 });
+  for (const each of all) one.setSlice(each);
+  for (const each of [...all].reverse()) {
+    other.setSlice({ ...each, endpoints: [...(each.endpoints ?? [])].reverse() });
+  }
+  assert.deepEqual(one.endpoints, other.endpoints);
+  const ids = one.endpoints.map(({ id }) => id);
+  assert.deepEqual(ids, [...ids].sort());
+});
+
+test("an endpoint that did not change is the same object, and without a change the list is the same array", () => {
+  const table = newTable();
+  const of = (zone: string) =>
+    named("a", { address: "10.0.0.1", pod: "p1", zone }, { address: "10.0.0.2", pod: "p2", zone: "z" });
+  table.setSlice(of("z1"));
+  const before = table.endpoints;
+  assert.equal(table.setSlice(of("z1")), false);
+  assert.equal(table.endpoints, before);
+  assert.equal(table.setSlice(of("z2")), true);
+  assert.deepEqual([table.endpoints[0] === before[0], table.endpoints[1] === before[1]], [false, true]);
+  assert.equal(table.endpoints[0]?.zone, "z2");
+});
+
+test("a pod that moves from one slice to another stays the same object", () => {
+  const table = newTable();
+  const pod = { address: "10.0.0.1", pod: "p" };
+  table.setSlice(named("a", pod));
+  const [before] = table.endpoints;
+  table.setSlice(named("b", pod));
+  table.setSlice(named("a"));
+  assert.equal(table.endpoints[0], before);
+});
+
+test("zone, node, hints and the pod's name are kept; a change of each is seen", () => {
+  const table = newTable();
+  const pod = { address: "10.0.0.1", pod: "p", zone: "z", nodeName: "n", forZones: ["x", "y"] };
+  table.setSlice(named("a", pod));
+  assert.deepEqual(table.endpoints, [
+    {
+      id: "uid-p",
+      addresses: [{ host: "10.0.0.1", port: 50_051 }],
+      weight: 1,
+      zone: "z",
+      forZones: ["x", "y"],
+      nodeName: "n",
+      metadata: { podName: "p" },
+    },
+  ]);
+  for (const change of [{ zone: "z2" }, { nodeName: "n2" }, { forZones: ["x"] }, { address: "10.0.0.2" }]) {
+    assert.equal(table.setSlice(named("a", { ...pod, ...change })), true, JSON.stringify(change));
+    assert.equal(table.setSlice(named("a", pod)), true);
+  }
+});
+
+test("without a targetRef the first address and port are the identity", () => {
+  const table = newTable();
+  const at = (name: string, address: string, port: number, addressType: "IPv4" | "IPv6" = "IPv4") =>
+    slice({ service: "s", name, addresses: [address], ports: [{ name: "", port }], addressType });
+  table.setSlice(at("a", "127.0.0.1", 1));
+  table.setSlice(at("b", "127.0.0.1", 2));
+  table.setSlice(at("c", "::1", 3, "IPv6"));
+  assert.deepEqual(
+    table.endpoints.map(({ id }) => id),
+    ["127.0.0.1:1", "127.0.0.1:2", "[::1]:3"],
+  );
+  assert.deepEqual(table.endpoints[0]?.metadata, {});
+});
+
+test("row 12: an IPv4 and an IPv6 slice of one pod are one endpoint, the preferred family first", () => {
+  for (const [family, want] of [
+    ["IPv4", "10.0.0.1+fd00::1"],
+    ["IPv6", "fd00::1+10.0.0.1"],
+  ] as const) {
+    const table = newTable(first, family);
+    table.setSlice(
+      slice({ service: "s", name: "six", addressType: "IPv6", addresses: [{ address: "fd00::1", pod: "p" }] }),
+    );
+    table.setSlice(named("four", { address: "10.0.0.1", pod: "p" }));
+    assert.equal(hosts(table), want);
+    table.deleteSlice(family === "IPv4" ? "four" : "six");
+    assert.equal(hosts(table), family === "IPv4" ? "fd00::1" : "10.0.0.1");
+  }
+});
+
+test("FQDN slices are left out, and are no missing port", () => {
+  const table = newTable();
+  table.setSlice(slice({ service: "s", addressType: "FQDN", addresses: ["example.com"] }));
+  assert.deepEqual([hosts(table), table.lacksPort], ["", false]);
+});
+
+const [yes, no] = [true, false];
+const rows: [SliceEndpoint["conditions"], "ready" | "draining" | "none"][] = [
+  [undefined, "ready"],
+  [null, "ready"],
+  [{}, "ready"],
+  [{ ready: null, serving: null, terminating: null }, "ready"],
+  [{ ready: yes }, "ready"],
+  [{ ready: no }, "none"],
+  [{ ready: no, serving: yes }, "none"],
+  [{ ready: yes, serving: yes, terminating: no }, "ready"],
+  [{ ready: yes, serving: yes, terminating: yes }, "draining"],
+  [{ ready: no, serving: yes, terminating: yes }, "draining"],
+  [{ ready: no, serving: no, terminating: yes }, "none"],
+  [{ ready: no, terminating: yes }, "none"],
+  [{ terminating: yes }, "draining"],
+];
+for (const [conditions, want] of rows) {
+  test(`row 10: conditions ${JSON.stringify(conditions)} mean ${want}`, () => {
+    const table = newTable();
+    const pod: SliceEndpoint = { addresses: ["10.0.0.9"], ...(conditions !== undefined && { conditions }) };
+    const of = (...endpoints: SliceEndpoint[]): EndpointSlice => ({ ...named("a"), endpoints });
+    table.setSlice(of(pod));
+    assert.equal(hosts(table), want === "none" ? "" : "10.0.0.9", "alone");
+    table.setSlice(of(pod, { addresses: ["10.0.0.1"], conditions: { ready: true } }));
+    assert.equal(hosts(table), want === "ready" ? "10.0.0.1 10.0.0.9" : "10.0.0.1", "beside a ready one");
+  });
+}
+
+test("row 9: a terminating pod leaves on the first event, and all that drain serve when nothing else does", () => {
+  const table = newTable();
+  const draining = { ready: false, serving: true, terminating: true };
+  table.setSlice(named("a", "10.0.0.1", "10.0.0.2"));
+  table.setSlice(named("a", { address: "10.0.0.1", conditions: draining }, "10.0.0.2"));
+  assert.equal(hosts(table), "10.0.0.2");
+  table.setSlice(named("a", ...["10.0.0.1", "10.0.0.2"].map((address) => ({ address, conditions: draining }))));
+  assert.equal(hosts(table), "10.0.0.1 10.0.0.2");
+  table.setSlice(named("b", "10.0.0.3"));
+  assert.equal(hosts(table), "10.0.0.3");
+});
+
+test("a pod that one slice calls ready and another draining is ready", () => {
+  const table = newTable();
+  const draining = { address: "10.0.0.1", pod: "p", conditions: { ready: false, serving: true, terminating: true } };
+  table.setSlice(named("a", draining));
+  table.setSlice(named("b", { address: "10.0.0.1", pod: "p" }, draining));
+  table.setSlice(named("c", "10.0.0.2"));
+  assert.equal(table.endpoints.length, 2);
+  table.deleteSlice("b");
+  assert.equal(hosts(table), "10.0.0.2");
+});
+
+test("KR: slices without ports, with null or [] for them, do no harm and are told as a missing port", () => {
+  for (const ports of [null, []]) {
+    const table = newTable();
+    table.setSlice(slice({ service: "s", addresses: ["10.0.0.1"], ports }));
+    assert.deepEqual([hosts(table), table.lacksPort, table.ports], ["", true, []]);
+    table.setSlice(named("s-2", "10.0.0.2"));
+    assert.deepEqual([hosts(table), table.lacksPort], ["10.0.0.2", false]);
+    table.deleteSlice("s-2");
+    table.deleteSlice("s-1");
+    assert.equal(table.lacksPort, false);
+  }
+});
+
+test("row 13: a name is resolved per slice, so that a rollout may change its number", () => {
+  const table = newTable({ t: "name", name: "grpc" });
+  const at = (name: string, address: string, port: number) =>
+    slice({ service: "s", name, addresses: [address], ports: [{ name: "grpc", port }] });
+  table.setSlice(at("a", "10.0.0.1", 1));
+  table.setSlice(at("b", "10.0.0.2", 2));
+  assert.deepEqual(
+    table.endpoints.map(({ addresses }) => addresses[0]?.port),
+    [1, 2],
+  );
+});
+
+test("row 13: the Service maps the slices that are set after it", () => {
+  const table = newTable({ t: "number", number: 80 });
+  table.setSlice(named("a", "10.0.0.1"));
+  assert.equal(table.lacksPort, true);
+  table.setService(service({ name: "s" }));
+  table.setSlice(named("a", "10.0.0.1"));
+  assert.deepEqual([table.endpoints[0]?.addresses, table.lacksPort], [[{ host: "10.0.0.1", port: 50_051 }], false]);
+});
+
+test("endpoints without an address are left out", () => {
+  const table = newTable();
+  table.setSlice({ ...named("a"), endpoints: [{ addresses: [] }, { addresses: null }, {}] });
+  assert.equal(hosts(table), "");
+});
+
+for (const seed of [1, 2, 3, 4, 5]) {
+  test(`incremental is the same as from scratch, under 400 random events (seed ${seed})`, () => {
+    const random = createRandom(seed);
+    const below = (n: number) => Math.floor(random() * n);
+    const table = newTable();
+    const there = new Map<string, EndpointSlice>();
+    const states = [
+      { ready: true },
+      { ready: false },
+      { ready: false, serving: true, terminating: true },
+      { ready: false, serving: false, terminating: true },
+    ];
+    for (let n = 0; n < 400; n++) {
+      const name = `slice-${below(6)}`;
+      if (random() < 0.2) {
+        there.delete(name);
+        table.deleteSlice(name);
+      } else {
+        const isSix = random() < 0.3;
+        const pods = Array.from({ length: below(8) }, () => {
+          const p = below(12);
+          return {
+            address: isSix ? `fd00::${p}` : `10.0.0.${p}`,
+            pod: `p${p}`,
+            conditions: states[below(random() < 0.5 ? 1 : 4)] ?? null,
+            zone: `z${below(20) === 0 ? 1 : 0}`,
+          };
+        });
+        const next = slice({
+          service: "s",
+          name,
+          addresses: pods,
+          addressType: isSix ? "IPv6" : "IPv4",
+          ports: random() < 0.1 ? [] : [{ name: "", port: 1 + below(2) }],
+        });
+        there.set(name, next);
+        table.setSlice(next);
+      }
+      const before = n % 3 === 0 ? undefined : table.endpoints; // a look now and then only
+      if (!before) continue;
+      const scratch = newTable();
+      for (const each of there.values()) scratch.setSlice(each);
+      assert.deepEqual(before, scratch.endpoints, `step ${n}`);
+      assert.equal(table.lacksPort, scratch.lacksPort, `step ${n}`);
+    }
+  });
+}

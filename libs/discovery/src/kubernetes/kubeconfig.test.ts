@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { TLSSocket } from "node:tls";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { ApiClient } from "./api.ts";
+import { createKubeconfigAccess } from "./kubeconfig.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "kubeconfig-"));
+after(async () => {
+  rmSync(folder, { recursive: true });
+  await assertNothingLeft();
+});
+const file = (name: string, text: string) => {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+};
+/** A kubeconfig with one context; JSON is YAML. */
+function kubeconfig(user: object, cluster: object = {}, context: object = {}): string {
+  return JSON.stringify({
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "here",
+    clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:6443/prefix", ...cluster } }],
+    users: [{ name: "u", user }],
+    contexts: [{ name: "here", context: { cluster: "c", user: "u", ...context } }],
+  });
+}
+
+test("a token; server and namespace of the current context; a token replaced in the file is seen after a denial", async () => {
+  const path = file("token", kubeconfig({ token: "one" }, {}, { namespace: "prod" }));
+  const access = await createKubeconfigAccess(path);
+  assert.deepEqual([access.server.href, access.namespace], ["https://127.0.0.1:6443/prefix", "prod"]);
+  assert.deepEqual((await access.credentials(false)).headers, { Authorization: "Bearer one" });
+  file("token", kubeconfig({ token: "two" }));
+  assert.deepEqual((await access.credentials(false)).headers, { Authorization: "Bearer one" });
+  assert.deepEqual((await access.credentials(true)).headers, { Authorization: "Bearer two" });
+});
+
+test("without a namespace it is default; a user name and password are Basic", async () => {
+  const access = await createKubeconfigAccess(file("basic", kubeconfig({ username: "a", password: "b" })));
+  assert.equal(access.namespace, "default");
+  assert.equal((await access.credentials(false)).headers.authorization, "Basic YTpi");
+});
+
+test("an exec plugin is run once, again after a denial, and its failure is an error that names the context", async () => {
+  const count = file("count", "");
+  const plugin = file(
+    "plugin.sh",
+    `#!/bin/sh\necho x >> ${count}\necho '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t-'$(wc -l < ${count} | tr -d ' ')'"}}'\n`,
+  );
+  chmodSync(plugin, 0o755);
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command: plugin, interactiveMode: "Never" };
+  const access = await createKubeconfigAccess(file("exec", kubeconfig({ exec })));
+  const token = async (afterDenial: boolean) => (await access.credentials(afterDenial)).headers.Authorization;
+  assert.deepEqual(
+    [await token(false), await token(false), await token(true)],
+    ["Bearer t-1", "Bearer t-1", "Bearer t-2"],
+  );
+
+  const failing = await createKubeconfigAccess(
+    file("failing", kubeconfig({ exec: { ...exec, command: "/does/not/exist" } })),
+  );
+  await assert.rejects(
+    failing.credentials(false),
+    /the credentials of context "here": spawn \/does\/not\/exist ENOENT/,
+  );
+});
+
+test("a client certificate convinces a server whose CA is a private one; without it there is none", async () => {
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
+  const key = (name: string) => [
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-nodes",
+    "-keyout",
+    `${name}.key`,
+  ];
+  openssl("req", "-x509", ...key("ca"), "-out", "ca.crt", "-subj", "/CN=test-ca", "-days", "2");
+  for (const name of ["server", "client"]) {
+    const extension = file("ext", "subjectAltName=IP:127.0.0.1\n");
+    openssl("req", ...key(name), "-out", `${name}.csr`, "-subj", `/CN=${name}`);
+    openssl(
+      ...["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"],
+      ...["-days", "2", "-extfile", extension, "-out", `${name}.crt`],
+    );
+  }
+  const pem = (name: string) => readFileSync(join(folder, name));
+  const base64 = (name: string) => pem(name).toString("base64");
+  const server = createServer(
+    { key: pem("server.key"), cert: pem("server.crt"), ca: pem("ca.crt"), requestCert: true, rejectUnauthorized: true },
+    (request, response) => {
+      const { subject } = (request.socket as TLSSocket).getPeerCertificate();
+      response.end(JSON.stringify({ user: subject.CN, url: request.url }));
+    },
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const user = { "client-certificate-data": base64("client.crt"), "client-key-data": base64("client.key") };
+  const cluster = { server: url, "certificate-authority-data": base64("ca.crt") };
+  const get = async (text: string) => {
+    const client = new ApiClient(await createKubeconfigAccess(file("certificate", text)), new ManualClock());
+    const { signal } = new AbortController();
+    return client.get({ path: "/api/v1/x", what: "get x", signal }).finally(() => client.close());
+  };
+  try {
+    assert.deepEqual(await get(kubeconfig(user, cluster)), { user: "client", url: "/api/v1/x" });
+    assert.deepEqual(await get(kubeconfig(user, { ...cluster, server: `${url}/prefix/` })), {
+      user: "client",
+      url: "/prefix/api/v1/x",
+    });
+    await assert.rejects(get(kubeconfig(user, { server: url })), /get x: 127\.0\.0\.1:\d+: .*(self-signed|unable to)/);
+    await assert.rejects(get(kubeconfig({}, cluster)), { code: "unavailable" });
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    await once(server, "close");
+  }
+});
+
+const wrong: [string, string, RegExp][] = [
+  ["a file that is not there", join(folder, "nowhere"), /cannot read the kubeconfig: ENOENT/],
+  ["a file that is no YAML", file("broken", "{"), /cannot read the kubeconfig/],
+  [
+    "a file without a context",
+    file("empty", JSON.stringify({ apiVersion: "v1", kind: "Config", clusters: [], users: [], contexts: [] })),
+    /the kubeconfig has no current context/,
+  ],
+  [
+    "a context without its cluster",
+    file("dangling", kubeconfig({}, {}, { cluster: "x" })),
+    /context "here" names no cluster/,
+  ],
+  ["a proxy", file("proxy", kubeconfig({}, { "proxy-url": "http://p" })), /has a proxy-url, which is not supported/],
+  ["no URL", file("url", kubeconfig({}, { server: "here" })), /context "here" has no URL for a server: "here"/],
+];
+for (const [name, path, complaint] of wrong) {
+  test(`${name} is an error that says so`, () => assert.rejects(createKubeconfigAccess(path), complaint));
+}

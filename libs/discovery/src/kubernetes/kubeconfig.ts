@@ -1,0 +1,67 @@
+import { DiscoveryError } from "../discovery-error.ts";
+import type { ApiAccess, Credentials } from "./api.ts";
+
+/**
+ * Access by the current context of a kubeconfig, as kubectl would have it: client certificates, tokens, exec plugins, OIDC.
+ * That part is @kubernetes/client-node's, which is loaded here and only here, because it costs 250 ms and 90 MB.
+ *
+ * @param path the file; absent, KUBECONFIG or `~/.kube/config`
+ * @throws DiscoveryError when there is no usable context
+ */
+export async function createKubeconfigAccess(path?: string): Promise<ApiAccess> {
+  const { KubeConfig } = await import("@kubernetes/client-node");
+  const load = () => {
+    const config = new KubeConfig();
+    try {
+      if (path === undefined) config.loadFromDefault();
+      else config.loadFromFile(path);
+    } catch (cause) {
+      const message = `kubernetes: cannot read the kubeconfig: ${(cause as Error).message}`;
+      throw new DiscoveryError("target", message, { cause });
+    }
+    return config;
+  };
+
+  let config = load();
+  const cluster = config.getCurrentCluster();
+  const name = config.getCurrentContext();
+  if (!cluster) {
+    const wanted = name
+      ? `the kubeconfig's context "${name}" names no cluster`
+      : "the kubeconfig has no current context";
+    throw new DiscoveryError("target", `kubernetes: ${wanted}`);
+  }
+  // Without any file client-node makes up a cluster on this machine, which would only fail less clearly.
+  if (path === undefined && name === "loaded-context" && cluster.server === "http://localhost:8080") {
+    throw new DiscoveryError("target", "kubernetes: there is no kubeconfig (KUBECONFIG, ~/.kube/config) and no pod");
+  }
+  if (cluster.proxyUrl) {
+    throw new DiscoveryError("target", `kubernetes: context "${name}" has a proxy-url, which is not supported`);
+  }
+  if (!URL.canParse(cluster.server)) {
+    throw new DiscoveryError("target", `kubernetes: context "${name}" has no URL for a server: "${cluster.server}"`);
+  }
+  return {
+    server: new URL(cluster.server),
+    namespace: config.getContextObject(name)?.namespace ?? "default",
+    async credentials(afterDenial) {
+      const options: Parameters<typeof config.applyToHTTPSOptions>[0] & { headers?: Record<string, string> } = {};
+      try {
+        // The file may bring another token, and a plugin's token is kept by the configuration that asked for it.
+        if (afterDenial) {
+          config = load();
+          config.setCurrentContext(name);
+        }
+        await config.applyToHTTPSOptions(options); // an exec plugin is run again when its token has expired
+      } catch (cause) {
+        const message = `kubernetes: the credentials of context "${name}": ${(cause as Error).message}`;
+        throw new DiscoveryError("denied", message, { cause });
+      }
+      const { headers = {}, auth, ca, cert, key, passphrase, servername, rejectUnauthorized } = options;
+      const basic = auth ? { authorization: `Basic ${Buffer.from(auth).toString("base64")}` } : {};
+      const given = { ca, cert, key, passphrase, servername, rejectUnauthorized };
+      const tls = Object.fromEntries(Object.entries(given).filter(([, value]) => value != null)) as Credentials["tls"];
+      return { headers: { ...basic, ...headers }, tls };
+    },
+  };
+}

@@ -1,0 +1,539 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { afterEach, test } from "node:test";
+import { createRandom, type Random } from "@grpc-lb/runtime";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { FakeApiServer, slice } from "../../testing/index.ts";
+import type { DiscoveryError } from "../discovery-error.ts";
+import { ApiClient } from "./api.ts";
+import type { EndpointSlice } from "./endpoint-slice.ts";
+import { ListWatch, type ListWatchHandler } from "./list-watch.ts";
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+  await assertNothingLeft();
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Lets the event loop turn until something holds; `each` is done before every turn. */
+async function turns(holds: () => boolean, each = () => {}): Promise<void> {
+  for (let n = 0; !holds(); n++) {
+    assert.ok(n < 5_000, `waited in vain for ${holds}`);
+    each();
+    await turn();
+  }
+}
+
+/** A manual clock that keeps what waits it was asked for; `backoffs` are those of no fixed length. */
+class LoggingClock extends ManualClock {
+  readonly waits: number[] = [];
+  override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.waits.push(ms);
+    return super.sleep(ms, signal);
+  }
+  get backoffs(): readonly number[] {
+    return this.waits.filter((ms) => ![1_000, 15_000, 100_000].includes(ms));
+  }
+}
+
+/** Keeps what a loop told, as words. */
+class Recorder implements ListWatchHandler<EndpointSlice> {
+  readonly seen: string[] = [];
+  readonly errors: DiscoveryError[] = [];
+  readonly names = new Set<string>();
+  isUnsure = false;
+  suspicious = false;
+  #look = () => {};
+
+  count(word: string): number {
+    return this.seen.filter((one) => one.startsWith(word)).length;
+  }
+  async until(word: string, times = 1): Promise<void> {
+    while (this.count(word) < times) {
+      await new Promise<void>((resolve) => {
+        this.#look = resolve;
+      });
+    }
+    await turn();
+  }
+  #say(word: string): void {
+    this.seen.push(word);
+    this.#look();
+  }
+  async prepare(): Promise<void> {
+    this.#say("prepare");
+  }
+  isSuspicious(items: readonly EndpointSlice[]): boolean {
+    return this.names.size >= 2 && items.length <= this.names.size / 2;
+  }
+  replace(items: readonly EndpointSlice[]): void {
+    this.names.clear();
+    for (const { metadata } of items) this.names.add(metadata.name);
+    this.#say(`replace ${items.length}`);
+  }
+  apply(type: string, { metadata }: EndpointSlice): void {
+    if (type === "DELETED") this.names.delete(metadata.name);
+    else this.names.add(metadata.name);
+    this.#say(`${type} ${metadata.name}`);
+  }
+  onHeard(): void {
+    this.#say("heard");
+  }
+  onFailure(error: DiscoveryError): void {
+    this.errors.push(error);
+    this.#say(`failure ${error.status ?? ""}`);
+  }
+  onWatch(): void {
+    this.#say("watch");
+  }
+}
+
+const put = (api: FakeApiServer, ...names: string[]) =>
+  api.putSlice(...names.map((name) => slice({ service: "s", name, addresses: ["10.0.0.1"] })));
+
+async function start(options: { random?: Random; before?: (api: FakeApiServer) => void } = {}) {
+  const api = await FakeApiServer.start();
+  put(api, "a");
+  options.before?.(api);
+  const clock = new LoggingClock();
+  const handler = new Recorder();
+  const client = new ApiClient(api.access, clock);
+  const loop = new ListWatch<EndpointSlice>(
+    {
+      api: client,
+      path: "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+      labelSelector: "kubernetes.io/service-name=s",
+      subject: "endpointslices default/s",
+      clock,
+      random: options.random ?? (() => 0.5),
+      idleDeadlineMs: 100_000,
+    },
+    handler,
+  );
+  const controller = new AbortController();
+  const running = loop.run(controller.signal);
+  cleanups.push(async () => {
+    controller.abort();
+    await running;
+    client.close();
+    await turn();
+    assert.equal(clock.sleeping, 0, "waits left");
+    assert.equal(getEventListeners(controller.signal, "abort").length, 0, "listeners left");
+    await api.close();
+  });
+  /** The client knows, too, that its watch was accepted. */
+  const watching = async () => {
+    const settling = () => clock.waits.filter((ms) => ms === 1_000).length;
+    await turns(() => api.counts.openWatches === 1 && settling() >= api.counts.acceptedWatches);
+  };
+  return { api, clock, handler, controller, running, watching };
+}
+
+test("row 15: what is sent: selector, limit and cached version for the list; bookmarks, time and version for the watch", async () => {
+  const { api, watching } = await start();
+  await watching();
+  const [list, watch] = api.requests.map(({ verb, query }) => [verb, Object.fromEntries(query)]);
+  assert.deepEqual(list, [
+    "list",
+    { labelSelector: "kubernetes.io/service-name=s", limit: "500", resourceVersion: "0" },
+  ]);
+  assert.deepEqual(watch, [
+    "watch",
+    {
+      watch: "true",
+      allowWatchBookmarks: "true",
+      timeoutSeconds: "360",
+      labelSelector: "kubernetes.io/service-name=s",
+      resourceVersion: "1001",
+    },
+  ]);
+});
+
+test("a list of 1100 comes in three pages, of which only the first names a version", async () => {
+  const names = Array.from({ length: 1_099 }, (_, i) => `b${i}`);
+  const { api, handler } = await start({ before: (api) => put(api, ...names) });
+  await handler.until("replace 1100");
+  const pages = api.requests.filter(({ verb }) => verb === "list").map(({ query }) => query.get("resourceVersion"));
+  assert.deepEqual(pages, ["0", null, null]);
+});
+
+test("a list that is answered with 410, as by a page that got too old, is begun anew", async () => {
+  const names = Array.from({ length: 600 }, (_, i) => `b${i}`);
+  const { api, handler, clock, watching } = await start({ before: (api) => put(api, ...names) });
+  await handler.until("replace 601");
+  await watching();
+  await turn();
+  clock.advance(5_000);
+  await turn();
+  api.refuse(410, { times: 1, verbs: ["list"] });
+  api.compact();
+  api.closeWatches();
+  await turns(
+    () => !(handler.count("replace") < 2),
+    () => clock.advance(50),
+  );
+  assert.deepEqual([handler.names.size, handler.errors], [601, []]);
+});
+
+test("events are told in order, and bookmarks move the version on", async () => {
+  const { api, handler, watching } = await start();
+  await watching();
+  put(api, "b");
+  put(api, "b");
+  api.deleteSlice("a");
+  await handler.until("DELETED");
+  api.putSlice(slice({ service: "other", addresses: [] }));
+  const heard = handler.count("heard");
+  api.sendBookmark();
+  await handler.until("heard", heard + 1);
+  assert.deepEqual(
+    handler.seen.filter((word) => /^[A-Z]/.test(word)),
+    ["ADDED b", "MODIFIED b", "DELETED a"],
+  );
+  api.closeWatches();
+  await handler.until("watch", 2);
+  await watching();
+  assert.equal(api.requests.at(-1)?.query.get("resourceVersion"), "1005");
+});
+
+test("row 3, KR: a regular end is followed at once by a watch from the last version, without a list and without a wait", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  put(api, "b");
+  await handler.until("ADDED b");
+  api.closeWatches();
+  await handler.until("watch", 2);
+  await watching();
+  assert.deepEqual([api.counts.list, api.counts.watch, clock.backoffs], [1, 2, []]);
+  assert.equal(api.requests.at(-1)?.query.get("resourceVersion"), "1002");
+  assert.equal(api.counts.maxInFlight, 1, "one request at a time");
+});
+
+test("watches that end at once, again and again, neither spin nor wait longer than 4 s", async () => {
+  const { api, handler, clock, watching } = await start();
+  for (let n = 1; n <= 8; n++) {
+    await handler.until("watch", n);
+    await watching();
+    api.closeWatches();
+    await api.until(({ openWatches }) => openWatches === 0);
+    await turn();
+    await turn();
+    clock.advance(0);
+    await turns(
+      () => !(handler.count("watch") === n),
+      () => clock.advance(50),
+    ); // as little as needed: a watch of a second would be a steady one
+  }
+  assert.deepEqual(clock.backoffs.slice(0, 6), [100, 200, 400, 800, 1_600, 2_000]);
+  assert.equal(api.counts.list, 1);
+});
+
+test("a steady watch makes up for what went before: the next end is followed at once", async () => {
+  const { api, handler, clock, watching } = await start();
+  for (let n = 1; n <= 5; n++) {
+    await handler.until("watch", n);
+    await watching();
+    await turn();
+    clock.advance(1_000);
+    await turn();
+    api.closeWatches();
+    await api.until(({ openWatches }) => openWatches === 0);
+  }
+  await handler.until("watch", 6);
+  assert.deepEqual(clock.backoffs, []);
+});
+
+test("row 2: a server that goes silent without closing is noticed after the idle deadline, and watched anew from the version", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.freeze();
+  put(api, "b");
+  await turn();
+  clock.advance(99_999);
+  await turn();
+  assert.equal(handler.errors.length, 0);
+  clock.advance(1);
+  await handler.until("failure");
+  assert.match(
+    handler.errors[0]?.message ?? "",
+    /^kubernetes: watch endpointslices default\/s: 127\.0\.0\.1:\d+: nothing heard for 100 s$/,
+  );
+  api.thaw();
+  clock.advance(200);
+  await handler.until("ADDED b");
+  assert.equal(api.counts.list, 1);
+});
+
+test("row 2: a bookmark a minute keeps a quiet watch for hours", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  for (let minute = 0; minute < 180; minute++) {
+    clock.advance(60_000);
+    const heard = handler.count("heard");
+    api.sendBookmark();
+    await handler.until("heard", heard + 1);
+  }
+  assert.deepEqual([api.counts.watch, handler.errors], [1, []]);
+});
+
+test("row 4: 410 as an ERROR event: a new list, at once, and the old set until then", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  put(api, "b");
+  await handler.until("ADDED b");
+  api.compact();
+  api.closeWatches();
+  await handler.until("replace", 1);
+  await api.until(({ list }) => list === 1);
+  // The resumed watch is brief and refused, so that one wait may come; then the list.
+  await turns(
+    () => !(handler.count("replace") < 2),
+    () => clock.advance(50),
+  );
+  await watching();
+  assert.deepEqual([[...handler.names], handler.errors], [["a", "b"], []]);
+  assert.equal(
+    api.requests
+      .filter(({ verb }) => verb === "list")
+      .at(-1)
+      ?.query.has("resourceVersion"),
+    false,
+  );
+});
+
+test("row 4: 410 as a status", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  await turn();
+  clock.advance(5_000);
+  await turn();
+  put(api, "b");
+  api.refuse(410, { times: 1, verbs: ["watch"] });
+  api.closeWatches();
+  await handler.until("replace 2");
+  assert.deepEqual([handler.errors, clock.backoffs], [[], []]);
+});
+
+test("a version newer than the server's, as after a restore of etcd, is answered by a list", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.sendText(`${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: "999999" } } })}\n`);
+  await handler.until("heard", 2);
+  api.closeWatches();
+  await handler.until("failure 504");
+  clock.advance(5_000);
+  await handler.until("replace", 2);
+});
+
+test("KR: an ERROR event with another code is told, and the loop goes on after a wait", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.sendError(500, "etcdserver: leader changed");
+  await handler.until("failure 500");
+  assert.equal(
+    handler.errors[0]?.message,
+    "kubernetes: watch endpointslices default/s: 500: etcdserver: leader changed",
+  );
+  assert.deepEqual(clock.backoffs, [100]);
+  put(api, "b");
+  clock.advance(100);
+  await handler.until("ADDED b");
+  assert.equal(api.counts.list, 1);
+});
+
+test("row 17: a network that breaks is waited for with a bound that grows to 4 s, and what was missed comes", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  await api.stop();
+  for (let n = 1; n <= 8; n++) {
+    await handler.until("failure", n);
+    assert.equal(clock.sleeping, 1);
+    clock.advance(4_000);
+  }
+  assert.deepEqual(clock.backoffs.slice(0, 7), [100, 200, 400, 800, 1_600, 2_000, 2_000]);
+  await handler.until("failure", 9);
+  put(api, "b");
+  await api.start();
+  clock.advance(4_000);
+  await handler.until("ADDED b");
+  assert.equal(handler.count("prepare"), 1, "nothing else is asked of a server that fails");
+});
+
+test("row 15: the jitter of two clients is their own, repeatable, and within the bounds", async () => {
+  const waits: (readonly number[])[] = [];
+  for (const seed of [1, 1, 2]) {
+    const { api, handler, clock } = await start({ random: createRandom(seed), before: (api) => api.refuse(503) });
+    for (let n = 1; n <= 8; n++) {
+      await handler.until("failure 503", n);
+      clock.advance(4_000);
+    }
+    waits.push(clock.backoffs.slice(0, 8));
+    assert.equal(api.counts.maxInFlight, 1);
+  }
+  assert.deepEqual(waits[0], waits[1]);
+  assert.notDeepEqual(waits[0], waits[2]);
+  for (const [i, ms] of (waits[0] ?? []).entries()) {
+    const bound = Math.min(200 * 2 ** i, 4_000);
+    assert.ok(ms >= 0 && ms <= bound, `wait ${i} is ${ms}, bound ${bound}`);
+  }
+});
+
+test("row 15: Retry-After is obeyed, with the jitter on top", async () => {
+  const { api, handler, clock } = await start({
+    before: (api) => api.refuse(429, { times: 1, retryAfterSeconds: 7 }),
+  });
+  await handler.until("failure 429");
+  assert.deepEqual(clock.backoffs, [7_100]);
+  clock.advance(7_000);
+  await turn();
+  assert.equal(api.counts.list, 1);
+  clock.advance(100);
+  await handler.until("replace 1");
+});
+
+test("an outage is over when a quiet watch has lasted a second, and not when it was merely accepted", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.sendError(500);
+  await handler.until("failure 500");
+  clock.advance(100);
+  await handler.until("watch", 2);
+  await watching();
+  await turn();
+  const heard = handler.count("heard");
+  api.sendError(500);
+  await handler.until("failure 500", 2);
+  assert.equal(handler.count("heard"), heard, "heard from a server that only accepts");
+  clock.advance(200);
+  await handler.until("watch", 3);
+  await watching();
+  await turn();
+  clock.advance(1_000);
+  await handler.until("heard", heard + 1);
+});
+
+test("row 17: a list that shrinks sharply is asked for twice; a part of it was a mistake", async () => {
+  const { api, handler, clock, watching } = await start({ before: (api) => put(api, "b", "c", "d", "e") });
+  await watching();
+  await turn();
+  clock.advance(5_000);
+  await turn();
+  api.compact();
+  api.truncateNextList(1);
+  api.closeWatches();
+  await api.until(({ list }) => list === 2);
+  await turns(
+    () => !(api.counts.list < 3),
+    () => clock.advance(100),
+  );
+  await handler.until("replace", 2);
+  assert.deepEqual(
+    handler.seen.filter((word) => word.startsWith("replace")),
+    ["replace 5", "replace 5"],
+  );
+});
+
+test("row 17: a list that shrinks sharply is believed when the second says the same", async () => {
+  const { api, handler, clock, watching } = await start({ before: (api) => put(api, "b", "c", "d", "e") });
+  await watching();
+  await turn();
+  clock.advance(5_000);
+  await turn();
+  api.breakWatches();
+  await handler.until("failure");
+  for (const name of "bcde") api.deleteSlice(name);
+  api.compact();
+  await turns(
+    () => !(handler.count("replace") < 2),
+    () => clock.advance(100),
+  );
+  assert.deepEqual(
+    [handler.seen.filter((word) => word.startsWith("replace")).at(-1), api.counts.list],
+    ["replace 1", 3],
+  );
+});
+
+test("half an event at the end is no event; the next watch brings it whole", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.sendText('{"type":"ADDED","object":{"metadata":{"na');
+  await turn();
+  api.closeWatches();
+  put(api, "b");
+  await turns(
+    () => !(handler.count("ADDED b") < 1),
+    () => clock.advance(50),
+  );
+  assert.deepEqual(handler.errors, []);
+});
+
+test("bytes in any cut, and characters of several bytes, come out whole; many events may share a write", async () => {
+  const { api, handler, watching } = await start({ before: (api) => api.cutInto(7) });
+  await watching();
+  const zone = "zürich-東京-🚀";
+  api.batch(() => {
+    for (const name of ["b", "c", "d"]) {
+      api.putSlice(slice({ service: "s", name, addresses: [{ address: "10.0.0.1", zone }] }));
+    }
+  });
+  await handler.until("ADDED d");
+  const took: EndpointSlice[] = [];
+  handler.apply = (_type, object) => {
+    took.push(object);
+    Recorder.prototype.apply.call(handler, _type, object);
+  };
+  api.putSlice(slice({ service: "s", name: "e", addresses: [{ address: "10.0.0.1", zone }] }));
+  await handler.until("ADDED e");
+  assert.equal(took[0]?.endpoints?.[0]?.zone, zone);
+  assert.deepEqual(handler.errors, []);
+});
+
+test("a line that is no JSON is a failure that says so, and not the end", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.sendText("<html>\n");
+  await handler.until("failure");
+  assert.match(handler.errors[0]?.message ?? "", /watch endpointslices default\/s: .*not valid JSON/);
+  put(api, "b");
+  clock.advance(200);
+  await handler.until("ADDED b");
+});
+
+test("what is unsure ends the watch, prepares anew, and watches for a short time while it stays so", async () => {
+  const { api, handler, watching } = await start();
+  await watching();
+  handler.isUnsure = true;
+  put(api, "b");
+  await api.until(({ watch }) => watch === 2);
+  await watching();
+  assert.equal(handler.count("prepare"), 2);
+  assert.equal(api.requests.at(-1)?.query.get("timeoutSeconds"), "30");
+  put(api, "c");
+  await handler.until("ADDED c");
+  assert.equal(handler.count("watch"), 2, "it is not ended for the same reason again");
+});
+
+test("row 22: an abort ends it in every state: listing, watching, waiting, stalled in the middle of a list", async () => {
+  const states: [string, (api: FakeApiServer) => void, (api: FakeApiServer, handler: Recorder) => Promise<void>][] = [
+    ["at once", () => {}, async () => {}],
+    ["listing", (api) => api.freeze(), (api) => api.until(({ list }) => list === 1)],
+    ["stalled", (api) => api.stallNext(1), (api) => api.until(({ list }) => list === 1)],
+    ["watching", () => {}, (api) => api.until(({ openWatches }) => openWatches === 1)],
+    ["waiting", (api) => api.refuse(503), (_, handler) => handler.until("failure")],
+  ];
+  for (const [name, before, reached] of states) {
+    const { api, handler, controller, running, clock } = await start({ before });
+    await reached(api, handler);
+    controller.abort();
+    await running;
+    const told = handler.seen.length;
+    await turn();
+    assert.deepEqual(
+      [handler.seen.length, clock.sleeping, handler.errors.length],
+      [told, 0, name === "waiting" ? 1 : 0],
+      name,
+    );
+  }
+});

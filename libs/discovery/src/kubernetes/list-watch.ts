@@ -1,0 +1,210 @@
+import { type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
+import { DiscoveryError } from "../discovery-error.ts";
+import type { ApiClient } from "./api.ts";
+import { describeStatus, type Status } from "./api-error.ts";
+import { splitLines } from "./split-lines.ts";
+
+/** An object of the API, as far as listing and watching it is concerned. */
+export interface Listed {
+  readonly metadata: { readonly name: string; readonly resourceVersion?: string };
+}
+
+/** Who is told of what a list-and-watch sees. Called in order, never at the same time, and not after `run` has ended. */
+export interface ListWatchHandler<T extends Listed> {
+  /**
+   * What else is to be read, while the server is known to answer: before a list is taken over, and between two watches. It
+   * must not reject, and it is not called while the server fails, so it never stands between an outage and its end.
+   */
+  prepare(signal: AbortSignal): Promise<void>;
+  /** Whether what was prepared does not fit what is seen: then the watch is ended soon, and it is prepared again. */
+  readonly isUnsure: boolean;
+  /** Whether a list is so much shorter than what is known that it must be seen twice to be believed. */
+  isSuspicious(items: readonly T[]): boolean;
+  /** All there is now. */
+  replace(items: readonly T[]): void;
+  apply(type: "ADDED" | "MODIFIED" | "DELETED", object: T): void;
+  /** The server was heard: what is known is as it says. */
+  onHeard(): void;
+  /** Something failed; the loop goes on by itself. */
+  onFailure(error: DiscoveryError): void;
+  /** A watch begins; the first one too. */
+  onWatch(): void;
+}
+
+/** What to list and watch. */
+export interface ListWatchOptions {
+  readonly api: ApiClient;
+  /** `/apis/…/namespaces/…/endpointslices`. */
+  readonly path: string;
+  readonly labelSelector: string;
+  /** For messages: `endpointslices default/server`. */
+  readonly subject: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A watch that says nothing for this long is given up; bookmarks come about once a minute. */
+  readonly idleDeadlineMs: number;
+}
+
+interface WatchEvent<T> {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: T;
+}
+
+/** After a long outage a client must be up to date within seconds, so the bound is low; full jitter spreads the herd. */
+const backoffBounds = { baseMs: 200, maxMs: 4_000 };
+const confirmAfterMs = 1_000;
+/** A watch that was accepted and lasts this long is a good one: what went before is forgotten. */
+const steadyMs = 1_000;
+/** Like client-go, but shorter: a watch lives 4 to 8 minutes, so that watches spread anew over API servers. */
+const watchSeconds = { least: 240, spread: 240, unsure: 30 };
+
+/**
+ * The loop that keeps a set of objects as the API server has it: list, watch from the list's version, and after whatever ends
+ * a watch go on from the last version seen; list anew only when that version is gone (410). One request at a time.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+ */
+export class ListWatch<T extends Listed> {
+  readonly #options: ListWatchOptions;
+  readonly #handler: ListWatchHandler<T>;
+  #version: string | undefined;
+  #hasListed = false;
+  /** Whether the present turn's watch was accepted. */
+  #isAccepted = false;
+
+  constructor(options: ListWatchOptions, handler: ListWatchHandler<T>) {
+    this.#options = options;
+    this.#handler = handler;
+  }
+
+  /** Runs until `signal` is aborted; when it has returned, nothing is left. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    const backoff = createBackoff({ ...backoffBounds, random });
+    let wasBrief = false;
+    let failure: DiscoveryError | undefined;
+    while (!signal.aborted) {
+      const beganMs = clock.now();
+      this.#isAccepted = false;
+      try {
+        await this.#turn(failure === undefined, signal);
+        failure = undefined;
+      } catch (cause) {
+        if (signal.aborted) return;
+        failure = this.#asDiscoveryError(cause);
+        if (isVersionGone(failure)) this.#version = undefined;
+        if (failure.status === 410)
+          failure = undefined; // foreseen, and cured by a list
+        else this.#handler.onFailure(failure);
+      }
+      if (signal.aborted) return;
+      const isSteady = this.#isAccepted && clock.now() - beganMs >= steadyMs;
+      if (isSteady) backoff.reset();
+      // The server may end a watch whenever it likes, and the next begins at once; but not for ever at once.
+      if (failure || (wasBrief && !isSteady)) {
+        await clock.sleep(backoff.next() + (failure?.retryAfterMs ?? 0), signal, { background: true });
+      }
+      wasBrief = !isSteady;
+    }
+  }
+
+  async #turn(isAnswering: boolean, signal: AbortSignal): Promise<void> {
+    if (this.#version === undefined) await this.#list(signal);
+    else if (isAnswering) await this.#handler.prepare(signal);
+    if (signal.aborted) return;
+    this.#handler.onWatch();
+    await this.#watch(signal);
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    // The first may come from the API server's cache, which spares etcd; the watch that follows makes up for its age.
+    let list = await this.#getList(this.#hasListed ? "" : "&resourceVersion=0", signal);
+    if (this.#hasListed && this.#handler.isSuspicious(list.items)) {
+      await this.#options.clock.sleep(confirmAfterMs, signal, { background: true });
+      list = await this.#getList("", signal);
+    }
+    await this.#handler.prepare(signal);
+    if (signal.aborted) return;
+    this.#hasListed = true;
+    this.#version = list.version;
+    this.#handler.replace(list.items);
+    this.#handler.onHeard();
+  }
+
+  async #getList(version: string, signal: AbortSignal): Promise<{ items: readonly T[]; version: string | undefined }> {
+    const { api, path, labelSelector, subject } = this.#options;
+    const what = `list ${subject}`;
+    const items: T[] = [];
+    let page = version; // a continue token brings its version; both together are refused
+    for (;;) {
+      const query = `labelSelector=${encodeURIComponent(labelSelector)}&limit=500${page}`;
+      type List = { items?: T[] | null; metadata?: { resourceVersion?: string; continue?: string } };
+      const list = await api.get<List>({ path: `${path}?${query}`, what, signal });
+      items.push(...(list.items ?? []));
+      if (!list.metadata?.continue) return { items, version: list.metadata?.resourceVersion };
+      page = `&continue=${encodeURIComponent(list.metadata.continue)}`;
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { api, path, labelSelector, subject, random, idleDeadlineMs } = this.#options;
+    const wasUnsure = this.#handler.isUnsure;
+    const seconds = wasUnsure ? watchSeconds.unsure : watchSeconds.least + Math.floor(random() * watchSeconds.spread);
+    const query =
+      `watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}` +
+      `&labelSelector=${encodeURIComponent(labelSelector)}&resourceVersion=${this.#version ?? ""}`;
+    const request = { path: `${path}?${query}`, what: `watch ${subject}`, signal, silenceMs: idleDeadlineMs };
+    const ended = new AbortController();
+    try {
+      await api.stream(request, async (chunks) => {
+        this.#isAccepted = true;
+        void this.#settle(ended.signal, signal);
+        for await (const lines of splitLines(chunks)) {
+          if (signal.aborted) return;
+          this.#take(lines);
+          if (!wasUnsure && this.#handler.isUnsure) return;
+        }
+      });
+    } finally {
+      ended.abort();
+    }
+  }
+
+  /**
+   * A watch that goes on from a version is silent when there is no news, so that it lasts is all that tells the end of an
+   * outage. Its acceptance alone is not enough: a server in trouble accepts, and says so by an ERROR event.
+   */
+  async #settle(ended: AbortSignal, signal: AbortSignal): Promise<void> {
+    await this.#options.clock.sleep(steadyMs, ended, { background: true });
+    if (!ended.aborted && !signal.aborted) this.#handler.onHeard();
+  }
+
+  /** Takes the events that came together, and only then says so: of a burst, nobody needs to see every state. */
+  #take(lines: readonly string[]): void {
+    let isNews = false;
+    try {
+      for (const line of lines) {
+        const { type, object } = JSON.parse(line) as WatchEvent<T>;
+        if (type === "ERROR") throw describeStatus(object as Status, `watch ${this.#options.subject}`);
+        this.#version = object.metadata.resourceVersion ?? this.#version;
+        if (type !== "BOOKMARK") this.#handler.apply(type, object);
+        isNews = true;
+      }
+    } finally {
+      if (isNews) this.#handler.onHeard();
+    }
+  }
+
+  #asDiscoveryError(cause: unknown): DiscoveryError {
+    if (cause instanceof DiscoveryError) return cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new DiscoveryError("unavailable", `kubernetes: watch ${this.#options.subject}: ${reason}`, { cause });
+  }
+}
+
+/**
+ * The server can go on no more from the version: it is compacted (410), not understood (400), or newer than all the server
+ * knows, as after a restore of etcd (504 "Too large resource version").
+ */
+function isVersionGone({ status, message }: DiscoveryError): boolean {
+  return status === 410 || status === 400 || (status === 504 && /resource version/i.test(message));
+}

@@ -1,0 +1,56 @@
+import { readFile } from "node:fs/promises";
+import { isIPv6 } from "node:net";
+import type { Clock } from "@grpc-lb/runtime";
+import { DiscoveryError } from "../discovery-error.ts";
+import type { ApiAccess, Credentials } from "./api.ts";
+
+const defaultFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** The kubelet replaces the token when 80 % of its life is over; a minute is far below what is left then. */
+const rereadAfterMs = 60_000;
+
+/** Whether this process runs in a pod that knows its API server. */
+export function isInCluster(env: NodeJS.ProcessEnv = process.env): boolean {
+  return Boolean(env.KUBERNETES_SERVICE_HOST && env.KUBERNETES_SERVICE_PORT);
+}
+
+/**
+ * Access by the pod's service account. Token and certificate authority are read again at most once a minute, and at once
+ * when the server refused the token, because the kubelet replaces them while the pod runs.
+ *
+ * @throws DiscoveryError when the files are not there (`automountServiceAccountToken: false`)
+ */
+export async function createServiceAccountAccess(options: {
+  readonly clock: Clock;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly folder?: string;
+}): Promise<ApiAccess> {
+  const { clock, env = process.env, folder = defaultFolder } = options;
+  const host = env.KUBERNETES_SERVICE_HOST ?? "";
+  const server = new URL(`https://${isIPv6(host) ? `[${host}]` : host}:${env.KUBERNETES_SERVICE_PORT}`);
+  const read = async (name: string) => {
+    try {
+      return (await readFile(`${folder}/${name}`, "utf8")).trim();
+    } catch (cause) {
+      const advice = "is automountServiceAccountToken false?";
+      const message = `kubernetes: cannot read the service account's ${name}: ${(cause as Error).message}; ${advice}`;
+      throw new DiscoveryError("denied", message, { cause });
+    }
+  };
+
+  let known: { readonly credentials: Credentials; readonly readMs: number } | undefined;
+  return {
+    server,
+    namespace: await read("namespace"),
+    async credentials(afterDenial) {
+      if (!known || afterDenial || clock.now() - known.readMs >= rereadAfterMs) {
+        try {
+          const [token, ca] = await Promise.all([read("token"), read("ca.crt")]);
+          known = { credentials: { headers: { authorization: `Bearer ${token}` }, tls: { ca } }, readMs: clock.now() };
+        } catch (error) {
+          if (!known || afterDenial) throw error; // what was good a minute ago most likely still is
+        }
+      }
+      return known.credentials;
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { DiscoveryError } from "../discovery-error.ts";
+import type { Latest } from "../latest.ts";
+import type { Snapshot } from "../snapshot.ts";
+import type { Service } from "./endpoint-slice.ts";
+import { EndpointTable } from "./endpoint-table.ts";
+import { describePort, describePorts, type PortSelector } from "./port.ts";
+import type { FeedView, ServiceFeed } from "./service-feed.ts";
+
+/** The annotation by which a Service may bring its own gRPC service config. */
+export const serviceConfigAnnotation = "grpc-lb.dev/service-config";
+
+/** What one reader sees of a feed: the endpoints at one port, as snapshots that are published when they differ. */
+export class ServiceView implements FeedView {
+  readonly #feed: ServiceFeed;
+  readonly #subject: string;
+  readonly #port: PortSelector;
+  readonly #table: EndpointTable;
+  readonly #latest: Latest<Snapshot>;
+
+  constructor(
+    feed: ServiceFeed,
+    options: { readonly subject: string; readonly port: PortSelector; readonly preferredFamily: "IPv4" | "IPv6" },
+    latest: Latest<Snapshot>,
+  ) {
+    this.#feed = feed;
+    this.#subject = options.subject;
+    this.#port = options.port;
+    this.#table = new EndpointTable(options.port, options.preferredFamily);
+    this.#latest = latest;
+  }
+
+  onSlice(slice: Parameters<EndpointTable["setSlice"]>[0]): void {
+    this.#table.setSlice(slice);
+  }
+
+  onSliceGone(name: string): void {
+    this.#table.deleteSlice(name);
+  }
+
+  onService(service: Service | undefined): void {
+    this.#table.setService(service);
+  }
+
+  /** A number may be the Service's, and then the Service maps it: one that is not mapped may be so by now. */
+  get isPuzzled(): boolean {
+    return this.#port.t === "number" && this.#table.lacksPort;
+  }
+
+  onSettled(): void {
+    const feed = this.#feed;
+    if (!feed.isSynced && !feed.error) return; // nothing is known yet, not even why
+    const next: Snapshot = {
+      subject: this.#subject,
+      endpoints: feed.isSynced ? this.#table.endpoints : undefined,
+      lastSyncMs: feed.lastSyncMs,
+      error: feed.error ?? this.#portError(),
+      serviceConfig: feed.service?.metadata.annotations?.[serviceConfigAnnotation],
+    };
+    const before = this.#latest.value;
+    if (!before || !isSame(before, next)) this.#latest.set(next);
+  }
+
+  #portError(): DiscoveryError | undefined {
+    if (!this.#feed.isSynced || !this.#table.lacksPort) return undefined;
+    const there = describePorts(this.#table.ports);
+    const wanted = `${this.#subject} has no ${describePort(this.#port)}`;
+    const unread =
+      this.#port.t === "number" && !this.#feed.service
+        ? "; the Service, which maps its ports to these, could not be read (services get)"
+        : "";
+    return new DiscoveryError("port", `kubernetes: ${wanted}; its target ports are ${there}${unread}`);
+  }
+}
+
+/** Equal snapshots are not published twice; time passing is no news. The table replaces its list only when it changes. */
+function isSame(a: Snapshot, b: Snapshot): boolean {
+  return a.endpoints === b.endpoints && a.error?.message === b.error?.message && a.serviceConfig === b.serviceConfig;
+}

@@ -1,0 +1,295 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { afterEach, test } from "node:test";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { FakeApiServer, SnapshotReader, service, slice, slices } from "../../testing/index.ts";
+import { createKubernetesSource, type KubernetesSourceOptions } from "./source.ts";
+
+const cleanups: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  await assertNothingLeft();
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const quick = () => 0.001; // a random source by which waits are next to nothing
+
+async function start() {
+  const api = await FakeApiServer.start();
+  cleanups.push(() => api.close());
+  const create = (options: Partial<KubernetesSourceOptions> = {}) =>
+    createKubernetesSource({ service: "s", access: api.access, random: quick, ...options });
+  const read = (options: Partial<KubernetesSourceOptions> = {}) => {
+    const reader = new SnapshotReader(create(options));
+    cleanups.push(() => reader.close());
+    return reader;
+  };
+  return { api, create, read };
+}
+const at = (...addresses: string[]) => slice({ service: "s", addresses });
+
+test("rows 3, 15, GW: one watch for 100 readers, whatever their ports; it ends with the last, and nothing is left", async () => {
+  const { api, create } = await start();
+  api.putSlice(at("10.0.0.1"));
+  const readers = Array.from({ length: 100 }, (_, i) => new SnapshotReader(create(i % 2 ? { port: "grpc" } : {})));
+  for (const reader of readers) await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 1);
+  for (const reader of readers.slice(1)) await reader.close();
+  api.putSlice(at("10.0.0.2"));
+  await readers[0]?.untilAddresses("10.0.0.2:50051");
+  assert.deepEqual([api.counts.list, api.counts.watch, api.counts.openWatches], [1, 1, 1]);
+  await readers[0]?.close();
+  await api.until(({ connections }) => connections === 0);
+  await assert.rejects(assertNothingLeft(), /TCPServerWrap/, "the server itself is all there is");
+});
+
+test("row 27: a set that was true then is not replayed after everyone left and came back", async () => {
+  const { api, create } = await start();
+  api.putSlice(at("10.0.0.1"));
+  const source = create();
+  const first = new SnapshotReader(source);
+  await first.untilAddresses("10.0.0.1:50051");
+  await first.close();
+  api.putSlice(at("10.0.0.2"));
+  const second = new SnapshotReader(source);
+  await second.untilAddresses("10.0.0.2:50051");
+  assert.equal(second.snapshots.length, 1);
+  await second.close();
+});
+
+test("a reader that comes while the last one's watch is ending gets a watch of its own", async () => {
+  const { api, create } = await start();
+  api.putSlice(at("10.0.0.1"));
+  const source = create();
+  for (let n = 0; n < 20; n++) {
+    const first = new SnapshotReader(source);
+    if (n % 2) await first.untilAddresses("10.0.0.1:50051");
+    const leaving = first.close();
+    const second = new SnapshotReader(source);
+    await second.untilAddresses("10.0.0.1:50051");
+    await leaving;
+    await second.close();
+  }
+  await api.until(({ connections }) => connections === 0);
+});
+
+test("row 17: the last good set serves through an outage with the error beside it, said once; recovery clears it", async () => {
+  const { api, read } = await start();
+  api.putSlice(at("10.0.0.1"));
+  const reader = read();
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.stop();
+  const { endpoints } = await reader.until("an error", ({ error }) => error !== undefined);
+  assert.equal(endpoints?.length, 1);
+  await reader.until("a refused connection", ({ error }) => /ECONNREFUSED/.test(error?.message ?? ""));
+  const told = reader.snapshots.length;
+  for (let n = 0; n < 20; n++) await turn();
+  assert.ok(reader.snapshots.length <= told + 1, "once a change, not once a retry");
+  api.putSlice(at("10.0.0.1", "10.0.0.2"));
+  await api.start();
+  const { error } = await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
+  assert.equal(error, undefined);
+});
+
+test("a quiet service: the error goes when the watch has lasted a second", async () => {
+  const { api, create } = await start();
+  api.putSlice(at("10.0.0.1"));
+  const clock = new ManualClock();
+  const reader = new SnapshotReader(create({ clock }));
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 1);
+  api.breakWatches();
+  await reader.until("an error", ({ error }) => error !== undefined);
+  let isOver = false;
+  const over = reader
+    .until("no error", ({ error }) => error === undefined)
+    .then(() => {
+      isOver = true;
+    });
+  for (let n = 0; n < 2_000 && !isOver; n++) {
+    clock.advance(10);
+    await turn();
+  }
+  await over;
+  assert.equal(api.counts.list, 1);
+  await reader.close();
+  assert.equal(clock.sleeping, 0);
+});
+
+test("error first: with nothing known yet the error is the answer, and the endpoints come as soon as they can", async () => {
+  const { api, read } = await start();
+  api.forbid("list", "endpointslices");
+  const reader = read();
+  const { endpoints, error, lastSyncMs } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+  assert.deepEqual([endpoints, error?.code, lastSyncMs], [undefined, "denied", undefined]);
+  api.putSlice(at("10.0.0.1"));
+  api.accept();
+  assert.equal((await reader.untilAddresses("10.0.0.1:50051")).error, undefined);
+});
+
+test("row 11: zero endpoints are published at once, first and later, and the next ready pod too", async () => {
+  const { api, read } = await start();
+  const reader = read();
+  assert.deepEqual((await reader.untilAddresses()).subject, "service default/s");
+  api.putSlice(at("10.0.0.1"));
+  await reader.untilAddresses("10.0.0.1:50051");
+  api.putSlice(slice({ service: "s", addresses: ["10.0.0.1"], ready: false }));
+  await reader.untilAddresses();
+  api.putSlice(at("10.0.0.1"));
+  await reader.untilAddresses("10.0.0.1:50051");
+});
+
+test("row 13: an unknown port is an error that lists the ports there are, and says when the Service was not readable", async () => {
+  const { api, read } = await start();
+  api.putSlice(
+    slice({
+      service: "s",
+      addresses: ["10.0.0.1"],
+      ports: [
+        { name: "http", port: 8080 },
+        { name: "grpc", port: 1 },
+      ],
+    }),
+  );
+  api.putService(service({ name: "s", ports: [{ name: "http", port: 80 }] }));
+  const named = await read({ port: "admin" }).until("an error", ({ error }) => error !== undefined);
+  assert.equal(
+    named.error?.message,
+    'kubernetes: service default/s has no port "admin"; its target ports are grpc (1), http (8080)',
+  );
+  assert.deepEqual([named.error?.code, named.endpoints], ["port", []]);
+  const numbered = await read({ port: 81 }).until("an error", ({ error }) => error !== undefined);
+  assert.match(numbered.error?.message ?? "", /has no port 81; its target ports are grpc \(1\), http \(8080\)$/);
+});
+
+test("row 13: without the right to read the Service, a number of its own is an error that says so; the rest works", async () => {
+  const { api, read } = await start();
+  api.putSlice(at("10.0.0.1"));
+  api.putService(service({ name: "s" }));
+  api.forbid("get", "services");
+  await read({ port: "grpc" }).untilAddresses("10.0.0.1:50051");
+  const { error } = await read({ port: 80 }).until("an error", (snapshot) => snapshot.error !== undefined);
+  assert.match(error?.message ?? "", /the Service, which maps its ports to these, could not be read \(services get\)$/);
+  for (let n = 0; n < 10; n++) await turn();
+  assert.equal(api.counts.openWatches, 1, "and the watch is not begun again and again");
+});
+
+test("two ports of one service share one watch; the Service's number is mapped", async () => {
+  const { api, read } = await start();
+  const ports = [
+    { name: "grpc", port: 50_051 },
+    { name: "http", port: 8080 },
+  ];
+  api.putSlice(slice({ service: "s", addresses: ["10.0.0.1"], ports }));
+  api.putService(service({ name: "s", ports: [{ name: "http", port: 80 }] }));
+  await read({ port: "grpc" }).untilAddresses("10.0.0.1:50051");
+  await read({ port: "80" }).untilAddresses("10.0.0.1:8080");
+  await api.until(({ openWatches }) => openWatches === 1);
+  assert.equal(api.counts.watch, 1);
+});
+
+test("a Service that could not be read at first is read again, and the endpoints did not wait for it", async () => {
+  const { api, read } = await start();
+  api.putSlice(at("10.0.0.1"));
+  api.putService(service({ name: "s" }));
+  api.refuse(500, { times: 1, verbs: ["get"] });
+  const reader = read({ port: 80 });
+  await reader.until("a port error", ({ error }) => error?.code === "port");
+  await api.until(({ openWatches }) => openWatches === 1);
+  assert.equal(api.requests.at(-1)?.query.get("timeoutSeconds"), "30");
+  api.closeWatches(); // as the server does after those 30 s
+  await reader.untilAddresses("10.0.0.1:50051");
+});
+
+test("the annotation's service config comes along, and its change with the next watch", async () => {
+  const { api, read } = await start();
+  const of = (config: string) => service({ name: "s", annotations: { "grpc-lb.dev/service-config": config } });
+  api.putService(of("{}"));
+  const reader = read();
+  assert.equal((await reader.untilAddresses()).serviceConfig, "{}");
+  api.putService(of("{ }"));
+  await api.until(({ openWatches }) => openWatches === 1);
+  api.closeWatches();
+  await reader.until("the new one", ({ serviceConfig }) => serviceConfig === "{ }");
+});
+
+test("equal snapshots are not published twice: bookmarks, other pods' readiness and touched slices are no news", async () => {
+  const { api, read } = await start();
+  api.putSlice(at("10.0.0.1"));
+  const reader = read();
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 1);
+  api.sendBookmark();
+  api.putSlice(at("10.0.0.1"));
+  api.putSlice(slice({ service: "s", name: "s-2", addresses: ["10.0.0.9"], ready: false }));
+  api.putSlice(slice({ service: "s", name: "s-3", addresses: ["10.0.0.2"] }));
+  await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
+  assert.equal(reader.snapshots.length, 2);
+  assert.equal(
+    reader.snapshots[0]?.endpoints?.[0],
+    reader.snapshots[1]?.endpoints?.[0],
+    "unchanged endpoints keep their identity",
+  );
+});
+
+test("rows 3, 11: the stats tell what happened, also after the end", async () => {
+  const { api, create } = await start();
+  const source = create();
+  const stats = () => source.stats;
+  assert.equal(stats(), undefined);
+  api.refuse(503, { times: 2 });
+  const reader = new SnapshotReader(source);
+  await reader.untilAddresses();
+  await api.until(({ openWatches }) => openWatches === 1);
+  assert.ok((stats()?.lastSyncAgeMs ?? -1) >= 0);
+  await reader.close();
+  const { lists, watches, errors } = stats() ?? {};
+  assert.deepEqual([lists, watches, errors], [1, 1, { target: 0, denied: 0, unavailable: 2, port: 0 }]);
+});
+
+test("break, return in the middle of a wait, and an abort each end the watch and leave nothing on the signal", async () => {
+  const { api, create } = await start();
+  const controller = new AbortController();
+  const idle = () => api.until(({ connections }) => connections === 0);
+  for await (const { endpoints } of create().watch(controller.signal)) if (endpoints) break;
+  await idle();
+  const iterator = create().watch(controller.signal);
+  await iterator.next();
+  const waiting = iterator.next();
+  await iterator.return?.();
+  assert.equal((await waiting).done, true);
+  await idle();
+  const aborted = create().watch(controller.signal);
+  await aborted.next();
+  const next = aborted.next();
+  controller.abort();
+  assert.equal((await next).done, true);
+  await idle();
+  assert.equal(getEventListeners(controller.signal, "abort").length, 0);
+  assert.equal((await create().watch(controller.signal).next()).done, true);
+  const unread = create().watch();
+  assert.equal((await unread.return?.())?.done, true, "one that was never read");
+});
+
+test("10 000 endpoints arrive whole, and so do 1000 changes in a burst", async () => {
+  const { api, read } = await start();
+  api.putSlice(...slices({ service: "s", count: 10_000 }));
+  const reader = read();
+  await reader.until("10 000", ({ endpoints }) => endpoints?.length === 10_000);
+  for (let n = 0; n < 1_000; n++)
+    api.putSlice(slice({ service: "s", name: "s-extra", addresses: [`10.99.${n >> 8}.${n & 255}`] }));
+  await reader.until("the last", ({ endpoints }) => endpoints?.some(({ id }) => id === "10.99.3.231:50051") ?? false);
+});
+
+for (const [options, complaint] of [
+  [{ service: "S" }, /service must be a DNS label, got "S"/],
+  [{ namespace: "a.b" }, /namespace must be a DNS label, got "a\.b"/],
+  [{ port: 0 }, /port must be a name or a number from 1 to 65535, got "0"/],
+  [{ port: "70000" }, /port must be/],
+  [{ port: "a b" }, /port must be a name or a number, got "a b"/],
+  [{ idleDeadlineMs: 0 }, /idleDeadlineMs must be > 0, got 0/],
+] as const) {
+  test(`${JSON.stringify(options)} is refused`, () => {
+    assert.throws(() => createKubernetesSource({ service: "s", ...options }), complaint);
+  });
+}

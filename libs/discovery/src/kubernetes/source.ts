@@ -1,0 +1,157 @@
+import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
+import { DiscoveryError } from "../discovery-error.ts";
+import { Latest } from "../latest.ts";
+import type { Snapshot, Source } from "../snapshot.ts";
+import { findAccess } from "./access.ts";
+import type { ApiAccess } from "./api.ts";
+import { feedOf } from "./feeds.ts";
+import type { PortSelector } from "./port.ts";
+import type { FeedStats, ServiceFeed } from "./service-feed.ts";
+import { ServiceView } from "./service-view.ts";
+
+/** Which service to watch, and how. */
+export interface KubernetesSourceOptions {
+  readonly service: string;
+  /** Default: the namespace of the pod, or of the kubeconfig's context. */
+  readonly namespace?: string;
+  /** A name, the number of a target port, or the number of a port of the Service. Default: the first there is. */
+  readonly port?: string | number;
+  /** How to reach the API server. Default: the pod's service account, else the kubeconfig. */
+  readonly access?: ApiAccess;
+  /** Which address of a dual-stack pod comes first. Default: IPv4. */
+  readonly preferredFamily?: "IPv4" | "IPv6";
+  /** A watch that says nothing for so long is begun anew, in milliseconds; at least 90 s in real clusters. Default: 100 s. */
+  readonly idleDeadlineMs?: number;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** A source that watches the EndpointSlices of a service. */
+export interface KubernetesSource extends Source {
+  /** What the watch has done and seen, also after its end; undefined before its start. */
+  readonly stats: FeedStats | undefined;
+}
+
+const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * Watches a Kubernetes service by list and watch of its EndpointSlices. All sources of the same service in a process share
+ * one watch, which begins with the first reader and ends with the last. Needed rights, in the service's namespace:
+ * `endpointslices` (discovery.k8s.io) get, list, watch; `services` get where ports are given by the Service's number, or
+ * a service config by its annotation.
+ *
+ * @throws RangeError for names that cannot be
+ */
+export function createKubernetesSource(options: KubernetesSourceOptions): KubernetesSource {
+  const { service, namespace, clock = systemClock, random = Math.random, idleDeadlineMs = 100_000 } = options;
+  for (const [field, name] of Object.entries({ service, namespace })) {
+    if (name !== undefined && !dnsLabel.test(name)) throw new RangeError(`${field} must be a DNS label, got "${name}"`);
+  }
+  if (!(idleDeadlineMs > 0)) throw new RangeError(`idleDeadlineMs must be > 0, got ${idleDeadlineMs}`);
+  const port = selectPort(options.port);
+  const subject = namespace === undefined ? `service ${service}` : `service ${namespace}/${service}`;
+  const preferredFamily = options.preferredFamily ?? "IPv4";
+  let feed: ServiceFeed | undefined;
+
+  async function* read(signal: AbortSignal): AsyncGenerator<Snapshot, void, void> {
+    const access = options.access ?? (yield* waitForAccess(subject, clock, signal));
+    if (!access || signal.aborted) return;
+    const where = namespace ?? access.namespace;
+    const latest = new Latest<Snapshot>();
+    const joined = feedOf({ access, namespace: where, service, clock, random, idleDeadlineMs });
+    feed = joined;
+    const view = new ServiceView(joined, { subject: `service ${where}/${service}`, port, preferredFamily }, latest);
+    joined.join(view);
+    try {
+      yield* latest.read(signal);
+    } finally {
+      await joined.leave(view);
+    }
+  }
+
+  return {
+    subject,
+    watch: (signal) => endable(read, signal),
+    get stats() {
+      return feed?.stats;
+    },
+  };
+}
+
+/**
+ * An iterator whose `return` ends it at once. That of a generator alone would wait for the value which a `next` is waiting
+ * for, and a quiet service may have none for hours.
+ */
+function endable(
+  read: (signal: AbortSignal) => AsyncGenerator<Snapshot, void, void>,
+  signal: AbortSignal | undefined,
+): AsyncIterableIterator<Snapshot> {
+  const ending = new AbortController();
+  const end = () => ending.abort(signal?.reason);
+  const run = async function* () {
+    // Listened to from the first `next` on, as an iterator that was never begun would never be cleaned up.
+    if (signal?.aborted) end();
+    signal?.addEventListener("abort", end);
+    try {
+      yield* read(ending.signal);
+    } finally {
+      signal?.removeEventListener("abort", end);
+    }
+  };
+  const snapshots = run();
+  return {
+    next: () => snapshots.next(),
+    return: () => {
+      end();
+      return snapshots.return();
+    },
+    throw: (error) => {
+      end();
+      return snapshots.throw(error);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+const retryAccessMs = 5_000;
+
+/** Finds this process's access; while there is none, says why and looks again. */
+async function* waitForAccess(
+  subject: string,
+  clock: Clock,
+  signal: AbortSignal,
+): AsyncGenerator<Snapshot, ApiAccess | undefined, void> {
+  let said: string | undefined;
+  while (!signal.aborted) {
+    try {
+      return await findAccess(clock);
+    } catch (cause) {
+      const error =
+        cause instanceof DiscoveryError
+          ? cause
+          : new DiscoveryError("target", `kubernetes: ${(cause as Error).message}`, { cause });
+      if (error.message !== said && !signal.aborted) {
+        yield { subject, endpoints: undefined, lastSyncMs: undefined, error, serviceConfig: undefined };
+      }
+      said = error.message;
+      await clock.sleep(retryAccessMs, signal, { background: true });
+    }
+  }
+  return undefined;
+}
+
+function selectPort(port: string | number | undefined): PortSelector {
+  if (port === undefined) return { t: "first" };
+  if (typeof port === "string" && !/^\d+$/.test(port)) {
+    if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(port))
+      throw new RangeError(`port must be a name or a number, got "${port}"`);
+    return { t: "name", name: port };
+  }
+  const number = Number(port);
+  if (!Number.isInteger(number) || number < 1 || number > 65_535) {
+    throw new RangeError(`port must be a name or a number from 1 to 65535, got "${port}"`);
+  }
+  return { t: "number", number };
+}

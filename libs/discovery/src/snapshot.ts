@@ -1,0 +1,57 @@
+import type { DiscoveryError } from "./discovery-error.ts";
+
+/** Where one endpoint can be reached. */
+export interface Address {
+  /** An IP address or a host name; IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One backend: a pod, a registered instance. However many addresses it has, it takes one share of the calls. */
+export interface Endpoint {
+  /** Its identity: the pod's uid, else its first address and port. Two snapshots that name the same id mean the same backend. */
+  readonly id: string;
+  /** At least one; the preferred family first. */
+  readonly addresses: readonly Address[];
+  /** Its share relative to the others; 1 unless the source knows better. */
+  readonly weight: number;
+  /** topology.kubernetes.io/zone, where the source knows it. */
+  readonly zone: string | undefined;
+  /** The zones that should use it (EndpointSlice hints); empty when there are no hints. */
+  readonly forZones: readonly string[];
+  readonly nodeName: string | undefined;
+  /** What else is known, such as `podName`; for logs and for policies that choose by it. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * All that a source knows at one moment: never a delta. Endpoints are deduplicated and in a stable order, and one that did
+ * not change is the same object as in the snapshot before.
+ */
+export interface Snapshot {
+  /** What is watched, in words fit for a message: `service default/server`. */
+  readonly subject: string;
+  /**
+   * The endpoints to use now; after an error still the last good ones. Undefined when nothing was ever learned: then
+   * `error` says why.
+   */
+  readonly endpoints: readonly Endpoint[] | undefined;
+  /** When the source last heard from its server, in the clock's milliseconds; undefined for never. */
+  readonly lastSyncMs: number | undefined;
+  /** What keeps the source from its server, until it has heard from it again. */
+  readonly error: DiscoveryError | undefined;
+  /** A gRPC service config in JSON that the service itself asks for; undefined when it asks for none. */
+  readonly serviceConfig: string | undefined;
+}
+
+/** Where endpoints come from. */
+export interface Source {
+  /** As in `Snapshot`. */
+  readonly subject: string;
+  /**
+   * Watches until `signal` is aborted. The first snapshot comes as soon as something is known, an error included; each one
+   * replaces the one before. A slow reader misses intermediate snapshots, never the last. When the iteration has ended,
+   * by the signal or by `break`, no socket or timer is left.
+   */
+  watch(signal?: AbortSignal): AsyncIterableIterator<Snapshot>;
+}

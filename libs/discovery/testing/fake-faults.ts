@@ -1,0 +1,55 @@
+import { type FakeRequest, type FakeStatus, forbidden, statusOf, type Verb } from "./fake-request.ts";
+
+/** A request turned away. */
+export interface Refusal {
+  readonly status: FakeStatus;
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+interface RefuseOptions {
+  /** How many requests; absent, until `accept`. */
+  readonly times?: number;
+  readonly retryAfterSeconds?: number;
+  readonly message?: string;
+  /** Only these verbs. */
+  readonly verbs?: readonly Verb[];
+}
+
+/** What is wrong with a fake API server at the moment. */
+export class FakeFaults {
+  /** The only bearer token that is let in; undefined lets everyone in. */
+  token: string | undefined;
+  #refusing: { code: number; left: number; options: RefuseOptions } | undefined;
+  readonly #forbidden = new Set<string>();
+  #user = "system:serviceaccount:default:default";
+
+  refuse(code: number, options: RefuseOptions): void {
+    this.#refusing = { code, left: options.times ?? Number.POSITIVE_INFINITY, options };
+  }
+
+  accept(): void {
+    this.#refusing = undefined;
+    this.#forbidden.clear();
+  }
+
+  /** Takes away a right. */
+  forbid(verb: Verb, resource: FakeRequest["resource"], user = this.#user): void {
+    this.#user = user;
+    this.#forbidden.add(`${verb} ${resource}`);
+  }
+
+  /** Whether the request is turned away, and how; counts it. */
+  judge(request: FakeRequest): Refusal | undefined {
+    const refusing = this.#refusing;
+    if (refusing && refusing.left > 0 && (refusing.options.verbs?.includes(request.verb) ?? true)) {
+      refusing.left -= 1;
+      const { retryAfterSeconds, message = "the fake refuses" } = refusing.options;
+      return { status: statusOf(refusing.code, message), retryAfterSeconds };
+    }
+    if (this.token !== undefined && request.authorization !== `Bearer ${this.token}`) {
+      return { status: statusOf(401, "Unauthorized") };
+    }
+    if (!this.#forbidden.has(`${request.verb} ${request.resource}`)) return undefined;
+    return { status: forbidden(request, this.#user) };
+  }
+}

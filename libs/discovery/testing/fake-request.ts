@@ -1,0 +1,74 @@
+import type { IncomingMessage } from "node:http";
+import type { Resource, Selection } from "./fake-store.ts";
+
+export type Verb = "get" | "list" | "watch";
+
+/** A request as the fake understood it. */
+export interface FakeRequest extends Selection {
+  readonly verb: Verb;
+  /** Of the object that is got. */
+  readonly name: string | undefined;
+  readonly query: URLSearchParams;
+  readonly authorization: string | undefined;
+}
+
+const groups: Readonly<Record<string, Resource>> = {
+  "/apis/discovery.k8s.io/v1": "endpointslices",
+  "/api/v1": "services",
+};
+
+/** Reads the request; undefined for what the fake does not speak. */
+export function readRequest({ url = "", headers }: IncomingMessage): FakeRequest | undefined {
+  const { pathname, searchParams: query } = new URL(url, "http://fake");
+  const match = /^(.+)\/namespaces\/([^/]+)\/(\w+)(?:\/([^/]+))?$/.exec(pathname);
+  const [, group = "", namespace = "", resource, name] = match ?? [];
+  if (groups[group] === undefined || groups[group] !== resource) return undefined;
+  const labels = (query.get("labelSelector") ?? "").split(",").filter((term) => term !== "");
+  return {
+    verb: name !== undefined ? "get" : query.get("watch") === "true" ? "watch" : "list",
+    resource: groups[group],
+    namespace,
+    name,
+    labels: Object.fromEntries(labels.map((term) => term.split("=") as [string, string])),
+    query,
+    authorization: headers.authorization,
+  };
+}
+
+/** A Status in the API server's own words. */
+export interface FakeStatus {
+  readonly kind: "Status";
+  readonly apiVersion: "v1";
+  readonly status: "Failure";
+  readonly message: string;
+  readonly reason: string;
+  readonly code: number;
+}
+
+const reasons: Readonly<Record<number, string>> = {
+  400: "BadRequest",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "NotFound",
+  410: "Expired",
+  429: "TooManyRequests",
+  500: "InternalError",
+  503: "ServiceUnavailable",
+  504: "Timeout",
+};
+
+export function statusOf(code: number, message: string): FakeStatus {
+  const reason = reasons[code] ?? "Unknown";
+  return { kind: "Status", apiVersion: "v1", status: "Failure", message, reason, code };
+}
+
+/** What RBAC says to who has no right. */
+export function forbidden({ verb, resource, namespace, name }: FakeRequest, user: string): FakeStatus {
+  const group = resource === "services" ? "" : "discovery.k8s.io";
+  const what = name === undefined ? resource : `${resource} "${name}"`;
+  const cannot = `User "${user}" cannot ${verb} resource "${resource}" in API group "${group}" in the namespace "${namespace}"`;
+  return statusOf(
+    403,
+    `${group === "" ? what : what.replace(resource, `${resource}.${group}`)} is forbidden: ${cannot}`,
+  );
+}

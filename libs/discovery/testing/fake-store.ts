@@ -1,0 +1,91 @@
+import type { StoredService, StoredSlice } from "./slices.ts";
+
+export type Resource = "endpointslices" | "services";
+export type Stored = StoredSlice | StoredService;
+
+/** A change, as a watch tells of it. */
+export interface StoredEvent {
+  readonly version: number;
+  readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  readonly resource: Resource;
+  readonly object: Stored;
+}
+
+/** Which objects a request is about. */
+export interface Selection {
+  readonly resource: Resource;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What etcd is to an API server: objects, one version that counts every change, and the changes until they are compacted. */
+export class FakeStore {
+  readonly #objects = new Map<string, Stored>();
+  #events: StoredEvent[] = [];
+  #version = 1_000;
+  #compactedAt = 0;
+
+  get version(): number {
+    return this.#version;
+  }
+
+  put(resource: Resource, object: Stored): StoredEvent {
+    const key = keyOf(resource, object.metadata.namespace, object.metadata.name);
+    const type = this.#objects.has(key) ? "MODIFIED" : "ADDED";
+    const stored = this.#stamp(object);
+    this.#objects.set(key, stored);
+    return this.#note({ version: this.#version, type, resource, object: stored });
+  }
+
+  delete(resource: Resource, namespace: string, name: string): StoredEvent | undefined {
+    const key = keyOf(resource, namespace, name);
+    const object = this.#objects.get(key);
+    if (!object) return undefined;
+    this.#objects.delete(key);
+    const stored = this.#stamp(object);
+    return this.#note({ version: this.#version, type: "DELETED", resource, object: stored });
+  }
+
+  get(resource: Resource, namespace: string, name: string): Stored | undefined {
+    return this.#objects.get(keyOf(resource, namespace, name));
+  }
+
+  list(selection: Selection): readonly Stored[] {
+    return [...this.#objects]
+      .filter(([key, object]) => key.startsWith(`${selection.resource}/`) && isSelected(object, selection))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, object]) => object);
+  }
+
+  /** The changes behind a version; undefined when they are no longer known. */
+  eventsAfter(version: number): readonly StoredEvent[] | undefined {
+    if (version < this.#compactedAt) return undefined;
+    return this.#events.filter((event) => event.version > version);
+  }
+
+  /** Forgets all changes up to now; a new version makes every version given out so far too old. */
+  compact(): void {
+    this.#version += 1;
+    this.#compactedAt = this.#version;
+    this.#events = [];
+  }
+
+  #stamp<T extends Stored>(object: T): T {
+    this.#version += 1;
+    return { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
+  }
+
+  #note(event: StoredEvent): StoredEvent {
+    this.#events.push(event);
+    return event;
+  }
+}
+
+export function isSelected({ metadata }: Stored, { namespace, labels }: Selection): boolean {
+  const own = (metadata as { readonly labels?: Readonly<Record<string, string>> }).labels ?? {};
+  return metadata.namespace === namespace && Object.entries(labels).every(([name, value]) => own[name] === value);
+}
+
+function keyOf(resource: Resource, namespace: string, name: string): string {
+  return `${resource}/${namespace}/${name}`;
+}

@@ -1,0 +1,19 @@
+/**
+ * What tests and the lab use in place of a cluster.
+ *
+ * ```ts
+ * import { createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
+ * import { FakeApiServer, slice } from "@grpc-lb/discovery/testing";
+ *
+ * const api = await FakeApiServer.start();
+ * api.putSlice(slice({ service: "server", addresses: ["127.0.0.1"], ports: [{ name: "grpc", port: 50_051 }] }));
+ * const source = createKubernetesSource({ service: "server", access: api.access });
+ * for await (const { endpoints } of source.watch()) if (endpoints?.length === 1) break;
+ * await api.close();
+ * ```
+ */
+export { behaviours, type World } from "./conformance.ts";
+export { FakeApiServer, type FakeCounts } from "./fake-api-server.ts";
+export type { FakeRequest, Verb } from "./fake-request.ts";
+export { type SliceOptions, type SlicePod, service, slice, slices } from "./slices.ts";
+export { SnapshotReader } from "./snapshot-reader.ts";
