@@ -1,0 +1,81 @@
+/** What importing the resolver costs over grpc-js alone, each in a fresh process; and that client-node stays out of it. */
+import { execFileSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { median, report } from "./table.ts";
+
+const rounds = 15;
+
+/** Runs in a fresh process: imports, and says what it cost. */
+const program = (module: string) => `
+  const began = performance.now();
+  await import(${JSON.stringify(module)});
+  const ms = performance.now() - began;
+  globalThis.gc();
+  console.log(JSON.stringify({ ms, rss: process.memoryUsage().rss / 2 ** 20 }));
+`;
+
+interface Cost {
+  readonly ms: number;
+  readonly rss: number;
+}
+
+function measure(module: string): Cost {
+  const args = ["--expose-gc", "--input-type=module", "--eval", program(module)];
+  return JSON.parse(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: "utf8" }));
+}
+
+// In cluster the apps run as bundles; from source, Node strips the types of some thirty files, and loads what does that.
+const bundle = join(import.meta.dirname, ".import-bench.mjs");
+const externals = ["@grpc/grpc-js", "@kubernetes/client-node"].map((name) => `--external:${name}`);
+const entry = fileURLToPath(import.meta.resolve("@grpc-lb/resolver"));
+const flags = ["--bundle", "--platform=node", "--format=esm", "--log-level=error"];
+execFileSync("esbuild", [entry, ...flags, ...externals, `--outfile=${bundle}`]);
+
+const modules = { alone: "@grpc/grpc-js", bundle: pathToFileURL(bundle).href, source: "@grpc-lb/resolver" } as const;
+const costs: Record<keyof typeof modules, Cost[]> = { alone: [], bundle: [], source: [] };
+const names = Object.keys(modules) as (keyof typeof modules)[];
+for (const name of names) measure(modules[name]); // fills the disk's cache
+for (let n = 0; n < rounds; n++) for (const name of names) costs[name].push(measure(modules[name]));
+rmSync(bundle);
+
+/** The modules that are loaded, as the loader's own trace names them. */
+const trace = execFileSync(
+  process.execPath,
+  [
+    "--input-type=module",
+    "--eval",
+    `import { registerHooks } from "node:module";
+     let found = 0;
+     registerHooks({ load(url, context, next) { if (url.includes("@kubernetes/client-node")) found += 1; return next(url, context); } });
+     const { registerKubernetesResolver } = await import("@grpc-lb/resolver");
+     registerKubernetesResolver();
+     console.log(found);`,
+  ],
+  { cwd: import.meta.dirname, encoding: "utf8" },
+);
+
+const cost = (name: keyof typeof costs, key: keyof Cost) => median(costs[name].map((each) => each[key]));
+const over = (name: keyof typeof costs, key: keyof Cost, unit: string, bound: number) =>
+  ({
+    value: cost(name, key) - cost("alone", key),
+    unit,
+    bound,
+    sense: "<=",
+    detail: `${cost(name, key).toFixed(1)}${unit}, grpc-js alone ${cost("alone", key).toFixed(1)}${unit}`,
+  }) as const;
+report([
+  { name: "import over grpc-js alone, as in cluster: bundled", ...over("bundle", "ms", " ms", 30) },
+  { name: "memory over grpc-js alone, as in cluster: bundled", ...over("bundle", "rss", " MB", 10) },
+  { name: "import over grpc-js alone, from source: types stripped", ...over("source", "ms", " ms", 30) },
+  { name: "memory over grpc-js alone, from source: types stripped", ...over("source", "rss", " MB", 10) },
+  {
+    name: "modules of @kubernetes/client-node that are loaded",
+    value: Number(trace),
+    unit: "",
+    bound: 0,
+    sense: "=",
+    detail: "after registerKubernetesResolver()",
+  },
+]);

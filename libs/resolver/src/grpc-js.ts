@@ -1,0 +1,86 @@
+/**
+ * The one file that touches grpc-js's `experimental` API, whose shape changes between versions without notice (grpc-node
+ * PR#2925). What is used of it is checked when it is used first, so that another version is one clear error and not a call
+ * that hangs.
+ */
+import { type ChannelOptions, experimental, status } from "@grpc/grpc-js";
+import type { Endpoint as DiscoveredEndpoint } from "@grpc-lb/discovery";
+
+export type ResolverListener = experimental.ResolverListener;
+export type Resolver = experimental.Resolver;
+export type ResolverConstructor = new (
+  target: experimental.GrpcUri,
+  listener: ResolverListener,
+  options: ChannelOptions,
+) => Resolver;
+export type GrpcUri = experimental.GrpcUri;
+type ServiceConfigResult = Exclude<Parameters<ResolverListener>[2], null>;
+export type ServiceConfig = Extract<ServiceConfigResult, { ok: true }>["value"];
+
+/** An endpoint as grpc-js hands it on to the balancing policy: with what discovery knows of it. */
+export interface ResolvedEndpoint extends experimental.Endpoint {
+  readonly discovered: DiscoveredEndpoint;
+}
+
+const needed = [
+  "registerResolver",
+  "selectLbConfigFromList",
+  "statusOrFromError",
+  "statusOrFromValue",
+  "uriToString",
+] as const satisfies (keyof typeof experimental)[];
+
+/**
+ * @param api what grpc-js exports as `experimental`; given in tests
+ * @throws Error when this version of grpc-js has another API than the one that this library was written for
+ */
+export function requireSupportedGrpc(api: Readonly<Record<string, unknown>> | undefined = experimental): void {
+  const missing = needed.filter((name) => typeof api?.[name] !== "function");
+  if (missing.length === 0) return;
+  throw new Error(
+    `@grpc-lb/resolver needs @grpc/grpc-js 1.14; the one there is has no experimental.${missing.join(", ")}`,
+  );
+}
+
+/** Makes grpc-js use a resolver for targets of a scheme. */
+export function registerScheme(
+  scheme: string,
+  Resolver: ResolverConstructor & { getDefaultAuthority(target: GrpcUri): string },
+): void {
+  experimental.registerResolver(scheme, Resolver);
+}
+
+export const targetText = (target: GrpcUri): string => experimental.uriToString(target);
+
+const converted = new WeakMap<DiscoveredEndpoint, ResolvedEndpoint>();
+
+/** The same endpoint gives the same object each time, by which policies know that it stayed. */
+export function toGrpcEndpoint(discovered: DiscoveredEndpoint): ResolvedEndpoint {
+  let endpoint = converted.get(discovered);
+  if (!endpoint) {
+    endpoint = { addresses: discovered.addresses.map(({ host, port }) => ({ host, port })), discovered };
+    converted.set(discovered, endpoint);
+  }
+  return endpoint;
+}
+
+/** Whether at least one policy of a service config is registered, and takes its own part of the config. */
+export function canUsePolicy(configs: ServiceConfig["loadBalancingConfig"]): boolean {
+  return experimental.selectLbConfigFromList(configs) !== null;
+}
+
+/** Tells grpc-js which endpoints there are. */
+export function publishEndpoints(
+  listener: ResolverListener,
+  endpoints: readonly ResolvedEndpoint[],
+  config: ServiceConfig,
+  note: string,
+): void {
+  listener(experimental.statusOrFromValue([...endpoints]), {}, experimental.statusOrFromValue(config), note);
+}
+
+/** Tells grpc-js why there are none: a policy that has none fails calls with UNAVAILABLE and this message. */
+export function publishError(listener: ResolverListener, message: string, config: ServiceConfig): void {
+  const error = experimental.statusOrFromError<experimental.Endpoint[]>({ code: status.UNAVAILABLE, details: message });
+  listener(error, {}, experimental.statusOrFromValue(config), "");
+}

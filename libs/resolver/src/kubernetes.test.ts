@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { credentials, loadPackageDefinition, ServerCredentials, type ServiceClientConstructor } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { FakeApiServer, service, slice } from "@grpc-lb/discovery/testing";
+import { PodServiceService } from "@grpc-lb/protos/pod/v1";
+import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { createChannel, createClient, waitForChannelReady } from "nice-grpc";
+import { certify } from "../testing/certify.ts";
+import { PodServer } from "../testing/pod-server.ts";
+import { call, failure, type PodClient, Rig, settled, untilSpread } from "../testing/rig.ts";
+import { type ResolverMessage, registerKubernetesResolver, resolverChannelName } from "./index.ts";
+import { authorityOf } from "./kubernetes.ts";
+
+test("row 14: the authority is stable, and has a port only when it is a number", () => {
+  for (const [target, want] of [
+    ["kubernetes:///server", "server"],
+    ["kubernetes:///server:grpc", "server"],
+    ["kubernetes:///server:50051", "server:50051"],
+    ["kubernetes:///server.default:grpc", "server.default"],
+    ["kubernetes:///server.default:50051", "server.default:50051"],
+    ["kubernetes:///server.default.svc.cluster.local:50051", "server.default:50051"],
+    ["kubernetes://default/server:grpc", "server.default"],
+    ["kubernetes://server.default:50051/", "server.default:50051"],
+    ["kubernetes:///no such", "invalid.target"],
+  ] as const) {
+    assert.equal(authorityOf(target), want, target);
+  }
+});
+
+test("row 14: the authority is what servers are told; grpc.default_authority replaces it", async (t) => {
+  const rig = new Rig(t);
+  const [a] = await rig.start("a");
+  for (const key of ["default/server", "default/server:grpc", "default/server:50051"]) {
+    rig.source(key).setEndpoints([a.endpoint]);
+  }
+  for (const [target, options, want] of [
+    ["kubernetes:///server.default", {}, "server.default"],
+    ["kubernetes://default/server:grpc", {}, "server.default"],
+    ["kubernetes:///server:50051", {}, "server:50051"],
+    ["kubernetes:///server.default:grpc", { "grpc.default_authority": "other.example" }, "other.example"],
+  ] as const) {
+    assert.equal(await call(rig.client(options, target)), "a");
+    assert.equal(a.calls.at(-1)?.getHost(), want, target);
+  }
+});
+
+test("row 14: TLS checks the certificate against service.namespace, whatever the pod's address", async (t) => {
+  const pair = certify(t);
+  if (!pair) return t.skip("there is no openssl");
+  const rig = new Rig(t);
+  const server = await PodServer.start(
+    "a",
+    ServerCredentials.createSsl(null, [{ private_key: pair.key, cert_chain: pair.cert }]),
+  );
+  for (const key of ["default/server:grpc", "default/server:50051", "default/other"]) {
+    rig.source(key).setEndpoints([server.endpoint]);
+  }
+  const security = credentials.createSsl(pair.cert);
+  assert.equal(await call(rig.client({}, "kubernetes:///server.default:grpc", security)), "a");
+  assert.equal(await call(rig.client({}, "kubernetes:///server.default:50051", security)), "a");
+  const other = "kubernetes:///other.default";
+  assert.match(await failure(rig.client({}, other, security)), /other\.default/);
+  const override = { "grpc.ssl_target_name_override": "server.default" };
+  assert.equal(await call(rig.client(override, other, security)), "a");
+  server.kill();
+});
+
+test("rows 15 and 22: GW: 100 channels to a target are one watch; two targets are two; the last channel ends each", async (t) => {
+  const rig = new Rig(t);
+  const [a] = await rig.start("a");
+  rig.source("default/server:grpc").setEndpoints([a.endpoint]);
+  rig.source("default/server:other").setEndpoints([a.endpoint]);
+  const spellings = ["kubernetes:///server.default:grpc", "kubernetes://default/server:grpc"] as const;
+  const clients = Array.from({ length: 100 }, (_, n) => rig.client({}, spellings[n % 2]));
+  const other = rig.client({}, "kubernetes:///server.default:other");
+  await Promise.all([...clients, other].map(call));
+  assert.deepEqual(
+    rig.sources.map(({ watches, openWatches }) => [watches, openWatches]),
+    [
+      [1, 1],
+      [1, 1],
+    ],
+  );
+  const { target, channels, endpoints, error } = rig.resolver.stats()[0] ?? {};
+  assert.deepEqual([target, channels, endpoints, error], ["default/server:grpc", 100, 1, undefined]);
+  const [last, ...rest] = clients;
+  for (const client of rest) client.close();
+  await settled();
+  assert.equal(rig.sources[0]?.openWatches, 1, "GW: closing some stops the watch for nobody else");
+  last?.close();
+  await settled();
+  assert.deepEqual([rig.sources[0]?.openWatches, rig.sources[1]?.openWatches], [0, 1]);
+});
+
+test("a wrong target fails every call with a message that says what is wrong", async (t) => {
+  const rig = new Rig(t);
+  for (const [target, want] of [
+    [
+      "kubernetes:///server:no_port",
+      /target "kubernetes:\/\/\/server:no_port": "no_port" is no port; expected kubernetes:/,
+    ],
+    ["kubernetes:///server.a.b", /is no service\.namespace\.svc\.domain/],
+    ["kubernetes:///server?token=x", /unknown parameter "token"/],
+    ["kubernetes://a/server.b", /two namespaces/],
+  ] as const) {
+    const client = rig.client({}, target);
+    for (let n = 0; n < 3; n++) assert.match(await failure(client), want);
+  }
+  assert.deepEqual(rig.sources, []);
+});
+
+test("row 16: denied rights are said once, however many channels and retries there are", async (t) => {
+  const rig = new Rig(t);
+  const source = rig.source();
+  const clients = [rig.client(), rig.client(), rig.client()];
+  const failing = Promise.all(clients.map(failure));
+  await source.untilOpen(1);
+  const message = 'kubernetes: list endpointslices default/server: 403 Forbidden: User "x" cannot list resource';
+  source.setUnknown("denied", message);
+  assert.deepEqual(await failing, [message, message, message]);
+  source.setUnknown("unavailable", "ECONNREFUSED");
+  await settled();
+  source.setUnknown("denied", message);
+  await settled();
+  assert.deepEqual(rig.warnings, [message]);
+});
+
+test("diagnostics_channel has each snapshot that a channel was given, once", async (t) => {
+  const rig = new Rig(t);
+  const seen: ResolverMessage[] = [];
+  const listen = (message: unknown) => seen.push(message as ResolverMessage);
+  subscribe(resolverChannelName, listen);
+  t.after(() => void unsubscribe(resolverChannelName, listen));
+  rig.source().setEndpoints([]);
+  const client = rig.client();
+  await failure(client);
+  await failure(client);
+  rig.source().setError("unavailable", "away");
+  await settled();
+  assert.deepEqual(
+    seen.map(({ target, snapshot }) => [target, snapshot.endpoints?.length, snapshot.error?.message]),
+    [
+      ["kubernetes:///server.default", 0, undefined],
+      ["kubernetes:///server.default", 0, "away"],
+    ],
+  );
+});
+
+// ── Below, the whole way: an API server over HTTP, discovery, the resolver, grpc-js, a server.
+
+const sliceOf = (pod: PodServer) =>
+  slice({
+    service: "server",
+    name: `server-${pod.name}`,
+    addresses: [{ address: "127.0.0.1", pod: pod.name }],
+    ports: [{ name: "grpc", port: pod.port, protocol: "TCP" }],
+  });
+
+async function cluster(t: TestContext, ...names: string[]) {
+  const api = await FakeApiServer.start();
+  const pods = await Promise.all(names.map((name) => PodServer.start(name)));
+  api.putSlice(...pods.map(sliceOf));
+  const resolver = registerKubernetesResolver({ access: api.access, warn: () => {} });
+  const closers: (() => void)[] = [];
+  t.after(async () => {
+    for (const close of closers) close();
+    await api.until(({ openWatches, connections }) => openWatches === 0 && connections === 0);
+    for (const pod of pods) pod.kill();
+    await api.close();
+    await assertNothingLeft();
+  });
+  return { api, pods, resolver, closers };
+}
+
+const options = { "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0 };
+const target = "kubernetes:///server.default:grpc";
+
+test("ts-proto's client works, and stats show what was done for it", async (t) => {
+  const { api, pods, resolver, closers } = await cluster(t, "a", "b");
+  const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
+  const client: PodClient = new PodServiceClient(target, credentials.createInsecure(), options);
+  closers.push(() => client.close());
+  await untilSpread(client, ...pods);
+  const [stats, ...others] = resolver.stats();
+  assert.ok(stats && others.length === 0);
+  const { lastSyncAgeMs, ...rest } = stats;
+  assert.ok(lastSyncAgeMs !== undefined && lastSyncAgeMs >= 0 && lastSyncAgeMs < 20_000, `${lastSyncAgeMs}`);
+  const errors = { target: 0, denied: 0, unavailable: 0, port: 0 };
+  const want = { target: "default/server:grpc", channels: 1, endpoints: 2, error: undefined, lists: 1, watches: 1 };
+  assert.deepEqual(rest, { ...want, errors });
+  api.deleteSlice("server-a");
+  api.deleteSlice("server-b");
+  while (resolver.stats()[0]?.endpoints !== 0) await settled();
+  assert.match(await failure(client), /service default\/server has no/);
+});
+
+test("proto-loader's client works", async (t) => {
+  const { closers } = await cluster(t, "a");
+  const proto = fileURLToPath(new URL("../../../protos/pod/v1/pod.proto", import.meta.url));
+  const { pod } = loadPackageDefinition(loadSync(proto)) as unknown as {
+    pod: { v1: { PodService: ServiceClientConstructor } };
+  };
+  const client = new pod.v1.PodService(target, credentials.createInsecure(), options) as unknown as PodClient;
+  closers.push(() => client.close());
+  assert.equal(await call(client), "a");
+});
+
+test("nice-grpc's client works", async (t) => {
+  const { closers } = await cluster(t, "a");
+  const channel = createChannel(target, credentials.createInsecure(), options);
+  closers.push(() => channel.close());
+  await waitForChannelReady(channel, new Date(Date.now() + 20_000));
+  const response = await createClient(PodServiceService, channel).getPod({});
+  assert.equal(response.pod?.name, "a");
+});
+
+test("row 17: an API server that is away for a while costs no call, and the Service's annotation is used", async (t) => {
+  const { api, closers } = await cluster(t, "a", "b");
+  const annotations = { "grpc-lb.dev/service-config": '{"loadBalancingConfig":[{"pick_first":{}}]}' };
+  api.putService(service({ name: "server", annotations }));
+  const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
+  const client: PodClient = new PodServiceClient(target, credentials.createInsecure(), options);
+  closers.push(() => client.close());
+  const name = await call(client);
+  await api.stop();
+  for (let n = 0; n < 10; n++) assert.equal(await call(client), name, "pick_first stays where it is");
+  await api.start();
+});
+
+test("row 16: a missing Role is named in the call's error", async (t) => {
+  const { api, closers } = await cluster(t, "a");
+  api.forbid("list", "endpointslices");
+  const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
+  const client: PodClient = new PodServiceClient(target, credentials.createInsecure(), options);
+  closers.push(() => client.close());
+  assert.match(await failure(client), /403.*cannot list resource "endpointslices".*namespace "default"/);
+});

@@ -1,0 +1,152 @@
+import type { ChannelOptions } from "@grpc/grpc-js";
+import { parseTarget, type Source } from "@grpc-lb/discovery";
+import {
+  type ApiAccess,
+  createKubernetesSource,
+  type FeedStats,
+  isInCluster,
+  type KubernetesSource,
+  type KubernetesSourceOptions,
+} from "@grpc-lb/discovery/kubernetes";
+import { type Clock, systemClock } from "@grpc-lb/runtime";
+import { DiscoveryResolver } from "./discovery-resolver.ts";
+import { type GrpcUri, type ResolverListener, registerScheme, requireSupportedGrpc, targetText } from "./grpc-js.ts";
+import { SharedSource } from "./shared-source.ts";
+import { findSidecar } from "./sidecar.ts";
+import { sayOnce, type Warn, warnOnce } from "./warn.ts";
+
+/** How `kubernetes:` targets are resolved. */
+export interface KubernetesResolverOptions {
+  /** How to reach the API server. Default: the pod's service account, else the kubeconfig's current context. */
+  readonly access?: ApiAccess;
+  /** Which address of a dual-stack pod comes first. Default: IPv4. */
+  readonly preferredFamily?: "IPv4" | "IPv6";
+  /** Takes what a person should act on: denied rights, a service config that is ignored, a sidecar; each message once. Default: a Node warning. */
+  readonly warn?: Warn;
+  readonly clock?: Clock;
+}
+
+/** What is known of a target that is in use. */
+export interface TargetStats extends FeedStats {
+  /** `namespace/service:port`, as far as the target says them. */
+  readonly target: string;
+  readonly channels: number;
+  readonly endpoints: number;
+  /** What is wrong now; undefined when nothing is. */
+  readonly error: string | undefined;
+}
+
+/** A view of what is resolved. */
+export interface KubernetesResolver {
+  /**
+   * One entry for each target that a channel uses now. `lists`, `watches`, `errors` and `lastSyncAgeMs` are the service's:
+   * targets that differ in nothing but the port share a watch, and have the same ones.
+   */
+  stats(): TargetStats[];
+}
+
+/**
+ * Makes grpc-js resolve `kubernetes:` targets (see `parseTarget` for their grammar) by watching EndpointSlices; to be called
+ * once, before the first such channel. A second call replaces the options for channels that are made after it.
+ *
+ * Channels get `round_robin` unless whoever made them chose a policy. Set `grpc.enable_http_proxy: 0` on them where a proxy
+ * may be in the environment: grpc-js gives the whole target to the proxy then, resolver and all.
+ *
+ * @returns a view of what is resolved, for metrics
+ * @throws Error when this version of grpc-js is not supported
+ */
+export function registerKubernetesResolver(options: KubernetesResolverOptions = {}): KubernetesResolver {
+  return registerKubernetesScheme(options, createKubernetesSource);
+}
+
+type CreateSource = (options: KubernetesSourceOptions) => Source & Pick<KubernetesSource, "stats">;
+type Shared = SharedSource<ReturnType<CreateSource>>;
+
+const nothingDone: FeedStats = {
+  lastSyncAgeMs: undefined,
+  lists: 0,
+  watches: 0,
+  errors: { target: 0, denied: 0, unavailable: 0, port: 0 },
+};
+
+/** The same over any sources: tests give their own. */
+export function registerKubernetesScheme(options: KubernetesResolverOptions, create: CreateSource): KubernetesResolver {
+  requireSupportedGrpc();
+  const { clock = systemClock, access, preferredFamily } = options;
+  const warn = options.warn ? sayOnce(options.warn) : warnOnce;
+  const sources = new Map<string, Shared>();
+  let hasLookedForSidecar = false;
+
+  const share = (target: string): Shared | { readonly error: string } => {
+    try {
+      const { service, namespace, port } = parseTarget(target);
+      const key =
+        (namespace === undefined ? service : `${namespace}/${service}`) + (port === undefined ? "" : `:${port}`);
+      let shared = sources.get(key);
+      if (!shared) {
+        const source = create({
+          service,
+          clock,
+          ...(namespace !== undefined && { namespace }),
+          ...(port !== undefined && { port }),
+          ...(access && { access }),
+          ...(preferredFamily && { preferredFamily }),
+        });
+        shared = new SharedSource(source, { clock });
+        sources.set(key, shared);
+      }
+      return shared;
+    } catch (error) {
+      return { error: (error as Error).message };
+    }
+  };
+
+  class Resolver extends DiscoveryResolver {
+    constructor(uri: GrpcUri, listener: ResolverListener, channelOptions: ChannelOptions) {
+      const target = targetText(uri);
+      super({ target, listener, channelOptions, shared: share(target), clock, warn });
+      if (hasLookedForSidecar || !isInCluster()) return;
+      hasLookedForSidecar = true;
+      void findSidecar().then((mesh) => mesh && warn(sidecarWarning(mesh, target)));
+    }
+
+    static getDefaultAuthority(uri: GrpcUri): string {
+      return authorityOf(targetText(uri));
+    }
+  }
+  registerScheme("kubernetes", Resolver);
+
+  return {
+    stats: () =>
+      [...sources]
+        .filter(([, shared]) => shared.subscribers > 0)
+        .map(([target, { source, latest, subscribers }]) => ({
+          target,
+          channels: subscribers,
+          endpoints: latest?.endpoints?.length ?? 0,
+          error: latest?.error?.message,
+          ...(source.stats ?? nothingDone),
+        })),
+  };
+}
+
+/**
+ * The name for `:authority` and for TLS: `service.namespace`, with the port when it is a number. A port's name would be no
+ * valid authority.
+ */
+export function authorityOf(target: string): string {
+  try {
+    const { service, namespace, port } = parseTarget(target);
+    const host = namespace === undefined ? service : `${service}.${namespace}`;
+    return port !== undefined && /^\d+$/.test(port) ? `${host}:${port}` : host;
+  } catch {
+    return "invalid.target"; // the resolver itself tells each call what is wrong
+  }
+}
+
+function sidecarWarning(mesh: string, target: string): string {
+  return (
+    `${target}: ${mesh} has a sidecar in this pod, which does not balance calls to pod addresses and may refuse them under ` +
+    "strict mTLS; with a mesh, dial the Service: dns:///service:port"
+  );
+}

@@ -1,0 +1,87 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import type { Endpoint } from "@grpc-lb/discovery";
+import { type GetPodRequest, type GetPodResponse, Pod, PodServiceService } from "@grpc-lb/protos/pod/v1";
+import { endpointAt } from "./fake-source.ts";
+
+type Call = ServerUnaryCall<GetPodRequest, GetPodResponse>;
+type Respond = sendUnaryData<GetPodResponse>;
+
+/** A real gRPC server on a free port that answers with its name; calls can be held. */
+export class PodServer {
+  readonly name: string;
+  readonly port: number;
+  readonly endpoint: Endpoint;
+  /** What each call came with, in order. */
+  readonly calls: Call[] = [];
+  readonly #server: Server;
+  readonly #held: (() => void)[] = [];
+  readonly #watchers = new Set<() => void>();
+  #isHolding = false;
+
+  private constructor(name: string, server: Server, port: number) {
+    this.name = name;
+    this.#server = server;
+    this.port = port;
+    this.endpoint = endpointAt(port);
+  }
+
+  static async start(name: string, credentials = ServerCredentials.createInsecure(), port = 0): Promise<PodServer> {
+    const server = new Server();
+    let pod: PodServer | undefined;
+    server.addService(PodServiceService, { getPod: (call: Call, respond: Respond) => pod?.serve(call, respond) });
+    const bound = await new Promise<number>((resolve, reject) =>
+      server.bindAsync(`127.0.0.1:${port}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound))),
+    );
+    pod = new PodServer(name, server, bound);
+    return pod;
+  }
+
+  /** From now on calls are not answered. */
+  hold(): void {
+    this.#isHolding = true;
+  }
+
+  /** Answers those that were held, and all that come. */
+  release(): void {
+    this.#isHolding = false;
+    for (const answer of this.#held.splice(0)) answer();
+  }
+
+  /** Resolves when so many calls have come. */
+  async called(count: number): Promise<void> {
+    while (this.calls.length < count) {
+      await new Promise<void>((resolve) => this.#watchers.add(resolve));
+      this.#watchers.clear();
+    }
+  }
+
+  /** Ends as a pod does: says GOAWAY, and answers what is under way. */
+  drain(): Promise<void> {
+    return new Promise((resolve, reject) => this.#server.tryShutdown((error) => (error ? reject(error) : resolve())));
+  }
+
+  /** Ends at once. */
+  kill(): void {
+    this.#server.forceShutdown();
+  }
+
+  private serve(call: Call, respond: Respond): void {
+    this.calls.push(call);
+    const answer = () => respond(null, { pod: Pod.fromPartial({ name: this.name }) });
+    if (this.#isHolding) this.#held.push(answer);
+    else answer();
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+}
+
+/** A port of this machine where nobody listens. */
+export async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}

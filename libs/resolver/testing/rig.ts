@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { type KubernetesResolver, registerKubernetesScheme } from "../src/kubernetes.ts";
+import { FakeSource } from "./fake-source.ts";
+import { PodServer } from "./pod-server.ts";
+
+export type PodClient = InstanceType<typeof PodServiceClient>;
+
+/** Long enough for any machine: no test waits so long unless it fails. */
+const deadlineMs = 20_000;
+
+/**
+ * `kubernetes:` targets over fake sources, one for each service and port; and servers and clients that are ended with the
+ * test, after which nothing may be left.
+ */
+export class Rig {
+  readonly clock = new ManualClock();
+  readonly warnings: string[] = [];
+  readonly resolver: KubernetesResolver;
+  readonly #sources = new Map<string, FakeSource>();
+  readonly #clients: PodClient[] = [];
+  readonly #servers: PodServer[] = [];
+
+  constructor(t: TestContext) {
+    this.resolver = registerKubernetesScheme(
+      { clock: this.clock, warn: (message) => this.warnings.push(message) },
+      ({ namespace = "default", service, port }) => this.source(`${namespace}/${service}${port ? `:${port}` : ""}`),
+    );
+    t.after(() => this.close());
+  }
+
+  /** The source of `namespace/service[:port]`. */
+  source(key = "default/server"): FakeSource {
+    let source = this.#sources.get(key);
+    if (!source) {
+      source = new FakeSource(`service ${key.split(":")[0]}`);
+      this.#sources.set(key, source);
+    }
+    return source;
+  }
+
+  get sources(): readonly FakeSource[] {
+    return [...this.#sources.values()];
+  }
+
+  async start<const Names extends readonly string[]>(...names: Names): Promise<{ [N in keyof Names]: PodServer }> {
+    const servers = await Promise.all(names.map((name) => PodServer.start(name)));
+    this.#servers.push(...servers);
+    return servers as { [N in keyof Names]: PodServer };
+  }
+
+  /** A client with a connection of its own to each server, whatever other tests have open. */
+  client(
+    options: ChannelOptions & { policy?: string | Record<string, unknown> } = {},
+    target = "kubernetes:///server.default",
+    security: ChannelCredentials = credentials.createInsecure(),
+  ): PodClient {
+    const { policy, ...rest } = options;
+    const config = typeof policy === "string" ? { [policy]: {} } : policy;
+    const client = new PodServiceClient(target, security, {
+      "grpc.use_local_subchannel_pool": 1,
+      "grpc.enable_http_proxy": 0,
+      ...(config && { "grpc.service_config": JSON.stringify({ loadBalancingConfig: [config] }) }),
+      ...rest,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    for (const server of this.#servers) server.kill();
+    await settled();
+    assert.equal(this.clock.sleeping, 0, "waits that are left");
+    for (const { subject, openWatches } of this.sources) assert.equal(openWatches, 0, `open watches of ${subject}`);
+    assert.deepEqual(this.resolver.stats(), [], "targets in use");
+    await assertNothingLeft();
+  }
+}
+
+/** The name of the pod that answers. */
+export function call(client: PodClient): Promise<string> {
+  return new Promise((resolve, reject) => {
+    client.getPod({}, new Metadata(), { deadline: Date.now() + deadlineMs }, (error, response) =>
+      error ? reject(error) : resolve(response.pod?.name ?? ""),
+    );
+  });
+}
+
+/** How often each pod answers. */
+export async function spread(client: PodClient, calls: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let n = 0; n < calls; n++) {
+    const name = await call(client);
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Resolves when every pod of these has answered: all connections are up. */
+export async function untilSpread(client: PodClient, ...servers: readonly PodServer[]): Promise<void> {
+  const missing = new Set(servers.map(({ name }) => name));
+  while (missing.size > 0) missing.delete(await call(client));
+}
+
+/** The message of a call that fails as UNAVAILABLE. */
+export async function failure(client: PodClient): Promise<string> {
+  const error: ServiceError = await call(client).then(
+    (name) => assert.fail(`want an error, got the pod "${name}"`),
+    (reason) => reason,
+  );
+  assert.equal(status[error.code], "UNAVAILABLE", error.details);
+  return error.details;
+}
+
+/** Resolves when what was set has reached whom it concerns. */
+export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
