@@ -124,7 +124,7 @@ test("a SIGTERM in the pause ends it with 0", async () => {
 });
 
 test("what cannot be is refused with one line and exit code 2, before any call", async () => {
-  const names = "pick_first, round_robin, weighted_round_robin, outlier_detection";
+  const names = "pick_first, round_robin, weighted_round_robin";
   const policies = '{"loadBalancingConfig":[{"round_robin":{}}]}';
   for (const [args, want] of [
     [["--policy", "toString"], `client-grpc: --policy must be one of ${names}, got "toString"`],
@@ -160,4 +160,11 @@ test("the README lists every flag with its variable and default, and every polic
   const policies = /load balancing policy: (.*?) \(default/.exec(help)?.[1]?.split(", ") ?? [];
   assert.equal(policies.length, 3, `policies in the help: ${policies}`);
   for (const policy of policies) assert.ok(readme.includes(`\`${policy}\``), `want ${policy}`);
+});
+
+test("a proxy in the environment is not asked", async () => {
+  const proxy = "http://127.0.0.1:9"; // nobody listens there
+  const env = { http_proxy: proxy, https_proxy: proxy, grpc_proxy: proxy };
+  const { code, stdout } = await runToEnd(main, ["--target", onlyA, "--count", "1"], env);
+  assert.deepEqual([code, stdout], [0, ["#1: a"]]);
 });

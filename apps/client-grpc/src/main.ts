@@ -1,15 +1,19 @@
-import { type Flag, ProgramError, runClient, textFlag } from "@grpc-lb/runtime/process";
+import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { type Flag, ProgramError, runClient } from "@grpc-lb/runtime/process";
 import { openPodCaller } from "./get-pod.ts";
 import { needsNoConfig, registeredPolicies, validatePolicy } from "./policy.ts";
-import { parseServiceConfig } from "./service-config.ts";
+import { mergeServiceConfig, parseServiceConfig } from "./service-config.ts";
+import { targetFlag } from "./target.ts";
+
+const usableNames = registeredPolicies().filter(needsNoConfig);
 
 const policyFlag: Flag<string> = {
   metavar: "name",
-  help: `load balancing policy: ${registeredPolicies().filter(needsNoConfig).join(", ")}`,
+  help: `load balancing policy: ${usableNames.join(", ")}`,
   default: "",
   defaultText: "pick_first",
   parse(text) {
-    validatePolicy(text, {});
+    validatePolicy(text, {}, usableNames);
     return text;
   },
 };
@@ -23,29 +27,16 @@ const serviceConfigFlag: Flag<Record<string, unknown>> = {
 };
 
 const flags = {
-  target: textFlag({
-    metavar: "target",
-    help: "what to call, any target that grpc-js takes",
-    default: "localhost:30051",
-  }),
+  target: targetFlag,
   policy: policyFlag,
   serviceConfig: serviceConfigFlag,
 };
 
 const summary = "Asks a server for its pod name over gRPC, on one channel for all calls.";
 
-/** The service config that the flags make together; undefined when the user chose nothing. */
-function mergeServiceConfig(policy: string, config: Readonly<Record<string, unknown>>) {
-  if (policy === "") return Object.keys(config).length === 0 ? undefined : config;
-  if (config.loadBalancingConfig !== undefined) {
-    const message = "--policy and the loadBalancingConfig of --service-config exclude each other; give one";
-    throw new ProgramError(message, { exitCode: 2 });
-  }
-  return { ...config, loadBalancingConfig: [{ [policy]: {} }] };
-}
-
 void runClient({ name: "client-grpc", summary, flags }, ({ target, timeout, policy, serviceConfig }) => {
   const merged = mergeServiceConfig(policy, serviceConfig);
+  registerKubernetesResolver({ warn: (message) => process.stderr.write(`Warning: ${message}\n`) });
   try {
     return openPodCaller({ target, timeoutMs: timeout, serviceConfig: merged });
   } catch (cause) {

@@ -1,4 +1,5 @@
-import { registeredPolicies, validatePolicy } from "./policy.ts";
+import { ProgramError } from "@grpc-lb/runtime/process";
+import { isRegistered, validatePolicy } from "./policy.ts";
 
 type JsonObject = Record<string, unknown>;
 
@@ -37,9 +38,8 @@ function validatePolicies(policies: unknown): void {
   if (!Array.isArray(policies) || !policies.every((entry) => isObject(entry) && Object.keys(entry).length === 1)) {
     throw new RangeError('must have a list of {"policy": {…}} as loadBalancingConfig');
   }
-  const names = registeredPolicies();
   const entries: [string, unknown][] = policies.flatMap(Object.entries);
-  const chosen = entries.find(([name]) => names.includes(name)) ?? entries[0];
+  const chosen = entries.find(([name]) => isRegistered(name)) ?? entries[0];
   if (!chosen) return;
   const [name, config] = chosen;
   if (!isObject(config)) throw new RangeError(`must have an object as the configuration of ${name}`);
@@ -48,6 +48,20 @@ function validatePolicies(policies: unknown): void {
   } catch (error) {
     throw new RangeError(`loadBalancingConfig ${(error as Error).message}`);
   }
+}
+
+/**
+ * The service config that the flags make together; undefined when the user chose nothing.
+ *
+ * @throws ProgramError when both name a policy
+ */
+export function mergeServiceConfig(policy: string, config: Readonly<JsonObject>): Readonly<JsonObject> | undefined {
+  if (policy === "") return Object.keys(config).length === 0 ? undefined : config;
+  if (config.loadBalancingConfig !== undefined) {
+    const message = "--policy and the loadBalancingConfig of --service-config exclude each other; give one";
+    throw new ProgramError(message, { exitCode: 2 });
+  }
+  return { ...config, loadBalancingConfig: [{ [policy]: {} }] };
 }
 
 function writeOutDuration(value: unknown): unknown {

@@ -1,47 +1,49 @@
-import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, get as httpsGet } from "node:https";
+import type { Readable } from "node:stream";
 import { formatDuration } from "@grpc-lb/runtime";
 
 /** A pod name is a DNS label or subdomain: at most 253 characters, in one line. */
 const podName = /^\S{1,253}$/;
 
+/** An answer whose body has not been read. */
+export interface Answer {
+  readonly status: number;
+  readonly statusText: string;
+  readonly body: Readable;
+}
+
 /**
- * Asks `url` for the pod's name over a connection of its own, which is closed afterwards: balancing happens when a
- * connection is opened, so this is what makes HTTP through a Service spread.
+ * Asks for a pod's name.
  *
+ * @param what the request as messages name it
+ * @param open makes the request; ended by its signal
  * @throws Error that names the request and why it failed: no connection, no answer in time, a status other than 200, or a
  * body that is no pod name
  */
-export async function getPod(url: URL, timeoutMs: number): Promise<string> {
+export async function getPod(
+  what: string,
+  timeoutMs: number,
+  open: (signal: AbortSignal) => Promise<Answer>,
+): Promise<string> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
-    const response = await open(url, timeout);
-    if (response.statusCode !== 200) {
-      response.destroy(); // an error page may be long or never end, and says less than the status
-      throw new Error(`${response.statusCode} ${response.statusMessage}`.trimEnd());
+    const { status, statusText, body } = await open(timeout);
+    if (status !== 200) {
+      body.on("error", () => {}).destroy(); // an error page may be long or never end, and says less than the status
+      throw new Error(`${status} ${statusText}`.trimEnd());
     }
-    const body = await readText(response);
-    if (!podName.test(body)) throw new Error(`the answer is no pod name: ${JSON.stringify(body.slice(0, 80))}`);
-    return body;
+    const text = await readText(body);
+    if (!podName.test(text)) throw new Error(`the answer is no pod name: ${JSON.stringify(text.slice(0, 80))}`);
+    return text;
   } catch (cause) {
-    throw new Error(`GET ${url}: ${timeout.aborted ? `no answer within ${formatDuration(timeoutMs)}` : why(cause)}`, {
-      cause,
-    });
+    const reason = timeout.aborted ? `no answer within ${formatDuration(timeoutMs)}` : why(cause);
+    throw new Error(`${what}: ${reason}`, { cause });
   }
 }
 
-function open(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const [get, Agent] =
-      url.protocol === "https:" ? ([httpsGet, HttpsAgent] as const) : ([httpGet, HttpAgent] as const);
-    get(url, { agent: new Agent({ keepAlive: false }), signal }, resolve).on("error", reject);
-  });
-}
-
-async function readText(response: IncomingMessage): Promise<string> {
+async function readText(body: Readable): Promise<string> {
   const maxBytes = 4096;
   let text = "";
-  for await (const chunk of response.setEncoding("utf8")) {
+  for await (const chunk of body.setEncoding("utf8")) {
     text += chunk;
     if (text.length > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
   }

@@ -1,10 +1,10 @@
 import { runClient } from "@grpc-lb/runtime/process";
-import { getPod } from "./get-pod.ts";
+import { callOverFreshConnections } from "./fresh-connection.ts";
+import { callOverEndpoints } from "./kubernetes.ts";
 import { targetFlag } from "./target.ts";
 
 const summary = "Asks a server for its pod name over HTTP, with a new connection for each call.";
 
-void runClient({ name: "client-http", summary, flags: { target: targetFlag } }, (flags) => ({
-  call: () => getPod(flags.target, flags.timeout),
-  close: () => {},
-}));
+void runClient({ name: "client-http", summary, flags: { target: targetFlag } }, ({ target, timeout }) =>
+  target.t === "url" ? callOverFreshConnections(target.url, timeout) : callOverEndpoints(target, timeout),
+);

@@ -51,5 +51,11 @@ test("a user or a password is refused, and not repeated", () => {
 });
 
 test("the default is what its text in the help says", () => {
-  assert.equal(parseHttpTarget(targetFlag.defaultText).href, targetFlag.default.href);
+  assert.deepEqual(targetFlag.parse(targetFlag.defaultText), targetFlag.default);
+});
+
+test("a kubernetes target names a service, and a wrong one is refused with the reason", () => {
+  const want = { t: "kubernetes", service: "server", namespace: "shop", port: "http" };
+  assert.deepEqual(targetFlag.parse("kubernetes:///server.shop:http"), want);
+  assert.throws(() => targetFlag.parse("kubernetes:///server:http?x=1"), /is refused: .*unknown parameter "x"/);
 });

@@ -16,7 +16,13 @@ export class PlainView implements LabWatcher {
     this.#write = write;
   }
 
-  onServing(): void {}
+  onServing(): void {
+    this.#write("gRPC behind a Kubernetes Service: one pod gets every call. Three clients call the same pods:\n\n");
+    for (const { name, way, connections } of strategies) {
+      this.#write(`${name.padEnd(nameWidth)}  ${way}, ${connections}\n`);
+    }
+    this.#write("\n");
+  }
 
   onRunning(): void {}
 

@@ -37,7 +37,7 @@ export function neededCalls(plan: Plan): number {
 export function validatePlan(plan: Plan): Plan {
   const possible = plan.intervalMs === 0 ? Number.POSITIVE_INFINITY : Math.floor(plan.durationMs / plan.intervalMs);
   if (possible >= neededCalls(plan)) return plan;
-  const given = `--duration ${formatDuration(plan.durationMs)} with --interval ${formatDuration(plan.intervalMs)}`;
+  const given = `--duration (DURATION) ${formatDuration(plan.durationMs)} with --interval (INTERVAL) ${formatDuration(plan.intervalMs)}`;
   const needs = `${warmUpCalls(plan)} to warm up and ${judgedCallsPerServer} for each of ${plan.servers} servers`;
   throw new RangeError(
     `${given} is at most ${possible} calls a client; a verdict needs ${neededCalls(plan)}: ${needs}`,

@@ -46,7 +46,8 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
   const stopped = Promise.withResolvers<never>();
   stopped.promise.catch(() => {}); // aborted after the last wait
   const stop = () => {
-    stopped.reject(new ProgramError("stopped before the end, so there is no verdict", { exitCode: 130 }));
+    const exitCode = signal.reason === "SIGTERM" ? 143 : 130;
+    stopped.reject(new ProgramError("stopped before the end, so there is no verdict", { exitCode }));
   };
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop, { once: true });

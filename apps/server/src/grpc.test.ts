@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type Client, type ClientOptions, connectivityState, credentials, loadPackageDefinition } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
 import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { service as healthService } from "grpc-health-check";
@@ -32,6 +34,9 @@ type HealthClient = Client & {
   check(request: { service: string }, done: (error: Error | null, reply?: { status: string }) => void): void;
   watch(request: { service: string }): NodeJS.ReadableStream;
 };
+
+type ReflectionClient = Client & { serverReflectionInfo(): NodeJS.ReadWriteStream & { write(request: object): void } };
+type Reflections = { grpc: { reflection: Record<string, { ServerReflection: typeof Client }> } };
 
 const check = (client: HealthClient, service: string) =>
   new Promise<string>((resolve) => {
@@ -103,4 +108,37 @@ test("a port that is taken is refused with the reason", async () => {
   const { port } = await start();
   const again = listenGrpc(pod, new Readiness(), { host: "127.0.0.1", port, maxConnectionAgeMs: 0 });
   await assert.rejects(again, /EADDRINUSE/);
+});
+
+test("both versions of reflection list the services", async () => {
+  const { port } = await start();
+  for (const version of ["v1", "v1alpha"]) {
+    const path = fileURLToPath(
+      import.meta.resolve(`@grpc/reflection/build/proto/grpc/reflection/${version}/reflection.proto`),
+    );
+    const loaded = loadPackageDefinition(loadSync(path)) as unknown as Reflections;
+    const client = connect(loaded.grpc.reflection[version]?.ServerReflection ?? assert.fail(version), port);
+    const stream = (client as ReflectionClient).serverReflectionInfo();
+    stream.write({ listServices: "" });
+    const [answer] = await once(stream, "data");
+    const names = answer.listServicesResponse.service.map(({ name }: { name: string }) => name);
+    assert.deepEqual(names.sort(), ["grpc.health.v1.Health", "pod.v1.PodService"], version);
+    stream.end();
+    await once(stream.resume(), "end");
+  }
+});
+
+test("a stream that is opened while the server ends does not hold it up", async () => {
+  const readiness = new Readiness();
+  const server = await start(readiness);
+  const client = connect(HealthClient, server.port) as HealthClient;
+  await check(client, ""); // it is connected
+  const first = client.watch({ service: "" });
+  await once(first, "data");
+  first.resume();
+  const closed = server.close();
+  const late = client.watch({ service: "readiness" });
+  late.on("error", () => {}); // refused is as good as ended
+  late.resume();
+  await closed;
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { Agent, get } from "node:http";
+import { connect } from "node:net";
 import { afterEach, test } from "node:test";
 import { Pod } from "@grpc-lb/protos/pod/v1";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
@@ -64,6 +66,20 @@ test("closing does not wait for idle connections that clients keep", async () =>
   await ask(server.port, "/pod", agent);
   await server.close();
   agent.destroy();
+});
+
+test("a request that was begun before the server closes is answered", async () => {
+  const server = await start();
+  const socket = connect(server.port, "127.0.0.1");
+  await once(socket, "connect");
+  socket.write("GET /pod HTTP/1.1\r\nHost: a\r\n");
+  await ask(server.port, "/pod"); // what the socket sent has been read by now
+  const closed = server.close();
+  socket.write("Connection: close\r\n\r\n");
+  let answer = "";
+  for await (const chunk of socket.setEncoding("utf8")) answer += chunk;
+  assert.match(answer, /^HTTP\/1.1 200 OK.*server-1$/s);
+  await closed;
 });
 
 test("an unknown path is 404", async () => {

@@ -51,6 +51,7 @@ test("a client that says nothing on its connection does not hold up the end", as
     await new Promise((resolve) => socket.once("connect", resolve));
   }
   server.kill("SIGTERM");
+  await server.line((line) => line.includes("calls were cut at the deadline"));
   assert.deepEqual(await server.exited, { code: 0, signal: null });
   for (const socket of sockets) socket.destroy();
 });

@@ -9,13 +9,10 @@ type Stream = { end(): void; once(event: "close" | "cancelled" | "finish", liste
 export class OpenStreams {
   readonly #server: Server;
   readonly #open = new Set<Stream>();
+  #hasEnded = false;
 
   constructor(server: Server) {
     this.#server = server;
-  }
-
-  get size(): number {
-    return this.#open.size;
   }
 
   /** Adds a service to the server, noting each of its streams for as long as it is open. */
@@ -30,14 +27,16 @@ export class OpenStreams {
         this.#open.add(call);
         for (const event of ["close", "cancelled", "finish"] as const) call.once(event, () => this.#open.delete(call));
         (handler as (call: Stream) => void)(call);
+        if (this.#hasEnded) call.end();
       };
       return [name, note];
     });
     this.#server.addService(definition, Object.fromEntries(noted));
   }
 
-  /** Ends every open stream with status OK. */
+  /** Ends every open stream with status OK, and each that is still opened at once. */
   end(): void {
+    this.#hasEnded = true;
     for (const stream of this.#open) stream.end();
   }
 }

@@ -6,9 +6,10 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import { networkInterfaces } from "node:os";
 import { afterEach, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
-import { getPod } from "./get-pod.ts";
+import { callOverFreshConnections } from "./fresh-connection.ts";
 
 const enough = 10_000;
+const getPod = (url: URL, timeoutMs: number) => callOverFreshConnections(url, timeoutMs).call();
 const servers: Server[] = [];
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
 
@@ -32,7 +33,7 @@ async function failure(url: URL, timeoutMs = enough): Promise<string> {
     (reason) => reason,
   );
   assert.ok(error instanceof Error, `want an Error, got ${error}`);
-  return error.message.replace(`${url}`, "URL");
+  return error.message.replace(`${url.origin}${url.pathname}`, "URL");
 }
 
 // Servers stop listening here and cut nothing: a connection that the client left open is found.
