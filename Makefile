@@ -2,6 +2,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# What a target needs comes before it, and targets given together follow each other, also under -j.
+.NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 # What npm installs comes first: its node is Node 24, whatever the machine has. The npm that installs runs on the machine's.
@@ -11,20 +13,20 @@ export NX_TUI := false
 BIN := ./node_modules/.bin
 NODE := $(BIN)/node
 INSTALLED := node_modules/.installed
-STEP := @step() { if [ -t 1 ]; then printf '\n\033[1m== %s\033[0m\n' "$$1"; else printf '\n== %s\n' "$$1"; fi; }; step
+STEP := @step() { if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then printf '\n\033[1m== %s\033[0m\n' "$$1"; else printf '\n== %s\n' "$$1"; fi; }; step
 TESTS := 'protos/**/*.test.ts' 'libs/**/*.test.ts' 'apps/**/*.test.ts' 'k8s/**/*.test.ts' '.ci/**/*.test.ts'
 
 ##@ Try it, with no cluster
 
 .PHONY: help
 help: ## list the targets
-	@awk -v tty="$$(test -t 1 && echo 1)" 'BEGIN { FS = ":.*## "; if (tty) { b = "\033[1m"; c = "\033[36m"; o = "\033[0m" } } \
+	@tty=; if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then tty=1; fi; awk -v tty="$$tty" 'BEGIN { FS = ":.*## "; if (tty) { b = "\033[1m"; c = "\033[36m"; o = "\033[0m" } } \
 	  /^##@ / { printf "\n%s%s%s\n", b, substr($$0, 5), o } \
 	  /^[a-z0-9-]+:.*## / { printf "  %s%-13s%s %s\n", c, $$1, o, $$2 }' Makefile
 
 .PHONY: doctor
 doctor: ## say which tools are there, which are missing, and how to get them; FOR=kube-deploy asks about one target
-	@sh k8s/doctor.sh --for '$(FOR)'
+	@PATH="$(MACHINE_PATH)" sh k8s/doctor.sh --for '$(FOR)'
 
 .PHONY: demo
 demo: $(INSTALLED) ## show the problem and its cures on this machine; ARGS='…' goes to the lab
@@ -50,11 +52,11 @@ kube-load: needs-kube-load $(INSTALLED) ## load the images into kind, minikube, 
 	@$(NODE) k8s/cluster/load.ts
 
 .PHONY: kube-deploy
-kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy server, client-http and client-grpc with the images that were built last
+kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images that were built last; STRATEGY=clusterip, headless-dns or resolver
 	@$(NODE) k8s/cluster/deploy.ts
 
 .PHONY: kube-logs
-kube-logs: needs-kube-logs $(INSTALLED) ## show what the two clients print, side by side; LINES=10 FOLLOW=false
+kube-logs: needs-kube-logs $(INSTALLED) ## show what the two clients print, side by side; TAIL_LINES=10 FOLLOW=false
 	@$(NODE) k8s/cluster/logs.ts
 
 .PHONY: istio-inject
@@ -100,18 +102,19 @@ lint: $(INSTALLED) ## format, lint, layers, types, protos, generated code
 	  $(BIN)/buf breaking protos --against ".git#ref=$$base,subdir=protos"; \
 	else echo 'no branch main to compare with: breaking changes are not looked for'; fi
 	$(STEP) 'generated code'
-	@before=$$(mktemp -d) && cp -R protos/gen "$$before" && $(NODE) protos/generate.ts && \
-	  { diff -r "$$before/gen" protos/gen && rm -r "$$before" || \
-	  { echo 'protos/gen was not fresh; it is now: look at it and commit it'; rm -r "$$before"; exit 1; }; }
+	@fresh=$$(mktemp -d) && trap 'rm -r "$$fresh"' EXIT && $(NODE) protos/generate.ts "$$fresh" && \
+	  { diff -r "$$fresh/gen" protos/gen || { echo 'protos/gen is not fresh; run: make protoc' >&2; exit 1; }; }
 
 .PHONY: bench
 bench: $(INSTALLED) ## run the benchmarks
-	@found=no; for file in apps/*/bench/*.bench.ts libs/*/bench/*.bench.ts; do \
+	@found=no; for file in libs/*/bench/*.bench.ts apps/*/bench/*.bench.ts k8s/bench/*.bench.ts; do \
 	  if [ -f "$$file" ]; then found=yes; echo "== $$file"; $(NODE) "$$file" $(ARGS) || exit 1; fi; \
-	done; [ $$found = yes ] || echo 'there are no benchmarks yet (apps/*/bench/*.bench.ts, libs/*/bench/*.bench.ts)'
+	done; [ $$found = yes ] || echo 'there are no benchmarks yet (libs/*/bench/*.bench.ts)'
 
 .PHONY: e2e
 e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster
+	@$(NODE) --test --test-isolation=none --test-reporter=spec libs/discovery/e2e/conformance.e2e.ts
+	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/resolver.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/suite.e2e.ts
 
 # One line for each tool that a target needs and that is missing, before anything is done.

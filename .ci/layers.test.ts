@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 
@@ -89,4 +89,35 @@ test("an import by path into another room fails the type check", () => {
   const { status, output } = withFiles(files, () => run("tsc", "-b", "apps/client-http"));
   assert.notEqual(status, 0, "the offence passed");
   assert.match(output, /across\.ts.*(TS6059|TS6307)/);
+});
+
+/** Where helpers for tests may be imported: tests, and the programs that tests start (*.probe.ts). The lab has its exception. */
+const mayImportTesting = /\.(test|probe|e2e|bench)\.ts$|\/(testing|e2e|bench)\//;
+
+/** The files of `folder` that import helpers for tests and are none. */
+function importersOfTesting(folder: string): string[] {
+  const files = globSync("{apps,libs,protos,k8s}/**/*.ts", {
+    cwd: folder,
+    exclude: (path) => /(^|\/)(node_modules|dist)(\/|$)/.test(path),
+  });
+  return files.filter((path) => {
+    const imported = [
+      ...readFileSync(`${folder}/${path}`, "utf8").matchAll(/^(?!\s*\*).*"(@grpc-lb\/[\w-]+\/testing)"/gm),
+    ];
+    const isLab = path.startsWith("apps/lab/");
+    const forbidden = imported.filter(([, from]) => !(isLab && from === "@grpc-lb/discovery/testing"));
+    return forbidden.length > 0 && !mayImportTesting.test(path);
+  });
+}
+
+test("helpers for tests are imported by tests, testing folders, end-to-end tests and benchmarks alone", () => {
+  assert.deepEqual(importersOfTesting(copy), []);
+  const planted = {
+    "apps/server/src/planted.ts": 'export * from "@grpc-lb/runtime/testing";\n',
+    "apps/client-grpc/src/planted.ts": 'export const late = () => import("@grpc-lb/discovery/testing");\n',
+    "apps/lab/src/planted.ts": 'export * from "@grpc-lb/discovery/testing";\n',
+    "apps/server/src/planted.test.ts": 'export * from "@grpc-lb/runtime/testing";\n',
+  };
+  const found = withFiles(planted, () => importersOfTesting(copy));
+  assert.deepEqual(found.sort(), ["apps/client-grpc/src/planted.ts", "apps/server/src/planted.ts"]);
 });

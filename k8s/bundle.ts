@@ -30,6 +30,8 @@ const { metafile } = await build({
   target: "node24",
   format: "cjs",
   minify: true,
+  // For kubeconfigs only, which no pod has: 4 MB that an image would carry for nothing. Its absence is said by who needs it.
+  external: ["@kubernetes/client-node"],
   keepNames: true, // an error's class is part of what a log says
   legalComments: "none", // THIRD-PARTY-NOTICES has them
   metafile: true,

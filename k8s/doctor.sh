@@ -4,7 +4,7 @@
 #
 #   k8s/doctor.sh                             a table; exits 1 when something that demo or test needs is missing
 #   k8s/doctor.sh --for kube-deploy           the same, for what that target needs
-#   k8s/doctor.sh --for kube-deploy --quiet   only what is missing, a line each, on stderr
+#   k8s/doctor.sh --for kube-deploy --quiet   only what is missing, a line each, on stderr; istiod is left to istio-inject
 set -u
 
 target='' quiet=''
@@ -35,7 +35,7 @@ there() { command -v "$1" >/dev/null 2>&1; }
 needed() { case " $needs " in *" $1 "*) true ;; *) false ;; esac; }
 # How wide the columns are, and colours when somebody looks.
 format='%s%s%s %-15s %-30s %-32s %s\n'
-if [ -t 1 ]; then red=$(printf '\033[31m') green=$(printf '\033[32m') dim=$(printf '\033[2m') off=$(printf '\033[0m')
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then red=$(printf '\033[31m') green=$(printf '\033[32m') dim=$(printf '\033[2m') off=$(printf '\033[0m')
 else red='' green='' dim='' off=''; fi
 
 missing=0
@@ -58,7 +58,7 @@ row() {
   else printf "$format" "$dim" '-' "$off" "$name" "$found" "$used_for" "$get"; fi
 }
 # wanted NAME : whether its row is to be made; the quiet way asks only for what the target needs, as some answers take time
-wanted() { [ -z "$quiet" ] || needed "$1"; }
+wanted() { [ -z "$quiet" ] || { needed "$1" && [ "$1" != istiod ]; }; }
 
 if [ -z "$quiet" ]; then
   # shellcheck disable=SC2059
@@ -105,6 +105,16 @@ if wanted engine; then
   fi
   row engine "$engine" 'docker-build, kube-load' 'start Docker (or dockerd), and be allowed to use it'
 fi
+# Where istiod is and whether any of them is ready: a line `namespace/ready replicas` for each.
+find_istiod() {
+  rows='{range .items[*]}{.metadata.namespace}/{.status.readyReplicas}{"\n"}{end}'
+  if ! list=$(kubectl get deployments --all-namespaces -l app=istiod --request-timeout=10s -o jsonpath="$rows" 2>/dev/null)
+  then echo 'not to be seen with your rights'; return; fi
+  ready=$(printf '%s\n' "$list" | sed -n 's|/[1-9][0-9]*$||p;' | sed -n '1p')
+  if [ -n "$ready" ]; then echo "in $ready, ready"
+  elif [ -n "$list" ]; then echo "!in ${list%%/*}, but not ready"
+  else echo '!not in this cluster'; fi
+}
 if wanted kubectl || wanted cluster || wanted istiod; then
   kubectl='' cluster='' istiod=''
   if there kubectl; then
@@ -114,25 +124,18 @@ if wanted kubectl || wanted cluster || wanted istiod; then
     if answer=$(kubectl get --raw /version --request-timeout=10s 2>&1); then
       version=$(printf '%s\n' "$answer" | sed -n 's/.*"gitVersion": *"v*\([^"]*\)".*/\1/p')
       cluster="${context:-in this pod}, ${version:-unknown version}"
-    elif [ -z "$context" ]; then cluster='!no current context'
     else
-      cluster="!$context does not answer"
-      if [ -n "$quiet" ]; then cluster="$cluster ($(printf '%s\n' "$answer" | tail -n 1))"; fi
+      if [ -z "$context" ]; then cluster='!no current context'
+      else
+        cluster="!$context does not answer"
+        if [ -n "$quiet" ]; then cluster="$cluster ($(printf '%s\n' "$answer" | tail -n 1))"; fi
+      fi
+      if [ -n "${KUBECONFIG-}" ]; then cluster="$cluster, KUBECONFIG=$KUBECONFIG"; fi
     fi
     if wanted istiod; then
       case $cluster in
         '!'*) istiod='!no cluster to look into' ;;
-        *)
-          if list=$(kubectl get deployments --all-namespaces -l app=istiod --request-timeout=10s \
-            -o jsonpath='{range .items[*]}{.metadata.namespace} {.metadata.labels.operator\.istio\.io/version} {.status.readyReplicas}{"\n"}{end}' 2>/dev/null); then
-            istiod=$(printf '%s\n' "$list" | sed -n '1s/ *$//p')
-            case $istiod in
-              '') istiod='!not in this cluster' ;;
-              *' '*[0-9]) istiod="in ${istiod%% *}, ready" ;;
-              *) istiod="!in ${istiod%% *}, but not ready" ;;
-            esac
-          else istiod='not to be seen with your rights'; fi
-          ;;
+        *) istiod=$(find_istiod) ;;
       esac
     fi
   fi

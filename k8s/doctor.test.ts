@@ -7,6 +7,11 @@ import { type TestContext, test } from "node:test";
 
 /** Runs doctor.sh on a machine that has a shell's usual helpers and the tools given, each a script. */
 function doctor(t: TestContext, tools: Record<string, string>, ...args: string[]) {
+  return doctorIn(t, {}, tools, ...args);
+}
+
+/** The same, with environment variables. */
+function doctorIn(t: TestContext, env: Record<string, string>, tools: Record<string, string>, ...args: string[]) {
   const bin = mkdtempSync(join(tmpdir(), "doctor-"));
   t.after(() => rmSync(bin, { recursive: true, force: true }));
   for (const helper of ["sed", "tail"]) {
@@ -18,7 +23,7 @@ function doctor(t: TestContext, tools: Record<string, string>, ...args: string[]
     chmodSync(join(bin, name), 0o755);
   }
   const script = join(import.meta.dirname, "doctor.sh");
-  return spawnSync("/bin/sh", [script, ...args], { env: { PATH: bin }, encoding: "utf8" });
+  return spawnSync("/bin/sh", [script, ...args], { env: { PATH: bin, ...env }, encoding: "utf8" });
 }
 
 const node = { node: "echo v24.1.0", npm: "echo 11.0.0" };
@@ -65,3 +70,27 @@ test("an unknown target is refused with the known ones", (t) => {
   assert.equal(status, 2);
   assert.match(stderr, /no target nope; known: .*kube-deploy/);
 });
+
+test("a KUBECONFIG that leads nowhere is named", (t) => {
+  const kubectl = 'case "$*" in *--client*) echo Client Version: v1.34.0 ;; *) exit 1 ;; esac';
+  const args = ["--for", "kube-deploy", "--quiet"];
+  const { stderr } = doctorIn(t, { KUBECONFIG: "/nonexistent" }, { ...node, kubectl }, ...args);
+  assert.match(stderr, /^kube-deploy needs cluster: no current context, KUBECONFIG=\/nonexistent; .*\n$/);
+});
+
+for (const [rows, said] of [
+  ["istio-system/", "✗ istiod +in istio-system, but not ready "],
+  ["istio-system/1", "✓ istiod +in istio-system, ready "],
+  ["istio-2/\\nistio-system/10", "✓ istiod +in istio-system, ready "],
+  ["istio-1/0", "✗ istiod +in istio-1, but not ready "],
+  ["", "✗ istiod +not in this cluster "],
+] as const) {
+  test(`istiod's deployments "${rows}" are told as: ${said}`, (t) => {
+    const answers = `*current-context*) echo kind-x ;; *--client*) echo Client Version: v1 ;; *--raw*) echo '"gitVersion": "v1"' ;;`;
+    const kubectl = `case "$*" in ${answers} *istiod*) printf '${rows}' ;; esac`;
+    const tools = { ...node, kubectl };
+    assert.match(doctor(t, tools, "--for", "istio-inject").stdout, new RegExp(`^${said}`, "m"));
+    const quiet = doctor(t, tools, "--for", "istio-inject", "--quiet");
+    assert.deepEqual([quiet.status, quiet.stderr], [0, ""], "whether istiod is ready is istio-inject's to say");
+  });
+}

@@ -2,61 +2,72 @@
  * Deploys server, client-http and client-grpc with the images that were built last: `make kube-deploy`. Whatever is missing
  * is said before anything is changed.
  */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runProgram, textFlag } from "@grpc-lb/runtime/process";
-import { appNames, contentTag, type ImageOptions, imageFlags, imageName, imageRef, root } from "../image/tag.ts";
+import { choiceFlag, runProgram } from "@grpc-lb/runtime/process";
+import { type BuiltImages, requireBuilt } from "../image/built.ts";
+import { appNames, imageName, imagePrefixFlag, root } from "../image/tag.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { loadImages, requireImages, requireLocalCluster, sandboxFlag } from "./local.ts";
-import { kinds, namespaceLabels, ourNamespace, ours, requireNoForeignObjects } from "./objects.ts";
+import { namespaceLabels, ourNamespace, ours, requireNoForeignObjects, resourceOf } from "./objects.ts";
 import { waitForRollout } from "./rollout.ts";
+import { manifestsOf, strategies } from "./strategy.ts";
 
 const flags = {
-  ...imageFlags,
+  imagePrefix: imagePrefixFlag,
   sandbox: sandboxFlag,
   namespace: namespaceFlag,
-  strategy: textFlag({ help: "how calls are balanced", default: "clusterip", metavar: "name" }),
+  strategy: choiceFlag({
+    help: "how client-grpc's calls are balanced",
+    choices: strategies,
+    default: "clusterip",
+    metavar: "name",
+  }),
 };
 
 void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", flags }, async ({ flags, signal }) => {
-  const manifests = strategyFolder(flags.strategy);
-  for (const app of appNames) imageRef(app, flags);
-  const kubectl = await createKubectl(flags.namespace);
-  const local = flags.imagePrefix === "" ? await requireLocalCluster(kubectl, flags.sandbox) : null;
-  const images = local === null ? [] : requireImages(flags);
-  const rights = kinds.flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
+  const manifests = manifestsOf(flags.strategy);
+  const built = requireBuilt(flags.imagePrefix);
+  const kubectl = await createKubectl(flags.namespace, signal);
+  const local = built.imagePrefix === "" ? requireLocalCluster(kubectl, flags.sandbox) : null;
+  const images = local === null ? [] : await requireImages(built, signal);
+  const rights = (await kindsIn(kubectl, manifests)).flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
   await requireRights(kubectl, [...rights, "list pods", "watch deployments.apps"]);
   const isMissing = (await namespaceLabels(kubectl)) === null;
   if (isMissing) await requireNamespaceIsWanted(kubectl, flags.namespace);
   else await requireNoForeignObjects(kubectl, appNames);
 
   if (isMissing) await createNamespace(kubectl);
-  if (local !== null) loadImages(local, images);
-  const tree = writeKustomization(manifests, flags);
+  if (local !== null) await loadImages(local, images, signal);
+  else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
+  const tree = writeKustomization(manifests, built);
   for (const app of appNames) {
-    await kubectl.run(["apply", "-k", tree, "-l", `app=${app}`], { show: true, signal });
-    await waitForRollout(kubectl, app, signal);
+    await kubectl.run(["apply", "-k", tree, "-l", `app=${app}`], { show: true, doing: `${app} was applied` });
+    await waitForRollout(kubectl, app);
   }
   await kubectl.run(["get", "pods", "-l", `app in (${appNames.join(",")})`], { show: true });
   return 0;
 });
 
-/** The manifests of a strategy: `clusterip` is the base, every other one an overlay of that name. */
-function strategyFolder(strategy: string): string {
-  const overlays = join(root, "k8s/overlays");
-  const known = ["clusterip", ...(existsSync(overlays) ? readdirSync(overlays).sort() : [])];
-  if (!known.includes(strategy)) stop(`there is no STRATEGY ${strategy}; known: ${known.join(", ")}`);
-  return strategy === "clusterip" ? "base" : `overlays/${strategy}`;
+/** The kinds of objects in a strategy's manifests, as rights name them. */
+async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
+  const text = await kubectl.run(["kustomize", join(root, "k8s", manifests)]);
+  const found = new Set(
+    [...text.matchAll(/^kind: (\w+)$/gm)].map(
+      ([, kind = ""]) => resourceOf[kind] ?? stop(`${manifests} has a ${kind}, which objects.ts does not know`),
+    ),
+  );
+  return [...found];
 }
 
 /** Writes what puts the tags of the built images into the manifests, outside of what is committed. */
-function writeKustomization(manifests: string, options: ImageOptions): string {
+function writeKustomization(manifests: string, built: BuiltImages): string {
   const tree = join(root, "k8s/dist/deploy");
   mkdirSync(tree, { recursive: true });
   const images = appNames.map((app) => ({
     name: `grpc-lb/${app}`,
-    newName: imageName(app, options),
-    newTag: contentTag(app, options),
+    newName: imageName(app, built),
+    newTag: built.tags[app],
   }));
   const kustomization = {
     apiVersion: "kustomize.config.k8s.io/v1beta1",

@@ -17,18 +17,18 @@ const flags = {
 
 if (action === "inject") {
   void runProgram({ name: "istio-inject", summary: "Injects sidecars.", flags }, async ({ flags, signal }) => {
-    const kubectl = await createKubectl(flags.namespace);
+    const kubectl = await createKubectl(flags.namespace, signal);
     const labels = await requireIstio(kubectl, flags.istioRev);
     await requireDeployments(kubectl);
     await requireSidecarsAreAdmitted(kubectl);
 
-    await label(kubectl, labels, signal);
+    await label(kubectl, labels);
     let without = await podsWithoutProxy(kubectl);
     if (without.length > 0) {
       // The labels were there before istiod was: only new pods meet its webhook.
       for (const app of new Set(without.map(({ app }) => app))) {
         await kubectl.run(["rollout", "restart", `deployment/${app}`], { show: true });
-        await waitForRollout(kubectl, app, signal);
+        await waitForRollout(kubectl, app);
       }
       without = await podsWithoutProxy(kubectl);
     }
@@ -45,9 +45,9 @@ if (action === "inject") {
   });
 } else if (action === "eject") {
   void runProgram({ name: "istio-eject", summary: "Ejects sidecars.", flags }, async ({ flags, signal }) => {
-    const kubectl = await createKubectl(flags.namespace);
+    const kubectl = await createKubectl(flags.namespace, signal);
     await requireDeployments(kubectl);
-    await label(kubectl, { [injectLabel]: null, [revisionLabel]: null }, signal);
+    await label(kubectl, { [injectLabel]: null, [revisionLabel]: null });
     const left = (await listPods(kubectl)).filter(({ hasProxy }) => hasProxy);
     if (left.length === 0) {
       process.stdout.write("no pod has a sidecar\n");
@@ -131,14 +131,10 @@ async function requireSidecarsAreAdmitted(kubectl: Kubectl): Promise<void> {
   );
 }
 
-async function label(
-  kubectl: Kubectl,
-  labels: Readonly<Record<string, string | null>>,
-  signal: AbortSignal,
-): Promise<void> {
+async function label(kubectl: Kubectl, labels: Readonly<Record<string, string | null>>): Promise<void> {
   const patch = JSON.stringify({ spec: { template: { metadata: { labels } } } });
   for (const app of appNames) await kubectl.run(["patch", "deployment", app, "--patch", patch], { show: true });
-  for (const app of appNames) await waitForRollout(kubectl, app, signal);
+  for (const app of appNames) await waitForRollout(kubectl, app);
 }
 
 interface PodSight {

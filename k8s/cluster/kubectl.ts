@@ -1,13 +1,23 @@
-import { spawn } from "node:child_process";
-import { ProgramError, textFlag } from "@grpc-lb/runtime/process";
+import { existsSync, readFileSync } from "node:fs";
+import { type Flag, textFlag } from "@grpc-lb/runtime/process";
+import { type CommandOptions, runCommand, stop } from "../command.ts";
+
+export { stop };
 
 /** The flag of every program that works in a namespace: NAMESPACE. */
-export const namespaceFlag = textFlag({
-  help: "namespace to work in",
-  default: "",
-  defaultText: "the current context's",
-  metavar: "name",
-});
+export const namespaceFlag: Flag<string> = {
+  ...textFlag({
+    help: "namespace to work in",
+    default: "",
+    defaultText: "the current context's",
+    metavar: "name",
+  }),
+  parse(text) {
+    if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text))
+      throw new RangeError(`must be a namespace's name (a-z, 0-9, -; at most 63), got "${text}"`);
+    return text;
+  },
+};
 
 /** How a run of kubectl ended. */
 export interface Result {
@@ -18,19 +28,26 @@ export interface Result {
 }
 
 /** What kubectl is given beside its arguments. */
-export interface RunOptions {
-  /** Goes to its standard input. */
-  readonly input?: string;
-  /** Ends it. */
-  readonly signal?: AbortSignal;
-  /** Shows what it prints, rather than keeping it. */
-  readonly show?: boolean;
+export type RunOptions = Pick<CommandOptions, "input" | "signal" | "show" | "doing">;
+
+/** What `kubectl config view --minify -o json` says about the current context, as far as it is of use here. */
+export interface ContextView {
+  readonly "current-context"?: string;
+  readonly contexts?: readonly { readonly context?: { readonly namespace?: string } }[];
+  readonly clusters?: readonly {
+    readonly name: string;
+    readonly cluster?: { readonly extensions?: readonly { readonly extension?: { readonly provider?: string } }[] };
+  }[];
 }
 
-/** kubectl in one namespace of the current context. */
+/** kubectl in one namespace of one context: another `kubectl config use-context` meanwhile changes nothing. */
 export interface Kubectl {
   /** The namespace, for messages and for questions about itself. */
   readonly namespace: string;
+  /** The context that was the current one at the start. */
+  readonly view: ContextView;
+  /** The arguments that say where to work, for who runs kubectl otherwise. */
+  readonly where: readonly string[];
   /** Runs kubectl; a failure is a value. */
   try(args: readonly string[], options?: RunOptions): Promise<Result>;
   /** Runs kubectl and gives its output; a failure ends the program with kubectl's own reason. */
@@ -40,27 +57,37 @@ export interface Kubectl {
   get(args: readonly string[]): Promise<any>;
 }
 
-/** @param namespace where to work; empty for the current context's, which is then not named to kubectl either. */
-export async function createKubectl(namespace: string): Promise<Kubectl> {
-  const given = namespace === "" ? [] : ["--namespace", namespace];
-  const attempt: Kubectl["try"] = (args, options) => runKubectl([...given, ...args], options);
-  const current = await runKubectl(["config", "view", "--minify", "-o", "jsonpath={..namespace}"]);
+/**
+ * @param namespace where to work; empty for the current context's
+ * @param interruption ends kubectl and the program: `runProgram`'s signal
+ */
+export async function createKubectl(namespace: string, interruption?: AbortSignal): Promise<Kubectl> {
+  const current = await runKubectl(["config", "view", "--minify", "-o", "json"], { interruption });
+  const view: ContextView = current.code === 0 ? JSON.parse(current.stdout) : {};
+  const context = view["current-context"] ?? "";
+  const chosen = namespace || (context === "" ? namespaceOfPod() : view.contexts?.[0]?.context?.namespace) || "default";
+  const where = [...(context === "" ? [] : ["--context", context]), "--namespace", chosen];
+
+  const attempt: Kubectl["try"] = (args, options) => runKubectl([...where, ...args], { ...options, interruption });
   const run: Kubectl["run"] = async (args, options) => {
     const { code, stdout, problem } = await attempt(args, options);
     if (code !== 0) stop(`kubectl ${args.slice(0, 2).join(" ")}: ${problem || `exit code ${code}`}`);
     return stdout;
   };
   return {
-    namespace: namespace || current.stdout || "default",
+    namespace: chosen,
+    view,
+    where,
     try: attempt,
     run,
     get: async (args) => JSON.parse(await run(["get", ...args, "-o", "json"])),
   };
 }
 
-/** Ends the program: one line that says what is wrong and what to do. */
-export function stop(message: string): never {
-  throw new ProgramError(message, { exitCode: 1 });
+/** In a pod there is no context, and kubectl works with the pod's own account, in its namespace. */
+function namespaceOfPod(): string {
+  const file = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+  return existsSync(file) ? readFileSync(file, "utf8").trim() : "";
 }
 
 /**
@@ -88,28 +115,12 @@ export async function requireRights(kubectl: Kubectl, wanted: readonly string[])
   );
 }
 
-async function runKubectl(args: readonly string[], options: RunOptions = {}): Promise<Result> {
-  const output = options.show ? "inherit" : "pipe";
-  const child = spawn("kubectl", args, {
-    stdio: ["pipe", output, "pipe"],
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-  child.stdin?.on("error", () => {}); // it ended before it read everything; its exit code says why
-  child.stdin?.end(options.input ?? "");
-  let stdout = "";
-  let stderr = "";
-  child.stdout?.setEncoding("utf8").on("data", (text) => {
-    stdout += text;
-  });
-  child.stderr?.setEncoding("utf8").on("data", (text) => {
-    stderr += text;
-  });
-  const code = await new Promise<number>((resolve) => {
-    child.on("error", (error) => {
-      stderr ||= error.message;
-    });
-    child.on("close", (code) => resolve(code ?? 1));
-  });
+async function runKubectl(args: readonly string[], options: CommandOptions): Promise<Result> {
+  const doing = options.doing ?? "the cluster was asked";
+  const { code, stdout, stderr } = await runCommand("kubectl", args, { ...options, doing });
+  if (code === 0 && options.show) {
+    for (const [warning] of stderr.matchAll(/^Warning: .*\n?/gm)) process.stderr.write(warning);
+  }
   const problem = stderr
     .replace(/^(?:[IWE]\d{4} .*|Warning: .*)$/gm, "") // the client library's own log
     .trim()

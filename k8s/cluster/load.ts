@@ -1,13 +1,14 @@
-/** Takes the built images to the nodes of a cluster on this machine: `make kube-load`. */
+/** Takes the images that were built last to the nodes of a cluster on this machine: `make kube-load`. */
 import { runProgram } from "@grpc-lb/runtime/process";
-import { imageFlags } from "../image/tag.ts";
+import { requireBuilt } from "../image/built.ts";
+import { imagePrefixFlag } from "../image/tag.ts";
 import { createKubectl } from "./kubectl.ts";
 import { loadImages, requireImages, requireLocalCluster, sandboxFlag } from "./local.ts";
 
-const flags = { ...imageFlags, sandbox: sandboxFlag };
+const flags = { imagePrefix: imagePrefixFlag, sandbox: sandboxFlag };
 
-void runProgram({ name: "kube-load", summary: "Loads the images.", flags }, async ({ flags }) => {
-  const cluster = await requireLocalCluster(await createKubectl(""), flags.sandbox);
-  loadImages(cluster, requireImages(flags));
+void runProgram({ name: "kube-load", summary: "Loads the images.", flags }, async ({ flags, signal }) => {
+  const cluster = requireLocalCluster(await createKubectl("", signal), flags.sandbox);
+  await loadImages(cluster, await requireImages(requireBuilt(flags.imagePrefix), signal), signal);
   return 0;
 });

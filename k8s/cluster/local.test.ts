@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ContextView, localCluster } from "./local.ts";
+import type { ContextView } from "./kubectl.ts";
+import { localCluster } from "./local.ts";
 
 const view = (context: string, cluster: string, provider?: string): ContextView => ({
   "current-context": context,

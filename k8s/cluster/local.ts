@@ -2,9 +2,11 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { textFlag } from "@grpc-lb/runtime/process";
-import { hasImage } from "../image/docker.ts";
-import { appNames, type ImageOptions, imageRef, root } from "../image/tag.ts";
-import { type Kubectl, stop } from "./kubectl.ts";
+import { runCommand } from "../command.ts";
+import { type BuiltImages, namesOf } from "../image/built.ts";
+import { requireDocker } from "../image/docker.ts";
+import { appNames, root } from "../image/tag.ts";
+import { type ContextView, type Kubectl, stop } from "./kubectl.ts";
 
 /** The flag that says where the sandbox's program is: SANDBOX. */
 export const sandboxFlag = textFlag({
@@ -12,15 +14,6 @@ export const sandboxFlag = textFlag({
   default: "../shared/sandbox/sandbox",
   metavar: "path",
 });
-
-/** What `kubectl config view --minify -o json` says about the current context, as far as it is of use here. */
-export interface ContextView {
-  readonly "current-context"?: string;
-  readonly clusters?: readonly {
-    readonly name: string;
-    readonly cluster?: { readonly extensions?: readonly { readonly extension?: { readonly provider?: string } }[] };
-  }[];
-}
 
 /** A cluster on this machine, and the command that takes images to its nodes: null when they have them already. */
 export interface LocalCluster {
@@ -53,9 +46,8 @@ export function localCluster(view: ContextView, sandbox: string): LocalCluster |
 }
 
 /** The current context's local cluster, ready to take images; ends the program when there is none or its tool is missing. */
-export async function requireLocalCluster(kubectl: Kubectl, sandbox: string): Promise<LocalCluster> {
+export function requireLocalCluster({ view }: Kubectl, sandbox: string): LocalCluster {
   const program = resolve(root, sandbox);
-  const view: ContextView = JSON.parse(await kubectl.run(["config", "view", "--minify", "-o", "json"]));
   const cluster = localCluster(view, program);
   if (cluster === null) {
     stop(
@@ -71,22 +63,34 @@ export async function requireLocalCluster(kubectl: Kubectl, sandbox: string): Pr
   return cluster;
 }
 
-/** The built images of all apps; ends the program when docker does not have one. */
-export function requireImages(options: ImageOptions): string[] {
-  const images = appNames.map((app) => imageRef(app, options));
-  const missing = images.find((image) => !hasImage(image));
-  if (missing !== undefined) stop(`docker has no image ${missing}; run: make docker-build`);
+/**
+ * The built images of all apps, under both their names, so that `kubectl apply -k k8s/base` finds them too; ends the program
+ * when docker does not have one.
+ */
+export async function requireImages(built: BuiltImages, signal: AbortSignal): Promise<string[]> {
+  const docker = await requireDocker(signal);
+  const images: string[] = [];
+  for (const { byContent, byVersion } of appNames.map((app) => namesOf(app, built))) {
+    if (!(await docker.hasImage(byContent))) stop(`docker has no image ${byContent} any more; run: make docker-build`);
+    await docker.run(["tag", byContent, byVersion], `docker could not tag ${byVersion}`); // another checkout may have had it
+    images.push(byContent, byVersion);
+  }
   return images;
 }
 
 /** Takes images from docker to the nodes. */
-export function loadImages(cluster: LocalCluster, images: readonly string[]): void {
+export async function loadImages(
+  cluster: LocalCluster,
+  images: readonly string[],
+  interruption: AbortSignal,
+): Promise<void> {
   if (cluster.load === null) {
     process.stdout.write(`${cluster.what} uses docker's images; there is nothing to load\n`);
     return;
   }
   process.stdout.write(`loading ${images.join(" ")} into ${cluster.what}\n`);
   const [program = "", ...args] = cluster.load;
-  if (spawnSync(program, [...args, ...images], { stdio: ["ignore", "inherit", "inherit"] }).status !== 0)
-    stop(`${cluster.what} did not take the images; the reason stands above`);
+  const doing = "the images were loaded";
+  const { code, stderr } = await runCommand(program, [...args, ...images], { show: true, interruption, doing });
+  if (code !== 0) stop(`${cluster.what} did not take the images:\n${stderr.trim()}`);
 }

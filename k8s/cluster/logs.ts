@@ -4,16 +4,20 @@
  */
 import { systemClock } from "@grpc-lb/runtime";
 import { choiceFlag, integerFlag, runProgram, startChild } from "@grpc-lb/runtime/process";
+import { type ClientPod, findClientPod } from "./client-pod.ts";
 import { Columns } from "./columns.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
+import { LogPosition } from "./log-position.ts";
 
 const clients = ["client-http", "client-grpc"] as const;
 /** How long a line waits for the other client's line of the same second. */
 const pairingMs = 900;
+/** How long a pod may take to start before a look at its lines is given up. */
+const startLimitMs = 60_000;
 
 const flags = {
   namespace: namespaceFlag,
-  lines: integerFlag({ help: "how many lines of the past to begin with", default: 10, min: 0 }),
+  tailLines: integerFlag({ help: "how many lines of the past to begin with", default: 10, min: 0 }),
   follow: choiceFlag<"true" | "false">({
     help: "whether to go on with new lines",
     choices: ["true", "false"],
@@ -23,7 +27,7 @@ const flags = {
 };
 
 void runProgram({ name: "kube-logs", summary: "Shows the clients' lines.", flags }, async ({ flags, signal }) => {
-  const kubectl = await createKubectl(flags.namespace);
+  const kubectl = await createKubectl(flags.namespace, signal);
   await requireRights(kubectl, ["get deployments.apps", "list pods", "get pods --subresource=log"]);
   for (const client of clients) {
     const { code, problem } = await kubectl.try(["get", "deployment", client, "-o", "name"]);
@@ -33,13 +37,17 @@ void runProgram({ name: "kube-logs", summary: "Shows the clients' lines.", flags
     stop(`there is no ${client} in namespace ${kubectl.namespace}; run: make kube-deploy${given}`);
   }
   const onLine = process.stdout.isTTY ? sideBySide(process.stdout.columns) : prefixed;
-  await Promise.all(
-    clients.map((client, side) => {
-      const give = (line: string) => onLine(side as 0 | 1, line);
-      const options = { lines: flags.lines, give, signal };
-      return flags.follow === "true" ? follow(kubectl, client, options) : show(kubectl, client, options);
-    }),
-  );
+  const ends = clients.map((client, side) => {
+    const give = (line: string) => onLine(side as 0 | 1, line);
+    const options = { lines: flags.tailLines, give, signal };
+    return flags.follow === "true" ? follow(kubectl, client, options) : show(kubectl, client, options);
+  });
+  try {
+    await Promise.all(ends);
+  } catch (error) {
+    if (flags.follow !== "true" || !signal.aborted) throw error; // Ctrl-C is how following ends
+    await Promise.allSettled(ends);
+  }
   return 0;
 });
 
@@ -49,36 +57,54 @@ interface LogOptions {
   readonly signal: AbortSignal;
 }
 
-async function show(kubectl: Kubectl, client: string, { lines, give }: LogOptions): Promise<void> {
-  const pod = await newestPod(kubectl, client);
-  if (pod === null) stop(`${client} has no pod; see: kubectl get pods,events -n ${kubectl.namespace}`);
+async function show(kubectl: Kubectl, client: string, { lines, give, signal }: LogOptions): Promise<void> {
+  const say = sayer();
+  const giveUpAt = systemClock.now() + startLimitMs;
+  let pod = await findClientPod(kubectl, client);
+  for (; pod === null || pod.starting !== null; pod = await findClientPod(kubectl, client)) {
+    if (systemClock.now() > giveUpAt)
+      stop(`${whyNot(client, pod)}; see: kubectl get pods,events -n ${kubectl.namespace}`);
+    say(whyNot(client, pod));
+    await systemClock.sleep(1_000, signal);
+  }
   const text = await kubectl.run(["logs", pod.name, "-c", client, `--tail=${lines}`]);
   for (const line of text.split("\n").slice(0, -1)) give(line);
 }
 
 async function follow(kubectl: Kubectl, client: string, { lines, give, signal }: LogOptions): Promise<void> {
-  let seen: string | null = null;
-  let said = "";
-  const say = (text: string) => {
-    if (text !== said && !signal.aborted) process.stderr.write(`${client}: ${text}\n`); // once a change, not once a try
-    said = text;
-  };
-  for (; !signal.aborted; await systemClock.sleep(1_000, signal)) {
-    const pod = await newestPod(kubectl, client);
-    if (pod === null) {
-      say("no pod to be seen");
+  const say = sayer();
+  let run = "";
+  let position = new LogPosition();
+  for (let first = [`--tail=${lines}`]; !signal.aborted; await systemClock.sleep(1_000, signal)) {
+    const pod = await findClientPod(kubectl, client);
+    if (pod === null || pod.starting !== null) {
+      say(whyNot(client, pod));
       continue;
     }
-    const run = `${pod.name} ${pod.restarts}`;
-    const tail = seen === null ? lines : seen === run ? 0 : -1;
+    const found = `${pod.name} ${pod.restarts}`;
+    if (run !== found) {
+      if (run !== "") first = ["--tail=-1"]; // what replaces the one that was followed is shown from its start
+      run = found;
+      position = new LogPosition();
+    }
     let problem = "";
     const child = startChild({
       command: "kubectl",
-      args: ["logs", "--follow", pod.name, "-n", kubectl.namespace, "-c", client, `--tail=${tail}`],
+      args: [
+        ...kubectl.where,
+        "logs",
+        "--follow",
+        "--timestamps",
+        pod.name,
+        "-c",
+        client,
+        ...position.arguments(first),
+      ],
       env: process.env as Record<string, string>,
-      onStdout(line) {
-        seen = run;
-        said = "";
+      onStdout(stamped) {
+        const line = position.take(stamped);
+        if (line === null) return;
+        say("");
         give(line);
       },
       onStderr(line) {
@@ -89,27 +115,21 @@ async function follow(kubectl: Kubectl, client: string, { lines, give, signal }:
     signal.addEventListener("abort", end);
     const { code } = await child.exited;
     signal.removeEventListener("abort", end);
-    if (code !== 0 && problem !== "") say(problem);
+    if (code !== 0 && problem !== "" && !signal.aborted) say(`${client}: ${problem}`);
   }
 }
 
-/** The pod of a deployment that was made last and is not on its way out; null when there is none, or no answer. */
-async function newestPod(kubectl: Kubectl, client: string): Promise<{ name: string; restarts: number } | null> {
-  const { code, stdout } = await kubectl.try(["get", "pods", "-l", `app=${client}`, "-o", "json"]);
-  if (code !== 0) return null;
-  const pods = JSON.parse(stdout).items.filter(
-    ({ metadata }: { metadata: object }) => !("deletionTimestamp" in metadata),
-  );
-  pods.sort((a: Pod, b: Pod) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1));
-  const newest: Pod | undefined = pods[0];
-  if (newest === undefined) return null;
-  const container = newest.status.containerStatuses?.find(({ name }) => name === client);
-  return { name: newest.metadata.name, restarts: container?.restartCount ?? 0 };
+/** Says a thing once a change, not once a try. */
+function sayer(): (text: string) => void {
+  let said = "";
+  return (text) => {
+    if (text !== said && text !== "") process.stderr.write(`${text}\n`);
+    said = text;
+  };
 }
 
-interface Pod {
-  readonly metadata: { readonly name: string; readonly creationTimestamp: string };
-  readonly status: { readonly containerStatuses?: readonly { readonly name: string; readonly restartCount: number }[] };
+function whyNot(client: string, pod: ClientPod | null): string {
+  return pod === null ? `${client}: no pod to be seen` : `${client}: pod ${pod.name} has not started (${pod.starting})`;
 }
 
 function prefixed(side: 0 | 1, line: string): void {

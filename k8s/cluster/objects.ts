@@ -4,8 +4,22 @@ import { type Kubectl, stop } from "./kubectl.ts";
 export const ours = "app.kubernetes.io/part-of=grpc-lb";
 /** On a namespace that `make kube-deploy` created, and that `make kube-delete` may delete. */
 export const ourNamespace = "app.kubernetes.io/managed-by=grpc-lb";
-/** The kinds of objects there are among ours, written so that `kubectl auth can-i` and `kubectl delete` both take them. */
+/**
+ * The kinds of objects there can be among ours, by the name that a manifest has for them, written so that `kubectl auth can-i`
+ * and `kubectl delete` both take them.
+ */
+export const resourceOf: Readonly<Record<string, string>> = {
+  Deployment: "deployments.apps",
+  Service: "services",
+  PodDisruptionBudget: "poddisruptionbudgets.policy",
+  ServiceAccount: "serviceaccounts",
+  Role: "roles.rbac.authorization.k8s.io",
+  RoleBinding: "rolebindings.rbac.authorization.k8s.io",
+};
+/** The kinds that every strategy has. */
 export const kinds = ["deployments.apps", "services", "poddisruptionbudgets.policy"] as const;
+/** The kinds that some strategies add. */
+export const addedKinds = Object.values(resourceOf).filter((kind) => !kinds.some((always) => always === kind));
 
 /** Whether the labels of an object say what `label`, written `key=value`, says. */
 export function hasLabel(labels: Readonly<Record<string, string>> | undefined, label: string): boolean {

@@ -22,12 +22,12 @@ export interface Trouble {
  * Waits until a deployment has rolled out, and shows kubectl's progress. When it does not, ends the program with the reason:
  * after two minutes, or earlier when pods have been stuck for a while.
  */
-export async function waitForRollout(kubectl: Kubectl, app: AppName, signal: AbortSignal): Promise<void> {
+export async function waitForRollout(kubectl: Kubectl, app: AppName): Promise<void> {
   const giveUp = new AbortController();
   const done = new AbortController();
   const args = ["rollout", "status", `deployment/${app}`, `--timeout=${limitSeconds}s`];
-  const status = kubectl.try(args, { show: true, signal: AbortSignal.any([signal, giveUp.signal]) });
-  const ended = status.then(() => done.abort());
+  const status = kubectl.try(args, { show: true, signal: giveUp.signal, doing: `${app} was rolling out` });
+  status.finally(() => done.abort()).catch(() => {}); // its failure is awaited below
   let stuckSince: number | null = null;
   while (!done.signal.aborted) {
     await systemClock.sleep(2_000, done.signal);
@@ -35,10 +35,8 @@ export async function waitForRollout(kubectl: Kubectl, app: AppName, signal: Abo
     stuckSince = trouble?.stuck ? (stuckSince ?? Date.now()) : null;
     if (stuckSince !== null && Date.now() - stuckSince >= patienceMs) giveUp.abort();
   }
-  await ended;
   const { code, problem } = await status;
   if (code === 0) return;
-  if (signal.aborted) stop(`interrupted while ${app} was rolling out`);
 
   const trouble = await findTrouble(kubectl, app);
   if (trouble?.pod !== undefined) await showDetails(kubectl, app, trouble.pod);
@@ -48,7 +46,8 @@ export async function waitForRollout(kubectl: Kubectl, app: AppName, signal: Abo
 
 /** Asks the cluster what keeps a deployment's newest pods from being ready; null when nothing is wrong yet. */
 async function findTrouble(kubectl: Kubectl, app: AppName): Promise<Trouble | null> {
-  const { code, stdout } = await kubectl.try(["get", "deployments,replicasets,pods", "-l", `app=${app}`, "-o", "json"]);
+  const args = ["get", "deployments,replicasets,pods", "-l", `app=${app}`, "-o", "json"];
+  const { code, stdout } = await kubectl.try(args, { doing: `${app} was rolling out` });
   return code === 0 ? explain(app, JSON.parse(stdout).items) : null;
 }
 

@@ -1,16 +1,21 @@
+import assert from "node:assert/strict";
 import { startChild } from "@grpc-lb/runtime/process";
 import { root } from "../image/tag.ts";
 import { progress } from "./progress.ts";
 
 /** How a target of the Makefile ended. */
-export interface MakeResult {
+interface MakeResult {
   readonly code: number | null;
   /** The lines of stdout and stderr, as they came. */
   readonly lines: readonly string[];
 }
 
 /** Runs a target as a user would, showing its lines as progress. */
-export async function make(target: string, variables: Readonly<Record<string, string>> = {}): Promise<MakeResult> {
+async function make(
+  target: string,
+  variables: Readonly<Record<string, string>> = {},
+  folder = root,
+): Promise<MakeResult> {
   const args = [target, ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)];
   progress(`make ${args.join(" ")}`);
   const lines: string[] = [];
@@ -23,11 +28,35 @@ export async function make(target: string, variables: Readonly<Record<string, st
   const child = startChild({
     command: "make",
     args: ["--no-print-directory", ...args],
-    cwd: root,
+    cwd: folder,
     env: env as Record<string, string>,
     onStdout: take,
     onStderr: take,
   });
   const { code } = await child.exited;
   return { code, lines };
+}
+
+/** Runs a target that must succeed, in this checkout or in another. */
+export async function makeOk(
+  target: string,
+  variables: Readonly<Record<string, string>> = {},
+  folder = root,
+): Promise<readonly string[]> {
+  const { code, lines } = await make(target, variables, folder);
+  assert.equal(code, 0, `make ${target} failed:\n${lines.join("\n")}`);
+  return lines;
+}
+
+/** Runs a target that must fail, and gives the line of what it says that matches. */
+export async function makeFails(
+  target: string,
+  variables: Readonly<Record<string, string>>,
+  complaint: RegExp,
+): Promise<string> {
+  const { code, lines } = await make(target, variables);
+  assert.notEqual(code, 0, `make ${target} passed`);
+  const line = lines.find((text) => complaint.test(text));
+  assert.ok(line, `no line of make ${target} matches ${complaint}; it said:\n${lines.join("\n")}`);
+  return line;
 }

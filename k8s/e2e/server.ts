@@ -26,6 +26,19 @@ export async function scaleServer(kubectl: Kubectl, replicas: number): Promise<r
   });
 }
 
+/** Replaces every pod of the server by a new one, and waits until the old ones are gone. */
+export async function rolloutRestartServer(kubectl: Kubectl): Promise<readonly string[]> {
+  const before = await readyServers(kubectl);
+  await kubectl.run(["rollout", "restart", "deployment/server"]);
+  await kubectl.run(["rollout", "status", "deployment/server", "--timeout=240s"]);
+  return until("the old servers to be gone", 90_000, async () => {
+    const { items } = await kubectl.get(["pods", "-l", "app=server"]);
+    const ready = await readyServers(kubectl);
+    const isNew = items.length === before.length && ready.every((pod) => !before.includes(pod));
+    return isNew && ready.length === before.length ? { value: ready } : { seen: `${items.length} pods` };
+  });
+}
+
 /**
  * The connections that client-grpc has to a server's gRPC port, as `local port → remote address`, read in its pod from the
  * kernel's own table: the proof that a connection is still the same one.

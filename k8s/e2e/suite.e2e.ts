@@ -3,113 +3,29 @@
  * own that it removes. The steps build on each other; when one fails, those behind it are not run.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { after, before, type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { judge } from "@grpc-lb/runtime/verdict";
-import { createKubectl, type Kubectl } from "../cluster/kubectl.ts";
+import { createKubectl } from "../cluster/kubectl.ts";
 import { contentTag } from "../image/tag.ts";
+import { copyWithServerVersion, removeCopy } from "./changed-checkout.ts";
 import { describeCalls, firstCalls, nextCalls, readClient } from "./client.ts";
 import { runImage } from "./image.ts";
-import { make } from "./make.ts";
-import { progress } from "./progress.ts";
-import { grpcConnections, readyServers, scaleServer } from "./server.ts";
+import { makeFails, makeOk } from "./make.ts";
+import { sandboxProgram } from "./sandbox.ts";
+import { grpcConnections, readyServers, rolloutRestartServer, scaleServer } from "./server.ts";
+import { beginStory, type Step } from "./story.ts";
 import * as stranger from "./stranger.ts";
 import { until } from "./until.ts";
 
-const namespace = `grpc-lb-e2e-${randomBytes(3).toString("hex")}`;
-const pushed = process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {};
-const inNamespace = { NAMESPACE: namespace, ...pushed };
-let kubectl: Kubectl;
-let hasFailed = false;
-
-/** A step of the story. What it saw, in numbers, is what the report is read for. */
-function step(name: string, body: (t: TestContext) => Promise<void>): void {
-  test(name, async (t) => {
-    if (hasFailed) return t.skip("a step before it failed");
-    progress(`── ${name}`);
-    try {
-      await body(t);
-    } catch (error) {
-      hasFailed = true;
-      throw error;
-    }
-  });
-}
-
-function saw(t: TestContext, text: string): void {
-  progress(`   saw: ${text}`);
-  t.diagnostic(text);
-}
-
-async function makeOk(target: string, variables: Readonly<Record<string, string>> = {}): Promise<readonly string[]> {
-  const { code, lines } = await make(target, variables);
-  assert.equal(code, 0, `make ${target} failed:\n${lines.join("\n")}`);
-  return lines;
-}
-
-/** The target must fail, and one line of what it says must match. */
-async function makeFails(
-  target: string,
-  variables: Readonly<Record<string, string>>,
-  complaint: RegExp,
-): Promise<string> {
-  const { code, lines } = await make(target, variables);
-  assert.notEqual(code, 0, `make ${target} passed`);
-  const line = lines.find((text) => complaint.test(text));
-  assert.ok(line, `no line of make ${target} matches ${complaint}; it said:\n${lines.join("\n")}`);
-  return line;
-}
-
-/** More calls in less time than the workshop's one a second. */
-async function hurry(): Promise<void> {
-  await kubectl.run(["set", "env", "deployment/client-http", "deployment/client-grpc", "INTERVAL=100ms"]);
-  for (const client of ["client-http", "client-grpc"]) {
-    await kubectl.run(["rollout", "status", `deployment/${client}`, "--timeout=120s"]);
-  }
-  for (const client of ["client-http", "client-grpc"]) {
-    await until(`the old ${client} to be gone`, 60_000, async () => {
-      const { items } = await kubectl.get(["pods", "-l", `app=${client}`]);
-      return items.length === 1 ? { value: true } : { seen: `${items.length} pods` };
-    });
-  }
-}
-
-async function requireNoErrors(t: TestContext): Promise<void> {
-  for (const client of ["client-http", "client-grpc"] as const) {
-    const { calls, errors, others } = await readClient(kubectl, client);
-    assert.deepEqual(errors, [], `${client} lost calls`);
-    assert.deepEqual(others, [], `${client} says something else`);
-    saw(t, `${client}: ${calls.length} calls since its start, 0 errors`);
-  }
-}
+const { namespace, kubectl, inNamespace, pushed, step, saw, hurry, requireNoErrors } = await beginStory("suite", [
+  "bad",
+]);
 
 const hasIstio = await (async () => {
   const cluster = await createKubectl("");
   const { code, stdout } = await cluster.try(["get", "deployments", "-A", "-l", "app=istiod", "-o", "name"]);
   return code === 0 && stdout.trim() !== "";
 })();
-
-before(async () => {
-  kubectl = await createKubectl(namespace);
-  await makeOk("doctor", { FOR: "kube-deploy" });
-});
-
-const ownNamespaces = [namespace, `${namespace}-bad`];
-
-after(async () => {
-  progress("── cleaning up");
-  await kubectl.try(["delete", "namespace", ...ownNamespaces, "--ignore-not-found", "--timeout=180s"]);
-  process.off("exit", removeNamespaces);
-});
-
-/** For an end that skips the tests' own, such as Ctrl-C. */
-function removeNamespaces(): void {
-  spawnSync("kubectl", ["delete", "namespace", ...ownNamespaces, "--ignore-not-found", "--wait=false"], {
-    stdio: "ignore",
-  });
-}
-process.on("exit", removeNamespaces);
 
 step("the images build, and a second build has the same tags", async (t) => {
   await makeOk("docker-build", pushed);
@@ -126,13 +42,13 @@ step("the images build, and a second build has the same tags", async (t) => {
 });
 
 step("each image runs without a cluster and prints the same lines", async (t) => {
-  const server = runImage("server", ["--pod-name=alone", "--http-port=18080", "--grpc-port=13051", "--drain-delay=0s"]);
+  const server = runImage("server", ["--pod-name=alone", "--http-port=0", "--grpc-port=0", "--drain-delay=0s"]);
   try {
-    await server.line((line) => line.includes('"serving"'));
+    const { httpPort, grpcPort } = JSON.parse(await server.line((line) => line.includes('"serving"')));
     const bounded = ["--count=3", "--interval=10ms"];
     for (const [app, target] of [
-      ["client-http", "http://127.0.0.1:18080/pod"],
-      ["client-grpc", "127.0.0.1:13051"],
+      ["client-http", `http://127.0.0.1:${httpPort}/pod`],
+      ["client-grpc", `127.0.0.1:${grpcPort}`],
     ] as const) {
       const client = runImage(app, [`--target=${target}`, ...bounded]);
       assert.equal((await client.exited).code, 0, client.stderr.join("\n"));
@@ -158,7 +74,7 @@ step("a namespace that enforces Pod Security restricted admits all of it", async
 step("client-http reaches all pods, client-grpc exactly one: the problem", async (t) => {
   const first = await firstCalls(kubectl, "client-grpc", 3);
   saw(t, `client-grpc from its start, once a second: ${first.map((pod, i) => `#${i + 1}: ${pod}`).join("  ")}`);
-  await hurry();
+  await hurry("100ms");
   const servers = await readyServers(kubectl);
   const http = await firstCalls(kubectl, "client-http", 150);
   const grpc = await firstCalls(kubectl, "client-grpc", 150);
@@ -184,26 +100,14 @@ step("scaling up does not help: the same connection goes on, and no new pod gets
 });
 
 step("a rolling restart of the server loses no call of either client", async (t) => {
-  const before = await readyServers(kubectl);
-  await kubectl.run(["rollout", "restart", "deployment/server"]);
-  await kubectl.run(["rollout", "status", "deployment/server", "--timeout=240s"]);
-  const servers = await until("the old servers to be gone", 90_000, async () => {
-    const ready = await readyServers(kubectl);
-    const { items } = await kubectl.get(["pods", "-l", "app=server"]);
-    return items.length === 3 && ready.length === 3 ? { value: ready } : { seen: `${items.length} pods` };
-  });
-  assert.deepEqual(
-    servers.filter((pod) => before.includes(pod)),
-    [],
-    "every pod is a new one",
-  );
+  const servers = await rolloutRestartServer(kubectl);
   await nextCalls(kubectl, "client-http", 20);
   const [pod] = await nextCalls(kubectl, "client-grpc", 20);
   assert.ok(servers.includes(pod ?? ""), `client-grpc goes to a new pod, got ${pod}`);
   await requireNoErrors(t);
 });
 
-step("deploying the same again rolls no pod, because the image is named after its content", async (t) => {
+step("the same content rolls no pod, a rebuilt image rolls them all", async (t) => {
   const generations = async () => {
     const { items } = await kubectl.get(["deployments", "-l", "app in (server)"]);
     return items.map(({ metadata }: { metadata: { generation: number } }) => metadata.generation);
@@ -215,10 +119,29 @@ step("deploying the same again rolls no pod, because the image is named after it
   const image: string = items[0].spec.containers[0].image;
   assert.match(image, /grpc-lb\/server:[0-9a-f]{12}$/, "the tag comes from the content");
   saw(t, `server runs ${image}`);
+
+  const copy = copyWithServerVersion("0.1.0-changed");
+  try {
+    const variables = { ...inNamespace, SANDBOX: sandboxProgram };
+    await makeOk("docker-build", pushed, copy);
+    if (pushed.IMAGE_PREFIX) await makeOk("docker-push", pushed, copy);
+    await makeOk("kube-deploy", variables, copy);
+  } finally {
+    removeCopy(copy);
+  }
+  assert.notDeepEqual(await generations(), before, "changed content must roll the pods");
+  const [pod] = await readyServers(kubectl);
+  const script = `fetch("http://127.0.0.1:8080/").then((r) => r.json()).then((pod) => console.log(pod.version))`;
+  const version = (await kubectl.run(["exec", `pod/${pod}`, "--", "node", "-e", script])).trim();
+  assert.equal(version, "0.1.0-changed");
+  saw(t, `after a change the pods were replaced and say version ${version}`);
+  await requireNoErrors(t);
+  await makeOk("docker-build", pushed);
+  await makeOk("kube-deploy", inNamespace);
 });
 
 step("no cluster, or no rights: one line, before anything is changed", async (t) => {
-  saw(t, await makeFails("kube-deploy", { ...inNamespace, KUBECONFIG: "/nonexistent" }, /^(kube-deploy|doctor): /));
+  saw(t, await makeFails("kube-deploy", { ...inNamespace, KUBECONFIG: "/nonexistent" }, /^kube-deploy needs cluster/));
   const path = await stranger.kubeconfig(kubectl);
   try {
     saw(t, await makeFails("kube-deploy", { ...inNamespace, KUBECONFIG: path }, /^kube-deploy: you may not create/));
@@ -246,18 +169,20 @@ step("no istiod that is ready: said before anything is changed", async (t) => {
   const cluster = await createKubectl("istio-system");
   const context = (await cluster.run(["config", "current-context"])).trim();
   if (context !== "sandbox" || !hasIstio) return t.skip("only in the sandbox, where istiod may be stopped");
+  const replicas = (await cluster.get(["deployment", "istiod"])).spec.replicas;
+  const restore = () => cluster.run(["scale", "deployment/istiod", `--replicas=${replicas}`]);
   await cluster.run(["scale", "deployment/istiod", "--replicas=0"]);
   try {
     await cluster.run(["rollout", "status", "deployment/istiod", "--timeout=60s"]);
     saw(t, await makeFails("istio-inject", inNamespace, /^istio-inject: istiod is not ready/));
   } finally {
-    await cluster.run(["scale", "deployment/istiod", "--replicas=1"]);
+    await restore();
     await cluster.run(["rollout", "status", "deployment/istiod", "--timeout=120s"]);
   }
 });
 
 /** A step that is about Istio; without it, said so and left out. */
-function istioStep(name: string, body: (t: TestContext) => Promise<void>): void {
+function istioStep(name: string, body: Step): void {
   if (hasIstio) step(name, body);
   else test(name, { skip: "there is no istiod in this cluster (in the sandbox: sandbox istio)" }, () => {});
 }

@@ -1,50 +1,75 @@
 /** Builds the image of every app from its bundle and says how large each is: `make docker-build`. */
-import { spawnSync } from "node:child_process";
 import { chmodSync, globSync } from "node:fs";
 import { join } from "node:path";
-import { ProgramError, runProgram, textFlag } from "@grpc-lb/runtime/process";
-import { docker, hasImage } from "./docker.ts";
+import { runProgram, textFlag } from "@grpc-lb/runtime/process";
+import { runCommand, stop } from "../command.ts";
+import { namesOf, writeBuilt } from "./built.ts";
+import { type Docker, requireDocker } from "./docker.ts";
+import { baseOf, type InspectedImage, isPlatform } from "./platform.ts";
 import { bytesAboveBase, type HistoryEntry, megabytes } from "./size.ts";
-import { appNames, imageFlags, imageName, imageRef, imageTree, root, version } from "./tag.ts";
+import { type AppName, appNames, contentTag, imageName, imagePrefixFlag, imageTree, root, version } from "./tag.ts";
 
 const flags = {
-  ...imageFlags,
+  imagePrefix: imagePrefixFlag,
+  nodeImage: textFlag({ help: "base image", default: "node:24-bookworm-slim", metavar: "image" }),
   platform: textFlag({
     help: "platform of the images, such as linux/arm64",
     default: "",
-    defaultText: "this machine's",
+    defaultText: "the engine's",
   }),
 };
 
-void runProgram({ name: "docker-build", summary: "Builds the images.", flags }, async ({ flags }) => {
-  const { nodeImage, platform } = flags;
-  const images = appNames.map((app) => ({ app, image: imageRef(app, flags) }));
-  if (platform === "" && !hasImage(nodeImage)) {
-    if (spawnSync("docker", ["pull", nodeImage], { stdio: "inherit" }).status !== 0)
-      throw new ProgramError(`there is no base image ${nodeImage} to be had; NODE_IMAGE=… names another`, {
-        exitCode: 1,
-      });
+void runProgram({ name: "docker-build", summary: "Builds the images.", flags }, async ({ flags, signal }) => {
+  const { imagePrefix, nodeImage } = flags;
+  const docker = await requireDocker(signal);
+  const wanted = flags.platform || docker.platform;
+  if (flags.platform === "" && !(await docker.hasImage(nodeImage))) {
+    const args = ["pull", "--quiet", nodeImage];
+    await docker.run(args, `there is no base image ${nodeImage} to be had; NODE_IMAGE=… names another`);
+  }
+  const git = await runCommand("git", ["rev-parse", "HEAD"], { cwd: root, interruption: signal });
+  const revision = git.code === 0 ? git.stdout.trim() : "unknown";
+
+  const tags: Partial<Record<AppName, string>> = {};
+  const ids: string[] = [];
+  for (const app of appNames) {
+    const what = imageName(app, { imagePrefix });
+    process.stdout.write(`building ${what}\n`);
+    readableByAll(imageTree(app));
+    const values = [`APP=${app}`, `NODE_IMAGE=${nodeImage}`, `VERSION=${version}`, `REVISION=${revision}`];
+    const args = values.flatMap((value) => ["--build-arg", value]);
+    if (flags.platform !== "") args.push("--platform", flags.platform);
+    const id = (
+      await docker.run(
+        ["build", "--quiet", "--file", join(root, "k8s/Dockerfile"), ...args, root],
+        `docker could not build ${what}`,
+        { doing: `${what} was built` },
+      )
+    ).trim();
+    const [image]: [InspectedImage] = JSON.parse(await docker.run(["image", "inspect", id], `docker lost ${what}`));
+    const base = baseOf(image);
+    if (!isPlatform(base.platform, wanted)) {
+      stop(
+        `docker built ${what} for ${base.platform}, not for ${wanted}: that is what it has of ${nodeImage}, and the classic builder ` +
+          `takes it; run: docker pull --platform ${wanted} ${nodeImage}, or build with BuildKit`,
+      );
+    }
+    tags[app] = contentTag(app, base) ?? stop(`${app} is not bundled; run: make docker-build`);
+    ids.push(id);
   }
 
-  const git = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" });
-  const revision = git.status === 0 ? git.stdout.trim() : "unknown";
-  const rows = images.map(({ app, image }) => {
-    process.stdout.write(`building ${image}\n`);
-    readableByAll(imageTree(app));
-    const tags = ["--tag", image, "--tag", `${imageName(app, flags)}:${version}`];
-    const values = [`APP=${app}`, `NODE_IMAGE=${nodeImage}`, `VERSION=${version}`, `REVISION=${revision}`];
-    const args = [...tags, ...values.flatMap((value) => ["--build-arg", value])];
-    if (platform !== "") args.push("--platform", platform);
-    docker(
-      ["build", "--quiet", "--file", join(root, "k8s/Dockerfile"), ...args, root],
-      `docker could not build ${image}`,
-    );
-    return [image, megabytes(bytesAboveBase(historyOf(image)))] as const;
-  });
-
+  // All are built and as asked: now they get their names, and what deploys is told.
+  const built = { imagePrefix, nodeImage, platform: wanted, tags: tags as Record<AppName, string> };
+  const rows: [image: string, size: string][] = [["image", `above ${nodeImage}`]];
+  for (const [i, app] of appNames.entries()) {
+    const { byContent, byVersion } = namesOf(app, built);
+    for (const name of [byContent, byVersion])
+      await docker.run(["tag", ids[i] ?? "", name], `docker could not tag ${name}`);
+    rows.push([byContent, megabytes(bytesAboveBase(await historyOf(docker, byContent)))]);
+  }
+  writeBuilt(built);
   const width = Math.max(...rows.map(([image]) => image.length));
-  for (const [image, size] of [["image", `above ${nodeImage}`], ...rows] as const)
-    process.stdout.write(`${image.padEnd(width)}  ${size}\n`);
+  for (const [image, size] of rows) process.stdout.write(`${image.padEnd(width)}  ${size}\n`);
   return 0;
 });
 
@@ -55,9 +80,9 @@ function readableByAll(folder: string): void {
     chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644);
 }
 
-function historyOf(image: string): HistoryEntry[] {
+async function historyOf(docker: Docker, image: string): Promise<HistoryEntry[]> {
   const format = ["--no-trunc", "--human=false", "--format", "{{json .}}"];
-  const lines = docker(["history", ...format, image], `docker could not tell the size of ${image}`);
+  const lines = await docker.run(["history", ...format, image], `docker could not tell the size of ${image}`);
   return lines
     .trim()
     .split("\n")

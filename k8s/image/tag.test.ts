@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { imageName, tagOf } from "./tag.ts";
+import { imageName, imagePrefixFlag, tagOf } from "./tag.ts";
 
 test("a tag changes with every name and every content, and with nothing else", () => {
   const tag = tagOf([
@@ -39,8 +39,28 @@ test("a tag changes with every name and every content, and with nothing else", (
 });
 
 test("an image's name begins with the prefix, whether or not that ends with a slash", () => {
-  const name = (imagePrefix: string) => imageName("server", { imagePrefix, nodeImage: "" });
+  const name = (imagePrefix: string) => imageName("server", { imagePrefix });
   assert.equal(name(""), "grpc-lb/server");
   assert.equal(name("registry.example.com/team/"), "registry.example.com/team/grpc-lb/server");
   assert.equal(name("registry.example.com/team"), "registry.example.com/team/grpc-lb/server");
 });
+
+for (const prefix of ["registry.example.com/team/", "localhost:5000", "team", "10.0.0.1:5000/a/b-c/d__e/"]) {
+  test(`${prefix} is taken as the beginning of an image's name, and ends with a slash then`, () =>
+    assert.equal(imagePrefixFlag.parse(prefix), prefix.replace(/\/?$/, "/")));
+}
+
+for (const prefix of [
+  "UPPER/x/",
+  "http://reg.example/",
+  "a b/",
+  "reg//x/",
+  "/x/",
+  "reg:port/",
+  "-x/",
+  "reg/x:1/",
+  " ",
+]) {
+  test(`"${prefix}" is refused as the beginning of an image's name`, () =>
+    assert.throws(() => imagePrefixFlag.parse(prefix), /must be the beginning of an image's name/));
+}

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type FlagValues, ProgramError, textFlag } from "@grpc-lb/runtime/process";
+import { type Flag, textFlag } from "@grpc-lb/runtime/process";
 
 /** The apps that have an image, in the order in which they are deployed. */
 export const appNames = ["server", "client-http", "client-grpc"] as const;
@@ -13,25 +13,25 @@ export const root = join(import.meta.dirname, "../..");
 /** The tag that the manifests name, and that an image carries beside the one made from its content. */
 export const version: string = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 
-/** The flags of every program that deals with images: IMAGE_PREFIX and NODE_IMAGE. */
-export const imageFlags = {
-  imagePrefix: textFlag({ help: "where the images go, such as registry.example.com/team/", default: "" }),
-  nodeImage: textFlag({ help: "base image", default: "node:24-bookworm-slim", metavar: "image" }),
+/** Where images go: a host with or without a port, and folders, as docker allows them in a name. */
+const prefixPattern = /^[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*\/?$/;
+
+/** The flag of every program that deals with images: IMAGE_PREFIX. Its value is empty or ends with a slash. */
+export const imagePrefixFlag: Flag<string> = {
+  ...textFlag({ help: "where the images go, such as registry.example.com/team/", default: "", metavar: "prefix" }),
+  parse(text) {
+    if (!prefixPattern.test(text))
+      throw new RangeError(
+        `must be the beginning of an image's name, such as registry.example.com/team/, got "${text}"`,
+      );
+    return text.endsWith("/") ? text : `${text}/`;
+  },
 };
-/** The values of `imageFlags`. */
-export type ImageOptions = FlagValues<typeof imageFlags>;
 
 /** An app's image, without a tag. */
-export function imageName(app: AppName, { imagePrefix }: ImageOptions): string {
+export function imageName(app: AppName, { imagePrefix }: { readonly imagePrefix: string }): string {
   const slash = imagePrefix === "" || imagePrefix.endsWith("/") ? "" : "/";
   return `${imagePrefix}${slash}grpc-lb/${app}`;
-}
-
-/** An app's image with the tag made from its content; throws before the app was bundled. */
-export function imageRef(app: AppName, options: ImageOptions): string {
-  const tag = contentTag(app, options);
-  if (tag === null) throw new ProgramError(`${app} is not built; run: make docker-build`, { exitCode: 1 });
-  return `${imageName(app, options)}:${tag}`;
 }
 
 /** The folder with what the app's image holds, written by k8s/bundle.ts. */
@@ -42,12 +42,15 @@ export function imageTree(app: AppName): string {
 /**
  * The tag of an app's image: made from what goes into it, so that a changed image has a changed name and rolls its pods, and
  * an unchanged one does not. Null before the app was bundled.
+ *
+ * @param base what the image stands on, by name: its platform, its layers
  */
-export function contentTag(app: AppName, options: ImageOptions): string | null {
+export function contentTag(app: AppName, base: Readonly<Record<string, string>>): string | null {
   const files = treeFiles(imageTree(app));
   if (files.length === 0) return null;
   const dockerfile = readFileSync(join(root, "k8s/Dockerfile"), "utf8");
-  return tagOf([["Dockerfile", dockerfile], ["NODE_IMAGE", options.nodeImage], ...files]);
+  const facts = Object.entries(base).map(([name, value]) => [`base ${name}`, value] as const);
+  return tagOf([["Dockerfile", dockerfile], ...facts, ...files]);
 }
 
 /** The first 12 hex digits of a hash over names and contents, whatever their order. */

@@ -1,0 +1,95 @@
+/**
+ * How long after the API server's event a new pod gets its first call: `node k8s/bench/first-call.bench.ts [--json]`, on the
+ * cluster of the current context, in a namespace of its own that it removes. The event is seen by a watch of its own; calls go
+ * on all the time from this process, over the resolver and, for comparison, over DNS.
+ */
+import { randomBytes } from "node:crypto";
+import { createKubeconfigAccess, createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
+import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { systemClock } from "@grpc-lb/runtime";
+import { createKubectl } from "../cluster/kubectl.ts";
+import { startLoad } from "../e2e/load.ts";
+import { makeOk } from "../e2e/make.ts";
+import { progress } from "../e2e/progress.ts";
+import { scaleServer } from "../e2e/server.ts";
+
+const rounds = 9;
+const dnsLimitMs = 30_000;
+const boundMs = 20;
+const namespace = `grpc-lb-bench-${randomBytes(3).toString("hex")}`;
+const kubectl = await createKubectl(namespace);
+if ((await kubectl.try(["get", "--raw", "/readyz"])).code !== 0) {
+  process.stdout.write("first-call: skipped, there is no cluster in the current context\n");
+  process.exit(0);
+}
+registerKubernetesResolver();
+
+/** When this process saw that an endpoint is there, by pod name; a watch that the resolver has no part in. */
+const seenMs = new Map<string, number>();
+const watching = new AbortController();
+const watch = async () => {
+  const access = await createKubeconfigAccess();
+  const source = createKubernetesSource({ service: "server", namespace, port: "grpc", access });
+  for await (const { endpoints } of source.watch(watching.signal)) {
+    for (const { metadata } of endpoints ?? []) {
+      const { podName } = metadata;
+      if (podName !== undefined && !seenMs.has(podName)) seenMs.set(podName, systemClock.now());
+    }
+  }
+};
+
+/** Scales from one pod to two; milliseconds from the event to the first answer of the new one, undefined for none in time. */
+async function measure(target: string, limitMs: number): Promise<number | undefined> {
+  const [old] = await scaleServer(kubectl, 1);
+  const load = startLoad(target, 1);
+  await systemClock.sleep(500);
+  const both = await scaleServer(kubectl, 2);
+  const pod = both.find((name) => name !== old) ?? "";
+  const untilMs = systemClock.now() + limitMs;
+  const first = () => load.calls.find((call) => call.pod === pod);
+  while (!first() && systemClock.now() < untilMs) await systemClock.sleep(20);
+  await load.stop();
+  const at = first()?.atMs;
+  const event = seenMs.get(pod);
+  return at === undefined || event === undefined ? undefined : at - event;
+}
+
+try {
+  await makeOk("docker-build");
+  await makeOk("kube-deploy", { NAMESPACE: namespace, STRATEGY: "headless-dns" });
+  await kubectl.run(["scale", "deployment/client-http", "deployment/client-grpc", "--replicas=0"]);
+  void watch();
+  const byResolver: number[] = [];
+  for (let round = 1; round <= rounds; round++) {
+    const ms = await measure(`kubernetes:///server.${namespace}:grpc`, 10_000);
+    progress(`resolver, round ${round} of ${rounds}: ${ms?.toFixed(1)} ms`);
+    byResolver.push(ms ?? Number.POSITIVE_INFINITY);
+  }
+  const dns = await kubectl.run([
+    "get",
+    "service",
+    "kube-dns",
+    "-n",
+    "kube-system",
+    "-o",
+    "jsonpath={.spec.clusterIP}",
+  ]);
+  const byDns = await measure(`dns://${dns}/server-headless.${namespace}.svc.cluster.local:30051`, dnsLimitMs);
+
+  byResolver.sort((a, b) => a - b);
+  const p50 = byResolver[Math.floor(byResolver.length / 2)] ?? Number.NaN;
+  const most = byResolver.at(-1) ?? Number.NaN;
+  const dnsText = byDns === undefined ? `none in ${dnsLimitMs / 1000} s` : `${byDns.toFixed(0)} ms`;
+  if (process.argv.includes("--json")) {
+    process.stdout.write(`${JSON.stringify({ resolverMs: byResolver, p50Ms: p50, boundMs, dnsMs: byDns ?? null })}\n`);
+  } else {
+    process.stdout.write(`event → first call on the new pod, ${rounds} rounds\n`);
+    process.stdout.write(
+      `  resolver  p50 ${p50.toFixed(1)} ms, max ${most.toFixed(1)} ms  bound ${boundMs} ms  ${p50 <= boundMs ? "PASS" : "MISS"}\n`,
+    );
+    process.stdout.write(`  dns       ${dnsText}\n`);
+  }
+} finally {
+  watching.abort();
+  await kubectl.try(["delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s"]);
+}

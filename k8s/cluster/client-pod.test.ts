@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ApiPod, chooseClientPod } from "./client-pod.ts";
+
+const pod = (name: string, created: string, waiting?: string, restartCount = 0, deleted = false): ApiPod => ({
+  metadata: { name, creationTimestamp: created, ...(deleted ? { deletionTimestamp: "x" } : {}) },
+  status: {
+    phase: "Running",
+    containerStatuses: [
+      { name: "istio-proxy", restartCount: 9, state: {} },
+      { name: "c", restartCount, state: waiting === undefined ? {} : { waiting: { reason: waiting } } },
+    ],
+  },
+});
+
+test("the newest pod that has started is taken, before one that still starts", () => {
+  const pods = [pod("old", "1"), pod("new", "2", "ContainerCreating"), pod("older", "0")];
+  assert.deepEqual(chooseClientPod("c", pods), { name: "old", restarts: 0, starting: null });
+});
+
+test("a pod on its way out is not taken", () => {
+  assert.equal(chooseClientPod("c", [pod("a", "1"), pod("b", "2", undefined, 0, true)])?.name, "a");
+  assert.equal(chooseClientPod("c", [pod("b", "2", undefined, 0, true)]), null);
+});
+
+test("while none has started, it is said why", () => {
+  assert.equal(chooseClientPod("c", [pod("a", "1", "ImagePullBackOff")])?.starting, "ImagePullBackOff");
+  const unscheduled = { metadata: { name: "a", creationTimestamp: "1" }, status: { phase: "Pending" } };
+  assert.equal(chooseClientPod("c", [unscheduled])?.starting, "Pending");
+});
+
+test("one that crashed has lines", () => {
+  assert.equal(chooseClientPod("c", [pod("a", "1", "CrashLoopBackOff", 2)])?.starting, null);
+});

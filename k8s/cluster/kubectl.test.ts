@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { createKubectl, namespaceFlag } from "./kubectl.ts";
+
+/** Puts a kubectl first into the PATH that answers `config view` with `view` and notes all its other arguments. */
+function fakeKubectl(t: TestContext, view: object | null, script = ""): { calls: () => string[] } {
+  const bin = mkdtempSync(join(tmpdir(), "kubectl-"));
+  const path = process.env.PATH;
+  t.after(() => {
+    process.env.PATH = path;
+    rmSync(bin, { recursive: true });
+  });
+  writeFileSync(join(bin, "view"), JSON.stringify(view));
+  const answer = view === null ? "echo no context >&2; exit 1" : `cat ${bin}/view; exit 0`;
+  const text = `#!/bin/sh\ncase "$*" in "config view"*) ${answer} ;; esac\necho "$*" >>${bin}/calls\n${script}\n`;
+  writeFileSync(join(bin, "kubectl"), text);
+  chmodSync(join(bin, "kubectl"), 0o755);
+  process.env.PATH = `${bin}:${path}`;
+  return { calls: () => readFileSync(join(bin, "calls"), "utf8").trim().split("\n") };
+}
+
+const view = {
+  "current-context": "work",
+  contexts: [{ name: "work", context: { namespace: "team", cluster: "c" } }],
+  clusters: [{ name: "c", cluster: { extensions: [{ extension: { namespace: "not-this-one" } }] } }],
+};
+
+test("context and namespace are read once and named to every kubectl", async (t) => {
+  const { calls } = fakeKubectl(t, view);
+  const kubectl = await createKubectl("");
+  assert.equal(kubectl.namespace, "team");
+  await kubectl.run(["get", "pods"]);
+  assert.deepEqual(calls(), ["--context work --namespace team get pods"]);
+});
+
+test("a namespace that is given goes before the context's; without one it is default", async (t) => {
+  fakeKubectl(t, { ...view, contexts: [{ context: {} }] });
+  assert.equal((await createKubectl("")).namespace, "default");
+  assert.deepEqual((await createKubectl("mine")).where, ["--context", "work", "--namespace", "mine"]);
+});
+
+test("without a context, none is named", async (t) => {
+  fakeKubectl(t, null);
+  assert.deepEqual((await createKubectl("mine")).where, ["--namespace", "mine"]);
+});
+
+test("warnings of a command that succeeds are shown, and the client library's log is not", async (t) => {
+  fakeKubectl(t, view, 'echo "Warning: would violate PodSecurity" >&2; echo "I0101 log" >&2');
+  const kubectl = await createKubectl("");
+  const write = t.mock.method(process.stderr, "write", () => true);
+  await kubectl.run(["apply"], { show: true });
+  const written = write.mock.calls.map(({ arguments: [text] }) => text);
+  write.mock.restore();
+  assert.deepEqual(written, ["Warning: would violate PodSecurity\n"]);
+});
+
+test("what cannot be a namespace's name is refused", () => {
+  for (const name of ["a", "team-1", "a".repeat(63)]) assert.equal(namespaceFlag.parse(name), name);
+  for (const name of ["-A", "a_b", "A", "a.b", "-a", "a-", "a b", "a".repeat(64), "--all-namespaces"])
+    assert.throws(() => namespaceFlag.parse(name), /must be a namespace's name/, name);
+});

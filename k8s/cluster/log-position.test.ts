@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LogPosition } from "./log-position.ts";
+
+test("a reader that comes back asks from its last line on, and takes only what is newer", () => {
+  const position = new LogPosition();
+  assert.deepEqual(position.arguments(["--tail=10"]), ["--tail=10"]);
+  assert.equal(position.take("2026-11-21T09:00:01.5Z #1: a"), "#1: a");
+  assert.equal(position.take("2026-11-21T09:00:01.500000001Z #2: b"), "#2: b");
+  assert.deepEqual(position.arguments(["--tail=10"]), ["--since-time=2026-11-21T09:00:01.500000001Z"]);
+  assert.equal(position.take("2026-11-21T09:00:01.500000000Z #1: a"), null);
+  assert.equal(position.take("2026-11-21T09:00:01.500000001Z #2: b"), null);
+  assert.equal(position.take("2026-11-21T09:00:02Z #3: c"), "#3: c");
+});
+
+test("an empty line is a line, and one without a time is given as it is", () => {
+  const position = new LogPosition();
+  assert.equal(position.take("2026-11-21T09:00:01Z "), "");
+  assert.equal(position.take("failed to read"), "failed to read");
+});

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runCommand } from "./command.ts";
+
+const shell = (script: string, options = {}) => runCommand("/bin/sh", ["-c", script], options);
+
+test("a command's end is a value: what it said, and its code", async () => {
+  assert.deepEqual(await shell("cat; echo no >&2; exit 3", { input: "yes" }), {
+    code: 3,
+    stdout: "yes",
+    stderr: "no\n",
+  });
+});
+
+test("a command that is not there has the shell's code for that", async () => {
+  const { code, stderr } = await runCommand("/no/such/command", []);
+  assert.deepEqual([code, stderr], [127, "spawn /no/such/command ENOENT"]);
+});
+
+test("a signal of the caller's ends the command, and the program goes on", async () => {
+  const { code } = await shell("exec sleep 60", { signal: AbortSignal.timeout(50) });
+  assert.notEqual(code, 0);
+});
+
+for (const [reason, exitCode, message] of [
+  ["SIGINT", 130, "interrupted while server was rolling out"],
+  ["SIGTERM", 143, "interrupted while server was rolling out"],
+  ["EPIPE", 141, "interrupted while server was rolling out: nobody reads its output any more"],
+] as const) {
+  test(`${reason} ends the command and the program, and what was under way is said`, async () => {
+    const controller = new AbortController();
+    const running = shell("exec sleep 60", { interruption: controller.signal, doing: "server was rolling out" });
+    controller.abort(reason);
+    await assert.rejects(running, { message, exitCode });
+    await assert.rejects(shell("true", { interruption: controller.signal, doing: "x" }), { exitCode });
+  });
+}
+
+test("a command that fails because the terminal's Ctrl-C reached it too is told as interrupted, not as failed", async () => {
+  const controller = new AbortController();
+  const running = shell("kill -INT $$", { interruption: controller.signal });
+  controller.abort("SIGINT");
+  await assert.rejects(running, { exitCode: 130 });
+});

@@ -1,0 +1,206 @@
+/**
+ * The resolver on a real cluster: client-grpc in a pod with its own service account, and the library in this process with the
+ * kubeconfig, both under load while the cluster changes and while its API server is gone.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { systemClock } from "@grpc-lb/runtime";
+import { judge } from "@grpc-lb/runtime/verdict";
+import { describeCalls, nextCalls, readClient } from "./client.ts";
+import { type Load, startLoad } from "./load.ts";
+import { makeOk } from "./make.ts";
+import { progress } from "./progress.ts";
+import { findSandbox, terminateServer } from "./sandbox.ts";
+import { readyServers, rolloutRestartServer, scaleServer } from "./server.ts";
+import { beginStory, type Step } from "./story.ts";
+import { until } from "./until.ts";
+
+const { namespace, kubectl, inNamespace, step, saw, hurry, requireNoErrors } = await beginStory("resolver");
+const sandbox = await findSandbox(kubectl);
+const resolver = registerKubernetesResolver();
+const target = `kubernetes:///server.${namespace}:grpc`;
+const shareOf = (calls: readonly string[], pod: string) => calls.filter((call) => call === pod).length / calls.length;
+
+/** Calls from this process too, every 20 ms, while `body` runs; none may fail. */
+async function underLoad<T>(t: Parameters<Step>[0], body: (load: Load) => Promise<T>): Promise<T> {
+  const load = startLoad(target, 20);
+  try {
+    return await body(load);
+  } finally {
+    await load.stop();
+    saw(t, `calls from outside the cluster: ${load.calls.length} succeeded, ${load.errors.length} failed`);
+    assert.deepEqual([...new Set(load.errors)], [], "calls failed");
+  }
+}
+
+/** Until this process has called every server, and no other any more. */
+async function reaches(load: Load, servers: readonly string[]): Promise<void> {
+  await until(`calls to ${servers.length} servers`, 30_000, async () => {
+    const recent = new Set(load.calls.slice(-servers.length * 3).map(({ pod }) => pod));
+    const isSame = recent.size === servers.length && servers.every((pod) => recent.has(pod));
+    return isSame ? { value: true } : { seen: [...recent].join(", ") };
+  });
+}
+
+step("make kube-deploy STRATEGY=resolver, in a namespace that enforces Pod Security restricted", async (t) => {
+  const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
+  const object = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
+  await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
+  await makeOk("docker-build", {});
+  await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver" });
+  await hurry("20ms");
+  saw(t, `${(await readyServers(kubectl)).length} servers ready`);
+});
+
+step("every pod gets its share, within 1 % over 300 calls", async (t) => {
+  const servers = await readyServers(kubectl);
+  await nextCalls(kubectl, "client-grpc", 30); // its connections are open
+  const calls = await nextCalls(kubectl, "client-grpc", 300);
+  saw(t, `client-grpc: ${describeCalls(calls, servers)}, ${judge(calls, servers, "round_robin").word}`);
+  for (const pod of servers) assert.ok(Math.abs(shareOf(calls, pod) - 1 / 3) <= 0.01, `${pod}: ${shareOf(calls, pod)}`);
+});
+
+step("3 → 10 → 2 pods and a rolling restart under load: no call fails", async (t) => {
+  await underLoad(t, async (load) => {
+    for (const replicas of [10, 2, 3]) {
+      const servers = await scaleServer(kubectl, replicas);
+      await reaches(load, servers);
+      saw(t, `${replicas} pods: all of them are called, and nobody else`);
+    }
+    await reaches(load, await rolloutRestartServer(kubectl));
+    saw(t, "rolling restart: the three new pods are called, and nobody else");
+  });
+  await requireNoErrors(t);
+});
+
+step("no pod ready: calls fail at once and name the service; the first ready pod is used at once", async (t) => {
+  await scaleServer(kubectl, 0);
+  const load = startLoad(target, 50);
+  const message = await until("an error that names the service", 20_000, async () => {
+    const error = load.errors.find((text) => text.includes("no ready endpoints"));
+    return error === undefined ? { seen: load.errors.at(-1) ?? "no error" } : { value: error };
+  });
+  assert.match(message, new RegExp(`service ${namespace}/server has no ready endpoints`));
+  saw(t, message);
+  const servers = await scaleServer(kubectl, 3);
+  await reaches(load, servers);
+  await load.stop();
+  saw(t, `3 pods ready again: ${load.calls.length} calls succeeded`);
+});
+
+step("the Service is deleted and made again: calls find it again", async (t) => {
+  const load = startLoad(target, 50);
+  const servers = await readyServers(kubectl);
+  await reaches(load, servers);
+  await kubectl.run(["delete", "service", "server"]);
+  await until("calls that fail for want of endpoints", 20_000, async () =>
+    load.errors.some((text) => text.includes("no ready endpoints"))
+      ? { value: true }
+      : { seen: `${load.errors.length} errors` },
+  );
+  await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver" });
+  await reaches(load, servers);
+  const after = load.errors.length;
+  await reaches(load, servers);
+  await load.stop();
+  saw(t, `back: ${load.calls.length} calls, ${after} failed while there was no Service`);
+});
+
+/** A step that stops the API server, which only the sandbox lets us do. */
+function outageStep(name: string, body: (run: NonNullable<typeof sandbox>, t: Parameters<Step>[0]) => Promise<void>) {
+  if (sandbox) step(name, (t) => body(sandbox, t));
+  else test(name, { skip: "only in the sandbox can the API server be stopped" }, () => {});
+}
+
+/** What the client in the pod had lost before, while there was no server or no Service. */
+let errorsBeforeOutages = 0;
+
+/** How long after the API server is back the watch of this process has heard it, in milliseconds. */
+async function catchUp(): Promise<number> {
+  const backMs = systemClock.now();
+  return until("the watch to be heard again", 15_000, async () => {
+    const [stats] = resolver.stats();
+    const age = stats?.lastSyncAgeMs ?? Number.POSITIVE_INFINITY;
+    const sinceMs = systemClock.now() - backMs;
+    return age < sinceMs ? { value: sinceMs - age } : { seen: `last heard ${age} ms ago` };
+  });
+}
+
+outageStep("the API server is stopped for 60 s while a server is restarted: no call fails", async (run, t) => {
+  await underLoad(t, async (load) => {
+    await reaches(load, await readyServers(kubectl));
+    errorsBeforeOutages = (await readClient(kubectl, "client-grpc")).errors.length;
+    run("stop", "apiserver");
+    const [restarted = ""] = [...new Set(load.calls.slice(-9).map(({ pod }) => pod))];
+    terminateServer(restarted);
+    progress(`   the API server is stopped, ${restarted} is restarted by its kubelet; waiting 60 s`);
+    try {
+      await systemClock.sleep(60_000);
+    } finally {
+      run("start");
+    }
+    const isBack = load.calls.slice(-30).some(({ pod }) => pod === restarted);
+    saw(t, `${restarted} was told to end, came back, and ${isBack ? "is" : "is not"} called again`);
+    assert.ok(isBack, "the restarted server must be called again");
+    const caughtUpMs = await catchUp();
+    saw(t, `heard again ${Math.round(caughtUpMs)} ms after it was back`);
+    assert.ok(caughtUpMs <= 5_000, `caught up after ${caughtUpMs} ms`);
+  });
+});
+
+outageStep("the API server is frozen for 120 s: no call fails, and it is heard within 5 s after", async (run, t) => {
+  await underLoad(t, async (load) => {
+    await reaches(load, await readyServers(kubectl));
+    run("signal", "apiserver", "STOP");
+    progress("   the API server is frozen; waiting 120 s");
+    try {
+      await systemClock.sleep(120_000);
+    } finally {
+      run("signal", "apiserver", "CONT");
+    }
+    const caughtUpMs = await catchUp();
+    saw(t, `heard again ${Math.round(caughtUpMs)} ms after it went on`);
+    assert.ok(caughtUpMs <= 5_000, `caught up after ${caughtUpMs} ms`);
+  });
+});
+
+step(
+  "after the outages the cluster's changes are seen again, and the client in the pod lost no call in them",
+  async (t) => {
+    await underLoad(t, async (load) => reaches(load, await scaleServer(kubectl, 4)));
+    const { errors, calls } = await readClient(kubectl, "client-grpc");
+    const lost = errors.slice(errorsBeforeOutages);
+    saw(t, `client-grpc in its pod: ${calls.length} calls, of which ${lost.length} failed since before the outages`);
+    assert.deepEqual([...new Set(lost)], []);
+  },
+);
+
+step("without the Role the call's error names verb, resource and namespace", async (t) => {
+  await kubectl.run(["delete", "rolebinding", "client-grpc"]);
+  await kubectl.run(["rollout", "restart", "deployment/client-grpc"]);
+  const error = await until("an error that names what is missing", 60_000, async () => {
+    const { errors } = await readClient(kubectl, "client-grpc");
+    const denied = errors.find((text) => text.includes("403"));
+    return denied === undefined ? { seen: errors.at(-1) ?? "no error" } : { value: denied };
+  });
+  saw(t, error);
+  for (const part of ["list", "endpointslices", namespace]) assert.match(error, new RegExp(part));
+  await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver" });
+  await until("calls that succeed once the Role is bound", 60_000, async () => {
+    const { calls } = await readClient(kubectl, "client-grpc");
+    return calls.length > 0 ? { value: true } : { seen: "none" };
+  });
+  saw(t, "the RoleBinding is back: the same pod's calls succeed");
+});
+
+step("make kube-deploy STRATEGY=headless-dns: DNS and round_robin spread calls too", async (t) => {
+  await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "headless-dns" });
+  await hurry("20ms");
+  const servers = await readyServers(kubectl);
+  await nextCalls(kubectl, "client-grpc", 50);
+  const calls = await nextCalls(kubectl, "client-grpc", 300);
+  saw(t, `client-grpc: ${describeCalls(calls, servers)}`);
+  assert.equal(judge(calls, servers, "round_robin").word, "BALANCED");
+  await makeOk("kube-delete", inNamespace);
+});

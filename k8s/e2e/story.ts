@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { after, before, type TestContext, test } from "node:test";
+import { createKubectl } from "../cluster/kubectl.ts";
+import { readClient } from "./client.ts";
+import { makeOk } from "./make.ts";
+import { progress } from "./progress.ts";
+import { until } from "./until.ts";
+
+/** What a step does; its context takes what was seen. */
+export type Step = (t: TestContext) => Promise<void>;
+
+/** Shows what was seen, in numbers: as progress, and in the report. */
+export function saw(t: TestContext, text: string): void {
+  progress(`   saw: ${text}`);
+  t.diagnostic(text);
+}
+
+/**
+ * Begins a story on the cluster of the current context: steps that build on each other, in a namespace of its own that is
+ * removed at its end, also when the end is Ctrl-C. When a step fails, those behind it are not run.
+ *
+ * @param others suffixes of further namespaces that the story may make, and that are removed too
+ */
+export async function beginStory(name: string, others: readonly string[] = []) {
+  const namespace = `grpc-lb-e2e-${name}-${randomBytes(3).toString("hex")}`;
+  const namespaces = [namespace, ...others.map((suffix) => `${namespace}-${suffix}`)];
+  const pushed: Record<string, string> = process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {};
+  const kubectl = await createKubectl(namespace);
+  let hasFailed = false;
+
+  before(async () => {
+    await makeOk("doctor", { FOR: "kube-deploy" });
+  });
+  const removeNow = () => {
+    const args = ["delete", "namespace", ...namespaces, "--ignore-not-found", "--wait=false"];
+    spawnSync("kubectl", args, { stdio: "ignore" });
+  };
+  process.on("exit", removeNow);
+  after(async () => {
+    progress("── cleaning up");
+    const { code, problem } = await kubectl.try([
+      "delete",
+      "namespace",
+      ...namespaces,
+      "--ignore-not-found",
+      "--timeout=180s",
+    ]);
+    assert.equal(code, 0, `the namespaces are not gone: ${problem}`);
+    process.off("exit", removeNow);
+  });
+
+  const step = (what: string, body: Step) => {
+    test(what, async (t) => {
+      if (hasFailed) return t.skip("a step before it failed");
+      progress(`── ${what}`);
+      try {
+        await body(t);
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    });
+  };
+
+  /** More calls in less time than the workshop's one a second. */
+  const hurry = async (interval: string) => {
+    await kubectl.run(["set", "env", "deployment/client-http", "deployment/client-grpc", `INTERVAL=${interval}`]);
+    for (const client of ["client-http", "client-grpc"]) {
+      await kubectl.run(["rollout", "status", `deployment/${client}`, "--timeout=120s"]);
+      await until(`the old ${client} to be gone`, 60_000, async () => {
+        const { items } = await kubectl.get(["pods", "-l", `app=${client}`]);
+        return items.length === 1 ? { value: true } : { seen: `${items.length} pods` };
+      });
+    }
+  };
+
+  const requireNoErrors = async (t: TestContext) => {
+    for (const client of ["client-http", "client-grpc"] as const) {
+      const { calls, errors, others } = await readClient(kubectl, client);
+      assert.deepEqual(errors, [], `${client} lost calls`);
+      assert.deepEqual(others, [], `${client} says something else`);
+      saw(t, `${client}: ${calls.length} calls since its start, 0 errors`);
+    }
+  };
+
+  return {
+    namespace,
+    kubectl,
+    pushed,
+    inNamespace: { NAMESPACE: namespace, ...pushed },
+    step,
+    saw,
+    hurry,
+    requireNoErrors,
+  };
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type BuiltImages, namesOf, refsOf, requireBuilt, writeBuilt } from "./built.ts";
+
+const built: BuiltImages = {
+  imagePrefix: "reg.example/team/",
+  nodeImage: "node:24",
+  platform: "linux/amd64",
+  tags: { server: "a", "client-http": "b", "client-grpc": "c" },
+};
+
+function fileIn(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "built-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return join(folder, "dist/images.json");
+}
+
+test("what was built last is found again, with or without the prefix said", (t) => {
+  const file = fileIn(t);
+  writeBuilt(built, file);
+  assert.deepEqual(requireBuilt("", file), built);
+  assert.deepEqual(requireBuilt("reg.example/team/", file), built);
+});
+
+test("another prefix than the one that was built for is refused, with the way there", (t) => {
+  const file = fileIn(t);
+  writeBuilt(built, file);
+  assert.throws(() => requireBuilt("other/", file), {
+    exitCode: 1,
+    message:
+      /last are reg\.example\/team\/grpc-lb\/\*, not other\/.*make docker-build docker-push IMAGE_PREFIX=other\/$/,
+  });
+});
+
+test("nothing built, or nothing that can be read, is told as not built", (t) => {
+  const file = fileIn(t);
+  assert.throws(() => requireBuilt("", file), { message: /not built; run: make docker-build$/ });
+  writeBuilt(built, file);
+  writeFileSync(file, "{");
+  assert.throws(() => requireBuilt("x/", file), { message: /run: make docker-build IMAGE_PREFIX=x\/$/ });
+});
+
+test("an image has two names: by its content, and by the version that the manifests name", () => {
+  const { byContent, byVersion } = namesOf("server", built);
+  assert.equal(byContent, "reg.example/team/grpc-lb/server:a");
+  assert.match(byVersion, /^reg\.example\/team\/grpc-lb\/server:\d+\.\d+\.\d+$/);
+  assert.equal(refsOf(built).length, 3);
+});
