@@ -46,6 +46,7 @@ async function deleteNamespace(kubectl: Kubectl): Promise<void> {
     stays(`for the sake of ${foreign.found.join(", ")}`);
   } else {
     const doing = `namespace ${kubectl.namespace} was deleted`;
-    await kubectl.run(["delete", "namespace", kubectl.namespace], { show: true, doing });
+    // Not shown as it comes: kubectl warns that a namespace is in no namespace.
+    process.stdout.write(await kubectl.run(["delete", "namespace", kubectl.namespace], { doing }));
   }
 }

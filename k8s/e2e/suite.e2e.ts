@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "@grpc-lb/runtime/verdict";
 import { createKubectl } from "../cluster/kubectl.ts";
-import { contentTag } from "../image/tag.ts";
+import { requireBuilt } from "../image/built.ts";
 import { copyWithServerVersion, removeCopy } from "./changed-checkout.ts";
 import { describeCalls, firstCalls, nextCalls, readClient } from "./client.ts";
 import { runImage } from "./image.ts";
@@ -29,11 +29,7 @@ const hasIstio = await (async () => {
 
 step("the images build, and a second build has the same tags", async (t) => {
   await makeOk("docker-build", pushed);
-  const options = {
-    imagePrefix: pushed.IMAGE_PREFIX ?? "",
-    nodeImage: process.env.NODE_IMAGE ?? "node:24-bookworm-slim",
-  };
-  const tags = () => (["server", "client-http", "client-grpc"] as const).map((app) => contentTag(app, options));
+  const tags = () => requireBuilt(pushed.IMAGE_PREFIX ?? "").tags;
   const first = tags();
   const lines = await makeOk("docker-build", pushed);
   assert.deepEqual(tags(), first);
@@ -152,8 +148,10 @@ step("no cluster, or no rights: one line, before anything is changed", async (t)
 
 step("an image that is not there: the deploy fails and says which and why", async (t) => {
   const bad = { NAMESPACE: `${namespace}-bad`, IMAGE_PREFIX: "registry.invalid/" };
+  await makeOk("docker-build", { IMAGE_PREFIX: bad.IMAGE_PREFIX }); // built, and never pushed
   const line = await makeFails("kube-deploy", bad, /^kube-deploy: .*(ImagePullBackOff|ErrImagePull)/);
   saw(t, line.trim());
+  await makeOk("docker-build", pushed);
   await makeOk("kube-delete", bad);
   const { problem } = await kubectl.try(["get", "namespace", bad.NAMESPACE]);
   assert.match(problem, /NotFound/, "the namespace that kube-deploy made is gone");

@@ -9,7 +9,10 @@ import type { ApiAccess, Credentials } from "./api.ts";
  * @throws DiscoveryError when there is no usable context
  */
 export async function createKubeconfigAccess(path?: string): Promise<ApiAccess> {
-  const { KubeConfig } = await import("@kubernetes/client-node");
+  const { KubeConfig } = await import("@kubernetes/client-node").catch((cause) => {
+    const message = "kubernetes: a kubeconfig needs the package @kubernetes/client-node, which is not installed here";
+    throw new DiscoveryError("target", message, { cause });
+  });
   const load = () => {
     const config = new KubeConfig();
     try {
