@@ -41,36 +41,44 @@ describe("the board", () => {
     }
   });
 
-  it("shows the clients side by side from 80 columns on", () => {
-    const lines = textOf(boardOf(3), 80, 24);
+  it("shows the clients side by side from 96 columns on", () => {
+    const lines = textOf(boardOf(3), 96, 24);
     const names = lines.find((line) => line.includes("clusterip")) ?? "";
-    assert.match(names, /^ http +clusterip +round_robin$/);
+    assert.match(names, /^ http +clusterip +round_robin +resolver$/);
     assert.ok(
-      lines.some((line) => / #40: server-2 +#40: server-2 +#40: server-2/.test(line)),
+      lines.some((line) => / #40: server-2 +#40: server-2 +#40: server-2 +#40: server-2/.test(line)),
       lines.join("\n"),
     );
     assert.ok(
-      lines.some((line) => / server-2 █+.? +13 {3}server-2 █+.? +37 {3}server-2 █+.? +13$/.test(line)),
+      lines.some((line) => / server-2 █+.? +13 {2}server-2 █+.? +37 {2}server-2 █+.? +13 {2}server-2 /.test(line)),
       lines.join("\n"),
     );
     assert.match(lines.at(-1) ?? "", /━+─+ {2}4 s of 10 s$/);
   });
 
-  it("shows them below each other where it is narrower", () => {
-    const lines = textOf(boardOf(3), 60, 20);
-    const heads = lines.filter((line) => /^ (http|clusterip|round_robin) /.test(line));
+  it("shows them in two rows where it is narrower", () => {
+    const lines = textOf(boardOf(3), 80, 36);
+    const names = lines.filter((line) => /^ (http|round_robin) /.test(line));
     assert.deepEqual(
-      heads.map((line) => line.replace(/ {3,}/, " | ")),
-      [
-        " http  HTTP/1.1 via the Service | #40: server-2",
-        " clusterip  gRPC via the Service | #40: server-2",
-        " round_robin  gRPC to every pod | #40: server-2",
-      ],
+      names.map((line) => line.replace(/ {2,}/, " | ")),
+      [" http | clusterip", " round_robin | resolver"],
     );
+    assert.equal(lines.filter((line) => / #40: server-2 +#40: server-2/.test(line)).length, 2, lines.join("\n"));
+  });
+
+  it("shows them below each other where not even two fit", () => {
+    const lines = textOf(boardOf(3), 44, 40);
+    const heads = lines.filter((line) => /^ (http|clusterip|round_robin|resolver) /.test(line));
+    assert.deepEqual(heads, [
+      " http  HTTP via the Service",
+      " clusterip  gRPC via the Service",
+      " round_robin  gRPC to a list of pods",
+      " resolver  gRPC to watched pods",
+    ]);
   });
 
   it("counts in one line per client where bars do not fit", () => {
-    const lines = textOf(boardOf(9), 60, 12);
+    const lines = textOf(boardOf(9), 44, 14);
     assert.ok(lines.includes("   0  31  0  0  0  0  0  0  0"), lines.join("\n"));
   });
 
@@ -80,7 +88,7 @@ describe("the board", () => {
       if (column instanceof ClientLog && column.strategy.name === "http") column.take("Error: 503 \x1b[2J");
     });
     const lines = textOf(board, 100, 36);
-    assert.match(lines[3] ?? "", /^ http +1 failed {3}clusterip +PINNED {3}round_robin$/);
+    assert.match(lines[3] ?? "", /^ http +1 failed {2}clusterip +PINNED {2}round_robin +resolver$/);
     assert.ok(
       lines.some((line) => line.startsWith(" Error: 503 ?[2J ")),
       lines.join("\n"),

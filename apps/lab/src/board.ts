@@ -40,8 +40,8 @@ export const verdictTones = { BALANCED: "good", PINNED: "bad", SKEWED: "warning"
 /** Wider is not easier to read. */
 const maxColumns = 98;
 const margin = 1;
-const gap = 3;
-const leastBlockWidth = 24;
+const gap = 2;
+const leastBlockWidth = 22;
 const mostTailLines = 6;
 
 /** How many cells of a terminal's width the lab writes into, after its margin. */
@@ -72,19 +72,23 @@ export function renderBoard(board: Board, size: Size): Line[] {
 /** The ways to show the clients at a width, the richest first; each takes the number of lines that it may add. */
 function bodiesFor(board: Board, width: number): ((spare: number) => Line[])[] {
   const clients = board.columns.length;
-  const blockWidth = Math.floor((width - gap * (clients - 1)) / clients);
   const terse = () => renderStack(board, width, 0, true);
-  if (blockWidth >= leastBlockWidth) {
-    // Its last lines come with a blank one below them.
-    return [(spare) => renderSideBySide(board, blockWidth, Math.min(mostTailLines, Math.max(0, spare - 1))), terse];
+  const perRow = [clients, 2].find((count) => blockWidthFor(count, width) >= leastBlockWidth);
+  if (perRow === undefined) {
+    return [(spare) => renderStack(board, width, Math.min(mostTailLines, Math.floor(spare / clients)), false), terse];
   }
-  return [(spare) => renderStack(board, width, Math.min(mostTailLines, Math.floor(spare / clients)), false), terse];
+  const rows = Math.ceil(clients / perRow);
+  // The last lines of a client come with a blank one below them.
+  const tailLines = (spare: number) => Math.min(mostTailLines, Math.max(0, Math.floor(spare / rows) - 1));
+  return [(spare) => renderGrid(board, perRow, blockWidthFor(perRow, width), tailLines(spare)), terse];
 }
+
+const blockWidthFor = (count: number, width: number) => Math.floor((width - gap * (count - 1)) / count);
 
 const withMargin = (lines: readonly Line[]) => lines.map((line) => (line.length === 0 ? line : indent(line, margin)));
 
 function renderTitle({ pods }: Board, width: number): Line[] {
-  const clients = `Three clients call the same ${pods.length} pods; only their way to connect differs.`;
+  const clients = `Four clients call the same ${pods.length} pods; only their way to connect differs.`;
   return [
     fit([span("gRPC behind a Kubernetes Service: one pod gets every call", "strong")], width),
     ...wrap(clients, width, "faint"),
@@ -100,8 +104,18 @@ function renderProgress(progress: Exclude<Progress, { t: "ended" }>, width: numb
   return fit([span("━".repeat(done)), span("─".repeat(length - done), "faint"), span(`  ${label}`, "faint")], width);
 }
 
-function renderSideBySide(board: Board, width: number, tailLines: number): Line[] {
-  const blocks = board.columns.map((column) => [
+/** The clients beside each other, in as many rows as it takes. */
+function renderGrid(board: Board, perRow: number, width: number, tailLines: number): Line[] {
+  const lines: Line[] = [];
+  for (let from = 0; from < board.columns.length; from += perRow) {
+    if (from > 0) lines.push([]);
+    lines.push(...renderRow(board, board.columns.slice(from, from + perRow), width, tailLines));
+  }
+  return lines;
+}
+
+function renderRow(board: Board, columns: readonly BoardColumn[], width: number, tailLines: number): Line[] {
+  const blocks = columns.map((column) => [
     spread([span(column.strategy.name, "strong")], renderState(column, board), width),
     [span(column.strategy.way, "faint")],
     [span(column.strategy.connections, "faint")],

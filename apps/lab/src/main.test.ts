@@ -24,12 +24,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Starts a lab that would run for long, and waits until all six children run and the clients call. */
+/** Starts a lab that would run for long, and waits until all seven children run and the clients call. */
 async function startLab() {
   const lab = startProgram(main, ["--json", "--duration", "60s"]);
   await lab.line((line) => line.startsWith("lab: the clients call"));
   const children = await childrenOf(lab.pid ?? 0);
-  assert.equal(children.length, 6);
+  assert.equal(children.length, 7);
   return { lab, children };
 }
 
@@ -57,6 +57,7 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
       ["http", "BALANCED"],
       ["clusterip", "PINNED"],
       ["round_robin", "BALANCED"],
+      ["resolver", "BALANCED"],
     ]);
     const [http, clusterip, roundRobin] = report.strategies;
     assert.equal(clusterip.effectiveBackends, 1);

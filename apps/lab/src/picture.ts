@@ -10,7 +10,7 @@ import { type Frame, renderSvg } from "./svg.ts";
 import { createTerminal, feed, readCells } from "./terminal-cells.ts";
 
 const columns = 100;
-const rows = 40;
+const rows = 44;
 const captureEveryMs = 300;
 const restMs = 8_000;
 const picture = join(import.meta.dirname, "../demo.svg");

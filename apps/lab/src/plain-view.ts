@@ -17,7 +17,7 @@ export class PlainView implements LabWatcher {
   }
 
   onServing(): void {
-    this.#write("gRPC behind a Kubernetes Service: one pod gets every call. Three clients call the same pods:\n\n");
+    this.#write("gRPC behind a Kubernetes Service: one pod gets every call. Four clients call the same pods:\n\n");
     for (const { name, way, connections } of strategies) {
       this.#write(`${name.padEnd(nameWidth)}  ${way}, ${connections}\n`);
     }

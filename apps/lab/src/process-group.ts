@@ -7,6 +7,8 @@ export interface GroupMember {
   /** Its .ts file. */
   readonly main: string;
   readonly args: readonly string[];
+  /** Its environment, beside PATH. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
 }
@@ -45,13 +47,13 @@ export class ProcessGroup {
     return this.#broken.promise;
   }
 
-  /** Starts a member with Node and nothing of this process's environment but PATH: flags may come from variables. */
+  /** Starts a member with Node and nothing of this process's own environment but PATH: flags may come from variables. */
   start(member: GroupMember): Child {
     const lastWords: string[] = [];
     const child = startChild({
       command: process.execPath,
       args: ["--import", endWithParent, member.main, ...member.args],
-      env: { PATH: process.env.PATH ?? "" },
+      env: { PATH: process.env.PATH ?? "", ...member.env },
       ...(member.onStdout ? { onStdout: member.onStdout } : {}),
       onStderr: (line) => {
         lastWords.push(line);

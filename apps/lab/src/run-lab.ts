@@ -4,6 +4,7 @@ import type { CallLine } from "@grpc-lb/runtime/verdict";
 import type { ClientLog } from "./client-log.ts";
 import { type ConnectionProxy, startConnectionProxy } from "./connection-proxy.ts";
 import { within } from "./deadline.ts";
+import { type FakeCluster, startFakeCluster } from "./fake-cluster.ts";
 import { type Plan, podNames } from "./plan.ts";
 import { type PodServer, startPodServer } from "./pod-server.ts";
 import { ProcessGroup } from "./process-group.ts";
@@ -41,6 +42,7 @@ export interface LabOptions {
 export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions): Promise<void> {
   const group = new ProcessGroup();
   const proxies: ConnectionProxy[] = [];
+  let cluster: FakeCluster | undefined;
   const ending = new AbortController();
   const aborted = AbortSignal.any([signal, ending.signal]);
   const stopped = Promise.withResolvers<never>();
@@ -62,10 +64,12 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
       const backends = servers.map((server) => ({ host: "127.0.0.1", port: server[port] }));
       proxies.push(await startConnectionProxy({ backends, random: createRandom(plan.seed + i) }));
     }
+    cluster = await startFakeCluster(servers);
     const addresses = {
       serviceHttpPort: proxies[0]?.port ?? 0,
       serviceGrpcPort: proxies[1]?.port ?? 0,
       podGrpcPorts: servers.map((server) => server.grpcPort),
+      kubeconfig: cluster.kubeconfig,
     };
 
     watcher.onServing(servers);
@@ -79,7 +83,8 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
         watcher.onLine(strategy, line);
       };
       const args = clientArgs(strategy, addresses, plan.intervalMs);
-      group.start({ name: strategy.name, main: strategy.main, args, onStdout: take, onStderr: take });
+      const env = strategy.env?.(addresses) ?? {};
+      group.start({ name: strategy.name, main: strategy.main, args, env, onStdout: take, onStderr: take });
       return first.promise;
     });
     const describe = () => {
@@ -97,5 +102,6 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
     signal.removeEventListener("abort", stop);
     ending.abort();
     await Promise.all([group.close(), ...proxies.map((proxy) => proxy.close())]);
+    await cluster?.close();
   }
 }

@@ -3,7 +3,7 @@ import { formatDuration } from "@grpc-lb/runtime";
 import type { BalanceRule, VerdictWord } from "@grpc-lb/runtime/verdict";
 
 /** The ways to call the pods that the lab compares, by their one name. */
-export type StrategyName = "http" | "clusterip" | "round_robin";
+export type StrategyName = "http" | "clusterip" | "round_robin" | "resolver";
 
 /** What a client may be pointed at. */
 export interface Addresses {
@@ -12,12 +12,14 @@ export interface Addresses {
   readonly serviceGrpcPort: number;
   /** The pods themselves. */
   readonly podGrpcPorts: readonly number[];
+  /** A kubeconfig of the API server that knows the pods. */
+  readonly kubeconfig: string;
 }
 
 /** A way to call the pods, what it is expected to show, and why. */
 export interface Strategy {
   readonly name: StrategyName;
-  /** What it is, in two parts of at most 24 characters: the protocol and way, then the connections. */
+  /** What it is, in two parts of at most 22 characters: the protocol and way, then the connections. */
   readonly way: string;
   readonly connections: string;
   /** How its calls are judged, and the word that it must earn. */
@@ -28,6 +30,8 @@ export interface Strategy {
   /** The client's .ts file. */
   readonly main: string;
   args(addresses: Addresses): readonly string[];
+  /** What the client finds in its environment beside PATH. */
+  env?(addresses: Addresses): Readonly<Record<string, string>>;
 }
 
 const httpMain = join(import.meta.dirname, "../../client-http/src/main.ts");
@@ -38,7 +42,7 @@ const onLoopback = (port: number) => `127.0.0.1:${port}`;
 export const strategies: readonly Strategy[] = [
   {
     name: "http",
-    way: "HTTP/1.1 via the Service",
+    way: "HTTP via the Service",
     connections: "a connection per call",
     rule: "random",
     expected: "BALANCED",
@@ -58,7 +62,7 @@ export const strategies: readonly Strategy[] = [
   },
   {
     name: "round_robin",
-    way: "gRPC to every pod",
+    way: "gRPC to a list of pods",
     connections: "one connection per pod",
     rule: "round_robin",
     expected: "BALANCED",
@@ -67,6 +71,17 @@ export const strategies: readonly Strategy[] = [
     args: ({ podGrpcPorts }) => {
       return ["--target", `ipv4:${podGrpcPorts.map(onLoopback).join(",")}`, "--policy", "round_robin"];
     },
+  },
+  {
+    name: "resolver",
+    way: "gRPC to watched pods",
+    connections: "one connection per pod",
+    rule: "round_robin",
+    expected: "BALANCED",
+    why: "The same, with pods that the client watches: a new one is called at once.",
+    main: grpcMain,
+    args: () => ["--target", "kubernetes:///server.default:grpc"],
+    env: ({ kubeconfig }) => ({ KUBECONFIG: kubeconfig }),
   },
 ];
 
