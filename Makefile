@@ -113,7 +113,7 @@ bench: $(INSTALLED) ## run the benchmarks
 
 .PHONY: e2e
 e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster
-	@$(NODE) --test --test-isolation=none --test-reporter=spec libs/discovery/e2e/conformance.e2e.ts
+	@$(NODE) --test --test-isolation=none --test-reporter=spec libs/discovery/e2e/*.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/resolver.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/suite.e2e.ts
 

@@ -38,6 +38,14 @@ async function underLoad<T>(t: Parameters<Step>[0], body: (load: Load) => Promis
   }
 }
 
+/** The three servers, once the cluster says that they are ready: after an outage it takes nodes for lost for a while. */
+async function threeReady(): Promise<readonly string[]> {
+  return until("three ready servers", 120_000, async () => {
+    const ready = await readyServers(kubectl);
+    return ready.length === 3 ? { value: ready } : { seen: `${ready.length} ready` };
+  });
+}
+
 /** Until this process has called every server, and no other any more. */
 async function reaches(load: Load, servers: readonly string[]): Promise<void> {
   await until(`calls to ${servers.length} servers`, 30_000, async () => {
@@ -58,7 +66,7 @@ step("make kube-deploy STRATEGY=resolver, in a namespace that enforces Pod Secur
 });
 
 step("every pod gets its share, within 1 % over 300 calls", async (t) => {
-  const servers = await readyServers(kubectl);
+  const servers = await threeReady();
   await nextCalls(kubectl, "client-grpc", 30); // its connections are open
   const calls = await nextCalls(kubectl, "client-grpc", 300);
   saw(t, `client-grpc: ${describeCalls(calls, servers)}, ${judge(calls, servers, "round_robin").word}`);
@@ -135,7 +143,7 @@ outageStep(
   "the API server is stopped for 60 s while a server is restarted: no call to a living pod fails",
   async (run, t) => {
     await underLoad(t, async (load) => {
-      await reaches(load, await readyServers(kubectl));
+      await reaches(load, await threeReady());
       errorsBeforeOutages = (await readClient(kubectl, "client-grpc")).errors.length;
       const [restarted = ""] = [...new Set(load.calls.slice(-9).map(({ pod }) => pod))];
       endedAddress = (await kubectl.get(["pod", restarted])).status.podIP;
@@ -159,7 +167,7 @@ outageStep(
 
 outageStep("the API server is frozen for 120 s: no call fails, and it is heard within 5 s after", async (run, t) => {
   await underLoad(t, async (load) => {
-    await reaches(load, await readyServers(kubectl));
+    await reaches(load, await threeReady());
     run("signal", "apiserver", "STOP");
     progress("   the API server is frozen; waiting 120 s");
     try {

@@ -11,7 +11,7 @@ const policyFlag: Flag<string> = {
   metavar: "name",
   help: `load balancing policy: ${usableNames.join(", ")}`,
   default: "",
-  defaultText: "pick_first",
+  defaultText: "pick_first, for kubernetes: targets round_robin",
   parse(text) {
     validatePolicy(text, {}, usableNames);
     return text;

@@ -66,6 +66,22 @@ describe("the board", () => {
     assert.equal(lines.filter((line) => / #40: server-2 +#40: server-2/.test(line)).length, 2, lines.join("\n"));
   });
 
+  it("shows two rows up to 95 columns, whole in 24 rows, and in them the last call beside a name where it fits", () => {
+    const call = " +#40: server-2";
+    for (const [columns, first, second] of [
+      [48, `http${call} +clusterip`, `round_robin +resolver${call}`],
+      [80, `http${call} +clusterip${call}`, `round_robin${call} +resolver${call}`],
+      [95, `http${call} +clusterip${call}`, `round_robin${call} +resolver${call}`],
+    ] as const) {
+      const lines = textOf(boardOf(3), columns, 24);
+      const text = lines.join("\n");
+      assert.match(text, new RegExp(`^ ${first}$`, "m"));
+      assert.match(text, new RegExp(`^ ${second}$`, "m"));
+      assert.equal(lines.filter((line) => /^ server-[123] /.test(line)).length, 6, text);
+      assert.match(lines.at(-1) ?? "", /4 s of 10 s$/);
+    }
+  });
+
   it("shows them below each other where not even two fit", () => {
     const lines = textOf(boardOf(3), 44, 40);
     const heads = lines.filter((line) => /^ (http|clusterip|round_robin|resolver) /.test(line));

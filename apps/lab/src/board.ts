@@ -116,7 +116,7 @@ function renderGrid(board: Board, perRow: number, width: number, tailLines: numb
 
 function renderRow(board: Board, columns: readonly BoardColumn[], width: number, tailLines: number): Line[] {
   const blocks = columns.map((column) => [
-    spread([span(column.strategy.name, "strong")], renderState(column, board), width),
+    spread([span(column.strategy.name, "strong")], renderNow(column, board, tailLines, width), width),
     [span(column.strategy.way, "faint")],
     [span(column.strategy.connections, "faint")],
     [span("─".repeat(width), "faint")],
@@ -131,16 +131,26 @@ function renderStack(board: Board, width: number, tailLines: number, isTerse: bo
   return board.columns.flatMap((column, i) => {
     const { name, way, connections } = column.strategy;
     const what = width >= 70 ? `${way}, ${connections}` : way;
-    const last = column.tail.at(-1);
-    const state = renderState(column, board);
-    const now = last && tailLines === 0 && widthOf(state) === 0 ? renderCall(last, board.pods) : state;
     return [
       ...(i > 0 && !isTerse ? [[]] : []),
-      spread([span(name, "strong"), span("  "), span(what, "faint")], now, width),
+      spread(
+        [span(name, "strong"), span("  "), span(what, "faint")],
+        renderNow(column, board, tailLines, width),
+        width,
+      ),
       ...renderTail(column, board.pods, tailLines),
       ...(isTerse ? [renderCounts(column, board.pods)] : renderBars(column, board, width)),
     ].map((line) => fit(line, width));
   });
+}
+
+/** What stands beside a client's name: its state, or its last call where that fits and the last calls have no lines. */
+function renderNow(column: BoardColumn, board: Board, tailLines: number, width: number): Line {
+  const state = renderState(column, board);
+  const last = column.tail.at(-1);
+  if (!last || tailLines > 0 || widthOf(state) > 0) return state;
+  const call = renderCall(last, board.pods);
+  return column.strategy.name.length + 1 + widthOf(call) <= width ? call : state;
 }
 
 /** What stands above a client's calls: that some failed, and its verdict at the end. */

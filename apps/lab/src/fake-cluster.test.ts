@@ -6,6 +6,7 @@ import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { startFakeCluster } from "./fake-cluster.ts";
 
 test("a client with its kubeconfig sees the servers as pods of one service, and nothing is left of it", async () => {
+  const exitListeners = process.listenerCount("exit");
   const pods = [1, 2].map((n) => ({ podName: `server-${n}`, pid: 0, httpPort: 8000 + n, grpcPort: 9000 + n }));
   const cluster = await startFakeCluster(pods);
   const access = await createKubeconfigAccess(cluster.kubeconfig);
@@ -26,5 +27,6 @@ test("a client with its kubeconfig sees the servers as pods of one service, and 
   }
   await cluster.close();
   assert.equal(existsSync(cluster.kubeconfig), false);
+  assert.equal(process.listenerCount("exit"), exitListeners, "no listener may be left");
   await assertNothingLeft();
 });

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeApiServer, slice } from "@grpc-lb/discovery/testing";
@@ -6,7 +7,7 @@ import type { PodServer } from "./pod-server.ts";
 
 /** A Kubernetes API that knows of one service: what the strategy `resolver` watches where there is no cluster. */
 export interface FakeCluster {
-  /** A kubeconfig for it. */
+  /** A kubeconfig for it, in a temporary folder that is removed on close, and when the process exits before. */
   readonly kubeconfig: string;
   close(): Promise<void>;
 }
@@ -28,6 +29,8 @@ export async function startFakeCluster(servers: readonly PodServer[]): Promise<F
   api.putSlice(...slices);
 
   const folder = await mkdtemp(join(tmpdir(), "grpc-lb-lab-"));
+  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
+  process.once("exit", removeFolder);
   const kubeconfig = join(folder, "kubeconfig");
   const cluster = { server: api.access.server.href, "insecure-skip-tls-verify": true }; // it speaks plain HTTP
   const config = {
@@ -42,7 +45,9 @@ export async function startFakeCluster(servers: readonly PodServer[]): Promise<F
   return {
     kubeconfig,
     async close() {
-      await Promise.all([api.close(), rm(folder, { recursive: true })]);
+      removeFolder();
+      process.off("exit", removeFolder);
+      await api.close();
     },
   };
 }

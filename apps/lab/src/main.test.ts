@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, it } from "node:test";
-import { assertNothingLeft, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { assertNothingLeft, type RunningProgram, runToEnd, startProgram, watchChild } from "@grpc-lb/runtime/testing";
 import { parseServingLine } from "./pod-server.ts";
 
 const main = join(import.meta.dirname, "main.ts");
+/** Of util-linux: runs a command in a pseudo terminal. */
+const script = "/usr/bin/script";
 const short = ["--duration", "2s", "--interval", "40ms"];
 
 /** The processes that a process has started, by their ids. */
@@ -24,9 +27,14 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Nobody is told when the child of another process ends, so there is nothing to await but the fact. */
+async function untilDead(pids: readonly number[]): Promise<void> {
+  while (pids.some(isAlive)) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Starts a lab that would run for long, and waits until all seven children run and the clients call. */
-async function startLab() {
-  const lab = startProgram(main, ["--json", "--duration", "60s"]);
+async function startLab(env: Record<string, string>) {
+  const lab = startProgram(main, ["--json", "--duration", "60s"], env);
   await lab.line((line) => line.startsWith("lab: the clients call"));
   const children = await childrenOf(lab.pid ?? 0);
   assert.equal(children.length, 7);
@@ -40,15 +48,23 @@ function pidOf(lab: RunningProgram, podName: string): number {
 
 describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () => {
   let children: readonly number[] = [];
+  let env = { TMPDIR: "" };
+
+  beforeEach(async () => {
+    children = [];
+    env = { TMPDIR: await mkdtemp(join(tmpdir(), "lab-test-")) };
+  });
 
   afterEach(async () => {
+    const files = await readdir(env.TMPDIR);
+    await rm(env.TMPDIR, { recursive: true });
+    assert.deepEqual(files, [], "no file may be left");
     assert.deepEqual(children.filter(isAlive), [], "no process may be left");
-    children = [];
     await assertNothingLeft();
   });
 
   it("shows what each strategy must show, as JSON and nothing else on stdout", async () => {
-    const run = await runToEnd(main, [...short, "--json"]);
+    const run = await runToEnd(main, [...short, "--json"], env);
     assert.equal(run.code, 0, run.stderr.join("\n"));
     const report = JSON.parse(run.stdout.join("\n"));
     assert.equal(report.ok, true);
@@ -68,7 +84,7 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
   });
 
   it("prints lines and a table, and no escape code, where there is no terminal", async () => {
-    const run = await runToEnd(main, [...short, "--servers", "2"]);
+    const run = await runToEnd(main, [...short, "--servers", "2"], env);
     assert.equal(run.code, 0, run.stderr.join("\n"));
     assert.deepEqual(run.stderr, []);
     assert.ok(run.stdout.every((line) => !line.includes("\x1b")));
@@ -77,17 +93,54 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
     assert.ok(run.stdout.some((line) => /^ clusterip +\d+ +\d+ +\d+ {3}PINNED$/.test(line)));
   });
 
-  it("stops everything on SIGTERM, and claims nothing", async () => {
-    const started = await startLab();
-    children = started.children;
-    started.lab.kill("SIGTERM");
-    assert.deepEqual(await started.lab.exited, { code: 143, signal: null });
-    assert.deepEqual(started.lab.stdout, []);
-    assert.equal(started.lab.stderr.at(-1), "lab: stopped before the end, so there is no verdict");
+  for (const [signal, code] of [
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+  ] as const) {
+    it(`stops everything on ${signal}, and claims nothing`, async () => {
+      const started = await startLab(env);
+      children = started.children;
+      started.lab.kill(signal);
+      assert.deepEqual(await started.lab.exited, { code, signal: null });
+      assert.deepEqual(started.lab.stdout, []);
+      assert.equal(started.lab.stderr.at(-1), "lab: stopped before the end, so there is no verdict");
+    });
+  }
+
+  for (const [signal, code] of [
+    ["SIGHUP", 129],
+    ["SIGQUIT", 131],
+  ] as const) {
+    it(`ends at once on ${signal}, and takes everything along`, async () => {
+      const started = await startLab(env);
+      children = started.children;
+      started.lab.kill(signal);
+      assert.deepEqual(await started.lab.exited, { code, signal: null });
+      assert.deepEqual(started.lab.stdout, []);
+      await untilDead(children);
+    });
+  }
+
+  it("shows the cursor again on Ctrl-\\", { skip: !existsSync(script) && `needs ${script}` }, async () => {
+    const lab = watchChild({
+      command: script,
+      args: ["-qfec", `exec '${process.execPath}' '${main}' --duration 60s`, "/dev/null"],
+      env: { PATH: process.env.PATH ?? "", TERM: "xterm-256color", SHELL: "/bin/sh", ...env },
+    });
+    await lab.line((line) => line.includes(" s of 60 s"));
+    const [pid = 0] = await childrenOf(lab.pid ?? 0);
+    children = await childrenOf(pid);
+    assert.equal(children.length, 7);
+    process.kill(pid, "SIGQUIT");
+    assert.equal((await lab.exited).code, 131);
+    const output = lab.stdout.join("\n");
+    assert.ok(output.includes("\x1b[?25l"), "it was hidden");
+    assert.ok(output.lastIndexOf("\x1b[?25h") > output.lastIndexOf("\x1b[?25l"), "and is shown");
+    await untilDead(children);
   });
 
   it("stops everything when a server is killed, and says which and how", async () => {
-    const started = await startLab();
+    const started = await startLab(env);
     children = started.children;
     process.kill(pidOf(started.lab, "server-2"), "SIGKILL");
     assert.deepEqual(await started.lab.exited, { code: 1, signal: null });
@@ -99,16 +152,17 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
   });
 
   it("takes its children along when it is killed itself", async () => {
-    const started = await startLab();
+    const started = await startLab(env);
     children = started.children;
     started.lab.kill("SIGKILL");
     await started.lab.exited;
-    // Nobody is told when the child of another process ends, so there is nothing to await but the fact.
-    while (children.some(isAlive)) await new Promise((resolve) => setImmediate(resolve));
+    await untilDead(children);
+    // The one end after which nobody can remove it.
+    for (const folder of await readdir(env.TMPDIR)) await rm(join(env.TMPDIR, folder), { recursive: true });
   });
 
   it("refuses a plan that cannot end with a verdict, before it starts anything", async () => {
-    const run = await runToEnd(main, ["--duration", "1s"]);
+    const run = await runToEnd(main, ["--duration", "1s"], env);
     assert.equal(run.code, 2);
     assert.match(
       run.stderr.join("\n"),

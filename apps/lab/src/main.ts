@@ -24,7 +24,9 @@ const flags = {
 const summary = "Shows on this machine, with no cluster, what gRPC does wrong behind a Kubernetes Service, and a cure.";
 
 void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
-  process.once("SIGHUP", () => process.exit(129)); // the terminal is gone; what is left of the lab goes with it
+  // The terminal is gone, or Ctrl-\ wants the end at once: what waits for `exit` ends the clients and shows the cursor.
+  process.once("SIGHUP", () => process.exit(129));
+  process.once("SIGQUIT", () => process.exit(131));
   const plan = readPlan(flags);
   const logs = strategies.map((strategy) => new ClientLog(strategy, podNames(plan), warmUpCalls(plan)));
   const view = createView(plan, logs, flags.json);

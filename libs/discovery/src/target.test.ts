@@ -40,7 +40,6 @@ const wrong: [string, RegExp][] = [
   ["kubernetes:///server.prod.pod", /is no service\.namespace\.svc\.domain/],
   ["kubernetes:///server.prod.svc.", /has an empty label/],
   ["kubernetes://prod/server.test", /names two namespaces, prod and test/],
-  ["kubernetes://me:secret@prod/server", /must not carry a user or a password/],
   ["kubernetes:///server?zone=a", /unknown parameter "zone"/],
 ];
 for (const [text, complaint] of wrong) {
@@ -56,3 +55,10 @@ for (const [text, complaint] of wrong) {
     );
   });
 }
+
+test("a user or a password in a target is refused, and not repeated", () => {
+  for (const text of ["kubernetes://me:secret@prod/server", "kubernetes:///me:secret@server"]) {
+    const message = "a kubernetes: target must not carry a user or a password";
+    assert.throws(() => parseTarget(text), { name: "RangeError", message });
+  }
+});

@@ -31,7 +31,8 @@ export function parseTarget(text: string): Target {
   if (match?.[1] !== "kubernetes") throw wrong("it does not begin with kubernetes:");
   const [, , authority = "", path = "", query] = match;
   if (query) throw wrong(`unknown parameter "${query.split(/[=&]/)[0]}"`);
-  if (authority.includes("@")) throw wrong("a target must not carry a user or a password");
+  // Not repeated: what stands there is meant to be secret.
+  if (text.includes("@")) throw new RangeError("a kubernetes: target must not carry a user or a password");
 
   const name = path.replace(/\/+$/, "");
   // kubernetes://service.namespace:port/ has all in the authority; kubernetes://namespace/service has it in both.

@@ -148,12 +148,13 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
       next = await this.#api?.get<Service>({ path, what, signal, silenceMs: serviceSilenceMs });
     } catch (error) {
       const { status } = error as DiscoveryError;
-      // 404 is an answer, too. A server that fails keeps what is known, and is asked again soon.
+      // 404 is an answer, too. A server that fails or refuses leaves what is known; one that fails is asked again soon.
       reading = status === 404 ? "read" : status === 403 ? "denied" : "failed";
     }
     if (signal.aborted) return;
     this.#reading = reading;
-    if (reading === "failed" || relevant(next) === relevant(this.#service)) return;
+    if (reading === "denied") this.#counts.denied += 1;
+    if (reading !== "read" || relevant(next) === relevant(this.#service)) return;
     this.#service = next;
     for (const view of [...this.#views]) this.#show(view);
   }

@@ -293,3 +293,19 @@ for (const [options, complaint] of [
     assert.throws(() => createKubernetesSource({ service: "s", ...options }), complaint);
   });
 }
+
+test("losing the right to read the Service leaves what it said: its ports and its annotation stay", async () => {
+  const { api, read } = await start();
+  const annotations = { "grpc-lb.dev/service-config": "{}" };
+  api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }], annotations }));
+  api.putSlice(at("10.0.0.1"));
+  const reader = read({ port: 80 });
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 1);
+  api.forbid("get", "services");
+  api.closeWatches();
+  await api.until(({ watch, openWatches }) => watch === 2 && openWatches === 1); // the Service is asked for between two watches
+  api.putSlice(at("10.0.0.2"));
+  const { error, serviceConfig } = await reader.untilAddresses("10.0.0.2:50051");
+  assert.deepEqual([error, serviceConfig], [undefined, "{}"]);
+});
