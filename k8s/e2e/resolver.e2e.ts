@@ -11,7 +11,7 @@ import { describeCalls, nextCalls, readClient } from "./client.ts";
 import { type Load, startLoad } from "./load.ts";
 import { makeOk } from "./make.ts";
 import { progress } from "./progress.ts";
-import { findSandbox, terminateServer } from "./sandbox.ts";
+import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServers, rolloutRestartServer, scaleServer } from "./server.ts";
 import { beginStory, type Step } from "./story.ts";
 import { until } from "./until.ts";
@@ -101,6 +101,26 @@ step("no pod ready: calls fail at once and name the service; the first ready pod
   saw(t, `3 pods ready again: ${load.calls.length} calls succeeded`);
 });
 
+outageStep("all pods become unready and then ready: calls fail at once meanwhile, and go on after", async (_run, t) => {
+  const servers = await threeReady();
+  const load = startLoad(target, 50);
+  await reaches(load, servers);
+  for (const pod of servers) signalServer(pod, "STOP"); // their probes fail; the kubelet would restart them after 30 s
+  try {
+    await until("calls that fail for want of ready pods", 25_000, async () => {
+      const error = load.errors.find((text) => text.includes("no ready endpoints"));
+      return error === undefined ? { seen: load.errors.at(-1) ?? "no error" } : { value: error };
+    });
+  } finally {
+    for (const pod of servers) signalServer(pod, "CONT");
+  }
+  const unreadyMs = systemClock.now();
+  await reaches(load, servers);
+  const backMs = (load.calls.find(({ atMs }) => atMs > unreadyMs)?.atMs ?? unreadyMs) - unreadyMs;
+  await load.stop();
+  saw(t, `frozen pods left the endpoints; ${Math.round(backMs)} ms after they went on the first call succeeded`);
+});
+
 step("the Service is deleted and made again: calls find it again", async (t) => {
   const load = startLoad(target, 50);
   const servers = await readyServers(kubectl);
@@ -148,7 +168,7 @@ outageStep(
       const [restarted = ""] = [...new Set(load.calls.slice(-9).map(({ pod }) => pod))];
       endedAddress = (await kubectl.get(["pod", restarted])).status.podIP;
       run("stop", "apiserver");
-      terminateServer(restarted);
+      signalServer(restarted, "TERM");
       progress(`   the API server is stopped, ${restarted} is restarted by its kubelet; waiting 60 s`);
       try {
         await systemClock.sleep(60_000);

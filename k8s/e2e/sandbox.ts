@@ -14,7 +14,10 @@ export async function findSandbox(kubectl: Kubectl): Promise<((...args: string[]
   return (...args) => void execFileSync(sandboxProgram, args, { stdio: "ignore" });
 }
 
-/** Ends a server's process with SIGTERM: the sandbox's pods are processes of this machine, and their kubelet restarts them. */
-export function terminateServer(pod: string): void {
-  execFileSync("pkill", ["-TERM", "-f", `pod-name=${pod}$`]);
+/**
+ * Signals a server's process, past its kubelet: the sandbox's pods are processes of this machine. TERM ends it, and the kubelet
+ * starts it again; STOP freezes it, and CONT lets it go on.
+ */
+export function signalServer(pod: string, signal: "TERM" | "STOP" | "CONT"): void {
+  execFileSync("pkill", [`-${signal}`, "-f", `pod-name=${pod}$`]);
 }

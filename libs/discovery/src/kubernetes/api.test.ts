@@ -161,3 +161,16 @@ test("row 22: an abort in every phase ends it at once and leaves no socket", asy
     assert.deepEqual([clock.sleeping, getEventListeners(controller.signal, "abort").length], [0, 0], name);
   }
 });
+
+test("row 2: credentials that never come are given up after 15 s, and are no silence", async () => {
+  const { get, clock } = await start((api) => ({
+    ...api.access,
+    server: api.access.server,
+    credentials: () => new Promise(() => {}),
+  }));
+  const failed = failure(get());
+  await clock.asleep();
+  clock.advance(15_000);
+  const { code, message } = await failed;
+  assert.equal(code, "unavailable", message);
+});

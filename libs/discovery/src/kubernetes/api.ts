@@ -103,7 +103,10 @@ export class ApiClient {
   }
 
   async #open({ path, silenceMs }: ApiRequest, guard: RequestGuard, afterDenial: boolean): Promise<IncomingMessage> {
+    // Before the credentials: an exec plugin that never comes back must not leave the last endpoints standing without a word.
+    guard.allow(Math.min(silenceMs ?? answerTimeoutMs, answerTimeoutMs));
     const { headers, tls } = await guard.race(this.#access.credentials(afterDenial));
+    guard.heard();
     const { hostname, port, pathname } = this.#access.server;
     const options = {
       ...tls,
@@ -114,7 +117,6 @@ export class ApiClient {
       agent: this.#agent,
       signal: guard.signal,
     };
-    guard.allow(Math.min(silenceMs ?? answerTimeoutMs, answerTimeoutMs));
     for (;;) {
       const request = (this.#isSecure ? httpsRequest : httpRequest)(options);
       try {

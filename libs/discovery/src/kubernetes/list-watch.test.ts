@@ -537,3 +537,31 @@ test("row 22: an abort ends it in every state: listing, watching, waiting, stall
     );
   }
 });
+
+test("row 16: who is denied asks less and less often: at most a few dozen times in ten minutes", async () => {
+  const { api, clock, handler } = await start({
+    random: () => 0.5,
+    before: (api) => api.forbid("list", "endpointslices"),
+  });
+  await handler.until("failure");
+  const untilMs = clock.now() + 600_000;
+  await turns(
+    () => clock.now() >= untilMs,
+    () => clock.advance(500),
+  );
+  assert.ok(api.counts.list >= 10 && api.counts.list <= 60, `${api.counts.list} lists`);
+});
+
+test("row 2: after half an hour of good watches there is a list again, in case an event was lost", async () => {
+  const { api, clock, watching } = await start();
+  for (let minute = 1; minute <= 30; minute++) {
+    await watching();
+    assert.equal(api.counts.list, 1, `after ${minute} minutes`);
+    clock.advance(60_000);
+    await turn();
+    const { watch } = api.counts;
+    api.closeWatches();
+    await turns(() => api.counts.watch > watch);
+  }
+  assert.equal(api.counts.list, 2);
+});

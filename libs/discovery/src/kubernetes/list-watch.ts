@@ -52,6 +52,10 @@ interface WatchEvent<T> {
 
 /** After a long outage a client must be up to date within seconds, so the bound is low; full jitter spreads the herd. */
 const backoffBounds = { baseMs: 200, maxMs: 4_000 };
+/** Who is denied stays so until a person acts: a thousand clients without a Role must not become a load. */
+const deniedBackoffBounds = { baseMs: 1_000, maxMs: 30_000 };
+/** However good the watches look, a list from time to time makes up for an event that was lost; the ends of watches spread it. */
+const relistAfterMs = 30 * 60_000;
 const confirmAfterMs = 1_000;
 /** A watch that was accepted and lasts this long is a good one: what went before is forgotten. */
 const steadyMs = 1_000;
@@ -60,7 +64,7 @@ const watchSeconds = { least: 240, spread: 240, unsure: 30 };
 
 /**
  * The loop that keeps a set of objects as the API server has it: list, watch from the list's version, and after whatever ends
- * a watch go on from the last version seen; list anew only when that version is gone (410). One request at a time.
+ * a watch go on from the last version seen; list anew when that version is gone (410), and about every half hour. One request at a time.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export class ListWatch<T extends Listed> {
@@ -68,6 +72,7 @@ export class ListWatch<T extends Listed> {
   readonly #handler: ListWatchHandler<T>;
   #version: string | undefined;
   #hasListed = false;
+  #listedMs = 0;
   /** Whether the present turn's watch was accepted. */
   #isAccepted = false;
 
@@ -80,6 +85,7 @@ export class ListWatch<T extends Listed> {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options;
     const backoff = createBackoff({ ...backoffBounds, random });
+    const deniedBackoff = createBackoff({ ...deniedBackoffBounds, random });
     let wasBrief = false;
     let failure: DiscoveryError | undefined;
     while (!signal.aborted) {
@@ -98,16 +104,21 @@ export class ListWatch<T extends Listed> {
       }
       if (signal.aborted) return;
       const isSteady = this.#isAccepted && clock.now() - beganMs >= steadyMs;
-      if (isSteady) backoff.reset();
+      if (isSteady) {
+        backoff.reset();
+        deniedBackoff.reset();
+      }
       // The server may end a watch whenever it likes, and the next begins at once; but not for ever at once.
       if (failure || (wasBrief && !isSteady)) {
-        await clock.sleep(backoff.next() + (failure?.retryAfterMs ?? 0), signal, { background: true });
+        const { next } = failure?.code === "denied" ? deniedBackoff : backoff;
+        await clock.sleep(next() + (failure?.retryAfterMs ?? 0), signal, { background: true });
       }
       wasBrief = !isSteady;
     }
   }
 
   async #turn(isAnswering: boolean, signal: AbortSignal): Promise<void> {
+    if (this.#options.clock.now() - this.#listedMs >= relistAfterMs) this.#version = undefined;
     if (this.#version === undefined) await this.#list(signal);
     else if (isAnswering) await this.#handler.prepare(signal);
     if (signal.aborted) return;
@@ -125,8 +136,9 @@ export class ListWatch<T extends Listed> {
     await this.#handler.prepare(signal);
     if (signal.aborted) return;
     this.#hasListed = true;
-    this.#version = list.version;
     this.#handler.replace(list.items);
+    this.#version = list.version;
+    this.#listedMs = this.#options.clock.now();
     this.#handler.onHeard();
   }
 
