@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { assertNothingLeft, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, closedPort, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
 import { judge, parseCallLine } from "@grpc-lb/runtime/verdict";
 
 const main = `${import.meta.dirname}/main.ts`;
@@ -25,16 +23,6 @@ function startClient(...args: string[]): RunningProgram {
   const client = startProgram(main, args);
   running.push(client);
   return client;
-}
-
-/** A port of 127.0.0.1 where nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 const podsOf = (lines: readonly string[]) =>
@@ -87,7 +75,7 @@ test("a service config does what the flag for the policy does, also from the env
 });
 
 test("a server that is absent at first is called when it is there; one that dies and returns, again", async () => {
-  const port = await freePort();
+  const port = await closedPort();
   const client = startClient("--target", `127.0.0.1:${port}`, "--interval", "20ms");
   const error = await client.line((line) => line.startsWith("Error: "));
   assert.match(error, new RegExp(`^Error: GetPod 127\\.0\\.0\\.1:${port}: UNAVAILABLE: .*ECONNREFUSED`));
@@ -109,7 +97,7 @@ test("a server that is absent at first is called when it is there; one that dies
 });
 
 test("a failed call of --count exits 1", async () => {
-  const target = `127.0.0.1:${await freePort()}`;
+  const target = `127.0.0.1:${await closedPort()}`;
   const { code, stdout, stderr } = await runToEnd(main, ["--target", target, "--count", "2", "--interval", "0"]);
   assert.deepEqual([code, stdout, stderr.length], [1, [], 2]);
   for (const line of stderr) assert.match(line, /^Error: GetPod 127\.0\.0\.1:\d+: UNAVAILABLE: /);

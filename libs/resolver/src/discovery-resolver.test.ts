@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ChannelOptions, Metadata, type StatusObject } from "@grpc/grpc-js";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/runtime/testing";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
-import { closedPort, PodServer } from "../testing/pod-server.ts";
+import { PodServer } from "../testing/pod-server.ts";
 import { call, failure, Rig, settled, spread, untilSpread } from "../testing/rig.ts";
 import { DiscoveryResolver } from "./discovery-resolver.ts";
 import type { ResolverListener, ServiceConfig } from "./grpc-js.ts";

@@ -3,8 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
-import { closedPort } from "../testing/pod-server.ts";
+import { assertNothingLeft, closedPort } from "@grpc-lb/runtime/testing";
 import { findSidecar } from "./sidecar.ts";
 
 async function answer(statusCode: number): Promise<{ server: Server; port: number }> {
