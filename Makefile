@@ -106,10 +106,10 @@ lint: $(INSTALLED) ## format, lint, layers, types, protos, generated code
 	  { diff -r "$$fresh/gen" protos/gen || { echo 'protos/gen is not fresh; run: make protoc' >&2; exit 1; }; }
 
 .PHONY: bench
-bench: $(INSTALLED) ## run the benchmarks
-	@found=no; for file in libs/*/bench/*.bench.ts apps/*/bench/*.bench.ts k8s/bench/*.bench.ts; do \
-	  if [ -f "$$file" ]; then found=yes; echo "== $$file"; $(NODE) "$$file" $(ARGS) || exit 1; fi; \
-	done; [ $$found = yes ] || echo 'there are no benchmarks yet (libs/*/bench/*.bench.ts)'
+bench: $(INSTALLED) ## run the benchmarks; fails when one misses a bound
+	@missed=0; for file in libs/*/bench/*.bench.ts apps/*/bench/*.bench.ts k8s/bench/*.bench.ts; do \
+	  if [ -f "$$file" ]; then echo "== $$file"; $(NODE) "$$file" $(ARGS) || missed=1; fi; \
+	done; exit $$missed
 
 .PHONY: e2e
 e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster

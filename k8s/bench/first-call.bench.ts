@@ -79,6 +79,7 @@ try {
   byResolver.sort((a, b) => a - b);
   const p50 = byResolver[Math.floor(byResolver.length / 2)] ?? Number.NaN;
   const most = byResolver.at(-1) ?? Number.NaN;
+  if (!(p50 <= boundMs)) process.exitCode = 1;
   const dnsText = byDns === undefined ? `none in ${dnsLimitMs / 1000} s` : `${byDns.toFixed(0)} ms`;
   if (process.argv.includes("--json")) {
     process.stdout.write(`${JSON.stringify({ resolverMs: byResolver, p50Ms: p50, boundMs, dnsMs: byDns ?? null })}\n`);

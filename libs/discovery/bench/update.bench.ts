@@ -149,6 +149,7 @@ async function measureBurst(): Promise<Row[]> {
 const sync = await measureSync(); // first, as a process starts
 const rows = [...measureChange(), ...sync, ...(await measureBurst())];
 const verdict = ({ got, bound }: Row) => (Number.isNaN(bound) ? "" : got <= bound ? "PASS" : "MISS");
+if (rows.some((row) => verdict(row) === "MISS")) process.exitCode = 1;
 if (process.argv.includes("--json")) {
   process.stdout.write(`${JSON.stringify(rows.map((row) => ({ ...row, verdict: verdict(row) })))}\n`);
 } else {
