@@ -15,6 +15,14 @@ export async function readyServers(kubectl: Kubectl): Promise<readonly string[]>
     .sort();
 }
 
+/** The server's ready pods once there are `count`: after an outage the cluster takes nodes for lost for a while. */
+export async function readyServersOf(kubectl: Kubectl, count: number): Promise<readonly string[]> {
+  return until(`${count} ready servers`, 120_000, async () => {
+    const ready = await readyServers(kubectl);
+    return ready.length === count ? { value: ready } : { seen: `${ready.length} ready` };
+  });
+}
+
 /** Scales the server and waits until exactly that many pods are ready and none is left of the others. */
 export async function scaleServer(kubectl: Kubectl, replicas: number): Promise<readonly string[]> {
   await kubectl.run(["scale", "deployment/server", `--replicas=${replicas}`]);

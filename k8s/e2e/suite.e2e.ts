@@ -12,10 +12,9 @@ import { describeCalls, firstCalls, nextCalls, readClient } from "./client.ts";
 import { runImage } from "./image.ts";
 import { makeFails, makeOk } from "./make.ts";
 import { sandboxProgram } from "./sandbox.ts";
-import { grpcConnections, readyServers, rolloutRestartServer, scaleServer } from "./server.ts";
+import { grpcConnections, readyServers, readyServersOf, rolloutRestartServer, scaleServer } from "./server.ts";
 import { beginStory, type Step } from "./story.ts";
 import * as stranger from "./stranger.ts";
-import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, pushed, step, saw, hurry, requireNoErrors } = await beginStory("suite", [
   "bad",
@@ -188,10 +187,7 @@ function istioStep(name: string, body: Step): void {
 istioStep("istio-inject: client-grpc reaches all pods within a few calls", async (t) => {
   await kubectl.run(["label", "namespace", namespace, "pod-security.kubernetes.io/enforce=privileged", "--overwrite"]);
   await makeOk("istio-inject", inNamespace);
-  const servers = await until("three servers with a sidecar", 120_000, async () => {
-    const ready = await readyServers(kubectl);
-    return ready.length === 3 ? { value: ready } : { seen: `${ready.length} ready` };
-  });
+  const servers = await readyServersOf(kubectl, 3);
   // A few of the first calls can meet servers that are on their way out; the window begins when the old ones are gone.
   const grpc = await nextCalls(kubectl, "client-grpc", 90);
   const reached = servers.map((pod) => grpc.indexOf(pod) + 1);
@@ -223,10 +219,7 @@ istioStep("istio-inject: client-grpc reaches all pods within a few calls", async
 
 istioStep("istio-eject brings the first picture back", async (t) => {
   await makeOk("istio-eject", inNamespace);
-  const servers = await until("three servers", 120_000, async () => {
-    const ready = await readyServers(kubectl);
-    return ready.length === 3 ? { value: ready } : { seen: `${ready.length} ready` };
-  });
+  const servers = await readyServersOf(kubectl, 3);
   const grpc = await nextCalls(kubectl, "client-grpc", 90);
   saw(t, `client-grpc: ${describeCalls(grpc, servers)}`);
   assert.equal(new Set(grpc).size, 1, "client-grpc must be pinned again");
