@@ -2,20 +2,36 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { afterEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type Client, type ClientOptions, connectivityState, credentials, loadPackageDefinition } from "@grpc/grpc-js";
+import {
+  type Client,
+  type ClientOptions,
+  connectivityState,
+  credentials,
+  loadPackageDefinition,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { service as healthService } from "grpc-health-check";
-import { type GrpcListener, healthNames, listenGrpc } from "./grpc.ts";
+import { createWorkload } from "../testing/workload.ts";
+import { type GrpcListener, type GrpcOptions, healthNames, listenGrpc } from "./grpc.ts";
 import { Readiness } from "./readiness.ts";
 
 const pod = Pod.fromPartial({ name: "server-1", namespace: "default", node: "node-1", zone: "zone-a", ip: "10.0.0.1" });
 const servers: GrpcListener[] = [];
 const clients: Client[] = [];
 
-async function start(readiness = new Readiness(), maxConnectionAgeMs = 0): Promise<GrpcListener> {
-  const server = await listenGrpc(pod, readiness, { host: "127.0.0.1", port: 0, maxConnectionAgeMs });
+const local: GrpcOptions = { host: "127.0.0.1", port: 0, maxConnectionAgeMs: 0, loadReports: undefined };
+
+async function start(
+  readiness = new Readiness(),
+  options: Partial<GrpcOptions> = {},
+  { workload } = createWorkload(),
+): Promise<GrpcListener> {
+  const server = await listenGrpc(pod, readiness, workload, { ...local, ...options });
   servers.push(server);
   return server;
 }
@@ -91,7 +107,7 @@ test("a health watch hears of the drain and does not hold it up", async () => {
 });
 
 test("a connection is told to go away when it has reached its age, and calls go on over a new one", async () => {
-  const { port } = await start(new Readiness(), 50);
+  const { port } = await start(new Readiness(), { maxConnectionAgeMs: 50 });
   const client = connect(PodServiceClient, port);
   await getPod(client);
   await new Promise<void>((resolve, reject) => {
@@ -106,25 +122,35 @@ test("a connection is told to go away when it has reached its age, and calls go 
 
 test("a port that is taken is refused with the reason", async () => {
   const { port } = await start();
-  const again = listenGrpc(pod, new Readiness(), { host: "127.0.0.1", port, maxConnectionAgeMs: 0 });
+  const again = listenGrpc(pod, new Readiness(), createWorkload().workload, { ...local, port });
   await assert.rejects(again, /EADDRINUSE/);
 });
 
-test("both versions of reflection list the services", async () => {
-  const { port } = await start();
-  for (const version of ["v1", "v1alpha"]) {
-    const path = fileURLToPath(
-      import.meta.resolve(`@grpc/reflection/build/proto/grpc/reflection/${version}/reflection.proto`),
-    );
-    const loaded = loadPackageDefinition(loadSync(path)) as unknown as Reflections;
-    const client = connect(loaded.grpc.reflection[version]?.ServerReflection ?? assert.fail(version), port);
-    const stream = (client as ReflectionClient).serverReflectionInfo();
-    stream.write({ listServices: "" });
-    const [answer] = await once(stream, "data");
-    const names = answer.listServicesResponse.service.map(({ name }: { name: string }) => name);
-    assert.deepEqual(names.sort(), ["grpc.health.v1.Health", "pod.v1.PodService"], version);
-    stream.end();
-    await once(stream.resume(), "end");
+test("both versions of reflection list the services that there are", async () => {
+  const orca = "xds.service.orca.v3.OpenRcaService";
+  for (const [loadReports, more] of [
+    [undefined, []],
+    [createWorkload().loadReports, [orca]],
+  ] as const) {
+    const { port } = await start(new Readiness(), { loadReports });
+    for (const version of ["v1", "v1alpha"]) {
+      const path = fileURLToPath(
+        import.meta.resolve(`@grpc/reflection/build/proto/grpc/reflection/${version}/reflection.proto`),
+      );
+      const loaded = loadPackageDefinition(loadSync(path)) as unknown as Reflections;
+      const client = connect(loaded.grpc.reflection[version]?.ServerReflection ?? assert.fail(version), port);
+      const stream = (client as ReflectionClient).serverReflectionInfo();
+      stream.write({ listServices: "" });
+      const [answer] = await once(stream, "data");
+      const names = answer.listServicesResponse.service.map(({ name }: { name: string }) => name);
+      assert.deepEqual(names.sort(), ["grpc.health.v1.Health", "pod.v1.PodService", ...more], version);
+      stream.write({ fileContainingSymbol: more[0] ?? "pod.v1.PodService" });
+      const [{ fileDescriptorResponse: described }] = await once(stream, "data");
+      const files = described.fileDescriptorProto.length;
+      assert.equal(files, more.length > 0 ? 3 : 1, `${version}: files of ${more[0]} and what it imports`);
+      stream.end();
+      await once(stream.resume(), "end");
+    }
   }
 });
 
@@ -141,4 +167,58 @@ test("a stream that is opened while the server ends does not hold it up", async 
   late.on("error", () => {}); // refused is as good as ended
   late.resume();
   await closed;
+});
+
+test("calls that are asked to fail say so; health does not fail, nor does it take a place", async () => {
+  const rig = createWorkload({ errorRate: 1, latencyMs: 1_000, capacity: 1 });
+  const { port } = await start(new Readiness(), {}, rig);
+  const failed = getPod(connect(PodServiceClient, port)).then(
+    () => assert.fail("it was answered"),
+    (error: ServiceError) => error,
+  );
+  await rig.clock.asleep();
+  assert.equal(await check(connect(HealthClient, port) as HealthClient, "readiness"), "SERVING");
+  rig.clock.advance(1_000);
+  const { code, details } = await failed;
+  assert.deepEqual([code, details], [status.UNAVAILABLE, "server-1 fails by --error-rate"]);
+});
+
+test("a client that cancels, or whose deadline passes, ends the wait of its call", async () => {
+  const rig = createWorkload({ latencyMs: 60_000, capacity: 1 });
+  const { port } = await start(new Readiness(), {}, rig);
+  const client = connect(PodServiceClient, port);
+  const cancelled = Promise.withResolvers<number | undefined>();
+  const call = client.getPod({}, (error) => cancelled.resolve(error?.code));
+  await rig.clock.asleep();
+  call.cancel();
+  assert.equal(await cancelled.promise, status.CANCELLED);
+  while (rig.clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+
+  const late = Promise.withResolvers<number | undefined>();
+  client.getPod({}, new Metadata(), { deadline: Date.now() + 100 }, (error) => late.resolve(error?.code));
+  assert.equal(await late.promise, status.DEADLINE_EXCEEDED);
+  while (rig.clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+test("closing waits for calls that take their time or wait in line; cutting ends them", async () => {
+  for (const end of ["wait", "cut"] as const) {
+    const rig = createWorkload({ latencyMs: 1_000, capacity: 1 });
+    const server = await start(new Readiness(), {}, rig);
+    const client = connect(PodServiceClient, server.port);
+    const calls = Promise.allSettled([getPod(client), getPod(client)]);
+    await rig.clock.asleep();
+    // Both have come when one that follows them is answered: clients of one address share their connection.
+    await check(connect(HealthClient, server.port) as HealthClient, "");
+    const closed = server.close();
+    if (end === "cut") server.cut();
+    else {
+      rig.clock.advance(1_000);
+      await rig.clock.asleep();
+      rig.clock.advance(1_000);
+    }
+    await closed;
+    const want = end === "cut" ? "rejected" : "fulfilled";
+    for (const { status } of await calls) assert.equal(status, want);
+    while (rig.clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
 });

@@ -1,11 +1,13 @@
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { fileDescriptors } from "@grpc-lb/protos/descriptors";
 import { type Pod, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { HealthImplementation } from "grpc-health-check";
 import { listenHost } from "./listen-host.ts";
 import { OpenStreams } from "./open-streams.ts";
+import type { LoadReports } from "./orca.ts";
 import type { Readiness } from "./readiness.ts";
+import type { Workload } from "./workload.ts";
 
 type ReflectedPackage = ConstructorParameters<typeof ReflectionService>[0];
 
@@ -21,23 +23,44 @@ export interface GrpcListener {
 /** The names that health v1 knows: the server as a whole, what probes ask for, and the service itself. */
 export const healthNames = ["", "liveness", "readiness", "pod.v1.PodService"] as const;
 
+/** What reflection lists. */
+const services = ["pod.v1.PodService", "grpc.health.v1.Health"];
+const orcaService = "xds.service.orca.v3.OpenRcaService";
+
+/** How the gRPC side listens, and what it tells. */
+export interface GrpcOptions {
+  readonly host: string;
+  readonly port: number;
+  /** When a connection is told to go away, in milliseconds, +-10 % by grpc-js (gRFC A9); 0 is never. */
+  readonly maxConnectionAgeMs: number;
+  /** What goes out with each answer and over OpenRcaService; without it, neither does. */
+  readonly loadReports: LoadReports | undefined;
+}
+
 /**
- * The gRPC side: PodService, health v1 and reflection (v1 and v1alpha). Every health name but `liveness` turns NOT_SERVING
- * when new calls are not wanted.
- *
- * @param maxConnectionAgeMs after which a connection is told to go away, in milliseconds, +-10 % by grpc-js (gRFC A9); 0 is never
+ * The gRPC side: PodService, which takes its calls through `workload`, health v1, reflection (v1 and v1alpha), and load
+ * reports. Every health name but `liveness` turns NOT_SERVING when new calls are not wanted.
  */
 export async function listenGrpc(
   pod: Pod,
   readiness: Readiness,
-  options: { readonly host: string; readonly port: number; readonly maxConnectionAgeMs: number },
+  workload: Workload,
+  options: GrpcOptions,
 ): Promise<GrpcListener> {
-  const { maxConnectionAgeMs } = options;
+  const { maxConnectionAgeMs, loadReports } = options;
   const server = new Server(maxConnectionAgeMs > 0 ? { "grpc.max_connection_age_ms": maxConnectionAgeMs } : {});
-  const service: PodServiceServer = { getPod: (_call, respond) => respond(null, { pod }) };
+  const failure = { code: status.UNAVAILABLE, details: `${pod.name} fails by --error-rate` };
+  const service: PodServiceServer = {
+    async getPod(call, respond) {
+      const outcome = await workload.serve(() => goneSignal(call));
+      if (outcome === "answered") respond(null, { pod }, loadReports?.trailer());
+      else if (outcome === "failed") respond(failure, null, loadReports?.trailer());
+    },
+  };
   server.addService(PodServiceService, service);
 
   const streams = new OpenStreams(server);
+  loadReports?.addToServer(streams);
   const health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, "SERVING"])));
   health.addToServer(streams);
   readiness.onUnready(() => {
@@ -45,7 +68,9 @@ export async function listenGrpc(
   });
   // Descriptors as buf made them: those that proto-loader gives have map entries that grpcurl refuses.
   const reflected = { files: { fileDescriptorProtos: [...fileDescriptors] } } as unknown as ReflectedPackage;
-  new ReflectionService(reflected).addToServer(streams);
+  new ReflectionService(reflected, { services: loadReports ? [...services, orcaService] : services }).addToServer(
+    streams,
+  );
 
   const port = await bind(server, listenHost(options.host), options.port);
   const closed = Promise.withResolvers<void>();
@@ -62,6 +87,13 @@ export async function listenGrpc(
       closed.resolve();
     },
   };
+}
+
+/** Aborted when the call is over before it was answered: its client cancelled it or is gone, or its deadline has passed. */
+function goneSignal(call: ServerUnaryCall<unknown, unknown>): AbortSignal {
+  const gone = new AbortController();
+  call.once("cancelled", () => gone.abort()); // grpc-js says so after an answer too, when nobody listens any more
+  return gone.signal;
 }
 
 function bind(server: Server, host: string, port: number): Promise<number> {

@@ -5,14 +5,15 @@ import { connect } from "node:net";
 import { afterEach, test } from "node:test";
 import { Pod } from "@grpc-lb/protos/pod/v1";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { createWorkload } from "../testing/workload.ts";
 import { type HttpServer, listenHttp } from "./http.ts";
 import { Readiness } from "./readiness.ts";
 
 const pod = Pod.fromPartial({ name: "server-1", zone: "zone-a" });
 const open: HttpServer[] = [];
 
-async function start(readiness = new Readiness()): Promise<HttpServer> {
-  const server = await listenHttp(pod, readiness, "127.0.0.1", 0);
+async function start(readiness = new Readiness(), { workload } = createWorkload()): Promise<HttpServer> {
+  const server = await listenHttp(pod, readiness, workload, { host: "127.0.0.1", port: 0 });
   open.push(server);
   return server;
 }
@@ -85,4 +86,47 @@ test("a request that was begun before the server closes is answered", async () =
 test("an unknown path is 404", async () => {
   const { port } = await start();
   assert.equal((await ask(port, "/nothing")).status, 404);
+});
+
+test("calls that are asked to fail are 503 and say so; probes do not fail, nor do they take a place", async () => {
+  const rig = createWorkload({ errorRate: 1, latencyMs: 1_000, capacity: 1 });
+  const { port } = await start(new Readiness(), rig);
+  const failed = ask(port, "/pod");
+  await rig.clock.asleep();
+  for (const path of ["/healthz", "/readyz", "/"]) assert.equal((await ask(port, path)).status, 200, path);
+  rig.clock.advance(1_000);
+  const { status, body } = await failed;
+  assert.deepEqual([status, body], [503, "server-1 fails by --error-rate"]);
+});
+
+test("a client that goes away ends the wait of its call, and gives its place back", async () => {
+  const rig = createWorkload({ latencyMs: 1_000, capacity: 1 });
+  const { port } = await start(new Readiness(), rig);
+  const socket = connect(port, "127.0.0.1");
+  socket.write("GET /pod HTTP/1.1\r\nHost: a\r\n\r\n");
+  await rig.clock.asleep();
+  socket.destroy();
+  while (rig.clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+  const next = ask(port, "/pod");
+  await rig.clock.asleep();
+  rig.clock.advance(1_000);
+  assert.equal((await next).status, 200);
+});
+
+test("closing waits for calls that take their time; cutting ends them", async () => {
+  for (const end of ["wait", "cut"] as const) {
+    const rig = createWorkload({ latencyMs: 1_000 });
+    const server = await start(new Readiness(), rig);
+    const answer = ask(server.port, "/pod").then(
+      ({ body }) => body,
+      () => "cut",
+    );
+    await rig.clock.asleep();
+    const closed = server.close();
+    if (end === "cut") server.cut();
+    else rig.clock.advance(1_000);
+    assert.equal(await answer, end === "cut" ? "cut" : "server-1");
+    await closed;
+    while (rig.clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
 });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer, type Socket, connect as tcpConnect } from "node:net";
 import { hostname } from "node:os";
 import { test } from "node:test";
-import { credentials } from "@grpc/grpc-js";
+import { credentials, type ServiceError } from "@grpc/grpc-js";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { runToEnd, startProgram } from "@grpc-lb/runtime/testing";
 
@@ -88,9 +89,42 @@ test("a wrong flag or variable exits 2 with one line that names it", async () =>
       { MAX_CONNECTION_AGE: "30" },
       'server: MAX_CONNECTION_AGE must be a duration such as 300ms, 5s or 2m, got "30"',
     ],
+    [["--latency", "200"], {}, 'server: --latency must be a duration such as 300ms, 5s or 2m, got "200"'],
+    [[], { ERROR_RATE: "5" }, 'server: ERROR_RATE must be a number from 0 to 1, got "5"'],
+    [["--capacity=-1"], {}, 'server: --capacity must be a whole number of at least 0, got "-1"'],
+    [["--weight", "0"], {}, 'server: --weight must be a number above 0, got "0"'],
+    [["--weight", "3"], {}, "server: --weight is told by load reports; give --load-report too"],
+    [[], { LOAD_REPORT: "yes" }, 'server: LOAD_REPORT must be true or false, got "yes"'],
     [["--pod-name", "$(POD_NAME)"], {}, 'server: --pod-name must be a pod name, got "$(POD_NAME)"'],
   ] as const) {
     const { code, stderr } = await runToEnd(main, [...args], env);
     assert.deepEqual([code, stderr], [2, [line]]);
   }
+});
+
+test("the flags reach what they are for: a slow, failing, reporting server", async () => {
+  const slow = ["--pod-name", "a", "--latency", "1ms", "--error-rate", "1", "--capacity", "1", "--drain-delay", "0"];
+  for (const report of [["--load-report", "--weight", "3"], []]) {
+    const { server, httpPort, grpcPort } = await startServer([...slow, ...report]);
+    const answer = await fetch(`http://127.0.0.1:${httpPort}/pod`);
+    assert.deepEqual([answer.status, await answer.text()], [503, "a fails by --error-rate"]);
+    const client = new PodServiceClient(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    const error = await new Promise<ServiceError | null>((resolve) => client.getPod({}, resolve));
+    assert.equal(error?.details, "a fails by --error-rate");
+    assert.equal(error?.metadata.get("endpoint-load-metrics-bin").length, report.length > 0 ? 1 : 0);
+    client.close();
+    await server.stop();
+  }
+});
+
+test("the README lists every flag with its variable and default, and no other", async () => {
+  const readme = readFileSync(`${import.meta.dirname}/../README.md`, "utf8");
+  const help = (await runToEnd(main, ["--help"])).stdout.join(" ").replace(/\s+/g, " ");
+  const inHelp = [...help.matchAll(/(--[a-z-]+) (?:<[a-z]+> )?[^(-].*?\(default: (.*?), env: ([A-Z_]+)\)/g)];
+  const inReadme = [...readme.matchAll(/^\| `(--[a-z-]+)` \| `([A-Z_]+)` \| (.*?) \|/gm)];
+  assert.deepEqual(
+    inReadme.map(([, flag, variable, value]) => [flag, variable, value]),
+    inHelp.map(([, flag, value, variable]) => [flag, variable, value]),
+  );
+  assert.equal(inHelp.length, 18);
 });

@@ -13,8 +13,11 @@ import {
 import { drain } from "./drain.ts";
 import { listenGrpc } from "./grpc.ts";
 import { listenHttp } from "./http.ts";
+import { LoadMeter, processCpuMs } from "./load.ts";
+import { LoadReports, loadReportFlags } from "./orca.ts";
 import { describePod, podFlags } from "./pod.ts";
 import { Readiness } from "./readiness.ts";
+import { Workload, workloadFlags } from "./workload.ts";
 
 const flags = {
   ...podFlags,
@@ -31,6 +34,8 @@ const flags = {
     default: 0,
     defaultText: "off",
   }),
+  ...workloadFlags,
+  ...loadReportFlags,
   drainDelay: durationFlag({ help: "how long to serve on after SIGTERM, not ready any more", default: 5_000 }),
   drainTimeout: durationFlag({
     help: "how long to wait then for calls under way before they are cut",
@@ -42,20 +47,31 @@ const flags = {
 const summary = "Answers with the name of the pod it runs in, over HTTP and gRPC.";
 
 void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) => {
+  if (flags.weight !== 1 && !flags.loadReport)
+    throw new ProgramError("--weight is told by load reports; give --load-report too", { exitCode: 2 });
   const log = createLogger("server", flags.logLevel);
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
   setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // else it writes plain text to stderr
   const pod = describePod(flags);
   const readiness = new Readiness();
+  const clock = systemClock;
+  const meter = new LoadMeter({ clock, cpuMs: processCpuMs, capacity: flags.capacity, weight: flags.weight });
+  const workload = new Workload(
+    { latencyMs: flags.latency, errorRate: flags.errorRate, capacity: flags.capacity },
+    { clock, random: Math.random, meter },
+  );
+  const loadReports = flags.loadReport ? new LoadReports(meter, clock) : undefined;
 
   const listening = <T>(what: string, port: number, listener: Promise<T>) =>
     listener.catch((cause: Error) => {
       const message = `cannot listen for ${what} on port ${port}: ${cause.message}`;
       throw new ProgramError(message, { cause, exitCode: 1 });
     });
-  const http = await listening("HTTP", flags.httpPort, listenHttp(pod, readiness, flags.bindAddress, flags.httpPort));
-  const grpcOptions = { host: flags.bindAddress, port: flags.grpcPort, maxConnectionAgeMs: flags.maxConnectionAge };
-  const grpc = await listening("gRPC", flags.grpcPort, listenGrpc(pod, readiness, grpcOptions)).catch(async (error) => {
+  const { bindAddress: host, httpPort, grpcPort, maxConnectionAge: maxConnectionAgeMs } = flags;
+  const http = await listening("HTTP", httpPort, listenHttp(pod, readiness, workload, { host, port: httpPort }));
+  const grpcOptions = { host, port: grpcPort, maxConnectionAgeMs, loadReports };
+  const listener = listenGrpc(pod, readiness, workload, grpcOptions);
+  const grpc = await listening("gRPC", grpcPort, listener).catch(async (error) => {
     await http.close();
     throw error;
   });
@@ -63,7 +79,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
 
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   log.info({ drainDelayMs: flags.drainDelay }, "draining");
-  const options = { clock: systemClock, delayMs: flags.drainDelay, timeoutMs: flags.drainTimeout };
+  const options = { clock, delayMs: flags.drainDelay, timeoutMs: flags.drainTimeout };
   const result = await drain(readiness, [http, grpc], options);
   if (result === "cut") log.warn({ drainTimeoutMs: flags.drainTimeout }, "calls were cut at the deadline");
   log.info("stopped");

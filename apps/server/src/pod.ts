@@ -24,7 +24,11 @@ export const podFlags = {
   nodeName: fromDownwardApi("node that the pod runs on"),
   zone: fromDownwardApi("zone of that node"),
   podIp: fromDownwardApi("address of the pod"),
-  appVersion: textFlag({ help: "version to answer with", default: manifest.version }),
+  appVersion: textFlag({
+    help: "version to answer with",
+    default: manifest.version,
+    defaultText: "the version of the package",
+  }),
 };
 
 /** What the server answers of itself. Without a pod name, as outside Kubernetes, the host name stands in. */

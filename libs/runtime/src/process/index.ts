@@ -25,5 +25,6 @@ export {
   textFlag,
 } from "./flags.ts";
 export { createLogger, logLevels } from "./log.ts";
+export { numberFlag } from "./number-flag.ts";
 export { type Caller, runClient } from "./run-client.ts";
 export { type ProgramContext, ProgramError, runProgram } from "./run-program.ts";

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { afterEach, test } from "node:test";
+import { type Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { createMetricsReader } from "@grpc/grpc-js/build/src/orca.js";
+import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
+import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
+import { assertNothingLeft, type ManualClock } from "@grpc-lb/runtime/testing";
+import { createWorkload } from "../testing/workload.ts";
+import { type GrpcListener, listenGrpc } from "./grpc.ts";
+import { Readiness } from "./readiness.ts";
+
+const pod = Pod.fromPartial({ name: "server-1" });
+const trailerKey = "endpoint-load-metrics-bin";
+const servers: GrpcListener[] = [];
+const clients: Client[] = [];
+
+async function start(options: Parameters<typeof createWorkload>[0] & { report?: boolean } = {}) {
+  const rig = createWorkload(options);
+  const server = await listenGrpc(pod, new Readiness(), rig.workload, {
+    host: "127.0.0.1",
+    port: 0,
+    maxConnectionAgeMs: 0,
+    loadReports: options.report === false ? undefined : rig.loadReports,
+  });
+  servers.push(server);
+  const address = `127.0.0.1:${server.port}`;
+  const pods = new PodServiceClient(address, credentials.createInsecure());
+  const orca = new OpenRcaServiceClient(address, credentials.createInsecure());
+  clients.push(pods, orca);
+  return { ...rig, server, pods, orca };
+}
+
+/** Calls once; resolves with the code and the trailing metadata. */
+function call(client: PodServiceClient): Promise<{ code: number; trailer: Metadata }> {
+  return new Promise((resolve) => {
+    const call = client.getPod({}, () => {});
+    call.on("status", ({ code, metadata }) => resolve({ code, trailer: metadata }));
+  });
+}
+
+const reportOf = (trailer: Metadata) => OrcaLoadReport.decode(trailer.get(trailerKey)[0] as Buffer);
+
+/** The next report of a stream. */
+async function next(stream: NodeJS.ReadableStream): Promise<OrcaLoadReport> {
+  const [report] = await once(stream, "data");
+  return report;
+}
+
+/** Waits for the call's end on the server, which shows in a timer that is no more. */
+async function untilNoneSleeps(clock: ManualClock): Promise<void> {
+  while (clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close();
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  await assertNothingLeft();
+});
+
+test("each answer carries the load, failed ones too", async () => {
+  const chance = [0.9, 0.1];
+  const { pods, clock, cpu } = await start({ capacity: 2, errorRate: 0.5, random: () => chance.pop() ?? 0 });
+  cpu.usedMs = 300;
+  clock.advance(1_000);
+  const failed = await call(pods);
+  assert.equal(failed.code, status.UNAVAILABLE);
+  const first = reportOf(failed.trailer);
+  assert.deepEqual([first.rpsFractional, first.eps], [1, 1]);
+  assert.ok(Math.abs(first.cpuUtilization - 0.3) < 0.02, `want 0.3, got ${first.cpuUtilization}`);
+  clock.advance(50);
+  const answered = await call(pods);
+  assert.equal(answered.code, status.OK);
+  const second = reportOf(answered.trailer);
+  assert.deepEqual([second.rpsFractional, second.eps], [2, 1]);
+});
+
+test("the application's utilization is that of the capacity, divided by the weight", async () => {
+  const { pods, clock } = await start({ latencyMs: 1_000, capacity: 2, weight: 4 });
+  const calls = [call(pods), call(pods)];
+  await clock.asleep(2);
+  clock.advance(1_000);
+  for (const { trailer } of await Promise.all(calls)) assert.equal(reportOf(trailer).applicationUtilization, 1 / 4);
+});
+
+test("a report is small, made anew every 50 ms, and grpc-js reads it", async () => {
+  const { pods, clock } = await start();
+  const trailers: Metadata[] = [];
+  for (const waitMs of [1_000, 49, 1]) {
+    clock.advance(waitMs);
+    trailers.push((await call(pods)).trailer);
+  }
+  const [first, same, fresh] = trailers.map((trailer) => trailer.get(trailerKey)[0] as Buffer);
+  assert.ok(first && first.length <= 36, `want at most 36 bytes, got ${first?.length}`);
+  assert.deepEqual(same, first);
+  assert.notDeepEqual(fresh, first);
+  let read: { rps_fractional?: number } = {};
+  const reader = createMetricsReader((report) => {
+    read = report;
+  }, null);
+  reader(status.OK, "OK", trailers[2] ?? new Metadata());
+  assert.equal(read.rps_fractional, 3);
+});
+
+test("a stream reports at once and then each interval that its client asks for", async () => {
+  const { pods, orca, clock } = await start();
+  const stream = orca.streamCoreMetrics({ reportInterval: { seconds: 2n, nanos: 500_000_000 }, requestCostNames: [] });
+  stream.on("error", () => {}); // it is cancelled below
+  assert.equal((await next(stream)).rpsFractional, 0);
+  await call(pods);
+  await clock.asleep();
+  clock.advance(2_499);
+  await call(pods);
+  assert.equal(clock.sleeping, 1, "it reported before its time");
+  clock.advance(1);
+  assert.equal((await next(stream)).rpsFractional, 1);
+  stream.cancel();
+  await untilNoneSleeps(clock);
+});
+
+test("an interval that is none, too short or too long is put right", async () => {
+  const { orca, clock } = await start();
+  for (const [reportInterval, wantMs] of [
+    [undefined, 1_000],
+    [{ seconds: 0n, nanos: 1 }, 1_000],
+    [{ seconds: -5n, nanos: 0 }, 1_000],
+    [{ seconds: 315_576_000_000n, nanos: 0 }, 2 ** 31 - 1],
+  ] as const) {
+    const stream = orca.streamCoreMetrics({ reportInterval, requestCostNames: [] });
+    stream.on("error", () => {}); // it is cancelled below
+    await next(stream);
+    await clock.asleep();
+    clock.advance(wantMs - 1);
+    assert.equal(clock.sleeping, 1, `reported before ${wantMs} ms`);
+    const second = next(stream);
+    clock.advance(1);
+    await second;
+    stream.cancel();
+    await untilNoneSleeps(clock);
+  }
+});
+
+test("streams end with OK when the server closes, and hold nothing up", async () => {
+  const { orca, clock, server } = await start();
+  const stream = orca.streamCoreMetrics({ requestCostNames: [] });
+  await next(stream);
+  await clock.asleep();
+  const ended = once(stream.resume(), "status");
+  await server.close();
+  const [{ code }] = await ended;
+  assert.deepEqual([code, clock.sleeping], [status.OK, 0]);
+});
+
+test("a server that does not report says nothing with its answers and has no such service", async () => {
+  const { pods, orca } = await start({ report: false });
+  assert.deepEqual((await call(pods)).trailer.get(trailerKey), []);
+  const [error] = (await once(orca.streamCoreMetrics({ requestCostNames: [] }), "error")) as [ServiceError];
+  assert.equal(error.code, status.UNIMPLEMENTED);
+});

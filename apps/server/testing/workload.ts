@@ -1,0 +1,23 @@
+import type { Random } from "@grpc-lb/runtime";
+import { ManualClock } from "@grpc-lb/runtime/testing";
+import { LoadMeter } from "../src/load.ts";
+import { LoadReports } from "../src/orca.ts";
+import { Workload } from "../src/workload.ts";
+
+/** A workload with what measures it, on a clock that is moved by hand; without options it answers at once. */
+export function createWorkload(
+  options: {
+    readonly latencyMs?: number;
+    readonly errorRate?: number;
+    readonly capacity?: number;
+    readonly weight?: number;
+    readonly random?: Random;
+  } = {},
+) {
+  const { latencyMs = 0, errorRate = 0, capacity = 0, weight = 1, random = () => 0 } = options;
+  const clock = new ManualClock();
+  const cpu = { usedMs: 0 };
+  const meter = new LoadMeter({ clock, cpuMs: () => cpu.usedMs, capacity, weight });
+  const workload = new Workload({ latencyMs, errorRate, capacity }, { clock, random, meter });
+  return { workload, meter, clock, cpu, loadReports: new LoadReports(meter, clock) };
+}
