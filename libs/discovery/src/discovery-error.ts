@@ -1,6 +1,7 @@
 /**
- * Why a source cannot do its work. `target`: the target is wrong, and trying again will not help. `denied`: the server
- * refuses who asks (401, 403). `unavailable`: the server cannot be reached, or fails. `port`: the service has no such port.
+ * Why a source cannot do its work. `target`: what is asked for is not there (no such Service, no kubeconfig), and trying
+ * again helps only when a person makes it. `denied`: the server refuses who asks (401, 403). `unavailable`: the server
+ * cannot be reached, or fails. `port`: the service has no such port.
  */
 export type DiscoveryErrorCode = "target" | "denied" | "unavailable" | "port";
 

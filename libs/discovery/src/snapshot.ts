@@ -38,7 +38,10 @@ export interface Snapshot {
   readonly endpoints: readonly Endpoint[] | undefined;
   /** When the source last heard from its server, in the clock's milliseconds; undefined for never. */
   readonly lastSyncMs: number | undefined;
-  /** What keeps the source from its server, until it has heard from it again. */
+  /**
+   * What keeps the source from its server, until it has heard from it again; else why it has no endpoints, where it knows: no
+   * such service, no such port.
+   */
   readonly error: DiscoveryError | undefined;
   /** A gRPC service config in JSON that the service itself asks for; undefined when it asks for none. */
   readonly serviceConfig: string | undefined;

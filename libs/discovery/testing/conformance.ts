@@ -182,6 +182,38 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
+    name: "a Service that does not exist is an error that says so, until it is made, and again when it is deleted (row 11)",
+    run: (world, name) =>
+      reading(world, { service: name }, async (reader) => {
+        const { namespace } = world;
+        const missing = async () => {
+          const { error, endpoints } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+          assert.deepEqual([error?.code, error?.status, endpoints], ["target", 404, []]);
+          assert.equal(
+            error?.message,
+            `kubernetes: get service ${namespace}/${name}: 404 Not Found: there is no such Service`,
+          );
+        };
+        const isFine = (count: number) =>
+          reader.until(`${count} and no error`, ({ error, endpoints }) => !error && endpoints?.length === count);
+        const made = (...addresses: string[]) => [
+          service({ name, namespace }),
+          slice({ service: name, namespace, addresses }),
+        ];
+        await missing();
+        await world.put(...made()); // as a Service whose selector finds no pod
+        await isFine(0);
+        await world.put(...made("10.9.10.1"));
+        await isFine(1);
+        await world.deleteService(name);
+        await world.deleteSlice(`${name}-1`);
+        await missing();
+        await world.put(...made("10.9.10.2"));
+        await isFine(1);
+        await reader.untilAddresses("10.9.10.2:50051");
+      }),
+  },
+  {
     name: "a broken watch goes on from its version: nothing is missed, and nothing is listed again (row 3)",
     run: async (world, name) => {
       const { namespace, access } = world;

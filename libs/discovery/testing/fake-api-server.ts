@@ -44,6 +44,7 @@ export class FakeApiServer {
   #thawed: PromiseWithResolvers<void> | undefined;
   #truncateTo: number | undefined;
   #stalls = 0;
+  readonly #stalled = new Map<ServerResponse, string>();
   #inFlight = 0;
   readonly #counts = { get: 0, list: 0, watch: 0, acceptedWatches: 0, maxOpenWatches: 0, maxInFlight: 0 };
 
@@ -197,6 +198,14 @@ export class FakeApiServer {
     this.#stalls = count;
   }
 
+  /** Sends one more character of each answer that stopped. */
+  trickle(): void {
+    for (const [response, rest] of this.#stalled) {
+      response.write(rest.slice(0, 1));
+      this.#stalled.set(response, rest.slice(1));
+    }
+  }
+
   /** Ends all connections and listens no more. */
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
@@ -268,6 +277,8 @@ export class FakeApiServer {
     const text = JSON.stringify(body);
     response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
     response.write(text.slice(0, text.length / 2));
+    this.#stalled.set(response, text.slice(text.length / 2));
+    response.on("close", () => this.#stalled.delete(response));
   }
 
   #get({ resource, namespace, name = "" }: FakeRequest): object {

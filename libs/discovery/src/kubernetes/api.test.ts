@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { afterEach, test } from "node:test";
 import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
 import { FakeApiServer, service } from "../../testing/index.ts";
@@ -173,4 +175,43 @@ test("row 2: credentials that never come are given up after 15 s, and are no sil
   clock.advance(15_000);
   const { code, message } = await failed;
   assert.equal(code, "unavailable", message);
+});
+
+test("row 2: an answer that trickles is never silent, and is given up after 60 s all the same", async () => {
+  const { api, get, clock } = await start();
+  api.stallNext(1);
+  let error: DiscoveryError | undefined;
+  void failure(get()).then((one) => {
+    error = one;
+  });
+  await api.until((counts) => counts.get === 1);
+  while (!error && clock.now() < 100_000) {
+    for (let n = 0; n < 20; n++) await turn();
+    clock.advance(2_000);
+    if (clock.now() % 10_000 === 0) api.trickle();
+  }
+  assert.match(
+    error?.message ?? "",
+    /^kubernetes: get service default\/s: 127\.0\.0\.1:\d+: no whole answer within 60 s$/,
+  );
+  assert.ok(clock.now() >= 60_000 && clock.now() <= 64_000, `given up after ${clock.now()} ms`);
+});
+
+test("row 5: an answer of 401 that never ends is not waited for, and its connection is not kept", async () => {
+  const sockets: Socket[] = [];
+  const server = createServer((request, response) => {
+    sockets.push(request.socket);
+    if (sockets.length > 1) response.end("{}");
+    else response.writeHead(401).write("{");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanups.push(async () => void (await once(server.close(), "close")));
+  const { port } = server.address() as AddressInfo;
+  const { get } = await start((api) => ({ ...api.access, server: new URL(`http://127.0.0.1:${port}`) }));
+  assert.deepEqual(await get(), {});
+  const [first, second] = sockets;
+  assert.ok(first && second && first !== second);
+  if (!first.destroyed) await once(first, "close");
+  assert.equal(second.destroyed, false);
 });

@@ -30,21 +30,31 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
   /** How long the answer may pause, in milliseconds. Default: 15 s. */
   readonly silenceMs?: number;
+  /**
+   * How long the whole may take, in milliseconds: credentials, a second try after a 401, and the answer to its last byte.
+   * Default: 60 s for `get`; no end for `stream`, as a watch has its own.
+   */
+  readonly totalMs?: number;
 }
 
 /** An API server that accepts and does not answer is given up after this long, and so is an answer that stops. */
 const answerTimeoutMs = 15_000;
+/** An answer that trickles is never silent, and is given up all the same. */
+const wholeAnswerTimeoutMs = 60_000;
 
 /** The few requests that discovery makes, over HTTP/1.1: it needs no more of an API server than get, list and watch. */
 export class ApiClient {
   readonly #access: ApiAccess;
   readonly #clock: Clock;
+  readonly #isBackground: boolean;
   // One connection serves the list and then the watch. TCP keepalive notices a peer that is gone without a word.
   readonly #agent: HttpAgent;
 
-  constructor(access: ApiAccess, clock: Clock) {
+  /** @param options.background whether its sockets do not keep the process alive; default: false */
+  constructor(access: ApiAccess, clock: Clock, options: { readonly background?: boolean } = {}) {
     this.#access = access;
     this.#clock = clock;
+    this.#isBackground = options.background ?? false;
     const Agent = this.#isSecure ? HttpsAgent : HttpAgent;
     this.#agent = new Agent({ keepAlive: true, keepAliveMsecs: 15_000 });
   }
@@ -61,7 +71,7 @@ export class ApiClient {
 
   /** Gets an object. @throws DiscoveryError */
   get<T>(request: ApiRequest): Promise<T> {
-    return this.stream(request, async (chunks) => {
+    return this.stream({ totalMs: wholeAnswerTimeoutMs, ...request }, async (chunks) => {
       let text = "";
       for await (const chunk of chunks) text += chunk;
       try {
@@ -79,7 +89,7 @@ export class ApiClient {
    * @throws DiscoveryError
    */
   async stream<T>(request: ApiRequest, read: (chunks: AsyncIterable<string>) => Promise<T>): Promise<T> {
-    const guard = new RequestGuard(request.signal, this.#clock);
+    const guard = new RequestGuard(request.signal, this.#clock, request.totalMs);
     try {
       let response = await this.#open(request, guard, false);
       if (response.statusCode === 401) {
@@ -119,6 +129,8 @@ export class ApiClient {
     };
     for (;;) {
       const request = (this.#isSecure ? httpsRequest : httpRequest)(options);
+      // Each time, as the agent refs a kept socket for its next request.
+      if (this.#isBackground) request.on("socket", (socket) => socket.unref());
       try {
         return await new Promise((resolve, reject) => request.on("response", resolve).on("error", reject).end());
       } catch (error) {

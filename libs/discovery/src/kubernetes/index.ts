@@ -14,5 +14,6 @@ export type { ApiAccess, Credentials } from "./api.ts";
 export { createKubeconfigAccess } from "./kubeconfig.ts";
 export { createServiceAccountAccess, isInCluster } from "./service-account.ts";
 export type { FeedStats } from "./service-feed.ts";
+export type { ServiceAccess } from "./service-reader.ts";
 export { serviceConfigAnnotation } from "./service-view.ts";
 export { createKubernetesSource, type KubernetesSource, type KubernetesSourceOptions } from "./source.ts";

@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
@@ -145,4 +145,33 @@ const wrong: [string, string, RegExp][] = [
 ];
 for (const [name, path, complaint] of wrong) {
   test(`${name} is an error that says so`, () => assert.rejects(createKubeconfigAccess(path), complaint));
+}
+
+for (const [name, files, want] of [
+  ["files that are not there are skipped", ["nowhere", "listed-a", "nowhere-else"], "https://a/"],
+  ["the first that names a current context decides", ["no-context", "listed-b", "listed-a"], "https://b/"],
+  ["empty places mean nothing", ["", "listed-b", ""], "https://b/"],
+  ["none is there", ["nowhere", "nowhere-else"], /none of the files of KUBECONFIG exists: .*nowhere:.*nowhere-else$/],
+  ["one that is there and no YAML", ["listed-a", "broken"], /cannot read the kubeconfig/],
+] as const) {
+  test(`of the files that KUBECONFIG lists, as kubectl takes them: ${name}`, async (t) => {
+    const of = (id: string) => ({
+      apiVersion: "v1",
+      kind: "Config",
+      "current-context": id,
+      clusters: [{ name: id, cluster: { server: `https://${id}/` } }],
+      users: [{ name: id, user: {} }],
+      contexts: [{ name: id, context: { cluster: id, user: id } }],
+    });
+    for (const id of ["a", "b"]) file(`listed-${id}`, JSON.stringify(of(id)));
+    file("no-context", JSON.stringify({ ...of("c"), "current-context": undefined }));
+    const { KUBECONFIG } = process.env;
+    t.after(() => {
+      if (KUBECONFIG === undefined) delete process.env.KUBECONFIG;
+      else process.env.KUBECONFIG = KUBECONFIG;
+    });
+    process.env.KUBECONFIG = files.map((one) => one && join(folder, one)).join(delimiter);
+    if (want instanceof RegExp) await assert.rejects(createKubeconfigAccess(), { code: "target", message: want });
+    else assert.equal((await createKubeconfigAccess()).server.href, want);
+  });
 }

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { delimiter } from "node:path";
 import { DiscoveryError } from "../discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api.ts";
 
@@ -5,7 +7,7 @@ import type { ApiAccess, Credentials } from "./api.ts";
  * Access by the current context of a kubeconfig, as kubectl would have it: client certificates, tokens, exec plugins, OIDC.
  * That part is @kubernetes/client-node's, which is loaded here and only here, because it costs 250 ms and 90 MB.
  *
- * @param path the file; absent, KUBECONFIG or `~/.kube/config`
+ * @param path the file; absent, those of KUBECONFIG that exist, the first to name a current context deciding, or `~/.kube/config`
  * @throws DiscoveryError when there is no usable context
  */
 export async function createKubeconfigAccess(path?: string): Promise<ApiAccess> {
@@ -15,9 +17,15 @@ export async function createKubeconfigAccess(path?: string): Promise<ApiAccess> 
   });
   const load = () => {
     const config = new KubeConfig();
+    const [first, ...others] = path === undefined ? listedFiles() : [path];
     try {
-      if (path === undefined) config.loadFromDefault();
-      else config.loadFromFile(path);
+      if (first === undefined) config.loadFromDefault();
+      else config.loadFromFile(first);
+      for (const file of others) {
+        const other = new KubeConfig();
+        other.loadFromFile(file);
+        config.mergeConfig(other, Boolean(config.currentContext));
+      }
     } catch (cause) {
       const message = `kubernetes: cannot read the kubeconfig: ${(cause as Error).message}`;
       throw new DiscoveryError("target", message, { cause });
@@ -67,4 +75,13 @@ export async function createKubeconfigAccess(path?: string): Promise<ApiAccess> 
       return { headers: { ...basic, ...headers }, tls };
     },
   };
+}
+
+/** The files that KUBECONFIG lists, without those that are not there, as kubectl takes them; none when it is not set. */
+function listedFiles(): readonly string[] {
+  const { KUBECONFIG: list } = process.env;
+  if (!list) return [];
+  const files = list.split(delimiter).filter((file) => file !== "" && existsSync(file));
+  if (files.length > 0) return files;
+  throw new DiscoveryError("target", `kubernetes: none of the files of KUBECONFIG exists: ${list}`);
 }

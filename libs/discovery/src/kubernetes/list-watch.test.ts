@@ -44,6 +44,7 @@ class Recorder implements ListWatchHandler<EndpointSlice> {
   readonly errors: DiscoveryError[] = [];
   readonly names = new Set<string>();
   isUnsure = false;
+  isOutdated = false;
   suspicious = false;
   #look = () => {};
 
@@ -564,4 +565,123 @@ test("row 2: after half an hour of good watches there is a list again, in case a
     await turns(() => api.counts.watch > watch);
   }
   assert.equal(api.counts.list, 2);
+});
+
+test("an event that the handler cannot take is told by a list instead, after a wait; those before it are taken", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  handler.apply = (type, object) => {
+    if (object.metadata.name === "c") throw new TypeError("no taste for c");
+    Recorder.prototype.apply.call(handler, type, object);
+  };
+  api.batch(() => put(api, "b", "c", "d"));
+  await handler.until("failure");
+  assert.deepEqual([[...handler.names], clock.backoffs, api.counts.list], [["a", "b"], [100], 1]);
+  const [error] = handler.errors;
+  assert.deepEqual(
+    [error?.code, error?.message],
+    ["unavailable", "kubernetes: watch endpointslices default/s: no taste for c"],
+  );
+  clock.advance(100);
+  await handler.until("replace 4");
+  await watching();
+  assert.deepEqual([[...handler.names], api.counts.list], [["a", "b", "c", "d"], 2]);
+});
+
+test("a list that the handler cannot take is asked for again, less and less often, and not watched from", async () => {
+  const { api, handler, clock, watching } = await start({
+    before: (api) => {
+      api.freeze();
+    },
+  });
+  const { replace } = handler;
+  handler.replace = () => {
+    throw new TypeError("no taste");
+  };
+  api.thaw();
+  for (let n = 1; n <= 3; n++) {
+    await handler.until("failure", n);
+    assert.deepEqual([api.counts.list, api.counts.watch, handler.count("heard")], [n, 0, 0]);
+    clock.advance(4_000);
+  }
+  assert.deepEqual(clock.backoffs.slice(0, 3), [100, 200, 400]);
+  await handler.until("failure", 4);
+  handler.replace = replace;
+  clock.advance(4_000);
+  await handler.until("replace 1");
+  await watching();
+});
+
+test("what the handler throws between two watches has all listed again", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  const { prepare } = handler;
+  handler.prepare = async () => {
+    handler.prepare = prepare;
+    throw new TypeError("not prepared");
+  };
+  api.closeWatches();
+  await handler.until("failure");
+  clock.advance(200);
+  await handler.until("replace", 2);
+});
+
+test("what is outdated ends the watch at once, be it an unsure one, and is prepared anew", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  handler.isUnsure = true;
+  put(api, "b");
+  await api.until(({ watch }) => watch === 2);
+  await watching();
+  handler.prepare = async () => {
+    handler.isOutdated = false;
+    await Recorder.prototype.prepare.call(handler);
+  };
+  handler.isOutdated = true;
+  const told = handler.count("prepare");
+  put(api, "c");
+  // Two brief watches, one after the other, are spaced.
+  await turns(
+    () => handler.count("prepare") > told,
+    () => clock.advance(10),
+  );
+  assert.deepEqual([handler.count("ADDED c"), api.counts.list], [1, 1]);
+});
+
+test("row 17: a list that shrinks sharply is asked for again after a second, and not before", async () => {
+  const { api, handler, clock, watching } = await start({ before: (api) => put(api, "b", "c", "d") });
+  await watching();
+  await turn();
+  clock.advance(5_000);
+  await turn();
+  api.truncateNextList(1);
+  api.compact();
+  const told = clock.waits.filter((ms) => ms === 1_000).length;
+  api.refuse(410, { times: 1, verbs: ["watch"] });
+  api.closeWatches();
+  await api.until(({ list }) => list === 2);
+  await turns(() => clock.waits.filter((ms) => ms === 1_000).length > told);
+  clock.advance(999);
+  for (let n = 0; n < 50; n++) await turn();
+  assert.deepEqual([api.counts.list, handler.count("replace")], [2, 1]);
+  clock.advance(1);
+  await handler.until("replace 4", 2);
+  assert.equal(api.counts.list, 3);
+});
+
+test("row 22: an abort while it is prepared is the end: nothing is taken over, and nothing watched", async () => {
+  for (const name of ["in a list", "between two watches"]) {
+    const { api, handler, controller, running, watching } = await start({ before: (api) => api.freeze() });
+    if (name !== "in a list") {
+      api.thaw();
+      await watching();
+    }
+    const told = handler.seen.length;
+    handler.prepare = async () => controller.abort();
+    api.thaw();
+    api.closeWatches();
+    await running;
+    assert.deepEqual(handler.seen.slice(told), [], name);
+    assert.equal(api.counts.watch, name === "in a list" ? 0 : 1, name);
+  }
 });

@@ -9,7 +9,10 @@ export interface Listed {
   readonly metadata: { readonly name: string; readonly resourceVersion?: string };
 }
 
-/** Who is told of what a list-and-watch sees. Called in order, never at the same time, and not after `run` has ended. */
+/**
+ * Who is told of what a list-and-watch sees. Called in order, never at the same time, and not after `run` has ended. What it
+ * cannot take it throws from `replace` or `apply`: then all is listed again, after a wait. The others must not throw.
+ */
 export interface ListWatchHandler<T extends Listed> {
   /**
    * What else is to be read, while the server is known to answer: before a list is taken over, and between two watches. It
@@ -18,6 +21,8 @@ export interface ListWatchHandler<T extends Listed> {
   prepare(signal: AbortSignal): Promise<void>;
   /** Whether what was prepared does not fit what is seen: then the watch is ended soon, and it is prepared again. */
   readonly isUnsure: boolean;
+  /** Whether what was prepared is older than what is seen, until it is prepared again: then the watch is ended at once. */
+  readonly isOutdated: boolean;
   /** Whether a list is so much shorter than what is known that it must be seen twice to be believed. */
   isSuspicious(items: readonly T[]): boolean;
   /** All there is now. */
@@ -97,7 +102,8 @@ export class ListWatch<T extends Listed> {
       } catch (cause) {
         if (signal.aborted) return;
         failure = this.#asDiscoveryError(cause);
-        if (isVersionGone(failure)) this.#version = undefined;
+        // What the handler could not take is told again by a list, from the version on it would be lost.
+        if (isVersionGone(failure) || !(cause instanceof DiscoveryError)) this.#version = undefined;
         if (failure.status === 410)
           failure = undefined; // foreseen, and cured by a list
         else this.#handler.onFailure(failure);
@@ -173,7 +179,7 @@ export class ListWatch<T extends Listed> {
         for await (const lines of splitLines(chunks)) {
           if (signal.aborted) return;
           this.#take(lines);
-          if (!wasUnsure && this.#handler.isUnsure) return;
+          if (this.#handler.isOutdated || (!wasUnsure && this.#handler.isUnsure)) return;
         }
       });
     } finally {
@@ -197,12 +203,22 @@ export class ListWatch<T extends Listed> {
       for (const line of lines) {
         const { type, object } = JSON.parse(line) as WatchEvent<T>;
         if (type === "ERROR") throw describeStatus(object as Status, `watch ${this.#options.subject}`);
+        if (type !== "BOOKMARK") this.#apply(type, object);
         this.#version = object.metadata.resourceVersion ?? this.#version;
-        if (type !== "BOOKMARK") this.#handler.apply(type, object);
         isNews = true;
       }
     } finally {
       if (isNews) this.#handler.onHeard();
+    }
+  }
+
+  /** The version of an event counts as seen when the handler has taken it, and what it could not take calls for a list. */
+  #apply(type: "ADDED" | "MODIFIED" | "DELETED", object: T): void {
+    try {
+      this.#handler.apply(type, object);
+    } catch (cause) {
+      this.#version = undefined;
+      throw this.#asDiscoveryError(cause);
     }
   }
 

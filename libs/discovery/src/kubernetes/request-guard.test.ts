@@ -24,6 +24,24 @@ test("silence ends the request when its time is over; each word begins the time 
   assert.equal(clock.sleeping, 0);
 });
 
+test("the whole has its own time, however much is heard", async () => {
+  const clock = new ManualClock();
+  const guard = new RequestGuard(new AbortController().signal, clock, 60_000);
+  guard.allow(15_000);
+  for (let n = 0; n < 5; n++) {
+    clock.advance(10_000);
+    await turn();
+    guard.heard();
+  }
+  clock.advance(9_999);
+  await turn();
+  assert.equal(guard.signal.aborted, false);
+  clock.advance(1);
+  await turn();
+  assert.equal((guard.signal.reason as Error).message, "no whole answer within 60 s");
+  assert.equal(clock.sleeping, 0);
+});
+
 test("the time allowed can grow and shrink", async () => {
   const clock = new ManualClock();
   const guard = new RequestGuard(new AbortController().signal, clock);

@@ -1,8 +1,9 @@
 import type { Clock } from "@grpc-lb/runtime";
 
 /**
- * The two ways in which a request ends before its answer does: its owner aborts it, or the server says nothing for longer
- * than it may. One `AbortSignal` stands for both, and nothing is left on the owner's signal, which may live for months.
+ * The ways in which a request ends before its answer does: its owner aborts it, the server says nothing for longer than it
+ * may, or the whole takes too long. One `AbortSignal` stands for all, and nothing is left on the owner's signal, which may
+ * live for months.
  */
 export class RequestGuard {
   readonly #owner: AbortSignal;
@@ -13,10 +14,15 @@ export class RequestGuard {
   #nap: AbortController | undefined;
   #allowedMs = Number.POSITIVE_INFINITY;
   #dueMs = Number.POSITIVE_INFINITY;
+  readonly #totalMs: number;
+  readonly #endMs: number;
 
-  constructor(owner: AbortSignal, clock: Clock) {
+  /** @param totalMs how long the whole may take, however much is heard; it counts once `allow` was called */
+  constructor(owner: AbortSignal, clock: Clock, totalMs = Number.POSITIVE_INFINITY) {
     this.#owner = owner;
     this.#clock = clock;
+    this.#totalMs = totalMs;
+    this.#endMs = clock.now() + totalMs;
     if (owner.aborted) this.#end();
     else owner.addEventListener("abort", this.#end);
   }
@@ -63,14 +69,19 @@ export class RequestGuard {
 
   readonly #end = () => this.#ending.abort(this.#owner.reason);
 
+  #lateness(): Error {
+    const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
+    return this.#dueMs <= this.#endMs
+      ? new Error(`nothing heard for ${seconds(this.#allowedMs)}`)
+      : new Error(`no whole answer within ${seconds(this.#totalMs)}`);
+  }
+
   async #watch(): Promise<void> {
     const nap = new AbortController();
     this.#nap = nap;
     while (!this.#isReleased && !this.signal.aborted) {
-      const leftMs = this.#dueMs - this.#clock.now();
-      if (leftMs <= 0) {
-        return this.#ending.abort(new Error(`nothing heard for ${Math.round(this.#allowedMs / 1000)} s`));
-      }
+      const leftMs = Math.min(this.#dueMs, this.#endMs) - this.#clock.now();
+      if (leftMs <= 0) return this.#ending.abort(this.#lateness());
       await this.#clock.sleep(leftMs, nap.signal, { background: true });
       if (nap.signal.aborted) return;
     }

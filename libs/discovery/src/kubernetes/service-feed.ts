@@ -3,6 +3,7 @@ import type { DiscoveryError, DiscoveryErrorCode } from "../discovery-error.ts";
 import { type ApiAccess, ApiClient } from "./api.ts";
 import type { EndpointSlice, Service } from "./endpoint-slice.ts";
 import { ListWatch, type ListWatchHandler } from "./list-watch.ts";
+import { type ServiceAccess, ServiceReader } from "./service-reader.ts";
 
 /** Who looks at the slices of a service: one for each port that somebody asked for. */
 export interface FeedView {
@@ -16,14 +17,23 @@ export interface FeedView {
   readonly isPuzzled: boolean;
 }
 
-/** What a feed has done and seen, for metrics. */
+/** What a feed has done and seen since it was made, for metrics; one that everybody has left is made anew. */
 export interface FeedStats {
   /** Milliseconds since the API server was last heard; undefined for never. */
   readonly lastSyncAgeMs: number | undefined;
   readonly lists: number;
   /** Watches begun; one more for each restart. */
   readonly watches: number;
+  /**
+   * By code: each failure to list or watch; a reading of the Service that was denied; a reader's port that became unknown
+   * (`port`), and a Service that turned out not to exist (`target`), once a change.
+   */
   readonly errors: Readonly<Record<DiscoveryErrorCode, number>>;
+  /**
+   * How the last attempt to read the Service ended: `denied` and `failed` cost the mapping of its ports and its service config,
+   * and nothing else, so they are no error of a snapshot. Undefined before the first.
+   */
+  readonly serviceAccess?: ServiceAccess | undefined;
 }
 
 /** What a feed is about. */
@@ -44,18 +54,28 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
   readonly #options: FeedOptions;
   readonly #views = new Set<FeedView>();
   readonly #slices = new Map<string, EndpointSlice>();
+  /** The slices that some view could not take, or take away: it is told again with the next list. */
+  readonly #owed = new Set<string>();
+  /** The first exception of a view that the loop does not know of yet. */
+  #failure: { readonly cause: unknown } | undefined;
+  /** What is known of the Service itself. */
+  readonly reader: ServiceReader;
+  readonly #onEnded: () => void;
   #api: ApiClient | undefined;
-  #service: Service | undefined;
-  /** How the last attempt to read the Service ended. */
-  #reading: "read" | "denied" | "failed" = "read";
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
   #error: DiscoveryError | undefined;
   #lastSyncMs: number | undefined;
   #isSynced = false;
+  #wasMissing = false;
+  /** Loops that run, one that is aborted and ends included. */
+  #loops = 0;
   readonly #counts = { lists: 0, watches: 0, target: 0, denied: 0, unavailable: 0, port: 0 };
 
-  constructor(options: FeedOptions) {
+  /** @param onEnded called each time when the last view has left and nothing runs any more */
+  constructor(options: FeedOptions, onEnded = () => {}) {
     this.#options = options;
+    this.#onEnded = onEnded;
+    this.reader = new ServiceReader(options);
   }
 
   /** Whether everything there is was seen since the feed was started. */
@@ -64,21 +84,27 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
   }
 
   get error(): DiscoveryError | undefined {
-    return this.#error;
+    return this.#error ?? this.#missing;
+  }
+
+  /** That the Service does not exist: without slices, that is why there are no endpoints. */
+  get #missing(): DiscoveryError | undefined {
+    return this.#isSynced && this.#slices.size === 0 ? this.reader.absence : undefined;
   }
 
   get lastSyncMs(): number | undefined {
     return this.#lastSyncMs;
   }
 
-  get service(): Service | undefined {
-    return this.#service;
-  }
-
   get stats(): FeedStats {
     const { lists, watches, ...errors } = this.#counts;
     const lastSyncAgeMs = this.#lastSyncMs === undefined ? undefined : this.#options.clock.now() - this.#lastSyncMs;
-    return { lastSyncAgeMs, lists, watches, errors };
+    return { lastSyncAgeMs, lists, watches, errors, serviceAccess: this.reader.access };
+  }
+
+  /** Counts an error that a view has come to; each once. */
+  count(error: DiscoveryError): void {
+    this.#counts[error.code] += 1;
   }
 
   /** Shows a view what is known, and all that comes. */
@@ -102,7 +128,7 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
   #start(): void {
     const { access, namespace, service, clock, random, idleDeadlineMs } = this.#options;
     const controller = new AbortController();
-    const api = new ApiClient(access, clock);
+    const api = new ApiClient(access, clock, { background: true }); // whether the process lives on is its readers' to say
     this.#api = api;
     const loop = new ListWatch<EndpointSlice>(
       {
@@ -116,53 +142,82 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
       },
       this,
     );
-    this.#running = { controller, ended: loop.run(controller.signal).finally(() => api.close()) };
+    this.#loops += 1;
+    const ended = loop.run(controller.signal).finally(() => {
+      api.close();
+      this.#loops -= 1;
+      if (this.#loops === 0) this.#onEnded();
+    });
+    this.#running = { controller, ended };
   }
 
   #forget(): void {
     this.#slices.clear();
-    this.#service = undefined;
-    this.#reading = "read";
+    this.#owed.clear();
+    this.#failure = undefined;
+    this.reader.forget();
     this.#error = undefined;
     this.#lastSyncMs = undefined;
     this.#isSynced = false;
+    this.#wasMissing = false;
   }
 
   #show(view: FeedView): void {
-    view.onService(this.#service);
-    for (const slice of this.#slices.values()) view.onSlice(slice);
-    view.onSettled();
+    this.#tell((one) => one.onService(this.reader.service), [view]);
+    for (const slice of this.#slices.values()) {
+      if (!this.#tell((one) => one.onSlice(slice), [view])) this.#owed.add(slice.metadata.name);
+    }
+    this.#tell((one) => one.onSettled(), [view]);
   }
 
-  /**
-   * Reads the Service, for the mapping of its ports and its annotations. Whoever may not read it does without: what cannot be
-   * resolved then is said by the view.
-   */
-  async prepare(signal: AbortSignal): Promise<void> {
-    const { namespace, service } = this.#options;
-    const path = `/api/v1/namespaces/${namespace}/services/${service}`;
-    const what = `get service ${namespace}/${service}`;
-    let next: Service | undefined;
-    let reading: "read" | "denied" | "failed" = "read";
-    try {
-      next = await this.#api?.get<Service>({ path, what, signal, silenceMs: serviceSilenceMs });
-    } catch (error) {
-      const { status } = error as DiscoveryError;
-      // 404 is an answer, too. A server that fails or refuses leaves what is known; one that fails is asked again soon.
-      reading = status === 404 ? "read" : status === 403 ? "denied" : "failed";
+  /** Tells views; whether all could take it. An exception in one is no loss of the others, and is kept for the loop. */
+  #tell(tell: (view: FeedView) => void, views: Iterable<FeedView> = [...this.#views]): boolean {
+    let isTaken = true;
+    for (const view of views) {
+      try {
+        tell(view);
+      } catch (cause) {
+        this.#failure ??= { cause };
+        isTaken = false;
+      }
     }
+    return isTaken;
+  }
+
+  /** Throws what a view could not take, now that the others know: the loop says so, and lists anew. */
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure.cause;
+  }
+
+  #settle(): void {
+    const isMissing = this.#missing !== undefined;
+    if (isMissing && !this.#wasMissing) this.#counts.target += 1;
+    this.#wasMissing = isMissing;
+    this.#tell((view) => view.onSettled());
+  }
+
+  /** Reads the Service. What cannot be resolved without it is said by the view. */
+  async prepare(signal: AbortSignal): Promise<void> {
+    if (!this.#api) return;
+    const isNews = await this.reader.read(this.#api, signal);
     if (signal.aborted) return;
-    this.#reading = reading;
-    if (reading === "denied") this.#counts.denied += 1;
-    if (reading !== "read" || relevant(next) === relevant(this.#service)) return;
-    this.#service = next;
-    for (const view of [...this.#views]) this.#show(view);
+    if (this.reader.access === "denied") this.#counts.denied += 1;
+    if (isNews) for (const view of [...this.#views]) this.#show(view);
+    this.#settle();
   }
 
   get isUnsure(): boolean {
-    if (this.#reading !== "read") return this.#reading === "failed";
+    const { access } = this.reader;
+    if (access === "failed" || access === "denied") return access === "failed";
+    if (this.#missing) return true; // what is said of the Service must not be old
     for (const view of this.#views) if (view.isPuzzled) return true;
     return false;
+  }
+
+  get isOutdated(): boolean {
+    return this.reader.isDoubted;
   }
 
   /** Half of the endpoints gone at once is a deploy gone wrong, or an API server that answers with a part. */
@@ -175,27 +230,33 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
 
   replace(items: readonly EndpointSlice[]): void {
     this.#counts.lists += 1;
+    this.#failure = undefined; // what a view could not take before is told again
     const names = new Set(items.map(({ metadata }) => metadata.name));
-    for (const name of [...this.#slices.keys()]) if (!names.has(name)) this.#remove(name);
+    for (const name of [...this.#slices.keys(), ...this.#owed]) if (!names.has(name)) this.#remove(name);
     for (const slice of items) this.#set(slice);
     this.#isSynced = true;
+    this.#throwFailure();
   }
 
   apply(type: "ADDED" | "MODIFIED" | "DELETED", slice: EndpointSlice): void {
+    const hadSlices = this.#slices.size > 0;
     if (type === "DELETED") this.#remove(slice.metadata.name);
     else this.#set(slice);
+    // The last slice goes with its Service; the first comes with a Service that was not there.
+    if (hadSlices ? this.#slices.size === 0 : this.reader.absence) this.reader.doubt();
+    this.#throwFailure();
   }
 
   onHeard(): void {
     this.#lastSyncMs = this.#options.clock.now();
     this.#error = undefined;
-    for (const view of [...this.#views]) view.onSettled();
+    this.#settle();
   }
 
   onFailure(error: DiscoveryError): void {
     this.#counts[error.code] += 1;
     this.#error = error;
-    for (const view of [...this.#views]) view.onSettled();
+    this.#settle();
   }
 
   onWatch(): void {
@@ -205,21 +266,18 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
   #set(slice: EndpointSlice): void {
     const { name, resourceVersion } = slice.metadata;
     const known = this.#slices.get(name)?.metadata.resourceVersion;
-    if (known !== undefined && known === resourceVersion) return; // a list tells again what a watch has told
+    if (known !== undefined && known === resourceVersion && !this.#owed.has(name)) return; // a list tells again what a watch has told
     this.#slices.set(name, slice);
-    for (const view of [...this.#views]) view.onSlice(slice);
+    this.#owe(name, (view) => view.onSlice(slice));
   }
 
   #remove(name: string): void {
-    if (!this.#slices.delete(name)) return;
-    for (const view of [...this.#views]) view.onSliceGone(name);
+    if (!this.#slices.delete(name) && !this.#owed.has(name)) return;
+    this.#owe(name, (view) => view.onSliceGone(name));
   }
-}
 
-/** The endpoints do not wait longer for the Service, which they hardly ever need. */
-const serviceSilenceMs = 5_000;
-
-/** What a change of the Service is judged by. */
-function relevant(service: Service | undefined): string {
-  return JSON.stringify([service?.spec?.ports, service?.metadata.annotations]);
+  #owe(name: string, tell: (view: FeedView) => void): void {
+    if (this.#tell(tell)) this.#owed.delete(name);
+    else this.#owed.add(name);
+  }
 }

@@ -16,6 +16,7 @@ export class ServiceView implements FeedView {
   readonly #port: PortSelector;
   readonly #table: EndpointTable;
   readonly #latest: Latest<Snapshot>;
+  #hadPort = true;
 
   constructor(
     feed: ServiceFeed,
@@ -49,12 +50,15 @@ export class ServiceView implements FeedView {
   onSettled(): void {
     const feed = this.#feed;
     if (!feed.isSynced && !feed.error) return; // nothing is known yet, not even why
+    const portError = this.#portError();
+    if (portError && this.#hadPort) feed.count(portError);
+    this.#hadPort = portError === undefined;
     const next: Snapshot = {
       subject: this.#subject,
       endpoints: feed.isSynced ? this.#table.endpoints : undefined,
       lastSyncMs: feed.lastSyncMs,
-      error: feed.error ?? this.#portError(),
-      serviceConfig: feed.service?.metadata.annotations?.[serviceConfigAnnotation],
+      error: feed.error ?? portError,
+      serviceConfig: feed.reader.service?.metadata.annotations?.[serviceConfigAnnotation],
     };
     const before = this.#latest.value;
     if (!before || !isSame(before, next)) this.#latest.set(next);
@@ -64,11 +68,14 @@ export class ServiceView implements FeedView {
     if (!this.#feed.isSynced || !this.#table.lacksPort) return undefined;
     const there = describePorts(this.#table.ports);
     const wanted = `${this.#subject} has no ${describePort(this.#port)}`;
-    const unread =
-      this.#port.t === "number" && !this.#feed.service
-        ? "; the Service, which maps its ports to these, could not be read (services get)"
-        : "";
-    return new DiscoveryError("port", `kubernetes: ${wanted}; its target ports are ${there}${unread}`);
+    return new DiscoveryError("port", `kubernetes: ${wanted}; its target ports are ${there}${this.#whyUnmapped()}`);
+  }
+
+  #whyUnmapped(): string {
+    const { service, access, isDoubted } = this.#feed.reader;
+    if (this.#port.t !== "number" || service || isDoubted) return "";
+    const why = access === "read" ? "does not exist" : "could not be read (services get)";
+    return `; the Service, which maps its ports to these, ${why}`;
   }
 }
 

@@ -234,6 +234,7 @@ test("equal snapshots are not published twice: bookmarks, other pods' readiness 
 
 test("rows 3, 11: the stats tell what happened, also after the end", async () => {
   const { api, create } = await start();
+  api.putService(service({ name: "s" }));
   const source = create();
   const stats = () => source.stats;
   assert.equal(stats(), undefined);
@@ -242,6 +243,7 @@ test("rows 3, 11: the stats tell what happened, also after the end", async () =>
   await reader.untilAddresses();
   await api.until(({ openWatches }) => openWatches === 1);
   assert.ok((stats()?.lastSyncAgeMs ?? -1) >= 0);
+  assert.equal(stats()?.serviceAccess, "read");
   await reader.close();
   const { lists, watches, errors } = stats() ?? {};
   assert.deepEqual([lists, watches, errors], [1, 1, { target: 0, denied: 0, unavailable: 2, port: 0 }]);
@@ -288,6 +290,9 @@ for (const [options, complaint] of [
   [{ port: "70000" }, /port must be/],
   [{ port: "a b" }, /port must be a name or a number, got "a b"/],
   [{ idleDeadlineMs: 0 }, /idleDeadlineMs must be > 0, got 0/],
+  [{ idleDeadlineMs: Number.NaN }, /idleDeadlineMs must be > 0, got NaN/],
+  [{ idleDeadlineMs: 2 ** 31 }, /idleDeadlineMs must be <= 2147483647, got 2147483648/],
+  [{ idleDeadlineMs: Number.POSITIVE_INFINITY }, /idleDeadlineMs must be <= 2147483647, got Infinity/],
 ] as const) {
   test(`${JSON.stringify(options)} is refused`, () => {
     assert.throws(() => createKubernetesSource({ service: "s", ...options }), complaint);
@@ -308,4 +313,119 @@ test("losing the right to read the Service leaves what it said: its ports and it
   api.putSlice(at("10.0.0.2"));
   const { error, serviceConfig } = await reader.untilAddresses("10.0.0.2:50051");
   assert.deepEqual([error, serviceConfig], [undefined, "{}"]);
+});
+
+for (const [answer, before, want] of [
+  ["a Service", (api) => api.putService(service({ name: "s" })), ["read", undefined, "240"]],
+  ["404", () => {}, ["read", "target", "30"]],
+  ["403", (api) => api.forbid("get", "services"), ["denied", undefined, "240"]],
+  ["500", (api) => api.refuse(500, { verbs: ["get"] }), ["failed", undefined, "30"]],
+] as [string, (api: FakeApiServer) => void, (string | undefined)[]][]) {
+  test(`without slices, services get answered by ${answer}: ${want[0]}, ${want[1] ?? "no"} error, a watch of ${want[2]} s`, async () => {
+    const { api, create } = await start();
+    before(api);
+    const source = create();
+    const reader = new SnapshotReader(source);
+    const { error } = await reader.untilAddresses();
+    await api.until(({ openWatches }) => openWatches === 1);
+    const seconds = api.requests.at(-1)?.query.get("timeoutSeconds");
+    assert.deepEqual([source.stats?.serviceAccess, error?.code, seconds], want);
+    assert.equal(source.stats?.errors.target, error ? 1 : 0);
+    await reader.close();
+  });
+}
+
+test("row 11: the first slice of a Service that did not exist is used at once, and has the Service read, port and config", async () => {
+  const { api, create } = await start();
+  const source = create({ port: 80 });
+  const reader = new SnapshotReader(source);
+  await reader.until("no such Service", ({ error }) => error?.code === "target");
+  await api.until(({ openWatches }) => openWatches === 1);
+  const annotations = { "grpc-lb.dev/service-config": "{}" };
+  api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }], annotations }));
+  api.putSlice(at("10.0.0.1"));
+  const { error, serviceConfig } = await reader.untilAddresses("10.0.0.1:50051");
+  assert.deepEqual([error, serviceConfig, api.counts.list, api.counts.get], [undefined, "{}", 1, 2]);
+  assert.ok(
+    reader.snapshots.every(({ error }) => !error?.message.includes("does not exist")),
+    "nothing old is said of it meanwhile",
+  );
+  await reader.close();
+});
+
+test("row 11: a Service that loses its last slice is read once more, and said to be gone only if it is", async () => {
+  const { api, create } = await start();
+  api.putService(service({ name: "s" }));
+  api.putSlice(at("10.0.0.1"), slice({ service: "s", name: "s-2", addresses: ["10.0.0.2"] }));
+  const source = create();
+  const reader = new SnapshotReader(source);
+  await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
+  const watching = (watch: number) => api.until((counts) => counts.watch === watch && counts.openWatches === 1);
+  await watching(1);
+  api.deleteSlice("s-2");
+  await reader.untilAddresses("10.0.0.1:50051");
+  assert.equal(api.counts.get, 1);
+  api.deleteSlice("s-1");
+  await watching(2);
+  assert.deepEqual([(await reader.untilAddresses()).error, api.counts.get], [undefined, 2]);
+
+  api.putSlice(at("10.0.0.1"));
+  await reader.untilAddresses("10.0.0.1:50051");
+  assert.equal(api.counts.get, 2, "a slice of a Service that is known is no riddle");
+  api.deleteService("s");
+  api.deleteSlice("s-1");
+  const { endpoints } = await reader.until("no such Service", ({ error }) => error?.code === "target");
+  await watching(3);
+  assert.deepEqual([endpoints, api.counts.get, api.counts.list], [[], 3, 1]);
+
+  api.stallNext(1); // the reading that follows does not end soon
+  api.putService(service({ name: "s" }));
+  api.batch(() => {
+    api.putSlice(at("10.0.0.3"));
+    api.deleteSlice("s-1");
+  });
+  await reader.until("no error", ({ error }) => error === undefined, 3_000);
+  assert.equal(source.stats?.errors.target, 1);
+  await reader.close();
+});
+
+test("row 11: a Service that is made later without a slice is noticed by the next reading; a right lost takes the word back", async () => {
+  const { api, create } = await start();
+  for (const end of ["made", "forbidden", "failing"]) {
+    const reader = new SnapshotReader(create());
+    await reader.until("no such Service", ({ error }) => error?.code === "target");
+    await api.until(({ openWatches }) => openWatches === 1);
+    if (end === "made") api.putService(service({ name: "s" }));
+    else if (end === "forbidden") api.forbid("get", "services");
+    else api.refuse(500, { verbs: ["get"] });
+    api.closeWatches(); // as the server does after 30 s
+    await reader.until("no error", ({ error }) => error === undefined);
+    await reader.close();
+    api.accept();
+    api.deleteService("s");
+  }
+});
+
+test("a number is not mapped by a Service that does not exist, and the error says so", async () => {
+  const { api, read } = await start();
+  api.putSlice(at("10.0.0.1"));
+  const { error } = await read({ port: 80 }).until("an error", (snapshot) => snapshot.error !== undefined);
+  assert.match(error?.message ?? "", /; the Service, which maps its ports to these, does not exist$/);
+});
+
+test("row 22: a reading of the Service that the end has broken off is no failed one", async () => {
+  const { api, create } = await start();
+  api.putSlice(at("10.0.0.1"));
+  api.putService(service({ name: "s" }));
+  const source = create();
+  const reader = new SnapshotReader(source);
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 1);
+  api.stallNext(1);
+  api.closeWatches();
+  await api.until(({ get }) => get === 2);
+  await reader.close();
+  assert.equal(source.stats?.serviceAccess, undefined);
+  const { denied, unavailable } = source.stats?.errors ?? {};
+  assert.deepEqual([denied, unavailable], [0, 0]);
 });

@@ -22,6 +22,11 @@ export interface KubernetesSourceOptions {
   readonly preferredFamily?: "IPv4" | "IPv6";
   /** A watch that says nothing for so long is begun anew, in milliseconds; at least 90 s in real clusters. Default: 100 s. */
   readonly idleDeadlineMs?: number;
+  /**
+   * Whether a watch that is read does not keep the process alive by itself: for those whose pending work does, and whose
+   * process may end when there is none. Default: false, as for a program that does nothing but read.
+   */
+  readonly background?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -44,10 +49,13 @@ const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
  */
 export function createKubernetesSource(options: KubernetesSourceOptions): KubernetesSource {
   const { service, namespace, clock = systemClock, random = Math.random, idleDeadlineMs = 100_000 } = options;
+  const { background = false } = options;
   for (const [field, name] of Object.entries({ service, namespace })) {
     if (name !== undefined && !dnsLabel.test(name)) throw new RangeError(`${field} must be a DNS label, got "${name}"`);
   }
   if (!(idleDeadlineMs > 0)) throw new RangeError(`idleDeadlineMs must be > 0, got ${idleDeadlineMs}`);
+  if (idleDeadlineMs > maxTimerMs)
+    throw new RangeError(`idleDeadlineMs must be <= ${maxTimerMs}, got ${idleDeadlineMs}`);
   const port = selectPort(options.port);
   const subject = namespace === undefined ? `service ${service}` : `service ${namespace}/${service}`;
   const preferredFamily = options.preferredFamily ?? "IPv4";
@@ -71,11 +79,23 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
 
   return {
     subject,
-    watch: (signal) => endable(read, signal),
+    watch: (signal) => endable(read, signal, background),
     get stats() {
       return feed?.stats;
     },
   };
+}
+
+/** A longer timer of Node would end after a millisecond. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/**
+ * Keeps the process alive until the returned function is called: the sockets and timers of a watch do not, because its other
+ * readers may not want it to. So it depends on each reader alone, whoever it shares the watch with, and in every state of it.
+ */
+function holdProcess(): () => void {
+  const timer = setInterval(() => {}, maxTimerMs);
+  return () => clearInterval(timer);
 }
 
 /**
@@ -85,6 +105,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
 function endable(
   read: (signal: AbortSignal) => AsyncGenerator<Snapshot, void, void>,
   signal: AbortSignal | undefined,
+  background: boolean,
 ): AsyncIterableIterator<Snapshot> {
   const ending = new AbortController();
   const end = () => ending.abort(signal?.reason);
@@ -92,9 +113,11 @@ function endable(
     // Listened to from the first `next` on, as an iterator that was never begun would never be cleaned up.
     if (signal?.aborted) end();
     signal?.addEventListener("abort", end);
+    const letGo = background ? () => {} : holdProcess();
     try {
       yield* read(ending.signal);
     } finally {
+      letGo();
       signal?.removeEventListener("abort", end);
     }
   };

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
+import { test } from "node:test";
+import { describeRefusal } from "./api-error.ts";
+
+const nowMs = Date.parse("2030-01-01T00:00:00Z");
+const refused = (headers: Record<string, string>, text = "") =>
+  describeRefusal(
+    Object.assign(Readable.from([text]), { statusCode: 503, statusMessage: "Service Unavailable", headers }) as never,
+    "list x",
+  );
+
+for (const [value, want] of [
+  ["7", 7_000],
+  ["0", 0],
+  ["60", 60_000],
+  ["61", 60_000],
+  ["86400", 60_000],
+  ["Tue, 01 Jan 2030 00:00:09 GMT", 9_000],
+  ["Tue, 01 Jan 2030 01:00:00 GMT", 60_000],
+  ["Mon, 31 Dec 2029 23:59:59 GMT", 0],
+  ["soon", undefined],
+] as const) {
+  test(`row 15: Retry-After: ${value} asks for ${want} ms`, async (t) => {
+    t.mock.timers.enable({ apis: ["Date"], now: nowMs });
+    assert.equal((await refused({ "retry-after": value })).retryAfterMs, want);
+  });
+}
+
+test("a page of a proxy is said in one line of 200 characters, and no more of it than 16 KiB is read", async () => {
+  const { message } = await refused({}, `<html>\n  <h1>Bad</h1>${"x".repeat(500)}`);
+  assert.match(message, /^kubernetes: list x: 503 Service Unavailable: <html> <h1>Bad<\/h1>x+$/);
+  assert.ok(message.length < 260, `${message.length} characters`);
+  const endless = Object.assign(Readable.from(Array(1_000).fill("y".repeat(1_024))), { statusCode: 500, headers: {} });
+  await describeRefusal(endless as unknown as IncomingMessage, "list x");
+  assert.equal(endless.destroyed, true);
+});

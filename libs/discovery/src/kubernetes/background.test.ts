@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { startProgram } from "@grpc-lb/runtime/testing";
+import { FakeApiServer, service, slice } from "../../testing/index.ts";
+
+const probe = new URL("./background.probe.ts", import.meta.url).pathname;
+const at = (...addresses: string[]) => slice({ service: "s", addresses });
+/** What Node exits with when a top-level await can never end. */
+const unsettled = 13;
+
+async function start(t: TestContext, ...modes: string[]) {
+  const api = await FakeApiServer.start();
+  t.after(() => api.close());
+  api.putService(service({ name: "s" }));
+  api.putSlice(at("10.0.0.1"));
+  const program = startProgram(probe, [api.url, ...modes]);
+  return { api, program };
+}
+
+test("a program that does nothing but read lives, also through an outage, until it has read enough", async (t) => {
+  const { api, program } = await start(t, "foreground");
+  await program.line((line) => line === "foreground: 1");
+  await api.stop();
+  await program.line((line) => line === "foreground: unavailable");
+  api.putSlice(at("10.0.0.1", "10.0.0.2"));
+  await api.start();
+  await program.line((line) => line === "foreground: 2");
+  api.putSlice(at());
+  assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
+});
+
+test("a watch in the background does not keep a process alive that has nothing else to do", async (t) => {
+  const { api, program } = await start(t, "background");
+  const { code } = await program.exited;
+  assert.equal(code, unsettled, program.stderr.join("\n"));
+  await api.until(({ connections }) => connections === 0);
+});
+
+test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", async (t) => {
+  const { api, program } = await start(t, "background", "foreground");
+  await program.line((line) => line === "foreground: 1");
+  await api.until(({ openWatches }) => openWatches === 1);
+  api.putSlice(at("10.0.0.1", "10.0.0.2"));
+  for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 2`);
+  assert.equal(api.counts.watch, 1);
+  api.putSlice(at());
+  assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
+});
