@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { type ChannelOptions, Metadata, type StatusObject } from "@grpc/grpc-js";
 import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/runtime/testing";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
 import { call, failure, Rig, settled, spread, untilSpread } from "../testing/rig.ts";
+import { resolverChannelName } from "./diagnostics.ts";
 import { DiscoveryResolver } from "./discovery-resolver.ts";
 import type { ResolverListener, ServiceConfig } from "./grpc-js.ts";
 import { SharedSource } from "./shared-source.ts";
@@ -79,6 +81,7 @@ for (const [name, policy] of Object.entries(policies)) {
       source.setEndpoints([]);
       await settled();
       assert.deepEqual([await failure(client), await failure(client)], [none, none]);
+      rig.clock.advance(1_000);
       source.setError("unavailable", "kubernetes: watch: ECONNRESET");
       await settled();
       assert.equal(await failure(client), `${none}; kubernetes: watch: ECONNRESET`);
@@ -265,10 +268,12 @@ function start(t: { after(end: () => Promise<void>): void }, channelOptions: Cha
   const shared = new SharedSource(source, { clock });
   const warnings: string[] = [];
   const told: string[] = [];
+  const notes: string[] = [];
   const configs: (ServiceConfig | undefined)[] = [];
   let onTold = () => {};
-  const listener: ResolverListener = (endpoints, _attributes, config) => {
+  const listener: ResolverListener = (endpoints, _attributes, config, note) => {
     told.push(endpoints.ok ? endpoints.value.map(({ addresses }) => addresses.length).join() : endpoints.error.details);
+    notes.push(note);
     configs.push(config?.ok ? config.value : undefined);
     onTold();
     return true;
@@ -277,7 +282,7 @@ function start(t: { after(end: () => Promise<void>): void }, channelOptions: Cha
     target: "kubernetes:///server",
     listener,
     channelOptions,
-    shared: wrong === undefined ? shared : { error: wrong },
+    share: () => (wrong === undefined ? shared : { error: wrong }),
     clock,
     warn: (message) => warnings.push(message),
   });
@@ -287,7 +292,17 @@ function start(t: { after(end: () => Promise<void>): void }, channelOptions: Cha
     assert.deepEqual([clock.sleeping, source.openWatches, shared.subscribers], [0, 0, 0]);
     await assertNothingLeft();
   });
-  return { clock, source, shared, warnings, told, configs, resolver, onTold: (then: () => void) => (onTold = then) };
+  return {
+    clock,
+    source,
+    shared,
+    warnings,
+    told,
+    notes,
+    configs,
+    resolver,
+    onTold: (then: () => void) => (onTold = then),
+  };
 }
 
 test("row 7: a storm of 50 updates is one replay in 30 seconds, and no request to the source", async (t) => {
@@ -306,6 +321,10 @@ test("row 7: a storm of 50 updates is one replay in 30 seconds, and no request t
   clock.advance(60_000);
   await settled();
   assert.deepEqual([told.length, source.watches, clock.sleeping], [2, 1, 0], "nothing goes on by itself");
+  for (let n = 0; n < 50; n++) resolver.updateResolution();
+  clock.advance(30_000);
+  await settled();
+  assert.deepEqual([told.length, clock.sleeping], [3, 0], "the next storm is one more");
 });
 
 test("row 7: 50 failing calls tell grpc-js nothing new and ask the source nothing", async (t) => {
@@ -332,6 +351,203 @@ test("row 7: a replay that was asked for before destroy does not come after it",
   assert.equal(told.length, 2);
 });
 
+test("row 7: a replay that was asked for before destroy does not come in the next run, which has its own", async (t) => {
+  const { clock, source, shared, told, resolver } = start(t);
+  const other = () => {};
+  shared.subscribe(other);
+  source.setEndpoints([endpointAt(1)]);
+  await settled();
+  resolver.updateResolution();
+  resolver.updateResolution();
+  resolver.destroy();
+  resolver.updateResolution();
+  await settled();
+  assert.deepEqual([told, clock.sleeping], [["1", "1"], 0], "once a run");
+  resolver.updateResolution();
+  clock.advance(30_000);
+  await settled();
+  assert.equal(told.length, 3, "the new run's own replay");
+  await shared.unsubscribe(other);
+});
+
+test("row 27: the next run is told what is true then, be it the same or nothing; nothing old is replayed", async (t) => {
+  const { clock, source, told, resolver } = start(t);
+  source.setEndpoints([endpointAt(1)]);
+  resolver.updateResolution();
+  await settled();
+  resolver.destroy();
+  resolver.updateResolution();
+  await settled();
+  assert.deepEqual(told, ["1", "1"], "policies are new after idle, and know nothing");
+  resolver.destroy();
+  source.forget();
+  resolver.updateResolution();
+  resolver.updateResolution();
+  clock.advance(30_000);
+  await settled();
+  assert.equal(told.length, 2, "nothing is known yet");
+  source.setEndpoints([]);
+  await settled();
+  assert.deepEqual(told.slice(2), [none], "a new policy has no endpoints to be rid of");
+  resolver.destroy();
+  resolver.updateResolution();
+  await settled();
+  assert.deepEqual(told.slice(2), [none, none], "at once: the second between two messages is of one run");
+});
+
+test("row 17: words that change beside the same endpoints are told to all but grpc-js, which would begin anew", async (t) => {
+  const { clock, source, shared, told, configs, resolver } = start(t);
+  let published = 0;
+  const count = () => published++;
+  subscribe(resolverChannelName, count);
+  t.after(async () => void unsubscribe(resolverChannelName, count));
+  const [one, two] = [endpointAt(1), endpointAt(2, 3)];
+  source.setEndpoints([one, two]);
+  resolver.updateResolution();
+  await settled();
+  for (const status of [500, 503, 500, 503]) {
+    source.setError("unavailable", `kubernetes: watch endpointslices default/server: ${status}`);
+    await settled();
+  }
+  assert.equal(shared.latest?.error?.message, "kubernetes: watch endpointslices default/server: 503");
+  source.setEndpoints([one, two], "{ no service config");
+  await settled();
+  clock.advance(60_000);
+  await settled();
+  assert.deepEqual([told, published], [["1,2"], 6]);
+  for (const [endpoints, config] of [
+    [[two, one], undefined],
+    [[two], undefined],
+    [[two, one], undefined],
+    [[two, endpointAt(1)], undefined],
+    [[two, one], annotation],
+    [[two, one], annotation],
+    [[two, one], undefined],
+  ] as const) {
+    source.setEndpoints(endpoints, config);
+    await settled();
+  }
+  assert.deepEqual(
+    told,
+    ["1,2", "2,1", "2", "2,1", "2,1", "2,1", "2,1"],
+    "order, number, identity and config are news",
+  );
+  const policies = configs.slice(-2).map((config) => config?.loadBalancingConfig);
+  assert.deepEqual(policies, [[{ pick_first: {} }], [{ round_robin: {} }]]);
+});
+
+test("row 17: the words of an outage come to grpc-js when it asks", async (t) => {
+  const { clock, source, told, notes, resolver } = start(t);
+  source.setEndpoints([endpointAt(1)]);
+  resolver.updateResolution();
+  await settled();
+  source.setError("unavailable", "the API server is away");
+  resolver.updateResolution();
+  await settled();
+  assert.deepEqual(notes, [""]);
+  clock.advance(30_000);
+  await settled();
+  assert.deepEqual(
+    [told, notes],
+    [
+      ["1", "1"],
+      ["", "the API server is away"],
+    ],
+  );
+});
+
+test("row 11: with no endpoints the message follows its reason at most once a second, and the last one wins", async (t) => {
+  const { clock, source, told, resolver } = start(t);
+  const say = async (message: string, ms: number) => {
+    source.setError("unavailable", message);
+    await settled();
+    clock.advance(ms);
+    await settled();
+  };
+  resolver.updateResolution();
+  await say("500", 100);
+  await say("503", 100);
+  await say("500", 100);
+  await say("504", 699);
+  assert.deepEqual(told, ["500"]);
+  clock.advance(1);
+  await settled();
+  assert.deepEqual(told, ["500", "504"], "after a second, the last");
+  await say("500", 100);
+  await say("504", 5_000);
+  assert.deepEqual(told, ["500", "504"], "what calls have already is no news");
+  await say("504", 0);
+  await say("503", 0);
+  assert.deepEqual([told.slice(2), clock.sleeping], [["503"], 0], "at once when the last one was long ago");
+});
+
+test("row 11: with no endpoints another service config is news like another message", async (t) => {
+  const { clock, source, told, configs, resolver } = start(t);
+  source.setEndpoints([]);
+  resolver.updateResolution();
+  await settled();
+  source.setEndpoints([], annotation);
+  await settled();
+  assert.deepEqual(told, [none]);
+  clock.advance(1_000);
+  await settled();
+  const policies = configs.map((config) => config?.loadBalancingConfig);
+  assert.deepEqual(
+    [told, policies],
+    [
+      [none, none],
+      [[{ round_robin: {} }], [{ pick_first: {} }]],
+    ],
+  );
+});
+
+test("row 11: endpoints that come while a message waits are used at once, and the message is dropped", async (t) => {
+  const { clock, source, told, resolver } = start(t);
+  source.setEndpoints([]);
+  resolver.updateResolution();
+  await settled();
+  source.setError("unavailable", "away");
+  await settled();
+  source.setEndpoints([endpointAt(1)]);
+  await settled();
+  assert.deepEqual(told, [none, "1"]);
+  clock.advance(1_000);
+  await settled();
+  assert.deepEqual(told, [none, "1"]);
+  source.setEndpoints([]);
+  await settled();
+  assert.deepEqual(told.slice(2), [none, none, none], "no endpoints any more is said at once, by way of two policies");
+});
+
+test("row 11: a Service that does not exist is said in the API server's words; an outage beside the empty set says both", async (t) => {
+  const rig = new Rig(t);
+  const [a] = await rig.start("a");
+  const source = rig.source();
+  const client = rig.client();
+  const gone = "kubernetes: get service default/server: 404 Not Found: there is no such Service";
+  source.setEndpoints([]);
+  source.setError("target", gone);
+  assert.equal(await failure(client), gone);
+  rig.clock.advance(1_000);
+  source.setError("unavailable", "kubernetes: get service default/server: ECONNREFUSED");
+  await settled();
+  assert.equal(await failure(client), `${none}; kubernetes: get service default/server: ECONNREFUSED`);
+  source.setEndpoints([a.endpoint]);
+  await settled();
+  assert.equal(await call(client), "a");
+});
+
+test("row 22: a channel that is closed by one who hears of a snapshot is told nothing more", async (t) => {
+  const { source, told, resolver } = start(t);
+  const close = () => resolver.destroy();
+  subscribe(resolverChannelName, close);
+  t.after(async () => void unsubscribe(resolverChannelName, close));
+  source.setEndpoints([endpointAt(1)]);
+  resolver.updateResolution();
+  await settled();
+  assert.deepEqual([told, source.openWatches], [[], 0]);
+});
+
 test("row 22: destroy in any state, and twice, leaves nothing and tells nothing more", async (t) => {
   const states: Record<string, (rig: ReturnType<typeof start>) => Promise<void> | void> = {
     "never started": () => {},
@@ -351,6 +567,14 @@ test("row 22: destroy in any state, and twice, leaves nothing and tells nothing 
       resolver.updateResolution();
       await settled();
       resolver.updateResolution();
+    },
+    "with a message pending": async ({ resolver, source, clock }) => {
+      source.setEndpoints([]);
+      resolver.updateResolution();
+      await settled();
+      source.setError("unavailable", "away");
+      await settled();
+      assert.equal(clock.sleeping, 1);
     },
     "destroyed and started": ({ resolver }) => {
       resolver.updateResolution();
@@ -402,7 +626,7 @@ test("an endpoint that stayed is the same object for grpc-js, with what discover
       return true;
     },
     channelOptions: {},
-    shared,
+    share: () => shared,
     clock: new ManualClock(),
     warn: () => {},
   });

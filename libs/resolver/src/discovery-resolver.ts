@@ -1,8 +1,9 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import type { Snapshot } from "@grpc-lb/discovery";
+import { DiscoveryError, type Endpoint, type Snapshot } from "@grpc-lb/discovery";
 import type { Clock } from "@grpc-lb/runtime";
 import { resolverChannel } from "./diagnostics.ts";
 import {
+  type Attributes,
   publishEndpoints,
   publishError,
   type Resolver,
@@ -10,6 +11,7 @@ import {
   type ServiceConfig,
   toGrpcEndpoint,
 } from "./grpc-js.ts";
+import { chooseKeepalive } from "./keepalive.ts";
 import { chooseServiceConfig, describeUnusable, parseServiceConfig, readServiceConfig } from "./service-config.ts";
 import type { SharedSource } from "./shared-source.ts";
 import type { Warn } from "./warn.ts";
@@ -21,8 +23,8 @@ export interface DiscoveryResolverOptions {
   readonly target: string;
   readonly listener: ResolverListener;
   readonly channelOptions: ChannelOptions;
-  /** What to watch; or, for a target that is wrong, the message that every call gets. */
-  readonly shared: SharedSource | { readonly error: string };
+  /** Asked at each start what to watch; or, for a target that is wrong, for the message that every call gets. */
+  share(): SharedSource | { readonly error: string };
   readonly clock: Clock;
   readonly warn: Warn;
 }
@@ -34,87 +36,142 @@ export interface DiscoveryResolverOptions {
  */
 const replayIntervalMs = 30_000;
 
+/** While calls fail, the words of a failing source may change with each of its tries; each change resets grpc-js's backoff. */
+const messageIntervalMs = 1_000;
+
 /** Two policies of which at least one is not the one in use. */
 const otherPolicies: readonly ServiceConfig["loadBalancingConfig"][] = [[{ round_robin: {} }], [{ pick_first: {} }]];
+
+/** What grpc-js was told last. */
+type Told =
+  /** The policy has these, and may be connected to them. */
+  | {
+      readonly t: "endpoints";
+      readonly endpoints: readonly Endpoint[];
+      readonly ofService: ServiceConfig | undefined;
+    }
+  /** Calls fail with this message. */
+  | {
+      readonly t: "failing";
+      readonly message: string;
+      readonly ofService: ServiceConfig | undefined;
+      readonly atMs: number;
+    };
+
+/** All that there is from `updateResolution` to `destroy`. */
+interface Run {
+  readonly controller: AbortController;
+  readonly pending: Set<"replay" | "message">;
+  shared: SharedSource | undefined;
+  latest: Snapshot | undefined;
+  /** What the annotation of `latest` asks for. */
+  ofService: ServiceConfig | undefined;
+  told: Told | undefined;
+}
 
 /**
  * Feeds a channel of grpc-js from a discovery source. Started by the first `updateResolution`, ended by `destroy`, and
  * started again by a later `updateResolution`: grpc-js keeps the instance while the channel is idle (facts: 30 minutes).
  *
- * - Endpoints are handed on as they come, and kept through any outage of the source.
- * - No endpoint at all fails calls at once with a message that names the service, and the next endpoint is used at once.
+ * - Endpoints are handed on as they come, and kept through any outage of the source. As long as they and the service config
+ *   stay the same, grpc-js is told nothing, whatever the source says beside them.
+ * - No endpoint at all fails calls at once with a message that names the service, and the next endpoint is used at once. The
+ *   message follows its reason, at most once a second.
  * - `updateResolution` never causes a request: it replays what is known, at most once in 30 seconds.
  */
 export class DiscoveryResolver implements Resolver {
   readonly #options: DiscoveryResolverOptions;
-  readonly #onSnapshot = (snapshot: Snapshot) => this.#publish(snapshot);
+  readonly #onSnapshot = (snapshot: Snapshot) => this.#take(snapshot);
+  readonly #attributes: Attributes;
   readonly #ofUser: ServiceConfig | undefined;
-  /** From `updateResolution` to `destroy`. */
-  #running: AbortController | undefined;
-  #latest: Snapshot | undefined;
-  /** Whether the policy was given endpoints that it may still be connected to. */
-  #hasEndpoints = false;
-  #hasReplayPending = false;
-  #ofService: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
+  #run: Run | undefined;
+  /** Kept between runs, so that an annotation is read, and what is wrong with it said, once. */
+  #annotation: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
 
   constructor(options: DiscoveryResolverOptions) {
     this.#options = options;
+    this.#attributes = chooseKeepalive(options.channelOptions);
     const text: unknown = options.channelOptions["grpc.service_config"];
     this.#ofUser = typeof text === "string" && text !== "" ? readServiceConfig(text) : undefined;
   }
 
   updateResolution(): void {
-    if (this.#running) {
-      this.#replayLater();
+    if (this.#run) {
+      this.#tellIn(this.#run, replayIntervalMs, "replay");
       return;
     }
-    this.#running = new AbortController();
-    const { shared, target, warn } = this.#options;
+    const { target, warn } = this.#options;
+    const shared = this.#options.share();
+    const run: Run = {
+      controller: new AbortController(),
+      pending: new Set(),
+      shared: "error" in shared ? undefined : shared,
+      latest: "error" in shared ? unknown(target, shared.error) : undefined,
+      ofService: undefined,
+      told: undefined,
+    };
+    this.#run = run;
+    if (run.shared) run.shared.subscribe(this.#onSnapshot);
+    else this.#tell(run);
     const unusable = this.#ofUser && describeUnusable(this.#ofUser);
     if (unusable) warn(`${target}: grpc.service_config: ${unusable}; grpc-js takes pick_first instead`);
-    if ("error" in shared) this.#fail(shared.error, chooseServiceConfig(this.#ofUser, undefined));
-    else shared.subscribe(this.#onSnapshot);
   }
 
   destroy(): void {
-    const { shared } = this.#options;
-    this.#running?.abort();
-    this.#running = undefined;
-    this.#latest = undefined;
-    this.#hasEndpoints = false;
-    this.#hasReplayPending = false;
-    if (!("error" in shared)) void shared.unsubscribe(this.#onSnapshot);
+    const run = this.#run;
+    this.#run = undefined;
+    run?.controller.abort();
+    void run?.shared?.unsubscribe(this.#onSnapshot);
   }
 
-  #replayLater(): void {
-    const running = this.#running;
-    if (this.#hasReplayPending || !running) return;
-    this.#hasReplayPending = true;
-    void this.#options.clock.sleep(replayIntervalMs, running.signal, { background: true }).then(() => {
-      if (this.#running !== running) return;
-      this.#hasReplayPending = false;
-      const { shared } = this.#options;
-      if ("error" in shared) this.#fail(shared.error, chooseServiceConfig(this.#ofUser, undefined));
-      else if (this.#latest) this.#publish(this.#latest);
+  #take(snapshot: Snapshot): void {
+    const run = this.#run;
+    if (!run) return;
+    run.latest = snapshot;
+    const { target, warn } = this.#options;
+    resolverChannel.publish({ target, snapshot });
+    if (snapshot.error?.code === "denied") warn(snapshot.error.message);
+    run.ofService = this.#readAnnotation(snapshot);
+    this.#tell(run);
+  }
+
+  /** Tells what is known then; twice the same wish is one. */
+  #tellIn(run: Run, ms: number, why: "replay" | "message"): void {
+    if (run.pending.has(why)) return;
+    run.pending.add(why);
+    void this.#options.clock.sleep(ms, run.controller.signal, { background: true }).then(() => {
+      run.pending.delete(why);
+      this.#tell(run, why === "replay");
     });
   }
 
-  #publish(snapshot: Snapshot): void {
-    if (!this.#running) return;
-    const isNews = snapshot !== this.#latest;
-    this.#latest = snapshot;
-    const { target, listener, warn } = this.#options;
+  /** Tells grpc-js what is known, as far as it has not heard it; what it asked for, in any case. */
+  #tell(run: Run, isAsked = false): void {
+    const { latest: snapshot, ofService, told } = run;
+    // The channel may be closed: while this waited, or by one whom a warning or the diagnostics channel told.
+    if (!snapshot || this.#run !== run) return;
+    const { listener, clock } = this.#options;
     const { endpoints, error } = snapshot;
-    // Said before grpc-js is told, which may destroy this resolver.
-    if (isNews) resolverChannel.publish({ target, snapshot });
-    if (isNews && error?.code === "denied") warn(error.message);
-    const config = chooseServiceConfig(this.#ofUser, this.#readAnnotation(snapshot));
+    const config = chooseServiceConfig(this.#ofUser, ofService);
     if (endpoints !== undefined && endpoints.length > 0) {
-      this.#hasEndpoints = true;
-      publishEndpoints(listener, endpoints.map(toGrpcEndpoint), config, error?.message ?? "");
-    } else {
-      this.#fail(whyNone(snapshot), config);
+      const isKnown = told?.t === "endpoints" && told.ofService === ofService && isSame(told.endpoints, endpoints);
+      if (isKnown && !isAsked) return;
+      run.told = { t: "endpoints", endpoints, ofService };
+      const beside = { config, attributes: this.#attributes };
+      publishEndpoints(listener, endpoints.map(toGrpcEndpoint), beside, error?.message ?? "");
+      return;
     }
+    const message = whyNone(snapshot);
+    if (told?.t === "failing" && !isAsked) {
+      if (told.message === message && told.ofService === ofService) return;
+      const waitMs = told.atMs + messageIntervalMs - clock.now();
+      if (waitMs > 0) {
+        this.#tellIn(run, waitMs, "message");
+        return;
+      }
+    }
+    run.told = { t: "failing", message, ofService, atMs: clock.now() };
+    this.#fail(run, message, config, told?.t === "endpoints");
   }
 
   /**
@@ -122,22 +179,21 @@ export class DiscoveryResolver implements Resolver {
    * keeps its connection, round_robin lets calls hang, weighted_round_robin comes back with what it had (see facts). Only a
    * policy that is new has nothing to keep, so the one in use is replaced by another, and that one by a new one of its kind.
    */
-  #fail(message: string, config: ServiceConfig): void {
-    const running = this.#running;
-    const detours = this.#hasEndpoints ? otherPolicies : [];
-    this.#hasEndpoints = false;
+  #fail(run: Run, message: string, config: ServiceConfig, hasEndpoints: boolean): void {
+    const detours = hasEndpoints ? otherPolicies : [];
     for (const loadBalancingConfig of [...detours, config.loadBalancingConfig]) {
-      if (this.#running !== running) return; // a call that failed made the user close the channel
-      publishError(this.#options.listener, message, { ...config, loadBalancingConfig });
+      if (this.#run !== run) return; // a call that failed made the user close the channel
+      const beside = { config: { ...config, loadBalancingConfig }, attributes: this.#attributes };
+      publishError(this.#options.listener, message, beside);
     }
   }
 
-  /** A config that grpc-js would not take is left out, and said once. */
+  /** A config that grpc-js would not take is left out, and said once. The same text gives the same object. */
   #readAnnotation({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
     // The gRPC option by which a client refuses service configs that come from outside.
     const isRefused = Boolean(this.#options.channelOptions["grpc.service_config_disable_resolution"]);
     if (text === undefined || isRefused || this.#ofUser) return undefined;
-    if (this.#ofService?.text !== text) {
+    if (this.#annotation?.text !== text) {
       let config: ServiceConfig | undefined;
       try {
         config = parseServiceConfig(text);
@@ -146,8 +202,19 @@ export class DiscoveryResolver implements Resolver {
           `${subject}: its annotation grpc-lb.dev/service-config is ignored: ${(error as Error).message}`,
         );
       }
-      this.#ofService = { text, config };
+      this.#annotation = { text, config };
     }
-    return this.#ofService.config;
+    return this.#annotation.config;
   }
+}
+
+/** A snapshot keeps the object of an endpoint that stayed. */
+function isSame(before: readonly Endpoint[], now: readonly Endpoint[]): boolean {
+  return before.length === now.length && before.every((endpoint, n) => endpoint === now[n]);
+}
+
+/** What is known where there is nothing to watch. */
+function unknown(subject: string, message: string): Snapshot {
+  const error = new DiscoveryError("target", message);
+  return { subject, endpoints: undefined, lastSyncMs: undefined, serviceConfig: undefined, error };
 }

@@ -14,6 +14,8 @@ export type ResolverConstructor = new (
   options: ChannelOptions,
 ) => Resolver;
 export type GrpcUri = experimental.GrpcUri;
+/** A field that stays the same keeps connections: grpc-js opens new ones where an attribute's value is another. */
+export type Attributes = Readonly<Record<string, string | number>>;
 type ServiceConfigResult = Exclude<Parameters<ResolverListener>[2], null>;
 export type ServiceConfig = Extract<ServiceConfigResult, { ok: true }>["value"];
 
@@ -69,18 +71,30 @@ export function canUsePolicy(configs: ServiceConfig["loadBalancingConfig"]): boo
   return experimental.selectLbConfigFromList(configs) !== null;
 }
 
-/** Tells grpc-js which endpoints there are. */
+/** What grpc-js is told along with endpoints, or with the reason why there are none. */
+export interface Beside {
+  readonly config: ServiceConfig;
+  /** These become options of the connections, and go before the channel's own. */
+  readonly attributes: Attributes;
+}
+
+/** Tells grpc-js which endpoints there are. The note is for the error of a policy that connects to none of them. */
 export function publishEndpoints(
   listener: ResolverListener,
   endpoints: readonly ResolvedEndpoint[],
-  config: ServiceConfig,
+  { config, attributes }: Beside,
   note: string,
 ): void {
-  listener(experimental.statusOrFromValue([...endpoints]), {}, experimental.statusOrFromValue(config), note);
+  listener(
+    experimental.statusOrFromValue([...endpoints]),
+    { ...attributes },
+    experimental.statusOrFromValue(config),
+    note,
+  );
 }
 
 /** Tells grpc-js why there are none: a policy that has none fails calls with UNAVAILABLE and this message. */
-export function publishError(listener: ResolverListener, message: string, config: ServiceConfig): void {
+export function publishError(listener: ResolverListener, message: string, { config, attributes }: Beside): void {
   const error = experimental.statusOrFromError<experimental.Endpoint[]>({ code: status.UNAVAILABLE, details: message });
-  listener(error, {}, experimental.statusOrFromValue(config), "");
+  listener(error, { ...attributes }, experimental.statusOrFromValue(config), "");
 }

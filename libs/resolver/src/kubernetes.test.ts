@@ -2,17 +2,27 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { credentials, loadPackageDefinition, ServerCredentials, type ServiceClientConstructor } from "@grpc/grpc-js";
+import {
+  Channel,
+  credentials,
+  loadPackageDefinition,
+  ServerCredentials,
+  type ServiceClientConstructor,
+} from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { FakeApiServer, service, slice } from "@grpc-lb/discovery/testing";
 import { PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { createChannel, createClient, waitForChannelReady } from "nice-grpc";
 import { certify } from "../testing/certify.ts";
+import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
 import { call, failure, type PodClient, Rig, settled, untilSpread } from "../testing/rig.ts";
 import { type ResolverMessage, registerKubernetesResolver, resolverChannelName } from "./index.ts";
-import { authorityOf } from "./kubernetes.ts";
+import { authorityOf, registerKubernetesScheme } from "./kubernetes.ts";
+
+const options = { "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0 };
+const here = { env: {}, findSidecar: async () => undefined };
 
 test("row 14: the authority is stable, and has a port only when it is a number", () => {
   for (const [target, want] of [
@@ -149,6 +159,106 @@ test("diagnostics_channel has each snapshot that a channel was given, once", asy
   );
 });
 
+test("row 22: a target that no channel uses any more is forgotten", async (t) => {
+  const made: FakeSource[] = [];
+  const create = ({ service }: { service: string }) => {
+    made.push(new FakeSource(service));
+    return made.at(-1) as FakeSource;
+  };
+  const resolver = registerKubernetesScheme({ warn: () => {} }, create, here);
+  const use = async (target: string) => {
+    const channel = new Channel(target, credentials.createInsecure(), options);
+    channel.getConnectivityState(true);
+    await settled();
+    const open = made.at(-1)?.openWatches;
+    channel.close();
+    await settled();
+    return [made.length, open, made.at(-1)?.openWatches, resolver.stats().length];
+  };
+  assert.deepEqual(await use("kubernetes:///a"), [1, 1, 0, 0]);
+  assert.deepEqual(await use("kubernetes:///b"), [2, 1, 0, 0]);
+  assert.deepEqual(await use("kubernetes:///a"), [3, 1, 0, 0], "the first one's source is not kept");
+  t.after(assertNothingLeft);
+});
+
+test("rows 15 and 27: a channel that comes back from idle shares with one that was made meanwhile", async (t) => {
+  const rig = new Rig(t);
+  const [a] = await rig.start("a");
+  const source = rig.source();
+  source.setEndpoints([a.endpoint]);
+  const idle = rig.client({ "grpc.client_idle_timeout_ms": 1_000 });
+  assert.equal(await call(idle), "a");
+  await source.untilOpen(0);
+  await settled();
+  const other = rig.client();
+  assert.deepEqual([await call(other), await call(idle)], ["a", "a"]);
+  assert.deepEqual([source.watches, source.openWatches, rig.resolver.stats()[0]?.channels], [2, 1, 2]);
+});
+
+test("a second registration takes the channels that are made after it; each one's stats show its own", async (t) => {
+  const rigs = [new Rig(t)];
+  const open = async (rig: Rig, key: string) => {
+    rig.source(key).setEndpoints([endpointAt(1)]);
+    const client = rig.client({}, `kubernetes://${key}`);
+    client.getChannel().getConnectivityState(true);
+    await settled();
+    return client;
+  };
+  const first = await open(rigs[0] as Rig, "default/first");
+  rigs.push(new Rig(t));
+  const second = await open(rigs[1] as Rig, "default/second");
+  const targets = () => rigs.map(({ resolver }) => resolver.stats().map(({ target }) => target));
+  assert.deepEqual(targets(), [["default/first"], ["default/second"]]);
+  first.close();
+  await settled();
+  assert.deepEqual(targets(), [[], ["default/second"]]);
+  second.close();
+});
+
+for (const [where, env, mesh, looks] of [
+  ["in cluster, beside one", { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }, "Istio", 1],
+  ["in cluster, beside none", { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }, undefined, 1],
+  ["elsewhere", {}, "Istio", 0],
+] as const) {
+  test(`row 26: a sidecar is looked for once, in cluster only, and said: ${where}`, async (t) => {
+    let looked = 0;
+    const warnings: string[] = [];
+    const findSidecar = async () => {
+      looked += 1;
+      return mesh;
+    };
+    const warn = (message: string) => warnings.push(message);
+    registerKubernetesScheme({ warn }, () => new FakeSource(), { env, findSidecar });
+    assert.equal(looked, 0, "not before there is a channel");
+    for (const target of ["kubernetes:///a", "kubernetes:///b", "kubernetes:///a"]) {
+      new Channel(target, credentials.createInsecure(), options).close();
+      await settled();
+    }
+    const want =
+      looks > 0 && mesh
+        ? [
+            "kubernetes:///a: Istio has a sidecar in this pod, which does not balance calls to pod addresses and may refuse " +
+              "them under strict mTLS; with a mesh, dial the Service: dns:///service:port",
+          ]
+        : [];
+    assert.deepEqual([looked, warnings], [looks, want]);
+    t.after(assertNothingLeft);
+  });
+}
+
+test("a proxy in the environment is said at the registration, once, and with nothing of its address", async () => {
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  const env = { http_proxy: "http://user:secret@proxy.example:3128" };
+  registerKubernetesScheme({ warn }, () => new FakeSource(), { ...here, env });
+  assert.equal(warnings.length, 1);
+  assert.match(String(warnings), /^http_proxy is set: .*"grpc\.enable_http_proxy": 0/);
+  assert.doesNotMatch(String(warnings), /secret|user|proxy\.example|3128/);
+
+  registerKubernetesScheme({ warn, isProxyDisabled: true }, () => new FakeSource(), { ...here, env });
+  assert.equal(warnings.length, 1, "whose channels pass by the proxy need no warning");
+});
+
 // ── Below, the whole way: an API server over HTTP, discovery, the resolver, grpc-js, a server.
 
 const sliceOf = (pod: PodServer) =>
@@ -175,7 +285,6 @@ async function cluster(t: TestContext, ...names: string[]) {
   return { api, pods, resolver, closers };
 }
 
-const options = { "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0 };
 const target = "kubernetes:///server.default:grpc";
 
 test("ts-proto's client works, and stats show what was done for it", async (t) => {
@@ -186,11 +295,11 @@ test("ts-proto's client works, and stats show what was done for it", async (t) =
   await untilSpread(client, ...pods);
   const [stats, ...others] = resolver.stats();
   assert.ok(stats && others.length === 0);
-  const { lastSyncAgeMs, ...rest } = stats;
+  const { lastSyncAgeMs } = stats;
   assert.ok(lastSyncAgeMs !== undefined && lastSyncAgeMs >= 0 && lastSyncAgeMs < 20_000, `${lastSyncAgeMs}`);
   const errors = { target: 0, denied: 0, unavailable: 0, port: 0 };
   const want = { target: "default/server:grpc", channels: 1, endpoints: 2, error: undefined, lists: 1, watches: 1 };
-  assert.deepEqual(rest, { ...want, errors });
+  assert.partialDeepStrictEqual(stats, { ...want, errors });
   api.deleteSlice("server-a");
   api.deleteSlice("server-b");
   while (resolver.stats()[0]?.endpoints !== 0) await settled();

@@ -11,7 +11,9 @@ import {
 import { type Clock, systemClock } from "@grpc-lb/runtime";
 import { DiscoveryResolver } from "./discovery-resolver.ts";
 import { type GrpcUri, type ResolverListener, registerScheme, requireSupportedGrpc, targetText } from "./grpc-js.ts";
-import { SharedSource } from "./shared-source.ts";
+import { warnOfProxy } from "./http-proxy.ts";
+import type { SharedSource } from "./shared-source.ts";
+import { SharedSources } from "./shared-sources.ts";
 import { findSidecar } from "./sidecar.ts";
 import { sayOnce, type Warn, warnOnce } from "./warn.ts";
 
@@ -21,8 +23,10 @@ export interface KubernetesResolverOptions {
   readonly access?: ApiAccess;
   /** Which address of a dual-stack pod comes first. Default: IPv4. */
   readonly preferredFamily?: "IPv4" | "IPv6";
-  /** Takes what a person should act on: denied rights, a service config that is ignored, a sidecar; each message once. Default: a Node warning. */
+  /** Takes what a person should act on: denied rights, a service config that is ignored, a sidecar, a proxy; each message once. Default: a Node warning. */
   readonly warn?: Warn;
+  /** That all channels have `grpc.enable_http_proxy: 0`, so that a proxy in the environment is not worth a warning. Default: false. */
+  readonly isProxyDisabled?: boolean;
   readonly clock?: Clock;
 }
 
@@ -47,10 +51,12 @@ export interface KubernetesResolver {
 
 /**
  * Makes grpc-js resolve `kubernetes:` targets (see `parseTarget` for their grammar) by watching EndpointSlices; to be called
- * once, before the first such channel. A second call replaces the options for channels that are made after it.
+ * once, before the first such channel. A second call replaces the options for channels that are made after it; those made
+ * before keep theirs, and each call's view shows the channels that were made under its options, none other.
  *
- * Channels get `round_robin` unless whoever made them chose a policy. Set `grpc.enable_http_proxy: 0` on them where a proxy
- * may be in the environment: grpc-js gives the whole target to the proxy then, resolver and all.
+ * Channels get `round_robin` unless whoever made them chose a policy, and keepalive every 305 s with 20 s for the answer
+ * unless they set `grpc.keepalive_time_ms` or `grpc.keepalive_timeout_ms`. A proxy in the environment is warned of: grpc-js
+ * gives it whole targets, resolver and all, from channels without `grpc.enable_http_proxy: 0`.
  *
  * @returns a view of what is resolved, for metrics
  * @throws Error when this version of grpc-js is not supported
@@ -62,6 +68,12 @@ export function registerKubernetesResolver(options: KubernetesResolverOptions = 
 type CreateSource = (options: KubernetesSourceOptions) => Source & Pick<KubernetesSource, "stats">;
 type Shared = SharedSource<ReturnType<CreateSource>>;
 
+/** What this process stands in: tests have their own. */
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  findSidecar(): Promise<string | undefined>;
+}
+
 const nothingDone: FeedStats = {
   lastSyncAgeMs: undefined,
   lists: 0,
@@ -69,12 +81,16 @@ const nothingDone: FeedStats = {
   errors: { target: 0, denied: 0, unavailable: 0, port: 0 },
 };
 
-/** The same over any sources: tests give their own. */
-export function registerKubernetesScheme(options: KubernetesResolverOptions, create: CreateSource): KubernetesResolver {
+/** The same over any sources, anywhere. */
+export function registerKubernetesScheme(
+  options: KubernetesResolverOptions,
+  create: CreateSource,
+  { env, findSidecar: find }: Surroundings = { env: process.env, findSidecar },
+): KubernetesResolver {
   requireSupportedGrpc();
   const { clock = systemClock, access, preferredFamily } = options;
   const warn = options.warn ? sayOnce(options.warn) : warnOnce;
-  const sources = new Map<string, Shared>();
+  const sources = new SharedSources<ReturnType<CreateSource>>({ clock });
   let hasLookedForSidecar = false;
 
   const share = (target: string): Shared | { readonly error: string } => {
@@ -82,20 +98,17 @@ export function registerKubernetesScheme(options: KubernetesResolverOptions, cre
       const { service, namespace, port } = parseTarget(target);
       const key =
         (namespace === undefined ? service : `${namespace}/${service}`) + (port === undefined ? "" : `:${port}`);
-      let shared = sources.get(key);
-      if (!shared) {
-        const source = create({
+      return sources.get(key, () =>
+        create({
           service,
           clock,
+          background: true, // grpc-js keeps the process alive for the calls that wait
           ...(namespace !== undefined && { namespace }),
           ...(port !== undefined && { port }),
           ...(access && { access }),
           ...(preferredFamily && { preferredFamily }),
-        });
-        shared = new SharedSource(source, { clock });
-        sources.set(key, shared);
-      }
-      return shared;
+        }),
+      );
     } catch (error) {
       return { error: (error as Error).message };
     }
@@ -104,10 +117,10 @@ export function registerKubernetesScheme(options: KubernetesResolverOptions, cre
   class Resolver extends DiscoveryResolver {
     constructor(uri: GrpcUri, listener: ResolverListener, channelOptions: ChannelOptions) {
       const target = targetText(uri);
-      super({ target, listener, channelOptions, shared: share(target), clock, warn });
-      if (hasLookedForSidecar || !isInCluster()) return;
+      super({ target, listener, channelOptions, share: () => share(target), clock, warn });
+      if (hasLookedForSidecar || !isInCluster(env)) return;
       hasLookedForSidecar = true;
-      void findSidecar().then((mesh) => mesh && warn(sidecarWarning(mesh, target)));
+      void find().then((mesh) => mesh && warn(sidecarWarning(mesh, target)));
     }
 
     static getDefaultAuthority(uri: GrpcUri): string {
@@ -115,18 +128,18 @@ export function registerKubernetesScheme(options: KubernetesResolverOptions, cre
     }
   }
   registerScheme("kubernetes", Resolver);
+  const proxy = warnOfProxy(env);
+  if (proxy !== undefined && !options.isProxyDisabled) warn(proxy);
 
   return {
     stats: () =>
-      [...sources]
-        .filter(([, shared]) => shared.subscribers > 0)
-        .map(([target, { source, latest, subscribers }]) => ({
-          target,
-          channels: subscribers,
-          endpoints: latest?.endpoints?.length ?? 0,
-          error: latest?.error?.message,
-          ...(source.stats ?? nothingDone),
-        })),
+      sources.inUse.map(([target, { source, latest, subscribers }]) => ({
+        target,
+        channels: subscribers,
+        endpoints: latest?.endpoints?.length ?? 0,
+        error: latest?.error?.message,
+        ...(source.stats ?? nothingDone),
+      })),
   };
 }
 

@@ -84,6 +84,38 @@ test("row 2: a source that throws keeps the last good set, is said, and is begun
   assert.equal(told.at(-1), "pod-2");
 });
 
+test("row 2: a source that had something to say between two throws is begun again as soon as after the first", async (t) => {
+  const { clock, source, listen } = share(t);
+  listen();
+  await settled();
+  for (let n = 1; n <= 4; n++) {
+    source.throw(new Error("a bug"));
+    await settled();
+    source.setEndpoints([endpointAt(n)]);
+    clock.advance(999);
+    await settled();
+    assert.equal(source.openWatches, 0, `after throw ${n}`);
+    clock.advance(1);
+    await settled();
+    assert.deepEqual([source.watches, source.openWatches], [n + 1, 1], `after throw ${n}`);
+  }
+});
+
+test("row 2: a source that throws again and again is left alone for longer and longer, half a minute at most", async (t) => {
+  const { clock, source, listen } = share(t);
+  listen();
+  for (const [n, seconds] of [1, 2, 4, 8, 16, 30, 30].entries()) {
+    await settled();
+    source.throw(new Error("a bug"));
+    await settled();
+    clock.advance(seconds * 1_000 - 1);
+    await settled();
+    assert.equal(source.watches, n + 1, `less than ${seconds} s after throw ${n + 1}`);
+    clock.advance(1);
+  }
+  await settled();
+});
+
 test("a source that throws before it says anything is an error with nothing known, and does not end the process", async (t) => {
   const { clock, source, listen } = share(t);
   const { told, leave } = listen();

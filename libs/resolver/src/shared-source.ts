@@ -4,6 +4,14 @@ import { type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
 /** Takes each newer snapshot. */
 export type SnapshotListener = (snapshot: Snapshot) => void;
 
+/** What a shared source is made with. */
+export interface SharedSourceOptions {
+  readonly clock: Clock;
+  readonly random?: Random;
+  /** Called when the last subscriber has gone, its watch has ended, and nobody came meanwhile. */
+  readonly onEnded?: () => void;
+}
+
 /** A source says its errors in snapshots; one that throws is begun again, but not in a hurry. */
 const restartBounds = { baseMs: 1_000, maxMs: 30_000 };
 
@@ -17,14 +25,18 @@ export class SharedSource<S extends Source = Source> {
   readonly source: S;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #onEnded: (() => void) | undefined;
   readonly #listeners = new Set<SnapshotListener>();
   #latest: Snapshot | undefined;
   #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
+  /** Watches that were told to end and have not. */
+  #ending = 0;
 
-  constructor(source: S, options: { readonly clock: Clock; readonly random?: Random }) {
+  constructor(source: S, options: SharedSourceOptions) {
     this.source = source;
     this.#clock = options.clock;
     this.#random = options.random ?? Math.random;
+    this.#onEnded = options.onEnded;
   }
 
   get latest(): Snapshot | undefined {
@@ -52,8 +64,11 @@ export class SharedSource<S extends Source = Source> {
     const running = this.#running;
     this.#running = undefined;
     this.#latest = undefined;
+    this.#ending += 1;
     running?.controller.abort();
     await running?.ended;
+    this.#ending -= 1;
+    if (!this.#running && this.#ending === 0) this.#onEnded?.();
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -1,15 +1,20 @@
 /** Takes what a person should act on. */
 export type Warn = (message: string) => void;
 
-/** Says each message once for the life of the process, as a Node warning: on stderr, or to `process.on("warning")`. */
+/** How many messages are remembered: targets and errors may be without number in a process that lives long. */
+const remembered = 1_000;
+
+/** Says each message once, as a Node warning: on stderr, or to `process.on("warning")`. One memory for the process. */
 export const warnOnce: Warn = sayOnce((message) => process.emitWarning(message, { type: "GrpcLbWarning" }));
 
-/** Lets each message through once, however many channels have it to say. */
+/** Lets each message through once, however many channels have it to say; again only when a thousand others came since. */
 export function sayOnce(warn: Warn): Warn {
   const said = new Set<string>();
   return (message) => {
-    if (said.has(message)) return;
-    said.add(message);
-    warn(message);
+    const wasSaid = said.delete(message);
+    said.add(message); // as the newest
+    const [oldest] = said;
+    if (said.size > remembered && oldest !== undefined) said.delete(oldest);
+    if (!wasSaid) warn(message);
   };
 }

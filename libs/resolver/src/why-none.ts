@@ -1,9 +1,13 @@
 import type { Snapshot } from "@grpc-lb/discovery";
 
-/** Why there is no endpoint to use, in words that name the service. */
+/**
+ * Why there is no endpoint to use, in words that name the service. An error that explains it (no such service, no such port,
+ * nothing ever learned) is the whole reason; one that merely comes with it (the server is away, the rights are gone) is said
+ * beside it.
+ */
 export function whyNone({ subject, endpoints, error }: Snapshot): string {
   const none = `${subject} has no ready endpoints`;
   if (!error) return none;
-  // A port that the service lacks, or a source that never learned anything, is the whole reason.
-  return error.code === "port" || endpoints === undefined ? error.message : `${none}; ${error.message}`;
+  const isReason = error.code === "target" || error.code === "port" || endpoints === undefined;
+  return isReason ? error.message : `${none}; ${error.message}`;
 }

@@ -30,11 +30,13 @@ export class Rig {
   readonly #sources = new Map<string, FakeSource>();
   readonly #clients: PodClient[] = [];
   readonly #servers: PodServer[] = [];
+  readonly #closers: (() => void)[] = [];
 
   constructor(t: TestContext) {
     this.resolver = registerKubernetesScheme(
       { clock: this.clock, warn: (message) => this.warnings.push(message) },
       ({ namespace = "default", service, port }) => this.source(`${namespace}/${service}${port ? `:${port}` : ""}`),
+      { env: {}, findSidecar: async () => undefined },
     );
     t.after(() => this.close());
   }
@@ -77,9 +79,15 @@ export class Rig {
     return client;
   }
 
+  /** Before the proof that nothing is left. */
+  onClose(close: () => void): void {
+    this.#closers.push(close);
+  }
+
   async close(): Promise<void> {
     for (const client of this.#clients) client.close();
     for (const server of this.#servers) server.kill();
+    for (const close of this.#closers) close();
     await settled();
     assert.equal(this.clock.sleeping, 0, "waits that are left");
     for (const { subject, openWatches } of this.sources) assert.equal(openWatches, 0, `open watches of ${subject}`);
