@@ -1,6 +1,7 @@
 import { type ChannelOptions, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { type GetPodResponse, PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import type { Caller } from "@grpc-lb/runtime/process";
+import { hashKeyHeader } from "./policy-flag.ts";
 
 /** A pod name is a DNS label or subdomain: at most 253 characters, in one line. */
 const podName = /^\S{1,253}$/;
@@ -11,6 +12,8 @@ export interface PodCallerOptions {
   readonly target: string;
   /** How long a call may take, in milliseconds. */
   readonly timeoutMs: number;
+  /** What hash policies choose by; empty for none. */
+  readonly hashKey?: string;
   /** A service config that passed `parseServiceConfig`; absent, grpc-js's own: pick_first. */
   readonly serviceConfig: Readonly<Record<string, unknown>> | undefined;
 }
@@ -27,7 +30,9 @@ export function openPodCaller(options: PodCallerOptions): Caller {
   const call = () =>
     new Promise<string>((resolve, reject) => {
       const deadline = Date.now() + options.timeoutMs;
-      client.getPod({}, new Metadata(), { deadline }, (error: ServiceError | null, response?: GetPodResponse) => {
+      const metadata = new Metadata();
+      if (options.hashKey) metadata.set(hashKeyHeader, options.hashKey);
+      client.getPod({}, metadata, { deadline }, (error: ServiceError | null, response?: GetPodResponse) => {
         const name = response?.pod?.name ?? "";
         if (error) reject(describe(error, options.target));
         else if (podName.test(name)) resolve(name);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { assertNothingLeft, closedPort, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
 import { judge, parseCallLine } from "@grpc-lb/runtime/verdict";
+import { needsNoConfig, registeredPolicies } from "./policy.ts";
 
 const main = `${import.meta.dirname}/main.ts`;
 const server = `${import.meta.dirname}/../../server/src/main.ts`;
@@ -57,7 +58,7 @@ test("by default one of two servers has every call; round_robin spreads them eve
   );
 
   const spread = await runToEnd(main, [...args, "--count", "120", "--policy", "round_robin"]);
-  assert.deepEqual([spread.code, spread.stderr, spread.stdout.length], [0, [], 120]);
+  assert.deepEqual([spread.code, spread.stderr, spread.stdout.length], [0, ["Policy: round_robin {}"], 120]);
   const calls = podsOf(spread.stdout);
   // Both connections are up from the first call that the second one has answered.
   const settled = calls.slice(Math.max(calls.indexOf("a"), calls.indexOf("b")) + 1);
@@ -112,7 +113,7 @@ test("a SIGTERM in the pause ends it with 0", async () => {
 });
 
 test("what cannot be is refused with one line and exit code 2, before any call", async () => {
-  const names = "pick_first, round_robin, weighted_round_robin";
+  const names = registeredPolicies().filter(needsNoConfig).join(", ");
   const policies = '{"loadBalancingConfig":[{"round_robin":{}}]}';
   for (const [args, want] of [
     [["--policy", "toString"], `client-grpc: --policy must be one of ${names}, got "toString"`],
@@ -133,26 +134,42 @@ test("what cannot be is refused with one line and exit code 2, before any call",
 test("a policy goes together with a service config that names none", async () => {
   const config = '{"methodConfig":[{"name":[{}],"timeout":"2.5s"}]}';
   const args = ["--target", onlyA, "--policy", "round_robin", "--service-config", config, "--count", "1"];
-  assert.deepEqual(await runToEnd(main, args), { code: 0, signal: null, stdout: ["#1: a"], stderr: [] });
+  assert.deepEqual(await runToEnd(main, args), {
+    code: 0,
+    signal: null,
+    stdout: ["#1: a"],
+    stderr: ["Policy: round_robin {}"],
+  });
+});
+
+test("a hash key keeps its calls to one of two servers, another key may have the other", async () => {
+  const podsOfKey = async (key: string) => {
+    const args = ["--target", both, "--policy", "ring_hash", "--hash-key", key, "--count", "20", "--interval", "1ms"];
+    const { code, stdout } = await runToEnd(main, args);
+    assert.equal(code, 0);
+    return [...new Set(podsOf(stdout.slice(10)))]; // by then both are connected
+  };
+  const keys = await Promise.all(["a", "b", "c", "d", "e", "f"].map(podsOfKey));
+  for (const pods of keys) assert.equal(pods.length, 1, `the calls of one key went to ${pods}`);
 });
 
 test("the README lists every flag with its variable and default, and every policy", async () => {
   const readme = readFileSync(`${import.meta.dirname}/../README.md`, "utf8");
   const help = (await runToEnd(main, ["--help"])).stdout.join(" ").replace(/\s+/g, " ");
   const flags = [...help.matchAll(/(--[a-z-]+) <[a-z]+> .*?\(default: (.*?), env: ([A-Z_]+)\)/g)];
-  assert.equal(flags.length, 6);
+  assert.equal(flags.length, 8);
   for (const [, flag, value, variable] of flags) {
     const row = `| \`${flag}\` | \`${variable}\` | ${value} |`;
     assert.ok(readme.includes(row), `want a row that begins "${row}"`);
   }
-  const policies = /load balancing policy: (.*?) \(default/.exec(help)?.[1]?.split(", ") ?? [];
-  assert.equal(policies.length, 3, `policies in the help: ${policies}`);
+  const policies = /load balancing policy[^:]*:value}: (.*?) \(default/.exec(help)?.[1]?.split(", ") ?? [];
+  assert.ok(policies.length > 8, `policies in the help: ${policies}`);
   for (const policy of policies) assert.ok(readme.includes(`\`${policy}\``), `want ${policy}`);
 });
 
 test("a proxy in the environment is not asked", async () => {
   const proxy = "http://127.0.0.1:9"; // nobody listens there
   const env = { http_proxy: proxy, https_proxy: proxy, grpc_proxy: proxy };
-  const { code, stdout } = await runToEnd(main, ["--target", onlyA, "--count", "1"], env);
-  assert.deepEqual([code, stdout], [0, ["#1: a"]]);
+  const { code, stdout, stderr } = await runToEnd(main, ["--target", onlyA, "--count", "1"], env);
+  assert.deepEqual([code, stdout, stderr], [0, ["#1: a"], []]);
 });

@@ -1,22 +1,9 @@
 import { registerKubernetesResolver } from "@grpc-lb/resolver";
 import { type Flag, ProgramError, runClient } from "@grpc-lb/runtime/process";
 import { openPodCaller } from "./get-pod.ts";
-import { needsNoConfig, registeredPolicies, validatePolicy } from "./policy.ts";
+import { hashKeyFlag, policyFlag, withHashKey } from "./policy-flag.ts";
 import { mergeServiceConfig, parseServiceConfig } from "./service-config.ts";
 import { targetFlag } from "./target.ts";
-
-const usableNames = registeredPolicies().filter(needsNoConfig);
-
-const policyFlag: Flag<string> = {
-  metavar: "name",
-  help: `load balancing policy: ${usableNames.join(", ")}`,
-  default: "",
-  defaultText: "pick_first, for kubernetes: targets round_robin",
-  parse(text) {
-    validatePolicy(text, {}, usableNames);
-    return text;
-  },
-};
 
 const serviceConfigFlag: Flag<Record<string, unknown>> = {
   metavar: "json",
@@ -29,16 +16,24 @@ const serviceConfigFlag: Flag<Record<string, unknown>> = {
 const flags = {
   target: targetFlag,
   policy: policyFlag,
+  hashKey: hashKeyFlag,
   serviceConfig: serviceConfigFlag,
 };
 
 const summary = "Asks a server for its pod name over gRPC, on one channel for all calls.";
 
-void runClient({ name: "client-grpc", summary, flags }, ({ target, timeout, policy, serviceConfig }) => {
-  const merged = mergeServiceConfig(policy, serviceConfig);
-  registerKubernetesResolver({ warn: (message) => process.stderr.write(`Warning: ${message}\n`) });
+void runClient({ name: "client-grpc", summary, flags }, ({ target, timeout, policy, hashKey, serviceConfig }) => {
+  const merged = mergeServiceConfig(withHashKey(policy, hashKey), serviceConfig);
+  const [chosen] = (merged?.loadBalancingConfig ?? []) as readonly Record<string, unknown>[];
+  for (const [name, config] of Object.entries(chosen ?? {})) {
+    process.stderr.write(`Policy: ${name} ${JSON.stringify(config)}\n`);
+  }
+  registerKubernetesResolver({
+    warn: (message) => process.stderr.write(`Warning: ${message}\n`),
+    isProxyDisabled: true, // by openPodCaller
+  });
   try {
-    return openPodCaller({ target, timeoutMs: timeout, serviceConfig: merged });
+    return openPodCaller({ target, timeoutMs: timeout, hashKey, serviceConfig: merged });
   } catch (cause) {
     throw new ProgramError(`grpc-js refuses this: ${(cause as Error).message}`, { cause, exitCode: 2 });
   }

@@ -1,15 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { policyNames } from "@grpc-lb/policies";
 import { needsNoConfig, registeredPolicies, validatePolicy } from "./policy.ts";
 
-const names = ["pick_first", "round_robin", "weighted_round_robin", "outlier_detection"];
+const names = registeredPolicies();
 
-test("the policies there are, are those of grpc-js", () => {
-  assert.deepEqual(registeredPolicies(), names);
+test("the policies there are, are those of grpc-js and ours", () => {
+  assert.deepEqual([names.slice(0, 2), names.slice(-1)], [["pick_first", "round_robin"], ["outlier_detection"]]);
+  for (const name of policyNames) assert.ok(names.includes(name), name);
+  assert.equal(new Set(names).size, names.length, `each once: ${names}`);
 });
 
-test("every policy but outlier_detection works without a configuration", () => {
-  assert.deepEqual(names.filter(needsNoConfig), ["pick_first", "round_robin", "weighted_round_robin"]);
+test("every policy but outlier_detection and subset works without a configuration", () => {
+  assert.deepEqual(
+    names.filter((name) => !needsNoConfig(name)),
+    names.filter((name) => name === "outlier_detection" || name === "subset"),
+  );
   assert.equal(needsNoConfig("nothing"), false);
 });
 
@@ -34,7 +40,11 @@ test("a name that is no policy is refused with those that are, also when every o
 test("a configuration that grpc-js refuses is refused with its reason", () => {
   for (const [name, config, reason] of [
     ["pick_first", { shuffleAddressList: "yes" }, /^is refused by grpc-js: .*shuffleAddressList/],
-    ["weighted_round_robin", { weight_update_period: "soon" }, /^is refused by grpc-js: .*weight_update_period/],
+    [
+      "weighted_round_robin",
+      { weight_update_period: "soon" },
+      /^is refused by grpc-js: .*weightUpdatePeriod must be a duration/,
+    ],
     ["outlier_detection", {}, /^is refused by grpc-js: .*child_policy/],
   ] as const) {
     assert.throws(() => validatePolicy(name, config), { name: "RangeError", message: reason }, name);

@@ -1,7 +1,11 @@
 import { experimental } from "@grpc/grpc-js";
+import { policyNames, registerPolicies } from "@grpc-lb/policies";
 
-/** The policies that are named in messages; grpc-js has no list to ask, and takes others that are registered with it. */
-const knownNames = ["pick_first", "round_robin", "weighted_round_robin", "outlier_detection"];
+// As this file is loaded, because flags are checked against what is registered, and the help names it.
+registerPolicies();
+
+/** The policies that are named in messages: grpc-js's own, of which it has no list, and ours. */
+const knownNames = [...new Set(["pick_first", "round_robin", ...policyNames, "outlier_detection"])];
 
 /** Whether grpc-js has a policy of that name; asked for `toString`, its own look-up would say yes. */
 export function isRegistered(name: string): boolean {

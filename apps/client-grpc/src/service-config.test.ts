@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { registeredPolicies } from "./policy.ts";
 import { parseServiceConfig } from "./service-config.ts";
 
 test("a service config is read as it is", () => {
@@ -49,7 +50,7 @@ test("a list may name policies that are not there before one that is", () => {
 test("what grpc-js would refuse late, or skip without a word, is refused with the reason", () => {
   const list = 'must have a list of {"policy": {…}} as loadBalancingConfig';
   const unknown = (name: string) =>
-    `loadBalancingConfig must be one of pick_first, round_robin, weighted_round_robin, outlier_detection, got "${name}"`;
+    `loadBalancingConfig must be one of ${registeredPolicies().join(", ")}, got "${name}"`;
   for (const [text, want] of [
     ["", /^must be JSON: /],
     ["{", /^must be JSON: /],

@@ -1,5 +1,6 @@
 import { ProgramError } from "@grpc-lb/runtime/process";
 import { isRegistered, validatePolicy } from "./policy.ts";
+import type { ChosenPolicy } from "./policy-flag.ts";
 
 type JsonObject = Record<string, unknown>;
 
@@ -55,13 +56,16 @@ function validatePolicies(policies: unknown): void {
  *
  * @throws ProgramError when both name a policy
  */
-export function mergeServiceConfig(policy: string, config: Readonly<JsonObject>): Readonly<JsonObject> | undefined {
-  if (policy === "") return Object.keys(config).length === 0 ? undefined : config;
+export function mergeServiceConfig(
+  policy: ChosenPolicy | undefined,
+  config: Readonly<JsonObject>,
+): Readonly<JsonObject> | undefined {
+  if (!policy) return Object.keys(config).length === 0 ? undefined : config;
   if (config.loadBalancingConfig !== undefined) {
     const message = "--policy and the loadBalancingConfig of --service-config exclude each other; give one";
     throw new ProgramError(message, { exitCode: 2 });
   }
-  return { ...config, loadBalancingConfig: [{ [policy]: {} }] };
+  return { ...config, loadBalancingConfig: [{ [policy.name]: policy.config }] };
 }
 
 function writeOutDuration(value: unknown): unknown {

@@ -132,3 +132,29 @@ test("a loop that is aborted before it begins makes no call", async () => {
   });
   assert.deepEqual(result, { succeeded: 0, failed: 0 });
 });
+
+test("with a concurrency so many calls are under way at once, and the count is that of all", async () => {
+  const waiting: (() => void)[] = [];
+  const lines: string[] = [];
+  let most = 0;
+  const done = runCallLoop({
+    call: () =>
+      new Promise((resolve) => {
+        waiting.push(() => resolve("a"));
+        most = Math.max(most, waiting.length);
+      }),
+    intervalMs: 0,
+    count: 7,
+    concurrency: 3,
+    signal: new AbortController().signal,
+    clock: { now: () => 0, sleep: async () => {} },
+    writeCall: (line) => lines.push(line),
+    writeError: (line) => lines.push(line),
+  });
+  for (let ended = 0; ended < 7; ended++) {
+    waiting.shift()?.();
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+  }
+  assert.deepEqual(await done, { succeeded: 7, failed: 0 });
+  assert.deepEqual([most, lines.length, waiting.length], [3, 7, 0], "most at once, lines, calls left");
+});

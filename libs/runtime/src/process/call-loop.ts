@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 
-/** What the clients of the suite share: one call after the other, a line for each, and no death by a failed call. */
+/** What the clients of the suite share: call after call, a line for each, and no death by a failed one. */
 export interface CallLoopOptions {
   /** Makes one call and gives the name of the pod that answered; a rejection is a failed call. It ends by itself. */
   readonly call: () => Promise<string>;
@@ -8,7 +8,9 @@ export interface CallLoopOptions {
   readonly intervalMs: number;
   /** How many calls to make, failed ones included; 0 is for ever. */
   readonly count: number;
-  /** Once aborted, the call under way is waited for and no other is made. */
+  /** How many calls are under way at once, each followed by its own pause. Default: 1. */
+  readonly concurrency?: number;
+  /** Once aborted, what is under way is waited for and no other is made. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
   /** Takes `#N: <pod>` for the N-th call that succeeded, without the line's end. */
@@ -23,20 +25,26 @@ export interface CallLoopOptions {
  * @returns how many calls succeeded and how many failed
  */
 export async function runCallLoop(options: CallLoopOptions): Promise<{ succeeded: number; failed: number }> {
+  const { call, intervalMs, count, concurrency = 1, signal, clock } = options;
+  let begun = 0;
   let succeeded = 0;
   let failed = 0;
-  while (!options.signal.aborted) {
-    const result = await attempt(options.call);
-    if ("pod" in result) {
-      succeeded += 1;
-      options.writeCall(`#${succeeded}: ${result.pod}`);
-    } else {
-      failed += 1;
-      options.writeError(`Error: ${result.reason}`);
+  const isOver = () => signal.aborted || (count > 0 && begun >= count);
+  const work = async () => {
+    while (!isOver()) {
+      begun += 1;
+      const result = await attempt(call);
+      if ("pod" in result) {
+        succeeded += 1;
+        options.writeCall(`#${succeeded}: ${result.pod}`);
+      } else {
+        failed += 1;
+        options.writeError(`Error: ${result.reason}`);
+      }
+      if (!isOver()) await clock.sleep(intervalMs, signal);
     }
-    if (succeeded + failed === options.count) break;
-    await options.clock.sleep(options.intervalMs, options.signal);
-  }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
   return { succeeded, failed };
 }
 

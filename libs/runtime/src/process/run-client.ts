@@ -11,6 +11,7 @@ const clientFlags = {
     defaultText: "0, for ever",
     min: 0,
   }),
+  concurrency: integerFlag({ help: "calls under way at once", default: 1, min: 1, max: 1_000 }),
   timeout: durationFlag({ help: "time that a call may take before it counts as failed", default: 5_000, minMs: 1 }),
 };
 
@@ -24,7 +25,7 @@ export interface Caller {
 
 /**
  * Runs a client of the suite to its end: its own flags and those that all clients have (`--interval`, `--count`,
- * `--timeout`), `#N: <pod>` on stdout and nothing else there, `Error: <reason>` on stderr.
+ * `--concurrency`, `--timeout`), `#N: <pod>` on stdout and nothing else there, `Error: <reason>` on stderr.
  *
  * @param connect builds what calls; it may throw `ProgramError`
  */
@@ -41,6 +42,7 @@ export async function runClient<F extends Record<string, Flag<unknown>>>(
         call: () => caller.call(),
         intervalMs: flags.interval,
         count: flags.count,
+        concurrency: flags.concurrency,
         signal,
         clock: systemClock,
         writeCall: (line) => process.stdout.write(`${line}\n`),

@@ -9,4 +9,5 @@
  * ```
  */
 export { type CallLine, parseCallLine } from "./call-line.ts";
+export { chiSquare, chiSquareTail } from "./chi-square.ts";
 export { type BalanceRule, judge, type Verdict, type VerdictWord } from "./judge.ts";

@@ -1,0 +1,58 @@
+/**
+ * What an update costs that changes one of 1 000 endpoints, beside grpc-js's round_robin, which makes all its children anew:
+ * `node update.bench.ts [--json] [--policies random,maglev]`. All connections are READY, also that of the endpoint that comes.
+ */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { GrpcEndpoint } from "../src/grpc-js.ts";
+import type { FakeChannel } from "../testing/fake-channel.ts";
+import { choosePolicies, createEndpoints, endpointAt, openChannel, policyOf, roundRobin } from "./cases.ts";
+import { median, type Row, report } from "./table.ts";
+
+setFlagsFromString("--expose-gc");
+const gc = runInNewContext("gc") as (options: { type: "minor" }) => void;
+
+const count = 1_000;
+const rounds = 25;
+const updates = 4;
+
+const changes: Readonly<Record<string, GrpcEndpoint>> = {
+  "another weight": endpointAt(500, 7),
+  "another endpoint": endpointAt(count, 1),
+};
+
+/** Milliseconds of one update, each of which takes back what the one before has changed. */
+function measure(channel: FakeChannel, lists: readonly (readonly GrpcEndpoint[])[]): number {
+  gc({ type: "minor" }); // nobody pays for what another has left
+  const began = performance.now();
+  for (let n = 0; n < updates; n++) channel.update(lists[n % lists.length] ?? []);
+  const took = performance.now() - began;
+  channel.published.length = 0;
+  return took / updates;
+}
+
+const rows: Row[] = [];
+for (const name of choosePolicies()) {
+  for (const [change, changed] of Object.entries(changes)) {
+    const endpoints = createEndpoints(count);
+    const lists = [createEndpoints(count).with(500, changed), endpoints]; // all objects are new, as after a new list
+    const [own, reference] = [name, roundRobin].map((each) => openChannel(policyOf(each), endpoints, [changed]));
+    if (!own || !reference) throw new Error("there are two");
+    for (let n = 0; n < 10; n++) for (const channel of [own, reference]) measure(channel, lists); // the compiler warms up
+    const times = Array.from({ length: rounds }, () => {
+      const [a, b, c, d] = [own, reference, reference, own].map((channel) => measure(channel, lists));
+      return { own: ((a ?? 0) + (d ?? 0)) / 2, reference: ((b ?? 0) + (c ?? 0)) / 2 };
+    });
+    for (const channel of [own, reference]) channel.balancer.destroy();
+    const ms = (key: "own" | "reference") => median(times.map((time) => time[key])).toFixed(2);
+    rows.push({
+      name: `${name} ÷ ${roundRobin}, ${change}`,
+      value: median(times.map((time) => time.own / time.reference)),
+      unit: "",
+      bound: 1,
+      sense: "<=",
+      detail: `${ms("own")} ms, ${roundRobin} ${ms("reference")} ms`,
+    });
+  }
+}
+report(rows);

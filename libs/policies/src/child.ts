@@ -1,0 +1,147 @@
+import { type ChannelOptions, Metadata } from "@grpc/grpc-js";
+import { type EndpointFacts, readEndpoint } from "./endpoint.ts";
+import {
+  type ChannelControlHelper,
+  connectivityState,
+  createChildChannelControlHelper,
+  type GrpcEndpoint,
+  LeafLoadBalancer,
+  type PickArgs,
+  type PickResult,
+  PickResultType,
+  type Subchannel,
+} from "./grpc-js.ts";
+
+/** How a child was before it changed. */
+export interface ChildBefore {
+  readonly state: connectivityState;
+  readonly connected: Subchannel | undefined;
+}
+
+/** What a child tells the balancer that it belongs to; nothing any more once it is destroyed. */
+export interface ChildOwner {
+  onChildState(child: Child, was: ChildBefore, message: string | null): void;
+  requestReresolution(): void;
+}
+
+/** A READY leaf picks its one connection, whatever is asked. */
+const anyCall: PickArgs = { metadata: new Metadata(), extraPickInfo: {} };
+
+/** One endpoint of a balancer: its connection, and what its policy remembers of it. */
+export class Child<Load = unknown> {
+  readonly load: Load;
+  /** Its place among the balancer's children, from 0. */
+  index = 0;
+  /** Calls that were picked for it and have not ended. */
+  inFlight = 0;
+  /** Since when calls are under way and none of them has ended, in the clock's milliseconds. */
+  quietSinceMs = 0;
+  /** When it last became READY, in the clock's milliseconds; undefined while it is not. */
+  readyAtMs: number | undefined;
+  #facts: EndpointFacts;
+  #endpoint: GrpcEndpoint;
+  #options: ChannelOptions;
+  #subchannels: Subchannel[] = [];
+  /** Where calls go while it is READY. */
+  #picked: Subchannel | undefined;
+  readonly #leaf: InstanceType<typeof LeafLoadBalancer>;
+  #isDestroyed = false;
+  #state = connectivityState.IDLE;
+
+  constructor(
+    endpoint: GrpcEndpoint,
+    load: Load,
+    owner: ChildOwner,
+    helper: ChannelControlHelper,
+    options: ChannelOptions,
+    note: string,
+  ) {
+    this.load = load;
+    this.#endpoint = endpoint;
+    this.#facts = readEndpoint(endpoint);
+    this.#options = options;
+    const childHelper = createChildChannelControlHelper(helper, {
+      createSubchannel: (address, args) => {
+        const subchannel = helper.createSubchannel(address, args);
+        // The leaf makes one for each address, and does so again when it begins anew.
+        this.#subchannels = [...this.#subchannels, subchannel].slice(-this.#endpoint.addresses.length);
+        return subchannel;
+      },
+      updateState: (state, picker, message) => {
+        if (this.#isDestroyed) return;
+        const was = { state: this.#state, connected: this.#picked };
+        this.#state = state;
+        this.#picked = state === connectivityState.READY ? (picker.pick(anyCall).subchannel ?? undefined) : undefined;
+        owner.onChildState(this as Child, was, message);
+      },
+      // The leaf's timer outlives it, and would ask when it fires.
+      requestReresolution: () => this.#isDestroyed || owner.requestReresolution(),
+    });
+    this.#leaf = new LeafLoadBalancer(endpoint, childHelper, options, note);
+  }
+
+  get facts(): EndpointFacts {
+    return this.#facts;
+  }
+
+  get state(): connectivityState {
+    return this.#state;
+  }
+
+  get isReady(): boolean {
+    return this.#state === connectivityState.READY;
+  }
+
+  /** The connection, when there is one, whether or not outlier_detection lets calls go there. */
+  get connected(): Subchannel | undefined {
+    if (this.isReady) return this.#picked;
+    if (this.#state !== connectivityState.TRANSIENT_FAILURE) return undefined;
+    return this.#subchannels.find((subchannel) => subchannel.getConnectivityState() === connectivityState.READY);
+  }
+
+  connect(): void {
+    if (this.#state === connectivityState.IDLE) this.#leaf.exitIdle();
+  }
+
+  start(): void {
+    this.#leaf.startConnecting();
+  }
+
+  /** A connection to an address that stays is kept. */
+  update(endpoint: GrpcEndpoint, options: ChannelOptions): void {
+    const hasMoved = addressesOf(endpoint) !== addressesOf(this.#endpoint) || !isSame(options, this.#options);
+    this.#endpoint = endpoint;
+    this.#facts = readEndpoint(endpoint);
+    this.#options = options;
+    if (hasMoved) this.#leaf.updateEndpoint(endpoint, options);
+  }
+
+  /** Sends a call there: as the connection has it, or past outlier_detection, which has taken it out. */
+  pick(args: PickArgs): PickResult {
+    if (this.isReady) return this.#leaf.getPicker().pick(args);
+    const subchannel = this.connected;
+    if (!subchannel) return this.#leaf.getPicker().pick(args);
+    return {
+      pickResultType: PickResultType.COMPLETE,
+      subchannel,
+      status: null,
+      onCallStarted: null,
+      onCallEnded: null,
+    };
+  }
+
+  /** Gives the connection back. Calls under way go on to their end. */
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.#subchannels = [];
+    this.#picked = undefined;
+    this.#leaf.destroy();
+  }
+}
+
+const addressesOf = ({ addresses }: GrpcEndpoint) => JSON.stringify(addresses);
+
+function isSame(a: ChannelOptions, b: ChannelOptions): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

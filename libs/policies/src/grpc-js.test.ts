@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { experimental } from "@grpc/grpc-js";
+import { isRegistered, parsePolicy, requireOneGrpc, requireSupportedGrpc } from "./grpc-js.ts";
+
+const here = "/app/node_modules/@grpc/grpc-js";
+const nested = "/app/node_modules/some-client/node_modules/@grpc/grpc-js";
+const windows = "C:\\app\\node_modules\\@grpc\\grpc-js";
+
+test("the version of grpc-js that there is has what is needed", () => {
+  requireSupportedGrpc();
+  requireOneGrpc();
+});
+
+test("another version of grpc-js is refused with what it lacks", () => {
+  const { LeafLoadBalancer, registerLoadBalancerType, ...rest } = experimental;
+  assert.throws(() => requireSupportedGrpc({ ...rest, registerLoadBalancerType }), {
+    message: "@grpc-lb/policies needs @grpc/grpc-js 1.14; the one there is has no experimental.LeafLoadBalancer",
+  });
+  assert.throws(() => requireSupportedGrpc(rest), {
+    message: /has no experimental\.LeafLoadBalancer, registerLoadBalancerType$/,
+  });
+  assert.throws(() => requireSupportedGrpc({}), { message: /ChildLoadBalancerHandler, LeafLoadBalancer, QueuePicker/ });
+});
+
+test("two copies of grpc-js in one process are refused with where they are", () => {
+  assert.throws(() => requireOneGrpc([`${here}/build/src/index.js`, "/app/main.js", `${nested}/build/src/index.js`]), {
+    message:
+      `@grpc-lb/policies: there are 2 copies of @grpc/grpc-js in this process, ${here} and ${nested}; ` +
+      "a policy registered in one is unknown to the channels of the other; npm dedupe leaves one",
+  });
+  assert.throws(() => requireOneGrpc([`${windows}\\build\\src\\index.js`, `${nested}/build/src/index.js`]), {
+    message: /there are 2 copies/,
+  });
+});
+
+const fine: readonly [string, readonly string[]][] = [
+  ["no copy that was loaded as CommonJS", []],
+  ["one copy", [`${here}/build/src/index.js`]],
+  ["other files of the one copy", [`${here}/build/src/index.js`, `${here}/build/src/channel.js`]],
+  [
+    "a package of another name",
+    [`${here}/build/src/index.js`, "/app/node_modules/@grpc/grpc-js-xds/build/src/index.js"],
+  ],
+];
+
+for (const [what, loaded] of fine) test(`${what} is fine`, () => requireOneGrpc(loaded));
+
+test("grpc-js's own policies are registered, and what every object has is none", () => {
+  assert.equal(isRegistered("pick_first"), true);
+  assert.equal(isRegistered("nobody"), false);
+  assert.equal(isRegistered("toString"), false);
+  assert.equal(isRegistered("constructor"), false);
+});
+
+test("a policy that is not registered is named", () => {
+  assert.throws(() => parsePolicy({ nobody: {} }), { message: /nobody/ });
+});

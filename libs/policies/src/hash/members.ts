@@ -1,0 +1,42 @@
+import type { Child } from "../child.ts";
+import { givenWeight, type WeightConfig } from "../weighted/weights.ts";
+import type { KeyedMember } from "./key-order.ts";
+
+/**
+ * Keeps a table for as long as it is true: it depends on the endpoints there are and on their weights, not on which of them
+ * are connected, so that an endpoint which comes and goes takes no other's keys.
+ */
+export class TableCache<Table, Config extends WeightConfig> {
+  readonly #create: (members: readonly KeyedMember[], config: Config) => Table;
+  #made: { readonly members: readonly KeyedMember[]; readonly config: Config; readonly table: Table } | undefined;
+
+  constructor(create: (members: readonly KeyedMember[], config: Config) => Table) {
+    this.#create = create;
+  }
+
+  get(children: readonly Child[], config: Config): Table {
+    const members = children.map((child) => memberOf(child, config));
+    const made = this.#made;
+    if (made && made.config === config && isSame(made.members, members)) return made.table;
+    const table = this.#create(members.some(({ weight }) => weight > 0) ? members : members.map(equal), config);
+    this.#made = { members, config, table };
+    return table;
+  }
+}
+
+/** A key that stays when the address changes may be given by the source (gRFC A76); the address is the default. */
+function memberOf(child: Child, config: WeightConfig): KeyedMember {
+  return { key: child.facts.metadata.hashKey ?? child.facts.address, weight: givenWeight(child, config) };
+}
+
+const equal = ({ key }: KeyedMember): KeyedMember => ({ key, weight: 1 });
+
+const isSame = (a: readonly KeyedMember[], b: readonly KeyedMember[]) =>
+  a.length === b.length && a.every(({ key, weight }, i) => key === b[i]?.key && weight === b[i]?.weight);
+
+/** Which children take calls, by index. */
+export function flagsOf(children: readonly Child[], usable: readonly Child[]): Uint8Array {
+  const flags = new Uint8Array(children.length);
+  for (const { index } of usable) flags[index] = 1;
+  return flags;
+}

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRandom } from "@grpc-lb/runtime";
+import type { KeyedMember } from "./key-order.ts";
+import { HashRing } from "./ring.ts";
+import { hashText } from "./xxhash64.ts";
+
+const equal = (length: number): KeyedMember[] =>
+  Array.from({ length }, (_, i) => ({ key: `10.0.${i >> 8}.${i & 255}:50051`, weight: 1 }));
+const weighted = (...weights: number[]): KeyedMember[] => weights.map((weight, i) => ({ key: `pod-${i}`, weight }));
+const all = (length: number) => new Uint8Array(length).fill(1);
+const without = (length: number, ...gone: number[]) => all(length).map((flag, i) => (gone.includes(i) ? 0 : flag));
+const requests = Array.from({ length: 20_000 }, (_, i) => hashText(`request-${i}`));
+
+/** The share of all hashes that each member has, from hashes at even distances. */
+function sharesOf(ring: HashRing, members: number): number[] {
+  const shares = new Array<number>(members).fill(0);
+  const count = 100_000;
+  for (let i = 0; i < count; i++) {
+    const member = ring.choose(Math.floor(((i + 0.5) / count) * 2 ** 53), all(members));
+    shares[member] = (shares[member] ?? 0) + 1 / count;
+  }
+  return shares;
+}
+
+test("a ring has the entries of gRFC A42 and chooses the first at or after the hash, or the first of all", () => {
+  for (const counts of [
+    [4, 4, 4],
+    [3, 6, 9],
+  ]) {
+    const members = weighted(...counts);
+    const sum = counts.reduce((a, b) => a + b);
+    const ring = new HashRing(members, { minSize: sum, maxSize: 1_000 });
+    const entries = counts
+      .flatMap((count, member) =>
+        Array.from({ length: count }, (_, i) => ({ member, hash: hashText(`pod-${member}_${i}`) })),
+      )
+      .sort((a, b) => a.hash - b.hash);
+    assert.equal(ring.size, sum);
+    const hashes = [...requests, ...entries.flatMap(({ hash }) => [hash - 1, hash, hash + 1]), 0, 2 ** 53 - 1];
+    for (const hash of hashes) {
+      const want = (entries.find((entry) => entry.hash >= hash) ?? entries[0])?.member;
+      assert.equal(ring.choose(hash, all(3)), want, `hash ${hash}`);
+    }
+  }
+});
+
+test("the size is the smallest from minSize on that gives the lightest whole entries, and at most maxSize", () => {
+  for (const [members, minSize, maxSize, want] of [
+    [equal(3), 1_024, 4_096, 1_026],
+    [equal(1), 1_024, 4_096, 1_024],
+    [equal(10), 1_024, 4_096, 1_030],
+    [equal(2_000), 1_024, 4_096, 2_000],
+    [equal(5_000), 1_024, 4_096, 4_096],
+    [equal(1_000), 4_096, 4_096, 4_096],
+    [weighted(1, 2), 10, 100, 12],
+    [weighted(0.1, 0.2), 10, 100, 12],
+    [weighted(1, 999), 100, 300, 300],
+    [weighted(0, 1, 1), 10, 100, 10],
+    [weighted(2, 3, 3), 4, 100, 4],
+    [weighted(2, 2.5, 2.5), 5, 100, 7],
+  ] as const) {
+    assert.equal(
+      new HashRing(members, { minSize, maxSize }).size,
+      want,
+      `${members.map(({ weight }) => weight).slice(0, 3)} of ${members.length}, ${minSize}, ${maxSize}`,
+    );
+  }
+});
+
+test("the order of the list changes nothing, also when shares are not whole", () => {
+  const members = weighted(1, 2.5, 3.7, 1.1, 4);
+  const ring = new HashRing(members, { minSize: 100, maxSize: 100 });
+  const turned = new HashRing(members.toReversed(), { minSize: 100, maxSize: 100 });
+  for (const hash of requests) assert.equal(4 - turned.choose(hash, all(5)), ring.choose(hash, all(5)));
+});
+
+test("equal members have loads whose greatest is a known multiple of the mean", () => {
+  for (const [members, minSize, most] of [
+    [3, 1_024, 1.1],
+    [10, 1_024, 1.2],
+    [10, 4_096, 1.1],
+    [100, 1_024, 2.1],
+    [100, 4_096, 1.5],
+    [100, 65_536, 1.2],
+  ] as const) {
+    const shares = sharesOf(new HashRing(equal(members), { minSize, maxSize: 100_000 }), members);
+    const got = Math.max(...shares) * members;
+    assert.ok(got <= most, `${members} members, minSize ${minSize}: want at most ${most}, got ${got}`);
+  }
+});
+
+test("a member's load follows its weight, and of weight 0 it has none", () => {
+  const weights = [1, 2, 0, 3, 4];
+  const shares = sharesOf(new HashRing(weighted(...weights), { minSize: 10_000, maxSize: 10_000 }), 5);
+  for (const [i, weight] of weights.entries()) {
+    const [got, want] = [shares[i] ?? 0, weight / 10];
+    assert.ok(Math.abs(got - want) <= 0.1 * want, `member ${i}: want ${want}, got ${got}`);
+  }
+});
+
+test("of a member that is not usable the keys go to many, and no other key moves", () => {
+  const ring = new HashRing(equal(10), { minSize: 1_024, maxSize: 4_096 });
+  for (let gone = 0; gone < 10; gone++) {
+    const heirs = new Set<number>();
+    let moved = 0;
+    for (const hash of requests) {
+      const before = ring.choose(hash, all(10));
+      const after = ring.choose(hash, without(10, gone));
+      if (before !== gone) assert.equal(after, before);
+      else {
+        moved++;
+        heirs.add(after);
+      }
+    }
+    assert.ok(moved / requests.length < 0.1 + 0.03, `member ${gone}: want 1/10 + 0.03 at most, got ${moved / 20_000}`);
+    assert.equal(heirs.size, 9, `member ${gone}: all others inherit`);
+  }
+});
+
+test("a ring built without a member moves no other key while entries a member stay, else 10 % at most", () => {
+  for (const [minSize, minSizeAfter, most] of [
+    [1_000, 900, 0],
+    [10, 9, 0],
+    [1_024, 1_024, 0.1],
+  ] as const) {
+    const before = new HashRing(equal(10), { minSize, maxSize: 4_096 });
+    for (let gone = 0; gone < 10; gone++) {
+      const members = equal(10).map((member, i) => (i === gone ? { ...member, weight: 0 } : member));
+      const after = new HashRing(members, { minSize: minSizeAfter, maxSize: 4_096 });
+      const others = requests.filter((hash) => before.choose(hash, all(10)) !== gone);
+      const moved = others.filter((hash) => before.choose(hash, all(10)) !== after.choose(hash, all(10))).length;
+      const got = moved / others.length;
+      assert.ok(got <= most, `minSize ${minSize}, without ${gone}: want at most ${most}, got ${got}`);
+    }
+  }
+});
+
+test("when none is usable, or only members without entries, the choice is -1", () => {
+  const ring = new HashRing(weighted(1, 0, 1), { minSize: 16, maxSize: 16 });
+  assert.equal(ring.choose(5, without(3, 0, 1, 2)), -1);
+  assert.equal(ring.choose(5, without(3, 0, 2)), -1);
+  assert.equal(ring.choose(5, without(3, 0)), 2);
+});
+
+test("asking goes the way of the ring, asks each once, and ends", () => {
+  const random = createRandom(3);
+  const ring = new HashRing(weighted(1, 2, 3, 0, 4), { minSize: 200, maxSize: 200 });
+  for (const hash of requests.slice(0, 500)) {
+    const asked: number[] = [];
+    assert.equal(
+      ring.chooseWith(hash, (member) => {
+        asked.push(member);
+        return false;
+      }),
+      -1,
+    );
+    assert.deepEqual(asked.toSorted(), [0, 1, 2, 4]);
+    for (let i = 0; i < 4; i++) assert.equal(ring.choose(hash, without(5, ...asked.slice(0, i))), asked[i]);
+    const flags = all(5).map(() => (random() < 0.5 ? 1 : 0));
+    assert.equal(
+      ring.chooseWith(hash, (member) => flags[member] === 1),
+      ring.choose(hash, flags),
+    );
+  }
+});
+
+test("of members with one key the second has the calls when the first is not usable", () => {
+  const twins = [
+    { key: "a", weight: 1 },
+    { key: "a", weight: 1 },
+  ];
+  const ring = new HashRing(twins, { minSize: 8, maxSize: 8 });
+  for (const hash of requests.slice(0, 100))
+    assert.deepEqual([ring.choose(hash, all(2)), ring.choose(hash, without(2, 0))], [0, 1]);
+});
+
+test("weights that leave nobody to choose are refused", () => {
+  const sizes = { minSize: 8, maxSize: 8 };
+  for (const members of [[], weighted(0, 0), weighted(1, -1), weighted(Number.NaN)])
+    assert.throws(() => new HashRing(members, sizes), { name: "RangeError" });
+});

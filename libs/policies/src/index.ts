@@ -1,0 +1,16 @@
+/**
+ * Balancing policies that grpc-js lacks: which endpoint takes the call.
+ *
+ * ```ts
+ * import { credentials } from "@grpc/grpc-js";
+ * import { registerPolicies } from "@grpc-lb/policies";
+ *
+ * registerPolicies();
+ * const client = new PodServiceClient("dns:///server-headless:30051", credentials.createInsecure(), {
+ *   "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ least_request: { choiceCount: 2 } }] }),
+ * });
+ * ```
+ */
+
+export type { CallEnd, Choose, Chooser, CommonConfig, Policy, PolicyContext, View } from "./policy.ts";
+export { type PoliciesOptions, policyNames, registerPolicies, registerPolicy } from "./register.ts";

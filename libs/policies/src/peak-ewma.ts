@@ -1,0 +1,86 @@
+import { status } from "@grpc/grpc-js";
+import type { Child } from "./child.ts";
+import type { Policy } from "./policy.ts";
+import { AliasTable } from "./weighted/alias-table.ts";
+import { drawOther } from "./weighted/draw.ts";
+import { Latency } from "./weighted/latency.ts";
+import { parseWeightConfig, type WeightConfig, weightRefreshMs, weightsNow } from "./weighted/weights.ts";
+
+export interface PeakEwmaConfig extends WeightConfig {
+  /** After how long an old latency counts 1/e of what it did, in milliseconds. Default: 10 s. */
+  readonly decayMs: number;
+  /** What an endpoint that has not answered yet is taken for, in milliseconds. Default: 30 ms. */
+  readonly defaultRttMs: number;
+}
+
+/** What tells of the server, not of the call: an endpoint that refuses at once must not look fast. */
+const serverFailures: ReadonlySet<status> = new Set([
+  status.UNKNOWN,
+  status.DEADLINE_EXCEEDED,
+  status.RESOURCE_EXHAUSTED,
+  status.UNIMPLEMENTED,
+  status.INTERNAL,
+  status.UNAVAILABLE,
+  status.DATA_LOSS,
+]);
+
+/**
+ * `peak_ewma`, as Finagle and Linkerd have it: of two endpoints drawn at random, the one with the lower latency × (calls under
+ * way + 1). Latency is a moving average that jumps up at once and comes down slowly.
+ *
+ * - A failed call counts as slow: twice what the endpoint was taken for, and never less than `defaultRtt`, so that one which
+ *   fails fast does not draw all calls. A call that the client cancelled counts only when it was slower than the average.
+ * - An endpoint that owes answers is taken for at least as slow as it has been silent: one that accepts calls and never
+ *   answers is left at once, where an average would have to wait for the calls to end.
+ * - One that was left comes back by itself: what is old counts less and less.
+ *
+ * Made for unary calls. A stream's length counts as its latency; for long streams take `least_request`.
+ */
+export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
+  name: "peak_ewma",
+  parseConfig: (fields) => ({
+    decayMs: fields.duration("decay", 10_000, { min: 1 }),
+    defaultRttMs: fields.duration("defaultRtt", 30, { min: 1 }),
+    ...parseWeightConfig(fields),
+  }),
+  createChooser: ({ clock, random }) => {
+    let config: PeakEwmaConfig | undefined;
+    return {
+      countsCalls: true,
+      createLoad: () => new Latency(),
+      prepare: (view) => {
+        config = view.config;
+        const { usable, nowMs } = view;
+        const { decayMs, defaultRttMs } = view.config;
+        const weights = weightsNow(usable, view.config, nowMs);
+        const table = new AliasTable(weights);
+        return () => {
+          const first = table.pick(random());
+          if (usable.length === 1) return usable[first] as Child<Latency>;
+          const second = drawOther(table, random, first, usable.length);
+          const now = clock.now();
+          const a = usable[first] as Child<Latency>;
+          const b = usable[second] as Child<Latency>;
+          const costA = cost(a, now, decayMs, defaultRttMs) / (weights[first] as number);
+          return cost(b, now, decayMs, defaultRttMs) / (weights[second] as number) < costA ? b : a;
+        };
+      },
+      refreshMs: ({ usable, config, nowMs }) => weightRefreshMs(usable, config, nowMs),
+      onCallEnded: ({ load }, { durationMs, status: ending }) => {
+        if (!config) return;
+        const { decayMs, defaultRttMs } = config;
+        const nowMs = clock.now();
+        if (serverFailures.has(ending)) load.penalize(durationMs, nowMs, decayMs, defaultRttMs);
+        else if (ending !== status.CANCELLED || durationMs > load.at(nowMs, decayMs, defaultRttMs)) {
+          load.observe(durationMs, nowMs, decayMs);
+        }
+      },
+    };
+  },
+};
+
+function cost(child: Child<Latency>, nowMs: number, decayMs: number, defaultRttMs: number): number {
+  const latency = child.load.at(nowMs, decayMs, defaultRttMs);
+  if (child.inFlight === 0) return latency;
+  return Math.max(latency, nowMs - child.quietSinceMs) * (child.inFlight + 1);
+}

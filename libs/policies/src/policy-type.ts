@@ -1,0 +1,106 @@
+import type { ChannelOptions } from "@grpc/grpc-js";
+import { Fields } from "./config/fields.ts";
+import { EndpointBalancer } from "./endpoint-balancer.ts";
+import {
+  type ChannelControlHelper,
+  type GrpcEndpoint,
+  type LoadBalancer,
+  type LoadBalancingConfig,
+  registerPolicyType,
+  type StatusOr,
+} from "./grpc-js.ts";
+import type { CommonConfig, Policy, PolicyContext } from "./policy.ts";
+
+/** What works for one channel under a policy. */
+export interface Balancer<Config> {
+  /** Takes what the resolver has found, or its error, and the configuration that goes with it. */
+  update(found: StatusOr<GrpcEndpoint[]>, config: Config, options: ChannelOptions, note: string): void;
+  /** Connections come back by themselves; this hastens it. */
+  connect(): void;
+  /** Gives all connections back; after it nothing is published, and no timer is left. */
+  destroy(): void;
+}
+
+/** A balancing policy as grpc-js needs to know it. */
+export interface PolicyType<Config> {
+  /** As a service config names it. */
+  readonly name: string;
+  /** @throws RangeError that names the field */
+  parseConfig(fields: Fields): Config;
+  createBalancer(helper: ChannelControlHelper, context: PolicyContext): Balancer<Config>;
+}
+
+/** A policy that chooses among endpoints, on the plumbing that all of them share. */
+export function endpointPolicy<Config extends CommonConfig, Load>(policy: Policy<Config, Load>): PolicyType<Config> {
+  return {
+    name: policy.name,
+    parseConfig: (fields) => policy.parseConfig(fields),
+    createBalancer: (helper, context) => new EndpointBalancer(policy, helper, context),
+  };
+}
+
+/** Turns a policy into the classes that grpc-js takes, and makes them known to it. */
+export function registerType<Config>(type: PolicyType<Config>, context: PolicyContext): void {
+  const { name } = type;
+
+  class PolicyConfig implements LoadBalancingConfig {
+    readonly value: Config;
+    readonly #json: object;
+
+    constructor(json: unknown = {}) {
+      const fields = new Fields(json);
+      this.value = type.parseConfig(fields);
+      fields.end();
+      this.#json = json as object;
+    }
+
+    static createFromJson(json: unknown): PolicyConfig {
+      return new PolicyConfig(json);
+    }
+
+    getLoadBalancerName(): string {
+      return name;
+    }
+
+    toJsonObject(): object {
+      return { [name]: this.#json };
+    }
+  }
+
+  class PolicyBalancer implements LoadBalancer {
+    readonly #balancer: Balancer<Config>;
+
+    constructor(helper: ChannelControlHelper) {
+      this.#balancer = type.createBalancer(helper, { ...context });
+    }
+
+    updateAddressList(
+      found: StatusOr<GrpcEndpoint[]>,
+      config: LoadBalancingConfig,
+      options: ChannelOptions,
+      note: string,
+    ): boolean {
+      if (!(config instanceof PolicyConfig)) return false;
+      this.#balancer.update(found, config.value, options, note);
+      return true; // also for an empty list: with false, calls have no config selector and hang
+    }
+
+    exitIdle(): void {
+      this.#balancer.connect();
+    }
+
+    resetBackoff(): void {
+      // grpc-js leaves backoff to its subchannels
+    }
+
+    destroy(): void {
+      this.#balancer.destroy();
+    }
+
+    getTypeName(): string {
+      return name;
+    }
+  }
+
+  registerPolicyType(name, PolicyBalancer, PolicyConfig);
+}

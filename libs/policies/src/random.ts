@@ -1,0 +1,14 @@
+import type { CommonConfig, Policy } from "./policy.ts";
+
+/** `random`: each endpoint with the same chance. */
+export const random: Policy<CommonConfig, undefined> = {
+  name: "random",
+  parseConfig: () => ({ panicThreshold: 0 }),
+  createChooser: ({ random }) => ({
+    createLoad: () => undefined,
+    prepare: ({ usable }) => {
+      const count = usable.length;
+      return () => usable[Math.floor(random() * count)] as (typeof usable)[number];
+    },
+  }),
+};

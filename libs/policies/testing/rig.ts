@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { type CallOptions, type ChannelOptions, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import type { PolicyJson } from "../src/grpc-js.ts";
+import { Backend } from "./backend.ts";
+import { type Beside, TestTarget } from "./test-resolver.ts";
+
+export type PodClient = InstanceType<typeof PodServiceClient>;
+
+/** Long enough for any machine: no test waits so long unless it fails. */
+const deadlineMs = 20_000;
+
+/** Servers, a target that names them, and clients: ended with the test, after which nothing may be left. */
+export class Rig {
+  readonly target: TestTarget;
+  readonly #clients: PodClient[] = [];
+  readonly #backends: Backend[] = [];
+
+  constructor(t: TestContext) {
+    this.target = new TestTarget(t.name.replace(/\W+/g, "-"));
+    t.after(() => this.close());
+  }
+
+  /** Starts servers of these names. */
+  async start<const Names extends readonly string[]>(...names: Names): Promise<{ [N in keyof Names]: Backend }> {
+    const backends = await Promise.all(names.map((name) => Backend.start(name)));
+    this.#backends.push(...backends);
+    return backends as { [N in keyof Names]: Backend };
+  }
+
+  /** Starts another server where one has ended. */
+  async restart({ name, port }: Backend): Promise<Backend> {
+    const backend = await Backend.start(name, port);
+    this.#backends.push(backend);
+    return backend;
+  }
+
+  /** Tells the clients which servers there are. */
+  publish(backends: readonly Backend[], beside: Beside = {}): boolean[] {
+    return this.target.publish(
+      backends.map(({ endpoint }) => endpoint),
+      beside,
+    );
+  }
+
+  /** A client with connections of its own. */
+  client(policy: PolicyJson, options: ChannelOptions = {}, methodConfig: readonly object[] = []): PodClient {
+    const client = new PodServiceClient(this.target.uri, credentials.createInsecure(), {
+      "grpc.use_local_subchannel_pool": 1,
+      "grpc.enable_http_proxy": 0,
+      "grpc.service_config": JSON.stringify({ loadBalancingConfig: [policy], methodConfig }),
+      ...options,
+    });
+    this.#clients.push(client);
+    return client;
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    for (const backend of this.#backends) backend.kill();
+    this.target.close();
+    await assertNothingLeft();
+  }
+}
+
+/** The name of the server that answers. */
+export function call(client: PodClient, options: CallOptions = {}): Promise<string> {
+  return new Promise((resolve, reject) => {
+    client.getPod({}, new Metadata(), { deadline: Date.now() + deadlineMs, ...options }, (error, response) =>
+      error ? reject(error) : resolve(response.pod?.name ?? ""),
+    );
+  });
+}
+
+/** Resolves when each of these has answered: all connections are up. */
+export async function untilAllAnswer(client: PodClient, ...backends: readonly Backend[]): Promise<void> {
+  const missing = new Set(backends.map(({ name }) => name));
+  while (missing.size > 0) missing.delete(await call(client));
+}
+
+/** The status and the message of a call that fails: `UNAVAILABLE: there is none`. */
+export async function failure(client: PodClient, options: CallOptions = {}): Promise<string> {
+  const error: ServiceError = await call(client, options).then(
+    (name) => assert.fail(`want an error, got the answer of "${name}"`),
+    (reason) => reason,
+  );
+  return `${status[error.code]}: ${error.details}`;
+}
+
+/** Resolves after a turn of the event loop. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Resolves when it is so; looks after each turn of the event loop, and fails when it never comes. */
+export async function until(isSo: () => boolean, what: string): Promise<void> {
+  const endMs = performance.now() + deadlineMs;
+  while (!isSo()) {
+    assert.ok(performance.now() < endMs, `${what}: in vain for ${deadlineMs} ms`);
+    await turn();
+  }
+}

@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import { Metadata } from "@grpc/grpc-js";
+import { createRandom, type Random } from "@grpc-lb/runtime";
+import type { ManualClock } from "@grpc-lb/runtime/testing";
+import type { Child } from "../src/child.ts";
+import { connectivityState, type GrpcEndpoint, type PolicyJson } from "../src/grpc-js.ts";
+import { endpoint, type FakeCall, FakeChannel, type FakeSubchannel } from "./fake-channel.ts";
+import { turn } from "./rig.ts";
+
+const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
+
+/** What inside a policy is compared with the storm's own books. */
+export interface Inside {
+  /** The child of the last pick. */
+  readonly chosen: Child | undefined;
+  readonly seen: ReadonlySet<Child>;
+}
+
+export interface StormOptions {
+  readonly seed: number;
+  readonly steps: number;
+  /** Configurations of one policy, of which another is taken now and then. */
+  readonly policies: readonly PolicyJson[];
+  /** The one that the policies were registered with. */
+  readonly clock: ManualClock;
+  /** Whether all endpoints are connected, so that state and connections can be foretold; parents may leave some out. */
+  readonly usesAll: boolean;
+  /** Where calls are counted: what is to be compared. */
+  readonly inside?: Inside | undefined;
+}
+
+interface Call {
+  readonly fake: FakeCall;
+  readonly child: Child | undefined;
+  stage: "picked" | "given up" | "started";
+}
+
+/** Eight pods, each of one or two addresses which no other has. */
+const pods = Array.from({ length: 8 }, (_, n) => {
+  const v4 = `10.0.0.${n + 1}:80`;
+  return { id: `pod-${n}`, addresses: n % 3 === 2 ? [v4, `10.0.1.${n + 1}:80`] : [v4] };
+});
+type Pod = (typeof pods)[number];
+
+/**
+ * Lets anything happen to a policy in any order, and after each event compares it with what must be:
+ *
+ * - a call goes to a connection that is READY, not ejected, held, and of an endpoint that is there;
+ * - with all endpoints in use, the policy is READY just when one of them is, and calls wait or fail only when none is;
+ * - each endpoint holds one connection, or all its addresses while it has none, and those that left hold nothing;
+ * - every count of calls is the storm's own.
+ *
+ * In the end nothing is held, counted or waited for, and nothing is published any more. The same seed is the same storm; a
+ * failure tells the events that led to it.
+ */
+export async function storm(options: StormOptions): Promise<void> {
+  const { seed, steps, clock, usesAll } = options;
+  const world = new World(options, createRandom(seed));
+  const log: string[] = [];
+  try {
+    for (let step = 0; step < steps; step++) {
+      log.push(await world.happen());
+      await new Promise<void>((resolve) => process.nextTick(resolve)); // grpc-js connects in the next tick
+      world.check(usesAll);
+      world.checkCounts();
+    }
+    await world.end();
+    world.checkCounts();
+    assert.equal(clock.sleeping, 0, "waits that are left");
+  } catch (cause) {
+    const events = log.slice(-25).join("\n  ");
+    throw new Error(`seed ${seed}, event ${log.length}: ${(cause as Error).message}\n  ${events}`, { cause });
+  }
+}
+
+class World {
+  readonly #channel: FakeChannel;
+  readonly #policies: readonly PolicyJson[];
+  readonly #clock: ManualClock;
+  readonly #random: Random;
+  readonly #inside: Inside | undefined;
+  readonly #calls: Call[] = [];
+  #picks = 0;
+  #members: readonly Pod[] = [];
+  #hasUpdate = false;
+
+  constructor({ policies, clock, inside }: StormOptions, random: Random) {
+    this.#channel = new FakeChannel(policies[0] as PolicyJson);
+    this.#policies = policies;
+    this.#clock = clock;
+    this.#random = random;
+    this.#inside = inside;
+  }
+
+  /** One event, told in words. */
+  async happen(): Promise<string> {
+    const events = [
+      [2, () => this.#update()],
+      [6, () => this.#connect()],
+      [3, () => this.#lose()],
+      [2, () => this.#refuse()],
+      [2, () => this.#recover()],
+      [2, () => this.#eject()],
+      [1, () => this.#fail()],
+      [12, () => this.#pick()],
+      [8, () => this.#start()],
+      [6, () => this.#endCall()],
+      [2, () => this.#turn()],
+      [2, () => this.#wait()],
+      [1, () => this.#exitIdle()],
+    ] as const;
+    let drawn = this.#random() * events.reduce((sum, [weight]) => sum + weight, 0);
+    for (const [weight, event] of events) {
+      drawn -= weight;
+      if (drawn < 0) return (await event()) ?? "nothing";
+    }
+    return "nothing";
+  }
+
+  check(usesAll: boolean): void {
+    const { state } = this.#channel;
+    if (!this.#hasUpdate) return;
+    const usable = this.#members.filter((pod) => this.#isUsable(pod));
+    if (usable.length === 0) assert.notEqual(state, READY, "the policy is READY, and no endpoint is");
+    else if (usesAll) assert.equal(state, READY, `${usable.map(({ id }) => id)} could take calls`);
+    if (this.#members.length === 0)
+      assert.equal(state, TRANSIENT_FAILURE, "there is no endpoint, and calls must not wait");
+    assert.notEqual(state, IDLE, "connections come back by themselves");
+    this.#checkHolds(usesAll);
+  }
+
+  checkCounts(): void {
+    const inside = this.#inside;
+    if (!inside) return;
+    const want = new Map<Child, number>();
+    for (const { child, stage } of this.#calls) {
+      if (child && stage !== "given up") want.set(child, (want.get(child) ?? 0) + 1);
+    }
+    for (const child of inside.seen) {
+      assert.equal(child.inFlight, want.get(child) ?? 0, `calls under way to ${child.facts.id}`);
+    }
+  }
+
+  async end(): Promise<void> {
+    for (const call of this.#calls.splice(0)) {
+      if (call.stage !== "started" && this.#random() < 0.5) call.fake.start();
+      else if (call.stage !== "started") continue; // cancelled before it began
+      call.fake.end();
+    }
+    this.#channel.balancer.destroy();
+    assert.ok(this.#picks > 0, "no call went anywhere: the storm was too short");
+    assert.deepEqual(this.#channel.held, {}, "connections that are held after destroy");
+    const { length } = this.#channel.published;
+    const { reresolutions } = this.#channel;
+    for (const subchannel of this.#channel.subchannels.values()) {
+      for (const state of [CONNECTING, READY, IDLE, TRANSIENT_FAILURE]) subchannel.become(state);
+      subchannel.setHealthy(false);
+    }
+    this.#clock.advance(3_600_000);
+    await turn();
+    assert.equal(this.#channel.published.length, length, "published after destroy");
+    assert.equal(this.#channel.reresolutions, reresolutions, "asked after destroy");
+  }
+
+  /** Any of the pods in any order, weighted anyhow, some of them twice or in parts, perhaps with another configuration. */
+  #update(): string {
+    const members = shuffle(pods, this.#random).filter(() => this.#random() < 0.6);
+    const endpoints = members.flatMap((pod) => this.#endpointsOf(pod));
+    const policy = this.#random() < 0.3 ? this.#draw(this.#policies) : undefined;
+    const taken = this.#channel.update(shuffle(endpoints, this.#random), policy, {}, "nobody is there");
+    assert.equal(taken, true, "an update that is not taken lets calls hang");
+    this.#members = members;
+    this.#hasUpdate = true;
+    return `update ${members.map(({ id }) => id)} ${policy ? JSON.stringify(policy) : ""}`;
+  }
+
+  #endpointsOf({ id, addresses }: Pod): GrpcEndpoint[] {
+    const facts = { id, weight: Math.floor(this.#random() * 4), zone: this.#draw(["a", "b", "c"]) ?? "a" };
+    const parts = addresses.map((address) => endpoint(address, facts));
+    if (this.#random() < 0.3) return [...parts, ...parts];
+    const whole = { ...parts[0], addresses: parts.flatMap(({ addresses }) => addresses) } as GrpcEndpoint;
+    return this.#random() < 0.5 ? parts : [whole];
+  }
+
+  #connect = () => this.#become(READY, CONNECTING, IDLE);
+  #lose = () => this.#become(IDLE, READY);
+  #refuse = () => this.#become(TRANSIENT_FAILURE, CONNECTING);
+  #recover = () => this.#become(IDLE, TRANSIENT_FAILURE);
+
+  #become(state: connectivityState, ...from: readonly connectivityState[]): string | undefined {
+    const subchannel = this.#draw([...this.#channel.subchannels.values()].filter((one) => from.includes(one.state)));
+    subchannel?.become(state, "as the storm has it");
+    return subchannel && `${subchannel.address} becomes ${connectivityState[state]}`;
+  }
+
+  #eject(): string | undefined {
+    const pod = this.#draw(pods);
+    const isHealthy = this.#random() < 0.5;
+    // All addresses of an endpoint at once, as outlier_detection does it; those that are not known yet come in healthy.
+    const known = pod?.addresses.map((address) => this.#channel.subchannels.get(address)) ?? [];
+    if (known.includes(undefined)) return undefined;
+    for (const subchannel of known) subchannel?.setHealthy(isHealthy);
+    return `${pod?.id} is ${isHealthy ? "let in" : "ejected"}`;
+  }
+
+  #fail(): string {
+    this.#channel.fail("the resolver is gone");
+    return "the resolver fails";
+  }
+
+  #pick(): string {
+    const metadata = new Metadata();
+    metadata.set("x-key", String(Math.floor(this.#random() * 20)));
+    const fake = this.#channel.pick(metadata);
+    if (!fake) {
+      assert.notEqual(this.#channel.state, READY, "a call waits or fails, and the policy is READY");
+      return "a call waits or fails";
+    }
+    const pod = this.#members.find(({ addresses }) => addresses.includes(fake.address));
+    const subchannel = this.#channel.at(fake.address);
+    assert.ok(pod, `a call goes to ${fake.address}, which is no endpoint any more`);
+    assert.equal(connectivityState[subchannel.state], "READY", `the state of ${fake.address}, to which a call goes`);
+    assert.ok(subchannel.isHealthy(), `a call goes to ${fake.address}, which is ejected`);
+    assert.ok(subchannel.refs > 0, `a call goes to ${fake.address}, which nobody holds`);
+    this.#picks += 1;
+    this.#calls.push({ fake, child: this.#inside?.chosen, stage: "picked" });
+    return `a call goes to ${fake.address}`;
+  }
+
+  #start(): string | undefined {
+    const call = this.#draw(this.#calls.filter(({ stage }) => stage !== "started"));
+    if (!call) return undefined;
+    call.stage = "started";
+    call.fake.start();
+    return `the call to ${call.fake.address} starts`;
+  }
+
+  #endCall(): string | undefined {
+    const call = this.#draw(this.#calls);
+    if (!call) return undefined;
+    if (call.stage === "picked") return undefined; // is given up when the turn ends
+    this.#calls.splice(this.#calls.indexOf(call), 1);
+    if (call.stage === "started") call.fake.end(this.#draw([0, 4, 14]));
+    return `the call to ${call.fake.address} ends`;
+  }
+
+  async #turn(): Promise<string> {
+    await turn();
+    for (const call of this.#calls) if (call.stage === "picked") call.stage = "given up";
+    return "a turn";
+  }
+
+  async #wait(): Promise<string> {
+    const ms = this.#random() * 5_000;
+    this.#clock.advance(ms);
+    await Promise.resolve();
+    return `${Math.round(ms)} ms pass`;
+  }
+
+  #exitIdle(): string {
+    if (this.#hasUpdate) this.#channel.balancer.exitIdle();
+    return "is asked to connect";
+  }
+
+  #isUsable({ addresses }: Pod): boolean {
+    return this.#known(addresses).some((one) => one.state === READY && one.isHealthy());
+  }
+
+  #checkHolds(usesAll: boolean): void {
+    const { held } = this.#channel;
+    for (const pod of pods) {
+      const holds = pod.addresses.map((address) => held[address] ?? 0);
+      const total = holds.reduce((sum, refs) => sum + refs, 0);
+      const isThere = this.#members.includes(pod);
+      const isConnected = this.#known(pod.addresses).some(({ state }) => state === READY);
+      if (isThere && !usesAll) continue; // a parent may pass one from child to child, which hold it both meanwhile
+      const want = !isThere ? 0 : isConnected ? 1 : pod.addresses.length;
+      assert.equal(total, want, `connections held to ${pod.id}`);
+    }
+  }
+
+  #known(addresses: readonly string[]): FakeSubchannel[] {
+    return addresses.flatMap((address) => this.#channel.subchannels.get(address) ?? []);
+  }
+
+  #draw<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.#random() * list.length)];
+  }
+}
+
+function shuffle<T>(list: readonly T[], random: Random): T[] {
+  return list
+    .map((value) => ({ value, key: random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ value }) => value);
+}
