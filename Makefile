@@ -29,8 +29,12 @@ doctor: ## say which tools are there, which are missing, and how to get them; FO
 	@PATH="$(MACHINE_PATH)" sh k8s/doctor.sh --for '$(FOR)'
 
 .PHONY: demo
-demo: $(INSTALLED) ## show the problem and its cures on this machine; ARGS='…' goes to the lab
+demo: $(INSTALLED) ## show the problem and its cures on this machine; POLICY=least_request, ARGS='…' goes to the lab
 	@$(NODE) apps/lab/src/main.ts $(ARGS)
+
+.PHONY: policies
+policies: $(INSTALLED) ## compare the balancing policies on a slow, a failing and a frozen server; ARGS=--outlier-detection
+	@$(NODE) apps/lab/src/policies/main.ts $(ARGS)
 
 .PHONY: test
 test: $(INSTALLED) ## run the tests

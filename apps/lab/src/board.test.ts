@@ -4,7 +4,10 @@ import { type Board, type Progress, renderBoard } from "./board.ts";
 import { ClientLog } from "./client-log.ts";
 import { widthOf } from "./line.ts";
 import { paint } from "./paint.ts";
-import { strategies } from "./strategies.ts";
+import { podPolicy } from "./pod-policy.ts";
+import { createStrategies } from "./strategies.ts";
+
+const strategies = createStrategies(podPolicy("round_robin"));
 
 const running: Progress = { t: "running", elapsedMs: 4_000, durationMs: 10_000 };
 

@@ -1,7 +1,7 @@
 import type { CallLine, VerdictWord } from "@grpc-lb/runtime/verdict";
 import { bar } from "./bar.ts";
 import { beside, fit, indent, type Line, printable, type Span, span, spread, widthOf, wrap } from "./line.ts";
-import type { Strategy, StrategyName } from "./strategies.ts";
+import type { Strategy } from "./strategies.ts";
 
 /** What one client has done so far. */
 export interface BoardColumn {
@@ -17,7 +17,7 @@ export type Progress =
   | { readonly t: "starting" }
   /** Every client has made a call. */
   | { readonly t: "running"; readonly elapsedMs: number; readonly durationMs: number }
-  | { readonly t: "ended"; readonly words: ReadonlyMap<StrategyName, VerdictWord> };
+  | { readonly t: "ended"; readonly words: ReadonlyMap<string, VerdictWord> };
 
 /** What the live board shows. */
 export interface Board {

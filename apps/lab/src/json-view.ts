@@ -43,7 +43,7 @@ export class JsonView implements LabWatcher {
       errors,
       perPod: Object.fromEntries(verdict?.perPod ?? []),
       verdict: verdict?.word ?? null,
-      expected: strategy.expected,
+      expected: strategy.expected.join(" or "),
       effectiveBackends: verdict?.effectiveBackends ?? null,
       pValue: verdict?.pValue ?? null,
       ok: failure === undefined,

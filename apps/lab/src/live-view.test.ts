@@ -6,8 +6,11 @@ import { ClientLog } from "./client-log.ts";
 import { LiveView } from "./live-view.ts";
 import { judgeClient } from "./outcome.ts";
 import { type Plan, podNames, warmUpCalls } from "./plan.ts";
-import { strategies } from "./strategies.ts";
+import { podPolicy } from "./pod-policy.ts";
+import { createStrategies } from "./strategies.ts";
 import { createTerminal, feed, readText } from "./terminal-cells.ts";
+
+const strategies = createStrategies(podPolicy("round_robin"));
 
 const plan: Plan = { durationMs: 10_000, intervalMs: 200, servers: 3, seed: 1 };
 const pods = podNames(plan);

@@ -7,7 +7,6 @@ import { type Plan, podNames } from "./plan.ts";
 import { type Result, renderResult } from "./result-table.ts";
 import type { LabWatcher } from "./run-lab.ts";
 import { Screen, type Terminal } from "./screen.ts";
-import type { StrategyName } from "./strategies.ts";
 
 /** A terminal that says when its size has changed. */
 export interface ResizingTerminal extends Terminal {
@@ -34,7 +33,7 @@ export class LiveView implements LabWatcher {
   readonly #closing = new AbortController();
   readonly #repaint = () => this.#paint();
   #startedMs: number | undefined;
-  #words: ReadonlyMap<StrategyName, VerdictWord> | undefined;
+  #words: ReadonlyMap<string, VerdictWord> | undefined;
 
   constructor(options: LiveViewOptions) {
     this.#options = options;

@@ -1,36 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { assertNothingLeft, type RunningProgram, runToEnd, startProgram, watchChild } from "@grpc-lb/runtime/testing";
+import { childrenOf, isAlive, untilDead } from "../testing/processes.ts";
 import { parseServingLine } from "./pod-server.ts";
 
 const main = join(import.meta.dirname, "main.ts");
 /** Of util-linux: runs a command in a pseudo terminal. */
 const script = "/usr/bin/script";
 const short = ["--duration", "2s", "--interval", "40ms"];
-
-/** The processes that a process has started, by their ids. */
-async function childrenOf(pid: number): Promise<number[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return text.trim().split(" ").map(Number);
-}
-
-/** Whether a process runs; one that has ended and was not yet waited for (a zombie) does not. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false; // ENOENT or ESRCH: there is no such process
-  }
-}
-
-/** Nobody is told when the child of another process ends, so there is nothing to await but the fact. */
-async function untilDead(pids: readonly number[]): Promise<void> {
-  while (pids.some(isAlive)) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Starts a lab that would run for long, and waits until all seven children run and the clients call. */
 async function startLab(env: Record<string, string>) {
@@ -81,6 +62,24 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
     assert.ok(roundRobin.effectiveBackends > 2.9);
     assert.ok(http.pValue > 0.001);
     assert.deepEqual(Object.keys(http.perPod), ["server-1", "server-2", "server-3"]);
+  });
+
+  it("has the clients that know the pods choose by the policy given", async () => {
+    const run = await runToEnd(main, [...short, "--json"], { ...env, POLICY: "ring_hash" });
+    assert.equal(run.code, 0, run.stderr.join("\n"));
+    const report = JSON.parse(run.stdout.join("\n"));
+    const got = report.strategies.map((strategy: Record<string, unknown>) => [strategy.name, strategy.verdict]);
+    assert.deepEqual(got.slice(2), [
+      ["ring_hash", "PINNED"],
+      ["resolver", "PINNED"],
+    ]);
+  });
+
+  it("lists the policies when one is wrong", async () => {
+    const run = await runToEnd(main, ["--policy", "best"], env);
+    assert.equal(run.code, 2);
+    assert.equal(run.stderr.length, 1);
+    assert.match(run.stderr[0] ?? "", /^lab: --policy must be one of round_robin, pick_first, random, .*, got "best"$/);
   });
 
   it("prints lines and a table, and no escape code, where there is no terminal", async () => {

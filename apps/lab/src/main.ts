@@ -1,18 +1,25 @@
 import { systemClock } from "@grpc-lb/runtime";
-import { durationFlag, integerFlag, ProgramError, runProgram, switchFlag } from "@grpc-lb/runtime/process";
+import { choiceFlag, durationFlag, integerFlag, ProgramError, runProgram, switchFlag } from "@grpc-lb/runtime/process";
 import { ClientLog } from "./client-log.ts";
 import { JsonView } from "./json-view.ts";
 import { LiveView } from "./live-view.ts";
 import { describeFailures, judgeClient } from "./outcome.ts";
 import { PlainView } from "./plain-view.ts";
 import { type Plan, podNames, validatePlan, warmUpCalls } from "./plan.ts";
+import { podPolicy, podPolicyNames } from "./pod-policy.ts";
 import { runLab } from "./run-lab.ts";
-import { strategies } from "./strategies.ts";
+import { createStrategies } from "./strategies.ts";
 
 const flags = {
   duration: durationFlag({ help: "how long the clients call", default: 10_000 }),
   interval: durationFlag({ help: "pause between the calls of a client", default: 200, minMs: 1 }),
   servers: integerFlag({ help: "how many servers stand for pods", default: 3, min: 2, max: 9 }),
+  policy: choiceFlag({
+    metavar: "name",
+    help: "how the clients that know the pods choose among them",
+    default: "round_robin",
+    choices: podPolicyNames,
+  }),
   seed: integerFlag({
     help: "seed of the Service's random picks; the same seed, the same picks",
     default: 75,
@@ -28,6 +35,7 @@ void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
   process.once("SIGHUP", () => process.exit(129));
   process.once("SIGQUIT", () => process.exit(131));
   const plan = readPlan(flags);
+  const strategies = createStrategies(podPolicy(flags.policy));
   const logs = strategies.map((strategy) => new ClientLog(strategy, podNames(plan), warmUpCalls(plan)));
   const view = createView(plan, logs, flags.json);
   try {
@@ -57,7 +65,11 @@ function readPlan(values: { duration: number; interval: number; servers: number;
 function createView(plan: Plan, logs: readonly ClientLog[], isJson: boolean): JsonView | LiveView | PlainView {
   const writeOut = (text: string) => void process.stdout.write(text);
   if (isJson) return new JsonView(plan, { writeOut, writeErr: (text) => void process.stderr.write(text) });
-  if (!process.stdout.isTTY || process.env.TERM === "dumb") return new PlainView(writeOut);
+  if (!process.stdout.isTTY || process.env.TERM === "dumb")
+    return new PlainView(
+      logs.map(({ strategy }) => strategy),
+      writeOut,
+    );
   const isColoured = !process.env.NO_COLOR;
   return new LiveView({ plan, logs, clock: systemClock, terminal: process.stdout, isColoured });
 }

@@ -3,12 +3,13 @@ import { describe, it } from "node:test";
 import { ClientLog } from "./client-log.ts";
 import { describeFailures, judgeClient } from "./outcome.ts";
 import { type Plan, podNames, validatePlan, warmUpCalls } from "./plan.ts";
-import { type StrategyName, strategies } from "./strategies.ts";
+import { podPolicy } from "./pod-policy.ts";
+import { createStrategies } from "./strategies.ts";
 
 const plan: Plan = { durationMs: 3_000, intervalMs: 50, servers: 3, seed: 1 };
 
-function outcomeOf(name: StrategyName, lines: readonly string[]) {
-  const strategy = strategies.find((candidate) => candidate.name === name);
+function outcomeOf(name: string, lines: readonly string[], policy = "round_robin") {
+  const strategy = createStrategies(podPolicy(policy)).find((candidate) => candidate.name === name);
   assert.ok(strategy);
   const log = new ClientLog(strategy, podNames(plan), warmUpCalls(plan));
   for (const line of lines) log.take(line);
@@ -23,6 +24,18 @@ describe("the outcome of a strategy", () => {
     assert.equal(outcomeOf("http", inTurn(30)).failure, undefined);
     assert.equal(outcomeOf("clusterip", onePod(30)).failure, undefined);
     assert.equal(outcomeOf("round_robin", inTurn(30)).failure, undefined);
+  });
+
+  it("is what the policy is for: a hash policy sends a client to one pod", () => {
+    const outcome = outcomeOf("ring_hash", onePod(30), "ring_hash");
+    assert.deepEqual([outcome.verdict?.word, outcome.failure], ["PINNED", undefined]);
+    assert.match(outcomeOf("ring_hash", inTurn(30), "ring_hash").failure ?? "", /^expected PINNED, got BALANCED /);
+    assert.match(outcomeOf("random", onePod(30), "random").failure ?? "", /^expected BALANCED, got PINNED /);
+  });
+
+  it("may be any of several words", () => {
+    assert.equal(outcomeOf("peak_ewma", onePod(30), "peak_ewma").failure, undefined);
+    assert.match(outcomeOf("subset", onePod(30), "subset").failure ?? "", /^expected SKEWED or BALANCED, got PINNED /);
   });
 
   it("leaves the warm-up out of what is judged", () => {

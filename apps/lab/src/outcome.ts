@@ -25,8 +25,10 @@ export function judgeClient(log: ClientLog, plan: Plan): Outcome {
   if (!verdict) {
     const got = `got ${calls} in ${formatDuration(plan.durationMs)}`;
     failures.push(`expected at least ${neededCalls(plan)} calls for a verdict, ${got}`);
-  } else if (verdict.word !== strategy.expected) {
-    failures.push(`expected ${strategy.expected}, got ${verdict.word} (p = ${verdict.pValue.toPrecision(2)})`);
+  } else if (!strategy.expected.includes(verdict.word)) {
+    failures.push(
+      `expected ${strategy.expected.join(" or ")}, got ${verdict.word} (p = ${verdict.pValue.toPrecision(2)})`,
+    );
   }
   return { strategy, verdict, errors, failure: failures.join("; ") || undefined };
 }

@@ -17,6 +17,7 @@ const startTimeoutMs = 20_000;
 /**
  * Starts a server on free ports and waits until it serves.
  *
+ * @param flags what it is given beside its name and address
  * @throws ProgramError when it does not serve within 20 s. A server that ends breaks the group, which its owner watches.
  */
 export async function startPodServer(
@@ -24,13 +25,14 @@ export async function startPodServer(
   podName: string,
   clock: Clock,
   signal: AbortSignal,
+  flags: readonly string[] = [],
 ): Promise<PodServer> {
   const serving = Promise.withResolvers<Pick<PodServer, "httpPort" | "grpcPort">>();
   const address = ["--bind-address", "127.0.0.1", "--http-port", "0", "--grpc-port", "0"];
   const child = group.start({
     name: podName,
     main,
-    args: ["--pod-name", podName, ...address, "--drain-delay", "0s"],
+    args: ["--pod-name", podName, ...address, "--drain-delay", "0s", ...flags],
     onStdout(line) {
       const ports = parseServingLine(line);
       if (ports) serving.resolve(ports);

@@ -5,8 +5,11 @@ import { widthOf } from "./line.ts";
 import { judgeClient } from "./outcome.ts";
 import { paint } from "./paint.ts";
 import { type Plan, podNames, warmUpCalls } from "./plan.ts";
+import { podPolicy } from "./pod-policy.ts";
 import { renderResult } from "./result-table.ts";
-import { strategies } from "./strategies.ts";
+import { createStrategies } from "./strategies.ts";
+
+const strategies = createStrategies(podPolicy("round_robin"));
 
 function resultOf(servers: number, pinned = "clusterip") {
   const plan: Plan = { durationMs: 10_000, intervalMs: 100, servers, seed: 1 };

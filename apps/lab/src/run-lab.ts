@@ -1,5 +1,4 @@
 import { type Clock, createRandom } from "@grpc-lb/runtime";
-import { ProgramError } from "@grpc-lb/runtime/process";
 import type { CallLine } from "@grpc-lb/runtime/verdict";
 import type { ClientLog } from "./client-log.ts";
 import { type ConnectionProxy, startConnectionProxy } from "./connection-proxy.ts";
@@ -8,6 +7,7 @@ import { type FakeCluster, startFakeCluster } from "./fake-cluster.ts";
 import { type Plan, podNames } from "./plan.ts";
 import { type PodServer, startPodServer } from "./pod-server.ts";
 import { ProcessGroup } from "./process-group.ts";
+import { createStop } from "./stop.ts";
 import { clientArgs, type Strategy } from "./strategies.ts";
 
 /** What a run tells whoever shows it, in this order. */
@@ -43,17 +43,8 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
   const group = new ProcessGroup();
   const proxies: ConnectionProxy[] = [];
   let cluster: FakeCluster | undefined;
-  const ending = new AbortController();
-  const aborted = AbortSignal.any([signal, ending.signal]);
-  const stopped = Promise.withResolvers<never>();
-  stopped.promise.catch(() => {}); // aborted after the last wait
-  const stop = () => {
-    const exitCode = signal.reason === "SIGTERM" ? 143 : 130;
-    stopped.reject(new ProgramError("stopped before the end, so there is no verdict", { exitCode }));
-  };
-  if (signal.aborted) stop();
-  else signal.addEventListener("abort", stop, { once: true });
-  const unlessStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([stopped.promise, group.broken, work]);
+  const stop = createStop(signal, group, "stopped before the end, so there is no verdict");
+  const { aborted, unlessStopped } = stop;
 
   try {
     const servers = await unlessStopped(
@@ -99,8 +90,7 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
     // The clients first: a call that is under way must still find its server.
     await unlessStopped(group.stop(logs.map((log) => log.strategy.name)));
   } finally {
-    signal.removeEventListener("abort", stop);
-    ending.abort();
+    stop.close();
     await Promise.all([group.close(), ...proxies.map((proxy) => proxy.close())]);
     await cluster?.close();
   }

@@ -1,0 +1,82 @@
+import { type Client, credentials, experimental, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { registerPolicies } from "@grpc-lb/policies";
+import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { createRandom, maxDurationMs, systemClock } from "@grpc-lb/runtime";
+import { ProgramError, runProgram } from "@grpc-lb/runtime/process";
+import { arrivals } from "./arrivals.ts";
+import { keyCount, keyHeader, loadFlags } from "./flags.ts";
+import { connectedLine } from "./measured.ts";
+import { runOpenLoop } from "./open-loop.ts";
+import { Tally } from "./tally.ts";
+
+type PolicyConfig = Parameters<typeof experimental.parseLoadBalancingConfig>[0];
+
+const connectTimeoutMs = 10_000;
+/** The channel is ready with its first connection; the others follow within this. */
+const settleMs = 500;
+const summary = "Calls at a fixed rate under one policy, and counts.";
+
+void runProgram({ name: "load", summary, flags: loadFlags }, async ({ flags, signal }) => {
+  const { rate, warmUp, duration, deadline: deadlineMs, seed } = flags;
+  const clock = systemClock;
+  registerPolicies({ random: createRandom(seed) });
+  validateServiceConfig(flags.serviceConfig);
+  const client = new PodServiceClient(flags.target, credentials.createInsecure(), {
+    "grpc.service_config": flags.serviceConfig,
+    "grpc.service_config_disable_resolution": 1,
+    "grpc.enable_http_proxy": 0,
+  });
+  try {
+    await connect(client);
+    await clock.sleep(settleMs, signal);
+    process.stdout.write(`${connectedLine}\n`);
+
+    const tally = new Tally();
+    const randomKey = createRandom(seed + 1);
+    const pending = new Set<Promise<void>>();
+    const send = (dueMs: number, fromStartMs: number) => {
+      const metadata = new Metadata();
+      metadata.set(keyHeader, `key-${Math.floor(randomKey() * keyCount)}`);
+      const lagMs = clock.now() - dueMs;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const call = client.getPod({}, metadata, { deadline: Date.now() + deadlineMs }, (error: ServiceError | null) => {
+        if (fromStartMs >= warmUp) {
+          const name = status[error?.code ?? status.OK] ?? "UNKNOWN";
+          tally.record({ peer: call.getPeer(), status: name, latencyMs: clock.now() - dueMs, lagMs });
+        }
+        pending.delete(promise);
+        resolve();
+      });
+      pending.add(promise);
+    };
+    await runOpenLoop(arrivals(rate, warmUp + duration, createRandom(seed)), send, clock, signal);
+    if (signal.aborted) return 0;
+    await Promise.all(pending);
+    process.stdout.write(`${JSON.stringify(tally.measured())}\n`);
+    await clock.sleep(maxDurationMs, signal); // who started it ends it
+    return 0;
+  } finally {
+    client.close();
+  }
+});
+
+function connect(client: Client): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.waitForReady(Date.now() + connectTimeoutMs, (cause) => {
+      if (cause) reject(new ProgramError(`no connection: ${cause.message}`, { cause, exitCode: 1 }));
+      else resolve();
+    });
+  });
+}
+
+/** grpc-js takes pick_first, without a word, for a policy whose configuration is wrong. */
+function validateServiceConfig(text: string): void {
+  const { loadBalancingConfig = [] } = JSON.parse(text) as { loadBalancingConfig?: PolicyConfig[] };
+  for (const config of loadBalancingConfig) {
+    try {
+      experimental.parseLoadBalancingConfig(config);
+    } catch (cause) {
+      throw new ProgramError(`wrong service config: ${(cause as Error).message}`, { cause, exitCode: 2 });
+    }
+  }
+}

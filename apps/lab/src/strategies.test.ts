@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { policyNames } from "@grpc-lb/policies";
+import { podPolicy, podPolicyNames } from "./pod-policy.ts";
+import { clientArgs, createStrategies } from "./strategies.ts";
+
+const addresses = { serviceHttpPort: 1, serviceGrpcPort: 2, podGrpcPorts: [3, 4], kubeconfig: "/k" };
+
+const argsUnder = (policy: string) =>
+  createStrategies(podPolicy(policy)).map((strategy) => clientArgs(strategy, addresses, 200).join(" "));
+
+describe("the strategies", () => {
+  it("give the policy to the clients that know the pods, and to no other", () => {
+    assert.deepEqual(argsUnder("least_request"), [
+      "--target http://127.0.0.1:1/pod --interval 200ms",
+      "--target 127.0.0.1:2 --interval 200ms",
+      "--target ipv4:127.0.0.1:3,127.0.0.1:4 --policy least_request --interval 200ms",
+      "--target kubernetes:///server.default:grpc --policy least_request --interval 200ms",
+    ]);
+  });
+
+  it("leave round_robin to the client where that is its default", () => {
+    assert.deepEqual(argsUnder("round_robin").slice(2), [
+      "--target ipv4:127.0.0.1:3,127.0.0.1:4 --policy round_robin --interval 200ms",
+      "--target kubernetes:///server.default:grpc --interval 200ms",
+    ]);
+  });
+
+  it("have a hash policy choose by the client", () => {
+    assert.match(argsUnder("maglev")[3] ?? "", / --policy maglev\{"key":"hostname"\} /);
+  });
+
+  it("know what to expect of every policy there is", () => {
+    for (const name of podPolicyNames) assert.notEqual(podPolicy(name).why, podPolicy("toString").why, name);
+    for (const name of policyNames) assert.ok(podPolicyNames.includes(name), name);
+  });
+});
