@@ -57,6 +57,16 @@ const offences: readonly (readonly [string, Readonly<Record<string, string>>, Re
   ["runtime that knows gRPC", { "libs/runtime/src/up.ts": 'export * from "@grpc/grpc-js";\n' }, /does not know gRPC/],
   ["protos that do not stand alone", { "protos/up.ts": 'export * from "@grpc-lb/runtime";\n' }, /protos stands alone/],
   [
+    "policies that import the resolver",
+    { "libs/policies/src/across.ts": 'export * from "@grpc-lb/resolver";\n' },
+    /policies stand on discovery and runtime/,
+  ],
+  [
+    "a resolver that imports policies",
+    { "libs/resolver/src/across.ts": 'export * from "@grpc-lb/policies";\n' },
+    /resolver stands on discovery and runtime/,
+  ],
+  [
     "an app that imports an app",
     { "apps/lab/src/across.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
     /apps import libraries, never apps/,
