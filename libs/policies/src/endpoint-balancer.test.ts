@@ -78,7 +78,7 @@ test("an error of the resolver leaves endpoints as they are, and the configurati
   assert.equal(channel.fail("resolver is gone"), true);
   assert.equal(channel.state, READY);
   assert.deepEqual(channel.held, held);
-  assert.deepEqual(spread(channel, 3), { [one]: 1, [two]: 1, [three]: 1 });
+  assert.deepEqual(Object.keys(spread(channel, 30)).sort(), [one, two, three]);
   channel.fail("resolver is gone", json({ choiceCount: 5 }));
   assert.equal(probe.view?.config.choiceCount, 5);
   close(channel);
@@ -123,6 +123,11 @@ test("a child that stays keeps its connection, its place in the count and what i
   const { held } = channel;
   const calls = [1, 2, 3].map(() => channel.pick(metadata));
   for (const call of calls) call?.start();
+  const counted = probe.inFlight; // where they are is up to chance: two of three endpoints are looked at
+  assert.equal(
+    Object.values(counted).reduce((sum, count) => sum + count, 0),
+    3,
+  );
   channel.update([...all].reverse(), json({ choiceCount: 3 }));
   assert.deepEqual(channel.held, held);
   assert.deepEqual(
@@ -130,7 +135,7 @@ test("a child that stays keeps its connection, its place in the count and what i
     [`0 ${three}`, `1 ${two}`, `2 ${one}`],
   );
   for (const child of probe.view?.children ?? []) assert.equal(child, before.get(child.facts.id));
-  assert.deepEqual(probe.inFlight, { [one]: 1, [two]: 1, [three]: 1 });
+  assert.deepEqual(probe.inFlight, counted);
   channel.update([endpoint(one, { weight: 5 })]);
   assert.equal(probe.view?.children[0]?.facts.weight, 5, "the newest facts count");
   for (const call of calls) call?.end();

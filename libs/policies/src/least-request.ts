@@ -29,7 +29,7 @@ export const leastRequest: Policy<LeastRequestConfig, undefined> = {
     prepare: ({ usable, config, nowMs }) => {
       const weights = weightsNow(usable, config, nowMs);
       const table = new AliasTable(weights);
-      const { choiceCount } = config;
+      const choiceCount = usable.length === 1 ? 1 : config.choiceCount;
       return () => {
         let best = table.pick(random());
         let bestLoad = loadOf(usable, weights, best);

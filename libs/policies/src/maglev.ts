@@ -35,7 +35,7 @@ export const maglev: Policy<MaglevConfig, undefined> = {
     return {
       createLoad: () => undefined,
       prepare: ({ children, usable, config }) => {
-        const table = tables.get(children, config);
+        const table = tables.get(children, usable, config);
         const isUsable = flagsOf(children, usable);
         const hashOf = createRequestHash(config, random);
         return (args) => (children[table.choose(hashOf(args), isUsable)] ?? usable[0]) as Child<undefined>;
@@ -45,7 +45,7 @@ export const maglev: Policy<MaglevConfig, undefined> = {
 };
 
 /** A table with fewer slots than endpoints would leave some without a slot. */
-function largerThan(members: number, tableSize: number): number {
+export function largerThan(members: number, tableSize: number): number {
   let size = Math.max(tableSize, members + 1);
   while (!isPrime(size)) size += 1;
   return size;

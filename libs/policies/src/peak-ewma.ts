@@ -9,7 +9,7 @@ import { parseWeightConfig, type WeightConfig, weightRefreshMs, weightsNow } fro
 export interface PeakEwmaConfig extends WeightConfig {
   /** After how long an old latency counts 1/e of what it did, in milliseconds. Default: 10 s. */
   readonly decayMs: number;
-  /** What an endpoint that has not answered yet is taken for, in milliseconds. Default: 30 ms. */
+  /** What an endpoint is taken for while its first calls are under way, in milliseconds. Default: 30 ms. */
   readonly defaultRttMs: number;
 }
 
@@ -33,6 +33,7 @@ const serverFailures: ReadonlySet<status> = new Set([
  * - An endpoint that owes answers is taken for at least as slow as it has been silent: one that accepts calls and never
  *   answers is left at once, where an average would have to wait for the calls to end.
  * - One that was left comes back by itself: what is old counts less and less.
+ * - One that was never tried is tried at once, with one call: taken for `defaultRtt` it would wait for ever beside faster ones.
  *
  * Made for unary calls. A stream's length counts as its latency; for long streams take `least_request`.
  */
@@ -70,10 +71,10 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
         if (!config) return;
         const { decayMs, defaultRttMs } = config;
         const nowMs = clock.now();
+        const expectedMs = load.at(nowMs, decayMs, defaultRttMs);
         if (serverFailures.has(ending)) load.penalize(durationMs, nowMs, decayMs, defaultRttMs);
-        else if (ending !== status.CANCELLED || durationMs > load.at(nowMs, decayMs, defaultRttMs)) {
-          load.observe(durationMs, nowMs, decayMs);
-        }
+        else if (ending !== status.CANCELLED || durationMs > expectedMs) load.observe(durationMs, nowMs, decayMs);
+        else if (!load.isKnown) load.observe(expectedMs, nowMs, decayMs); // it was tried, and is not to be tried first again
       },
     };
   },
@@ -81,6 +82,6 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
 
 function cost(child: Child<Latency>, nowMs: number, decayMs: number, defaultRttMs: number): number {
   const latency = child.load.at(nowMs, decayMs, defaultRttMs);
-  if (child.inFlight === 0) return latency;
+  if (child.inFlight === 0) return child.load.isKnown ? latency : 0;
   return Math.max(latency, nowMs - child.quietSinceMs) * (child.inFlight + 1);
 }

@@ -81,6 +81,21 @@ test("a wrong configuration is refused with the policy, the field and what it mu
   });
 });
 
+test("a configuration that says the same is the same, though grpc-js parses it anew for each list of endpoints", () => {
+  const probe = new Probe("same_config", leastRequest);
+  registerPolicy(probe.policy);
+  const json = (config: object) => ({ same_config: config });
+  const channel = new FakeChannel(json({ choiceCount: 3, weights: { a: 1 } }));
+  channel.update([endpoint("10.0.0.1:80")]);
+  channel.connect();
+  const config = probe.view?.config;
+  channel.update([endpoint("10.0.0.1:80")], json({ weights: { a: 1 }, choiceCount: 3 }));
+  assert.equal(probe.view?.config, config);
+  channel.update([endpoint("10.0.0.1:80")], json({ weights: { a: 2 }, choiceCount: 3 }));
+  assert.equal(probe.view?.config.weights.get("a"), 2);
+  channel.balancer.destroy();
+});
+
 test("the configuration of another policy is not taken", () => {
   const channel = new FakeChannel({ random: {} });
   channel.update([endpoint("10.0.0.1:80")]);

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ChannelOptions } from "@grpc/grpc-js";
 import { Fields } from "./config/fields.ts";
 import { EndpointBalancer } from "./endpoint-balancer.ts";
@@ -13,7 +14,10 @@ import type { CommonConfig, Policy, PolicyContext } from "./policy.ts";
 
 /** What works for one channel under a policy. */
 export interface Balancer<Config> {
-  /** Takes what the resolver has found, or its error, and the configuration that goes with it. */
+  /**
+   * Takes what the resolver has found, or its error, and the configuration that goes with it: the same object while it says
+   * the same.
+   */
   update(found: StatusOr<GrpcEndpoint[]>, config: Config, options: ChannelOptions, note: string): void;
   /** Connections come back by themselves; this hastens it. */
   connect(): void;
@@ -69,6 +73,7 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
 
   class PolicyBalancer implements LoadBalancer {
     readonly #balancer: Balancer<Config>;
+    #config: PolicyConfig | undefined;
 
     constructor(helper: ChannelControlHelper) {
       this.#balancer = type.createBalancer(helper, { ...context });
@@ -81,7 +86,9 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
       note: string,
     ): boolean {
       if (!(config instanceof PolicyConfig)) return false;
-      this.#balancer.update(found, config.value, options, note);
+      // grpc-js parses it anew for each list of endpoints; what is made of it can be kept while it says the same.
+      if (!isDeepStrictEqual(this.#config?.toJsonObject(), config.toJsonObject())) this.#config = config;
+      this.#balancer.update(found, (this.#config ?? config).value, options, note);
       return true; // also for an empty list: with false, calls have no config selector and hang
     }
 

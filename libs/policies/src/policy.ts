@@ -58,6 +58,11 @@ export interface CommonConfig {
   readonly panicThreshold: number;
 }
 
+/** Reads what every configuration has. */
+export function parseCommonConfig(fields: Fields): CommonConfig {
+  return { panicThreshold: fields.number("panicThreshold", 0, { min: 0, max: 100 }) };
+}
+
 /** Where a policy's chance and time come from. */
 export interface PolicyContext {
   readonly clock: Clock;

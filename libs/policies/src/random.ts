@@ -1,9 +1,9 @@
-import type { CommonConfig, Policy } from "./policy.ts";
+import { type CommonConfig, type Policy, parseCommonConfig } from "./policy.ts";
 
 /** `random`: each endpoint with the same chance. */
 export const random: Policy<CommonConfig, undefined> = {
   name: "random",
-  parseConfig: () => ({ panicThreshold: 0 }),
+  parseConfig: parseCommonConfig,
   createChooser: ({ random }) => ({
     createLoad: () => undefined,
     prepare: ({ usable }) => {

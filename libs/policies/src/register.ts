@@ -1,4 +1,4 @@
-import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
+import { type Clock, createRandom, type Random, systemClock } from "@grpc-lb/runtime";
 import { requireOneGrpc, requireSupportedGrpc } from "./grpc-js.ts";
 import { leastRequest } from "./least-request.ts";
 import { locality } from "./locality/locality.ts";
@@ -17,7 +17,7 @@ import { weightedRoundRobin } from "./weighted-round-robin.ts";
 export interface PoliciesOptions {
   /** Default: the machine's. */
   readonly clock?: Clock;
-  /** Default: `Math.random`. */
+  /** Default: `createRandom` with a seed of chance. */
   readonly random?: Random;
 }
 
@@ -47,7 +47,10 @@ function registrable<Config>(type: PolicyType<Config>): Registrable {
 /** The policies of this library, as a service config names them. */
 export const policyNames: readonly string[] = types.map(({ name }) => name);
 
-const context: { clock: Clock; random: Random } = { clock: systemClock, random: Math.random };
+/** Not `Math.random`: that cannot be compiled into its caller, and each of its numbers is an object. */
+const defaultRandom = createRandom(Math.random() * 2 ** 32);
+
+const context: { clock: Clock; random: Random } = { clock: systemClock, random: defaultRandom };
 let isDone = false;
 
 /**
@@ -60,7 +63,7 @@ export function registerPolicies(options: PoliciesOptions = {}): void {
   requireSupportedGrpc();
   requireOneGrpc();
   context.clock = options.clock ?? systemClock;
-  context.random = options.random ?? Math.random;
+  context.random = options.random ?? defaultRandom;
   if (isDone) return;
   isDone = true;
   for (const type of types) type.register();

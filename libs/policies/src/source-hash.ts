@@ -1,20 +1,24 @@
 import type { Child } from "./child.ts";
 import { MaglevTable } from "./hash/maglev-table.ts";
-import { flagsOf, TableCache } from "./hash/members.ts";
+import { TableCache } from "./hash/members.ts";
 import { createRequestHash, type KeyConfig, parseKeyConfig } from "./hash/request-key.ts";
+import { largerThan } from "./maglev.ts";
 import type { Policy } from "./policy.ts";
-import { parseWeightConfig, type WeightConfig } from "./weighted/weights.ts";
+import { parseWeightConfig, type WeightConfig, weightsNow } from "./weighted/weights.ts";
 
 export interface SourceHashConfig extends WeightConfig, KeyConfig {
   /**
-   * How far an endpoint may be above the mean of calls under way before the key's calls go on to the next one; 0 for any
-   * distance. Default: 1.25.
+   * How far an endpoint may be above its share (by weight) of the calls under way before the key's calls go on to the next
+   * one; 0 for any distance. Default: 1.25.
    */
   readonly balanceFactor: number;
 }
 
 /** A prime, as Maglev's tables want it; few of another endpoint's keys move when one leaves. */
 const tableSize = 65_537;
+
+/** In calls: shares such as 1/3 are no exact numbers, and 3 of them must not make room for one call more. */
+const roundingError = 1e-9;
 
 /**
  * `source_hash`: a client keeps to one endpoint, by its own key (the pod's uid, its host's name, its address) or by a header of
@@ -35,20 +39,28 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
     };
   },
   createChooser: ({ random }) => {
-    const tables = new TableCache((members, _config: SourceHashConfig) => new MaglevTable(members, tableSize));
+    const tables = new TableCache(
+      (members, _config: SourceHashConfig) => new MaglevTable(members, largerThan(members.length, tableSize)),
+    );
     return {
       countsCalls: true,
       createLoad: () => undefined,
-      prepare: ({ children, usable, config, calls }) => {
-        const table = tables.get(children, config);
-        const isUsable = flagsOf(children, usable);
+      prepare: ({ children, usable, config, calls, nowMs }) => {
+        const table = tables.get(children, usable, config);
         const hashOf = createRequestHash(config, random);
         const { balanceFactor } = config;
-        let most = Number.POSITIVE_INFINITY;
-        const accepts = (index: number) =>
-          isUsable[index] === 1 && (children[index] as Child<undefined>).inFlight < most;
+        // Each one's part of all calls; 0 for those that take none. An endpoint without weight must not make room for less.
+        const shares = new Float64Array(children.length);
+        const weights = weightsNow(usable, config, nowMs);
+        const total = weights.reduce((sum, weight) => sum + weight, 0);
+        for (const [i, { index }] of usable.entries()) shares[index] = (weights[i] as number) / total;
+        let bound = Number.POSITIVE_INFINITY;
+        const accepts = (index: number) => {
+          const share = shares[index] as number;
+          return share > 0 && (children[index] as Child<undefined>).inFlight < Math.ceil(bound * share - roundingError);
+        };
         return (args) => {
-          if (balanceFactor > 0) most = Math.ceil((balanceFactor * (calls.inFlight + 1)) / usable.length);
+          if (balanceFactor > 0) bound = balanceFactor * (calls.inFlight + 1);
           return (children[table.chooseWith(hashOf(args), accepts)] ?? usable[0]) as Child<undefined>;
         };
       },

@@ -1,9 +1,17 @@
 import type { Child } from "./child.ts";
+import type { Subchannel } from "./grpc-js.ts";
 import { fillWeights, LoadWeight, type LoadWeightConfig } from "./orca/load-weight.ts";
 import { readReport, watchReports } from "./orca/reports.ts";
 import type { Chooser, Policy, PolicyContext, View } from "./policy.ts";
 import { EdfScheduler } from "./weighted/edf-scheduler.ts";
-import { parseWeightConfig, type WeightConfig, warmth, weightRefreshMs, weightsNow } from "./weighted/weights.ts";
+import {
+  givenWeight,
+  parseWeightConfig,
+  type WeightConfig,
+  warmth,
+  weightRefreshMs,
+  weightsNow,
+} from "./weighted/weights.ts";
 
 export interface WeightedRoundRobinConfig extends WeightConfig, LoadWeightConfig {
   /** Whether weights come from the servers' load reports, or only from discovery and configuration. Default: `orca`. */
@@ -19,8 +27,14 @@ export interface WeightedRoundRobinConfig extends WeightConfig, LoadWeightConfig
 /** What is remembered of an endpoint. */
 class Reports {
   readonly weight = new LoadWeight();
-  /** Ends the stream of reports, where there is one. */
-  stream: AbortController | undefined;
+  stream: Stream | undefined;
+}
+
+/** Reports that come of their own; also of a server that has refused to send any. */
+interface Stream {
+  readonly subchannel: Subchannel;
+  readonly periodMs: number;
+  readonly end: AbortController;
 }
 
 /**
@@ -56,9 +70,9 @@ class WeightedRoundRobin implements Chooser<WeightedRoundRobinConfig, Reports> {
   }
 
   prepare({ usable, config, nowMs }: View<WeightedRoundRobinConfig, Reports>): () => Child<Reports> {
-    const before = this.#config;
     this.#config = config;
-    if (before !== config) for (const child of usable) this.#watch(child, config);
+    // One that is ejected, and takes calls in a panic only, has no stream: nobody would tell of its end.
+    for (const child of usable) if (child.isReady) this.#watch(child, config);
     const scheduler = new EdfScheduler(this.#weights(usable, config, nowMs), this.#context.random);
     return () => usable[scheduler.next()] as Child<Reports>;
   }
@@ -81,7 +95,7 @@ class WeightedRoundRobin implements Chooser<WeightedRoundRobinConfig, Reports> {
   }
 
   onDisconnected({ load }: Child<Reports>): void {
-    load.stream?.abort();
+    load.stream?.end.abort();
     load.stream = undefined;
   }
 
@@ -90,21 +104,28 @@ class WeightedRoundRobin implements Chooser<WeightedRoundRobinConfig, Reports> {
       config.source === "orca" ? fillWeights(usable.map(({ load }) => load.weight.at(nowMs, config))) : undefined;
     if (!reported) return weightsNow(usable, config, nowMs);
     const { slowStart } = config;
-    if (!slowStart) return reported;
-    return reported.map((weight, i) => weight * warmth(nowMs - (usable[i]?.readyAtMs ?? nowMs), slowStart));
+    const weights = reported.map((weight, i) => {
+      const child = usable[i] as Child<Reports>;
+      if (givenWeight(child, config) === 0) return 0; // that is no estimate: somebody wants no calls there
+      return slowStart ? weight * warmth(nowMs - (child.readyAtMs ?? Number.NEGATIVE_INFINITY), slowStart) : weight;
+    });
+    return weights.some((weight) => weight > 0) ? weights : weightsNow(usable, config, nowMs);
   }
 
   /** Has the endpoint report in a stream, or no more, as the configuration says. */
   #watch(child: Child<Reports>, config: WeightedRoundRobinConfig): void {
     const { load, connected } = child;
-    load.stream?.abort();
-    load.stream = undefined;
-    if (config.source !== "orca" || !config.enableOobLoadReport || !connected) return;
-    const stream = new AbortController();
-    load.stream = stream;
-    const { clock } = this.#context;
+    const isWanted = config.source === "orca" && config.enableOobLoadReport && connected !== undefined;
     const { oobReportingPeriodMs: periodMs } = config;
-    const onReport = (report: Parameters<LoadWeight["report"]>[0]) => load.weight.report(report, config, clock.now());
-    void watchReports({ subchannel: connected, periodMs, clock, onReport }, stream.signal);
+    if (isWanted && load.stream?.subchannel === connected && load.stream.periodMs === periodMs) return;
+    load.stream?.end.abort();
+    load.stream = undefined;
+    if (!isWanted) return;
+    const end = new AbortController();
+    load.stream = { subchannel: connected, periodMs, end };
+    const { clock, random } = this.#context;
+    const onReport = (report: Parameters<LoadWeight["report"]>[0]) =>
+      load.weight.report(report, this.#config ?? config, clock.now());
+    void watchReports({ subchannel: connected, periodMs, clock, random, onReport }, end.signal);
   }
 }

@@ -9,6 +9,7 @@ import {
 import { type GetPodRequest, type GetPodResponse, Pod, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import type { GrpcEndpoint } from "../src/grpc-js.ts";
 import { endpoint } from "./fake-channel.ts";
+import { LoadReports } from "./load-reports.ts";
 
 const bytes = (value: Buffer): Buffer => value;
 
@@ -34,13 +35,16 @@ export class Backend {
   readonly endpoint: GrpcEndpoint;
   /** How many calls have come. */
   calls = 0;
+  /** What it tells of its load: nothing, until it is told to. */
+  readonly loads: LoadReports;
   readonly #server: Server;
   readonly #held: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
   #behaviour: Behaviour = { t: "answer" };
 
-  private constructor(name: string, server: Server, port: number) {
+  private constructor(name: string, server: Server, port: number, loads: LoadReports) {
     this.name = name;
+    this.loads = loads;
     this.#server = server;
     this.port = port;
     this.endpoint = endpoint(`127.0.0.1:${port}`, { id: name });
@@ -58,12 +62,14 @@ export class Backend {
       { watch: watchMethod },
       { watch: (stream: ServerWritableStream<Buffer, Buffer>) => backend?.stream(stream) },
     );
+    const loads = new LoadReports();
+    loads.addTo(server);
     const bound = await new Promise<number>((resolve, reject) =>
       server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, port) =>
         error ? reject(error) : resolve(port),
       ),
     );
-    backend = new Backend(name, server, bound);
+    backend = new Backend(name, server, bound, loads);
     return backend;
   }
 
@@ -109,7 +115,7 @@ export class Backend {
   private serve(respond: sendUnaryData<GetPodResponse>): void {
     this.#count();
     const behaviour = this.#behaviour;
-    const answer = () => respond(null, { pod: Pod.fromPartial({ name: this.name }) });
+    const answer = () => respond(null, { pod: Pod.fromPartial({ name: this.name }) }, this.loads.trailer);
     if (behaviour.t === "fail") respond({ code: behaviour.code, details: `${this.name} fails` });
     else if (behaviour.t === "hold") this.#held.push(answer);
     else if (behaviour.t === "answer") answer();

@@ -21,6 +21,7 @@
 
 export { Backend, watchMethod } from "./backend.ts";
 export { endpoint, type FakeCall, FakeChannel, type FakeSubchannel } from "./fake-channel.ts";
+export type { LoadReports } from "./load-reports.ts";
 export { Probe } from "./probe.ts";
 export { call, failure, type PodClient, Rig, turn, until, untilAllAnswer } from "./rig.ts";
 export { type StormOptions, storm } from "./storm.ts";

@@ -7,6 +7,8 @@ import type { PolicyJson } from "../src/grpc-js.ts";
 import { Backend } from "./backend.ts";
 import { type Beside, TestTarget } from "./test-resolver.ts";
 
+export { turn, until } from "./until.ts";
+
 export type PodClient = InstanceType<typeof PodServiceClient>;
 
 /** Long enough for any machine: no test waits so long unless it fails. */
@@ -87,16 +89,4 @@ export async function failure(client: PodClient, options: CallOptions = {}): Pro
     (reason) => reason,
   );
   return `${status[error.code]}: ${error.details}`;
-}
-
-/** Resolves after a turn of the event loop. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Resolves when it is so; looks after each turn of the event loop, and fails when it never comes. */
-export async function until(isSo: () => boolean, what: string): Promise<void> {
-  const endMs = performance.now() + deadlineMs;
-  while (!isSo()) {
-    assert.ok(performance.now() < endMs, `${what}: in vain for ${deadlineMs} ms`);
-    await turn();
-  }
 }

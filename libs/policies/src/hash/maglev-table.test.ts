@@ -3,18 +3,19 @@ import { test } from "node:test";
 import { createRandom } from "@grpc-lb/runtime";
 import type { KeyedMember } from "./key-order.ts";
 import { isPrime, MaglevTable } from "./maglev-table.ts";
-import { hashText } from "./xxhash64.ts";
+import { hashText32 } from "./xxhash64.ts";
 
 const equal = (length: number): KeyedMember[] =>
   Array.from({ length }, (_, i) => ({ key: `10.0.${i >> 8}.${i & 255}:50051`, weight: 1 }));
 const weighted = (...weights: number[]): KeyedMember[] => weights.map((weight, i) => ({ key: `pod-${i}`, weight }));
 const all = (length: number) => new Uint8Array(length).fill(1);
 const without = (length: number, ...gone: number[]) => all(length).map((flag, i) => (gone.includes(i) ? 0 : flag));
-const requests = Array.from({ length: 20_000 }, (_, i) => hashText(`request-${i}`));
+const requests = Array.from({ length: 20_000 }, (_, i) => hashText32(`request-${i}`));
 
 /** The member of each slot, by the hash in its middle. */
 function slotsOf(table: MaglevTable, members: number, size: number): number[] {
-  return Array.from({ length: size }, (_, i) => table.choose(Math.floor(((i + 0.5) / size) * 2 ** 53), all(members)));
+  const flags = all(members);
+  return Array.from({ length: size }, (_, i) => table.choose(Math.floor(((i + 0.5) / size - 0.5) * 2 ** 32), flags));
 }
 
 function countOf(slots: readonly number[], members: number): number[] {
@@ -99,24 +100,28 @@ test("of a member that is not usable the keys spread over all others, and no oth
   }
 });
 
-test("a table built without a member moves few keys of the others: 0.5 % of 10 at 65537, 4 % at 1009", () => {
-  for (const [members, size, most] of [
-    [3, 65_537, 0.005],
-    [10, 65_537, 0.005],
-    [100, 65_537, 0.01],
-    [10, 1_009, 0.04],
+test("a table built without a member moves few keys of the others, with few exceptions", () => {
+  // Whose ways through the table run side by side move more; that is up to the keys, and so many sets of them are looked at.
+  for (const [members, size, mean, nine] of [
+    [3, 65_537, 0.002, 0.0015],
+    [10, 65_537, 0.0035, 0.005],
+    [100, 65_537, 0.006, 0.007],
+    [10, 16_381, 0.007, 0.009],
+    [10, 1_009, 0.035, 0.045],
   ] as const) {
-    const before = slotsOf(new MaglevTable(equal(members), size), members, size);
-    for (const gone of [0, 1, members - 1]) {
-      const others = equal(members).map((member, i) => (i === gone ? { ...member, weight: 0 } : member));
+    const parts = Array.from({ length: 40 }, (_, set) => {
+      const keyed = equal(members).map(({ key, weight }) => ({ key: `${set}/${key}`, weight }));
+      const others = keyed.map((member, i) => (i === set % members ? { ...member, weight: 0 } : member));
+      const before = slotsOf(new MaglevTable(keyed, size), members, size);
       const after = slotsOf(new MaglevTable(others, size), members, size);
-      const stayed = before.filter((member) => member !== gone).length;
+      const stayed = before.filter((member) => member !== set % members).length;
       const changed = before.filter((member, slot) => member !== after[slot]).length;
-      const moved = changed - (size - stayed);
-      const what = `${members} members, ${size} slots, without ${gone}`;
-      assert.ok(moved / stayed <= most, `${what}: want at most ${most}, got ${moved / stayed}`);
-      assert.ok(changed / size <= 1 / members + most + 1 / size, `${what}: ${changed / size} remapped in all`);
-    }
+      return (changed - (size - stayed)) / stayed;
+    }).sort((a, b) => a - b);
+    const got = parts.reduce((a, b) => a + b) / parts.length;
+    const what = `${members} members, ${size} slots`;
+    assert.ok(got <= mean, `${what}: want at most ${mean} in the mean, got ${got}`);
+    assert.ok((parts[35] ?? 1) <= nine, `${what}: want at most ${nine} in nine of ten, got ${parts[35]}`);
   }
 });
 
@@ -132,7 +137,7 @@ test("when none is usable, or only members without slots, the choice is -1", () 
 test("asking goes the same way as choosing, asks each once, and ends", () => {
   const random = createRandom(3);
   const table = new MaglevTable(weighted(1, 2, 3, 0, 4), 211);
-  for (const hash of [...requests.slice(0, 500), 0, 2 ** 53 - 1]) {
+  for (const hash of [...requests.slice(0, 500), -(2 ** 31), -1, 0, 2 ** 31 - 1]) {
     const asked: number[] = [];
     assert.equal(
       table.chooseWith(hash, (member) => {

@@ -2,7 +2,7 @@ import { Asked } from "./asked.ts";
 import { inKeyOrder, type KeyedMember, type PlacedMember } from "./key-order.ts";
 import { hashText } from "./xxhash64.ts";
 
-const hashRange = 2 ** 53;
+const hashRange = 2 ** 32;
 
 /**
  * A table of Google's Maglev (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
@@ -11,7 +11,7 @@ const hashRange = 2 ** 53;
  * their share give or take one round. A choice is O(1), and the same for all clients with the same members.
  *
  * A member that is not usable gives its keys to all others; no other key moves. A table that is built anew without it
- * moves some more, of the keys that were not its own: 0.3 % with 10 members and 65537 slots, 0.7 % with 100, 3.3 % with
+ * moves some more, of the keys that were not its own: 0.3 % with 10 members and 65537 slots, 0.8 % with 300, 3.3 % with
  * 10 members and 1009 slots.
  */
 export class MaglevTable {
@@ -39,7 +39,7 @@ export class MaglevTable {
   }
 
   /**
-   * The index of the member that `hash` (see `hashText`) belongs to, if `isUsable`, by member, is not 0 for it, else of
+   * The index of the member that `hash` (see `hashText32`) belongs to, if `isUsable`, by member, is not 0 for it, else of
    * the first usable one on the hash's own walk through all slots; -1 when there is none.
    */
   choose(hash: number, isUsable: Uint8Array): number {
@@ -61,11 +61,15 @@ export class MaglevTable {
    * loads.
    */
   chooseWith(hash: number, accepts: (member: number) => boolean): number {
-    const walk = this.#asked.start();
     const size = this.#slots.length;
+    let at = slotOf(hash, size);
+    const first = this.#slots[at] as number;
+    if (accepts(first)) return first; // which most do, and then nothing is to be remembered
+    const walk = this.#asked.start();
+    this.#asked.isNew(first, walk);
     const stride = strideOf(hash, size);
-    let left = this.#present;
-    for (let at = slotOf(hash, size); left > 0; at = (at + stride) % size) {
+    for (let left = this.#present - 1; left > 0; ) {
+      at = (at + stride) % size;
       const member = this.#slots[at] as number;
       if (!this.#asked.isNew(member, walk)) continue;
       if (accepts(member)) return member;
@@ -75,21 +79,29 @@ export class MaglevTable {
   }
 }
 
-/** By the upper bits. Rounding can give 1 for the greatest hashes, which would be a slot too far. */
+/** By the upper bits. */
 function slotOf(hash: number, size: number): number {
-  return Math.min(Math.floor((hash / hashRange) * size), size - 1);
+  return (((hash + hashRange / 2) * size) / hashRange) | 0;
 }
 
 /** By the lower bits, so that keys of one slot part when they leave it. As the size is prime a walk meets all slots. */
 function strideOf(hash: number, size: number): number {
-  return (hash % (size - 1)) + 1;
+  return ((hash >>> 0) % (size - 1)) + 1;
 }
 
 /** Listing 1 of the paper: the member of each slot. */
 function claimSlots(members: readonly PlacedMember[], size: number): Int32Array {
   const owners = new Int32Array(size).fill(-1);
-  const at = Int32Array.from(members, ({ key }) => hashText(key) % size);
-  const skips = Int32Array.from(members, ({ key }) => (hashText(`${key}#skip`) % (size - 1)) + 1);
+  const at = new Int32Array(members.length);
+  /** Each member's way from a slot to its next, less a round of all slots. */
+  const steps = new Int32Array(members.length);
+  const indices = new Int32Array(members.length);
+  for (const [i, { key, index }] of members.entries()) {
+    const hash = hashText(key);
+    at[i] = hash % size;
+    steps[i] = (Math.floor(hash / size) % (size - 1)) + 1 - size;
+    indices[i] = index;
+  }
   // One turn costs the greatest weight; who has saved less in all rounds so far waits. So all have the first turn, the
   // heaviest has each, and equal weights go round as in the paper.
   const greatest = members.reduce((max, { weight }) => Math.max(max, weight), 0);
@@ -98,21 +110,19 @@ function claimSlots(members: readonly PlacedMember[], size: number): Int32Array 
   for (let round = 1, left = size; left > 0; round++) {
     for (let i = 0; i < members.length && left > 0; i++) {
       if (round * (shares[i] as number) < (turns[i] as number)) continue;
-      const skip = skips[i] as number;
+      const step = steps[i] as number;
       let slot = at[i] as number;
-      while (owners[slot] !== -1) slot = next(slot, skip, size);
-      owners[slot] = (members[i] as PlacedMember).index;
-      at[i] = next(slot, skip, size);
+      while (owners[slot] !== -1) {
+        slot = (slot + step) | 0;
+        slot = (slot + ((slot >> 31) & size)) | 0; // `if (slot < 0) slot += size`, which no processor could foresee
+      }
+      owners[slot] = indices[i] as number;
+      at[i] = slot;
       turns[i] = (turns[i] as number) + 1;
       left--;
     }
   }
   return owners;
-}
-
-function next(slot: number, skip: number, size: number): number {
-  const sum = slot + skip;
-  return sum < size ? sum : sum - size;
 }
 
 /** Whether a number is a prime, for the validation of a `tableSize`; false for what is no whole number. */

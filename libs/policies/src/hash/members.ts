@@ -14,11 +14,13 @@ export class TableCache<Table, Config extends WeightConfig> {
     this.#create = create;
   }
 
-  get(children: readonly Child[], config: Config): Table {
-    const members = children.map((child) => memberOf(child, config));
+  /** When none of the usable has weight all count the same: endpoints are there, and somebody must take the call. */
+  get(children: readonly Child[], usable: readonly Child[], config: Config): Table {
+    const given = children.map((child) => memberOf(child, config));
+    const members = usable.some(({ index }) => (given[index]?.weight ?? 0) > 0) ? given : given.map(equal);
     const made = this.#made;
     if (made && made.config === config && isSame(made.members, members)) return made.table;
-    const table = this.#create(members.some(({ weight }) => weight > 0) ? members : members.map(equal), config);
+    const table = this.#create(members, config);
     this.#made = { members, config, table };
     return table;
   }

@@ -2,7 +2,7 @@ import { hostname, networkInterfaces } from "node:os";
 import type { Random } from "@grpc-lb/runtime";
 import type { Fields } from "../config/fields.ts";
 import type { PickArgs } from "../grpc-js.ts";
-import { hashText } from "./xxhash64.ts";
+import { hashText32 } from "./xxhash64.ts";
 
 /** What a client may be known by. */
 const clientKeys = ["random", "pod_uid", "hostname", "address"] as const;
@@ -41,12 +41,12 @@ const thisClient: ClientIdentity = {
   },
 };
 
-/** Whole numbers below 2^53, as `hashText` gives them. */
-const hashRange = 2 ** 53;
+/** How many hashes `hashText32` gives. */
+const hashRange = 2 ** 32;
 
 /**
- * The hash of each call's key. Several values of the header are joined by commas; a call without one has the client's own key,
- * or with `random` another hash each time (gRFC A76).
+ * The hash of each call's key, as `hashText32` gives it. Several values of the header are joined by commas; a call without one
+ * has the client's own key, or with `random` another hash each time (gRFC A76).
  */
 export function createRequestHash(
   { requestHashHeader, key }: KeyConfig,
@@ -54,13 +54,13 @@ export function createRequestHash(
   client = thisClient,
 ): (args: PickArgs) => number {
   const own = ownKey(key, client);
-  const ownHash = own === undefined ? undefined : hashText(own);
-  const fallback = () => ownHash ?? Math.floor(random() * hashRange);
+  const ownHash = own === undefined ? undefined : hashText32(own);
+  const fallback = () => ownHash ?? (random() * hashRange) | 0;
   if (requestHashHeader === undefined) return fallback;
   return ({ metadata }) => {
     const values = metadata.get(requestHashHeader);
     if (values.length === 0) return fallback();
-    return hashText(values.length === 1 ? String(values[0]) : values.join(","));
+    return hashText32(values.length === 1 ? String(values[0]) : values.join(","));
   };
 }
 

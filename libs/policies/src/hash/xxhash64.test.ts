@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "@grpc-lb/runtime";
-import { hashText, xxHash64 } from "./xxhash64.ts";
+import { hashText, hashText32, upper32, xxHash64 } from "./xxhash64.ts";
 
 const mask = (1n << 64n) - 1n;
 const [p1, p2, p3, p4, p5] = [
@@ -69,6 +69,8 @@ test("every length from 0 to 600 and every kind of text agrees with the specific
       const want = reference(text);
       assert.equal(xxHash64(text).toString(16), want.toString(16), `${kind}, ${length} units`);
       assert.equal(hashText(text), Number(want >> 11n), `${kind}, ${length} units`);
+      assert.equal(hashText32(text), Number(want >> 32n) - 2 ** 31, `${kind}, ${length} units`);
+      assert.equal(upper32(hashText(text)), hashText32(text), `${kind}, ${length} units`);
     }
   }
 });

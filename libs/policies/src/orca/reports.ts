@@ -1,7 +1,7 @@
 import { credentials, status } from "@grpc/grpc-js";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
-import { type Clock, createBackoff } from "@grpc-lb/runtime";
+import { type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
 import type { Subchannel } from "../grpc-js.ts";
 import type { CallEnd } from "../policy.ts";
 
@@ -25,6 +25,7 @@ export interface ReportsOptions {
   /** How often the server is to report, in milliseconds. */
   readonly periodMs: number;
   readonly clock: Clock;
+  readonly random: Random;
   onReport(report: OrcaLoadReport): void;
 }
 
@@ -33,14 +34,15 @@ export interface ReportsOptions {
  * is aborted. A stream that breaks is begun anew with backoff; a server that knows no reports is not asked again.
  */
 export async function watchReports(
-  { subchannel, periodMs, clock, onReport }: ReportsOptions,
+  { subchannel, periodMs, clock, random, onReport }: ReportsOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const client = new OpenRcaServiceClient("unused", credentials.createInsecure(), {
     channelOverride: subchannel.getChannel(),
   });
-  const backoff = createBackoff({ baseMs: 1_000, maxMs: 120_000, random: Math.random });
+  const backoff = createBackoff({ baseMs: 1_000, maxMs: 120_000, random });
   const reportInterval = { seconds: BigInt(Math.floor(periodMs / 1_000)), nanos: (periodMs % 1_000) * 1e6 };
+  signal.addEventListener("abort", () => client.close(), { once: true }); // else channelz keeps the connection for ever
   while (!signal.aborted) {
     const call = client.streamCoreMetrics({ reportInterval, requestCostNames: [] });
     const cancel = () => call.cancel();
@@ -48,7 +50,9 @@ export async function watchReports(
     try {
       for await (const report of call) {
         backoff.reset();
-        if (!signal.aborted) onReport(report);
+        if (signal.aborted)
+          call.cancel(); // grpc-js loses a cancel that comes while the call waits for its credentials
+        else onReport(report);
       }
     } catch (error) {
       if ((error as { code?: status }).code === status.UNIMPLEMENTED) return;

@@ -6,6 +6,11 @@ export class Latency {
   #averageMs: number | undefined;
   #updatedMs = 0;
 
+  /** Whether there was an answer yet. */
+  get isKnown(): boolean {
+    return this.#averageMs !== undefined;
+  }
+
   /**
    * The latency to expect now. It falls with the time since the last answer, so that an endpoint which was left is tried again.
    *

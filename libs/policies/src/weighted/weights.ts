@@ -1,6 +1,6 @@
 import type { Child } from "../child.ts";
 import type { Fields } from "../config/fields.ts";
-import type { CommonConfig } from "../policy.ts";
+import { type CommonConfig, parseCommonConfig } from "../policy.ts";
 
 /** How a new endpoint comes to its full share. */
 export interface SlowStart {
@@ -11,6 +11,9 @@ export interface SlowStart {
   /** The share it begins with, in percent of its weight. Default: 10. */
   readonly minWeightPercent: number;
 }
+
+/** As protobuf's uint32, which other gRPC languages hold weights in; the sum of greater ones might be no number any more. */
+const heaviest = 2 ** 32 - 1;
 
 /** What a weighted policy's configuration has beside its own. */
 export interface WeightConfig extends CommonConfig {
@@ -27,10 +30,10 @@ export interface WeightConfig extends CommonConfig {
  */
 export function parseWeightConfig(fields: Fields, { hasSlowStart } = { hasSlowStart: true }): WeightConfig {
   return {
-    weights: fields.numbers("weights", { min: 0 }),
+    weights: fields.numbers("weights", { min: 0, max: heaviest }),
     weightKey: fields.text("weightKey"),
     slowStart: hasSlowStart ? fields.object("slowStart", parseSlowStart) : undefined,
-    panicThreshold: fields.number("panicThreshold", 0, { min: 0, max: 100 }),
+    ...parseCommonConfig(fields),
   };
 }
 
@@ -45,11 +48,12 @@ export function givenWeight({ facts }: Child, { weights, weightKey }: WeightConf
   const { id, address, metadata } = facts;
   if (weights.size > 0) {
     const host = address.slice(0, address.lastIndexOf(":"));
-    const mapped = weights.get(id) ?? weights.get(address) ?? weights.get(host) ?? weights.get(metadata.podName ?? "");
+    const mapped =
+      weights.get(id) ?? weights.get(address) ?? weights.get(host) ?? weights.get(metadata.podName ?? host);
     if (mapped !== undefined) return mapped;
   }
-  const own = weightKey === undefined ? facts.weight : Number(metadata[weightKey] ?? Number.NaN);
-  return Number.isFinite(own) && own >= 0 ? own : 1;
+  const own = weightKey === undefined ? facts.weight : Number(metadata[weightKey]?.trim() || Number.NaN);
+  return own >= 0 ? Math.min(own, heaviest) : 1;
 }
 
 /**
@@ -67,7 +71,8 @@ export function weightsNow(children: readonly Child[], config: WeightConfig, now
   const { slowStart } = config;
   const now = Float64Array.from(children, (child) => {
     const weight = givenWeight(child, config);
-    return slowStart ? weight * warmth(nowMs - (child.readyAtMs ?? nowMs), slowStart) : weight;
+    // One that is used though outlier_detection has taken it out is not new.
+    return slowStart ? weight * warmth(nowMs - (child.readyAtMs ?? Number.NEGATIVE_INFINITY), slowStart) : weight;
   });
   return now.some((weight) => weight > 0) ? now : now.fill(1);
 }

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fillWeights, type Load, LoadWeight, type LoadWeightConfig } from "./load-weight.ts";
+
+const config: LoadWeightConfig = {
+  blackoutPeriodMs: 10_000,
+  weightExpirationPeriodMs: 180_000,
+  errorUtilizationPenalty: 1,
+};
+const believed: LoadWeightConfig = { ...config, blackoutPeriodMs: 0 };
+
+const load = (part: Partial<Load>): Load => ({
+  applicationUtilization: 0,
+  cpuUtilization: 0,
+  rpsFractional: 0,
+  eps: 0,
+  ...part,
+});
+
+/** The weight after one report, without blackout. */
+function weightOf(part: Partial<Load>, errorUtilizationPenalty = 1): number | undefined {
+  const weight = new LoadWeight();
+  weight.report(load(part), { errorUtilizationPenalty }, 0);
+  return weight.at(0, believed);
+}
+
+test("the weight is calls a second by utilization, the application's own before the processor's", () => {
+  for (const [part, want] of [
+    [{ rpsFractional: 100, cpuUtilization: 0.5 }, 200],
+    [{ rpsFractional: 100, applicationUtilization: 0.25, cpuUtilization: 0.5 }, 400],
+    [{ rpsFractional: 100, applicationUtilization: -1, cpuUtilization: 0.5 }, 200],
+    [{ rpsFractional: 0.5, applicationUtilization: 2 }, 0.25],
+    [{ rpsFractional: 1e9, cpuUtilization: 0.5 }, 2e9],
+  ] as const) {
+    assert.equal(weightOf(part), want, JSON.stringify(part));
+  }
+});
+
+test("errors count as utilization, as much as the penalty says", () => {
+  for (const [penalty, eps, want] of [
+    [1, 25, 100 / 0.75],
+    [2, 25, 100],
+    [0, 25, 200],
+    [1, 100, 100 / 1.5],
+    [1, -100, 200],
+  ] as const) {
+    assert.equal(weightOf({ rpsFractional: 100, cpuUtilization: 0.5, eps }, penalty), want, `${penalty} × ${eps}`);
+  }
+});
+
+test("a report without calls or without utilization says nothing, nor does one that makes no weight", () => {
+  for (const part of [
+    {},
+    { rpsFractional: 100 },
+    { cpuUtilization: 0.5 },
+    { rpsFractional: -1, cpuUtilization: 0.5 },
+    { rpsFractional: Number.NaN, cpuUtilization: 0.5 },
+    { rpsFractional: 100, cpuUtilization: Number.NaN },
+    { rpsFractional: Number.POSITIVE_INFINITY, cpuUtilization: 0.5 },
+    { rpsFractional: 100, cpuUtilization: Number.POSITIVE_INFINITY },
+    { rpsFractional: 100, cpuUtilization: 0.5, eps: Number.NaN },
+    { rpsFractional: 1e300, cpuUtilization: 1e-10 },
+  ]) {
+    assert.equal(weightOf(part), undefined, JSON.stringify(part));
+  }
+});
+
+test("a report that says nothing leaves the last, and its age", () => {
+  const weight = new LoadWeight();
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 0);
+  weight.report(load({ cpuUtilization: 0.5 }), config, 100_000);
+  assert.equal(weight.at(179_999, believed), 200);
+  assert.equal(weight.at(180_000, believed), undefined);
+});
+
+test("the newest report counts", () => {
+  const weight = new LoadWeight();
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 0);
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.25 }), config, 1);
+  assert.equal(weight.at(1, believed), 400);
+});
+
+test("reports are believed when the first of them is as old as the blackout", () => {
+  const weight = new LoadWeight();
+  assert.equal(weight.at(0, config), undefined);
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 5_000);
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.25 }), config, 14_000);
+  assert.equal(weight.at(14_999, config), undefined);
+  assert.equal(weight.at(15_000, config), 400);
+});
+
+test("what was reported counts until it expires, and after that the blackout begins anew", () => {
+  const weight = new LoadWeight();
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 0);
+  assert.equal(weight.at(179_999, config), 200);
+  assert.equal(weight.at(180_000, config), undefined);
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 200_000);
+  assert.equal(weight.at(209_999, config), undefined);
+  assert.equal(weight.at(210_000, config), 200);
+});
+
+test("after a reset the blackout begins anew, with the first report that says something", () => {
+  const weight = new LoadWeight();
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 0);
+  weight.reset();
+  assert.equal(weight.at(20_000, config), undefined);
+  assert.equal(weight.at(20_000, believed), undefined, "also where there is no blackout: it is another process's");
+  weight.report(load({ cpuUtilization: 0.5 }), config, 20_000);
+  weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 30_000);
+  assert.equal(weight.at(39_999, config), undefined);
+  assert.equal(weight.at(40_000, config), 200);
+});
+
+test("who does not report gets the mean of those who do; with fewer than two there is nothing to compare", () => {
+  for (const [weights, want] of [
+    [[], undefined],
+    [[undefined, undefined], undefined],
+    [[undefined, 5, undefined], undefined],
+    [
+      [1, 3],
+      [1, 3],
+    ],
+    [
+      [undefined, 100, undefined, 300],
+      [200, 100, 200, 300],
+    ],
+  ] as const) {
+    const got = fillWeights(weights);
+    assert.deepEqual(got && [...got], want, `${weights}`);
+  }
+});

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { Metadata } from "@grpc/grpc-js";
+import type { ManualClock } from "@grpc-lb/runtime/testing";
+import { chiSquare, chiSquareTail } from "@grpc-lb/runtime/verdict";
+import { type GrpcEndpoint, type PolicyJson, parsePolicy } from "../src/grpc-js.ts";
+import { endpoint, type FakeCall, FakeChannel } from "./fake-channel.ts";
+
+/** `10.0.0.1:80`, `10.0.0.2:80` and so on; with what discovery would know of each, by its place from 0. */
+export function endpoints(
+  count: number,
+  factsOf: (place: number) => Parameters<typeof endpoint>[1] = () => ({}),
+): GrpcEndpoint[] {
+  return Array.from({ length: count }, (_, i) => endpoint(`10.0.${i >> 8}.${(i & 255) + 1}:80`, factsOf(i)));
+}
+
+/** A channel with connections to all of these. */
+export function openChannel(policy: PolicyJson, all: readonly GrpcEndpoint[]): FakeChannel {
+  const channel = new FakeChannel(policy);
+  channel.update(all);
+  channel.connect();
+  return channel;
+}
+
+/** Ends a channel and proves that it holds no connection and waits for nothing any more. */
+export function closeChannel(channel: FakeChannel, clock: ManualClock): void {
+  channel.balancer.destroy();
+  assert.deepEqual(channel.held, {}, "connections that are held after destroy");
+  assert.equal(clock.sleeping, 0, "waits after destroy");
+}
+
+/** Where so many calls go, by address, when each ends before the next. */
+export function spread(channel: FakeChannel, calls: number, metadata = new Metadata()): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (let n = 0; n < calls; n++) {
+    const call = take(channel, metadata);
+    call.end();
+    counts[call.address] = (counts[call.address] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** A call that has started. */
+export function take(channel: FakeChannel, metadata = new Metadata()): FakeCall {
+  const call = channel.pick(metadata);
+  if (!call) assert.fail(`want a call, got ${channel.refusal(metadata) ?? "one that waits"}`); // to ask is a pick, too
+  call.start();
+  return call;
+}
+
+/** Fails when these counts would come in less than one of a thousand runs with these shares; without a share there is no call. */
+export function assertShares(counts: Readonly<Record<string, number>>, shares: Readonly<Record<string, number>>): void {
+  const wanted = Object.keys(shares).filter((address) => shares[address] !== 0);
+  assert.deepEqual(Object.keys(counts).sort(), [...wanted].sort(), "who has calls");
+  const sum = (of: Readonly<Record<string, number>>) => Object.values(of).reduce((a, b) => a + b, 0);
+  const scale = sum(counts) / sum(shares);
+  const got = wanted.map((address) => counts[address] ?? 0);
+  const expected = wanted.map((address) => (shares[address] ?? 0) * scale);
+  const p = wanted.length === 1 ? 1 : chiSquareTail(chiSquare(got, expected), wanted.length - 1);
+  assert.ok(p > 0.001, `want ${expected.map(Math.round)} with p > 0.001, got ${got} with p = ${p}`);
+}
+
+/** Fails unless each of these configurations is refused with its message. */
+export function assertRefused(policy: string, table: readonly (readonly [config: object, message: string])[]): void {
+  for (const [config, message] of table) {
+    assert.throws(() => parsePolicy({ [policy]: config }), { message: `${policy}: ${message}` });
+  }
+}
+
+/** How the servers answer, by address: after how many milliseconds and with which status; undefined for never. */
+export type Answers = (address: string) => { readonly ms: number; readonly status?: number } | undefined;
+
+interface Pending {
+  readonly dueMs: number;
+  readonly call: FakeCall;
+  readonly status: number;
+}
+
+/** Keeps `concurrency` calls under way until `calls` have begun, on a clock that stands still otherwise. Some may never end. */
+export class ClosedLoop {
+  /** Calls that have begun, by address; may be cleared. */
+  readonly begun: Record<string, number> = {};
+  /** Calls without an end, which `answer` can end late. */
+  readonly frozen: FakeCall[] = [];
+  #pending: readonly Pending[] = [];
+  readonly #channel: FakeChannel;
+  readonly #clock: ManualClock;
+
+  constructor(channel: FakeChannel, clock: ManualClock) {
+    this.#channel = channel;
+    this.#clock = clock;
+  }
+
+  run({ calls, concurrency, answers }: { calls: number; concurrency: number; answers: Answers }): void {
+    for (let left = calls; left > 0; ) {
+      for (; left > 0 && this.#pending.length + this.frozen.length < concurrency; left--) this.#begin(answers);
+      if (!this.#endNext()) return;
+    }
+    while (this.#endNext()) {
+      // until those that do end have ended
+    }
+  }
+
+  #begin(answers: Answers): void {
+    const call = take(this.#channel);
+    this.begun[call.address] = (this.begun[call.address] ?? 0) + 1;
+    const answer = answers(call.address);
+    if (!answer) this.frozen.push(call);
+    else {
+      const pending = { dueMs: this.#clock.now() + answer.ms, call, status: answer.status ?? 0 };
+      this.#pending = [...this.#pending, pending];
+    }
+  }
+
+  #endNext(): boolean {
+    const [head, ...rest] = this.#pending;
+    if (!head) return false;
+    const next = rest.reduce((first, entry) => (first.dueMs <= entry.dueMs ? first : entry), head);
+    this.#pending = this.#pending.filter((entry) => entry !== next);
+    this.#clock.advance(Math.max(0, next.dueMs - this.#clock.now()));
+    next.call.end(next.status);
+    return true;
+  }
+}
