@@ -1,5 +1,5 @@
 import { type ChannelOptions, Metadata } from "@grpc/grpc-js";
-import { type EndpointFacts, readEndpoint } from "./endpoint.ts";
+import { type EndpointFacts, hasSameAddresses, readEndpoint } from "./endpoint.ts";
 import {
   type ChannelControlHelper,
   connectivityState,
@@ -109,11 +109,12 @@ export class Child<Load = unknown> {
 
   /** A connection to an address that stays is kept. */
   update(endpoint: GrpcEndpoint, options: ChannelOptions): void {
-    const hasMoved = addressesOf(endpoint) !== addressesOf(this.#endpoint) || !isSame(options, this.#options);
+    const hasMoved = !hasSameAddresses(endpoint, this.#endpoint);
+    const hasChanged = hasMoved || !isSame(options, this.#options);
     this.#endpoint = endpoint;
-    this.#facts = readEndpoint(endpoint);
+    this.#facts = hasMoved ? readEndpoint(endpoint) : readEndpoint(endpoint, this.#facts.address);
     this.#options = options;
-    if (hasMoved) this.#leaf.updateEndpoint(endpoint, options);
+    if (hasChanged) this.#leaf.updateEndpoint(endpoint, options);
   }
 
   /** Sends a call there: as the connection has it, or past outlier_detection, which has taken it out. */
@@ -139,9 +140,8 @@ export class Child<Load = unknown> {
   }
 }
 
-const addressesOf = ({ addresses }: GrpcEndpoint) => JSON.stringify(addresses);
-
 function isSame(a: ChannelOptions, b: ChannelOptions): boolean {
+  if (a === b) return true;
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }

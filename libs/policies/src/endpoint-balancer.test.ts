@@ -147,6 +147,20 @@ test("a child that stays keeps its connection, its place in the count and what i
   close(channel);
 });
 
+test("an endpoint that moves is the same child, with another connection and address", () => {
+  const { channel, probe } = open(leastRequest);
+  channel.update([endpoint(one, { id: "pod" })]);
+  channel.connect();
+  const child = probe.view?.children[0];
+  channel.update([endpoint(two, { id: "pod" })]);
+  channel.connect(two);
+  assert.equal(probe.view?.children[0], child);
+  assert.equal(child?.facts.address, two);
+  assert.deepEqual(channel.held, { [two]: 1 });
+  assert.equal(channel.pick(metadata)?.address, two);
+  close(channel);
+});
+
 test("the new picker is in place before the connection of one that leaves is given up", () => {
   const { channel } = open(leastRequest);
   channel.update(all);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endpoint } from "../testing/fake-channel.ts";
-import { mergeEndpoints, readEndpoint } from "./endpoint.ts";
+import { hasSameAddresses, mergeEndpoints, readEndpoint } from "./endpoint.ts";
 import type { GrpcEndpoint } from "./grpc-js.ts";
 
 const v4 = { host: "10.0.0.1", port: 80 };
@@ -27,6 +27,26 @@ test("an endpoint of another resolver is its addresses, with a weight of 1", () 
   assert.equal(readEndpoint({ addresses: [v6] }).address, "[fd00::1]:80", "IPv6 stands in brackets");
   assert.equal(readEndpoint({ addresses: [{ path: "/run/web.sock" }] }).address, "/run/web.sock");
   assert.equal(readEndpoint({ addresses: [] }).address, "");
+});
+
+test("addresses are the same when each of them is, in the same order", () => {
+  const path = { path: "/run/web.sock" };
+  for (const [a, b, want] of [
+    [[v4], [{ ...v4 }], true],
+    [[v4, v6], [{ ...v4 }, { ...v6 }], true],
+    [[path], [{ ...path }], true],
+    [[], [], true],
+    [[v4], [other], false],
+    [[v4], [{ ...v4, port: 81 }], false],
+    [[v4, v6], [v6, v4], false],
+    [[v4, v6], [v4], false],
+    [[v4], [v4, v6], false],
+    [[v4], [path], false],
+    [[path], [v4], false],
+    [[path], [{ path: "/run/other.sock" }], false],
+  ] as const) {
+    assert.equal(hasSameAddresses({ addresses: [...a] }, { addresses: [...b] }), want, JSON.stringify([a, b]));
+  }
 });
 
 const merges: readonly [string, readonly GrpcEndpoint[], Record<string, GrpcEndpoint["addresses"]>][] = [

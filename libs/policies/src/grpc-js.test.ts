@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { experimental } from "@grpc/grpc-js";
-import { isRegistered, parsePolicy, requireOneGrpc, requireSupportedGrpc } from "./grpc-js.ts";
+import { experimental, Metadata } from "@grpc/grpc-js";
+import { headerOf, isRegistered, parsePolicy, requireOneGrpc, requireSupportedGrpc } from "./grpc-js.ts";
 
 const here = "/app/node_modules/@grpc/grpc-js";
 const nested = "/app/node_modules/some-client/node_modules/@grpc/grpc-js";
@@ -55,4 +55,16 @@ test("grpc-js's own policies are registered, and what every object has is none",
 
 test("a policy that is not registered is named", () => {
   assert.throws(() => parsePolicy({ nobody: {} }), { message: /nobody/ });
+});
+
+test("the values of a header are those that Metadata has, also of a version that keeps them elsewhere", () => {
+  const metadata = new Metadata();
+  metadata.add("X-Key", "a");
+  metadata.add("x-key", "b");
+  const other = { get: (name: string) => metadata.get(name) } as unknown as Metadata;
+  for (const one of [metadata, metadata.clone(), other]) {
+    assert.deepEqual(headerOf(one, "x-key"), ["a", "b"]);
+    assert.deepEqual(headerOf(one, "x-other") ?? [], []);
+  }
+  assert.deepEqual(headerOf(metadata, "x-key"), metadata.get("x-key"));
 });

@@ -35,10 +35,13 @@ export const maglev: Policy<MaglevConfig, undefined> = {
     return {
       createLoad: () => undefined,
       prepare: ({ children, usable, config }) => {
-        const table = tables.get(children, usable, config);
         const isUsable = flagsOf(children, usable);
         const hashOf = createRequestHash(config, random);
-        return (args) => (children[table.choose(hashOf(args), isUsable)] ?? usable[0]) as Child<undefined>;
+        let table: MaglevTable | undefined;
+        return (args) => {
+          table ??= tables.get(children, usable, config);
+          return (children[table.choose(hashOf(args), isUsable)] ?? usable[0]) as Child<undefined>;
+        };
       },
     };
   },

@@ -51,10 +51,13 @@ export const ringHash: Policy<RingHashConfig, undefined> = {
     return {
       createLoad: () => undefined,
       prepare: ({ children, usable, config }) => {
-        const ring = rings.get(children, usable, config);
         const isUsable = flagsOf(children, usable);
         const hashOf = createRequestHash(config, random);
-        return (args) => (children[ring.choose(hashOf(args), isUsable)] ?? usable[0]) as Child<undefined>;
+        let ring: HashRing | undefined;
+        return (args) => {
+          ring ??= rings.get(children, usable, config);
+          return (children[ring.choose(hashOf(args), isUsable)] ?? usable[0]) as Child<undefined>;
+        };
       },
     };
   },

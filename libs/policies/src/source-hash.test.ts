@@ -103,6 +103,17 @@ test("the bound goes by weight, and one of weight 0 takes nothing and makes no r
   }
 });
 
+test("a bound that rounding puts above a whole number makes no room for one call more", () => {
+  const weights = { [one]: 7, [two]: 93 }; // 0.07 * 100 > 7
+  const channel = openChannel(keyed({ balanceFactor: 1, weights }), endpoints(2));
+  for (let key = 0; key < 100; key++) {
+    const calls = Array.from({ length: 100 }, () => take(channel, clientOf(`key-${key}`)));
+    assert.deepEqual(underWay(calls), weights, `key-${key}`);
+    for (const call of calls) call.end();
+  }
+  closeChannel(channel, clock);
+});
+
 test("balance factor 0 keeps all calls on one endpoint, however many", () => {
   const channel = openChannel(keyed({ balanceFactor: 0 }), endpoints(5));
   assert.equal(Object.keys(underWay(fill(channel, 1_000, () => 1_000))).length, 1);

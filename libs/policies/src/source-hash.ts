@@ -14,8 +14,11 @@ export interface SourceHashConfig extends WeightConfig, KeyConfig {
   readonly balanceFactor: number;
 }
 
-/** A prime, as Maglev's tables want it; few of another endpoint's keys move when one leaves. */
-const tableSize = 65_537;
+/**
+ * A prime, as Maglev's tables want it. A quarter of `maglev`'s: shares need not be as even where the load is bounded, and of
+ * ten endpoints one that leaves moves 0.6 % of the others' keys, where 65 537 slots would move 0.3 %.
+ */
+const tableSize = 16_381;
 
 /** In calls: shares such as 1/3 are no exact numbers, and 3 of them must not make room for one call more. */
 const roundingError = 1e-9;
@@ -46,21 +49,23 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
       countsCalls: true,
       createLoad: () => undefined,
       prepare: ({ children, usable, config, calls, nowMs }) => {
-        const table = tables.get(children, usable, config);
         const hashOf = createRequestHash(config, random);
         const { balanceFactor } = config;
-        // Each one's part of all calls; 0 for those that take none. An endpoint without weight must not make room for less.
-        const shares = new Float64Array(children.length);
+        // Each one's bound as a part of all calls; 0 for who is not usable. An endpoint without weight makes no room for less.
+        const bounds = new Float64Array(children.length);
         const weights = weightsNow(usable, config, nowMs);
         const total = weights.reduce((sum, weight) => sum + weight, 0);
-        for (const [i, { index }] of usable.entries()) shares[index] = (weights[i] as number) / total;
-        let bound = Number.POSITIVE_INFINITY;
-        const accepts = (index: number) => {
-          const share = shares[index] as number;
-          return share > 0 && (children[index] as Child<undefined>).inFlight < Math.ceil(bound * share - roundingError);
-        };
+        for (const [i, { index }] of usable.entries()) {
+          bounds[index] =
+            balanceFactor === 0 ? Number.POSITIVE_INFINITY : (balanceFactor * (weights[i] as number)) / total;
+        }
+        // A whole number is below the bound rounded up just when it is below the bound.
+        const accepts = (index: number) =>
+          (children[index] as Child<undefined>).inFlight <
+          (bounds[index] as number) * (calls.inFlight + 1) - roundingError;
+        let table: MaglevTable | undefined;
         return (args) => {
-          if (balanceFactor > 0) bound = balanceFactor * (calls.inFlight + 1);
+          table ??= tables.get(children, usable, config);
           return (children[table.chooseWith(hashOf(args), accepts)] ?? usable[0]) as Child<undefined>;
         };
       },

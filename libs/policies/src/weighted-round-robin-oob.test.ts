@@ -173,6 +173,17 @@ test("the configuration switches between streams, reports with calls, and static
   assert.deepEqual(a.loads.periodsMs, [10_000, 3_000]);
 });
 
+test("a stream that is given up in the moment it begins ends with its first report at the latest", async (t) => {
+  const { servers, publish } = await reporting(t, { source: "static" });
+  publish(servers);
+  publish(servers, { source: "static" });
+  await until(() => servers.every(({ loads }) => loads.periodsMs.length === 1), "all are asked");
+  for (const { loads } of servers) {
+    loads.send(light);
+    await loads.opened(0);
+  }
+});
+
 test("another period is asked for in another stream", async (t) => {
   const { servers, publish } = await reporting(t);
   const [a] = servers;

@@ -4,7 +4,8 @@ import type { KeyedMember } from "./key-order.ts";
 
 /**
  * Keeps a table for as long as it is true: it depends on the endpoints there are and on their weights, not on which of them
- * are connected, so that an endpoint which comes and goes takes no other's keys.
+ * are connected, so that an endpoint which comes and goes takes no other's keys. To be asked at a call, not at an update: it
+ * costs milliseconds with hundreds of endpoints, of which many updates may come before the next call, or no call at all.
  */
 export class TableCache<Table, Config extends WeightConfig> {
   readonly #create: (members: readonly KeyedMember[], config: Config) => Table;
@@ -14,7 +15,7 @@ export class TableCache<Table, Config extends WeightConfig> {
     this.#create = create;
   }
 
-  /** When none of the usable has weight all count the same: endpoints are there, and somebody must take the call. */
+  /** The table of these children. When none of the usable has weight all count the same: endpoints are there, and somebody must take the call. */
   get(children: readonly Child[], usable: readonly Child[], config: Config): Table {
     const given = children.map((child) => memberOf(child, config));
     const members = usable.some(({ index }) => (given[index]?.weight ?? 0) > 0) ? given : given.map(equal);

@@ -1,7 +1,7 @@
 import { hostname, networkInterfaces } from "node:os";
 import type { Random } from "@grpc-lb/runtime";
 import type { Fields } from "../config/fields.ts";
-import type { PickArgs } from "../grpc-js.ts";
+import { headerOf, type PickArgs } from "../grpc-js.ts";
 import { hashText32 } from "./xxhash64.ts";
 
 /** What a client may be known by. */
@@ -58,8 +58,8 @@ export function createRequestHash(
   const fallback = () => ownHash ?? (random() * hashRange) | 0;
   if (requestHashHeader === undefined) return fallback;
   return ({ metadata }) => {
-    const values = metadata.get(requestHashHeader);
-    if (values.length === 0) return fallback();
+    const values = headerOf(metadata, requestHashHeader);
+    if (!values || values.length === 0) return fallback();
     return hashText32(values.length === 1 ? String(values[0]) : values.join(","));
   };
 }

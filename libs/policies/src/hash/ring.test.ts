@@ -46,6 +46,26 @@ test("a ring has the entries of gRFC A42 and chooses the first at or after the h
   }
 });
 
+test("entries that differ in the lower bits of their hashes only are in the order of these", () => {
+  const size = 200_000;
+  const ring = new HashRing(equal(10), { minSize: size, maxSize: size });
+  const entries = equal(10)
+    .flatMap(({ key }, member) =>
+      Array.from({ length: size / 10 }, (_, i) => ({ member, hash: hashText(`${key}_${i}`) })),
+    )
+    .sort((a, b) => a.hash - b.hash);
+  let twins = 0;
+  for (const [i, { hash, member }] of entries.entries()) {
+    const next = entries[i + 1];
+    const before = entries[i - 1];
+    if (!next || upper32(next.hash) !== upper32(hash) || (before && upper32(before.hash) === upper32(hash))) continue;
+    twins++;
+    assert.equal(ring.choose(upper32(hash), all(10)), member);
+    if (next.member !== member) assert.equal(ring.choose(upper32(hash), without(10, member)), next.member);
+  }
+  assert.ok(twins > 0, "there are none to look at");
+});
+
 test("the size is the smallest from minSize on that gives the lightest whole entries, and at most maxSize", () => {
   for (const [members, minSize, maxSize, want] of [
     [equal(3), 1_024, 4_096, 1_026],

@@ -23,7 +23,7 @@ const roundingError = 1e-6;
  *
  * A member that is not usable gives its keys to the places that follow its own, which are many members'; no other key
  * moves. A ring that is built anew without it is less kind, for `minSize` is then shared by fewer and each of them gets
- * more places: of the keys that were not its own, 9 % move too (10 members, minSize 1024), but none at all where the
+ * more places: of the keys that were not its own, 8 % move too (10 members, minSize 1024), but none at all where the
  * number of entries a member stays the same. That is so with `minSize` = members * entries of each.
  *
  * Of equal members the busiest has 1.17 of the mean load with 103 entries each (10 members, minSize 1024), 1.5 with 41

@@ -13,7 +13,10 @@ const report = OrcaLoadReport.fromPartial({ cpuUtilization: 0.5, rpsFractional: 
 const encoded = Buffer.from(OrcaLoadReport.encode(report).finish());
 
 /** A server, and a watch of what it reports. */
-async function watched(t: TestContext, { periodMs = 10_000, isRefused = false } = {}) {
+async function watched(
+  t: TestContext,
+  { periodMs = 10_000, isRefused = false, endsAfter = Number.POSITIVE_INFINITY } = {},
+) {
   const rig = new Rig(t);
   const [server] = await rig.start("a");
   if (isRefused) server.loads.refuse();
@@ -26,10 +29,13 @@ async function watched(t: TestContext, { periodMs = 10_000, isRefused = false } 
   // As a subchannel hands it out: one channel for all who ask, whose connection stays when they close it.
   const own = Object.create(channel, { close: { value: () => {} } }) as Channel;
   const subchannel = { getChannel: () => own } as unknown as Subchannel;
-  const over = watchReports(
-    { subchannel, periodMs, clock, random: createRandom(1), onReport: (one) => got.push(one.rpsFractional) },
-    watch.signal,
-  ).then(() => channel.close());
+  const onReport = ({ rpsFractional }: OrcaLoadReport) => {
+    got.push(rpsFractional);
+    if (got.length === endsAfter) watch.abort();
+  };
+  const over = watchReports({ subchannel, periodMs, clock, random: createRandom(1), onReport }, watch.signal).then(() =>
+    channel.close(),
+  );
   t.after(async () => {
     watch.abort();
     await over;
@@ -84,6 +90,14 @@ test("an abort ends the stream at the server, and nothing is told after it", asy
   await loads.opened(0);
   assert.deepEqual(got, [1]);
   assert.deepEqual(getEventListeners(watch.signal, "abort"), []);
+});
+
+test("an abort while several reports are there is the end, too", async (t) => {
+  const { loads, watch, got, over } = await watched(t, { endsAfter: 1 });
+  await loads.opened(1);
+  for (const rpsFractional of [1, 2, 3]) loads.send({ rpsFractional });
+  await over;
+  assert.deepEqual([got, watch.signal.aborted], [[1], true]);
 });
 
 test("an abort before the stream has begun ends it, too", async (t) => {
