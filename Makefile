@@ -56,7 +56,7 @@ kube-load: needs-kube-load $(INSTALLED) ## load the images into kind, minikube, 
 	@$(NODE) k8s/cluster/load.ts
 
 .PHONY: kube-deploy
-kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images that were built last; STRATEGY=clusterip, headless-dns or resolver
+kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images that were built last; STRATEGY=clusterip, headless-dns or resolver; POLICY=least_request …
 	@$(NODE) k8s/cluster/deploy.ts
 
 .PHONY: kube-logs
@@ -119,6 +119,7 @@ bench: $(INSTALLED) ## run the benchmarks; fails when one misses a bound
 e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster
 	@$(NODE) --test --test-isolation=none --test-reporter=spec libs/discovery/e2e/*.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/resolver.e2e.ts
+	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/policies.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/suite.e2e.ts
 
 # One line for each tool that a target needs and that is missing, before anything is done.

@@ -111,6 +111,27 @@ test("the Service takes 80 to the server's HTTP and 30051 to its gRPC, and says 
   );
 });
 
+test("client-grpc is told its pod and zone, which policies go by, and its policy where POLICY can take its place", {
+  skip,
+}, () => {
+  type Variable = { name: string; value?: string; valueFrom?: { fieldRef: { fieldPath: string } } };
+  const containerOf = (objects: ReturnType<typeof render>) =>
+    objects.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === "client-grpc").spec.template.spec
+      .containers[0];
+  const fields = (env: readonly Variable[]) =>
+    env.map(({ name, value, valueFrom }) => [name, value ?? valueFrom?.fieldRef.fieldPath]);
+  const own = [
+    ["POD_NAME", "metadata.name"],
+    ["POD_UID", "metadata.uid"],
+    ["ZONE", "metadata.labels['topology.kubernetes.io/zone']"],
+  ];
+  assert.deepEqual(fields(containerOf(objects).env), own);
+  assert.deepEqual(fields(containerOf(render("overlays/resolver")).env), own);
+  const headless = containerOf(render("overlays/headless-dns"));
+  assert.deepEqual(fields(headless.env), [...own, ["POLICY", "round_robin"]]);
+  assert.deepEqual(headless.args, ["--target=dns:///server-headless:30051"]);
+});
+
 test("each app can be applied by itself", { skip }, () => {
   const kinds = (folder: string) =>
     render(`base/${folder}`)

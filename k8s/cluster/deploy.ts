@@ -9,7 +9,9 @@ import { type BuiltImages, requireBuilt } from "../image/built.ts";
 import { appNames, imageName, imagePrefixFlag, root } from "../image/tag.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { loadImages, requireImages, requireLocalCluster, sandboxFlag } from "./local.ts";
+import { nodesHaveImages } from "./node-images.ts";
 import { namespaceLabels, ourNamespace, ours, requireNoForeignObjects, resourceOf } from "./objects.ts";
+import { policyFlag, policyPatches, requireChoice } from "./policy.ts";
 import { waitForRollout } from "./rollout.ts";
 import { manifestsOf, strategies } from "./strategy.ts";
 
@@ -23,9 +25,11 @@ const flags = {
     default: "clusterip",
     metavar: "name",
   }),
+  policy: policyFlag,
 };
 
 void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", flags }, async ({ flags, signal }) => {
+  requireChoice(flags.policy, flags.strategy);
   const manifests = manifestsOf(flags.strategy);
   const built = requireBuilt(flags.imagePrefix);
   const kubectl = await createKubectl(flags.namespace, signal);
@@ -38,9 +42,10 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   else await requireNoForeignObjects(kubectl, appNames);
 
   if (isMissing) await createNamespace(kubectl);
-  if (local !== null) await loadImages(local, images, signal);
+  if (local !== null && (await nodesHaveImages(kubectl, built))) process.stdout.write("the nodes have the images\n");
+  else if (local !== null) await loadImages(local, images, signal);
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
-  const tree = writeKustomization(manifests, built);
+  const tree = writeKustomization(manifests, built, flags.policy);
   for (const app of appNames) {
     await kubectl.run(["apply", "-k", tree, "-l", `app=${app}`], { show: true, doing: `${app} was applied` });
     await waitForRollout(kubectl, app);
@@ -60,8 +65,8 @@ async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
   return [...found];
 }
 
-/** Writes what puts the tags of the built images into the manifests, outside of what is committed. */
-function writeKustomization(manifests: string, built: BuiltImages): string {
+/** Writes what puts the tags of the built images and the policy into the manifests, outside of what is committed. */
+function writeKustomization(manifests: string, built: BuiltImages, policy: string): string {
   const tree = join(root, "k8s/dist/deploy");
   mkdirSync(tree, { recursive: true });
   const images = appNames.map((app) => ({
@@ -74,6 +79,7 @@ function writeKustomization(manifests: string, built: BuiltImages): string {
     kind: "Kustomization",
     resources: [`../../${manifests}`],
     images,
+    patches: policyPatches(policy),
   };
   writeFileSync(join(tree, "kustomization.yaml"), `${JSON.stringify(kustomization, null, 2)}\n`); // JSON is YAML
   return tree;

@@ -29,8 +29,9 @@ export async function waitForRollout(kubectl: Kubectl, app: AppName): Promise<vo
   const status = kubectl.try(args, { show: true, signal: giveUp.signal, doing: `${app} was rolling out` });
   status.finally(() => done.abort()).catch(() => {}); // its failure is awaited below
   let stuckSince: number | null = null;
-  while (!done.signal.aborted) {
+  for (;;) {
     await systemClock.sleep(2_000, done.signal);
+    if (done.signal.aborted) break;
     const trouble = await findTrouble(kubectl, app);
     stuckSince = trouble?.stuck ? (stuckSince ?? Date.now()) : null;
     if (stuckSince !== null && Date.now() - stuckSince >= patienceMs) giveUp.abort();

@@ -14,13 +14,17 @@ export interface ClientSight {
   readonly others: readonly string[];
 }
 
-/** Everything that the client has said. */
+/** Everything that the client has said, but for its policy. */
 export async function readClient(kubectl: Kubectl, client: ClientName): Promise<ClientSight> {
-  const text = await kubectl.run(["logs", `deployment/${client}`, "--container", client, "--tail=-1"]);
+  return readCallLines(await kubectl.run(["logs", `deployment/${client}`, "--container", client, "--tail=-1"]));
+}
+
+/** What a client has said, from its lines. */
+export function readCallLines(text: string): ClientSight {
   const calls: string[] = [];
   const errors: string[] = [];
   const others: string[] = [];
-  for (const line of text.split("\n").filter(Boolean)) {
+  for (const line of text.split("\n").filter((line) => line !== "" && !line.startsWith("Policy: "))) {
     const parsed = parseCallLine(line);
     if (parsed?.t === "call") calls.push(parsed.pod);
     else if (parsed?.t === "error") errors.push(parsed.reason);

@@ -28,6 +28,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
   const namespaces = [namespace, ...others.map((suffix) => `${namespace}-${suffix}`)];
   const pushed: Record<string, string> = process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {};
   const kubectl = await createKubectl(namespace);
+  const running: { stop(): Promise<void> }[] = [];
   let hasFailed = false;
 
   before(async () => {
@@ -40,6 +41,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
   process.on("exit", removeNow);
   after(async () => {
     progress("── cleaning up");
+    await Promise.all(running.map((part) => part.stop()));
     const { code, problem } = await kubectl.try([
       "delete",
       "namespace",
@@ -64,16 +66,23 @@ export async function beginStory(name: string, others: readonly string[] = []) {
     });
   };
 
+  /** Has the story's end stop what a step that fails would leave running: the process would never end. Stopped twice is fine. */
+  const stopAtEnd = <T extends { stop(): Promise<void> }>(part: T): T => {
+    running.push(part);
+    return part;
+  };
+
   /** More calls in less time than the workshop's one a second. */
   const hurry = async (interval: string) => {
     await kubectl.run(["set", "env", "deployment/client-http", "deployment/client-grpc", `INTERVAL=${interval}`]);
-    for (const client of ["client-http", "client-grpc"]) {
+    const isReplaced = async (client: string) => {
       await kubectl.run(["rollout", "status", `deployment/${client}`, "--timeout=120s"]);
       await until(`the old ${client} to be gone`, 60_000, async () => {
         const { items } = await kubectl.get(["pods", "-l", `app=${client}`]);
         return items.length === 1 ? { value: true } : { seen: `${items.length} pods` };
       });
-    }
+    };
+    await Promise.all(["client-http", "client-grpc"].map(isReplaced));
   };
 
   const requireNoErrors = async (t: TestContext) => {
@@ -92,6 +101,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
     inNamespace: { NAMESPACE: namespace, ...pushed },
     step,
     saw,
+    stopAtEnd,
     hurry,
     requireNoErrors,
   };

@@ -69,7 +69,7 @@ step("a namespace that enforces Pod Security restricted admits all of it", async
 step("client-http reaches all pods, client-grpc exactly one: the problem", async (t) => {
   const first = await firstCalls(kubectl, "client-grpc", 3);
   saw(t, `client-grpc from its start, once a second: ${first.map((pod, i) => `#${i + 1}: ${pod}`).join("  ")}`);
-  await hurry("100ms");
+  await hurry("50ms");
   const servers = await readyServers(kubectl);
   const http = await firstCalls(kubectl, "client-http", 150);
   const grpc = await firstCalls(kubectl, "client-grpc", 150);
@@ -84,8 +84,10 @@ step("scaling up does not help: the same connection goes on, and no new pod gets
   assert.equal(connections.length, 1, "one channel, one connection");
   const [pinned] = await nextCalls(kubectl, "client-grpc", 1);
   const servers = await scaleServer(kubectl, 6);
-  const grpc = await nextCalls(kubectl, "client-grpc", 100);
-  const http = await nextCalls(kubectl, "client-http", 200);
+  const [grpc, http] = await Promise.all([
+    nextCalls(kubectl, "client-grpc", 100),
+    nextCalls(kubectl, "client-http", 200),
+  ]);
   saw(t, `6 pods: client-grpc ${describeCalls(grpc, servers)}; client-http ${describeCalls(http, servers)}`);
   assert.deepEqual([...new Set(grpc)], [pinned], "client-grpc must stay with its pod");
   assert.equal(new Set(http).size, 6, "client-http must reach the new pods");

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { policyFlag, policyPatches, requireChoice } from "./policy.ts";
+
+test("a policy is a name, or a name and its configuration, as client-grpc takes it", () => {
+  for (const text of [
+    "round_robin",
+    "least_request",
+    'least_request{"choiceCount":3}',
+    'subset{"subsetSize":2,"childPolicy":[{"least_request":{}}]}',
+  ]) {
+    assert.equal(policyFlag.parse(text), text);
+  }
+});
+
+test("what client-grpc would refuse in its pod is refused before anything is deployed", () => {
+  for (const [text, message] of [
+    ["nothing", /^must be one of pick_first, round_robin, random, .*, locality, got "nothing"$/],
+    ["toString", /^must be one of .*, got "toString"$/],
+    ["least_request{", /^must be a policy, or one and its configuration in JSON: /],
+    ['least_request{"choiceCount":1}', /choiceCount must be an integer >= 2, got 1$/],
+    ["subset", /^is refused by grpc-js: .*subsetSize/],
+  ] as const) {
+    assert.throws(() => policyFlag.parse(text), { name: "RangeError", message }, text);
+  }
+});
+
+test("a policy is refused where the client sees one address", () => {
+  assert.throws(() => requireChoice("least_request", "clusterip"), { exitCode: 2, message: /STRATEGY=resolver/ });
+  requireChoice("", "clusterip");
+  requireChoice("least_request", "resolver");
+  requireChoice("least_request", "headless-dns");
+});
+
+test("a policy becomes the variable POLICY of client-grpc; without one nothing is patched", () => {
+  const policy = 'least_request{"choiceCount":3}';
+  const [{ patch }] = policyPatches(policy) as [{ patch: string }];
+  const { kind, metadata, spec } = JSON.parse(patch);
+  assert.deepEqual([kind, metadata.name], ["Deployment", "client-grpc"]);
+  const [container] = spec.template.spec.containers;
+  assert.deepEqual(container, { name: "client-grpc", env: [{ name: "POLICY", value: policy }] });
+  assert.deepEqual(policyPatches(""), []);
+});

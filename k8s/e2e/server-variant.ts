@@ -1,0 +1,102 @@
+import type { Kubectl } from "../cluster/kubectl.ts";
+import { until } from "./until.ts";
+
+/** Servers of the same Service that differ from those that were deployed. */
+export interface ServerVariant {
+  readonly name: string;
+  readonly replicas: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** Where they run; undefined: anywhere. */
+  readonly zone: string | undefined;
+}
+
+/** A server's pod that is ready. */
+export interface ServerPod {
+  readonly name: string;
+  readonly ip: string;
+  /** The variant it is of. */
+  readonly variant: string;
+}
+
+const variantLabel = "variant";
+
+/** Deploys servers as the Deployment `server` has them, but for what the variant says. */
+export async function deployVariant(kubectl: Kubectl, { name, replicas, env, zone }: ServerVariant): Promise<void> {
+  const { metadata, spec } = await kubectl.get(["deployment", "server"]);
+  const [container] = spec.template.spec.containers;
+  const given = Object.entries(env).map(([variable, value]) => ({ name: variable, value }));
+  const labels = { ...spec.template.metadata.labels, [variantLabel]: name };
+  const object = {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, labels: metadata.labels },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: "server", [variantLabel]: name } },
+      template: {
+        metadata: { labels },
+        spec: {
+          ...spec.template.spec,
+          containers: [{ ...container, env: [...container.env, ...given] }],
+          ...(zone === undefined ? {} : { nodeSelector: { "topology.kubernetes.io/zone": zone } }),
+        },
+      },
+    },
+  };
+  await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
+}
+
+/** Scales variants, by name, and waits until exactly that many of their pods are ready, and no other is left that takes calls. */
+export async function scaleVariants(
+  kubectl: Kubectl,
+  replicas: Readonly<Record<string, number>>,
+): Promise<readonly ServerPod[]> {
+  const scale = ([name, count]: [string, number]) =>
+    kubectl.run(["scale", `deployment/${name}`, `--replicas=${count}`]);
+  await Promise.all(Object.entries(replicas).map(scale));
+  return serversToBe(kubectl, replicas);
+}
+
+/** Waits until exactly that many pods of each variant are ready; those on their way out, still serving, are not waited for. */
+export async function serversToBe(
+  kubectl: Kubectl,
+  replicas: Readonly<Record<string, number>>,
+): Promise<readonly ServerPod[]> {
+  type PodObject = {
+    metadata: { name: string; labels: Record<string, string>; deletionTimestamp?: string };
+    status: { podIP?: string; conditions?: { type: string; status: string }[] };
+  };
+  const wanted = Object.values(replicas).reduce((sum, count) => sum + count, 0);
+  return until(`${wanted} ready servers`, 120_000, async () => {
+    const items: readonly PodObject[] = (await kubectl.get(["pods", "-l", "app=server"])).items;
+    const staying = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+    const ready = staying
+      .filter(({ status }) => status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
+      .map(({ metadata, status }) => ({
+        name: metadata.name,
+        ip: status.podIP ?? "",
+        variant: metadata.labels[variantLabel] ?? "server",
+      }));
+    const isThere = Object.entries(replicas).every(
+      ([name, count]) => ready.filter(({ variant }) => variant === name).length === count,
+    );
+    return isThere && staying.length === wanted
+      ? { value: ready }
+      : { seen: `${ready.length} ready of ${staying.length} pods` };
+  });
+}
+
+/** Zones that have a node which is ready and takes pods, in order. */
+export async function zonesOf(kubectl: Kubectl): Promise<readonly string[]> {
+  type NodeObject = {
+    metadata: { labels: Record<string, string> };
+    spec: { unschedulable?: boolean; taints?: { effect: string }[] };
+    status: { conditions: { type: string; status: string }[] };
+  };
+  const items: readonly NodeObject[] = (await kubectl.get(["nodes"])).items;
+  const usable = items
+    .filter(({ spec }) => !spec.unschedulable && !spec.taints?.some(({ effect }) => effect.startsWith("No")))
+    .filter(({ status }) => status.conditions.some(({ type, status }) => type === "Ready" && status === "True"));
+  const zones = usable.map(({ metadata }) => metadata.labels["topology.kubernetes.io/zone"]);
+  return [...new Set(zones.filter((zone) => zone !== undefined))].sort();
+}
