@@ -11,7 +11,8 @@ import { getPod } from "./get-pod.ts";
  */
 export function callOverEndpoints(target: KubernetesTarget, timeoutMs: number): Caller {
   const { service, namespace, port } = target;
-  const source = createKubernetesSource({ service, ...(namespace && { namespace }), ...(port && { port }) });
+  const where = { service, ...(namespace && { namespace }), ...(port && { port }) };
+  const source = createKubernetesSource({ ...where, background: true }); // calls keep the process alive
   const dispatcher = new BalancedDispatcher(source);
   const what = `GET ${source.subject}/pod`;
   return {

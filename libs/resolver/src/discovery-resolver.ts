@@ -25,6 +25,8 @@ export interface DiscoveryResolverOptions {
   readonly channelOptions: ChannelOptions;
   /** Asked at each start what to watch; or, for a target that is wrong, for the message that every call gets. */
   share(): SharedSource | { readonly error: string };
+  /** Asked with each snapshot where annotations count: why this one could not have any; undefined when it could. */
+  whyNoAnnotation?(snapshot: Snapshot): string | undefined;
   readonly clock: Clock;
   readonly warn: Warn;
 }
@@ -131,6 +133,8 @@ export class DiscoveryResolver implements Resolver {
     const { target, warn } = this.#options;
     resolverChannel.publish({ target, snapshot });
     if (snapshot.error?.code === "denied") warn(snapshot.error.message);
+    const whyNoAnnotation = this.#takesAnnotation && this.#options.whyNoAnnotation?.(snapshot);
+    if (whyNoAnnotation) warn(whyNoAnnotation);
     run.ofService = this.#readAnnotation(snapshot);
     this.#tell(run);
   }
@@ -188,11 +192,15 @@ export class DiscoveryResolver implements Resolver {
     }
   }
 
-  /** A config that grpc-js would not take is left out, and said once. The same text gives the same object. */
-  #readAnnotation({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
+  get #takesAnnotation(): boolean {
     // The gRPC option by which a client refuses service configs that come from outside.
     const isRefused = Boolean(this.#options.channelOptions["grpc.service_config_disable_resolution"]);
-    if (text === undefined || isRefused || this.#ofUser) return undefined;
+    return !isRefused && !this.#ofUser;
+  }
+
+  /** A config that grpc-js would not take is left out, and said once. The same text gives the same object. */
+  #readAnnotation({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
+    if (text === undefined || !this.#takesAnnotation) return undefined;
     if (this.#annotation?.text !== text) {
       let config: ServiceConfig | undefined;
       try {

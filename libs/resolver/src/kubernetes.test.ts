@@ -138,6 +138,58 @@ test("row 16: denied rights are said once, however many channels and retries the
   assert.deepEqual(rig.warnings, [message]);
 });
 
+test("row 16: a warn that throws costs no call its error, be it for denied rights or a service config that cannot be used", async (t) => {
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error) => warnings.push(message);
+  process.on("warning", onWarning);
+  const source = new FakeSource();
+  const warn = (message: string) => {
+    throw new Error(`cannot log: ${message}`);
+  };
+  registerKubernetesScheme({ warn }, () => source, here);
+  const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
+  const config = { "grpc.service_config": '{"loadBalancingConfig":[{"nobody_knows_it":{}}]}' };
+  const client: PodClient = new PodServiceClient("kubernetes:///server", credentials.createInsecure(), {
+    ...options,
+    ...config,
+  });
+  t.after(async () => {
+    client.close();
+    process.off("warning", onWarning);
+    await assertNothingLeft();
+  });
+  source.setUnknown("denied", "403 Forbidden");
+  assert.equal(await failure(client), "403 Forbidden");
+  await settled();
+  assert.equal(warnings.length, 2, warnings.join("\n"));
+  for (const text of warnings) assert.match(text, /^cannot log: (403 Forbidden|.*nobody_knows_it)/);
+});
+
+for (const [what, options, isSaid] of [
+  ["said once, with what it costs", {}, true],
+  ["not said where the user's service config counts", { policy: "round_robin" }, false],
+  ["not said where annotations are refused", { "grpc.service_config_disable_resolution": 1 }, false],
+] as const) {
+  test(`row 16: a missing right to read the Service is ${what}`, async (t) => {
+    const rig = new Rig(t);
+    const [a] = await rig.start("a");
+    const source = rig.source();
+    const errors = { target: 0, denied: 1, unavailable: 0, port: 0 };
+    source.stats = { lastSyncAgeMs: 0, lists: 1, watches: 1, errors, serviceAccess: "read" };
+    source.setEndpoints([a.endpoint]);
+    const clients = [rig.client(options), rig.client(options)] as const;
+    assert.deepEqual([await call(clients[0]), await call(clients[1]), rig.warnings], ["a", "a", []]);
+    source.stats = { ...source.stats, serviceAccess: "denied" };
+    source.setError("unavailable", "away");
+    source.setEndpoints([a.endpoint]);
+    await settled();
+    const want =
+      "kubernetes: get service default/server: denied; calls go on, without its annotation grpc-lb.dev/service-config and " +
+      'without its own port numbers; give the Role "services: get", or the channels grpc.service_config';
+    assert.deepEqual(rig.warnings, isSaid ? [want] : []);
+  });
+}
+
 test("diagnostics_channel has each snapshot that a channel was given, once", async (t) => {
   const rig = new Rig(t);
   const seen: ResolverMessage[] = [];
@@ -273,7 +325,9 @@ async function cluster(t: TestContext, ...names: string[]) {
   const api = await FakeApiServer.start();
   const pods = await Promise.all(names.map((name) => PodServer.start(name)));
   api.putSlice(...pods.map(sliceOf));
-  const resolver = registerKubernetesResolver({ access: api.access, warn: () => {} });
+  const warnings: string[] = [];
+  const warn = (message: string) => warnings.push(message);
+  const resolver = registerKubernetesResolver({ access: api.access, warn });
   const closers: (() => void)[] = [];
   t.after(async () => {
     for (const close of closers) close();
@@ -282,7 +336,7 @@ async function cluster(t: TestContext, ...names: string[]) {
     await api.close();
     await assertNothingLeft();
   });
-  return { api, pods, resolver, closers };
+  return { api, pods, resolver, warnings, closers };
 }
 
 const target = "kubernetes:///server.default:grpc";
@@ -337,6 +391,17 @@ test("row 17: an API server that is away for a while costs no call, and the Serv
   await api.stop();
   for (let n = 0; n < 10; n++) assert.equal(await call(client), name, "pick_first stays where it is");
   await api.start();
+});
+
+test("row 16: a Role without services get is said in a warning, and costs no call", async (t) => {
+  const { api, warnings, closers } = await cluster(t, "a");
+  api.forbid("get", "services");
+  const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
+  const client: PodClient = new PodServiceClient(target, credentials.createInsecure(), options);
+  closers.push(() => client.close());
+  assert.equal(await call(client), "a");
+  assert.equal(warnings.length, 1);
+  assert.match(String(warnings), /^kubernetes: get service default\/server: denied; /);
 });
 
 test("row 16: a missing Role is named in the call's error", async (t) => {

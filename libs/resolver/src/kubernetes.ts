@@ -1,5 +1,5 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { parseTarget, type Source } from "@grpc-lb/discovery";
+import { parseTarget, type Snapshot, type Source } from "@grpc-lb/discovery";
 import {
   type ApiAccess,
   createKubernetesSource,
@@ -23,7 +23,10 @@ export interface KubernetesResolverOptions {
   readonly access?: ApiAccess;
   /** Which address of a dual-stack pod comes first. Default: IPv4. */
   readonly preferredFamily?: "IPv4" | "IPv6";
-  /** Takes what a person should act on: denied rights, a service config that is ignored, a sidecar, a proxy; each message once. Default: a Node warning. */
+  /**
+   * Takes what a person should act on: denied rights, a service config that is ignored, a sidecar, a proxy; each message once.
+   * What it throws becomes a Node warning. Default: a Node warning.
+   */
   readonly warn?: Warn;
   /** That all channels have `grpc.enable_http_proxy: 0`, so that a proxy in the environment is not worth a warning. Default: false. */
   readonly isProxyDisabled?: boolean;
@@ -117,7 +120,14 @@ export function registerKubernetesScheme(
   class Resolver extends DiscoveryResolver {
     constructor(uri: GrpcUri, listener: ResolverListener, channelOptions: ChannelOptions) {
       const target = targetText(uri);
-      super({ target, listener, channelOptions, share: () => share(target), clock, warn });
+      let shared: ReturnType<typeof share> | undefined;
+      const shareTarget = () => {
+        shared = share(target);
+        return shared;
+      };
+      const isDenied = () => shared && "source" in shared && shared.source.stats?.serviceAccess === "denied";
+      const whyNoAnnotation = ({ subject }: Snapshot) => (isDenied() ? deniedWarning(subject) : undefined);
+      super({ target, listener, channelOptions, share: shareTarget, whyNoAnnotation, clock, warn });
       if (hasLookedForSidecar || !isInCluster(env)) return;
       hasLookedForSidecar = true;
       void find().then((mesh) => mesh && warn(sidecarWarning(mesh, target)));
@@ -145,7 +155,8 @@ export function registerKubernetesScheme(
 
 /**
  * The name for `:authority` and for TLS: `service.namespace`, with the port when it is a number. A port's name would be no
- * valid authority.
+ * valid authority. Of a target without a namespace it is the service alone, be it in a pod or outside, though a pod could
+ * look its namespace up: a name that certificates are checked against must not depend on where the client runs.
  */
 export function authorityOf(target: string): string {
   try {
@@ -155,6 +166,14 @@ export function authorityOf(target: string): string {
   } catch {
     return "invalid.target"; // the resolver itself tells each call what is wrong
   }
+}
+
+/** As calls do not fail for it, nobody would know. */
+function deniedWarning(subject: string): string {
+  return (
+    `kubernetes: get ${subject}: denied; calls go on, without its annotation grpc-lb.dev/service-config and without its own ` +
+    'port numbers; give the Role "services: get", or the channels grpc.service_config'
+  );
 }
 
 function sidecarWarning(mesh: string, target: string): string {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { sayOnce } from "./warn.ts";
 
@@ -20,4 +21,12 @@ test("row 22: the last thousand messages are remembered, and no more", () => {
   assert.equal(said.length, 1_001, "the second of 1 001 is remembered");
   say("message 0");
   assert.deepEqual([said.length, said.at(-1)], [1_002, "message 0"]);
+});
+
+test("what a user's warn throws is a Node warning, and costs whoever had something to say nothing", async () => {
+  const warned = once(process, "warning");
+  sayOnce(() => {
+    throw new Error("a logger's bug");
+  })("denied");
+  assert.match(String(await warned), /a logger's bug/);
 });

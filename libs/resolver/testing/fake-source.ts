@@ -1,4 +1,5 @@
 import { DiscoveryError, type DiscoveryErrorCode, type Endpoint, type Snapshot, type Source } from "@grpc-lb/discovery";
+import type { FeedStats } from "@grpc-lb/discovery/kubernetes";
 
 /**
  * A source over a list that a test controls. Each watch is given what is known and what comes; like a real source, it knows
@@ -6,7 +7,8 @@ import { DiscoveryError, type DiscoveryErrorCode, type Endpoint, type Snapshot, 
  */
 export class FakeSource implements Source {
   readonly subject: string;
-  readonly stats = undefined;
+  /** What the source says of its work. */
+  stats: FeedStats | undefined;
   #latest: Snapshot | undefined;
   #watches = 0;
   #failure: Error | undefined;

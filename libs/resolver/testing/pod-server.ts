@@ -1,4 +1,4 @@
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerOptions, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import type { Endpoint } from "@grpc-lb/discovery";
 import { type GetPodRequest, type GetPodResponse, Pod, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { endpointAt } from "./fake-source.ts";
@@ -14,6 +14,7 @@ export class PodServer {
   /** What each call came with, in order. */
   readonly calls: Call[] = [];
   readonly #server: Server;
+  readonly #peers = new Set<string>();
   readonly #held: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
   #isHolding = false;
@@ -25,12 +26,16 @@ export class PodServer {
     this.endpoint = endpointAt(port);
   }
 
-  static async start(name: string, credentials = ServerCredentials.createInsecure(), port = 0): Promise<PodServer> {
-    const server = new Server();
+  static async start(
+    name: string,
+    credentials = ServerCredentials.createInsecure(),
+    options: ServerOptions = {},
+  ): Promise<PodServer> {
+    const server = new Server(options);
     let pod: PodServer | undefined;
     server.addService(PodServiceService, { getPod: (call: Call, respond: Respond) => pod?.serve(call, respond) });
     const bound = await new Promise<number>((resolve, reject) =>
-      server.bindAsync(`127.0.0.1:${port}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound))),
+      server.bindAsync("127.0.0.1:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound))),
     );
     pod = new PodServer(name, server, bound);
     return pod;
@@ -55,6 +60,16 @@ export class PodServer {
     }
   }
 
+  /** Says GOAWAY on all its connections, and goes on listening. */
+  sayGoaway(): void {
+    this.#server.drain(`127.0.0.1:${this.port}`, 20_000);
+  }
+
+  /** How many connections calls have come by. */
+  get connections(): number {
+    return this.#peers.size;
+  }
+
   /** Ends as a pod does: says GOAWAY, and answers what is under way. */
   drain(): Promise<void> {
     return new Promise((resolve, reject) => this.#server.tryShutdown((error) => (error ? reject(error) : resolve())));
@@ -67,6 +82,7 @@ export class PodServer {
 
   private serve(call: Call, respond: Respond): void {
     this.calls.push(call);
+    this.#peers.add(call.getPeer()); // which is unknown once the connection has ended
     const answer = () => respond(null, { pod: Pod.fromPartial({ name: this.name }) });
     if (this.#isHolding) this.#held.push(answer);
     else answer();

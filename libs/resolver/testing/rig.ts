@@ -57,8 +57,13 @@ export class Rig {
 
   async start<const Names extends readonly string[]>(...names: Names): Promise<{ [N in keyof Names]: PodServer }> {
     const servers = await Promise.all(names.map((name) => PodServer.start(name)));
-    this.#servers.push(...servers);
+    this.adopt(...servers);
     return servers as { [N in keyof Names]: PodServer };
+  }
+
+  /** Servers that are to end with the test. */
+  adopt(...servers: readonly PodServer[]): void {
+    this.#servers.push(...servers);
   }
 
   /** A client with a connection of its own to each server, whatever other tests have open. */

@@ -1,61 +1,22 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
-import { type TestContext, test } from "node:test";
-import type { Endpoint } from "@grpc-lb/discovery";
+import { test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
-import { type Dispatcher, Dispatcher1Wrapper, fetch, Headers, interceptors, request } from "undici";
+import { Dispatcher1Wrapper, fetch, Headers, interceptors, request } from "undici";
 import { certify } from "../../testing/certify.ts";
 import { endpointAt, FakeSource } from "../../testing/fake-source.ts";
+import { get, startHttpRig } from "../../testing/http-rig.ts";
 import { settled } from "../../testing/rig.ts";
 import { BalancedDispatcher } from "./index.ts";
-
-interface HttpPod {
-  readonly port: number;
-  readonly endpoint: Endpoint;
-  readonly seen: IncomingMessage[];
-  /** What answers; its name unless a test says otherwise. */
-  serve: (incoming: IncomingMessage, response: ServerResponse) => void;
-}
-
-/** Servers, a source and a dispatcher that begins with the first endpoint; ended with the test, leaving nothing. */
-async function rig(t: TestContext, names: readonly string[], host = "127.0.0.1") {
-  const source = new FakeSource();
-  const dispatcher = new BalancedDispatcher(source, { random: () => 1 - 2 ** -16 });
-  const started = names.map(async (name): Promise<[HttpPod, ReturnType<typeof createServer>]> => {
-    const server = createServer((incoming, response) => {
-      pod.seen.push(incoming);
-      pod.serve(incoming, response);
-    }).listen(0, host);
-    await once(server, "listening");
-    const { port } = server.address() as AddressInfo;
-    const endpoint = { ...endpointAt(port), addresses: [{ host, port }] };
-    const pod: HttpPod = { port, endpoint, seen: [], serve: (_incoming, response) => response.end(name) };
-    return [pod, server];
-  });
-  const all = await Promise.all(started);
-  t.after(async () => {
-    await dispatcher.destroy();
-    assert.equal(source.openWatches, 0);
-    // Servers stop listening and cut nothing: a connection that the dispatcher left open is found.
-    for (const [, server] of all) server.close();
-    await assertNothingLeft();
-  });
-  return { source, dispatcher, pods: all.map(([pod]) => pod) as [HttpPod, HttpPod, HttpPod] };
-}
-
-async function get(dispatcher: Dispatcher, options: { headers?: unknown; signal?: AbortSignal } = {}): Promise<string> {
-  const response = await request("http://server.default/pod?x=1", { dispatcher, ...(options as object) });
-  return await response.body.text();
-}
 
 const none = "service default/server has no ready endpoints";
 
 test("row 8: requests go round all endpoints, each with the URL's path and host", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a", "b", "c"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b", "c"]);
   source.setEndpoints(pods.map(({ endpoint }) => endpoint));
   const answers: string[] = [];
   for (let n = 0; n < 9; n++) answers.push(await get(dispatcher));
@@ -66,7 +27,7 @@ test("row 8: requests go round all endpoints, each with the URL's path and host"
 });
 
 test("Host is the URL's in every form that headers have, unless the caller gives it; no header is lost", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setEndpoints([pods[0].endpoint]);
   const twice = [
     ["x-a", "1"],
@@ -90,7 +51,7 @@ test("Host is the URL's in every form that headers have, unless the caller gives
 });
 
 test("requests wait until the source knows something, and the waiting ask for no more by `drain`", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a", "b"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b"]);
   const drained = once(dispatcher, "drain");
   const waiting = [get(dispatcher), get(dispatcher), fetch("http://server/", { dispatcher }).then((r) => r.text())];
   await source.untilOpen(1);
@@ -102,7 +63,7 @@ test("requests wait until the source knows something, and the waiting ask for no
 });
 
 test("row 11: with no endpoint requests fail at once with the reason; the next one is used at once", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setUnknown("denied", "kubernetes: list endpointslices default/server: 403 Forbidden");
   await assert.rejects(get(dispatcher), { code: "denied", message: /403 Forbidden/ });
   source.setEndpoints([]);
@@ -121,7 +82,7 @@ test("row 11: with no endpoint requests fail at once with the reason; the next o
 });
 
 test("row 17: an error of the source keeps the endpoints", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setEndpoints([pods[0].endpoint]);
   await get(dispatcher);
   source.setUnknown("unavailable", "away");
@@ -130,7 +91,7 @@ test("row 17: an error of the source keeps the endpoints", async (t) => {
 });
 
 test("row 9: a request under way on an endpoint that leaves ends normally, and no new one goes there", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a", "b"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b"]);
   const [a, b] = pods;
   source.setEndpoints([a.endpoint]);
   const { promise, resolve } = Promise.withResolvers<ServerResponse>();
@@ -147,13 +108,13 @@ test("row 9: a request under way on an endpoint that leaves ends normally, and n
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
 
 test("an IPv6 endpoint is reached", { skip: !hasIpv6 && "no IPv6 here" }, async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["six"], "::1");
+  const { source, dispatcher, pods } = await startHttpRig(t, ["six"], { host: "::1" });
   source.setEndpoints([pods[0].endpoint]);
   assert.equal(await get(dispatcher), "six");
 });
 
 test("an aborted request that waits fails at once and is never sent", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   const stop = new AbortController();
   const byRequest = get(dispatcher, { signal: stop.signal });
   const byFetch = fetch("http://server/", { dispatcher, signal: stop.signal });
@@ -170,7 +131,7 @@ test("an aborted request that waits fails at once and is never sent", async (t) 
 });
 
 test("a request that waited can be aborted once it is sent, and its body is read at the reader's pace", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   const begun = Promise.withResolvers<void>();
   pods[0].serve = (_incoming, response) => {
     response.write("x");
@@ -192,7 +153,7 @@ test("a request that waited can be aborted once it is sent, and its body is read
 for (const end of ["close", "destroy"] as const) {
   for (const state of ["unused", "waiting", "used", "ended"] as const) {
     test(`row 22: ${end} when ${state} leaves nothing, may be called again, and ends what waits`, async (t) => {
-      const { source, dispatcher, pods } = await rig(t, ["a"]);
+      const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
       const waiting = state === "waiting" ? get(dispatcher) : undefined;
       if (state === "used") {
         source.setEndpoints([pods[0].endpoint]);
@@ -211,7 +172,7 @@ for (const end of ["close", "destroy"] as const) {
 }
 
 test("close lets a request under way end", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setEndpoints([pods[0].endpoint]);
   const arrived = Promise.withResolvers<ServerResponse>();
   pods[0].serve = (_incoming, response) => arrived.resolve(response);
@@ -224,7 +185,7 @@ test("close lets a request under way end", async (t) => {
 });
 
 test("destroy cuts a request under way, with the reason that it is given", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["b"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["b"]);
   source.setEndpoints([pods[0].endpoint]);
   const held = Promise.withResolvers<void>();
   pods[0].serve = () => held.resolve();
@@ -234,7 +195,7 @@ test("destroy cuts a request under way, with the reason that it is given", async
 });
 
 test("a request may close the dispatcher while the waiting ones are sent", async (t) => {
-  const { source, dispatcher } = await rig(t, []);
+  const { source, dispatcher } = await startHttpRig(t, []);
   const first = get(dispatcher).catch(async (error: Error) => {
     await dispatcher.destroy();
     return error.message;
@@ -244,7 +205,7 @@ test("a request may close the dispatcher while the waiting ones are sent", async
 });
 
 test("a retry goes to the next endpoint", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a", "b"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b"]);
   const [a, b] = pods;
   a.serve = (_incoming, response) => {
     response.statusCode = 503;
@@ -256,7 +217,7 @@ test("a retry goes to the next endpoint", async (t) => {
 });
 
 test("https keeps the URL's scheme: plain HTTP is never spoken in its place", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setEndpoints([pods[0].endpoint]);
   await assert.rejects(request("https://server.default/", { dispatcher }), /SSL|EPROTO|wrong version|ECONNRESET/i);
   assert.equal(pods[0].seen.length, 0);
@@ -279,7 +240,7 @@ test("https checks the certificate against the URL's host, whatever the endpoint
 });
 
 test("Node's own fetch has another undici in it: it is refused at once, and works through undici's Dispatcher1Wrapper", async (t) => {
-  const { source, dispatcher, pods } = await rig(t, ["a"]);
+  const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   const own = (given: unknown) => globalThis.fetch("http://server/", { dispatcher: given } as unknown as RequestInit);
   await assert.rejects(own(dispatcher), (error: Error) => {
     assert.match((error.cause as Error).message, /Dispatcher1Wrapper/);
