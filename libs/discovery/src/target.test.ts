@@ -4,6 +4,8 @@ import { parseTarget } from "./target.ts";
 
 const good: [string, string, string | undefined, string | undefined][] = [
   ["kubernetes:///server:grpc", "server", undefined, "grpc"],
+  ["kubernetes:///server:grpc-internal-api", "server", undefined, "grpc-internal-api"],
+  [`kubernetes:///server:${"p".repeat(63)}`, "server", undefined, "p".repeat(63)],
   ["kubernetes:///server", "server", undefined, undefined],
   ["kubernetes:///server:50051", "server", undefined, "50051"],
   ["kubernetes:///server.prod:grpc", "server", "prod", "grpc"],
@@ -32,7 +34,7 @@ const wrong: [string, RegExp][] = [
   ["kubernetes:///server:65536", /"65536" is no port/],
   ["kubernetes:///server:gr_pc", /"gr_pc" is no port/],
   ["kubernetes:///server:", /"" is no port/],
-  ["kubernetes:///server:a-name-that-is-too-long", /is no port/],
+  [`kubernetes:///server:${"p".repeat(64)}`, /is no port/],
   ["kubernetes:///server:80:81", /is no service:port/],
   ["kubernetes:///prod/server", /is no service:port/],
   ["kubernetes:///Server", /"Server" is no DNS label/],

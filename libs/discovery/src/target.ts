@@ -4,7 +4,7 @@ export interface KubernetesTarget {
   readonly service: string;
   /** Undefined: where the client itself is. */
   readonly namespace: string | undefined;
-  /** A port's name or number; undefined: the first. */
+  /** A port's name or number; undefined: the one that most slices have. */
   readonly port: string | undefined;
 }
 export type Target = KubernetesTarget;
@@ -59,7 +59,7 @@ function splitPort(text: string, wrong: (why: string) => RangeError): { host: st
   const isNumber = /^\d+$/.test(port);
   const isWrong = isNumber
     ? Number(port) < 1 || Number(port) > 65_535
-    : !/^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$/.test(port);
+    : !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(port);
   if (isWrong) throw wrong(`"${port}" is no port`);
   return { host, port };
 }

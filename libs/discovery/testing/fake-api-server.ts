@@ -41,7 +41,7 @@ export class FakeApiServer {
   #port = 0;
   #batch: StoredEvent[] | undefined;
   #chunking: Chunking | undefined;
-  #thawed: PromiseWithResolvers<void> | undefined;
+  #frozen: { readonly verb: Verb | undefined; readonly thawed: PromiseWithResolvers<void> } | undefined;
   #truncateTo: number | undefined;
   #stalls = 0;
   readonly #stalled = new Map<ServerResponse, string>();
@@ -134,8 +134,9 @@ export class FakeApiServer {
   }
 
   /** Ends every watch with an ERROR event. */
-  sendError(code: number, message = "the fake fails"): void {
-    for (const watch of this.#watches) watch.fail(statusOf(code, message));
+  sendError(code: number, message = "the fake fails", retryAfterSeconds?: number): void {
+    const details = retryAfterSeconds === undefined ? {} : { details: { retryAfterSeconds } };
+    for (const watch of this.#watches) watch.fail({ ...statusOf(code, message), ...details });
   }
 
   /** Ends every watch in the regular way. */
@@ -155,16 +156,16 @@ export class FakeApiServer {
 
   // ── What is wrong with it
 
-  /** Accepts, and says nothing: neither on new requests nor on open watches. */
-  freeze(): void {
-    this.#thawed ??= Promise.withResolvers<void>();
-    for (const watch of this.#watches) watch.hold(true);
+  /** Accepts, and says nothing: neither on new requests nor on open watches. With a verb, only on new requests of that kind. */
+  freeze(verb?: Verb): void {
+    this.#frozen ??= { verb, thawed: Promise.withResolvers<void>() };
+    if (verb === undefined) for (const watch of this.#watches) watch.hold(true);
   }
 
   /** Says all that it has not said. */
   thaw(): void {
-    this.#thawed?.resolve();
-    this.#thawed = undefined;
+    this.#frozen?.thawed.resolve();
+    this.#frozen = undefined;
     for (const watch of this.#watches) watch.hold(false);
   }
 
@@ -204,6 +205,11 @@ export class FakeApiServer {
       response.write(rest.slice(0, 1));
       this.#stalled.set(response, rest.slice(1));
     }
+  }
+
+  /** Sends the rest of each answer that stopped. */
+  unstall(): void {
+    for (const [response, rest] of this.#stalled) response.end(rest);
   }
 
   /** Ends all connections and listens no more. */
@@ -260,7 +266,7 @@ export class FakeApiServer {
       this.#changed();
     });
     this.#changed();
-    while (this.#thawed) await this.#thawed.promise;
+    while (this.#frozen && request.verb === (this.#frozen.verb ?? request.verb)) await this.#frozen.thawed.promise;
     if (response.destroyed) return;
     const refusal = this.#faults.judge(request);
     if (refusal) return answer(response, refusal.status, refusal.retryAfterSeconds);
@@ -275,7 +281,10 @@ export class FakeApiServer {
     }
     this.#stalls -= 1;
     const text = JSON.stringify(body);
-    response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+    response.writeHead("code" in body ? Number(body.code) : 200, {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(text),
+    });
     response.write(text.slice(0, text.length / 2));
     this.#stalled.set(response, text.slice(text.length / 2));
     response.on("close", () => this.#stalled.delete(response));

@@ -1,4 +1,10 @@
-import type { EndpointSlice, Service, SliceEndpoint, SlicePort } from "../src/kubernetes/endpoint-slice.ts";
+import type {
+  EndpointSlice,
+  Service,
+  ServicePort,
+  SliceEndpoint,
+  SlicePort,
+} from "../src/kubernetes/endpoint-slice.ts";
 
 /** A slice as it is stored: with the labels and the namespace that the API server selects by. */
 export interface StoredSlice extends EndpointSlice {
@@ -93,7 +99,7 @@ export function slices(options: { readonly service: string; readonly count: numb
 export function service(options: {
   readonly name: string;
   readonly namespace?: string;
-  readonly ports?: readonly { readonly name?: string; readonly port: number; readonly targetPort?: number | string }[];
+  readonly ports?: readonly (ServicePort & { readonly targetPort?: number | string })[];
   readonly annotations?: Readonly<Record<string, string>>;
 }): StoredService {
   const { name, namespace = "default", ports = [{ name: "grpc", port: 80 }], annotations } = options;

@@ -10,11 +10,11 @@ let ofThisProcess: Promise<ApiAccess> | undefined;
  * that the next watch looks again.
  */
 export function findAccess(clock: Clock = systemClock): Promise<ApiAccess> {
-  ofThisProcess ??= (isInCluster() ? createServiceAccountAccess({ clock }) : createKubeconfigAccess()).catch(
-    (error) => {
-      ofThisProcess = undefined;
-      throw error;
-    },
-  );
+  ofThisProcess ??= (
+    isInCluster() ? createServiceAccountAccess({ clock }) : createKubeconfigAccess(undefined, { clock })
+  ).catch((error) => {
+    ofThisProcess = undefined;
+    throw error;
+  });
   return ofThisProcess;
 }

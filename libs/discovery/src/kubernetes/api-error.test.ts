@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import { describeRefusal } from "./api-error.ts";
+import { describeRefusal, describeStatus } from "./api-error.ts";
 
 const nowMs = Date.parse("2030-01-01T00:00:00Z");
 const refused = (headers: Record<string, string>, text = "") =>
@@ -25,6 +25,19 @@ for (const [value, want] of [
   test(`row 15: Retry-After: ${value} asks for ${want} ms`, async (t) => {
     t.mock.timers.enable({ apis: ["Date"], now: nowMs });
     assert.equal((await refused({ "retry-after": value })).retryAfterMs, want);
+  });
+}
+
+for (const [details, want] of [
+  [{ retryAfterSeconds: 7 }, 7_000],
+  [{ retryAfterSeconds: 86_400 }, 60_000],
+  [{ retryAfterSeconds: 0 }, undefined],
+  [{}, undefined],
+  [undefined, undefined],
+] as const) {
+  test(`row 15: a Status in a watch with details ${JSON.stringify(details)} asks for ${want} ms`, () => {
+    const status = { code: 429, message: "too many", ...(details && { details }) };
+    assert.equal(describeStatus(status, "watch x").retryAfterMs, want);
   });
 }
 

@@ -5,6 +5,7 @@ import { DiscoveryError } from "../discovery-error.ts";
 export interface Status {
   readonly message?: string;
   readonly code?: number;
+  readonly details?: { readonly retryAfterSeconds?: number };
 }
 
 const maxBodyLength = 16_384;
@@ -26,7 +27,8 @@ export async function describeRefusal(response: IncomingMessage, what: string): 
 
 /** The error of a Status object that came in the middle of a watch. */
 export function describeStatus(status: Status, what: string): DiscoveryError {
-  return refusal(status.code ?? 0, "", status.message ?? "", what, undefined);
+  const seconds = status.details?.retryAfterSeconds || Number.NaN; // 0 is what the API server leaves out
+  return refusal(status.code ?? 0, "", status.message ?? "", what, boundRetryAfter(seconds * 1_000));
 }
 
 /** The server could not be reached, or the connection broke. */
@@ -54,5 +56,9 @@ function readMessage(text: string): string {
 function readRetryAfter(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return boundRetryAfter(ms);
+}
+
+function boundRetryAfter(ms: number): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), 60_000);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners, once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, Socket } from "node:net";
 import { afterEach, test } from "node:test";
 import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
 import { FakeApiServer, service } from "../../testing/index.ts";
@@ -174,7 +174,8 @@ test("row 2: credentials that never come are given up after 15 s, and are no sil
   await clock.asleep();
   clock.advance(15_000);
   const { code, message } = await failed;
-  assert.equal(code, "unavailable", message);
+  assert.equal(code, "unavailable");
+  assert.equal(message, `kubernetes: ${what}: the credentials did not come: nothing heard for 15 s`);
 });
 
 test("row 2: an answer that trickles is never silent, and is given up after 60 s all the same", async () => {
@@ -214,4 +215,12 @@ test("row 5: an answer of 401 that never ends is not waited for, and its connect
   assert.ok(first && second && first !== second);
   if (!first.destroyed) await once(first, "close");
   assert.equal(second.destroyed, false);
+});
+
+test("row 18: the connection that a watch will use is probed by TCP every 15 s", async (t) => {
+  const setKeepAlive = t.mock.method(Socket.prototype, "setKeepAlive");
+  const { get } = await start();
+  await get();
+  await turn();
+  assert.deepEqual(setKeepAlive.mock.calls.at(-1)?.arguments, [true, 15_000]);
 });

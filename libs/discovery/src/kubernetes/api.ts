@@ -16,8 +16,12 @@ export interface ApiAccess {
   readonly server: URL;
   /** The namespace to use when a target names none. */
   readonly namespace: string;
-  /** @param afterDenial whether the last ones were refused, so that nothing cached may be trusted */
-  credentials(afterDenial: boolean): Promise<Credentials>;
+  /**
+   * @param afterDenial whether the last ones were refused, so that nothing cached may be trusted
+   * @param signal is aborted when who asks needs them no more: what runs for them alone may be ended. Who gives one sees to it
+   * that the process lives as long as it should
+   */
+  credentials(afterDenial: boolean, signal?: AbortSignal): Promise<Credentials>;
 }
 
 /** A request that discovery makes. */
@@ -112,10 +116,19 @@ export class ApiClient {
     }
   }
 
-  async #open({ path, silenceMs }: ApiRequest, guard: RequestGuard, afterDenial: boolean): Promise<IncomingMessage> {
+  async #open(
+    { path, what, signal, silenceMs }: ApiRequest,
+    guard: RequestGuard,
+    afterDenial: boolean,
+  ): Promise<IncomingMessage> {
     // Before the credentials: an exec plugin that never comes back must not leave the last endpoints standing without a word.
     guard.allow(Math.min(silenceMs ?? answerTimeoutMs, answerTimeoutMs));
-    const { headers, tls } = await guard.race(this.#access.credentials(afterDenial));
+    const { headers, tls } = await guard.race(this.#access.credentials(afterDenial, signal)).catch((cause) => {
+      if (cause !== guard.signal.reason) throw cause;
+      // No fault of the server's, which has not been asked yet.
+      const message = `kubernetes: ${what}: the credentials did not come: ${(cause as Error).message}`;
+      throw new DiscoveryError("unavailable", message, { cause });
+    });
     guard.heard();
     const { hostname, port, pathname } = this.#access.server;
     const options = {
@@ -137,7 +150,7 @@ export class ApiClient {
         // A kept connection that the server has closed meanwhile says nothing about the server: https://nodejs.org/api/http.html#requestreusedsocket
         const isStale =
           request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? "");
-        if (!isStale || guard.signal.aborted) throw error;
+        if (!isStale) throw error;
       }
     }
   }

@@ -34,11 +34,18 @@ export interface SlicePort {
 /** The parts of a v1 Service that matter here. */
 export interface Service {
   readonly metadata: { readonly annotations?: Readonly<Record<string, string>> | null };
-  readonly spec?: { readonly ports?: readonly { readonly name?: string; readonly port: number }[] | null } | null;
+  readonly spec?: { readonly ports?: readonly ServicePort[] | null } | null;
 }
 
-/** What traffic an endpoint may get now. */
-export type Fitness = "ready" | "draining" | "none";
+export interface ServicePort {
+  readonly name?: string;
+  readonly port: number;
+  /** Default: TCP. */
+  readonly protocol?: string | null;
+}
+
+/** What traffic an endpoint may get now; `ended` is none, and none ever again. */
+export type Fitness = "ready" | "draining" | "ended" | "none";
 
 /**
  * Reads the conditions: `ready` absent means ready; a terminating endpoint is never ready, but while it still serves it is
@@ -47,5 +54,5 @@ export type Fitness = "ready" | "draining" | "none";
 export function fitnessOf({ conditions }: SliceEndpoint): Fitness {
   const isReady = conditions?.ready ?? true;
   if (!(conditions?.terminating ?? false)) return isReady ? "ready" : "none";
-  return (conditions?.serving ?? isReady) ? "draining" : "none";
+  return (conditions?.serving ?? isReady) ? "draining" : "ended";
 }

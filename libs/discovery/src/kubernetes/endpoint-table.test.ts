@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { queryObjects } from "node:v8";
 import { createRandom } from "@grpc-lb/runtime";
 import { type SlicePod, service, slice, slices } from "../../testing/index.ts";
 import type { EndpointSlice, SliceEndpoint } from "./endpoint-slice.ts";
@@ -106,7 +107,7 @@ test("without a targetRef the first address and port are the identity", () => {
   assert.deepEqual(table.endpoints[0]?.metadata, {});
 });
 
-test("row 12: an IPv4 and an IPv6 slice of one pod are one endpoint, the preferred family first", () => {
+test("row 12, KR: an IPv4 and an IPv6 slice of one pod are one endpoint, the preferred family first", () => {
   for (const [family, want] of [
     ["IPv4", "10.0.0.1+fd00::1"],
     ["IPv6", "fd00::1+10.0.0.1"],
@@ -145,7 +146,7 @@ const rows: [SliceEndpoint["conditions"], "ready" | "draining" | "none"][] = [
   [{ terminating: yes }, "draining"],
 ];
 for (const [conditions, want] of rows) {
-  test(`row 10: conditions ${JSON.stringify(conditions)} mean ${want}`, () => {
+  test(`row 10${conditions?.ready === null ? ", KR" : ""}: conditions ${JSON.stringify(conditions)} mean ${want}`, () => {
     const table = newTable();
     const pod: SliceEndpoint = { addresses: ["10.0.0.9"], ...(conditions !== undefined && { conditions }) };
     const of = (...endpoints: SliceEndpoint[]): EndpointSlice => ({ ...named("a"), endpoints });
@@ -168,15 +169,50 @@ test("row 9: a terminating pod leaves on the first event, and all that drain ser
   assert.equal(hosts(table), "10.0.0.3");
 });
 
-test("a pod that one slice calls ready and another draining is ready", () => {
-  const table = newTable();
+for (const [last, serving] of [
+  ["it drains", true],
+  ["it is over", false],
+] as const) {
+  test(`row 9: a pod that any slice says is terminating leaves, though another lags and says ready; ${last}`, () => {
+    const table = newTable();
+    const conditions = { ready: false, serving, terminating: true };
+    const six = (pod: SlicePod) => slice({ service: "s", name: "six", addressType: "IPv6", addresses: [pod] });
+    table.setSlice(named("four", { address: "10.0.0.1", pod: "p" }, { address: "10.0.0.2", pod: "q" }));
+    table.setSlice(six({ address: "fd00::1", pod: "p" }));
+    assert.equal(hosts(table), "10.0.0.1+fd00::1 10.0.0.2");
+    table.setSlice(named("four", { address: "10.0.0.1", pod: "p", conditions }, { address: "10.0.0.2", pod: "q" }));
+    assert.equal(hosts(table), "10.0.0.2");
+    table.setSlice(named("four", { address: "10.0.0.1", pod: "p", conditions }));
+    assert.equal(hosts(table), serving ? "10.0.0.1+fd00::1" : "", "alone");
+    table.setSlice(six({ address: "fd00::1", pod: "p", conditions }));
+    assert.equal(hosts(table), serving ? "10.0.0.1+fd00::1" : "", "when the other has caught up");
+    table.deleteSlice("four");
+    table.deleteSlice("six");
+    assert.equal(hosts(table), "");
+  });
+}
+
+test("row 9: in one slice, too, an endpoint named twice is terminating when one of the two says so", () => {
   const draining = { address: "10.0.0.1", pod: "p", conditions: { ready: false, serving: true, terminating: true } };
-  table.setSlice(named("a", draining));
-  table.setSlice(named("b", { address: "10.0.0.1", pod: "p" }, draining));
-  table.setSlice(named("c", "10.0.0.2"));
-  assert.equal(table.endpoints.length, 2);
-  table.deleteSlice("b");
-  assert.equal(hosts(table), "10.0.0.2");
+  for (const pods of [
+    [draining, { address: "10.0.0.1", pod: "p" }],
+    [{ address: "10.0.0.1", pod: "p" }, draining],
+  ]) {
+    const table = newTable();
+    table.setSlice(named("a", ...pods));
+    assert.equal(hosts(table), "10.0.0.1");
+    table.setSlice(named("b", "10.0.0.2"));
+    assert.equal(hosts(table), "10.0.0.2");
+  }
+});
+
+test("endpoints that come and go leave nothing behind", () => {
+  const table = newTable();
+  const before = queryObjects(Set, { format: "count" });
+  for (let n = 0; n < 200; n++) table.setSlice(named("a", { address: "10.0.0.1", pod: `p${n}` }));
+  const left = queryObjects(Set, { format: "count" }) - before;
+  assert.ok(left < 20, `${left} sets are left of 200 endpoints, of which one is there`);
+  assert.equal(table.endpoints.length, 1);
 });
 
 test("KR: slices without ports, with null or [] for them, do no harm and are told as a missing port", () => {
@@ -192,6 +228,44 @@ test("KR: slices without ports, with null or [] for them, do no harm and are tol
   }
 });
 
+test("row 13: a port is lacking when no slice has it, be the endpoints of those that do not fit to use", () => {
+  const at = (name: string, port: string, pods: readonly SlicePod[], ready = true) =>
+    slice({ service: "s", name, addresses: pods, ports: [{ name: port, port: 1 }], ready });
+  const table = newTable({ t: "name", name: "grpc" });
+  table.setSlice(at("http", "http", ["10.0.0.1"]));
+  assert.equal(table.lacksPort, true);
+  table.setSlice(at("grpc", "grpc", ["10.0.0.2"], false));
+  assert.deepEqual([hosts(table), table.lacksPort], ["", false], "unready");
+  table.setSlice(at("grpc", "grpc", []));
+  assert.equal(table.lacksPort, false, "scaled to zero");
+  table.deleteSlice("grpc");
+  assert.equal(table.lacksPort, true);
+});
+
+test("row 13: without a name, one port is meant in all slices: that which most have, the first by name of several", () => {
+  const at = (name: string, address: string, ...ports: [string, number][]) =>
+    slice({ service: "s", name, addresses: [address], ports: ports.map(([name, port]) => ({ name, port })) });
+  const a = at("a", "10.0.0.1", ["http", 8_080]);
+  const b = at("b", "10.0.0.2", ["grpc", 50_051], ["http", 8_081]);
+  const empty = slice({ service: "s", name: "empty", addresses: [], ports: [{ name: "admin", port: 1 }] });
+  const urls = (table: EndpointTable) => table.endpoints.map(({ id }) => id);
+  for (const slices of [
+    [a, b, empty],
+    [b, empty, a],
+    [empty, a, b],
+  ]) {
+    const table = newTable();
+    for (const one of slices) table.setSlice(one);
+    assert.deepEqual(urls(table), ["10.0.0.1:8080", "10.0.0.2:8081"]);
+    table.deleteSlice("a");
+    assert.deepEqual(urls(table), ["10.0.0.2:50051"]);
+    table.setSlice(a);
+    assert.deepEqual(urls(table), ["10.0.0.1:8080", "10.0.0.2:8081"]);
+    table.setSlice({ ...a, ports: [{ name: "grpc", port: 5 }] });
+    assert.deepEqual(urls(table), ["10.0.0.1:5", "10.0.0.2:50051"]);
+  }
+});
+
 test("row 13: a name is resolved per slice, so that a rollout may change its number", () => {
   const table = newTable({ t: "name", name: "grpc" });
   const at = (name: string, address: string, port: number) =>
@@ -204,13 +278,16 @@ test("row 13: a name is resolved per slice, so that a rollout may change its num
   );
 });
 
-test("row 13: the Service maps the slices that are set after it", () => {
+test("row 13: the Service maps the slices that were set before it and after it", () => {
   const table = newTable({ t: "number", number: 80 });
   table.setSlice(named("a", "10.0.0.1"));
   assert.equal(table.lacksPort, true);
-  table.setService(service({ name: "s" }));
-  table.setSlice(named("a", "10.0.0.1"));
+  assert.equal(table.setService(service({ name: "s" })), true);
   assert.deepEqual([table.endpoints[0]?.addresses, table.lacksPort], [[{ host: "10.0.0.1", port: 50_051 }], false]);
+  table.setSlice(named("b", "10.0.0.2"));
+  assert.equal(hosts(table), "10.0.0.1 10.0.0.2");
+  assert.equal(table.setService(service({ name: "s", ports: [{ name: "grpc", port: 81 }] })), true);
+  assert.deepEqual([hosts(table), table.lacksPort], ["", true]);
 });
 
 test("endpoints without an address are left out", () => {
@@ -252,7 +329,7 @@ for (const seed of [1, 2, 3, 4, 5]) {
           name,
           addresses: pods,
           addressType: isSix ? "IPv6" : "IPv4",
-          ports: random() < 0.1 ? [] : [{ name: "", port: 1 + below(2) }],
+          ports: random() < 0.1 ? [] : [{ name: random() < 0.5 ? "a" : "b", port: 1 + below(2) }],
         });
         there.set(name, next);
         table.setSlice(next);

@@ -1,30 +1,20 @@
 import { isIPv6 } from "node:net";
 import type { Endpoint } from "../snapshot.ts";
-import {
-  type EndpointSlice,
-  type Fitness,
-  fitnessOf,
-  type Service,
-  type SliceEndpoint,
-  type SlicePort,
-} from "./endpoint-slice.ts";
+import { further, isSameMerged, isSamePart, joinParts, type Merged, type Part } from "./endpoint-part.ts";
+import { type EndpointSlice, fitnessOf, type Service, type SlicePort } from "./endpoint-slice.ts";
+import { FirstPort } from "./first-port.ts";
 import { type PortSelector, resolvePort } from "./port.ts";
 import { SortedEndpoints } from "./sorted-endpoints.ts";
 
-/** What one slice says of one endpoint. */
-interface Part {
-  readonly fitness: Fitness;
-  readonly family: EndpointSlice["addressType"];
-  readonly host: string;
-  readonly port: number;
-  readonly endpoint: SliceEndpoint;
+/** A slice as it was last told, and what it says. */
+interface ReadSlice {
+  readonly slice: EndpointSlice;
+  readonly parts: ReadonlyMap<string, Part>;
+  /** Whether it has the port that was asked for; undefined where it has neither the port nor endpoints to miss it. */
+  readonly hasPort: boolean | undefined;
 }
 
-/** An endpoint as it was last published. */
-interface Merged {
-  readonly fitness: Fitness;
-  readonly endpoint: Endpoint;
-}
+const noParts: ReadonlyMap<string, Part> = new Map();
 
 /**
  * The EndpointSlices of one service, kept by name, and their union: an endpoint that several slices name (a slice being
@@ -33,16 +23,17 @@ interface Merged {
  */
 export class EndpointTable {
   readonly #selector: PortSelector;
+  readonly #firstPort = new FirstPort();
   readonly #families: readonly string[];
-  readonly #slices = new Map<string, { readonly parts: Map<string, Part>; readonly ports: readonly SlicePort[] }>();
+  readonly #slices = new Map<string, ReadSlice>();
+  /** How many slices have the port that was asked for, and how many have endpoints without it. */
+  readonly #slicesBy = { port: 0, lack: 0 };
   /** Which slices name an endpoint, by its id. */
   readonly #holders = new Map<string, Set<string>>();
   readonly #merged = new Map<string, Merged>();
   readonly #ready = new SortedEndpoints();
   readonly #draining = new SortedEndpoints();
   #service: Service | undefined;
-  /** Endpoints named by slices that have no such port. */
-  #portless = new Map<string, number>();
 
   constructor(selector: PortSelector, preferredFamily: "IPv4" | "IPv6") {
     this.#selector = selector;
@@ -55,64 +46,73 @@ export class EndpointTable {
     return ready.length > 0 ? ready : this.#draining.all;
   }
 
-  /** Whether there are endpoints, and all of them are in slices without the port that was asked for. */
+  /** Whether there are endpoints, fit or not, and no slice has the port that was asked for. */
   get lacksPort(): boolean {
-    return this.#merged.size === 0 && this.#portless.size > 0;
+    return this.#slicesBy.port === 0 && this.#slicesBy.lack > 0;
   }
 
   /** The ports that the slices have, for messages. */
   get ports(): readonly SlicePort[] {
-    return [...this.#slices.values()].flatMap(({ ports }) => ports);
+    return [...this.#slices.values()].flatMap(({ slice }) => slice.ports ?? []);
   }
 
-  /** The names of the slices there are. */
-  get sliceNames(): readonly string[] {
-    return [...this.#slices.keys()];
-  }
-
-  /** Tells of the Service, which maps its ports to those of the slices that are set from now on. */
-  setService(service: Service | undefined): void {
+  /** Tells of the Service, which maps its ports to those of the slices; whether the endpoints to use may have changed. */
+  setService(service: Service | undefined): boolean {
     this.#service = service;
+    return this.#selector.t === "number" && this.#readAll();
   }
 
   /** Takes a new slice, or the new state of one; whether the endpoints to use may have changed. */
   setSlice(slice: EndpointSlice): boolean {
-    const { name } = slice.metadata;
-    const ports = slice.ports ?? [];
-    const { parts, portless } = this.#readSlice(slice, ports);
-    if (portless > 0) this.#portless.set(name, portless);
-    else this.#portless.delete(name);
-    return this.#replace(name, { parts, ports });
+    return this.#change(slice.metadata.name, slice);
   }
 
   /** Takes away a slice; endpoints that another slice names too stay. */
   deleteSlice(name: string): boolean {
-    this.#portless.delete(name);
-    return this.#replace(name, undefined);
+    return this.#change(name, undefined);
   }
 
-  #readSlice(slice: EndpointSlice, ports: readonly SlicePort[]): { parts: Map<string, Part>; portless: number } {
-    const parts = new Map<string, Part>();
-    if (slice.addressType === "FQDN") return { parts, portless: 0 }; // deprecated, and nothing can be joined by name
-    const port = resolvePort(this.#selector, ports, this.#service);
+  #change(name: string, next: EndpointSlice | undefined): boolean {
+    const isOtherPort = this.#selector.t === "first" && this.#firstPort.replace(this.#slices.get(name)?.slice, next);
+    const hasChanged = this.#replace(name, next && this.#readSlice(next));
+    return (isOtherPort && this.#readAll()) || hasChanged;
+  }
+
+  /** Reads all slices again, as another port is meant. */
+  #readAll(): boolean {
+    let hasChanged = false;
+    for (const [name, { slice }] of [...this.#slices]) {
+      if (this.#replace(name, this.#readSlice(slice))) hasChanged = true;
+    }
+    return hasChanged;
+  }
+
+  #readSlice(slice: EndpointSlice): ReadSlice {
+    if (slice.addressType === "FQDN") return { slice, parts: noParts, hasPort: undefined }; // deprecated, and nothing can be joined by name
+    const selector = this.#selector.t === "first" ? this.#firstPort.selector : this.#selector;
+    const port = selector && resolvePort(selector, slice.ports ?? [], this.#service);
     const endpoints = slice.endpoints ?? [];
-    if (port === undefined) return { parts, portless: endpoints.length };
+    if (port === undefined) return { slice, parts: noParts, hasPort: endpoints.length > 0 ? false : undefined };
+    const parts = new Map<string, Part>();
     for (const endpoint of endpoints) {
       const host = endpoint.addresses?.[0]; // the API says of the others: clients should use the first only
       const fitness = fitnessOf(endpoint);
       if (host === undefined || fitness === "none") continue;
       const id = endpoint.targetRef?.uid ?? (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`);
-      if (fitness === "draining" && parts.has(id)) continue;
-      parts.set(id, { fitness, family: slice.addressType, host, port, endpoint });
+      const part: Part = { fitness, family: slice.addressType, host, port, endpoint };
+      const twin = parts.get(id);
+      parts.set(id, twin ? further(twin, part) : part);
     }
-    return { parts, portless: 0 };
+    return { slice, parts, hasPort: true };
   }
 
-  #replace(name: string, next: { parts: Map<string, Part>; ports: readonly SlicePort[] } | undefined): boolean {
-    const before = this.#slices.get(name)?.parts ?? new Map<string, Part>();
+  #replace(name: string, next: ReadSlice | undefined): boolean {
+    const had = this.#slices.get(name);
     if (next) this.#slices.set(name, next);
     else this.#slices.delete(name);
-    const after = next?.parts ?? new Map<string, Part>();
+    this.#countPort(had, -1);
+    this.#countPort(next, 1);
+    const [before, after] = [had?.parts ?? noParts, next?.parts ?? noParts];
     let hasChanged = false;
     for (const id of before.keys()) {
       if (after.has(id)) continue;
@@ -130,6 +130,10 @@ export class EndpointTable {
       if (this.#merge(id)) hasChanged = true;
     }
     return hasChanged;
+  }
+
+  #countPort(slice: ReadSlice | undefined, by: 1 | -1): void {
+    if (slice?.hasPort !== undefined) this.#slicesBy[slice.hasPort ? "port" : "lack"] += by;
   }
 
   /** Joins what the slices say of one endpoint; whether that is news. */
@@ -150,53 +154,6 @@ export class EndpointTable {
   #join(id: string): Merged | undefined {
     const names = [...(this.#holders.get(id) ?? [])].sort();
     const parts = names.map((name) => this.#slices.get(name)?.parts.get(id)).filter((part) => part !== undefined);
-    const isReady = parts.some(({ fitness }) => fitness === "ready");
-    const fit = parts.filter(({ fitness }) => (fitness === "ready") === isReady);
-    // One address of each family: two slices can name the same one for a moment.
-    const perFamily = this.#families.map((wanted) => fit.find(({ family }) => family === wanted));
-    const chosen = perFamily.filter((part) => part !== undefined);
-    const [first] = chosen;
-    if (!first) return undefined;
-    const { targetRef, zone, nodeName, hints } = first.endpoint;
-    const endpoint: Endpoint = {
-      id,
-      addresses: chosen.map(({ host, port }) => ({ host, port })),
-      weight: 1,
-      zone: zone ?? undefined,
-      forZones: (hints?.forZones ?? []).map(({ name }) => name),
-      nodeName: nodeName ?? undefined,
-      metadata: targetRef?.name === undefined ? {} : { podName: targetRef.name },
-    };
-    return { fitness: first.fitness, endpoint };
+    return parts.length === 0 ? undefined : joinParts(id, parts, this.#families);
   }
-}
-
-/** Whether two states of a slice say the same of an endpoint. */
-function isSamePart(a: Part, b: Part): boolean {
-  return (
-    a.fitness === b.fitness &&
-    a.family === b.family &&
-    a.host === b.host &&
-    a.port === b.port &&
-    a.endpoint.zone === b.endpoint.zone &&
-    a.endpoint.nodeName === b.endpoint.nodeName &&
-    a.endpoint.targetRef?.name === b.endpoint.targetRef?.name &&
-    isSameList(a.endpoint.hints?.forZones ?? [], b.endpoint.hints?.forZones ?? [], (x, y) => x.name === y.name)
-  );
-}
-
-/** Whether an endpoint may stay the object it was. */
-function isSameMerged(a: Merged, b: Merged): boolean {
-  return (
-    a.fitness === b.fitness &&
-    a.endpoint.zone === b.endpoint.zone &&
-    a.endpoint.nodeName === b.endpoint.nodeName &&
-    a.endpoint.metadata.podName === b.endpoint.metadata.podName &&
-    isSameList(a.endpoint.addresses, b.endpoint.addresses, (x, y) => x.host === y.host && x.port === y.port) &&
-    isSameList(a.endpoint.forZones, b.endpoint.forZones, (x, y) => x === y)
-  );
-}
-
-function isSameList<T>(a: readonly T[], b: readonly T[], isSame: (a: T, b: T) => boolean): boolean {
-  return a.length === b.length && a.every((item, i) => isSame(item, b[i] as T));
 }

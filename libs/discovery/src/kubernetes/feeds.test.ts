@@ -3,14 +3,14 @@ import { test } from "node:test";
 import { ManualClock } from "@grpc-lb/runtime/testing";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
 import type { ApiAccess } from "./api.ts";
+import type { FeedView } from "./feed-views.ts";
 import { feedOf } from "./feeds.ts";
-import type { FeedView } from "./service-feed.ts";
 import { createKubernetesSource } from "./source.ts";
 
-const find = (access: ApiAccess, service = "s") =>
+const find = (access: ApiAccess, service = "s", namespace = "default") =>
   feedOf({
     access,
-    namespace: "default",
+    namespace,
     service,
     clock: new ManualClock(),
     random: () => 0.5,
@@ -27,6 +27,8 @@ test("a feed is the service's as long as anybody looks at it or it ends, and is 
   const views = [view(), view(), view()] as const;
   const feed = find(access);
   assert.notEqual(find(access, "other"), feed);
+  assert.notEqual(find(access, "s", "other"), feed);
+  assert.notEqual(find({ ...access }), feed, "an equal access is another one");
   feed.join(views[0]);
   const first = feed.leave(views[0]);
   assert.equal(find(access), feed, "while it ends");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -9,8 +9,10 @@ import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
 import { ApiClient } from "./api.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
+import { createKubernetesSource } from "./source.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kubeconfig-"));
 after(async () => {
@@ -71,6 +73,124 @@ test("an exec plugin is run once, again after a denial, and its failure is an er
     failing.credentials(false),
     /the credentials of context "here": spawn \/does\/not\/exist ENOENT/,
   );
+});
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A plugin that never answers, and the ids of its processes as they come; a child of each holds its pipes. */
+function hangingPlugin(name: string) {
+  const started = file(`${name}.pids`, "");
+  const plugin = file(`${name}.sh`, `#!/bin/sh\necho $$ >> ${started}\nsleep 10 &\nwait\n`);
+  chmodSync(plugin, 0o755);
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command: plugin, interactiveMode: "Never" };
+  const pids = () => readFileSync(started, "utf8").trim().split("\n").filter(Boolean).map(Number);
+  const isAlive = (pid: number) => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  const until = async (count: number, alive: number) => {
+    const dueMs = performance.now() + 5_000;
+    while (pids().length < count || pids().filter(isAlive).length !== alive) {
+      assert.ok(performance.now() < dueMs, `want ${alive} alive of ${count}; got ${pids()}`);
+      await turn();
+    }
+    assert.equal(pids().length, count);
+  };
+  return { path: file(`${name}.json`, kubeconfig({ exec })), until };
+}
+
+test("row 22: an exec plugin that hangs runs once for all who ask, and is ended when the last of them has gone", async () => {
+  const { path, until } = hangingPlugin("hanging");
+  const clock = new ManualClock();
+  const access = await createKubeconfigAccess(path, { clock });
+  const readers = Array.from({ length: 20 }, () => new AbortController());
+  const asked = readers.map(({ signal }) =>
+    access.credentials(false, signal).then(
+      () => assert.fail("they came"),
+      ({ message }) => message,
+    ),
+  );
+  await until(1, 1);
+  for (const reader of readers.slice(1)) reader.abort();
+  await turn();
+  await until(1, 1);
+  readers[0]?.abort();
+  assert.match((await Promise.all(asked))[0] ?? "", /nobody waits/);
+  await until(1, 0);
+  for (const { signal } of readers) assert.equal(getEventListeners(signal, "abort").length, 0);
+  const again = new AbortController();
+  const failed = access.credentials(false, again.signal).catch(() => undefined);
+  await until(2, 1);
+  again.abort();
+  await failed;
+  await until(2, 0);
+  assert.equal(clock.sleeping, 0);
+});
+
+test("row 22: an exec plugin that has not answered within a minute is ended, and the next who asks runs it anew", async () => {
+  const { path, until } = hangingPlugin("slow");
+  const clock = new ManualClock();
+  const access = await createKubeconfigAccess(path, { clock });
+  const pipes = () => process.getActiveResourcesInfo().filter((kind) => kind === "PipeWrap").length;
+  const before = pipes();
+  for (const count of [1, 2]) {
+    const failed = access.credentials(false).then(
+      () => assert.fail("they came"),
+      ({ message }) => message,
+    );
+    await until(count, 1);
+    clock.advance(59_999);
+    await turn();
+    await until(count, 1);
+    clock.advance(1);
+    assert.match(await failed, /no answer within 60 s/);
+    await until(count, 0);
+  }
+  for (let n = 0; n < 20; n++) await turn();
+  assert.deepEqual([clock.sleeping, pipes()], [0, before]);
+});
+
+test("row 2: credentials that do not come are no fault of the server's, and leave nothing when the reader goes", async () => {
+  const { path, until } = hangingPlugin("blamed");
+  const clock = new ManualClock();
+  const reader = new SnapshotReader(
+    createKubernetesSource({
+      service: "s",
+      access: await createKubeconfigAccess(path, { clock }),
+      clock,
+      background: true,
+    }),
+  );
+  await until(1, 1);
+  clock.advance(15_000);
+  const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+  assert.equal(
+    error?.message,
+    "kubernetes: list endpointslices default/s: the credentials did not come: nothing heard for 15 s",
+  );
+  await reader.close();
+  await until(1, 0);
+});
+
+test("a server of plain HTTP, as kubectl proxy is one, is reached, and sent no credentials", async (t) => {
+  const api = await FakeApiServer.start();
+  t.after(() => api.close());
+  api.putSlice(slice({ service: "s", addresses: ["10.0.0.1"] }));
+  for (const user of [
+    {},
+    { token: "secret" },
+    { username: "a", password: "b" },
+    { exec: { command: "/does/not/exist" } },
+  ]) {
+    const access = await createKubeconfigAccess(file("http", kubeconfig(user, { server: api.url })));
+    const reader = new SnapshotReader(createKubernetesSource({ service: "s", access }));
+    await reader.untilAddresses("10.0.0.1:50051");
+    await reader.close();
+  }
+  assert.deepEqual([...new Set(api.requests.map(({ authorization }) => authorization))], [undefined]);
 });
 
 test("a client certificate convinces a server whose CA is a private one; without it there is none", async () => {

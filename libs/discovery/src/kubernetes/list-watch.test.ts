@@ -43,9 +43,6 @@ class Recorder implements ListWatchHandler<EndpointSlice> {
   readonly seen: string[] = [];
   readonly errors: DiscoveryError[] = [];
   readonly names = new Set<string>();
-  isUnsure = false;
-  isOutdated = false;
-  suspicious = false;
   #look = () => {};
 
   count(word: string): number {
@@ -63,11 +60,12 @@ class Recorder implements ListWatchHandler<EndpointSlice> {
     this.seen.push(word);
     this.#look();
   }
-  async prepare(): Promise<void> {
-    this.#say("prepare");
+  refresh(): void {
+    this.#say("refresh");
   }
-  isSuspicious(items: readonly EndpointSlice[]): boolean {
-    return this.names.size >= 2 && items.length <= this.names.size / 2;
+  isSuspicious(items: readonly EndpointSlice[], before?: readonly EndpointSlice[]): boolean {
+    const isShort = this.names.size >= 2 && items.length <= this.names.size / 2;
+    return isShort && !(before && items.length >= before.length);
   }
   replace(items: readonly EndpointSlice[]): void {
     this.names.clear();
@@ -160,24 +158,6 @@ test("a list of 1100 comes in three pages, of which only the first names a versi
   assert.deepEqual(pages, ["0", null, null]);
 });
 
-test("a list that is answered with 410, as by a page that got too old, is begun anew", async () => {
-  const names = Array.from({ length: 600 }, (_, i) => `b${i}`);
-  const { api, handler, clock, watching } = await start({ before: (api) => put(api, ...names) });
-  await handler.until("replace 601");
-  await watching();
-  await turn();
-  clock.advance(5_000);
-  await turn();
-  api.refuse(410, { times: 1, verbs: ["list"] });
-  api.compact();
-  api.closeWatches();
-  await turns(
-    () => !(handler.count("replace") < 2),
-    () => clock.advance(50),
-  );
-  assert.deepEqual([handler.names.size, handler.errors], [601, []]);
-});
-
 test("events are told in order, and bookmarks move the version on", async () => {
   const { api, handler, watching } = await start();
   await watching();
@@ -267,18 +247,6 @@ test("row 2: a server that goes silent without closing is noticed after the idle
   assert.equal(api.counts.list, 1);
 });
 
-test("row 2: a bookmark a minute keeps a quiet watch for hours", async () => {
-  const { api, handler, clock, watching } = await start();
-  await watching();
-  for (let minute = 0; minute < 180; minute++) {
-    clock.advance(60_000);
-    const heard = handler.count("heard");
-    api.sendBookmark();
-    await handler.until("heard", heard + 1);
-  }
-  assert.deepEqual([api.counts.watch, handler.errors], [1, []]);
-});
-
 test("row 4: 410 as an ERROR event: a new list, at once, and the old set until then", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
@@ -359,7 +327,7 @@ test("row 17: a network that breaks is waited for with a bound that grows to 4 s
   await api.start();
   clock.advance(4_000);
   await handler.until("ADDED b");
-  assert.equal(handler.count("prepare"), 1, "nothing else is asked of a server that fails");
+  assert.equal(handler.count("refresh"), 1, "nothing else is asked of a server that fails");
 });
 
 test("row 15: the jitter of two clients is their own, repeatable, and within the bounds", async () => {
@@ -436,26 +404,6 @@ test("row 17: a list that shrinks sharply is asked for twice; a part of it was a
   );
 });
 
-test("row 17: a list that shrinks sharply is believed when the second says the same", async () => {
-  const { api, handler, clock, watching } = await start({ before: (api) => put(api, "b", "c", "d", "e") });
-  await watching();
-  await turn();
-  clock.advance(5_000);
-  await turn();
-  api.breakWatches();
-  await handler.until("failure");
-  for (const name of "bcde") api.deleteSlice(name);
-  api.compact();
-  await turns(
-    () => !(handler.count("replace") < 2),
-    () => clock.advance(100),
-  );
-  assert.deepEqual(
-    [handler.seen.filter((word) => word.startsWith("replace")).at(-1), api.counts.list],
-    ["replace 1", 3],
-  );
-});
-
 test("half an event at the end is no event; the next watch brings it whole", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
@@ -500,20 +448,6 @@ test("a line that is no JSON is a failure that says so, and not the end", async 
   put(api, "b");
   clock.advance(200);
   await handler.until("ADDED b");
-});
-
-test("what is unsure ends the watch, prepares anew, and watches for a short time while it stays so", async () => {
-  const { api, handler, watching } = await start();
-  await watching();
-  handler.isUnsure = true;
-  put(api, "b");
-  await api.until(({ watch }) => watch === 2);
-  await watching();
-  assert.equal(handler.count("prepare"), 2);
-  assert.equal(api.requests.at(-1)?.query.get("timeoutSeconds"), "30");
-  put(api, "c");
-  await handler.until("ADDED c");
-  assert.equal(handler.count("watch"), 2, "it is not ended for the same reason again");
 });
 
 test("row 22: an abort ends it in every state: listing, watching, waiting, stalled in the middle of a list", async () => {
@@ -612,42 +546,6 @@ test("a list that the handler cannot take is asked for again, less and less ofte
   await watching();
 });
 
-test("what the handler throws between two watches has all listed again", async () => {
-  const { api, handler, clock, watching } = await start();
-  await watching();
-  const { prepare } = handler;
-  handler.prepare = async () => {
-    handler.prepare = prepare;
-    throw new TypeError("not prepared");
-  };
-  api.closeWatches();
-  await handler.until("failure");
-  clock.advance(200);
-  await handler.until("replace", 2);
-});
-
-test("what is outdated ends the watch at once, be it an unsure one, and is prepared anew", async () => {
-  const { api, handler, clock, watching } = await start();
-  await watching();
-  handler.isUnsure = true;
-  put(api, "b");
-  await api.until(({ watch }) => watch === 2);
-  await watching();
-  handler.prepare = async () => {
-    handler.isOutdated = false;
-    await Recorder.prototype.prepare.call(handler);
-  };
-  handler.isOutdated = true;
-  const told = handler.count("prepare");
-  put(api, "c");
-  // Two brief watches, one after the other, are spaced.
-  await turns(
-    () => handler.count("prepare") > told,
-    () => clock.advance(10),
-  );
-  assert.deepEqual([handler.count("ADDED c"), api.counts.list], [1, 1]);
-});
-
 test("row 17: a list that shrinks sharply is asked for again after a second, and not before", async () => {
   const { api, handler, clock, watching } = await start({ before: (api) => put(api, "b", "c", "d") });
   await watching();
@@ -669,19 +567,155 @@ test("row 17: a list that shrinks sharply is asked for again after a second, and
   assert.equal(api.counts.list, 3);
 });
 
-test("row 22: an abort while it is prepared is the end: nothing is taken over, and nothing watched", async () => {
-  for (const name of ["in a list", "between two watches"]) {
-    const { api, handler, controller, running, watching } = await start({ before: (api) => api.freeze() });
-    if (name !== "in a list") {
-      api.thaw();
-      await watching();
-    }
-    const told = handler.seen.length;
-    handler.prepare = async () => controller.abort();
-    api.thaw();
-    api.closeWatches();
-    await running;
-    assert.deepEqual(handler.seen.slice(told), [], name);
-    assert.equal(api.counts.watch, name === "in a list" ? 0 : 1, name);
+test("a list that is answered with 410, as by a page that got too old, is begun anew, and nobody is told", async () => {
+  const names = Array.from({ length: 600 }, (_, i) => `b${i}`);
+  const before = (api: FakeApiServer) => {
+    put(api, ...names);
+    api.refuse(410, { times: 1, verbs: ["list"] });
+  };
+  const { handler } = await start({ before });
+  await handler.until("replace 601");
+  assert.deepEqual(handler.errors, []);
+});
+
+test("row 4: a list that goes on being answered with 410 is told, and waited for", async () => {
+  const { api, handler, clock } = await start({ before: (api) => api.refuse(410, { verbs: ["list"] }) });
+  for (let n = 1; n <= 3; n++) {
+    await handler.until("failure 410", n);
+    assert.equal(api.counts.list, n + 1);
+    clock.advance(4_000);
   }
+  assert.match(handler.errors[0]?.message ?? "", /^kubernetes: list endpointslices default\/s: 410 /);
+  assert.deepEqual(clock.backoffs.slice(0, 3), [100, 200, 400]);
+  api.accept();
+  await handler.until("replace 1");
+});
+
+test("row 4: when watch and list say 410 for good, the old set serves with the error beside it, until a list is good", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  await turn();
+  clock.advance(5_000);
+  await turn();
+  api.refuse(410);
+  api.closeWatches();
+  // A brief watch may be waited for; what is asked is only that it comes.
+  const until = (word: string, times: number) =>
+    turns(
+      () => handler.count(word) >= times,
+      () => clock.advance(10),
+    );
+  await until("failure 410", 1);
+  assert.deepEqual([[...handler.names], api.counts.list, api.counts.watch], [["a"], 2, 2]);
+  api.accept();
+  await until("replace", 2);
+  await watching();
+  await turn();
+  clock.advance(5_000);
+  await turn();
+  api.refuse(410, { times: 1 });
+  api.closeWatches();
+  await until("replace", 3);
+  assert.deepEqual(
+    handler.errors.map(({ message }) => message).slice(1),
+    [],
+    "after a good list, one is foreseen again",
+  );
+});
+
+test("a version that the server does not understand, a 400, is answered by a list", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.refuse(400, { times: 1, verbs: ["watch"] });
+  api.breakWatches();
+  await handler.until("failure");
+  clock.advance(100);
+  await handler.until("failure 400");
+  clock.advance(200);
+  await handler.until("replace", 2);
+});
+
+test("row 2: a bookmark a minute keeps a quiet watch, which is left when the server does not end it in its time", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  for (let minute = 1; minute <= 180; minute++) {
+    clock.advance(60_000);
+    const [heard, { watch }] = [handler.count("heard"), api.counts];
+    api.sendBookmark();
+    await handler.until("heard", heard + 1);
+    if (minute % 7 === 0) await turns(() => api.counts.watch > watch); // 360 s, and one minute
+    await watching();
+  }
+  assert.deepEqual([api.counts.watch, api.counts.list, handler.errors], [26, 6, []]);
+});
+
+test("row 17: a list that shrinks sharply is believed when the second says the same, and not when it is shorter still", async () => {
+  const names = [..."bcdefghij"];
+  for (const [counts, want] of [
+    [[1, 1], "replace 1"],
+    [[4, 4], "replace 4"],
+    [[4, 1, 1], "replace 1"],
+    [[4, 1, 10], "replace 10"],
+    [[4, 5], "replace 5"],
+    [[4, 6], "replace 6"],
+    [[5, 4, 3, 2, 1], "replace 1"], // in the end, it is
+  ] as const) {
+    const { api, handler, clock, watching } = await start({ before: (api) => put(api, ...names) });
+    await watching();
+    await turn();
+    clock.advance(5_000);
+    await turn();
+    api.refuse(410, { times: 1, verbs: ["watch"] });
+    api.closeWatches();
+    for (const [i, count] of counts.entries()) {
+      api.truncateNextList(count);
+      assert.equal(handler.count("replace"), 1);
+      await turns(
+        () => api.counts.list >= i + 2,
+        () => i > 0 && clock.advance(100),
+      );
+    }
+    await handler.until("replace", 2);
+    const told = handler.seen.filter((word) => word.startsWith("replace")).at(-1);
+    assert.deepEqual([told, api.counts.list], [want, 1 + counts.length], `${counts}`);
+  }
+});
+
+test("row 15: Retry-After inside an ERROR event is obeyed, with the jitter on top", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.sendError(429, "too many requests", 7);
+  await handler.until("failure 429");
+  assert.deepEqual(clock.backoffs, [7_100]);
+});
+
+test("row 16: a good watch makes up for denials: the next one is waited for as the first was", async () => {
+  const { api, handler, clock, watching } = await start({ before: (api) => api.refuse(403) });
+  for (let n = 1; n <= 3; n++) {
+    await handler.until("failure 403", n);
+    if (n === 3) api.accept();
+    clock.advance(30_000);
+  }
+  await watching();
+  await turn();
+  clock.advance(5_000);
+  await turn();
+  api.refuse(403);
+  api.closeWatches();
+  await handler.until("failure 403", 4);
+  assert.deepEqual(
+    clock.waits.filter((ms) => [500, 2_000].includes(ms)),
+    [500, 2_000, 500],
+  );
+});
+
+test("row 22: an abort in the moment in which a watch has lasted long enough is the end: nothing more is told", async () => {
+  const { clock, handler, controller, running, watching } = await start();
+  await watching();
+  const told = handler.seen.length;
+  clock.advance(1_000);
+  controller.abort();
+  await running;
+  await turn();
+  assert.deepEqual(handler.seen.slice(told), []);
 });

@@ -15,16 +15,16 @@ export interface Listed {
  */
 export interface ListWatchHandler<T extends Listed> {
   /**
-   * What else is to be read, while the server is known to answer: before a list is taken over, and between two watches. It
-   * must not reject, and it is not called while the server fails, so it never stands between an outage and its end.
+   * What else is to be read may be read now, beside this: the server is known to answer. Told before a list is taken over and
+   * between two watches, and not while the server fails.
    */
-  prepare(signal: AbortSignal): Promise<void>;
-  /** Whether what was prepared does not fit what is seen: then the watch is ended soon, and it is prepared again. */
-  readonly isUnsure: boolean;
-  /** Whether what was prepared is older than what is seen, until it is prepared again: then the watch is ended at once. */
-  readonly isOutdated: boolean;
-  /** Whether a list is so much shorter than what is known that it must be seen twice to be believed. */
-  isSuspicious(items: readonly T[]): boolean;
+  refresh(): void;
+  /**
+   * Whether a list is so much shorter than what is known that it must be seen twice to be believed.
+   *
+   * @param before the list before this one, if that was suspicious: this one confirms it unless it is shorter still
+   */
+  isSuspicious(items: readonly T[], before?: readonly T[]): boolean;
   /** All there is now. */
   replace(items: readonly T[]): void;
   apply(type: "ADDED" | "MODIFIED" | "DELETED", object: T): void;
@@ -61,15 +61,18 @@ const backoffBounds = { baseMs: 200, maxMs: 4_000 };
 const deniedBackoffBounds = { baseMs: 1_000, maxMs: 30_000 };
 /** However good the watches look, a list from time to time makes up for an event that was lost; the ends of watches spread it. */
 const relistAfterMs = 30 * 60_000;
-const confirmAfterMs = 1_000;
+/** A list that shrinks is asked for again after a second; one that shrinks each time is believed in the end. */
+const confirm = { afterMs: 1_000, times: 4 };
 /** A watch that was accepted and lasts this long is a good one: what went before is forgotten. */
 const steadyMs = 1_000;
 /** Like client-go, but shorter: a watch lives 4 to 8 minutes, so that watches spread anew over API servers. */
-const watchSeconds = { least: 240, spread: 240, unsure: 30 };
+const watchSeconds = { least: 240, spread: 240 };
+/** A watch that lasts so much longer than was asked for is ended here: not every proxy and server keeps to the time. */
+const overdueMs = 60_000;
 
 /**
  * The loop that keeps a set of objects as the API server has it: list, watch from the list's version, and after whatever ends
- * a watch go on from the last version seen; list anew when that version is gone (410), and about every half hour. One request at a time.
+ * a watch go on from the last version seen; list anew when that version is gone (410), and about every half hour. One request at a time of its own.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export class ListWatch<T extends Listed> {
@@ -78,6 +81,8 @@ export class ListWatch<T extends Listed> {
   #version: string | undefined;
   #hasListed = false;
   #listedMs = 0;
+  /** Whether a version was gone since the last good list. */
+  #wasGone = false;
   /** Whether the present turn's watch was accepted. */
   #isAccepted = false;
 
@@ -104,9 +109,10 @@ export class ListWatch<T extends Listed> {
         failure = this.#asDiscoveryError(cause);
         // What the handler could not take is told again by a list, from the version on it would be lost.
         if (isVersionGone(failure) || !(cause instanceof DiscoveryError)) this.#version = undefined;
-        if (failure.status === 410)
-          failure = undefined; // foreseen, and cured by a list
-        else this.#handler.onFailure(failure);
+        if (failure.status === 410 && !this.#wasGone) {
+          this.#wasGone = true;
+          failure = undefined; // foreseen, and cured by a list; when that does not come, it is told
+        } else this.#handler.onFailure(failure);
       }
       if (signal.aborted) return;
       const isSteady = this.#isAccepted && clock.now() - beganMs >= steadyMs;
@@ -126,7 +132,7 @@ export class ListWatch<T extends Listed> {
   async #turn(isAnswering: boolean, signal: AbortSignal): Promise<void> {
     if (this.#options.clock.now() - this.#listedMs >= relistAfterMs) this.#version = undefined;
     if (this.#version === undefined) await this.#list(signal);
-    else if (isAnswering) await this.#handler.prepare(signal);
+    else if (isAnswering) this.#handler.refresh();
     if (signal.aborted) return;
     this.#handler.onWatch();
     await this.#watch(signal);
@@ -135,13 +141,16 @@ export class ListWatch<T extends Listed> {
   async #list(signal: AbortSignal): Promise<void> {
     // The first may come from the API server's cache, which spares etcd; the watch that follows makes up for its age.
     let list = await this.#getList(this.#hasListed ? "" : "&resourceVersion=0", signal);
-    if (this.#hasListed && this.#handler.isSuspicious(list.items)) {
-      await this.#options.clock.sleep(confirmAfterMs, signal, { background: true });
+    let before: readonly T[] | undefined;
+    for (let n = 0; n < confirm.times && this.#hasListed && this.#handler.isSuspicious(list.items, before); n++) {
+      await this.#options.clock.sleep(confirm.afterMs, signal, { background: true });
+      before = list.items;
       list = await this.#getList("", signal);
     }
-    await this.#handler.prepare(signal);
     if (signal.aborted) return;
     this.#hasListed = true;
+    this.#wasGone = false;
+    this.#handler.refresh();
     this.#handler.replace(list.items);
     this.#version = list.version;
     this.#listedMs = this.#options.clock.now();
@@ -164,9 +173,9 @@ export class ListWatch<T extends Listed> {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { api, path, labelSelector, subject, random, idleDeadlineMs } = this.#options;
-    const wasUnsure = this.#handler.isUnsure;
-    const seconds = wasUnsure ? watchSeconds.unsure : watchSeconds.least + Math.floor(random() * watchSeconds.spread);
+    const { api, path, labelSelector, subject, clock, random, idleDeadlineMs } = this.#options;
+    const seconds = watchSeconds.least + Math.floor(random() * watchSeconds.spread);
+    const overMs = clock.now() + seconds * 1_000 + overdueMs;
     const query =
       `watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}` +
       `&labelSelector=${encodeURIComponent(labelSelector)}&resourceVersion=${this.#version ?? ""}`;
@@ -179,7 +188,7 @@ export class ListWatch<T extends Listed> {
         for await (const lines of splitLines(chunks)) {
           if (signal.aborted) return;
           this.#take(lines);
-          if (this.#handler.isOutdated || (!wasUnsure && this.#handler.isUnsure)) return;
+          if (clock.now() >= overMs) return;
         }
       });
     } finally {

@@ -1,26 +1,41 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Service, SlicePort } from "./endpoint-slice.ts";
-import { describePort, describePorts, type PortSelector, resolvePort } from "./port.ts";
+import { describePort, describePorts, type PortSelector, resolvePort, type SettledPort } from "./port.ts";
 
 const first: PortSelector = { t: "first" };
-const name = (name: string): PortSelector => ({ t: "name", name });
-const number = (number: number): PortSelector => ({ t: "number", number });
+const name = (name: string): SettledPort => ({ t: "name", name });
+const number = (number: number): SettledPort => ({ t: "number", number });
 const two: SlicePort[] = [
   { name: "http", port: 8080, protocol: "TCP" },
   { name: "grpc", port: 50051, protocol: "TCP" },
 ];
-const serviceOf = (...ports: { name?: string; port: number }[]): Service => ({ metadata: {}, spec: { ports } });
+const serviceOf = (...ports: { name?: string; port: number; protocol?: string }[]): Service => ({
+  metadata: {},
+  spec: { ports },
+});
 
-const cases: [string, PortSelector, SlicePort[], Service | undefined, number | undefined][] = [
+const cases: [string, SettledPort, SlicePort[], Service | undefined, number | undefined][] = [
   ["a name", name("grpc"), two, undefined, 50051],
-  ["an unknown name", name("admin"), two, undefined, undefined],
+  ["an unknown name (KR: it becomes the port to dial)", name("admin"), two, undefined, undefined],
+  [
+    "UDP and TCP on one number of the Service",
+    number(443),
+    [
+      { name: "h3", port: 8443, protocol: "UDP" },
+      { name: "https", port: 8443, protocol: "TCP" },
+    ],
+    serviceOf({ name: "h3", port: 443, protocol: "UDP" }, { name: "https", port: 443, protocol: "TCP" }),
+    8443,
+  ],
+  [
+    "UDP of the Service",
+    number(443),
+    [{ name: "h3", port: 8443 }],
+    serviceOf({ name: "h3", port: 443, protocol: "UDP" }),
+    undefined,
+  ],
   ["a name is matched whole", name("grp"), two, undefined, undefined],
-  ["first is by name, whatever the slice's order", first, two, undefined, 50051],
-  ["first in the other order", first, [...two].reverse(), undefined, 50051],
-  ["first of one without a name", first, [{ name: "", port: 80 }], undefined, 80],
-  ["first of one with null for a name", first, [{ name: null, port: 80 }], undefined, 80],
-  ["first of none", first, [], undefined, undefined],
   ["a target number", number(8080), two, undefined, 8080],
   ["the Service's number, by the port's name", number(80), two, serviceOf({ name: "http", port: 80 }), 8080],
   [
@@ -40,7 +55,7 @@ const cases: [string, PortSelector, SlicePort[], Service | undefined, number | u
   ["a name without a number cannot be dialled", name("any"), [{ name: "any", port: null }], undefined, undefined],
   [
     "UDP is no port to dial",
-    first,
+    name("b"),
     [
       { name: "a", port: 53, protocol: "UDP" },
       { name: "b", port: 80 },
@@ -48,6 +63,7 @@ const cases: [string, PortSelector, SlicePort[], Service | undefined, number | u
     undefined,
     80,
   ],
+  ["nor is UDP by its name", name("a"), [{ name: "a", port: 53, protocol: "UDP" }], undefined, undefined],
   ["nor is UDP by number", number(53), [{ name: "a", port: 53, protocol: "UDP" }], undefined, undefined],
 ];
 for (const [what, selector, ports, service, want] of cases) {

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "@grpc-lb/runtime/testing";
-import { type SliceOptions, slice } from "../../testing/index.ts";
+import { FakeApiServer, type SliceOptions, service, slice } from "../../testing/index.ts";
 import { DiscoveryError } from "../discovery-error.ts";
 import { Latest } from "../latest.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { ApiAccess } from "./api.ts";
 import type { EndpointSlice, Service } from "./endpoint-slice.ts";
-import { type FeedView, ServiceFeed } from "./service-feed.ts";
+import type { FeedView } from "./feed-views.ts";
+import { ServiceFeed } from "./service-feed.ts";
 import { ServiceView } from "./service-view.ts";
 
 /** An access without an end, so that the feed's own loop tells it nothing, and a test can. */
@@ -111,7 +112,7 @@ test("in a list, a slice that one view cannot take keeps neither the other slice
   watched((feed, bad, good) => {
     bad.poison = "1";
     assert.throws(() => feed.replace([at("1"), at("2")]), /no taste for 1/);
-    assert.deepEqual([[...bad.names], [...good.names], feed.isSynced], [["2"], ["1", "2"], true]);
+    assert.deepEqual([[...bad.names], [...good.names]], [["2"], ["1", "2"]]);
     assert.throws(() => feed.replace([at("1"), at("3")]), /no taste for 1/);
     assert.deepEqual([[...bad.names], [...good.names]], [["3"], ["1", "3"]]);
   }));
@@ -175,6 +176,7 @@ test("a port that became unknown counts once for each view, not once for each ev
     feed.onHeard();
   };
   feed.replace([]);
+  feed.onLate(); // the Service cannot be read here
   const counted: number[] = [];
   for (const port of ["grpc", "http", "http", "web", "grpc", "grpc", "http"]) {
     tell(port);
@@ -190,10 +192,10 @@ test("a Service that turns out not to exist counts once, however often that is h
   const view = new Recorder();
   feed.join(view);
   feed.replace([]);
-  const { signal } = new AbortController();
   for (const want of [1, 2]) {
     for (let n = 0; n < 3; n++) {
-      await feed.prepare(signal);
+      feed.refresh();
+      for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
       feed.onHeard();
     }
     assert.deepEqual([feed.error?.code, feed.stats.errors.target], ["target", want]);
@@ -204,4 +206,31 @@ test("a Service that turns out not to exist counts once, however often that is h
     feed.apply("DELETED", one);
   }
   await feed.leave(view);
+});
+
+test("row 22: who leaves during a reading of the Service is told nothing more, and who comes then has it read anew", async (t) => {
+  const api = await FakeApiServer.start();
+  t.after(() => api.close());
+  api.putService(service({ name: "s" }));
+  const feed = create({ access: api.access });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  for (let n = 1; n <= 6; n++) {
+    const [first, second] = [new Recorder(), new Recorder()];
+    api.freeze("get");
+    feed.join(first);
+    await api.until(({ get }) => get === 2 * n - 1);
+    const leaving = feed.leave(first);
+    feed.join(second);
+    if (n % 2) api.thaw(); // the old answer comes, or never does
+    const { settled, services } = first;
+    await leaving;
+    await api.until(({ get }) => get === 2 * n);
+    assert.equal(second.services.at(-1), undefined, n % 2 ? "not read yet" : "not from the old one");
+    api.thaw();
+    for (let turns = 0; turns < 500 && !second.services.at(-1); turns++) await turn();
+    assert.equal(second.services.at(-1)?.spec?.ports?.[0]?.port, 80);
+    assert.deepEqual([first.settled, first.services], [settled, services]);
+    await feed.leave(second);
+    assert.deepEqual([feed.reader.service, feed.isSynced], [undefined, false]);
+  }
 });

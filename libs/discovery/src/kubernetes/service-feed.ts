@@ -1,21 +1,11 @@
 import type { Clock, Random } from "@grpc-lb/runtime";
 import type { DiscoveryError, DiscoveryErrorCode } from "../discovery-error.ts";
 import { type ApiAccess, ApiClient } from "./api.ts";
-import type { EndpointSlice, Service } from "./endpoint-slice.ts";
+import type { EndpointSlice } from "./endpoint-slice.ts";
+import { type FeedView, FeedViews } from "./feed-views.ts";
 import { ListWatch, type ListWatchHandler } from "./list-watch.ts";
+import { ServiceLoop, type ServiceLoopHost } from "./service-loop.ts";
 import { type ServiceAccess, ServiceReader } from "./service-reader.ts";
-
-/** Who looks at the slices of a service: one for each port that somebody asked for. */
-export interface FeedView {
-  onSlice(slice: EndpointSlice): void;
-  onSliceGone(name: string): void;
-  /** The Service has other ports or annotations; the slices follow once more. */
-  onService(service: Service | undefined): void;
-  /** What came since the last time belongs together, and may be published. */
-  onSettled(): void;
-  /** Whether the Service, as it was read last, does not explain what the slices say. */
-  readonly isPuzzled: boolean;
-}
 
 /** What a feed has done and seen since it was made, for metrics; one that everybody has left is made anew. */
 export interface FeedStats {
@@ -46,41 +36,48 @@ export interface FeedOptions {
   readonly idleDeadlineMs: number;
 }
 
+/** What a feed runs while somebody looks. */
+interface Run {
+  readonly controller: AbortController;
+  readonly serviceLoop: ServiceLoop;
+  readonly ended: Promise<void>;
+}
+
 /**
  * The EndpointSlices of one service, watched once for all who look: the first view starts the watch, the last to leave ends
  * it. A feed that has ended knows nothing any more, so that whoever comes back is not told what was true then.
  */
-export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
+export class ServiceFeed implements ListWatchHandler<EndpointSlice>, ServiceLoopHost {
   readonly #options: FeedOptions;
-  readonly #views = new Set<FeedView>();
-  readonly #slices = new Map<string, EndpointSlice>();
-  /** The slices that some view could not take, or take away: it is told again with the next list. */
-  readonly #owed = new Set<string>();
-  /** The first exception of a view that the loop does not know of yet. */
-  #failure: { readonly cause: unknown } | undefined;
-  /** What is known of the Service itself. */
-  readonly reader: ServiceReader;
+  readonly #views = new FeedViews();
   readonly #onEnded: () => void;
-  #api: ApiClient | undefined;
-  #running: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
+  #reader: ServiceReader;
+  #running: Run | undefined;
   #error: DiscoveryError | undefined;
   #lastSyncMs: number | undefined;
-  #isSynced = false;
+  #hasListed = false;
+  /** Whether the first reading of the Service is no longer waited for. */
+  #isLate = false;
   #wasMissing = false;
-  /** Loops that run, one that is aborted and ends included. */
-  #loops = 0;
+  /** Runs that are not over, one that is aborted and ends included. */
+  #runs = 0;
   readonly #counts = { lists: 0, watches: 0, target: 0, denied: 0, unavailable: 0, port: 0 };
 
   /** @param onEnded called each time when the last view has left and nothing runs any more */
   constructor(options: FeedOptions, onEnded = () => {}) {
     this.#options = options;
     this.#onEnded = onEnded;
-    this.reader = new ServiceReader(options);
+    this.#reader = new ServiceReader(options);
   }
 
-  /** Whether everything there is was seen since the feed was started. */
+  /** What is known of the Service itself. */
+  get reader(): ServiceReader {
+    return this.#reader;
+  }
+
+  /** Whether all slices there are were seen since the feed was started, and the Service too unless it takes its time. */
   get isSynced(): boolean {
-    return this.#isSynced;
+    return this.#hasListed && (this.#reader.access !== undefined || this.#isLate);
   }
 
   get error(): DiscoveryError | undefined {
@@ -89,7 +86,7 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
 
   /** That the Service does not exist: without slices, that is why there are no endpoints. */
   get #missing(): DiscoveryError | undefined {
-    return this.#isSynced && this.#slices.size === 0 ? this.reader.absence : undefined;
+    return this.#hasListed && this.#views.sliceCount === 0 ? this.#reader.absence : undefined;
   }
 
   get lastSyncMs(): number | undefined {
@@ -99,7 +96,7 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
   get stats(): FeedStats {
     const { lists, watches, ...errors } = this.#counts;
     const lastSyncAgeMs = this.#lastSyncMs === undefined ? undefined : this.#options.clock.now() - this.#lastSyncMs;
-    return { lastSyncAgeMs, lists, watches, errors, serviceAccess: this.reader.access };
+    return { lastSyncAgeMs, lists, watches, errors, serviceAccess: this.#reader.access };
   }
 
   /** Counts an error that a view has come to; each once. */
@@ -109,28 +106,27 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
 
   /** Shows a view what is known, and all that comes. */
   join(view: FeedView): void {
-    this.#views.add(view);
-    this.#show(view);
-    if (!this.#running) this.#start();
+    this.#views.add(view, this.#reader.service);
+    this.#running ??= this.#start();
+    this.#running.serviceLoop.look(); // its port may be the riddle
   }
 
   /** Resolves when the view is told nothing more, and if it was the last one, when the watch has ended. */
   async leave(view: FeedView): Promise<void> {
     this.#views.delete(view);
     const running = this.#running;
-    if (this.#views.size > 0 || !running) return;
+    if (!this.#views.isEmpty || !running) return;
     this.#running = undefined;
     running.controller.abort();
     this.#forget();
     await running.ended;
   }
 
-  #start(): void {
+  #start(): Run {
     const { access, namespace, service, clock, random, idleDeadlineMs } = this.#options;
     const controller = new AbortController();
     const api = new ApiClient(access, clock, { background: true }); // whether the process lives on is its readers' to say
-    this.#api = api;
-    const loop = new ListWatch<EndpointSlice>(
+    const listWatch = new ListWatch<EndpointSlice>(
       {
         api,
         path: `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
@@ -142,109 +138,86 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
       },
       this,
     );
-    this.#loops += 1;
-    const ended = loop.run(controller.signal).finally(() => {
+    const serviceLoop = new ServiceLoop({ api, clock, reader: this.#reader }, this);
+    this.#runs += 1;
+    const loops = [listWatch, serviceLoop].map((loop) => loop.run(controller.signal));
+    const ended = Promise.all(loops).then(() => {
       api.close();
-      this.#loops -= 1;
-      if (this.#loops === 0) this.#onEnded();
+      this.#runs -= 1;
+      if (this.#runs === 0) this.#onEnded();
     });
-    this.#running = { controller, ended };
+    return { controller, serviceLoop, ended };
   }
 
   #forget(): void {
-    this.#slices.clear();
-    this.#owed.clear();
-    this.#failure = undefined;
-    this.reader.forget();
+    this.#views.clear();
+    this.#reader = new ServiceReader(this.#options); // the reading under way, if any, ends in the old one
     this.#error = undefined;
     this.#lastSyncMs = undefined;
-    this.#isSynced = false;
+    this.#hasListed = false;
+    this.#isLate = false;
     this.#wasMissing = false;
-  }
-
-  #show(view: FeedView): void {
-    this.#tell((one) => one.onService(this.reader.service), [view]);
-    for (const slice of this.#slices.values()) {
-      if (!this.#tell((one) => one.onSlice(slice), [view])) this.#owed.add(slice.metadata.name);
-    }
-    this.#tell((one) => one.onSettled(), [view]);
-  }
-
-  /** Tells views; whether all could take it. An exception in one is no loss of the others, and is kept for the loop. */
-  #tell(tell: (view: FeedView) => void, views: Iterable<FeedView> = [...this.#views]): boolean {
-    let isTaken = true;
-    for (const view of views) {
-      try {
-        tell(view);
-      } catch (cause) {
-        this.#failure ??= { cause };
-        isTaken = false;
-      }
-    }
-    return isTaken;
-  }
-
-  /** Throws what a view could not take, now that the others know: the loop says so, and lists anew. */
-  #throwFailure(): void {
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure) throw failure.cause;
   }
 
   #settle(): void {
     const isMissing = this.#missing !== undefined;
     if (isMissing && !this.#wasMissing) this.#counts.target += 1;
     this.#wasMissing = isMissing;
-    this.#tell((view) => view.onSettled());
+    this.#views.settle();
+    this.#running?.serviceLoop.look();
   }
 
-  /** Reads the Service. What cannot be resolved without it is said by the view. */
-  async prepare(signal: AbortSignal): Promise<void> {
-    if (!this.#api) return;
-    const isNews = await this.reader.read(this.#api, signal);
-    if (signal.aborted) return;
-    if (this.reader.access === "denied") this.#counts.denied += 1;
-    if (isNews) for (const view of [...this.#views]) this.#show(view);
+  // ── What the reading of the Service asks and tells
+
+  get isUnsure(): boolean {
+    const { access } = this.#reader;
+    if (access === "failed" || access === "denied") return access === "failed";
+    return this.#missing !== undefined || this.#views.isPuzzled; // what is said of the Service must not be old
+  }
+
+  get isAnswering(): boolean {
+    return this.#error === undefined;
+  }
+
+  onRead(isNews: boolean): void {
+    if (this.#reader.access === "denied") this.#counts.denied += 1;
+    if (isNews) this.#views.setService(this.#reader.service);
     this.#settle();
   }
 
-  get isUnsure(): boolean {
-    const { access } = this.reader;
-    if (access === "failed" || access === "denied") return access === "failed";
-    if (this.#missing) return true; // what is said of the Service must not be old
-    for (const view of this.#views) if (view.isPuzzled) return true;
-    return false;
+  onLate(): void {
+    this.#isLate = true;
+    this.#settle();
   }
 
-  get isOutdated(): boolean {
-    return this.reader.isDoubted;
+  // ── What the watch of the slices asks and tells
+
+  refresh(): void {
+    this.#running?.serviceLoop.ask();
   }
 
   /** Half of the endpoints gone at once is a deploy gone wrong, or an API server that answers with a part. */
-  isSuspicious(items: readonly EndpointSlice[]): boolean {
-    const count = (slices: Iterable<EndpointSlice>) =>
-      [...slices].reduce((sum, { endpoints }) => sum + (endpoints?.length ?? 0), 0);
-    const known = count(this.#slices.values());
-    return known >= 2 && count(items) <= known / 2;
+  isSuspicious(items: readonly EndpointSlice[], before?: readonly EndpointSlice[]): boolean {
+    const count = (slices: readonly EndpointSlice[]) =>
+      slices.reduce((sum, { endpoints }) => sum + (endpoints?.length ?? 0), 0);
+    const [known, listed] = [count(this.#views.slices), count(items)];
+    return known >= 2 && listed <= known / 2 && !(before && listed >= count(before));
   }
 
   replace(items: readonly EndpointSlice[]): void {
     this.#counts.lists += 1;
-    this.#failure = undefined; // what a view could not take before is told again
-    const names = new Set(items.map(({ metadata }) => metadata.name));
-    for (const name of [...this.#slices.keys(), ...this.#owed]) if (!names.has(name)) this.#remove(name);
-    for (const slice of items) this.#set(slice);
-    this.#isSynced = true;
-    this.#throwFailure();
+    this.#hasListed = true;
+    this.#views.replace(items);
   }
 
   apply(type: "ADDED" | "MODIFIED" | "DELETED", slice: EndpointSlice): void {
-    const hadSlices = this.#slices.size > 0;
-    if (type === "DELETED") this.#remove(slice.metadata.name);
-    else this.#set(slice);
-    // The last slice goes with its Service; the first comes with a Service that was not there.
-    if (hadSlices ? this.#slices.size === 0 : this.reader.absence) this.reader.doubt();
-    this.#throwFailure();
+    const had = this.#views.sliceCount;
+    try {
+      this.#views.apply(type, slice);
+    } finally {
+      // The last slice goes with its Service; the first comes with a Service that was not there.
+      if (had > 0 ? this.#views.sliceCount === 0 : !this.#reader.isKnown) this.#reader.doubt();
+    }
   }
 
   onHeard(): void {
@@ -256,28 +229,11 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice> {
   onFailure(error: DiscoveryError): void {
     this.#counts[error.code] += 1;
     this.#error = error;
+    if (this.#hasListed) this.#isLate = true; // who is told of an error is told what there is, too
     this.#settle();
   }
 
   onWatch(): void {
     this.#counts.watches += 1;
-  }
-
-  #set(slice: EndpointSlice): void {
-    const { name, resourceVersion } = slice.metadata;
-    const known = this.#slices.get(name)?.metadata.resourceVersion;
-    if (known !== undefined && known === resourceVersion && !this.#owed.has(name)) return; // a list tells again what a watch has told
-    this.#slices.set(name, slice);
-    this.#owe(name, (view) => view.onSlice(slice));
-  }
-
-  #remove(name: string): void {
-    if (!this.#slices.delete(name) && !this.#owed.has(name)) return;
-    this.#owe(name, (view) => view.onSliceGone(name));
-  }
-
-  #owe(name: string, tell: (view: FeedView) => void): void {
-    if (this.#tell(tell)) this.#owed.delete(name);
-    else this.#owed.add(name);
   }
 }

@@ -15,7 +15,9 @@ export class ServiceReader {
   #service: Service | undefined;
   #access: ServiceAccess | undefined;
   #absence: DiscoveryError | undefined;
-  #isDoubted = false;
+  #isReading = false;
+  /** What made it doubtful since the last reading began. */
+  #doubts = 0;
 
   constructor({ namespace, service }: { readonly namespace: string; readonly service: string }) {
     this.#name = `${namespace}/${service}`;
@@ -33,21 +35,31 @@ export class ServiceReader {
 
   /** That there is no such Service, if the last attempt said so and nothing was seen since that makes it doubtful. */
   get absence(): DiscoveryError | undefined {
-    return this.#isDoubted ? undefined : this.#absence;
+    return this.isDoubted ? undefined : this.#absence;
+  }
+
+  /** Whether there is a Service, and no reading under way may say otherwise. */
+  get isKnown(): boolean {
+    return this.#service !== undefined && !this.#isReading;
   }
 
   /** Whether it is to be read again. */
   get isDoubted(): boolean {
-    return this.#isDoubted;
+    return this.#doubts > 0;
   }
 
   /** Something was seen by which the Service may have come or gone. Who may not read it has nothing to doubt. */
   doubt(): void {
-    this.#isDoubted = this.#access === "read";
+    if (this.#isReading || this.#access === "read") this.#doubts += 1;
   }
 
-  /** Reads it, unless `signal` is aborted meanwhile; whether the Service has other ports or annotations now. */
+  /**
+   * Reads it, unless `signal` is aborted meanwhile; whether the Service has other ports or annotations now. What is doubted
+   * during the reading stays so: the answer may be older. Not to be called again before it has ended.
+   */
   async read(api: ApiClient, signal: AbortSignal): Promise<boolean> {
+    const doubts = this.#doubts;
+    this.#isReading = true;
     const what = `get service ${this.#name}`;
     let next: Service | undefined;
     let access: ServiceAccess = "read";
@@ -60,25 +72,18 @@ export class ServiceReader {
       if (status !== 404) access = status === 403 ? "denied" : "failed";
       else absence = describeAbsence(what, cause);
     }
+    this.#isReading = false;
     if (signal.aborted) return false;
     this.#access = access;
     this.#absence = absence;
-    this.#isDoubted = false;
+    this.#doubts -= doubts;
     if (access !== "read" || relevant(next) === relevant(this.#service)) return false;
     this.#service = next;
     return true;
   }
-
-  /** Begins anew. */
-  forget(): void {
-    this.#service = undefined;
-    this.#access = undefined;
-    this.#absence = undefined;
-    this.#isDoubted = false;
-  }
 }
 
-/** The endpoints do not wait longer for the Service, which they hardly ever need. */
+/** Those who need the Service for its ports do not wait longer for it. */
 const silenceMs = 5_000;
 const totalMs = 15_000;
 

@@ -3,8 +3,9 @@ import type { Latest } from "../latest.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Service } from "./endpoint-slice.ts";
 import { EndpointTable } from "./endpoint-table.ts";
+import type { FeedView } from "./feed-views.ts";
 import { describePort, describePorts, type PortSelector } from "./port.ts";
-import type { FeedView, ServiceFeed } from "./service-feed.ts";
+import type { ServiceFeed } from "./service-feed.ts";
 
 /** The annotation by which a Service may bring its own gRPC service config. */
 export const serviceConfigAnnotation = "grpc-lb.dev/service-config";
@@ -47,15 +48,22 @@ export class ServiceView implements FeedView {
     return this.#port.t === "number" && this.#table.lacksPort;
   }
 
+  /** Whether there is no saying what the port is before the reading of the Service that is under way has ended. */
+  get #awaitsService(): boolean {
+    const { access, isDoubted } = this.#feed.reader;
+    return this.isPuzzled && (access === undefined || isDoubted);
+  }
+
   onSettled(): void {
     const feed = this.#feed;
-    if (!feed.isSynced && !feed.error) return; // nothing is known yet, not even why
-    const portError = this.#portError();
+    const isKnown = feed.isSynced && !this.#awaitsService;
+    if (!isKnown && !feed.error) return; // and there is nothing to say yet, not even why
+    const portError = isKnown ? this.#portError() : undefined;
     if (portError && this.#hadPort) feed.count(portError);
     this.#hadPort = portError === undefined;
     const next: Snapshot = {
       subject: this.#subject,
-      endpoints: feed.isSynced ? this.#table.endpoints : undefined,
+      endpoints: isKnown ? this.#table.endpoints : this.#latest.value?.endpoints,
       lastSyncMs: feed.lastSyncMs,
       error: feed.error ?? portError,
       serviceConfig: feed.reader.service?.metadata.annotations?.[serviceConfigAnnotation],
@@ -65,15 +73,15 @@ export class ServiceView implements FeedView {
   }
 
   #portError(): DiscoveryError | undefined {
-    if (!this.#feed.isSynced || !this.#table.lacksPort) return undefined;
+    if (!this.#table.lacksPort) return undefined;
     const there = describePorts(this.#table.ports);
     const wanted = `${this.#subject} has no ${describePort(this.#port)}`;
     return new DiscoveryError("port", `kubernetes: ${wanted}; its target ports are ${there}${this.#whyUnmapped()}`);
   }
 
   #whyUnmapped(): string {
-    const { service, access, isDoubted } = this.#feed.reader;
-    if (this.#port.t !== "number" || service || isDoubted) return "";
+    const { service, access } = this.#feed.reader;
+    if (this.#port.t !== "number" || service) return "";
     const why = access === "read" ? "does not exist" : "could not be read (services get)";
     return `; the Service, which maps its ports to these, ${why}`;
   }

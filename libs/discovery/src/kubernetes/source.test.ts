@@ -116,7 +116,7 @@ test("a quiet service: the error goes when the watch has lasted a second", async
   assert.equal(clock.sleeping, 0);
 });
 
-test("error first: with nothing known yet the error is the answer, and the endpoints come as soon as they can", async () => {
+test("KR: error first: with nothing known yet the error is the answer, and the endpoints come as soon as they can", async () => {
   const { api, read } = await start();
   api.forbid("list", "endpointslices");
   const reader = read();
@@ -127,7 +127,7 @@ test("error first: with nothing known yet the error is the answer, and the endpo
   assert.equal((await reader.untilAddresses("10.0.0.1:50051")).error, undefined);
 });
 
-test("row 11: zero endpoints are published at once, first and later, and the next ready pod too", async () => {
+test("row 11, KR: zero endpoints are published at once, first and later, and the next ready pod too", async () => {
   const { api, read } = await start();
   const reader = read();
   assert.deepEqual((await reader.untilAddresses()).subject, "service default/s");
@@ -139,7 +139,7 @@ test("row 11: zero endpoints are published at once, first and later, and the nex
   await reader.untilAddresses("10.0.0.1:50051");
 });
 
-test("row 13: an unknown port is an error that lists the ports there are, and says when the Service was not readable", async () => {
+test("row 13, KR: an unknown port is an error that lists the ports there are, and says when the Service was not readable", async () => {
   const { api, read } = await start();
   api.putSlice(
     slice({
@@ -188,17 +188,23 @@ test("two ports of one service share one watch; the Service's number is mapped",
   assert.equal(api.counts.watch, 1);
 });
 
-test("a Service that could not be read at first is read again, and the endpoints did not wait for it", async () => {
-  const { api, read } = await start();
+test("a Service that could not be read at first is read again after 30 s, beside the watch", async () => {
+  const { api, create } = await start();
+  const clock = new ManualClock();
   api.putSlice(at("10.0.0.1"));
   api.putService(service({ name: "s" }));
   api.refuse(500, { times: 1, verbs: ["get"] });
-  const reader = read({ port: 80 });
+  const reader = new SnapshotReader(create({ port: 80, clock }));
+  cleanups.push(() => reader.close());
   await reader.until("a port error", ({ error }) => error?.code === "port");
   await api.until(({ openWatches }) => openWatches === 1);
-  assert.equal(api.requests.at(-1)?.query.get("timeoutSeconds"), "30");
-  api.closeWatches(); // as the server does after those 30 s
+  await turn();
+  clock.advance(29_999);
+  await turn();
+  assert.equal(api.counts.get, 1);
+  clock.advance(1);
   await reader.untilAddresses("10.0.0.1:50051");
+  assert.deepEqual([api.counts.get, api.counts.watch], [2, 1]);
 });
 
 test("the annotation's service config comes along, and its change with the next watch", async () => {
@@ -289,6 +295,7 @@ for (const [options, complaint] of [
   [{ port: 0 }, /port must be a name or a number from 1 to 65535, got "0"/],
   [{ port: "70000" }, /port must be/],
   [{ port: "a b" }, /port must be a name or a number, got "a b"/],
+  [{ port: "p".repeat(64) }, /port must be a name or a number, got "p{64}"/],
   [{ idleDeadlineMs: 0 }, /idleDeadlineMs must be > 0, got 0/],
   [{ idleDeadlineMs: Number.NaN }, /idleDeadlineMs must be > 0, got NaN/],
   [{ idleDeadlineMs: 2 ** 31 }, /idleDeadlineMs must be <= 2147483647, got 2147483648/],
@@ -316,20 +323,24 @@ test("losing the right to read the Service leaves what it said: its ports and it
 });
 
 for (const [answer, before, want] of [
-  ["a Service", (api) => api.putService(service({ name: "s" })), ["read", undefined, "240"]],
-  ["404", () => {}, ["read", "target", "30"]],
-  ["403", (api) => api.forbid("get", "services"), ["denied", undefined, "240"]],
-  ["500", (api) => api.refuse(500, { verbs: ["get"] }), ["failed", undefined, "30"]],
-] as [string, (api: FakeApiServer) => void, (string | undefined)[]][]) {
-  test(`without slices, services get answered by ${answer}: ${want[0]}, ${want[1] ?? "no"} error, a watch of ${want[2]} s`, async () => {
+  ["a Service", (api) => api.putService(service({ name: "s" })), ["read", undefined, 1]],
+  ["404", () => {}, ["read", "target", 2]],
+  ["403", (api) => api.forbid("get", "services"), ["denied", undefined, 1]],
+  ["500", (api) => api.refuse(500, { verbs: ["get"] }), ["failed", undefined, 2]],
+] as [string, (api: FakeApiServer) => void, [string, string | undefined, number]][]) {
+  test(`without slices, services get answered by ${answer}: ${want[0]}, ${want[1] ?? "no"} error, ${want[2]} in 30 s`, async () => {
     const { api, create } = await start();
     before(api);
-    const source = create();
+    const clock = new ManualClock();
+    const source = create({ clock });
     const reader = new SnapshotReader(source);
     const { error } = await reader.untilAddresses();
     await api.until(({ openWatches }) => openWatches === 1);
-    const seconds = api.requests.at(-1)?.query.get("timeoutSeconds");
-    assert.deepEqual([source.stats?.serviceAccess, error?.code, seconds], want);
+    for (let n = 0; n < 20; n++) await turn();
+    assert.equal(api.counts.get, 1);
+    clock.advance(30_000);
+    for (let n = 0; n < 200 && api.counts.get < 2; n++) await turn();
+    assert.deepEqual([source.stats?.serviceAccess, error?.code, api.counts.get], want);
     assert.equal(source.stats?.errors.target, error ? 1 : 0);
     await reader.close();
   });
@@ -360,13 +371,14 @@ test("row 11: a Service that loses its last slice is read once more, and said to
   const source = create();
   const reader = new SnapshotReader(source);
   await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
-  const watching = (watch: number) => api.until((counts) => counts.watch === watch && counts.openWatches === 1);
-  await watching(1);
+  const isRead = (get: number) => api.until((counts) => counts.get === get);
+  await api.until(({ openWatches }) => openWatches === 1);
   api.deleteSlice("s-2");
   await reader.untilAddresses("10.0.0.1:50051");
   assert.equal(api.counts.get, 1);
   api.deleteSlice("s-1");
-  await watching(2);
+  await isRead(2);
+  for (let n = 0; n < 20; n++) await turn();
   assert.deepEqual([(await reader.untilAddresses()).error, api.counts.get], [undefined, 2]);
 
   api.putSlice(at("10.0.0.1"));
@@ -375,8 +387,7 @@ test("row 11: a Service that loses its last slice is read once more, and said to
   api.deleteService("s");
   api.deleteSlice("s-1");
   const { endpoints } = await reader.until("no such Service", ({ error }) => error?.code === "target");
-  await watching(3);
-  assert.deepEqual([endpoints, api.counts.get, api.counts.list], [[], 3, 1]);
+  assert.deepEqual([endpoints, api.counts.get, api.counts.list, api.counts.watch], [[], 3, 1, 1]);
 
   api.stallNext(1); // the reading that follows does not end soon
   api.putService(service({ name: "s" }));
@@ -428,4 +439,108 @@ test("row 22: a reading of the Service that the end has broken off is no failed 
   assert.equal(source.stats?.serviceAccess, undefined);
   const { denied, unavailable } = source.stats?.errors ?? {};
   assert.deepEqual([denied, unavailable], [0, 0]);
+});
+
+test("a Service that hangs delays no event, and the first endpoints of a named port by no more than 200 ms", async () => {
+  const { api, create } = await start();
+  const clock = new ManualClock();
+  api.putSlice(at("10.0.0.1"));
+  api.freeze("get");
+  const source = create({ port: "grpc", clock });
+  const reader = new SnapshotReader(source);
+  await api.until(({ openWatches, get }) => openWatches === 1 && get === 1);
+  await turn();
+  assert.equal(reader.snapshots.length, 0, "it may come in no time, and its config with it");
+  clock.advance(200);
+  await reader.untilAddresses("10.0.0.1:50051");
+  api.putSlice(at("10.0.0.2"));
+  await reader.untilAddresses("10.0.0.2:50051");
+  api.closeWatches(); // and between two watches
+  await api.until(({ watch }) => watch === 2);
+  api.putSlice(at("10.0.0.3"));
+  const { error } = await reader.untilAddresses("10.0.0.3:50051");
+  assert.deepEqual([error, api.counts.get, source.stats?.serviceAccess], [undefined, 1, undefined], "one at a time");
+  await reader.close();
+  await turn();
+  assert.equal(clock.sleeping, 0);
+});
+
+test("row 13: a number of the Service waits for the Service, and is said to be wrong only when that cannot be read", async () => {
+  for (const end of ["read", "given up"]) {
+    const { api, create } = await start();
+    const clock = new ManualClock();
+    api.putSlice(at("10.0.0.1"));
+    api.putService(service({ name: "s" }));
+    api.freeze("get");
+    const readers = [80, 50_051].map((port) => new SnapshotReader(create({ port, clock })));
+    const [mapped, target] = readers as [SnapshotReader, SnapshotReader];
+    await api.until(({ openWatches, get }) => openWatches === 1 && get === 1);
+    await turn();
+    clock.advance(200);
+    await target.untilAddresses("10.0.0.1:50051");
+    assert.equal(mapped.snapshots.length, 0);
+    if (end === "read") {
+      api.thaw();
+      await mapped.untilAddresses("10.0.0.1:50051");
+      assert.equal(mapped.snapshots.length, 1);
+    } else {
+      clock.advance(5_000);
+      await mapped.until("an error", ({ error }) => /could not be read \(services get\)$/.test(error?.message ?? ""));
+    }
+    for (const reader of readers) await reader.close();
+    api.thaw();
+  }
+});
+
+test("row 22: with the last reader all connections go at once, the idle one too by which the Service was read", async () => {
+  const { api, create } = await start();
+  api.putSlice(at("10.0.0.1"));
+  const reader = new SnapshotReader(create());
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 1);
+  assert.equal(api.counts.connections, 2);
+  await reader.close();
+  for (let n = 0; n < 100 && api.counts.connections > 0; n++) await turn();
+  assert.equal(api.counts.connections, 0); // Node's server ends an idle one after 5 s
+});
+
+test("what is seen while the Service is read is not answered by what was read: it is read once more", async () => {
+  const { api, create } = await start();
+  const clock = new ManualClock();
+  const [reader, named] = [80, "grpc"].map((port) => new SnapshotReader(create({ port, clock }))) as [
+    SnapshotReader,
+    SnapshotReader,
+  ];
+  cleanups.push(
+    () => reader.close(),
+    () => named.close(),
+  );
+  await reader.until("no such Service", ({ error }) => error?.code === "target");
+  await api.until(({ openWatches }) => openWatches === 1);
+  for (let n = 0; n < 20; n++) await turn();
+  api.stallNext(1); // the answer is 404 by now, whenever it comes
+  clock.advance(30_000);
+  await api.until(({ get }) => get === 2);
+  api.putService(service({ name: "s" }));
+  api.putSlice(at("10.0.0.1"));
+  await named.untilAddresses("10.0.0.1:50051");
+  api.unstall();
+  await reader.untilAddresses("10.0.0.1:50051");
+  assert.deepEqual([api.counts.get, api.counts.watch], [3, 1]);
+});
+
+test("row 15: while the server fails, a Service that is missing is not asked for", async () => {
+  const { api, create } = await start();
+  const clock = new ManualClock();
+  const reader = new SnapshotReader(create({ clock }));
+  cleanups.push(() => reader.close());
+  await reader.until("no such Service", ({ error }) => error?.code === "target");
+  await api.until(({ openWatches }) => openWatches === 1);
+  for (let n = 0; n < 20; n++) await turn();
+  api.refuse(503);
+  api.breakWatches();
+  await reader.until("an outage", ({ error }) => error?.code === "unavailable");
+  clock.advance(30_000);
+  for (let n = 0; n < 50; n++) await turn();
+  assert.equal(api.counts.get, 1);
 });

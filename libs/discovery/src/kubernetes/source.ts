@@ -14,9 +14,9 @@ export interface KubernetesSourceOptions {
   readonly service: string;
   /** Default: the namespace of the pod, or of the kubeconfig's context. */
   readonly namespace?: string;
-  /** A name, the number of a target port, or the number of a port of the Service. Default: the first there is. */
+  /** A name, the number of a target port, or the number of a port of the Service. Default: that which most slices have, the first by name of several. */
   readonly port?: string | number;
-  /** How to reach the API server. Default: the pod's service account, else the kubeconfig. */
+  /** How to reach the API server; sources share a watch by this object. Default: the pod's service account, else the kubeconfig. */
   readonly access?: ApiAccess;
   /** Which address of a dual-stack pod comes first. Default: IPv4. */
   readonly preferredFamily?: "IPv4" | "IPv6";
@@ -40,8 +40,9 @@ export interface KubernetesSource extends Source {
 const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * Watches a Kubernetes service by list and watch of its EndpointSlices. All sources of the same service in a process share
- * one watch, which begins with the first reader and ends with the last. Needed rights, in the service's namespace:
+ * Watches a Kubernetes service by list and watch of its EndpointSlices. All sources of the same service in a process that have
+ * the same `access` object, as all have that are given none, share one watch, which begins with the first reader and ends with
+ * the last. Needed rights, in the service's namespace:
  * `endpointslices` (discovery.k8s.io) get, list, watch; `services` get where ports are given by the Service's number, or
  * a service config by its annotation.
  *
@@ -168,8 +169,7 @@ async function* waitForAccess(
 function selectPort(port: string | number | undefined): PortSelector {
   if (port === undefined) return { t: "first" };
   if (typeof port === "string" && !/^\d+$/.test(port)) {
-    if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(port))
-      throw new RangeError(`port must be a name or a number, got "${port}"`);
+    if (!dnsLabel.test(port)) throw new RangeError(`port must be a name or a number, got "${port}"`);
     return { t: "name", name: port };
   }
   const number = Number(port);
