@@ -95,7 +95,7 @@ export function registerKubernetesScheme(
 
   const share = (target: string): Shared | { readonly error: string } => {
     try {
-      const { service, namespace, port } = parseTarget(target);
+      const { service, namespace, port } = parseTarget(target, "kubernetes");
       const key =
         (namespace === undefined ? service : `${namespace}/${service}`) + (port === undefined ? "" : `:${port}`);
       return sources.get(key, () =>
@@ -149,7 +149,7 @@ export function registerKubernetesScheme(
  */
 export function authorityOf(target: string): string {
   try {
-    const { service, namespace, port } = parseTarget(target);
+    const { service, namespace, port } = parseTarget(target, "kubernetes");
     const host = namespace === undefined ? service : `${service}.${namespace}`;
     return port !== undefined && /^\d+$/.test(port) ? `${host}:${port}` : host;
   } catch {

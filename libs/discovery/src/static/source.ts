@@ -37,6 +37,7 @@ export function createStaticSource(options: StaticSourceOptions): Source {
 
 function toEndpoint(address: Address, weight: number): Endpoint {
   const id = formatAddress(address);
-  if (!isWeight(weight)) throw new RangeError(`the weight of ${id} must be a number from 0 to ${heaviest}, got ${weight}`);
+  if (!isWeight(weight))
+    throw new RangeError(`the weight of ${id} must be a number from 0 to ${heaviest}, got ${weight}`);
   return { id, addresses: [address], weight, zone: undefined, forZones: [], nodeName: undefined, metadata: {} };
 }
