@@ -3,7 +3,7 @@ import { type DnsPollTarget, dnsPoll } from "./target/dns-poll.ts";
 import { type EtcdTarget, etcd } from "./target/etcd.ts";
 import { type FileTarget, file } from "./target/file.ts";
 import { type KubernetesTarget, kubernetes } from "./target/kubernetes.ts";
-import { Parameters } from "./target/parameters.ts";
+import { readTarget } from "./target/read-target.ts";
 import type { Scheme } from "./target/scheme.ts";
 import { type StaticTarget, staticScheme } from "./target/static.ts";
 
@@ -44,46 +44,6 @@ export const targetSchemes = Object.keys(schemes) as readonly TargetScheme[];
 export function parseTarget(text: string): Target;
 export function parseTarget<S extends TargetScheme>(text: string, expected: S): TargetOf<S>;
 export function parseTarget(text: string, expected?: TargetScheme): Target {
-  const match = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?\/*([^?]*)(?:\?(.*))?$/.exec(text);
-  const [, name = "", authority = "", path = "", query = ""] = match ?? [];
-  const wanted = expected === undefined ? targetSchemes : [expected];
-  const t = wanted.find((each) => each === name);
-  if (t === undefined) {
-    const names = wanted.map((each) => `${each}:`).join(", ");
-    const why = wanted.length > 1 ? `it begins with none of ${names}` : `it does not begin with ${names}`;
-    throw wrongTarget(text, [], why, wanted.map((each) => schemes[each].grammar).join("; "));
-  }
-  const { grammar, parameters: known, mayHoldAt, mayOmitSlashes, parse } = schemes[t];
-  const wrong = (why: string) => wrongTarget(text, known, why, grammar);
-  // What stands there is meant to be secret, and a secret may hold any character.
-  if (authority.includes("@") || (!mayHoldAt && text.includes("@"))) {
-    throw wrong("it must not carry a user or a password (an @ in a name is written %40)");
-  }
-  if (!mayOmitSlashes && !text.startsWith(`${t}://`)) throw wrong(`it does not begin with ${t}://`);
-  const parameters = new Parameters(query, wrong);
-  const unknown = parameters.names.find((each) => !known.includes(each));
-  if (unknown !== undefined) {
-    const there = known.length === 0 ? `${t}: has none` : `there are ${known.join(", ")}`;
-    throw wrong(`unknown parameter "${unknown}"; ${there}`);
-  }
-  return parse({ authority, path, parameters, wrong });
-}
-
-function wrongTarget(text: string, known: readonly string[], why: string, grammar: string): RangeError {
-  return new RangeError(`target "${redact(text, known)}": ${why}; expected ${grammar}`);
-}
-
-/** The target with nothing that may be secret: no user or password, and no value of a parameter that is not known. */
-function redact(text: string, known: readonly string[]): string {
-  const at = text.lastIndexOf("@");
-  const isPath = /^file:\/\/\/[^?]*$/.test(text); // where an @ stands in a name
-  const open = at < 0 || isPath ? text : text.replace(/^([a-z][a-z0-9+.-]*:\/+)?.*@/s, "$1…@");
-  const [before = "", ...rest] = open.split("?");
-  if (rest.length === 0) return open;
-  const parameters = rest.join("?").split("&");
-  const shown = parameters.map((each) => {
-    const name = each.split("=")[0] ?? "";
-    return known.includes(name) || !each.includes("=") ? each : `${name}=…`;
-  });
-  return `${before}?${shown.join("&")}`;
+  if (expected === undefined) return readTarget<Target>("target", text, schemes);
+  return readTarget<Target>("target", text, { [expected]: schemes[expected] as Scheme<Target> });
 }
