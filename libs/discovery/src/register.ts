@@ -2,6 +2,16 @@ import { formatAddress } from "./address.ts";
 import type { Instance, Registration } from "./registration.ts";
 import { parseRegistrationTarget, type RegistrationTarget } from "./target/registration.ts";
 
+export { parseAddress } from "./address.ts";
+export type { Address } from "./snapshot.ts";
+export type { Instance, Registration, RegistrationStats } from "./registration.ts";
+export {
+  type ConsulRegistrationTarget,
+  type EtcdRegistrationTarget,
+  parseRegistrationTarget,
+  type RegistrationTarget,
+} from "./target/registration.ts";
+
 /** What is registered, but for what the target says. */
 export type OwnInstance = Omit<Instance, "service" | "ttlMs">;
 

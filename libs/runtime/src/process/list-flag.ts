@@ -1,7 +1,7 @@
 import type { Flag } from "./flags.ts";
 
 /** Several values of another flag: given more than once, or parted by spaces, which is how the environment variable has them. */
-export function listFlag<T>(of: Flag<T>): Flag<readonly T[]> {
+export function listFlag<T>(of: Pick<Flag<T>, "metavar" | "help" | "parse">): Flag<readonly T[]> {
   return {
     ...of,
     help: `${of.help}; may be given more than once`,
