@@ -1,0 +1,31 @@
+import { after, afterEach, before, test } from "node:test";
+import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
+import { fakeConsulWorld } from "../../testing/consul/world.ts";
+import { type SourceWorld, sourceBehaviours } from "../../testing/source-conformance.ts";
+
+let agent: FakeConsulAgent;
+let world: SourceWorld;
+const ends: (() => Promise<void>)[] = [];
+
+before(async () => {
+  agent = await FakeConsulAgent.start();
+  world = fakeConsulWorld(agent, (end) => void ends.push(end));
+});
+
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end();
+});
+
+after(async () => {
+  await agent.close();
+  await assertNothingLeft();
+});
+
+for (const [n, { name, cannot, run }] of sourceBehaviours.entries()) {
+  test(`a fake agent: ${name}`, { timeout: 30_000 }, async (t) => {
+    const why = cannot(world);
+    if (why !== undefined) return t.skip(why);
+    await run(world, `service-${n}-`);
+  });
+}
