@@ -1,6 +1,6 @@
 /**
  * Where the backends are: one model for every source. A `Source` is watched and gives whole `Snapshot`s; `./kubernetes`,
- * `./dns`, `./file` and `./static` have the sources.
+ * `./etcd`, `./consul`, `./dns`, `./file` and `./static` have the sources.
  *
  * ```ts
  * import { parseTarget } from "@grpc-lb/discovery";
@@ -9,8 +9,10 @@
  * parseTarget("dns-poll:///server.example:80"); // { t: "dns-poll", name: "server.example", port: 80, … }
  * ```
  */
+export { formatAddress, parseAddress } from "./address.ts";
 export { DiscoveryError, type DiscoveryErrorCode } from "./discovery-error.ts";
 export type { Address, Endpoint, Snapshot, Source } from "./snapshot.ts";
+export type { SourceStats } from "./source-stats.ts";
 export type { ConsulTarget } from "./target/consul.ts";
 export type { DnsPollTarget } from "./target/dns-poll.ts";
 export type { EtcdTarget } from "./target/etcd.ts";

@@ -27,6 +27,8 @@ export interface DiscoveryResolverOptions {
   share(): SharedSource | { readonly error: string };
   readonly clock: Clock;
   readonly warn: Warn;
+  /** What a service config of the service's own is called in a warning. Default: `service config`. */
+  readonly configName?: string;
 }
 
 /**
@@ -64,7 +66,7 @@ interface Run {
   readonly pending: Set<"replay" | "message">;
   shared: SharedSource | undefined;
   latest: Snapshot | undefined;
-  /** What the annotation of `latest` asks for. */
+  /** What the service itself asks for in `latest`. */
   ofService: ServiceConfig | undefined;
   told: Told | undefined;
 }
@@ -85,8 +87,8 @@ export class DiscoveryResolver implements Resolver {
   readonly #attributes: Attributes;
   readonly #ofUser: ServiceConfig | undefined;
   #run: Run | undefined;
-  /** Kept between runs, so that an annotation is read, and what is wrong with it said, once. */
-  #annotation: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
+  /** Kept between runs, so that a config of the service is read, and what is wrong with it said, once. */
+  #serviceConfig: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
 
   constructor(options: DiscoveryResolverOptions) {
     this.#options = options;
@@ -131,7 +133,7 @@ export class DiscoveryResolver implements Resolver {
     const { target, warn } = this.#options;
     resolverChannel.publish({ target, snapshot });
     if (snapshot.error?.code === "denied") warn(snapshot.error.message);
-    run.ofService = this.#readAnnotation(snapshot);
+    run.ofService = this.#readServiceConfig(snapshot);
     this.#tell(run);
   }
 
@@ -189,22 +191,21 @@ export class DiscoveryResolver implements Resolver {
   }
 
   /** A config that grpc-js would not take is left out, and said once. The same text gives the same object. */
-  #readAnnotation({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
+  #readServiceConfig({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
     // The gRPC option by which a client refuses service configs that come from outside.
     const isRefused = Boolean(this.#options.channelOptions["grpc.service_config_disable_resolution"]);
     if (text === undefined || isRefused || this.#ofUser) return undefined;
-    if (this.#annotation?.text !== text) {
+    if (this.#serviceConfig?.text !== text) {
       let config: ServiceConfig | undefined;
       try {
         config = parseServiceConfig(text);
       } catch (error) {
-        this.#options.warn(
-          `${subject}: its annotation grpc-lb.dev/service-config is ignored: ${(error as Error).message}`,
-        );
+        const { warn, configName = "service config" } = this.#options;
+        warn(`${subject}: its ${configName} is ignored: ${(error as Error).message}`);
       }
-      this.#annotation = { text, config };
+      this.#serviceConfig = { text, config };
     }
-    return this.#annotation.config;
+    return this.#serviceConfig.config;
   }
 }
 
