@@ -1,5 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { MemberAddress, TlsMaterial } from "./connection.ts";
+import { parseAddress } from "../address.ts";
+import type { Address } from "../snapshot.ts";
+import type { TlsMaterial } from "./member-credentials.ts";
+
+const defaultPort = 2379;
 
 /** How a TLS connection to etcd is made. Files are read again for each connection, so they may be replaced at any time. */
 export interface EtcdTls {
@@ -56,18 +60,16 @@ export function readEtcdEnvironment(env: NodeJS.ProcessEnv = process.env): EtcdC
  *
  * @throws RangeError that names what is wrong
  */
-export function parseEtcdEndpoints(endpoints: readonly string[]): readonly MemberAddress[] {
+export function parseEtcdEndpoints(endpoints: readonly string[]): readonly Address[] {
   if (endpoints.length === 0) throw new RangeError("endpoints must name at least one member, got none");
   return endpoints.map((text) => {
     // Not repeated: what stands there is meant to be secret.
     if (text.includes("@")) throw new RangeError("endpoints must not carry a user or a password");
-    const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/?#\s]+))(?::(\d{1,5}))?$/.exec(text);
-    const host = match?.[1] ?? match?.[2];
-    const port = Number(match?.[3] ?? 2379);
-    if (host === undefined || port < 1 || port > 65_535) {
-      throw new RangeError(`endpoints must be host:port each, got "${text}"`);
+    try {
+      return parseAddress(text, defaultPort);
+    } catch (cause) {
+      throw new RangeError(`each of endpoints ${(cause as Error).message}`, { cause });
     }
-    return { host, port };
   });
 }
 
@@ -90,10 +92,10 @@ export async function readPassword({ password, passwordFile }: EtcdCredentials):
   return passwordFile === undefined ? (password ?? "") : (await readFile(passwordFile, "utf8")).replace(/\r?\n$/, "");
 }
 
-/** The files of TLS as they are now; undefined without TLS. */
-export async function readTls({ tls }: EtcdCredentials): Promise<TlsMaterial | undefined> {
+/** The files of TLS as they are now, for a connection to this member; undefined without TLS. */
+export async function readTls({ tls }: EtcdCredentials, { host }: Address): Promise<TlsMaterial | undefined> {
   if (!tls) return undefined;
   const read = async (file: string | undefined) => (file === undefined ? undefined : await readFile(file, "utf8"));
   const [ca, cert, key] = await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]);
-  return { ca, cert, key, serverName: tls.serverName };
+  return { ca, cert, key, serverName: tls.serverName ?? host };
 }

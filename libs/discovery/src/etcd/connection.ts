@@ -1,114 +1,77 @@
-import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
-import { isIP, connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
-import { once } from "node:events";
-import { RpcStream } from "./rpc-stream.ts";
-import { code, RpcStatus } from "./rpc-status.ts";
+import { Client, connectivityState, type Metadata, type MethodDefinition } from "@grpc/grpc-js";
+import { formatAddress } from "../address.ts";
+import type { Address } from "../snapshot.ts";
+import { MemberCredentials, type TlsMaterial } from "./member-credentials.ts";
+import { RpcCall } from "./rpc-call.ts";
 
 /** A call of a service, as ts-proto describes it. */
-export interface Method<Q, R> {
-  readonly path: string;
-  readonly requestSerialize: (request: Q) => Uint8Array;
-  readonly responseDeserialize: (bytes: Buffer) => R;
-}
-
-/** Where a member of the cluster listens. */
-export interface MemberAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** What a TLS connection is made with, read. */
-export interface TlsMaterial {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-  readonly serverName?: string | undefined;
-}
+export type Method<Q, R> = MethodDefinition<Q, R>;
 
 /**
- * One HTTP/2 connection to one member, and gRPC on it. It is its own and not grpc-js's because of what a source promises:
- * a channel of grpc-js keeps the process alive as long as a watch is open, has no limit to connecting, takes proxies from
- * the environment, and may hold its socket after its close. It never connects again: who owns it makes another.
+ * One channel of grpc-js to one member of the cluster, for all of etcd's services. It serves one connection: when that is
+ * lost, who owns it makes another, with the files of TLS as they are then, and perhaps to another member.
  */
 export class Connection {
-  readonly #socket: Socket | TLSSocket;
-  readonly #session: ClientHttp2Session;
-  #failure: Error | undefined;
-  #isLost = false;
+  readonly #credentials: MemberCredentials;
+  readonly #client: Client;
+  readonly #calls = new Set<{ end(error: unknown): void }>();
+  #wasReady = false;
 
-  constructor({ host, port }: MemberAddress, tls: TlsMaterial | undefined) {
-    const { serverName, ...material } = tls ?? {};
-    const servername = serverName ?? (isIP(host) ? "" : host);
-    this.#socket = tls
-      ? connectTls({
-          host,
-          port,
-          ALPNProtocols: ["h2"],
-          servername,
-          ...definedOf(material),
-        })
-      : connectTcp({ host, port });
-    this.#socket.setNoDelay(true);
-    // Whether the process lives on is its readers' to say.
-    this.#socket.unref();
-    const scheme = tls ? "https" : "http";
-    this.#session = connectHttp2(`${scheme}://${hostPort({ host, port })}`, { createConnection: () => this.#socket });
-    this.#session.on("error", (error) => this.#lose(error));
-    this.#session.on("goaway", () => this.#lose(new Error("the server closes the connection")));
-    this.#session.on("close", () => this.#lose(new Error("the connection was closed")));
+  constructor(member: Address, tls: TlsMaterial | undefined) {
+    this.#credentials = new MemberCredentials(tls);
+    // By its scheme an address is never looked up; a name is, by the system's resolver.
+    this.#client = new Client(`dns:///${formatAddress(member)}`, this.#credentials, {
+      "grpc.use_local_subchannel_pool": 1,
+      "grpc.enable_http_proxy": 0,
+      "grpc.enable_retries": 0,
+      "grpc.enable_channelz": 0,
+      "grpc.service_config_disable_resolution": 1,
+      // etcd allows a ping every 5 s (--grpc-keepalive-min-time), and only while a call is open.
+      "grpc.keepalive_time_ms": 10_000,
+      "grpc.keepalive_timeout_ms": 5_000,
+      // Never used: a connection that failed is given up, and the pauses are the owner's.
+      "grpc.initial_reconnect_backoff_ms": 1_000,
+      // A large service comes as one message.
+      "grpc.max_receive_message_length": -1,
+    });
   }
 
-  /** Whether no call can begin any more. */
+  /** Whether the connection was there and is gone, so that no call should begin any more. */
   get isLost(): boolean {
-    return this.#isLost;
+    return this.#wasReady && this.#client.getChannel().getConnectivityState(false) !== connectivityState.READY;
   }
 
-  /** Why calls of this connection fail, in the words of the socket. */
-  get failure(): Error | undefined {
-    return this.#failure;
-  }
-
-  /** Begins a call. An abort of `signal` ends it at once with its reason. */
-  open<Q, R>(
-    method: Method<Q, R>,
-    options: { readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal },
-  ): RpcStream<Q, R> {
-    if (this.#isLost) throw new RpcStatus(code.unavailable, this.#failure?.message ?? "the connection is lost");
-    try {
-      const stream = this.#session.request({
-        ...options.headers,
-        ":method": "POST",
-        ":path": method.path,
-        "content-type": "application/grpc",
-        te: "trailers",
-      });
-      return new RpcStream(stream, method, options.signal, () => this.#failure);
-    } catch (cause) {
-      throw new RpcStatus(code.unavailable, (cause as Error).message, { cause });
+  /** Connects; resolves when there is a connection, when a call would say why not, or when `signal` is aborted. */
+  async connect(signal: AbortSignal): Promise<void> {
+    // No call waits in the channel meanwhile, as that would keep the process alive.
+    const channel = this.#client.getChannel();
+    for (;;) {
+      const state = channel.getConnectivityState(true);
+      const isConnecting = state === connectivityState.IDLE || state === connectivityState.CONNECTING;
+      this.#wasReady ||= state === connectivityState.READY;
+      if (!isConnecting || signal.aborted) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = () => resolve();
+      channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, wake);
+      signal.addEventListener("abort", wake);
+      await promise;
+      signal.removeEventListener("abort", wake);
     }
   }
 
-  /** Ends the connection and its calls at once; resolves when the socket is gone. */
-  async close(): Promise<void> {
-    this.#isLost = true;
-    const closed = this.#socket.closed ? undefined : once(this.#socket, "close");
-    this.#session.destroy();
-    this.#socket.destroy();
-    await closed?.catch(() => {}); // an error of the socket while it is destroyed concerns nobody
+  /** Begins a call, of whatever kind: one that takes a single request is sent one. */
+  open<Q, R>(method: Method<Q, R>, metadata: Metadata, signal: AbortSignal): RpcCall<Q, R> {
+    const { path, requestSerialize, responseDeserialize } = method;
+    const stream = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {});
+    const call: RpcCall<Q, R> = new RpcCall(stream, signal, () => this.#calls.delete(call));
+    this.#calls.add(call);
+    return call;
   }
 
-  #lose(error: Error): void {
-    this.#failure ??= error;
-    this.#isLost = true;
+  /** Ends the channel, and its calls for the reason given; resolves when its sockets are gone. */
+  async close(reason: unknown): Promise<void> {
+    for (const call of [...this.#calls]) call.end(reason);
+    this.#client.close();
+    await this.#credentials.close();
   }
-}
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function hostPort({ host, port }: MemberAddress): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function definedOf(material: Omit<TlsMaterial, "serverName">): Record<string, string> {
-  return Object.fromEntries(Object.entries(material).filter(([, value]) => value !== undefined)) as Record<string, string>;
 }

@@ -1,24 +1,35 @@
+import { status } from "@grpc/grpc-js";
 import { DiscoveryError, type DiscoveryErrorCode } from "../discovery-error.ts";
-import { code, RpcStatus } from "./rpc-status.ts";
+import { RpcStatus } from "./rpc-status.ts";
 
 /** etcd's own words for a token that a new login replaces (api/v3rpc/rpctypes/error.go). */
 const staleToken = /invalid auth token|revision of auth store is old/;
 /** What etcd calls an invalid argument, and is a refusal. */
 const refusal = /authentication failed|user name is empty|permission denied|invalid auth token/;
+/** What grpc-js wraps around the reason why it could not connect, a time included that makes each failure another. */
+const wrapped =
+  /^No connection established\. Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*Z\))?\. Resolution note: .*$/s;
 
 /** Whether a new login may be enough. */
 export function isTokenStale(cause: unknown): boolean {
-  return cause instanceof RpcStatus && (cause.code === code.unauthenticated || staleToken.test(cause.message));
+  return cause instanceof RpcStatus && (cause.code === status.UNAUTHENTICATED || staleToken.test(cause.message));
 }
 
 /** Whether etcd has no users at all: then it wants no login either. */
 export function isAuthDisabled(cause: unknown): boolean {
-  return cause instanceof RpcStatus && cause.code === code.failedPrecondition && /not enabled/.test(cause.message);
+  return cause instanceof RpcStatus && cause.code === status.FAILED_PRECONDITION && /not enabled/.test(cause.message);
 }
 
 /** Whether etcd does not know the lease. */
 export function isLeaseGone(cause: unknown): boolean {
-  return statusOf(cause)?.code === code.notFound;
+  return statusOf(cause)?.code === status.NOT_FOUND;
+}
+
+/** Why etcd ended a watch by itself, as if it were the status of a call. */
+export function describeCancel(reason: string): RpcStatus {
+  if (staleToken.test(reason)) return new RpcStatus(status.UNAUTHENTICATED, reason);
+  if (refusal.test(reason)) return new RpcStatus(status.PERMISSION_DENIED, reason);
+  return new RpcStatus(status.UNAVAILABLE, reason || "etcd ended the watch");
 }
 
 /**
@@ -32,14 +43,14 @@ export function describeFailure(what: string, user: string | undefined, cause: u
   const asUser = user === undefined ? "" : ` as user ${user}`;
   const reason = cause instanceof Error ? cause.message : String(cause);
   // The members of a cluster are tried in turn: without its address the same failure of each reads the same.
-  const told = reason.replace(/ (?:\[[^\]]*\]|[^\s:]+|[0-9a-f:]+):\d+$/, "");
+  const told = reason.replace(wrapped, "$1").replace(/ (?:\[[^\]]*\]|[^\s:]+|[0-9a-f:]+):\d+$/, "");
   return new DiscoveryError(codeOf(cause), `etcd: ${what}${asUser}: ${told}`, { cause });
 }
 
 function codeOf(cause: unknown): DiscoveryErrorCode {
-  const status = statusOf(cause);
-  if (status?.code === code.permissionDenied || status?.code === code.unauthenticated) return "denied";
-  return status?.code === code.invalidArgument && refusal.test(status.message) ? "denied" : "unavailable";
+  const known = statusOf(cause);
+  if (known?.code === status.PERMISSION_DENIED || known?.code === status.UNAUTHENTICATED) return "denied";
+  return known?.code === status.INVALID_ARGUMENT && refusal.test(known.message) ? "denied" : "unavailable";
 }
 
 function statusOf(error: unknown): RpcStatus | undefined {

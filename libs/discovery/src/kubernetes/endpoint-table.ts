@@ -9,7 +9,7 @@ import {
   type SlicePort,
 } from "./endpoint-slice.ts";
 import { type PortSelector, resolvePort } from "./port.ts";
-import { SortedEndpoints } from "./sorted-endpoints.ts";
+import { SortedEndpoints } from "../sorted-endpoints.ts";
 
 /** What one slice says of one endpoint. */
 interface Part {
