@@ -1,11 +1,12 @@
 import { after, afterEach, before, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
-import { fakeConsulWorld } from "../../testing/consul/world.ts";
-import { type SourceWorld, sourceBehaviours } from "../../testing/source-conformance.ts";
+import { registrationBehaviours } from "../../testing/consul/registration-behaviours.ts";
+import { type ConsulWorld, fakeConsulWorld } from "../../testing/consul/world.ts";
+import { sourceBehaviours } from "../../testing/source-conformance.ts";
 
 let agent: FakeConsulAgent;
-let world: SourceWorld;
+let world: ConsulWorld;
 const ends: (() => Promise<void>)[] = [];
 
 before(async () => {
@@ -28,4 +29,8 @@ for (const [n, { name, cannot, run }] of sourceBehaviours.entries()) {
     if (why !== undefined) return t.skip(why);
     await run(world, `service-${n}-`);
   });
+}
+
+for (const [n, { name, run }] of registrationBehaviours.entries()) {
+  test(`a fake agent: ${name}`, { timeout: 30_000 }, () => run(world, `registered-${n}-`));
 }
