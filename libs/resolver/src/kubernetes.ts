@@ -70,7 +70,8 @@ export interface Surroundings {
   findSidecar(): Promise<string | undefined>;
 }
 
-const nothingDone: FeedStats = {
+/** Of a source that has not begun. */
+export const nothingDone: FeedStats = {
   lastSyncAgeMs: undefined,
   lists: 0,
   watches: 0,

@@ -1,11 +1,11 @@
 import type { SourceStats, TargetScheme } from "@grpc-lb/discovery";
 import type { ConsulCredentials } from "@grpc-lb/discovery/consul";
 import type { EtcdCredentials } from "@grpc-lb/discovery/etcd";
-import type { ApiAccess } from "@grpc-lb/discovery/kubernetes";
+import type { ApiAccess, ServiceAccess } from "@grpc-lb/discovery/kubernetes";
 import { type Clock, systemClock } from "@grpc-lb/runtime";
 import { requireSupportedGrpc } from "./grpc-js.ts";
 import { warnOfProxy } from "./http-proxy.ts";
-import { registerKubernetesResolver } from "./kubernetes.ts";
+import { nothingDone, registerKubernetesResolver } from "./kubernetes.ts";
 import { LazySource } from "./lazy-source.ts";
 import { type SourceSurroundings, schemes } from "./schemes.ts";
 import { registerTargetScheme } from "./target-scheme.ts";
@@ -43,6 +43,8 @@ export interface ResolvedTargetStats extends SourceStats {
   readonly endpoints: number;
   /** What is wrong now; undefined when nothing is. */
   readonly error: string | undefined;
+  /** For kubernetes: whether the Service itself could be read. */
+  readonly serviceAccess?: ServiceAccess | undefined;
 }
 
 /** A view of what is resolved. */
@@ -50,13 +52,6 @@ export interface Resolvers {
   /** One entry for each target that a channel uses now. */
   stats(): ResolvedTargetStats[];
 }
-
-const nothingDone: SourceStats = {
-  lastSyncAgeMs: undefined,
-  lists: 0,
-  watches: 0,
-  errors: { target: 0, denied: 0, unavailable: 0, port: 0 },
-};
 
 /**
  * Makes grpc-js resolve the targets of every scheme that `parseTarget` reads: kubernetes, etcd, consul, dns-poll, static and file.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parseContent } from "./parse-content.ts";
 
@@ -32,6 +33,20 @@ test("a list, or an object with one, is read the same from JSON and YAML", async
     endpoints: want,
     serviceConfig,
   });
+});
+
+test("the README's file is one", async () => {
+  const readme = readFileSync(`${import.meta.dirname}/../../README.md`, "utf8");
+  const yaml = /```yaml\n(endpoints:.*?)```/s.exec(readme)?.[1] ?? "";
+  const { endpoints, serviceConfig } = await parseContent(yaml);
+  assert.deepEqual(
+    endpoints.map(({ id, weight }) => [id, weight]),
+    [
+      ["10.0.0.1:50051", 3],
+      ["10.0.0.2:50051", 1],
+    ],
+  );
+  assert.equal(serviceConfig, '{"loadBalancingConfig":[{"least_request":{"choiceCount":2}}]}');
 });
 
 test("an empty list is an empty set", async () => {
