@@ -1,5 +1,6 @@
 import { parseAddress } from "../address.ts";
 import type { Instance } from "../registration.ts";
+import { heaviest, isWeight } from "../weight.ts";
 import type { Layout } from "./layout.ts";
 import { endpointsLayout } from "./layout-endpoints.ts";
 import { kratosLayout } from "./layout-kratos.ts";
@@ -35,5 +36,7 @@ export function validateInstance(instance: Instance): Instance {
   if (/^(0\.0\.0\.0|::|0:0:0:0:0:0:0:0)$/.test(host)) {
     throw new RangeError(`address must be one that clients can reach, got "${host}"`);
   }
+  const { weight = 1 } = instance;
+  if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${heaviest}, got ${weight}`);
   return instance;
 }

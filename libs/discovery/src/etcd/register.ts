@@ -24,7 +24,8 @@ const defaultTtlMs = 10_000;
  * or frozen etcd, or when somebody deleted its key. Another member is asked when one fails. Who dies is gone after the TTL.
  * What another process writes to the same key stays, as it may be the successor at the same address.
  *
- * It does not keep the process alive, but for the time of its `close`, which takes 3 s at most.
+ * It does not keep the process alive, but for the time of its `close`, which takes 3 s at most: a process whose servers have
+ * ended ends, and is taken out after the TTL.
  *
  * Needed rights: to read and write the key.
  *

@@ -103,9 +103,8 @@ export class EtcdServer {
       ],
       { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env.PATH ?? "" } },
     );
-    // It lives as long as the tests do, whatever they prove to have left nothing.
+    // It outlives the tests, whatever they prove to have left nothing; its stderr keeps the process of the tests alive.
     child.unref();
-    (child.stderr as unknown as { unref(): void }).unref();
     process.once("exit", this.#killNow);
     this.#child = child;
     const lines: string[] = [];
