@@ -1,6 +1,6 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
 import { formatAddress } from "../address.ts";
-import type { Instance, Registration, RegistrationStats } from "../registration.ts";
+import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../registration.ts";
 import type { EtcdAccess } from "./access.ts";
 import { Cluster } from "./cluster.ts";
 import { type LayoutName, layoutOf, validateInstance, validateService } from "./layouts.ts";
@@ -8,7 +8,7 @@ import { LeasedKey } from "./leased-key.ts";
 import { runTurns } from "./turns.ts";
 
 /** What to register, and where. */
-export interface EtcdRegistrationOptions extends EtcdAccess {
+export interface EtcdRegistrationOptions extends EtcdAccess, RegistrationHooks {
   /** `ttlMs` counts in whole seconds, and etcd may make it longer: with its own defaults 2 s is the least. */
   readonly instance: Instance;
   /** Whose keys and values. Default: `endpoints`, those of etcd's Go client. */
@@ -60,6 +60,7 @@ export function registerInEtcd(options: EtcdRegistrationOptions): Registration {
         }, signal),
       onFailure: (cause) => {
         const failure = leased.describe(cause);
+        if (failure.message !== error) options.onError?.(failure);
         error = failure.message;
         return failure;
       },

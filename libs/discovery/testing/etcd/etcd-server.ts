@@ -22,10 +22,13 @@ function findEtcd(): string | undefined {
 
 /** How a server is started, where a lone one without users or TLS will not do. */
 export interface EtcdServerOptions {
-  /** Files of TLS for its clients. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile?: string };
-  /** The clients' certificate of the test itself, where etcd wants one. */
-  readonly admin?: { readonly certFile: string; readonly keyFile: string };
+  /** Files of TLS for its clients, and of the authority that signed them; with `asksClients` they need a certificate of its too. */
+  readonly tls?: {
+    readonly certFile: string;
+    readonly keyFile: string;
+    readonly caFile: string;
+    readonly asksClients?: boolean;
+  };
   /** More command line. */
   readonly args?: readonly string[];
 }
@@ -56,7 +59,12 @@ export class EtcdServer {
 
   static async start(options: EtcdServerOptions = {}): Promise<EtcdServer> {
     const server = new EtcdServer(options, "m0", { client: await closedPort(), peer: await closedPort() });
-    await server.start();
+    try {
+      await server.start();
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
     return server;
   }
 
@@ -98,7 +106,7 @@ export class EtcdServer {
         ...["--listen-peer-urls", this.#peerUrl, "--initial-advertise-peer-urls", this.#peerUrl],
         ...["--initial-cluster", this.#cluster, "--heartbeat-interval", "50", "--election-timeout", "500"],
         ...(tls ? ["--cert-file", tls.certFile, "--key-file", tls.keyFile] : []),
-        ...(tls?.clientCaFile ? ["--client-cert-auth", "--trusted-ca-file", tls.clientCaFile] : []),
+        ...(tls?.asksClients ? ["--client-cert-auth", "--trusted-ca-file", tls.caFile] : []),
         ...(this.#options.args ?? []),
       ],
       { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env.PATH ?? "" } },
@@ -245,7 +253,7 @@ export class EtcdServer {
 
   /** Asks the JSON gateway. Over a connection of its own, so that none is left. */
   async ask(path: string, body: unknown, { isPatient = false } = {}): Promise<unknown> {
-    const { tls, admin } = this.#options;
+    const { tls } = this.#options;
     const dueMs = performance.now() + 10_000;
     for (;;) {
       const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
@@ -256,8 +264,12 @@ export class EtcdServer {
         agent: false,
         method: body === undefined ? "GET" : "POST",
         headers: this.#token ? { authorization: this.#token } : {},
-        ...(tls && { ca: readFileSync(tls.certFile), servername: "", checkServerIdentity: () => undefined }),
-        ...(admin && { cert: readFileSync(admin.certFile), key: readFileSync(admin.keyFile) }),
+        ...(tls && {
+          ca: readFileSync(tls.caFile),
+          cert: readFileSync(tls.certFile),
+          key: readFileSync(tls.keyFile),
+          servername: "",
+        }),
       };
       const request = (tls ? requestHttps : requestHttp)(options, async (response) => {
         let text = "";
