@@ -1,14 +1,14 @@
 import { type Clock, createBackoff, type Random, systemClock } from "@grpc-lb/runtime";
 import { formatAddress } from "../address.ts";
 import type { DiscoveryError } from "../discovery-error.ts";
-import type { Instance, Registration, RegistrationStats } from "../registration.ts";
+import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../registration.ts";
 import type { Address } from "../snapshot.ts";
 import { type ConsulCredentials, readConsulEnvironment, validateConsulAccess } from "./access.ts";
 import { ConsulClient } from "./client.ts";
 import { type ConsulCheck, defineService, type ServiceDefinition } from "./service-definition.ts";
 
 /** What to register, with which agent, and how. */
-export interface ConsulRegistrationOptions {
+export interface ConsulRegistrationOptions extends RegistrationHooks {
   /** The agent of this machine, or a server: its HTTP address, or with `credentials.tls` its HTTPS address. */
   readonly agent: Address;
   /** Default: what `readConsulEnvironment` finds. */
@@ -48,7 +48,8 @@ export function registerInConsul(options: ConsulRegistrationOptions): Registrati
   const access = validateConsulAccess({ agent: options.agent, credentials });
   const definition = defineService(instance, options);
   const client = new ConsulClient(access, clock);
-  return new ConsulRegistration(client, definition, { ttlMs: instance.ttlMs ?? 10_000, clock, random });
+  const { onError } = options;
+  return new ConsulRegistration(client, definition, { ttlMs: instance.ttlMs ?? 10_000, clock, random, onError });
 }
 
 class ConsulRegistration implements Registration {
@@ -58,6 +59,7 @@ class ConsulRegistration implements Registration {
   readonly #ttlMs: number;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #onError: RegistrationHooks["onError"] | undefined;
   readonly #registered = Promise.withResolvers<void>();
   readonly #ending = new AbortController();
   readonly #ended: Promise<void>;
@@ -74,15 +76,21 @@ class ConsulRegistration implements Registration {
   constructor(
     client: ConsulClient,
     definition: ServiceDefinition,
-    { ttlMs, clock, random }: { readonly ttlMs: number; readonly clock: Clock; readonly random: Random },
+    options: {
+      readonly ttlMs: number;
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly onError: RegistrationHooks["onError"] | undefined;
+    },
   ) {
     const { Name, Address: host, Port: port } = definition;
     this.subject = `${Name} at ${formatAddress({ host, port })} in consul ${client.agent}`;
     this.#client = client;
     this.#definition = definition;
-    this.#ttlMs = ttlMs;
-    this.#clock = clock;
-    this.#random = random;
+    this.#ttlMs = options.ttlMs;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#onError = options.onError;
     this.#ended = this.#run(this.#ending.signal);
   }
 
@@ -119,9 +127,11 @@ class ConsulRegistration implements Registration {
         backoff.reset();
       } catch (cause) {
         if (signal.aborted) return;
-        this.#error = cause as DiscoveryError;
-        waitMs = backoff.next() + (this.#error.retryAfterMs ?? 0);
-        if (this.#isKnown && isForgotten(this.#error)) {
+        const error = cause as DiscoveryError;
+        if (error.message !== this.#error?.message) this.#onError?.(error);
+        this.#error = error;
+        waitMs = backoff.next() + (error.retryAfterMs ?? 0);
+        if (this.#isKnown && isForgotten(error)) {
           this.#isKnown = false;
           waitMs = 0; // that it says so is no failure of it
         }
