@@ -93,7 +93,9 @@ export class NameServer {
       return records.length > 0 ? { t: "records", records } : { t: "none", isNoName: false };
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      if (code === "ENOTFOUND" || code === "ENODATA") return { t: "none", isNoName: code === "ENOTFOUND" };
+      // A name that the search list has made longer than 255 octets (RFC 1035, 2.3.4) is nobody's.
+      if (code === "ENOTFOUND" || code === "EBADNAME") return { t: "none", isNoName: true };
+      if (code === "ENODATA") return { t: "none", isNoName: false };
       return { t: "failed", error: describeFailure(cause, { what, ...this.#options }) };
     }
   }

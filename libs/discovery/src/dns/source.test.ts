@@ -34,6 +34,7 @@ class LookClock extends ManualClock {
     const count = this.waits.length;
     this.advance(this.waits.at(-1) ?? 0);
     await this.looked(count + 1);
+    await new Promise((resolve) => setImmediate(resolve)); // by then readers have it
   }
 }
 
@@ -173,6 +174,7 @@ test("a name that is gone is an empty set when a second look says so, and its re
   assert.equal(reader.snapshots.length, 1, "one look alone is not believed");
   dns.delete("server.example");
   await clock.again();
+  assert.equal(reader.snapshots.length, 1, "nor is one after another that was found wrong");
   await clock.again();
   const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
   assert.deepEqual([endpoints, error?.code], [[], "target"]);
@@ -297,6 +299,13 @@ test("a short name is completed by the search list, in its order, and by none wh
     error?.message,
     "dns-poll: ask for nope.default.svc.cluster.local, nope.svc.cluster.local, nope: NXDOMAIN: there is no such name",
   );
+});
+
+test("a candidate that is too long for DNS is passed over", async (t) => {
+  const name = Array.from({ length: 4 }, () => "a".repeat(60)).join(".");
+  const { dns, create, read } = await start(t, { conf: `search ${"b".repeat(60)}.example\noptions ndots:5\n` });
+  dns.set(name, { A: ["10.0.0.1"] });
+  await read(create({ name })).untilAddresses("10.0.0.1:80");
 });
 
 test("a candidate that cannot be asked ends the look: another name's addresses would be another service's", async (t) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHook } from "node:async_hooks";
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
@@ -218,14 +219,17 @@ test("a folder that is made later, or made anew, is watched from the next look o
 });
 
 test("what is no file, or may not be read, is said", async (t) => {
-  const { path, broken, reader } = start(t);
+  const { path, broken, reader, source } = start(t);
   await reader.untilAddresses(...at(1));
   rmSync(path);
   mkdirSync(path);
   await broken(`file: read ${path}: it is no regular file`);
   rmSync(path, { recursive: true });
+  execFileSync("mkfifo", [path]); // who opens a pipe waits for its writer
+  while (source.stats.lists < 3) await new Promise((resolve) => setImmediate(resolve));
+  replace(path, list(2));
+  await reader.untilAddresses(...at(2));
   if (process.getuid?.() !== 0) {
-    writeFileSync(path, list(1));
     chmodSync(path, 0);
     const { error } = await broken(`file: read ${path}: permission denied`);
     assert.equal(error?.code, "denied");

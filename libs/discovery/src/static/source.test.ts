@@ -24,6 +24,7 @@ test("the endpoints come once, in the order given, with their weights, and the w
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(reader.snapshots.length, 1);
   await reader.close();
+  assert.deepEqual([source.stats.watches, source.stats.lists], [1, 0]);
 });
 
 test("a break ends the watch, and an abort does while nothing comes", async () => {
