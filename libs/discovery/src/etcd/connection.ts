@@ -46,7 +46,7 @@ export class Connection {
     // No call waits in the channel meanwhile, as that would keep the process alive.
     const channel = this.#client.getChannel();
     for (;;) {
-      const state = channel.getConnectivityState(true);
+      const state = this.#credentials.whileConnecting(() => channel.getConnectivityState(true));
       const isConnecting = state === connectivityState.IDLE || state === connectivityState.CONNECTING;
       this.#wasReady ||= state === connectivityState.READY;
       if (!isConnecting || signal.aborted) return;

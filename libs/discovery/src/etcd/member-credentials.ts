@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { subscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -17,11 +19,15 @@ export interface TlsMaterial {
   readonly serverName: string;
 }
 
+/** Whose sockets are those that are made now. */
+const maker = new AsyncLocalStorage<(socket: Socket) => void>();
+subscribe("net.client.socket", (message) => maker.getStore()?.((message as { readonly socket: Socket }).socket));
+
 /**
  * Credentials of one channel of grpc-js that keep its sockets in hand. For two promises that a channel alone does not keep:
  * whether the process lives on is the readers' to say (grpc-js holds it while a call is open), and after `close` no socket is
- * left (grpc-js waits for a frozen peer to take its farewell). This is the one file that uses the part of grpc-js which its
- * `experimental` export describes (SecureConnector, as of 1.14).
+ * left (grpc-js waits for a frozen peer to take its farewell, and for the system to give up a peer that does not answer). This is
+ * the one file that uses the part of grpc-js which its `experimental` export describes (SecureConnector, as of 1.14).
  */
 export class MemberCredentials extends ChannelCredentials {
   readonly #tls: TlsMaterial | undefined;
@@ -53,6 +59,11 @@ export class MemberCredentials extends ChannelCredentials {
     };
   }
 
+  /** Runs what makes the channel connect: what it connects with is known from then on, also when it gets no answer. */
+  whileConnecting<T>(run: () => T): T {
+    return maker.run((socket) => this.#hold(socket), run);
+  }
+
   /** Ends every socket of the channel at once; resolves when they are gone. What connects later is ended too. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -82,6 +93,7 @@ export class MemberCredentials extends ChannelCredentials {
 
   #hold(socket: Socket): void {
     socket.unref();
+    if (this.#sockets.has(socket)) return;
     socket.ref = () => socket; // grpc-js calls it with each first call
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));

@@ -18,7 +18,8 @@ export interface EtcdSourceOptions extends EtcdAccess {
   readonly answerTimeoutMs?: number;
   /**
    * Whether a watch that is read does not keep the process alive by itself: for those whose pending work does, and whose
-   * process may end when there is none. Default: false. A connection that is just being made keeps it alive all the same.
+   * process may end when there is none. Default: false. A connection that is just being made keeps it alive all the same, for
+   * `answerTimeoutMs` at most.
    */
   readonly background?: boolean;
   readonly clock?: Clock;

@@ -251,6 +251,14 @@ export class EtcdServer {
     return Number(/^etcd_debugging_mvcc_watch_stream_total (\d+)/m.exec(text)?.[1] ?? Number.NaN);
   }
 
+  /** Resolves when clients have so many watch streams open; what they begin and end etcd counts a moment later. */
+  async untilWatches(count: number): Promise<void> {
+    for (const dueMs = performance.now() + 5_000; performance.now() < dueMs; ) {
+      if ((await this.countWatches()) === count) return;
+    }
+    throw new Error(`etcd has ${await this.countWatches()} watches, want ${count}`);
+  }
+
   /** Asks the JSON gateway. Over a connection of its own, so that none is left. */
   async ask(path: string, body: unknown, { isPatient = false } = {}): Promise<unknown> {
     const { tls } = this.#options;

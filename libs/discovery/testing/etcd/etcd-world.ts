@@ -37,12 +37,6 @@ export function createEtcdWorld(server: EtcdServer): SourceWorld {
         await server.compact();
       });
     },
-    async untilLeft() {
-      // What a client has ended, etcd counts a moment later.
-      for (const dueMs = performance.now() + 5_000; performance.now() < dueMs; ) {
-        if ((await server.countWatches()) === 0) return;
-      }
-      throw new Error(`etcd still has ${await server.countWatches()} watches`);
-    },
+    untilLeft: () => server.untilWatches(0),
   };
 }
