@@ -1,4 +1,4 @@
-import { after, afterEach, before, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
 import { registrationBehaviours } from "../../testing/consul/registration-behaviours.ts";
@@ -9,16 +9,13 @@ let agent: FakeConsulAgent;
 let world: ConsulWorld;
 const ends: (() => Promise<void>)[] = [];
 
-before(async () => {
+beforeEach(async () => {
   agent = await FakeConsulAgent.start();
   world = fakeConsulWorld(agent, (end) => void ends.push(end));
 });
 
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
-});
-
-after(async () => {
   await agent.close();
   await assertNothingLeft();
 });

@@ -50,7 +50,7 @@ test("a real agent: by a gRPC check an instance is seen while it says that it se
   server.setServing(false);
   const { agent, credentials } = world;
   const reader = new SnapshotReader(world.createSource("checked"));
-  const check = { t: "grpc", intervalMs: 50, timeoutMs: 500, service: "pod" } as const;
+  const check = { t: "grpc", timeoutMs: 500, service: "pod" } as const;
   const instance = { service: "checked", address: server.address, ttlMs: 1_000 };
   const registration = registerInConsul({ agent, credentials, check, instance });
   try {

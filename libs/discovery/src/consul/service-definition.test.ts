@@ -41,11 +41,11 @@ test("a gRPC check is made by the agent, every third of the TTL, and does not pa
     Timeout: "2000ms",
   });
   assert.deepEqual(
-    checkOf({ check: { t: "grpc", service: "pod", tls: true, intervalMs: 1.5, timeoutMs: 100 } }, "fd00::1"),
+    checkOf({ check: { t: "grpc", service: "pod", tls: true, intervalMs: 1_500.5, timeoutMs: 100 } }, "fd00::1"),
     {
       GRPC: "[fd00::1]:80/pod",
       GRPCUseTLS: true,
-      Interval: "2ms",
+      Interval: "1501ms",
       Timeout: "100ms",
     },
   );
@@ -80,6 +80,7 @@ const wrong: readonly [string, Partial<Instance>, Parameters<typeof defineServic
     { deregisterCriticalAfterMs: 59_999 },
     /^deregisterCriticalAfterMs must be from 60000/,
   ],
+  ["a short interval", {}, { check: { t: "grpc", intervalMs: 999 } }, /^intervalMs must be from 1000/],
   ["an empty tag", {}, { tags: ["a", ""] }, /^tags must not be empty/],
   ["a key with a dot", { metadata: { "a.b": "" } }, {}, /^metadata "a\.b": in Consul a key must be of letters/],
   [

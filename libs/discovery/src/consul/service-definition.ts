@@ -11,7 +11,7 @@ export type ConsulCheck =
   /** The agent asks the instance's gRPC health (grpc.health.v1), so it must be able to reach it. */
   | {
       readonly t: "grpc";
-      /** How often it asks, in milliseconds. Default: a third of the TTL. */
+      /** How often it asks, in milliseconds; at least 1 s, which is Consul's own least. Default: a third of the TTL, or 1 s. */
       readonly intervalMs?: number;
       /** How long an answer may take, in milliseconds. Default: a third of the TTL. */
       readonly timeoutMs?: number;
@@ -50,6 +50,8 @@ const heaviestInConsul = 65_535;
  * https://developer.hashicorp.com/consul/api-docs/agent/check#deregistercriticalserviceafter
  */
 const leastDeregisterMs = 60_000;
+/** MinInterval in agent/checks/check.go; what is shorter it lengthens. */
+const leastIntervalMs = 1_000;
 
 /**
  * What is registered. The id is made of name and address, so that a process which crashed and came back on its address takes
@@ -100,8 +102,9 @@ export function defineService(
 }
 
 function probe(check: Extract<ConsulCheck, { t: "grpc" }>, address: Instance["address"], ttlMs: number) {
-  const { intervalMs = ttlMs / 3, timeoutMs = ttlMs / 3, service, tls = false } = check;
-  validateMs({ intervalMs, timeoutMs }, 1);
+  const { intervalMs = Math.max(ttlMs / 3, leastIntervalMs), timeoutMs = ttlMs / 3, service, tls = false } = check;
+  validateMs({ intervalMs }, leastIntervalMs);
+  validateMs({ timeoutMs }, 1);
   return {
     GRPC: `${formatAddress(address)}${service === undefined ? "" : `/${service}`}`,
     GRPCUseTLS: tls,

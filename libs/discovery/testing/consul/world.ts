@@ -10,7 +10,7 @@ import type { FakeConsulAgent } from "./fake-agent.ts";
 import type { RealConsulAgent } from "./real-agent.ts";
 
 /** Deadlines so short that whatever is to be noticed is noticed within seconds. */
-export const hasty = { waitMs: 1_000, answerTimeoutMs: 1_000, doubtMs: 2_000 } as const;
+export const hasty = { waitMs: 300, answerTimeoutMs: 1_000, doubtMs: 1_500 } as const;
 
 /** An agent, fake or real, and what can be done to it. */
 export interface ConsulWorld extends SourceWorld {
