@@ -88,6 +88,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     advertise,
     bindAddress: host,
     port: grpc.port,
+    onError: (error) => log.warn({ reason: error.message }, "not registered"),
   });
   for (const { subject, registered } of registrations) void registered.then(() => log.info({ subject }, "registered"));
 

@@ -49,6 +49,8 @@ export interface RegistrationOptions {
   readonly bindAddress: string;
   /** Of gRPC. */
   readonly port: number;
+  /** Takes what keeps it from a registry. */
+  readonly onError: (error: Error) => void;
 }
 
 /**
@@ -57,7 +59,7 @@ export interface RegistrationOptions {
  * @throws RangeError for an instance that a registry cannot take
  */
 export async function registerServer(options: RegistrationOptions): Promise<Registration[]> {
-  const { targets, pod, weight } = options;
+  const { targets, pod, weight, onError } = options;
   const registrations: Registration[] = [];
   for (const target of targets) {
     const registry = target.t === "etcd" ? target.members[0] : target.agent;
@@ -71,7 +73,7 @@ export async function registerServer(options: RegistrationOptions): Promise<Regi
       version: pod.version,
     };
     const metadata = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== ""));
-    registrations.push(await register(target, { address, metadata, weight }));
+    registrations.push(await register(target, { address, metadata, weight }, { onError }));
   }
   return registrations;
 }

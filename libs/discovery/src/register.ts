@@ -1,10 +1,10 @@
 import { formatAddress } from "./address.ts";
-import type { Instance, Registration } from "./registration.ts";
+import type { Instance, Registration, RegistrationHooks } from "./registration.ts";
 import { parseRegistrationTarget, type RegistrationTarget } from "./target/registration.ts";
 
 export { parseAddress } from "./address.ts";
+export type { Instance, Registration, RegistrationHooks, RegistrationStats } from "./registration.ts";
 export type { Address } from "./snapshot.ts";
-export type { Instance, Registration, RegistrationStats } from "./registration.ts";
 export {
   type ConsulRegistrationTarget,
   type EtcdRegistrationTarget,
@@ -28,15 +28,24 @@ export type OwnInstance = Omit<Instance, "service" | "ttlMs">;
  *
  * @throws RangeError for a target or an instance that cannot be; a registry that cannot be reached is no error
  */
-export async function register(target: string | RegistrationTarget, instance: OwnInstance): Promise<Registration> {
+export async function register(
+  target: string | RegistrationTarget,
+  instance: OwnInstance,
+  hooks: RegistrationHooks = {},
+): Promise<Registration> {
   const parsed = typeof target === "string" ? parseRegistrationTarget(target) : target;
   const { service, ttlMs } = parsed;
   const whole: Instance = { ...instance, service, ...(ttlMs !== undefined && { ttlMs }) };
   if (parsed.t === "etcd") {
     const { registerInEtcd } = await import("./etcd/index.ts");
-    return registerInEtcd({ endpoints: parsed.members.map(formatAddress), layout: parsed.layout, instance: whole });
+    return registerInEtcd({
+      endpoints: parsed.members.map(formatAddress),
+      layout: parsed.layout,
+      instance: whole,
+      ...hooks,
+    });
   }
   const { registerInConsul } = await import("./consul/index.ts");
   const { agent, tags, check } = parsed;
-  return registerInConsul({ agent, tags, check: { t: check }, instance: whole });
+  return registerInConsul({ agent, tags, check: { t: check }, instance: whole, ...hooks });
 }

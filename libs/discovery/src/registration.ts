@@ -1,3 +1,4 @@
+import type { DiscoveryError } from "./discovery-error.ts";
 import type { Address } from "./snapshot.ts";
 
 /** What is registered, whatever the registry. */
@@ -11,6 +12,12 @@ export interface Instance {
   readonly weight?: number;
   /** How long the registry keeps an instance that says nothing, in milliseconds. Default: 10 s. */
   readonly ttlMs?: number;
+}
+
+/** Who is told of a registration. */
+export interface RegistrationHooks {
+  /** Called with what keeps an instance from the registry, once for each reason until it is registered again. Must not throw. */
+  readonly onError?: (error: DiscoveryError) => void;
 }
 
 /** What a registration has done. */
