@@ -6,8 +6,8 @@ import { type ConsulSourceOptions, createConsulSource } from "../../src/consul/s
 import type { Address, Source } from "../../src/snapshot.ts";
 import type { SourceWorld, WorldInstance } from "../source-conformance.ts";
 import { askAgent } from "./agent-api.ts";
-import type { FakeConsulAgent } from "./fake-agent.ts";
-import type { RealConsulAgent } from "./real-agent.ts";
+import { FakeConsulAgent } from "./fake-agent.ts";
+import { RealConsulAgent } from "./real-agent.ts";
 
 /** Deadlines so short that whatever is to be noticed is noticed within seconds. */
 export const hasty = { waitMs: 300, answerTimeoutMs: 1_000, doubtMs: 1_500 } as const;
@@ -59,8 +59,34 @@ async function outsider(right: string, onEnd: OnEnd) {
   return { credentials: { tokenFile }, admit: () => writeFile(tokenFile, `${right}\n`) };
 }
 
-/** The fake as a world of the behaviours that hold on every agent. */
-export function fakeConsulWorld(agent: FakeConsulAgent, onEnd: OnEnd): ConsulWorld {
+/** Runs a behaviour on a fake agent of its own, of which nothing is left. */
+export async function onFakeAgent(run: (world: ConsulWorld) => Promise<void>): Promise<void> {
+  await onAgent(await FakeConsulAgent.start(), fakeConsulWorld, run);
+}
+
+/** Runs a behaviour on a real agent of its own, with ACLs, of which nothing is left. */
+export async function onRealAgent(run: (world: ConsulWorld, agent: RealConsulAgent) => Promise<void>): Promise<void> {
+  await onAgent(await RealConsulAgent.start({ hasAcls: true }), realConsulWorld, run);
+}
+
+async function onAgent<A extends { close(): Promise<void> }>(
+  agent: A,
+  worldOn: (agent: A, onEnd: OnEnd) => ConsulWorld,
+  run: (world: ConsulWorld, agent: A) => Promise<void>,
+): Promise<void> {
+  const ends: (() => Promise<void>)[] = [];
+  try {
+    await run(
+      worldOn(agent, (end) => void ends.push(end)),
+      agent,
+    );
+  } finally {
+    for (const end of ends) await end();
+    await agent.close();
+  }
+}
+
+function fakeConsulWorld(agent: FakeConsulAgent, onEnd: OnEnd): ConsulWorld {
   const world = worldOf(agent);
   const newcomer = async () => {
     agent.requireToken("right");
@@ -91,8 +117,7 @@ export function fakeConsulWorld(agent: FakeConsulAgent, onEnd: OnEnd): ConsulWor
   };
 }
 
-/** A real agent as such a world; it is to have ACLs. */
-export function realConsulWorld(agent: RealConsulAgent, onEnd: OnEnd): ConsulWorld {
+function realConsulWorld(agent: RealConsulAgent, onEnd: OnEnd): ConsulWorld {
   const world = worldOf(agent);
   const { token = "" } = agent;
   const newcomer = () => outsider(token, onEnd);
