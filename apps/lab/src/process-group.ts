@@ -1,11 +1,14 @@
+import { join } from "node:path";
 import { type Child, type ChildExit, ProgramError, startChild } from "@grpc-lb/runtime/process";
 
-/** A program of the suite that runs as a child process. */
+/** A program that runs as a child process. */
 export interface GroupMember {
   /** What messages call it. */
   readonly name: string;
-  /** Its .ts file. */
-  readonly main: string;
+  /** Its .ts file, when it is one of the suite. */
+  readonly main?: string;
+  /** Else a program on the PATH. */
+  readonly command?: string;
   readonly args: readonly string[];
   /** Its environment, beside PATH. */
   readonly env?: Readonly<Record<string, string>>;
@@ -15,12 +18,18 @@ export interface GroupMember {
 
 interface RunningMember {
   readonly child: Child;
+  /** Ends it when this process is gone, where it cannot see to that itself. */
+  readonly guard: Child | undefined;
   readonly lastWords: string[];
   isStopping: boolean;
 }
 
 const keptWords = 12;
 const endWithParent = new URL("./end-with-parent.ts", import.meta.url).href;
+const killWithLab = join(import.meta.dirname, "kill-with-lab.ts");
+
+/** Node's command line for a program of the suite. */
+const nodeArgs = (main: string, args: readonly string[]) => ["--import", endWithParent, main, ...args];
 
 /**
  * Child processes that only make sense together. None is left behind: `stop` ends them, and whatever is left when this
@@ -30,7 +39,10 @@ export class ProcessGroup {
   readonly #members = new Map<string, RunningMember>();
   readonly #broken = Promise.withResolvers<never>();
   readonly #killAll = () => {
-    for (const { child } of this.#members.values()) child.kill("SIGKILL");
+    for (const { child, guard } of this.#members.values()) {
+      child.kill("SIGKILL");
+      guard?.kill("SIGKILL");
+    }
   };
 
   readonly #graceMs: number;
@@ -47,13 +59,15 @@ export class ProcessGroup {
     return this.#broken.promise;
   }
 
-  /** Starts a member with Node and nothing of this process's own environment but PATH: flags may come from variables. */
+  /** Starts a member with nothing of this process's own environment but PATH: flags may come from variables. */
   start(member: GroupMember): Child {
     const lastWords: string[] = [];
+    const { main, command = process.execPath, args } = member;
+    const env = { PATH: process.env.PATH ?? "" };
     const child = startChild({
-      command: process.execPath,
-      args: ["--import", endWithParent, member.main, ...member.args],
-      env: { PATH: process.env.PATH ?? "", ...member.env },
+      command,
+      args: main === undefined ? args : nodeArgs(main, args),
+      env: { ...env, ...member.env },
       ...(member.onStdout ? { onStdout: member.onStdout } : {}),
       onStderr: (line) => {
         lastWords.push(line);
@@ -61,7 +75,11 @@ export class ProcessGroup {
         member.onStderr?.(line);
       },
     });
-    const running: RunningMember = { child, lastWords, isStopping: false };
+    const isGuarded = main === undefined && child.pid !== undefined;
+    const guard = isGuarded
+      ? startChild({ command: process.execPath, args: nodeArgs(killWithLab, [String(child.pid)]), env })
+      : undefined;
+    const running: RunningMember = { child, guard, lastWords, isStopping: false };
     this.#members.set(member.name, running);
     const end = (how: string) => {
       if (running.isStopping) return;
@@ -87,7 +105,8 @@ export class ProcessGroup {
     const stopping = [...names].flatMap((name) => this.#members.get(name) ?? []);
     for (const member of stopping) member.isStopping = true;
     // One that could not be started rejects, and has ended all the same.
-    await Promise.allSettled(stopping.map((member) => member.child.stop(this.#graceMs)));
+    await Promise.allSettled(stopping.map(({ child }) => child.stop(this.#graceMs)));
+    await Promise.all(stopping.map(({ guard }) => guard?.stop()));
   }
 
   /** Stops all members; after it the group holds nothing of this process. */
