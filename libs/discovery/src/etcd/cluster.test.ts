@@ -17,9 +17,9 @@ test("of three members one may freeze and one be killed in turn: source and regi
   const [first, second, third] = members as [EtcdServer, EtcdServer, EtcdServer];
   t.after(() => Promise.all(members.map((member) => member.close())));
   const all = { endpoints: members.map(({ endpoint }) => endpoint), credentials: {}, random: () => 0 }; // the first is asked first
-  const source = createEtcdSource({ ...all, service: "s", progressIntervalMs: 300, answerTimeoutMs: 400 });
+  const source = createEtcdSource({ ...all, service: "s", progressIntervalMs: 200, answerTimeoutMs: 1_000 });
   const reader = new SnapshotReader(source);
-  const instance = { service: "s", address: { host: "10.0.0.1", port: 80 }, ttlMs: 3_000 };
+  const instance = { service: "s", address: { host: "10.0.0.1", port: 80 }, ttlMs: 6_000 };
   const registration = registerInEtcd({ ...all, instance });
   await reader.untilAddresses("10.0.0.1:80");
   await first.untilWatches(2);

@@ -95,6 +95,8 @@ export class MemberCredentials extends ChannelCredentials {
     socket.unref();
     if (this.#sockets.has(socket)) return;
     socket.ref = () => socket; // grpc-js calls it with each first call
+    // grpc-js leaves one that connects while its channel is closed without a listener, and its error would end the process.
+    socket.on("error", () => {});
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     if (this.#isClosed) socket.destroy();

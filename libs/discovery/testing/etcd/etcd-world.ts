@@ -3,8 +3,8 @@ import { createEtcdSource, type EtcdCredentials, type EtcdSource } from "../../s
 import type { SourceWorld } from "../source-conformance.ts";
 import type { EtcdServer } from "./etcd-server.ts";
 
-/** Short, so that what is noticed by them is noticed soon. */
-const deadlines = { progressIntervalMs: 300, answerTimeoutMs: 400 };
+/** Short, so that what is noticed by them is noticed soon; and not so short that a busy machine is taken for a frozen etcd. */
+const deadlines = { progressIntervalMs: 200, answerTimeoutMs: 1_000 };
 
 /** A source of a server, with short deadlines. */
 export function sourceOf(server: EtcdServer, service: string, credentials: EtcdCredentials = {}): EtcdSource {
