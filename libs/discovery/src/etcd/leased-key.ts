@@ -126,15 +126,15 @@ export class LeasedKey {
     this.#lease = TTL > 0n ? { ...lease, ttlMs: Number(TTL) * 1_000, aliveMs: atMs } : undefined;
   }
 
-  /** Writes the key, unless it is there as it should be; returns the revision at which it was there. */
+  /** Writes the key, unless it was written and is there; returns the revision at which it was there. */
   async #write(signal: AbortSignal): Promise<bigint> {
     const { cluster } = this.#options;
     const [key, value] = [Buffer.from(this.#options.key), Buffer.from(this.#options.value)];
     const lease = this.#lease?.id ?? 0n;
     if (this.#isWritten) {
       const read = await cluster.call(KVService.range, RangeRequest.fromPartial({ key }), this.#call("read", signal));
-      const [there] = read.kvs;
-      if (there?.lease === lease && there.value.equals(value)) return read.header?.revision ?? 0n;
+      // With another lease it is a successor's at the same address; when that goes, the watch tells.
+      if (read.kvs.length > 0) return read.header?.revision ?? 0n;
     }
     this.#isWritten = false;
     const request = PutRequest.fromPartial({ key, value, lease });

@@ -139,6 +139,24 @@ test("what a successor wrote to the same key stays when the predecessor leaves",
   assert.equal((await server.read("succeeded/")).size, 0);
 });
 
+test("what another wrote to the same key stays while it lives, and is followed by the one that was there before", {
+  skip,
+}, async () => {
+  const first = register({ service: "shared" });
+  await first.registered;
+  const second = register({ service: "shared", metadata: { version: "2" } });
+  await second.registered;
+  await server.stop();
+  await eventually("an error of both", () => first.stats.error !== undefined && second.stats.error !== undefined);
+  await server.start();
+  await eventually("none", () => first.stats.error === undefined && second.stats.error === undefined);
+  assert.match((await server.read("shared/")).get(`shared/${at}`)?.value ?? "", /"version":"2"/);
+  await second.close();
+  await eventually("the first again", () => first.stats.registrations > 1);
+  assert.match((await server.read("shared/")).get(`shared/${at}`)?.value ?? "", /"Metadata":null/);
+  await first.close();
+});
+
 test("with layout kratos it is what kratos reads", { skip }, async () => {
   const registration = register({ service: "shop", weight: 2, metadata: { version: "v1" } }, { layout: "kratos" });
   await registration.registered;
