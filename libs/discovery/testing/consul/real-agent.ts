@@ -57,6 +57,7 @@ export class RealConsulAgent {
     const config = {
       ports: { http: this.address.port, server, serf_lan: serf, serf_wan: -1, dns: -1, grpc: -1, grpc_tls: -1 },
       disable_update_check: true,
+      log_level: "warn",
       ...(token !== undefined && { acl: { enabled: true, default_policy: "deny", tokens } }),
     };
     const file = join(this.#directory, "config.json");
