@@ -4,6 +4,9 @@
  */
 const pid = Number(process.argv[2]);
 
+// A terminal tells all its processes of Ctrl-C, and that it goes away: the first is the lab's to act on, the second may end it.
+process.on("SIGINT", () => {});
+process.on("SIGHUP", () => process.exit(1));
 process.on("exit", () => {
   try {
     process.kill(pid, "SIGKILL");

@@ -232,14 +232,19 @@ describe("the lab with real registries", { skip: present.length === 0 && Object.
     assert.deepEqual(await readdir(folder), [], "no file may be left");
   });
 
-  it("takes them along when it ends at once, with their data", async () => {
-    const started = await startLab({ TMPDIR: folder }, { count, strategies });
-    children = started.children;
-    started.lab.kill("SIGHUP");
-    assert.deepEqual(await started.lab.exited, { code: 129, signal: null });
-    await untilDead(children);
-    assert.deepEqual(await readdir(folder), [], "no file may be left");
-  });
+  for (const [signal, code] of [
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    it(`takes them along on ${signal}, with their data`, async () => {
+      const started = await startLab({ TMPDIR: folder }, { count, strategies });
+      children = started.children;
+      started.lab.kill(signal);
+      assert.deepEqual(await started.lab.exited, { code, signal: null });
+      if (signal === "SIGHUP") await untilDead(children); // killed, and not waited for
+      assert.deepEqual(await readdir(folder), [], "no file may be left");
+    });
+  }
 
   it("takes them along when it is killed itself", async () => {
     const started = await startLab({ TMPDIR: folder }, { count, strategies });

@@ -3,7 +3,7 @@ import { type Child, type ChildExit, ProgramError, startChild } from "@grpc-lb/r
 
 /** A program that runs as a child process. */
 export interface GroupMember {
-  /** What messages call it. */
+  /** What messages call it; no other member of its group has it. */
   readonly name: string;
   /** Its .ts file, when it is one of the suite. */
   readonly main?: string;
@@ -61,6 +61,7 @@ export class ProcessGroup {
 
   /** Starts a member with nothing of this process's own environment but PATH: flags may come from variables. */
   start(member: GroupMember): Child {
+    if (this.#members.has(member.name)) throw new Error(`there is a member ${member.name} already`);
     const lastWords: string[] = [];
     const { main, command = process.execPath, args } = member;
     const env = { PATH: process.env.PATH ?? "" };

@@ -2,6 +2,9 @@ import { closedPort } from "@grpc-lb/runtime/testing";
 import { within } from "../deadline.ts";
 import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
 
+/** A strategy has the bare name. */
+const member = "consul agent";
+
 /**
  * Starts a real Consul agent that is its own server and keeps everything in memory, and waits until it has a leader and knows
  * of itself.
@@ -16,7 +19,7 @@ export async function startConsul({ group, clock, signal }: RegistryOptions): Pr
   const ports = { http, server, serf_lan: serf, serf_wan: -1, dns: -1, grpc: -1, grpc_tls: -1 };
   const config = Object.entries(ports).map(([name, port]) => `${name} = ${port}`);
   group.start({
-    name: "consul",
+    name: member,
     command: "consul",
     args: [
       ...["agent", "-dev", "-node", "lab", "-bind", "127.0.0.1", "-log-level", "info"],
@@ -27,7 +30,7 @@ export async function startConsul({ group, clock, signal }: RegistryOptions): Pr
     },
   });
   const describe = () =>
-    `consul was not ready within ${registryTimeoutMs / 1000} s; ${group.describeLastWords("consul")}`;
+    `consul was not ready within ${registryTimeoutMs / 1000} s; ${group.describeLastWords(member)}`;
   await within({ ms: registryTimeoutMs, clock, signal, describe }, ready.promise);
   return `consul://127.0.0.1:${http}/server`;
 }

@@ -2,6 +2,9 @@ import { join } from "node:path";
 import { within } from "../deadline.ts";
 import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
 
+/** A strategy has the bare name. */
+const member = "etcd server";
+
 /** Any free port of this machine, for its clients and for the other members that it does not have. */
 const anyPort = "http://127.0.0.1:0";
 
@@ -14,7 +17,7 @@ const anyPort = "http://127.0.0.1:0";
 export async function startEtcd({ group, clock, signal, folder }: RegistryOptions): Promise<string> {
   const serving = Promise.withResolvers<string>();
   group.start({
-    name: "etcd",
+    name: member,
     command: "etcd",
     args: [
       ...["--name", "lab", "--data-dir", join(folder, "etcd"), "--initial-cluster", `lab=${anyPort}`],
@@ -28,7 +31,7 @@ export async function startEtcd({ group, clock, signal, folder }: RegistryOption
       if (address !== undefined) serving.resolve(address);
     },
   });
-  const describe = () => `etcd did not serve within ${registryTimeoutMs / 1000} s; ${group.describeLastWords("etcd")}`;
+  const describe = () => `etcd did not serve within ${registryTimeoutMs / 1000} s; ${group.describeLastWords(member)}`;
   const address = await within({ ms: registryTimeoutMs, clock, signal, describe }, serving.promise);
   return `etcd://${address}/server`;
 }
