@@ -30,7 +30,9 @@ function describe(module: string, ...flags: string[]): Uint8Array[] {
 
 const healthProtos = `${dirname(fileURLToPath(import.meta.resolve("grpc-health-check/package.json")))}/proto`;
 // Not etcd's: reflection must not name services that the server does not have.
-const encoded = [...describe(".", "--exclude-path", "etcd"), ...describe(healthProtos)].map((file) => Buffer.from(file).toString("base64"));
+const encoded = [...describe(".", "--exclude-path", "etcd"), ...describe(healthProtos)].map((file) =>
+  Buffer.from(file).toString("base64"),
+);
 
 buf("generate", "--output", output);
 writeFileSync(

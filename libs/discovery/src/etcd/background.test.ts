@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { type TestContext, test } from "node:test";
+import { after, before, type TestContext, test } from "node:test";
 import { closedPort, startProgram, watchChild } from "@grpc-lb/runtime/testing";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
 import { goValue } from "../../testing/etcd/etcd-world.ts";
@@ -13,19 +13,26 @@ const skip = etcdIsMissing ?? false;
 /** What Node exits with when a top-level await can never end. */
 const unsettled = 13;
 
+let server: EtcdServer;
+
+before(async () => {
+  if (!skip) server = await EtcdServer.start();
+});
+after(async () => {
+  if (!skip) await server.close();
+});
+
 async function start(t: TestContext, ...modes: string[]) {
-  const server = await EtcdServer.start();
-  t.after(() => server.close());
   await server.put("s/1", goValue("10.0.0.1:80"));
   const program = startProgram(probe, [server.endpoint, ...modes]);
   t.after(() => program.kill("SIGKILL"));
-  return { server, program };
+  return program;
 }
 
 test("a program that does nothing but read lives, also through an outage, until it has read enough", {
   skip,
 }, async (t) => {
-  const { server, program } = await start(t, "foreground");
+  const program = await start(t, "foreground");
   await program.line((line) => line === "foreground: 1");
   await server.stop();
   await program.line((line) => line === "foreground: unavailable");
@@ -38,7 +45,7 @@ test("a program that does nothing but read lives, also through an outage, until 
 });
 
 test("a watch in the background does not keep a process alive that has nothing else to do", { skip }, async (t) => {
-  const { server, program } = await start(t, "background");
+  const program = await start(t, "background");
   const { code } = await program.exited;
   assert.equal(code, unsettled, program.stderr.join("\n"));
   await server.untilWatches(0);
@@ -77,7 +84,7 @@ test("nor does one whose server does not even take the connection, and none is l
 test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", {
   skip,
 }, async (t) => {
-  const { server, program } = await start(t, "background", "foreground");
+  const program = await start(t, "background", "foreground");
   for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 1`);
   await server.untilWatches(1);
   await server.delete("s/1");

@@ -94,7 +94,9 @@ export class Cluster {
   async #attempt<T>(options: CallOptions, attempt: (connection: Connection) => Promise<T>): Promise<T> {
     let mine: Promise<Connection> | undefined;
     try {
-      if ((await this.#connection?.catch(() => undefined))?.isLost) await this.close(); // why it failed was told then
+      const found = this.#connection;
+      const isLost = (await found?.catch(() => undefined))?.isLost; // why one could not be made was told then
+      if (isLost && this.#connection === found) await this.close();
       this.#connection ??= this.#connect();
       mine = this.#connection;
       const connection = await mine;
@@ -112,7 +114,7 @@ export class Cluster {
     }
   }
 
-  /** Runs with a signal that is aborted, too, when the time is up; and does not wait for what then goes on. */
+  /** Runs with a signal that is aborted, too, when the time is up; throws its reason then. */
   async #within<T>({ timeoutMs, signal }: CallOptions, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const ending = new AbortController();
     const done = new AbortController();

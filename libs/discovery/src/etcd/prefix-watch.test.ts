@@ -68,14 +68,14 @@ test("a watch that says nothing to a progress request is given up; while it answ
     if (request.requestUnion?.$case === "progressRequest") requests += 1;
     if (requests < 4) usual(watch, request);
   };
-  const source = createEtcdSource({ ...options(), progressIntervalMs: 10, answerTimeoutMs: 300 });
+  const source = createEtcdSource({ ...options(), progressIntervalMs: 10, answerTimeoutMs: 150 });
   const reader = new SnapshotReader(source);
   await reader.until("a set", ({ endpoints }) => endpoints !== undefined);
   while (requests < 4) {
     assert.equal(source.stats?.errors.unavailable, 0);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const isGivenUp = () => reader.snapshots.some(({ error }) => error?.message.endsWith(": no answer for 300 ms"));
+  const isGivenUp = () => reader.snapshots.some(({ error }) => error?.message.endsWith(": no answer for 150 ms"));
   await reader.until("an error", isGivenUp);
   assert.deepEqual(reader.last?.endpoints, []);
   await reader.close();

@@ -37,7 +37,7 @@ export interface PrefixWatchOptions {
   readonly prefix: string;
   readonly clock: Clock;
   readonly random: Random;
-  /** How often etcd is asked whether it is still there, in milliseconds. */
+  /** How long after an answer was due etcd is asked again whether it is still there, in milliseconds. */
   readonly progressIntervalMs: number;
   /** How long an answer may take, in milliseconds. */
   readonly answerTimeoutMs: number;

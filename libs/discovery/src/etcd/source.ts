@@ -12,7 +12,7 @@ export interface EtcdSourceOptions extends EtcdAccess {
   readonly service: string;
   /** Whose keys and values. Default: `endpoints`, those of etcd's Go client. */
   readonly layout?: LayoutName;
-  /** How often etcd is asked whether it is still there, when it tells nothing, in milliseconds. Default: 10 s. */
+  /** How long after an answer was due etcd is asked again whether it is still there, in milliseconds. Default: 10 s. */
   readonly progressIntervalMs?: number;
   /** How long an answer of etcd may take until another member is asked, connecting included, in milliseconds. Default: 5 s. */
   readonly answerTimeoutMs?: number;

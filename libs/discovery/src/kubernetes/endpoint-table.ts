@@ -1,5 +1,6 @@
 import { isIPv6 } from "node:net";
 import type { Endpoint } from "../snapshot.ts";
+import { SortedEndpoints } from "../sorted-endpoints.ts";
 import {
   type EndpointSlice,
   type Fitness,
@@ -9,7 +10,6 @@ import {
   type SlicePort,
 } from "./endpoint-slice.ts";
 import { type PortSelector, resolvePort } from "./port.ts";
-import { SortedEndpoints } from "../sorted-endpoints.ts";
 
 /** What one slice says of one endpoint. */
 interface Part {
