@@ -90,6 +90,12 @@ describe("a ProcessGroup", () => {
     assert.deepEqual(await child.exited, { code: null, signal: "SIGTERM" });
   });
 
+  it("quotes what a program that is none of the suite said anywhere", async () => {
+    group = new ProcessGroup();
+    group.start({ name: "any", command: "/bin/sh", args: ["-c", "echo port in use; exit 1"] });
+    await assert.rejects(group.broken, { message: "any ended with exit code 1; its last words:\n  port in use" });
+  });
+
   it("makes a member end that does not want to", async () => {
     group = new ProcessGroup({ graceMs: 50 });
     const { child, firstLine } = start("stubborn");

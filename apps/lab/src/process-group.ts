@@ -65,14 +65,20 @@ export class ProcessGroup {
     const lastWords: string[] = [];
     const { main, command = process.execPath, args } = member;
     const env = { PATH: process.env.PATH ?? "" };
+    const keep = (line: string) => {
+      lastWords.push(line);
+      if (lastWords.length > keptWords) lastWords.shift();
+    };
     const child = startChild({
       command,
       args: main === undefined ? args : nodeArgs(main, args),
       env: { ...env, ...member.env },
-      ...(member.onStdout ? { onStdout: member.onStdout } : {}),
+      onStdout: (line) => {
+        if (main === undefined) keep(line); // a program of the suite complains on stderr alone
+        member.onStdout?.(line);
+      },
       onStderr: (line) => {
-        lastWords.push(line);
-        if (lastWords.length > keptWords) lastWords.shift();
+        keep(line);
         member.onStderr?.(line);
       },
     });
@@ -94,11 +100,12 @@ export class ProcessGroup {
     return child;
   }
 
-  /** The last lines that a member wrote to stderr, as the end of a message. */
+  /** The last lines that a member wrote to stderr, when it is none of the suite also to stdout, as the end of a message. */
   describeLastWords(name: string): string {
-    const words = this.#members.get(name)?.lastWords ?? [];
-    if (words.length === 0) return "it said nothing on stderr";
-    return `its last words on stderr:\n${words.map((line) => `  ${line}`).join("\n")}`;
+    const { lastWords: words = [], guard } = this.#members.get(name) ?? {};
+    const where = guard ? "" : " on stderr";
+    if (words.length === 0) return `it said nothing${where}`;
+    return `its last words${where}:\n${words.map((line) => `  ${line}`).join("\n")}`;
   }
 
   /** Stops the members named, all by default, and resolves when they have ended: SIGTERM, then SIGKILL. */

@@ -88,7 +88,7 @@ export function createStrategies(policy: PodPolicy): readonly Strategy[] {
       ...watched,
       name: "resolver",
       way: "gRPC to watched pods",
-      why: "The same, with pods that the client watches: a new one is called at once.",
+      why: "The client watches the pods of the Service: a new one is called at once.",
       args: () => ["--target", "kubernetes:///server.default:grpc", ...chosen],
       env: ({ kubeconfig }) => ({ KUBECONFIG: kubeconfig }),
     },
