@@ -29,7 +29,7 @@ doctor: ## say which tools are there, which are missing, and how to get them; FO
 	@PATH="$(MACHINE_PATH)" sh k8s/doctor.sh --for '$(FOR)'
 
 .PHONY: demo
-demo: $(INSTALLED) ## show the problem and its cures on this machine; POLICY=least_request, ARGS='…' goes to the lab
+demo: $(INSTALLED) ## show the problem and its cures on this machine; STRATEGIES=all POLICY=least_request, ARGS='…' goes to the lab
 	@$(NODE) apps/lab/src/main.ts $(ARGS)
 
 .PHONY: policies

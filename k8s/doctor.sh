@@ -151,6 +151,16 @@ if [ -z "$quiet" ]; then
     if there "$tool"; then loader="${loader:+$loader, }$tool"; fi
   done
   row 'local cluster' "$loader" 'kube-load' 'one of kind.sigs.k8s.io, minikube.sigs.k8s.io, k3d.io'
+  # Each of the two is asked in its own way for its version.
+  etcd='' consul=''
+  if there etcd; then
+    etcd=$(etcd --version 2>/dev/null | sed -n 's/^etcd Version: //p') etcd=${etcd:-'!does not start'}
+  fi
+  if there consul; then
+    consul=$(consul version 2>/dev/null | sed -n 's/^Consul v//p') consul=${consul:-'!does not start'}
+  fi
+  row etcd "$etcd" 'demo STRATEGIES=all, test' 'etcd-server of Debian and Ubuntu, etcd of Homebrew, or https://etcd.io/docs/latest/install'
+  row consul "$consul" 'demo STRATEGIES=all, test' 'https://developer.hashicorp.com/consul/install: packages, or one file to put on the PATH'
   grpcurl=''
   if there grpcurl; then grpcurl=$(grpcurl -version 2>&1 | sed 's/^grpcurl //; q'); fi
   row grpcurl "$grpcurl" 'calling the server by hand' 'https://github.com/fullstorydev/grpcurl'

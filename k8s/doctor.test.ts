@@ -35,6 +35,22 @@ test("with Node and npm there, demo and test lack nothing, whatever else is miss
   assert.match(stdout, /^- kubectl +missing .*kubernetes\.io/m);
 });
 
+test("demo and test lack nothing without a registry, and are told how to get one", (t) => {
+  for (const target of ["demo", "test"]) {
+    const { status, stdout } = doctor(t, node, "--for", target);
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /^- etcd +missing +demo STRATEGIES=all, test +etcd-server of Debian .*etcd\.io/m);
+    assert.match(stdout, /^- consul +missing +demo STRATEGIES=all, test +.*hashicorp\.com\/consul/m);
+  }
+});
+
+test("a registry that is there is told with its version, and one that does not run with that", (t) => {
+  const etcd = "echo etcd Version: 3.4.23; echo Git SHA: none";
+  const { stdout } = doctor(t, { ...node, etcd, consul: "exit 1" });
+  assert.match(stdout, /^✓ etcd +3\.4\.23 /m);
+  assert.match(stdout, /^- consul +does not start /m);
+});
+
 test("no Node is said first, and how to get it", (t) => {
   const { status, stdout } = doctor(t, {});
   assert.equal(status, 1);

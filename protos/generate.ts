@@ -16,8 +16,9 @@ const output = resolve(process.argv[2] ?? here);
 const buf = (...args: string[]) => execFileSync("buf", args, { cwd: here, stdio: ["ignore", "pipe", "inherit"] });
 
 /** The files of a module, each as its own serialized google.protobuf.FileDescriptorProto. */
-function describe(module: string): Uint8Array[] {
-  const set = new BinaryReader(buf("build", module, "--as-file-descriptor-set", "--exclude-source-info", "-o", "-"));
+function describe(module: string, ...flags: string[]): Uint8Array[] {
+  const args = ["--as-file-descriptor-set", "--exclude-source-info", ...flags, "-o", "-"];
+  const set = new BinaryReader(buf("build", module, ...args));
   const files: Uint8Array[] = [];
   while (set.pos < set.len) {
     const [field, wireType] = set.tag();
@@ -28,7 +29,10 @@ function describe(module: string): Uint8Array[] {
 }
 
 const healthProtos = `${dirname(fileURLToPath(import.meta.resolve("grpc-health-check/package.json")))}/proto`;
-const encoded = [...describe("."), ...describe(healthProtos)].map((file) => Buffer.from(file).toString("base64"));
+// Not etcd's: reflection must not name services that the server does not have.
+const encoded = [...describe(".", "--exclude-path", "etcd"), ...describe(healthProtos)].map((file) =>
+  Buffer.from(file).toString("base64"),
+);
 
 buf("generate", "--output", output);
 writeFileSync(

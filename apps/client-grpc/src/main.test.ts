@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { assertNothingLeft, closedPort, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
 import { judge, parseCallLine } from "@grpc-lb/runtime/verdict";
@@ -67,6 +69,24 @@ test("by default one of two servers has every call; round_robin spreads them eve
   assert.equal(word, "BALANCED", `got ${[...perPod]}`);
 });
 
+test("a static: target spreads without a policy, and a file: target follows the file", async () => {
+  const addresses = both.slice("ipv4:".length);
+  const fixed = await runToEnd(main, ["--target", `static:///${addresses}`, "--count", "60", "--interval", "1ms"]);
+  assert.deepEqual([fixed.code, new Set(podsOf(fixed.stdout)), fixed.stderr], [0, new Set(["a", "b"]), []]);
+
+  const folder = mkdtempSync(join(tmpdir(), "grpc-lb-client-"));
+  const path = join(folder, "e.yaml");
+  const [a = "", b = ""] = addresses.split(",");
+  writeFileSync(path, `- address: ${a}\n`);
+  const client = startClient("--target", `file://${path}`, "--interval", "10ms");
+  await client.line((line) => line === "#1: a");
+  writeFileSync(path, `- address: ${b}\n`);
+  await client.line((line) => line.endsWith(": b"));
+  client.kill("SIGTERM");
+  assert.deepEqual([await client.exited, client.stderr], [{ code: 0, signal: null }, []]);
+  rmSync(folder, { recursive: true });
+});
+
 test("a service config does what the flag for the policy does, also from the environment", async () => {
   const { code, stdout } = await runToEnd(main, ["--count", "60", "--interval", "1ms"], {
     TARGET: both,
@@ -117,6 +137,11 @@ test("what cannot be is refused with one line and exit code 2, before any call",
   const policies = '{"loadBalancingConfig":[{"round_robin":{}}]}';
   for (const [args, want] of [
     [["--policy", "toString"], `client-grpc: --policy must be one of ${names}, got "toString"`],
+    [
+      ["--target", "file:///e.yaml?poll=1s"],
+      'client-grpc: --target is refused: target "file:///e.yaml?poll=…": unknown parameter "poll"; file: has none; ' +
+        "expected file:///path/of/endpoints.yaml, an absolute path",
+    ],
     [["--service-config", "[]"], "client-grpc: --service-config must be a JSON object"],
     [
       ["--policy", "pick_first", "--service-config", policies],

@@ -1,4 +1,4 @@
-import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { registerResolvers } from "@grpc-lb/resolver";
 import { type Flag, ProgramError, runClient } from "@grpc-lb/runtime/process";
 import { openPodCaller } from "./get-pod.ts";
 import { hashKeyFlag, policyFlag, withHashKey } from "./policy-flag.ts";
@@ -28,7 +28,7 @@ void runClient({ name: "client-grpc", summary, flags }, ({ target, timeout, poli
   for (const [name, config] of Object.entries(chosen ?? {})) {
     process.stderr.write(`Policy: ${name} ${JSON.stringify(config)}\n`);
   }
-  registerKubernetesResolver({
+  registerResolvers({
     warn: (message) => process.stderr.write(`Warning: ${message}\n`),
     isProxyDisabled: true, // by openPodCaller
   });

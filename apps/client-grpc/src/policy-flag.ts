@@ -54,7 +54,7 @@ export const policyFlag: Flag<ChosenPolicy | undefined> = {
   metavar: "name",
   help: `load balancing policy, also as name{"field":value}: ${usableNames.join(", ")}`,
   default: undefined,
-  defaultText: "pick_first, for kubernetes: targets round_robin",
+  defaultText: "pick_first, for targets of discovery round_robin",
   parse: parsePolicy,
 };
 

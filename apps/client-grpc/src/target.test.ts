@@ -20,6 +20,11 @@ test("all that grpc-js takes is taken, and left as it is", () => {
     "kubernetes:///server:grpc",
     "kubernetes:///server.shop:30051",
     "kubernetes://shop/server:grpc",
+    "etcd://10.0.0.1:2379,10.0.0.2:2379/server",
+    "consul://127.0.0.1:8500/server?tag=v1&near=_agent",
+    "dns-poll:///server-headless:grpc?refresh=5s",
+    "static:///10.0.0.1:1,[::1]:2?weights=3,1",
+    "file:///etc/endpoints.yaml",
     targetFlag.default,
   ]) {
     assert.equal(validateTarget(text), text);
@@ -37,6 +42,12 @@ test("a target that can never be reached is refused with what was got", () => {
     ["dns:///server:grpc", /a port from 1 to 65535/],
     ["kubernetes:///Server:grpc", /is refused: target "kubernetes:\/\/\/Server:grpc"/],
     ["kubernetes:///server:grpc?x=1", /unknown parameter "x"/],
+    ["etcd:2379", /is refused: target "etcd:2379": it does not begin with etcd:\/\/; expected etcd:\/\/host/],
+    ["consul://c/server?token=secret", /is refused: target "consul:\/\/c\/server\?token=…": unknown parameter "token"/],
+    ["dns-poll:///server", /is refused: .* is no name:port/],
+    ["static:///a:1?weights=1,2", /is refused: .*weights must be one for each of the 1 addresses, got 2/],
+    ["file://e.yaml", /is refused: .*behind three slashes/],
+    ["etcds://a/b", /the scheme "etcds" is none of/],
     ["", /must be a target/],
     [" ", /must be a target/],
   ] as const) {

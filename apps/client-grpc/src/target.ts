@@ -1,8 +1,8 @@
-import { parseTarget } from "@grpc-lb/discovery";
+import { parseTarget, targetSchemes } from "@grpc-lb/discovery";
 import type { Flag } from "@grpc-lb/runtime/process";
 
 /** The schemes that grpc-js resolves by itself, and ours. */
-const schemes = ["dns", "ipv4", "ipv6", "unix", "unix-abstract", "kubernetes"];
+const schemes: readonly string[] = ["dns", "ipv4", "ipv6", "unix", "unix-abstract", ...targetSchemes];
 
 /**
  * Checks a target, and leaves it as it is. grpc-js takes any text and looks an unknown scheme up in DNS, so that each call
@@ -16,7 +16,8 @@ export function validateTarget(text: string): string {
   if (scheme !== undefined && !schemes.includes(scheme)) {
     throw new RangeError(`must be a target ${expected}; the scheme "${scheme}" is none of ${schemes.join(", ")}`);
   }
-  if (text.startsWith("kubernetes:")) {
+  // Without the slashes too, as grpc-js takes a scheme that it knows for one: `consul:8500` is no host here.
+  if (targetSchemes.some((each) => text.startsWith(`${each}:`))) {
     try {
       parseTarget(text);
     } catch (error) {
@@ -37,7 +38,7 @@ export function validateTarget(text: string): string {
 /** The flag `--target` of this client. */
 export const targetFlag: Flag<string> = {
   metavar: "target",
-  help: "what to call: any target that grpc-js takes, or kubernetes:///service:port",
+  help: `what to call: any target that grpc-js takes, or one of ${targetSchemes.map((each) => `${each}:`).join(", ")}`,
   default: "localhost:30051",
   defaultText: "localhost:30051",
   parse: validateTarget,

@@ -29,7 +29,7 @@ export const targetFlag: Flag<HttpTarget> = {
   parse(text) {
     if (!text.startsWith("kubernetes:")) return { t: "url", url: parseHttpTarget(text) };
     try {
-      return parseTarget(text);
+      return parseTarget(text, "kubernetes");
     } catch (error) {
       throw new RangeError(`is refused: ${(error as Error).message}`);
     }

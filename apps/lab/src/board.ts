@@ -1,32 +1,16 @@
-import type { CallLine, VerdictWord } from "@grpc-lb/runtime/verdict";
-import { bar } from "./bar.ts";
-import { beside, fit, indent, type Line, printable, type Span, span, spread, widthOf, wrap } from "./line.ts";
-import type { Strategy } from "./strategies.ts";
-
-/** What one client has done so far. */
-export interface BoardColumn {
-  readonly strategy: Strategy;
-  readonly tail: readonly CallLine[];
-  /** Calls after the warm-up: those that will be judged. */
-  readonly perPod: ReadonlyMap<string, number>;
-  readonly errors: number;
-}
-
-/** Where a run stands. */
-export type Progress =
-  | { readonly t: "starting" }
-  /** Every client has made a call. */
-  | { readonly t: "running"; readonly elapsedMs: number; readonly durationMs: number }
-  | { readonly t: "ended"; readonly words: ReadonlyMap<string, VerdictWord> };
-
-/** What the live board shows. */
-export interface Board {
-  readonly pods: readonly string[];
-  readonly columns: readonly BoardColumn[];
-  readonly progress: Progress;
-  /** The number of calls that fills a bar. */
-  readonly fullBarCalls: number;
-}
+import { renderChart } from "./board-chart.ts";
+import {
+  type Board,
+  type BoardColumn,
+  gap,
+  type Progress,
+  renderBars,
+  renderCounts,
+  renderNow,
+  renderTail,
+} from "./board-parts.ts";
+import { describeRun } from "./describe-run.ts";
+import { beside, fit, indent, type Line, span, spread, wrap } from "./line.ts";
 
 /** The cells of a terminal. */
 export interface Size {
@@ -34,13 +18,9 @@ export interface Size {
   readonly rows: number;
 }
 
-/** Red is what the project cures; also where it is what a strategy must show. */
-export const verdictTones = { BALANCED: "good", PINNED: "bad", SKEWED: "warning" } as const;
-
 /** Wider is not easier to read. */
 const maxColumns = 98;
 const margin = 1;
-const gap = 2;
 const leastBlockWidth = 22;
 const mostTailLines = 6;
 
@@ -72,27 +52,29 @@ export function renderBoard(board: Board, size: Size): Line[] {
 /** The ways to show the clients at a width, the richest first; each takes the number of lines that it may add. */
 function bodiesFor(board: Board, width: number): ((spare: number) => Line[])[] {
   const clients = board.columns.length;
-  const terse = () => renderStack(board, width, 0, true);
-  const perRow = [clients, 2].find((count) => blockWidthFor(count, width) >= leastBlockWidth);
-  if (perRow === undefined) {
-    return [(spare) => renderStack(board, width, Math.min(mostTailLines, Math.floor(spare / clients)), false), terse];
+  const terse = [() => renderStack(board, width, 0, true)];
+  const hasChart = renderChart(board, width, 0).length > 0;
+  const poorer = hasChart ? [(spare: number) => renderChart(board, width, spare), ...terse] : terse;
+  const most = Math.floor((width + gap) / (leastBlockWidth + gap));
+  if (most < Math.min(2, clients)) {
+    const tailLines = (spare: number) => Math.min(mostTailLines, Math.floor(spare / clients));
+    return [(spare) => renderStack(board, width, tailLines(spare), false), ...poorer];
   }
-  const rows = Math.ceil(clients / perRow);
+  const rows = Math.ceil(clients / most);
+  const perRow = Math.ceil(clients / rows); // no row much shorter than the others
   // The last lines of a client come with a blank one below them.
   const tailLines = (spare: number) => Math.min(mostTailLines, Math.max(0, Math.floor(spare / rows) - 1));
-  return [(spare) => renderGrid(board, perRow, blockWidthFor(perRow, width), tailLines(spare)), terse];
+  return [(spare) => renderGrid(board, perRow, blockWidthFor(perRow, width), tailLines(spare)), ...poorer];
 }
 
 const blockWidthFor = (count: number, width: number) => Math.floor((width - gap * (count - 1)) / count);
 
 const withMargin = (lines: readonly Line[]) => lines.map((line) => (line.length === 0 ? line : indent(line, margin)));
 
-function renderTitle({ pods }: Board, width: number): Line[] {
-  const clients = `Four clients call the same ${pods.length} pods; only their way to connect differs.`;
-  return [
-    fit([span("gRPC behind a Kubernetes Service: one pod gets every call", "strong")], width),
-    ...wrap(clients, width, "faint"),
-  ];
+function renderTitle({ pods, columns }: Board, width: number): Line[] {
+  const strategies = columns.map(({ strategy }) => strategy);
+  const [title, clients] = describeRun(strategies, pods.length);
+  return [fit([span(title, "strong")], width), ...wrap(clients, width, "faint")];
 }
 
 function renderProgress(progress: Exclude<Progress, { t: "ended" }>, width: number): Line {
@@ -142,60 +124,4 @@ function renderStack(board: Board, width: number, tailLines: number, isTerse: bo
       ...(isTerse ? [renderCounts(column, board.pods)] : renderBars(column, board, width)),
     ].map((line) => fit(line, width));
   });
-}
-
-/** What stands beside a client's name: its state, or its last call where that fits and the last calls have no lines. */
-function renderNow(column: BoardColumn, board: Board, tailLines: number, width: number): Line {
-  const state = renderState(column, board);
-  const last = column.tail.at(-1);
-  if (!last || tailLines > 0 || widthOf(state) > 0) return state;
-  const call = renderCall(last, board.pods);
-  return column.strategy.name.length + 1 + widthOf(call) <= width ? call : state;
-}
-
-/** What stands above a client's calls: that some failed, and its verdict at the end. */
-function renderState({ strategy, errors }: BoardColumn, { progress }: Board): Line {
-  const word = progress.t === "ended" ? progress.words.get(strategy.name) : undefined;
-  const parts: Span[] = [];
-  if (errors > 0) parts.push(span(`${errors} failed`, "bad"));
-  if (word) parts.push(span(word, verdictTones[word]));
-  return parts.flatMap((part, i) => (i > 0 ? [span(" "), part] : [part]));
-}
-
-function renderTail({ tail }: BoardColumn, pods: readonly string[], count: number): Line[] {
-  const last = count === 0 ? [] : tail.slice(-count);
-  return Array.from({ length: count }, (_, i) => {
-    const line = last[i];
-    return line ? renderCall(line, pods) : [];
-  });
-}
-
-/** A call as its client printed it. */
-export function renderCall(line: CallLine, pods: readonly string[]): Line {
-  if (line.t === "error") return [span(`Error: ${printable(line.reason)}`, "bad")];
-  return [span(`#${line.number}: `, "faint"), podSpan(line.pod, line.pod, pods)];
-}
-
-function renderBars({ perPod }: BoardColumn, { pods, fullBarCalls }: Board, width: number): Line[] {
-  const nameWidth = Math.max(...pods.map((pod) => pod.length));
-  const countWidth = 4;
-  const barWidth = width - nameWidth - countWidth - 1;
-  const full = Math.max(fullBarCalls, ...perPod.values());
-  return pods.map((pod) => {
-    const count = perPod.get(pod) ?? 0;
-    const name = podSpan(pod.padEnd(nameWidth), pod, pods);
-    const drawn = barWidth > 0 ? bar(count / full, barWidth).padEnd(barWidth) : "";
-    const number = span(String(count).padStart(countWidth), count === 0 ? "faint" : "strong");
-    return [name, span(" "), podSpan(drawn, pod, pods), number];
-  });
-}
-
-function renderCounts({ perPod }: BoardColumn, pods: readonly string[]): Line {
-  return pods.map((pod) => podSpan(`  ${perPod.get(pod) ?? 0}`, pod, pods));
-}
-
-/** Text in the colour of a pod. */
-export function podSpan(text: string, pod: string, pods: readonly string[]): Span {
-  const index = pods.indexOf(pod);
-  return span(text, index === -1 ? "plain" : { pod: index });
 }

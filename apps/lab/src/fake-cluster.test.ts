@@ -4,11 +4,13 @@ import { test } from "node:test";
 import { createKubeconfigAccess, createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { startFakeCluster } from "./fake-cluster.ts";
+import { makeLabFolder } from "./lab-folder.ts";
 
 test("a client with its kubeconfig sees the servers as pods of one service, and nothing is left of it", async () => {
   const exitListeners = process.listenerCount("exit");
   const pods = [1, 2].map((n) => ({ podName: `server-${n}`, pid: 0, httpPort: 8000 + n, grpcPort: 9000 + n }));
-  const cluster = await startFakeCluster(pods);
+  const folder = await makeLabFolder();
+  const cluster = await startFakeCluster(pods, folder.path);
   const access = await createKubeconfigAccess(cluster.kubeconfig);
   const source = createKubernetesSource({ service: "server", namespace: "default", port: "grpc", access });
   for await (const { endpoints, error } of source.watch()) {
@@ -26,7 +28,8 @@ test("a client with its kubeconfig sees the servers as pods of one service, and 
     break;
   }
   await cluster.close();
-  assert.equal(existsSync(cluster.kubeconfig), false);
+  folder.remove();
+  assert.equal(existsSync(folder.path), false);
   assert.equal(process.listenerCount("exit"), exitListeners, "no listener may be left");
   await assertNothingLeft();
 });

@@ -1,19 +1,17 @@
-import { rmSync } from "node:fs";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FakeApiServer, slice } from "@grpc-lb/discovery/testing";
 import type { PodServer } from "./pod-server.ts";
 
 /** A Kubernetes API that knows of one service: what the strategy `resolver` watches where there is no cluster. */
 export interface FakeCluster {
-  /** A kubeconfig for it, in a temporary folder that is removed on close, and when the process exits before. */
+  /** A kubeconfig for it, in the folder given. */
   readonly kubeconfig: string;
   close(): Promise<void>;
 }
 
 /** Starts an API server whose service `server` has these servers as its pods, each with ports of its own. */
-export async function startFakeCluster(servers: readonly PodServer[]): Promise<FakeCluster> {
+export async function startFakeCluster(servers: readonly PodServer[], folder: string): Promise<FakeCluster> {
   const api = await FakeApiServer.start();
   const slices = servers.map(({ podName, httpPort, grpcPort }) =>
     slice({
@@ -28,9 +26,6 @@ export async function startFakeCluster(servers: readonly PodServer[]): Promise<F
   );
   api.putSlice(...slices);
 
-  const folder = await mkdtemp(join(tmpdir(), "grpc-lb-lab-"));
-  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
-  process.once("exit", removeFolder);
   const kubeconfig = join(folder, "kubeconfig");
   const cluster = { server: api.access.server.href, "insecure-skip-tls-verify": true }; // it speaks plain HTTP
   const config = {
@@ -42,12 +37,5 @@ export async function startFakeCluster(servers: readonly PodServer[]): Promise<F
     users: [{ name: "lab", user: {} }],
   };
   await writeFile(kubeconfig, JSON.stringify(config));
-  return {
-    kubeconfig,
-    async close() {
-      removeFolder();
-      process.off("exit", removeFolder);
-      await api.close();
-    },
-  };
+  return { kubeconfig, close: () => api.close() };
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from "@grpc-lb/runtime";
+import { describeSkipped, type SkippedStrategy } from "./choose-strategies.ts";
 import type { Plan } from "./plan.ts";
 import type { PodServer } from "./pod-server.ts";
 import type { Result } from "./result-table.ts";
@@ -13,16 +14,19 @@ export interface JsonViewOutput {
 /** Tells of a run in one JSON object at its end; on the way it names the servers' processes on stderr. */
 export class JsonView implements LabWatcher {
   readonly #plan: Plan;
+  readonly #skipped: readonly SkippedStrategy[];
   readonly #output: JsonViewOutput;
   #servers: readonly PodServer[] = [];
 
-  constructor(plan: Plan, output: JsonViewOutput) {
+  constructor(plan: Plan, skipped: readonly SkippedStrategy[], output: JsonViewOutput) {
     this.#plan = plan;
+    this.#skipped = skipped;
     this.#output = output;
   }
 
   onServing(servers: readonly PodServer[]): void {
     this.#servers = servers;
+    for (const each of this.#skipped) this.#output.writeErr(`lab: ${describeSkipped([each])}\n`);
     for (const { podName, pid, httpPort, grpcPort } of servers) {
       this.#output.writeErr(`lab: ${podName} serves, pid ${pid}, HTTP port ${httpPort}, gRPC port ${grpcPort}\n`);
     }
@@ -34,7 +38,7 @@ export class JsonView implements LabWatcher {
 
   onLine(): void {}
 
-  showResult({ outcomes, warmUpCalls }: Result): void {
+  showResult({ outcomes, skipped, warmUpCalls }: Result): void {
     const { durationMs, intervalMs, seed } = this.#plan;
     const strategies = outcomes.map(({ strategy, verdict, errors, failure }) => ({
       name: strategy.name,
@@ -50,7 +54,7 @@ export class JsonView implements LabWatcher {
       ...(failure === undefined ? {} : { failure }),
     }));
     const ok = strategies.every((strategy) => strategy.ok);
-    const report = { ok, durationMs, intervalMs, seed, warmUpCalls, servers: this.#servers, strategies };
+    const report = { ok, durationMs, intervalMs, seed, warmUpCalls, servers: this.#servers, strategies, skipped };
     this.#output.writeOut(`${JSON.stringify(report, null, 2)}\n`);
   }
 

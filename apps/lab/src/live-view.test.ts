@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { afterEach, describe, it } from "node:test";
 import { ManualClock } from "@grpc-lb/runtime/testing";
+import type { SkippedStrategy } from "./choose-strategies.ts";
 import { ClientLog } from "./client-log.ts";
 import { LiveView } from "./live-view.ts";
 import { judgeClient } from "./outcome.ts";
@@ -10,14 +11,20 @@ import { podPolicy } from "./pod-policy.ts";
 import { createStrategies } from "./strategies.ts";
 import { createTerminal, feed, readText } from "./terminal-cells.ts";
 
-const strategies = createStrategies(podPolicy("round_robin"));
+const strategies = createStrategies(podPolicy("round_robin")).slice(0, 4);
 
 const plan: Plan = { durationMs: 10_000, intervalMs: 200, servers: 3, seed: 1 };
 const pods = podNames(plan);
 const title = " gRPC behind a Kubernetes Service: one pod gets every call";
 
 /** A terminal of the size given, with `before` on it, in which a lab is shown. */
-function showIn(columns: number, rows: number, before = "", isColoured = true) {
+function showIn(
+  columns: number,
+  rows: number,
+  before = "",
+  isColoured = true,
+  skipped: readonly SkippedStrategy[] = [],
+) {
   const emulator = createTerminal(columns, rows);
   const written: string[] = [];
   const stdout = Object.assign(new EventEmitter(), {
@@ -31,7 +38,7 @@ function showIn(columns: number, rows: number, before = "", isColoured = true) {
   stdout.write(before);
   const clock = new ManualClock();
   const logs = strategies.map((strategy) => new ClientLog(strategy, pods, warmUpCalls(plan)));
-  const view = new LiveView({ plan, logs, clock, terminal: stdout, isColoured });
+  const view = new LiveView({ plan, logs, skipped, clock, terminal: stdout, isColoured });
   let calls = 0;
   return {
     stdout,
@@ -59,7 +66,7 @@ function showIn(columns: number, rows: number, before = "", isColoured = true) {
       await feed(emulator, "");
       return readText(emulator, from);
     },
-    end: () => view.showResult({ pods, outcomes: logs.map((log) => judgeClient(log, plan)), warmUpCalls: 3 }),
+    end: () => view.showResult({ pods, outcomes: logs.map((log) => judgeClient(log, plan)), skipped, warmUpCalls: 3 }),
   };
 }
 
@@ -141,6 +148,16 @@ describe("the live view", () => {
     assert.equal(count(lines, " s of 10 s"), 0, "no progress is left");
     const output = shown.written.join("");
     assert.ok(output.lastIndexOf("\x1b[?25h") > output.lastIndexOf("\x1b[?25l"));
+  });
+
+  it("says above the board and in the result what is skipped", async () => {
+    shown = showIn(80, 50, "", true, [{ name: "etcd", reason: "there is none" }]);
+    await shown.repaintWithCalls(40);
+    shown.end();
+    const lines = await shown.read();
+    assert.deepEqual(lines.slice(0, 4), ["", " etcd is skipped: there is none", "", title]);
+    const at = lines.indexOf(" etcd  skipped");
+    assert.equal(lines[at + 1], "   there is none", lines.join("\n"));
   });
 
   it("moves the cursor but uses no colour when colours are not wanted", async () => {

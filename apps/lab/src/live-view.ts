@@ -1,7 +1,10 @@
 import type { Clock } from "@grpc-lb/runtime";
 import type { VerdictWord } from "@grpc-lb/runtime/verdict";
-import { type Board, type Progress, renderBoard, type Size } from "./board.ts";
+import { contentWidth, renderBoard, type Size } from "./board.ts";
+import type { Board, Progress } from "./board-parts.ts";
+import { describeSkipped, type SkippedStrategy } from "./choose-strategies.ts";
 import type { ClientLog } from "./client-log.ts";
+import { indent, type Line, wrap } from "./line.ts";
 import { paint } from "./paint.ts";
 import { type Plan, podNames } from "./plan.ts";
 import { type Result, renderResult } from "./result-table.ts";
@@ -19,6 +22,8 @@ export interface LiveViewOptions {
   readonly plan: Plan;
   /** What is read at each repaint. */
   readonly logs: readonly ClientLog[];
+  /** What is said once, above the board. */
+  readonly skipped: readonly SkippedStrategy[];
   readonly clock: Clock;
   readonly terminal: ResizingTerminal;
   readonly isColoured: boolean;
@@ -38,6 +43,7 @@ export class LiveView implements LabWatcher {
   constructor(options: LiveViewOptions) {
     this.#options = options;
     options.terminal.write("\n"); // apart from the command that started it
+    for (const line of this.#renderSkipped()) options.terminal.write(`${paint(line, options.isColoured)}\n`);
     this.#screen = new Screen(options.terminal);
     options.terminal.on("resize", this.#repaint);
     void this.#run();
@@ -69,6 +75,12 @@ export class LiveView implements LabWatcher {
     this.#closing.abort();
     this.#options.terminal.off("resize", this.#repaint);
     this.#screen.close();
+  }
+
+  #renderSkipped(): readonly Line[] {
+    const width = contentWidth(this.#size.columns);
+    const lines = this.#options.skipped.flatMap((each) => wrap(describeSkipped([each]), width, "warning"));
+    return lines.length === 0 ? [] : [...lines.map((line) => indent(line, 1)), []];
   }
 
   async #run(): Promise<void> {

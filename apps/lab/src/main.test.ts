@@ -6,19 +6,28 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { assertNothingLeft, type RunningProgram, runToEnd, startProgram, watchChild } from "@grpc-lb/runtime/testing";
 import { childrenOf, isAlive, untilDead } from "../testing/processes.ts";
-import { parseServingLine } from "./pod-server.ts";
+import { isRegisteredLine, parseServingLine } from "./pod-server.ts";
+import { parseEtcdAddress } from "./registries/etcd.ts";
+import { whyNoRegistry } from "./registries/registry.ts";
 
 const main = join(import.meta.dirname, "main.ts");
 /** Of util-linux: runs a command in a pseudo terminal. */
 const script = "/usr/bin/script";
 const short = ["--duration", "2s", "--interval", "40ms"];
 
-/** Starts a lab that would run for long, and waits until all seven children run and the clients call. */
-async function startLab(env: Record<string, string>) {
-  const lab = startProgram(main, ["--json", "--duration", "60s"], env);
+const registryNames = ["etcd", "consul"] as const;
+const missing = {
+  etcd: await whyNoRegistry("etcd"),
+  consul: await whyNoRegistry("consul"),
+};
+const present = registryNames.filter((name) => missing[name] === undefined);
+
+/** Starts a lab that would run for long, and waits until all children run, seven by default, and the clients call. */
+async function startLab(env: Record<string, string>, { count = 7, strategies = "" } = {}) {
+  const lab = startProgram(main, ["--json", "--duration", "60s"], { ...env, STRATEGIES: strategies });
   await lab.line((line) => line.startsWith("lab: the clients call"));
   const children = await childrenOf(lab.pid ?? 0);
-  assert.equal(children.length, 7);
+  assert.equal(children.length, count);
   return { lab, children };
 }
 
@@ -44,8 +53,8 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
     await assertNothingLeft();
   });
 
-  it("shows what each strategy must show, as JSON and nothing else on stdout", async () => {
-    const run = await runToEnd(main, [...short, "--json"], env);
+  it("shows what each strategy must show, as JSON and nothing else on stdout, and skips what lacks its registry", async () => {
+    const run = await runToEnd(main, [...short, "--json", "--strategies", "all"], { ...env, PATH: env.TMPDIR });
     assert.equal(run.code, 0, run.stderr.join("\n"));
     const report = JSON.parse(run.stdout.join("\n"));
     assert.equal(report.ok, true);
@@ -55,7 +64,15 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
       ["clusterip", "PINNED"],
       ["round_robin", "BALANCED"],
       ["resolver", "BALANCED"],
+      ["dns-poll", "BALANCED"],
+      ["file", "BALANCED"],
     ]);
+    const reason = (name: string) => `there is no ${name} on the PATH; make doctor says how to get it`;
+    assert.deepEqual(
+      report.skipped,
+      registryNames.map((name) => ({ name, reason: reason(name) })),
+    );
+    assert.ok(run.stderr.includes(`lab: etcd is skipped: ${reason("etcd")}`), run.stderr.join("\n"));
     const [http, clusterip, roundRobin] = report.strategies;
     assert.equal(clusterip.effectiveBackends, 1);
     assert.equal(clusterip.perPod["server-2"], clusterip.calls);
@@ -73,6 +90,21 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
       ["ring_hash", "PINNED"],
       ["resolver", "PINNED"],
     ]);
+  });
+
+  it("has nothing to show when all that was chosen is skipped", async () => {
+    const run = await runToEnd(main, ["--strategies", "consul"], { ...env, PATH: env.TMPDIR });
+    assert.equal(run.code, 1);
+    assert.match(run.stderr.join("\n"), /^lab: nothing to show: consul is skipped: there is no consul on the PATH; /);
+  });
+
+  it("lists the strategies when one is wrong", async () => {
+    const run = await runToEnd(main, ["--strategies", "http,zookeeper"], env);
+    assert.equal(run.code, 2);
+    assert.match(
+      run.stderr.join("\n"),
+      /^lab: --strategies \(STRATEGIES\) must be all or of http, .*, got "zookeeper"$/,
+    );
   });
 
   it("lists the policies when one is wrong", async () => {
@@ -170,6 +202,59 @@ describe("the lab", { skip: process.platform !== "linux" && "reads /proc" }, () 
   });
 });
 
+describe("the lab with real registries", { skip: present.length === 0 && Object.values(missing).join(", ") }, () => {
+  let folder = "";
+  let children: readonly number[] = [];
+  const strategies = "etcd,consul"; // what is not here is skipped
+  // Three servers; for each registry a client, its own process, and the guard of that.
+  const count = 3 + 3 * present.length;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "lab-test-"));
+  });
+
+  afterEach(async () => {
+    await rm(folder, { recursive: true });
+    assert.deepEqual(children.filter(isAlive), [], "no process may be left");
+    await assertNothingLeft();
+  });
+
+  it(`shows servers that put themselves into ${present.join(" and ")}`, async (t) => {
+    const run = await runToEnd(main, [...short, "--json", "--strategies", strategies], { TMPDIR: folder });
+    assert.equal(run.code, 0, run.stderr.join("\n"));
+    const report = JSON.parse(run.stdout.join("\n"));
+    const got = report.strategies.map((strategy: Record<string, unknown>) => [strategy.name, strategy.verdict]);
+    assert.deepEqual(
+      got,
+      present.map((name) => [name, "BALANCED"]),
+    );
+    for (const { name, reason } of report.skipped) t.diagnostic(`${name} is skipped: ${reason}`);
+    assert.deepEqual(await readdir(folder), [], "no file may be left");
+  });
+
+  for (const [signal, code] of [
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    it(`takes them along on ${signal}, with their data`, async () => {
+      const started = await startLab({ TMPDIR: folder }, { count, strategies });
+      children = started.children;
+      started.lab.kill(signal);
+      assert.deepEqual(await started.lab.exited, { code, signal: null });
+      if (signal === "SIGHUP") await untilDead(children); // killed, and not waited for
+      assert.deepEqual(await readdir(folder), [], "no file may be left");
+    });
+  }
+
+  it("takes them along when it is killed itself", async () => {
+    const started = await startLab({ TMPDIR: folder }, { count, strategies });
+    children = started.children;
+    started.lab.kill("SIGKILL");
+    await started.lab.exited;
+    await untilDead(children);
+  });
+});
+
 describe("a server's log line", () => {
   it("tells the ports when it serves", () => {
     const line = '{"level":"info","app":"server","httpPort":43211,"grpcPort":38233,"msg":"serving"}';
@@ -183,5 +268,29 @@ describe("a server's log line", () => {
     ]) {
       assert.equal(parseServingLine(other), undefined, other);
     }
+  });
+
+  it("tells when it stands in a registry", () => {
+    assert.ok(isRegisteredLine('{"level":"info","app":"server","subject":"etcd: server","msg":"registered"}'));
+    for (const other of ["", "null", '{"msg":"serving","httpPort":1,"grpcPort":2}']) {
+      assert.ok(!isRegisteredLine(other), other);
+    }
+  });
+});
+
+describe("etcd's log line", () => {
+  const wanted = [
+    '{"level":"info","ts":"2026-01-01T00:00:00Z","caller":"embed/serve.go:145","msg":"serving client traffic insecurely; this is strongly discouraged!","address":"127.0.0.1:40263"}',
+    '{"level":"info","ts":"2026-01-01T00:00:00Z","caller":"embed/serve.go:210","msg":"serving client traffic insecurely; this is strongly discouraged!","traffic":"grpc+http","address":"127.0.0.1:40263"}',
+  ];
+  for (const [i, line] of wanted.entries()) {
+    it(`tells where it serves, as ${["3.4", "3.5"][i]} writes it`, () => {
+      assert.equal(parseEtcdAddress(line), "127.0.0.1:40263");
+    });
+  }
+
+  it("of another kind tells nothing", () => {
+    assert.equal(parseEtcdAddress('{"msg":"ready to serve client requests"}'), undefined);
+    assert.equal(parseEtcdAddress('{"msg":"serving peer traffic","address":"127.0.0.1:37911"}'), undefined);
   });
 });

@@ -1,5 +1,14 @@
 import { systemClock } from "@grpc-lb/runtime";
-import { choiceFlag, durationFlag, integerFlag, ProgramError, runProgram, switchFlag } from "@grpc-lb/runtime/process";
+import {
+  choiceFlag,
+  durationFlag,
+  type Flag,
+  integerFlag,
+  ProgramError,
+  runProgram,
+  switchFlag,
+} from "@grpc-lb/runtime/process";
+import { chooseStrategies, describeSkipped, type SkippedStrategy, skipUnavailable } from "./choose-strategies.ts";
 import { ClientLog } from "./client-log.ts";
 import { JsonView } from "./json-view.ts";
 import { LiveView } from "./live-view.ts";
@@ -8,7 +17,17 @@ import { PlainView } from "./plain-view.ts";
 import { type Plan, podNames, validatePlan, warmUpCalls } from "./plan.ts";
 import { podPolicy, podPolicyNames } from "./pod-policy.ts";
 import { runLab } from "./run-lab.ts";
-import { createStrategies } from "./strategies.ts";
+import { createStrategies, type Strategy } from "./strategies.ts";
+
+const strategyNames = createStrategies(podPolicy("round_robin")).map(({ name }) => name);
+
+const strategiesFlag: Flag<string | undefined> = {
+  metavar: "names",
+  help: `ways to call the pods, with commas between them, or all: ${strategyNames.join(", ")}; the third is named by the policy`,
+  default: undefined,
+  defaultText: "the first four",
+  parse: (text) => text,
+};
 
 const flags = {
   duration: durationFlag({ help: "how long the clients call", default: 10_000 }),
@@ -20,6 +39,7 @@ const flags = {
     default: "round_robin",
     choices: podPolicyNames,
   }),
+  strategies: strategiesFlag,
   seed: integerFlag({
     help: "seed of the Service's random picks; the same seed, the same picks",
     default: 75,
@@ -35,13 +55,14 @@ void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
   process.once("SIGHUP", () => process.exit(129));
   process.once("SIGQUIT", () => process.exit(131));
   const plan = readPlan(flags);
-  const strategies = createStrategies(podPolicy(flags.policy));
+  const { strategies, skipped } = await skipUnavailable(readStrategies(flags));
+  if (strategies.length === 0) throw new ProgramError(`nothing to show: ${describeSkipped(skipped)}`, { exitCode: 1 });
   const logs = strategies.map((strategy) => new ClientLog(strategy, podNames(plan), warmUpCalls(plan)));
-  const view = createView(plan, logs, flags.json);
+  const view = createView({ plan, logs, skipped }, flags.json);
   try {
     await runLab({ plan, logs, watcher: view, clock: systemClock, signal });
     const outcomes = logs.map((log) => judgeClient(log, plan));
-    view.showResult({ pods: podNames(plan), outcomes, warmUpCalls: warmUpCalls(plan) });
+    view.showResult({ pods: podNames(plan), outcomes, skipped, warmUpCalls: warmUpCalls(plan) });
     const failures = describeFailures(outcomes);
     if (failures) throw new ProgramError(failures, { exitCode: 1 });
     return 0;
@@ -54,22 +75,35 @@ void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
 });
 
 function readPlan(values: { duration: number; interval: number; servers: number; seed: number }): Plan {
+  const { duration: durationMs, interval: intervalMs, servers, seed } = values;
+  return asUsage(() => validatePlan({ durationMs, intervalMs, servers, seed }));
+}
+
+function readStrategies(values: { policy: string; strategies: string | undefined }): readonly Strategy[] {
+  return asUsage(() => chooseStrategies(createStrategies(podPolicy(values.policy)), values.strategies));
+}
+
+/** What the library refuses, the user has asked for. */
+function asUsage<T>(read: () => T): T {
   try {
-    const { duration: durationMs, interval: intervalMs, servers, seed } = values;
-    return validatePlan({ durationMs, intervalMs, servers, seed });
+    return read();
   } catch (cause) {
     throw new ProgramError((cause as Error).message, { cause, exitCode: 2 });
   }
 }
 
-function createView(plan: Plan, logs: readonly ClientLog[], isJson: boolean): JsonView | LiveView | PlainView {
+interface Shown {
+  readonly plan: Plan;
+  readonly logs: readonly ClientLog[];
+  readonly skipped: readonly SkippedStrategy[];
+}
+
+function createView({ plan, logs, skipped }: Shown, isJson: boolean): JsonView | LiveView | PlainView {
   const writeOut = (text: string) => void process.stdout.write(text);
-  if (isJson) return new JsonView(plan, { writeOut, writeErr: (text) => void process.stderr.write(text) });
+  if (isJson) return new JsonView(plan, skipped, { writeOut, writeErr: (text) => void process.stderr.write(text) });
+  const strategies = logs.map(({ strategy }) => strategy);
   if (!process.stdout.isTTY || process.env.TERM === "dumb")
-    return new PlainView(
-      logs.map(({ strategy }) => strategy),
-      writeOut,
-    );
+    return new PlainView({ plan, strategies, skipped }, writeOut);
   const isColoured = !process.env.NO_COLOR;
-  return new LiveView({ plan, logs, clock: systemClock, terminal: process.stdout, isColoured });
+  return new LiveView({ plan, logs, skipped, clock: systemClock, terminal: process.stdout, isColoured });
 }

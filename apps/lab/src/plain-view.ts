@@ -1,36 +1,47 @@
 import type { CallLine } from "@grpc-lb/runtime/verdict";
-import { renderCall } from "./board.ts";
+import { renderCall } from "./board-parts.ts";
+import type { SkippedStrategy } from "./choose-strategies.ts";
+import { describeRun } from "./describe-run.ts";
 import { paint } from "./paint.ts";
+import type { Plan } from "./plan.ts";
 import { type Result, renderResult } from "./result-table.ts";
 import type { LabWatcher } from "./run-lab.ts";
 import type { Strategy } from "./strategies.ts";
 
 const columns = 100;
 
+/** What a PlainView shows. */
+export interface PlainViewOptions {
+  readonly plan: Plan;
+  readonly strategies: readonly Strategy[];
+  readonly skipped: readonly SkippedStrategy[];
+}
+
 /** Shows a run where there is no terminal: line after line, with no escape code in any. */
 export class PlainView implements LabWatcher {
-  readonly #strategies: readonly Strategy[];
+  readonly #options: PlainViewOptions;
   readonly #nameWidth: number;
   readonly #write: (text: string) => void;
 
-  constructor(strategies: readonly Strategy[], write: (text: string) => void) {
-    this.#strategies = strategies;
-    this.#nameWidth = Math.max(...strategies.map(({ name }) => name.length));
+  constructor(options: PlainViewOptions, write: (text: string) => void) {
+    this.#options = options;
+    this.#nameWidth = Math.max(...[...options.strategies, ...options.skipped].map(({ name }) => name.length));
     this.#write = write;
   }
 
   onServing(): void {
-    this.#write("gRPC behind a Kubernetes Service: one pod gets every call. Four clients call the same pods:\n\n");
-    for (const { name, way, connections } of this.#strategies) {
-      this.#write(`${name.padEnd(this.#nameWidth)}  ${way}, ${connections}\n`);
-    }
+    const { plan, strategies, skipped } = this.#options;
+    for (const line of describeRun(strategies, plan.servers)) this.#write(`${line}\n`);
+    this.#write("\n");
+    for (const { name, way, connections } of strategies) this.#write(`${this.#column(name)}${way}, ${connections}\n`);
+    for (const { name, reason } of skipped) this.#write(`${this.#column(name)}skipped: ${reason}\n`);
     this.#write("\n");
   }
 
   onRunning(): void {}
 
   onLine(strategy: Strategy, line: CallLine): void {
-    this.#write(`${strategy.name.padEnd(this.#nameWidth)}  ${paint(renderCall(line, []), false)}\n`);
+    this.#write(`${this.#column(strategy.name)}${paint(renderCall(line, []), false)}\n`);
   }
 
   showResult(result: Result): void {
@@ -38,4 +49,8 @@ export class PlainView implements LabWatcher {
   }
 
   close(): void {}
+
+  #column(name: string): string {
+    return `${name.padEnd(this.#nameWidth)}  `;
+  }
 }

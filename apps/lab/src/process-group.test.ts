@@ -74,6 +74,28 @@ describe("a ProcessGroup", () => {
     assert.equal(await start("tellsEnvironment").firstLine, "PATH");
   });
 
+  it("refuses a second member of the same name, which would hide the first from stop", async () => {
+    group = new ProcessGroup();
+    await start("waits").firstLine;
+    assert.throws(() => start("waits"), { message: "there is a member waits already" });
+  });
+
+  it("starts and stops any program, and what guards it", async () => {
+    group = new ProcessGroup();
+    const line = Promise.withResolvers<string>();
+    const args = ["-c", "echo $$; exec tail -f /dev/null"];
+    const child = group.start({ name: "any", command: "/bin/sh", args, onStdout: line.resolve });
+    assert.equal(Number(await line.promise), child.pid);
+    await group.stop();
+    assert.deepEqual(await child.exited, { code: null, signal: "SIGTERM" });
+  });
+
+  it("quotes what a program that is none of the suite said anywhere", async () => {
+    group = new ProcessGroup();
+    group.start({ name: "any", command: "/bin/sh", args: ["-c", "echo port in use; exit 1"] });
+    await assert.rejects(group.broken, { message: "any ended with exit code 1; its last words:\n  port in use" });
+  });
+
   it("makes a member end that does not want to", async () => {
     group = new ProcessGroup({ graceMs: 50 });
     const { child, firstLine } = start("stubborn");

@@ -1,11 +1,14 @@
+import { join } from "node:path";
 import { type Child, type ChildExit, ProgramError, startChild } from "@grpc-lb/runtime/process";
 
-/** A program of the suite that runs as a child process. */
+/** A program that runs as a child process. */
 export interface GroupMember {
-  /** What messages call it. */
+  /** What messages call it; no other member of its group has it. */
   readonly name: string;
-  /** Its .ts file. */
-  readonly main: string;
+  /** Its .ts file, when it is one of the suite. */
+  readonly main?: string;
+  /** Else a program on the PATH. */
+  readonly command?: string;
   readonly args: readonly string[];
   /** Its environment, beside PATH. */
   readonly env?: Readonly<Record<string, string>>;
@@ -15,12 +18,18 @@ export interface GroupMember {
 
 interface RunningMember {
   readonly child: Child;
+  /** Ends it when this process is gone, where it cannot see to that itself. */
+  readonly guard: Child | undefined;
   readonly lastWords: string[];
   isStopping: boolean;
 }
 
 const keptWords = 12;
 const endWithParent = new URL("./end-with-parent.ts", import.meta.url).href;
+const killWithLab = join(import.meta.dirname, "kill-with-lab.ts");
+
+/** Node's command line for a program of the suite. */
+const nodeArgs = (main: string, args: readonly string[]) => ["--import", endWithParent, main, ...args];
 
 /**
  * Child processes that only make sense together. None is left behind: `stop` ends them, and whatever is left when this
@@ -30,7 +39,10 @@ export class ProcessGroup {
   readonly #members = new Map<string, RunningMember>();
   readonly #broken = Promise.withResolvers<never>();
   readonly #killAll = () => {
-    for (const { child } of this.#members.values()) child.kill("SIGKILL");
+    for (const { child, guard } of this.#members.values()) {
+      child.kill("SIGKILL");
+      guard?.kill("SIGKILL");
+    }
   };
 
   readonly #graceMs: number;
@@ -47,21 +59,34 @@ export class ProcessGroup {
     return this.#broken.promise;
   }
 
-  /** Starts a member with Node and nothing of this process's own environment but PATH: flags may come from variables. */
+  /** Starts a member with nothing of this process's own environment but PATH: flags may come from variables. */
   start(member: GroupMember): Child {
+    if (this.#members.has(member.name)) throw new Error(`there is a member ${member.name} already`);
     const lastWords: string[] = [];
+    const { main, command = process.execPath, args } = member;
+    const env = { PATH: process.env.PATH ?? "" };
+    const keep = (line: string) => {
+      lastWords.push(line);
+      if (lastWords.length > keptWords) lastWords.shift();
+    };
     const child = startChild({
-      command: process.execPath,
-      args: ["--import", endWithParent, member.main, ...member.args],
-      env: { PATH: process.env.PATH ?? "", ...member.env },
-      ...(member.onStdout ? { onStdout: member.onStdout } : {}),
+      command,
+      args: main === undefined ? args : nodeArgs(main, args),
+      env: { ...env, ...member.env },
+      onStdout: (line) => {
+        if (main === undefined) keep(line); // a program of the suite complains on stderr alone
+        member.onStdout?.(line);
+      },
       onStderr: (line) => {
-        lastWords.push(line);
-        if (lastWords.length > keptWords) lastWords.shift();
+        keep(line);
         member.onStderr?.(line);
       },
     });
-    const running: RunningMember = { child, lastWords, isStopping: false };
+    const isGuarded = main === undefined && child.pid !== undefined;
+    const guard = isGuarded
+      ? startChild({ command: process.execPath, args: nodeArgs(killWithLab, [String(child.pid)]), env })
+      : undefined;
+    const running: RunningMember = { child, guard, lastWords, isStopping: false };
     this.#members.set(member.name, running);
     const end = (how: string) => {
       if (running.isStopping) return;
@@ -75,11 +100,12 @@ export class ProcessGroup {
     return child;
   }
 
-  /** The last lines that a member wrote to stderr, as the end of a message. */
+  /** The last lines that a member wrote to stderr, when it is none of the suite also to stdout, as the end of a message. */
   describeLastWords(name: string): string {
-    const words = this.#members.get(name)?.lastWords ?? [];
-    if (words.length === 0) return "it said nothing on stderr";
-    return `its last words on stderr:\n${words.map((line) => `  ${line}`).join("\n")}`;
+    const { lastWords: words = [], guard } = this.#members.get(name) ?? {};
+    const where = guard ? "" : " on stderr";
+    if (words.length === 0) return `it said nothing${where}`;
+    return `its last words${where}:\n${words.map((line) => `  ${line}`).join("\n")}`;
   }
 
   /** Stops the members named, all by default, and resolves when they have ended: SIGTERM, then SIGKILL. */
@@ -87,7 +113,8 @@ export class ProcessGroup {
     const stopping = [...names].flatMap((name) => this.#members.get(name) ?? []);
     for (const member of stopping) member.isStopping = true;
     // One that could not be started rejects, and has ended all the same.
-    await Promise.allSettled(stopping.map((member) => member.child.stop(this.#graceMs)));
+    await Promise.allSettled(stopping.map(({ child }) => child.stop(this.#graceMs)));
+    await Promise.all(stopping.map(({ guard }) => guard?.stop()));
   }
 
   /** Stops all members; after it the group holds nothing of this process. */

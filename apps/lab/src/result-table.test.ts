@@ -9,7 +9,7 @@ import { podPolicy } from "./pod-policy.ts";
 import { renderResult } from "./result-table.ts";
 import { createStrategies } from "./strategies.ts";
 
-const strategies = createStrategies(podPolicy("round_robin"));
+const strategies = createStrategies(podPolicy("round_robin")).slice(0, 4);
 
 function resultOf(servers: number, pinned = "clusterip") {
   const plan: Plan = { durationMs: 10_000, intervalMs: 100, servers, seed: 1 };
@@ -19,7 +19,7 @@ function resultOf(servers: number, pinned = "clusterip") {
     for (let n = 1; n <= 99; n++) log.take(`#${n}: ${strategy.name === pinned ? pods[1] : pods[n % servers]}`);
     return judgeClient(log, plan);
   });
-  return { pods, outcomes, warmUpCalls: warmUpCalls(plan) };
+  return { pods, outcomes, skipped: [], warmUpCalls: warmUpCalls(plan) };
 }
 
 const textOf = (result: ReturnType<typeof resultOf>, columns: number) =>
@@ -48,6 +48,12 @@ describe("the result", () => {
   it("is a list where no table fits", () => {
     const lines = textOf(resultOf(3), 50);
     assert.deepEqual(lines.slice(0, 2), [" http  BALANCED", " 96 calls: server-1 32, server-2 32, server-3 32"]);
+  });
+
+  it("concludes nothing about the Service where nobody went through it over gRPC", () => {
+    const result = resultOf(3);
+    const outcomes = result.outcomes.filter(({ strategy }) => strategy.name !== "clusterip");
+    assert.ok(textOf({ ...result, outcomes }, 80).includes(" Every strategy showed what it must."));
   });
 
   it("says what was expected of a strategy that did not show it, and concludes nothing", () => {

@@ -1,4 +1,6 @@
-import { contentWidth, podSpan, verdictTones } from "./board.ts";
+import { contentWidth } from "./board.ts";
+import { podSpan, verdictTones } from "./board-parts.ts";
+import type { SkippedStrategy } from "./choose-strategies.ts";
 import { fit, indent, type Line, span, type Tone, widthOf, wrap } from "./line.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -6,6 +8,8 @@ import type { Outcome } from "./outcome.ts";
 export interface Result {
   readonly pods: readonly string[];
   readonly outcomes: readonly Outcome[];
+  /** What could not be shown. */
+  readonly skipped: readonly SkippedStrategy[];
   readonly warmUpCalls: number;
 }
 
@@ -16,12 +20,13 @@ export function renderResult(result: Result, columns: number): Line[] {
   const warmUp = `The first ${result.warmUpCalls} calls of a client are not counted: its connections were opening.`;
   return [
     ...table,
+    ...renderSkipped(result, width),
     [],
     ...wrap(warmUp, width, "faint"),
     [],
     ...renderConclusion(result, width),
     [],
-    ...renderNextSteps(width),
+    ...renderNextSteps(result, width),
   ].map((line) => (line.length === 0 ? line : indent(fit(line, Math.min(width, widthOf(line))), 1)));
 }
 
@@ -81,15 +86,27 @@ function renderWhy({ strategy, failure }: Outcome, width: number): Line[] {
   return wrap(text, width, tone);
 }
 
+function renderSkipped({ skipped }: Result, width: number): Line[] {
+  return skipped.flatMap(({ name, reason }): Line[] => [
+    fit([span(name, "strong"), span("  skipped", "warning")], width),
+    ...wrap(reason, width - 2, "faint").map((line) => indent(line, 2)),
+  ]);
+}
+
 function renderConclusion({ pods, outcomes }: Result, width: number): Line[] {
   if (outcomes.some(({ failure }) => failure)) return wrap("Not every strategy showed what it must.", width, "bad");
+  if (!outcomes.some(({ strategy }) => strategy.name === "clusterip")) {
+    return wrap("Every strategy showed what it must.", width, "strong");
+  }
   const idle = pods.length - 1;
   const text = `A Service balances connections, not calls: over gRPC ${idle} of ${pods.length} pods stayed idle.`;
   return wrap(text, width, "strong");
 }
 
-function renderNextSteps(width: number): Line[] {
+function renderNextSteps({ outcomes, skipped }: Result, width: number): Line[] {
+  const shown = outcomes.length + skipped.length;
   const steps = [
+    ...(shown > 4 ? [] : [["make demo STRATEGIES=all", "etcd, Consul, DNS and a file too"] as const]),
     ["make docker-build && make kube-deploy", "the same clients on a cluster"],
     ["make kube-logs", "what they say there, side by side"],
     ["README.md", "the tutorial, step by step"],

@@ -1,12 +1,13 @@
-import { type Clock, createRandom } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/runtime";
 import type { CallLine } from "@grpc-lb/runtime/verdict";
 import type { ClientLog } from "./client-log.ts";
-import { type ConnectionProxy, startConnectionProxy } from "./connection-proxy.ts";
 import { within } from "./deadline.ts";
-import { type FakeCluster, startFakeCluster } from "./fake-cluster.ts";
+import { makeLabFolder } from "./lab-folder.ts";
+import { type Places, startPlaces } from "./places.ts";
 import { type Plan, podNames } from "./plan.ts";
 import { type PodServer, startPodServer } from "./pod-server.ts";
 import { ProcessGroup } from "./process-group.ts";
+import { startRegistries } from "./registries/start-registries.ts";
 import { createStop } from "./stop.ts";
 import { clientArgs, type Strategy } from "./strategies.ts";
 
@@ -33,35 +34,30 @@ export interface LabOptions {
 }
 
 /**
- * Runs servers, Service and clients as planned, and stops them again. It resolves when the last process has ended, and
+ * Runs registries, servers, Service and clients as planned, and stops them again. It resolves when the last process has ended, and
  * rejects no earlier.
  *
  * @throws ProgramError when a process does not start or ends before its time (exit code 1), or when `signal` is aborted
  * (exit code 130)
  */
 export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions): Promise<void> {
+  const folder = await makeLabFolder();
   const group = new ProcessGroup();
-  const proxies: ConnectionProxy[] = [];
-  let cluster: FakeCluster | undefined;
+  let places: Places | undefined;
   const stop = createStop(signal, group, "stopped before the end, so there is no verdict");
   const { aborted, unlessStopped } = stop;
+  const clients = logs.map((log) => log.strategy.name);
 
   try {
+    const needed = logs.flatMap(({ strategy }) => strategy.registry ?? []);
+    const options = { group, clock, signal: aborted, folder: folder.path };
+    const registries = await unlessStopped(startRegistries(needed, options));
+    const targets = Object.values(registries);
     const servers = await unlessStopped(
-      Promise.all(podNames(plan).map((podName) => startPodServer(group, podName, clock, aborted))),
+      Promise.all(podNames(plan).map((name) => startPodServer(group, name, clock, aborted, { registries: targets }))),
     );
-    // Each proxy draws for itself, so that the picks of one do not depend on when the other is called.
-    for (const [i, port] of (["httpPort", "grpcPort"] as const).entries()) {
-      const backends = servers.map((server) => ({ host: "127.0.0.1", port: server[port] }));
-      proxies.push(await startConnectionProxy({ backends, random: createRandom(plan.seed + i) }));
-    }
-    cluster = await startFakeCluster(servers);
-    const addresses = {
-      serviceHttpPort: proxies[0]?.port ?? 0,
-      serviceGrpcPort: proxies[1]?.port ?? 0,
-      podGrpcPorts: servers.map((server) => server.grpcPort),
-      kubeconfig: cluster.kubeconfig,
-    };
+    places = await startPlaces({ servers, seed: plan.seed, folder: folder.path, registries });
+    const { addresses } = places;
 
     watcher.onServing(servers);
     const firstLines = logs.map((log) => {
@@ -87,11 +83,14 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
 
     watcher.onRunning();
     await unlessStopped(clock.sleep(plan.durationMs, aborted));
-    // The clients first: a call that is under way must still find its server.
-    await unlessStopped(group.stop(logs.map((log) => log.strategy.name)));
+    // A call that is under way must still find its server.
+    await unlessStopped(group.stop(clients));
   } finally {
     stop.close();
-    await Promise.all([group.close(), ...proxies.map((proxy) => proxy.close())]);
-    await cluster?.close();
+    // Who needs the others goes before them: a server still has to leave its registries.
+    await group.stop(clients);
+    await group.stop(podNames(plan));
+    await Promise.all([group.close(), places?.close()]);
+    folder.remove();
   }
 }

@@ -4,7 +4,15 @@ import { policyNames } from "@grpc-lb/policies";
 import { podPolicy, podPolicyNames } from "./pod-policy.ts";
 import { clientArgs, createStrategies } from "./strategies.ts";
 
-const addresses = { serviceHttpPort: 1, serviceGrpcPort: 2, podGrpcPorts: [3, 4], kubeconfig: "/k" };
+const addresses = {
+  serviceHttpPort: 1,
+  serviceGrpcPort: 2,
+  podGrpcPorts: [3, 4],
+  kubeconfig: "/k",
+  dnsPort: 5,
+  endpointsFile: "/tmp/a lab/endpoints.yaml",
+  registries: { etcd: "etcd://127.0.0.1:6/server", consul: "consul://127.0.0.1:7/server" },
+};
 
 const argsUnder = (policy: string) =>
   createStrategies(podPolicy(policy)).map((strategy) => clientArgs(strategy, addresses, 200).join(" "));
@@ -16,11 +24,15 @@ describe("the strategies", () => {
       "--target 127.0.0.1:2 --interval 200ms",
       "--target ipv4:127.0.0.1:3,127.0.0.1:4 --policy least_request --interval 200ms",
       "--target kubernetes:///server.default:grpc --policy least_request --interval 200ms",
+      "--target etcd://127.0.0.1:6/server --policy least_request --interval 200ms",
+      "--target consul://127.0.0.1:7/server --policy least_request --interval 200ms",
+      "--target dns-poll://127.0.0.1:5/server.lab:grpc --policy least_request --interval 200ms",
+      "--target file:///tmp/a%20lab/endpoints.yaml --policy least_request --interval 200ms",
     ]);
   });
 
   it("leave round_robin to the client where that is its default", () => {
-    assert.deepEqual(argsUnder("round_robin").slice(2), [
+    assert.deepEqual(argsUnder("round_robin").slice(2, 4), [
       "--target ipv4:127.0.0.1:3,127.0.0.1:4 --policy round_robin --interval 200ms",
       "--target kubernetes:///server.default:grpc --interval 200ms",
     ]);
@@ -28,6 +40,12 @@ describe("the strategies", () => {
 
   it("have a hash policy choose by the client", () => {
     assert.match(argsUnder("maglev")[3] ?? "", / --policy maglev\{"key":"hostname"\} /);
+  });
+
+  it("say what they are in few words, for narrow columns", () => {
+    for (const { name, way, connections } of createStrategies(podPolicy("round_robin"))) {
+      assert.ok(way.length <= 22 && connections.length <= 22, `${name}: "${way}", "${connections}"`);
+    }
   });
 
   it("know what to expect of every policy there is", () => {

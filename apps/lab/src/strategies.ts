@@ -1,7 +1,9 @@
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { formatDuration } from "@grpc-lb/runtime";
 import type { BalanceRule, VerdictWord } from "@grpc-lb/runtime/verdict";
 import type { PodPolicy } from "./pod-policy.ts";
+import type { RegistryName, RegistryTargets } from "./registries/registry.ts";
 
 /** What a client may be pointed at. */
 export interface Addresses {
@@ -12,6 +14,12 @@ export interface Addresses {
   readonly podGrpcPorts: readonly number[];
   /** A kubeconfig of the API server that knows the pods. */
   readonly kubeconfig: string;
+  /** Of the DNS server that knows the pods, on 127.0.0.1. */
+  readonly dnsPort: number;
+  /** A file in which the pods stand. */
+  readonly endpointsFile: string;
+  /** The registries in which the pods stand. */
+  readonly registries: RegistryTargets;
 }
 
 /** A way to call the pods, what it is expected to show, and why. */
@@ -25,6 +33,8 @@ export interface Strategy {
   readonly expected: readonly VerdictWord[];
   /** Why that is what one gets. */
   readonly why: string;
+  /** The registry that must run for it; undefined when none must. */
+  readonly registry?: RegistryName;
   /** The client's .ts file. */
   readonly main: string;
   args(addresses: Addresses): readonly string[];
@@ -42,6 +52,10 @@ const onLoopback = (port: number) => `127.0.0.1:${port}`;
  */
 export function createStrategies(policy: PodPolicy): readonly Strategy[] {
   const { name, rule, expected, why } = policy;
+  const connections = name === "pick_first" ? "to the first reached" : "one connection per pod";
+  const watched = { connections, rule, expected, main: grpcMain };
+  // That policy is what the client takes by itself when it has a source of pods.
+  const chosen = name === "round_robin" ? [] : policyArgs(policy);
   return [
     {
       name: "http",
@@ -64,30 +78,49 @@ export function createStrategies(policy: PodPolicy): readonly Strategy[] {
       args: ({ serviceGrpcPort }) => ["--target", onLoopback(serviceGrpcPort)],
     },
     {
+      ...watched,
       name,
       way: "gRPC to a list of pods",
-      connections: name === "pick_first" ? "to the first reached" : "one connection per pod",
-      rule,
-      expected,
       why,
-      main: grpcMain,
       args: ({ podGrpcPorts }) => ["--target", `ipv4:${podGrpcPorts.map(onLoopback).join(",")}`, ...policyArgs(policy)],
     },
     {
+      ...watched,
       name: "resolver",
       way: "gRPC to watched pods",
-      connections: name === "pick_first" ? "to the first reached" : "one connection per pod",
-      rule,
-      expected,
-      why: "The same, with pods that the client watches: a new one is called at once.",
-      main: grpcMain,
-      // That policy is what the client takes for such a target by itself.
-      args: () => [
-        "--target",
-        "kubernetes:///server.default:grpc",
-        ...(name === "round_robin" ? [] : policyArgs(policy)),
-      ],
+      why: "The client watches the pods of the Service: a new one is called at once.",
+      args: () => ["--target", "kubernetes:///server.default:grpc", ...chosen],
       env: ({ kubeconfig }) => ({ KUBECONFIG: kubeconfig }),
+    },
+    {
+      ...watched,
+      name: "etcd",
+      way: "gRPC to keys in etcd",
+      why: "The servers put themselves into etcd; the client watches their keys.",
+      registry: "etcd",
+      args: ({ registries }) => ["--target", registries.etcd ?? "", ...chosen],
+    },
+    {
+      ...watched,
+      name: "consul",
+      way: "gRPC by Consul",
+      why: "The servers register in Consul, which tells the client of every change.",
+      registry: "consul",
+      args: ({ registries }) => ["--target", registries.consul ?? "", ...chosen],
+    },
+    {
+      ...watched,
+      name: "dns-poll",
+      way: "gRPC by a name in DNS",
+      why: "The client looks the SRV records up again, as often as their TTL says.",
+      args: ({ dnsPort }) => ["--target", `dns-poll://${onLoopback(dnsPort)}/server.lab:grpc`, ...chosen],
+    },
+    {
+      ...watched,
+      name: "file",
+      way: "gRPC to pods in a file",
+      why: "The pods stand in a YAML file, and the client watches it.",
+      args: ({ endpointsFile }) => ["--target", pathToFileURL(endpointsFile).href, ...chosen],
     },
   ];
 }

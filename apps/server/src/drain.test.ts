@@ -70,3 +70,29 @@ test("readiness ends once, and tells each listener once", () => {
   readiness.end();
   assert.equal(told, 1);
 });
+
+test("registries hear first of all, and the server goes on until they have, and no longer than 2 s beyond its delay", async () => {
+  const clock = new ManualClock();
+  const { server, seen, endCalls } = fakeServer();
+  endCalls();
+  const heard = Promise.withResolvers<void>();
+  const leave = () => {
+    seen.push("leave");
+    return heard.promise;
+  };
+  const result = drain(new Readiness(), [server], { clock, delayMs: 0, timeoutMs: 15_000, leave });
+  assert.deepEqual(seen, ["leave"]);
+  clock.advance(1_999);
+  await clock.asleep();
+  assert.deepEqual(seen, ["leave"], "closed while clients were still sent here");
+  heard.resolve();
+  assert.equal(await result, "drained");
+
+  const silent = fakeServer();
+  silent.endCalls();
+  const never = () => new Promise<void>(() => {});
+  const late = drain(new Readiness(), [silent.server], { clock, delayMs: 0, timeoutMs: 15_000, leave: never });
+  clock.advance(2_000);
+  assert.equal(await late, "drained");
+  assert.equal(clock.sleeping, 0);
+});

@@ -17,6 +17,7 @@ import { LoadMeter, processCpuMs } from "./load.ts";
 import { LoadReports, loadReportFlags } from "./orca.ts";
 import { describePod, podFlags } from "./pod.ts";
 import { Readiness } from "./readiness.ts";
+import { registerServer, registrationFlags } from "./registrations.ts";
 import { Workload, workloadFlags } from "./workload.ts";
 
 const flags = {
@@ -36,6 +37,7 @@ const flags = {
   }),
   ...workloadFlags,
   ...loadReportFlags,
+  ...registrationFlags,
   drainDelay: durationFlag({ help: "how long to serve on after SIGTERM, not ready any more", default: 5_000 }),
   drainTimeout: durationFlag({
     help: "how long to wait then for calls under way before they are cut",
@@ -47,8 +49,10 @@ const flags = {
 const summary = "Answers with the name of the pod it runs in, over HTTP and gRPC.";
 
 void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) => {
-  if (flags.weight !== 1 && !flags.loadReport)
-    throw new ProgramError("--weight is told by load reports; give --load-report too", { exitCode: 2 });
+  if (flags.weight !== 1 && !flags.loadReport && flags.register.length === 0) {
+    const message = "--weight is told by load reports and registries; give --load-report or --register too";
+    throw new ProgramError(message, { exitCode: 2 });
+  }
   const log = createLogger("server", flags.logLevel);
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
   setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // else it writes plain text to stderr
@@ -76,10 +80,22 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     throw error;
   });
   log.info({ pod, httpPort: http.port, grpcPort: grpc.port }, "serving");
+  const { register: targets, advertise, weight } = flags;
+  const registrations = await registerServer({
+    targets,
+    pod,
+    weight,
+    advertise,
+    bindAddress: host,
+    port: grpc.port,
+    onError: (error) => log.warn({ reason: error.message }, "not registered"),
+  });
+  for (const { subject, registered } of registrations) void registered.then(() => log.info({ subject }, "registered"));
 
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   log.info({ drainDelayMs: flags.drainDelay }, "draining");
-  const options = { clock, delayMs: flags.drainDelay, timeoutMs: flags.drainTimeout };
+  const leave = () => Promise.all(registrations.map((registration) => registration.close()));
+  const options = { clock, delayMs: flags.drainDelay, timeoutMs: flags.drainTimeout, leave };
   const result = await drain(readiness, [http, grpc], options);
   if (result === "cut") log.warn({ drainTimeoutMs: flags.drainTimeout }, "calls were cut at the deadline");
   log.info("stopped");

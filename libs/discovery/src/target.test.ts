@@ -1,66 +1,250 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseTarget } from "./target.ts";
+import { parseTarget, type Target, type TargetScheme, targetSchemes } from "./target.ts";
 
-const good: [string, string, string | undefined, string | undefined][] = [
-  ["kubernetes:///server:grpc", "server", undefined, "grpc"],
-  ["kubernetes:///server:grpc-internal-api", "server", undefined, "grpc-internal-api"],
-  [`kubernetes:///server:${"p".repeat(63)}`, "server", undefined, "p".repeat(63)],
-  ["kubernetes:///server", "server", undefined, undefined],
-  ["kubernetes:///server:50051", "server", undefined, "50051"],
-  ["kubernetes:///server.prod:grpc", "server", "prod", "grpc"],
-  ["kubernetes:///server.prod.svc:grpc", "server", "prod", "grpc"],
-  ["kubernetes:///server.prod.svc.cluster.local:grpc", "server", "prod", "grpc"],
-  ["kubernetes://prod/server:grpc", "server", "prod", "grpc"],
-  ["kubernetes://prod/server.prod:grpc", "server", "prod", "grpc"],
-  ["kubernetes://server.prod:80/", "server", "prod", "80"],
-  ["kubernetes://server.prod:80", "server", "prod", "80"],
-  ["kubernetes:server:80", "server", undefined, "80"],
-  ["kubernetes:///server?", "server", undefined, undefined],
+const kubernetes = (service: string, namespace?: string, port?: string): Target => ({
+  t: "kubernetes",
+  service,
+  namespace,
+  port,
+});
+const etcd = (hosts: string[], service: string, layout: "endpoints" | "kratos" = "endpoints"): Target => ({
+  t: "etcd",
+  members: hosts.map((host) => ({ host, port: 2379 })),
+  service,
+  layout,
+});
+const consul = (service: string, more: object = {}): Target => ({
+  t: "consul",
+  agent: { host: "c", port: 8500 },
+  service,
+  tags: [],
+  near: undefined,
+  dc: undefined,
+  waitMs: undefined,
+  limit: undefined,
+  healthy: true,
+  allowStale: false,
+  ...more,
+});
+const dnsPoll = (name: string, port: number | string, more: object = {}): Target => ({
+  t: "dns-poll",
+  name,
+  port,
+  refreshMs: undefined,
+  server: undefined,
+  ...more,
+});
+const fixed = (...endpoints: [host: string, port: number, weight: number][]): Target => ({
+  t: "static",
+  endpoints: endpoints.map(([host, port, weight]) => ({ address: { host, port }, weight })),
+});
+
+const good: [string, Target][] = [
+  ["kubernetes:///server:grpc", kubernetes("server", undefined, "grpc")],
+  ["kubernetes:///server", kubernetes("server")],
+  [`kubernetes:///server:${"p".repeat(63)}`, kubernetes("server", undefined, "p".repeat(63))],
+  ["kubernetes:///server:50051", kubernetes("server", undefined, "50051")],
+  ["kubernetes:///server.prod:grpc", kubernetes("server", "prod", "grpc")],
+  ["kubernetes:///server.prod.svc:grpc", kubernetes("server", "prod", "grpc")],
+  ["kubernetes:///server.prod.svc.cluster.local:grpc", kubernetes("server", "prod", "grpc")],
+  ["kubernetes://prod/server:grpc", kubernetes("server", "prod", "grpc")],
+  ["kubernetes://prod/server.prod:grpc", kubernetes("server", "prod", "grpc")],
+  ["kubernetes://server.prod:80/", kubernetes("server", "prod", "80")],
+  ["kubernetes://server.prod:80", kubernetes("server", "prod", "80")],
+  ["kubernetes:server:80", kubernetes("server", undefined, "80")],
+  ["kubernetes:///server?", kubernetes("server")],
+
+  ["etcd://a/server", etcd(["a"], "server")],
+  ["etcd://a:2379,b,10.0.0.1,[::1]/server", etcd(["a", "b", "10.0.0.1", "::1"], "server")],
+  ["etcd://a/team/shop/server", etcd(["a"], "team/shop/server")],
+  ["etcd://a/server%40v1?layout=kratos", etcd(["a"], "server@v1", "kratos")],
+  ["etcd://a/server?layout=endpoints", etcd(["a"], "server")],
+
+  ["consul://c/server", consul("server")],
+  ["consul://[fd00::1]:80/server", consul("server", { agent: { host: "fd00::1", port: 80 } })],
+  ["consul://c:8500/web%20shop?tag=v1&tag=a%26b", consul("web shop", { tags: ["v1", "a&b"] })],
+  [
+    "consul://c/server?near=_agent&dc=dc2&wait=30s&limit=5&healthy=false&allow-stale",
+    consul("server", { near: "_agent", dc: "dc2", waitMs: 30_000, limit: 5, healthy: false, allowStale: true }),
+  ],
+  ["consul://c/server?healthy&allow-stale=false&wait=10m", consul("server", { waitMs: 600_000 })],
+
+  ["dns-poll:///server.example:80", dnsPoll("server.example", 80)],
+  ["dns-poll:///server-headless:grpc", dnsPoll("server-headless", "grpc")],
+  ["dns-poll:///server.example.:80?refresh=1s", dnsPoll("server.example.", 80, { refreshMs: 1_000 })],
+  ["dns-poll://10.96.0.10/a_b:80", dnsPoll("a_b", 80, { server: { host: "10.96.0.10", port: 53 } })],
+  ["dns-poll://[::1]:5353/a:80", dnsPoll("a", 80, { server: { host: "::1", port: 5353 } })],
+
+  ["static:///a:1", fixed(["a", 1, 1])],
+  [
+    "static:///a:1,10.0.0.1:2,[::1]:65535?weights=3,0,0.5",
+    fixed(["a", 1, 3], ["10.0.0.1", 2, 0], ["::1", 65_535, 0.5]),
+  ],
+
+  ["file:///etc/endpoints.yaml", { t: "file", path: "/etc/endpoints.yaml" }],
+  ["file:///a%20b%3f@home/e.json", { t: "file", path: "/a b?@home/e.json" }],
 ];
-for (const [text, service, namespace, port] of good) {
+for (const [text, want] of good) {
   test(`${text} is read`, () => {
-    assert.deepEqual(parseTarget(text), { t: "kubernetes", service, namespace, port });
+    assert.deepEqual(parseTarget(text), want);
+    assert.deepEqual(parseTarget(text, want.t), want);
   });
 }
 
-const wrong: [string, RegExp][] = [
-  ["server:80", /does not begin with kubernetes:/],
-  ["dns:///server", /does not begin with kubernetes:/],
-  ["", /does not begin with kubernetes:/],
-  ["kubernetes:///", /names no service/],
-  ["kubernetes:///:80", /names no service/],
-  ["kubernetes:///server:0", /"0" is no port/],
-  ["kubernetes:///server:65536", /"65536" is no port/],
-  ["kubernetes:///server:gr_pc", /"gr_pc" is no port/],
-  ["kubernetes:///server:", /"" is no port/],
-  [`kubernetes:///server:${"p".repeat(64)}`, /is no port/],
-  ["kubernetes:///server:80:81", /is no service:port/],
-  ["kubernetes:///prod/server", /is no service:port/],
-  ["kubernetes:///Server", /"Server" is no DNS label/],
-  ["kubernetes:///server..svc", /"" is no DNS label/],
-  ["kubernetes:///server.prod.pod", /is no service\.namespace\.svc\.domain/],
-  ["kubernetes:///server.prod.svc.", /has an empty label/],
-  ["kubernetes://prod/server.test", /names two namespaces, prod and test/],
-  ["kubernetes:///server?zone=a", /unknown parameter "zone"/],
-];
-for (const [text, complaint] of wrong) {
-  test(`"${text}" is refused, and says what was expected`, () => {
+const grammars: Readonly<Record<TargetScheme, string>> = {
+  kubernetes:
+    "kubernetes:///service[.namespace][:port], kubernetes://namespace/service[:port] or kubernetes://service.namespace[:port]",
+  etcd: "etcd://host[:2379][,host2[:2379]]/service[?layout=kratos]",
+  consul: "consul://host[:8500]/service[?tag=&near=&dc=&wait=&limit=&healthy=&allow-stale]",
+  "dns-poll": "dns-poll://[server[:53]]/name:port[?refresh=30s]",
+  static: "static:///host:port[,host:port][?weights=3,1]",
+  file: "file:///path/of/endpoints.yaml, an absolute path",
+};
+
+const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string][] } = {
+  kubernetes: [
+    ["kubernetes:///", "it names no service"],
+    ["kubernetes:///:80", "it names no service"],
+    ["kubernetes:///server:0", '"0" is no port'],
+    ["kubernetes:///server:65536", '"65536" is no port'],
+    ["kubernetes:///server:gr_pc", '"gr_pc" is no port'],
+    ["kubernetes:///server:", '"" is no port'],
+    [`kubernetes:///server:${"p".repeat(64)}`, `"${"p".repeat(64)}" is no port`],
+    ["kubernetes:///server:80:81", '"server:80:81" is no service:port'],
+    ["kubernetes:///prod/server", '"prod/server" is no service:port'],
+    ["kubernetes:///Server", '"Server" is no DNS label'],
+    ["kubernetes:///server..svc", '"" is no DNS label'],
+    ["kubernetes:///server.prod.pod", '"server.prod.pod" is no service.namespace.svc.domain'],
+    ["kubernetes:///server.prod.svc.", '"server.prod.svc." has an empty label'],
+    ["kubernetes://prod/server.test", "it names two namespaces, prod and test"],
+    ["kubernetes:///server?zone", 'unknown parameter "zone"; kubernetes: has none'],
+    ["kubernetes:///server?%zz", '"%zz" has a % that begins no escape; % itself is written %25'],
+  ],
+  etcd: [
+    ["etcd:///server", 'a member of the cluster must be host:port, an IPv6 host in brackets, got ""'],
+    ["etcd://a,/server", 'a member of the cluster must be host:port, an IPv6 host in brackets, got ""'],
+    ["etcd://a:0/server", 'a member of the cluster must be host:port, an IPv6 host in brackets, got "a:0"'],
+    ["etcd://::1/server", 'a member of the cluster must be host:port, an IPv6 host in brackets, got "::1"'],
+    ["etcd://a", "it names no service"],
+    ["etcd://a/", "it names no service"],
+    ["etcd://a/server/", '"server/" is no service: a part of it is empty'],
+    ["etcd://a/x//y", '"x//y" is no service: a part of it is empty'],
+    ["etcd://a/server?layout=nacos", 'layout must be endpoints or kratos, got "nacos"'],
+    ["etcd://a/server?layout=", "the parameter layout is empty"],
+    ["etcd://a/server?layout=kratos&layout=kratos", "the parameter layout stands more than once"],
+    ["etcd://a/server?ttl", 'unknown parameter "ttl"; there are layout'],
+    ["etcd:a/server", "it does not begin with etcd://"],
+    ["etcd:/a/server", "it does not begin with etcd://"],
+  ],
+  consul: [
+    ["consul:///server", 'the agent must be host:port, an IPv6 host in brackets, got ""'],
+    ["consul://a,b/server", 'the agent must be host:port, an IPv6 host in brackets, got "a,b"'],
+    ["consul://c", "it names no service"],
+    ["consul://c/a/b", '"a/b" is no service'],
+    ["consul://c/server?tag", "the parameter tag is empty"],
+    ["consul://c/server?near=a&near=b", "the parameter near stands more than once"],
+    ["consul://c/server?wait=30", 'wait must be a duration such as 300ms, 5s or 2m, got "30"'],
+    ["consul://c/server?wait=1ms", 'wait must be at least 1s, got "1ms"'],
+    ["consul://c/server?wait=11m", 'wait must be at most 10m, got "11m"'],
+    ["consul://c/server?limit=0", 'limit must be a whole number >= 1, got "0"'],
+    ["consul://c/server?limit=1.5", 'limit must be a whole number >= 1, got "1.5"'],
+    ["consul://c/server?healthy=yes", 'healthy must be true or false, got "yes"'],
+    [
+      "consul://c/server?token",
+      'unknown parameter "token"; there are tag, near, dc, wait, limit, healthy, allow-stale',
+    ],
+  ],
+  "dns-poll": [
+    ["dns-poll:///", '"" is no name:port'],
+    ["dns-poll:///server", '"server" is no name:port'],
+    ["dns-poll:///a:1:2", '"a:1:2" is no name:port'],
+    ["dns-poll:///[::1]:80", '"[::1]:80" is no name:port'],
+    ["dns-poll:///10.0.0.1:80", '"10.0.0.1" is an address, not a name: that is for static:///'],
+    ["dns-poll:///-a:80", '"-a" is no DNS name'],
+    ["dns-poll:///a..b:80", '"a..b" is no DNS name'],
+    ["dns-poll:///a:", '"" is no port'],
+    ["dns-poll:///a:65536", '"65536" is no port'],
+    ["dns-poll:///a:80?refresh=999ms", 'refresh must be at least 1s, got "999ms"'],
+    ["dns-poll:///a:80?refresh=1d", 'refresh must be a duration such as 300ms, 5s or 2m, got "1d"'],
+    ["dns-poll://dns.example/a:80", '"dns.example" is no address of a DNS server'],
+    ["dns-poll:///a:80?ttl", 'unknown parameter "ttl"; there are refresh'],
+    ["dns-poll:a:80", "it does not begin with dns-poll://"],
+  ],
+  static: [
+    ["static:///", "it names no address"],
+    ["static:///a", 'an address must be host:port, an IPv6 host in brackets, got "a"'],
+    ["static:///a:1,", 'an address must be host:port, an IPv6 host in brackets, got ""'],
+    ["static:///::1:80", 'an address must be host:port, an IPv6 host in brackets, got "::1:80"'],
+    ["static:///[a]:1", 'an address must be host:port, an IPv6 host in brackets, got "[a]:1"'],
+    ["static:///300.0.0.1:1", 'an address must be host:port, an IPv6 host in brackets, got "300.0.0.1:1"'],
+    ["static:///a:1,b:1,a:1", "it names a:1 twice"],
+    ["static://a:1/", 'the addresses stand behind three slashes, and "a:1" behind two'],
+    ["static:///a:1,b:1?weights=1", "weights must be one for each of the 2 addresses, got 1"],
+    ["static:///a:1?weights=-1", 'a weight must be a number from 0 to 2^32 - 1, got "-1"'],
+    ["static:///a:1?weights=4294967296", 'a weight must be a number from 0 to 2^32 - 1, got "4294967296"'],
+    ["static:///a:1,b:1?weights=1,", 'a weight must be a number from 0 to 2^32 - 1, got ""'],
+    ["static:///a:1?weight", 'unknown parameter "weight"; there are weights'],
+  ],
+  file: [
+    ["file:///", "it names no file"],
+    ["file:///etc/", "it names no file"],
+    ["file://etc/e.yaml", 'the path stands behind three slashes, and "etc" behind two'],
+    ["file:e.yaml", "it does not begin with file://"],
+    ["file:///e%.yaml", '"e%.yaml" has a % that begins no escape; % itself is written %25'],
+    ["file:///e.yaml?poll", 'unknown parameter "poll"; file: has none'],
+  ],
+};
+for (const scheme of targetSchemes) {
+  for (const [text, why] of wrong[scheme]) {
+    test(`${text} is refused in words that say what is wrong and what was expected`, () => {
+      const message = `target "${text}": ${why}; expected ${grammars[scheme]}`;
+      for (const expected of [undefined, scheme]) {
+        const parse = () => (expected === undefined ? parseTarget(text) : parseTarget(text, expected));
+        assert.throws(parse, { name: "RangeError", message });
+      }
+    });
+  }
+}
+
+test("what has no scheme of ours is refused, with all of them or with the one that is expected", () => {
+  const all = targetSchemes.map((each) => `${each}:`).join(", ");
+  for (const text of ["", "server:80", "dns:///server", "Static:///a:1", "static", " static:///a:1"]) {
+    assert.throws(() => parseTarget(text), {
+      name: "RangeError",
+      message: `target "${text}": it begins with none of ${all}; expected ${Object.values(grammars).join("; ")}`,
+    });
+  }
+  assert.throws(() => parseTarget("static:///a:1", "file"), {
+    name: "RangeError",
+    message: `target "static:///a:1": it does not begin with file:; expected ${grammars.file}`,
+  });
+});
+
+test("a user or a password, and the value of an unknown parameter, are refused and not repeated", () => {
+  const atFault = "it must not carry a user or a password (an @ in a name is written %40)";
+  for (const [text, shown, why] of [
+    ["kubernetes://me:secret@prod/server", "kubernetes://…@prod/server", atFault],
+    ["kubernetes:///me:secret@server", "kubernetes:///…@server", atFault],
+    ["etcd://me:se/cret@a/server", "etcd://…@a/server", atFault],
+    ["etcd://me:se?cret@a/server", "etcd://…@a/server", atFault],
+    ["consul://:secret@c/server", "consul://…@c/server", atFault],
+    ["static:///a:1?weights=secret@b", "static:///…@b", atFault],
+    ["file://me:secret@host/e.yaml", "file://…@host/e.yaml", atFault],
+    ["consul://c/s?tag=v1&token=secret", "consul://c/s?tag=v1&token=…", 'unknown parameter "token"'],
+    ["consul://c/s?token=a=secret", "consul://c/s?token=…", 'unknown parameter "token"'],
+    ["consul://c/s?t%61g=v1&token=secret?secret", "consul://c/s?t%61g=…&token=…", 'unknown parameter "token"'],
+    ["file:///e.yaml?key=secret", "file:///e.yaml?key=…", 'unknown parameter "key"'],
+    ["https://me:secret@host/?key=secret", "https://…@host/?key=…", "it begins with none of"],
+    ["me:secret@host", "…@host", "it begins with none of"],
+  ] as const) {
     assert.throws(
       () => parseTarget(text),
-      (error: Error) => {
-        assert.ok(error instanceof RangeError);
-        assert.match(error.message, complaint);
-        assert.match(error.message, /expected kubernetes:\/\/\/service\[\.namespace\]\[:port\]/);
-        return error.message.startsWith(`target "${text}": `);
+      ({ message }: Error) => {
+        assert.ok(message.startsWith(`target "${shown}": ${why}`), message);
+        assert.ok(!message.includes("secret"), message);
+        return true;
       },
     );
-  });
-}
-
-test("a user or a password in a target is refused, and not repeated", () => {
-  for (const text of ["kubernetes://me:secret@prod/server", "kubernetes:///me:secret@server"]) {
-    const message = "a kubernetes: target must not carry a user or a password";
-    assert.throws(() => parseTarget(text), { name: "RangeError", message });
   }
 });

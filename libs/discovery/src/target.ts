@@ -1,65 +1,49 @@
-/** A target, read. */
-export interface KubernetesTarget {
-  readonly t: "kubernetes";
-  readonly service: string;
-  /** Undefined: where the client itself is. */
-  readonly namespace: string | undefined;
-  /** A port's name or number; undefined: the one that most slices have. */
-  readonly port: string | undefined;
-}
-export type Target = KubernetesTarget;
+import { type ConsulTarget, consul } from "./target/consul.ts";
+import { type DnsPollTarget, dnsPoll } from "./target/dns-poll.ts";
+import { type EtcdTarget, etcd } from "./target/etcd.ts";
+import { type FileTarget, file } from "./target/file.ts";
+import { type KubernetesTarget, kubernetes } from "./target/kubernetes.ts";
+import { readTarget } from "./target/read-target.ts";
+import type { Scheme } from "./target/scheme.ts";
+import { type StaticTarget, staticScheme } from "./target/static.ts";
 
-const grammar =
-  "kubernetes:///service[.namespace][:port], kubernetes://namespace/service[:port] or kubernetes://service.namespace[:port]";
+/** A target, read. */
+export type Target = KubernetesTarget | EtcdTarget | ConsulTarget | DnsPollTarget | StaticTarget | FileTarget;
+export type TargetScheme = Target["t"];
+
+/** The target of one scheme. */
+export type TargetOf<S extends TargetScheme> = Extract<Target, { readonly t: S }>;
+
+const schemes: { readonly [S in TargetScheme]: Scheme<TargetOf<S>> } = {
+  kubernetes,
+  etcd,
+  consul,
+  "dns-poll": dnsPoll,
+  static: staticScheme,
+  file,
+};
+
+/** The schemes there are. */
+export const targetSchemes = Object.keys(schemes) as readonly TargetScheme[];
 
 /**
  * Reads a target as a gRPC client is given one.
  *
- *     kubernetes:///service:port
- *     kubernetes:///service.namespace:port
- *     kubernetes:///service.namespace.svc.domain:port
- *     kubernetes://namespace/service:port
- *     kubernetes://service.namespace:port/
+ *     kubernetes:///service[.namespace][:port]           kubernetes://namespace/service[:port]
+ *     etcd://host:2379,host2:2379/service                ?layout=kratos
+ *     consul://host:8500/service                         ?tag=&near=&dc=&wait=&limit=&healthy=&allow-stale
+ *     dns-poll:///name:port                              ?refresh=30s
+ *     static:///host:port,host:port                      ?weights=3,1
+ *     file:///path/of/endpoints.yaml
  *
- * The port is a number, a name, or absent for the first there is.
+ * Names and values may have %-escapes. A parameter that the scheme does not have is an error, and so is a user or a password.
  *
- * @throws RangeError that names the target and what is wrong with it
+ * @param expected the only scheme that is taken; default: all of them
+ * @throws RangeError that names the target, what is wrong with it and what was expected, and nothing that may be secret
  */
-export function parseTarget(text: string): Target {
-  const wrong = (why: string) => new RangeError(`target "${text}": ${why}; expected ${grammar}`);
-  const match = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?\/*([^?]*)(?:\?(.*))?$/.exec(text);
-  if (match?.[1] !== "kubernetes") throw wrong("it does not begin with kubernetes:");
-  const [, , authority = "", path = "", query] = match;
-  if (query) throw wrong(`unknown parameter "${query.split(/[=&]/)[0]}"`);
-  // Not repeated: what stands there is meant to be secret.
-  if (text.includes("@")) throw new RangeError("a kubernetes: target must not carry a user or a password");
-
-  const name = path.replace(/\/+$/, "");
-  // kubernetes://service.namespace:port/ has all in the authority; kubernetes://namespace/service has it in both.
-  const { host, port } = splitPort(name === "" ? authority : name, wrong);
-  const [service = "", fromName, third, ...domain] = host.split(".");
-  if (third !== undefined && third !== "svc") throw wrong(`"${host}" is no service.namespace.svc.domain`);
-  if (domain.some((label) => label === "")) throw wrong(`"${host}" has an empty label`);
-  const fromAuthority = name === "" || authority === "" ? undefined : authority;
-  if (fromAuthority !== undefined && fromName !== undefined && fromAuthority !== fromName) {
-    throw wrong(`it names two namespaces, ${fromAuthority} and ${fromName}`);
-  }
-  const namespace = fromAuthority ?? fromName;
-  for (const label of [service, ...(namespace === undefined ? [] : [namespace])]) {
-    if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) throw wrong(`"${label}" is no DNS label`);
-  }
-  return { t: "kubernetes", service, namespace, port };
-}
-
-function splitPort(text: string, wrong: (why: string) => RangeError): { host: string; port: string | undefined } {
-  const [host = "", port, ...rest] = text.split(":");
-  if (host === "") throw wrong("it names no service");
-  if (rest.length > 0 || host.includes("/")) throw wrong(`"${text}" is no service:port`);
-  if (port === undefined) return { host, port };
-  const isNumber = /^\d+$/.test(port);
-  const isWrong = isNumber
-    ? Number(port) < 1 || Number(port) > 65_535
-    : !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(port);
-  if (isWrong) throw wrong(`"${port}" is no port`);
-  return { host, port };
+export function parseTarget(text: string): Target;
+export function parseTarget<S extends TargetScheme>(text: string, expected: S): TargetOf<S>;
+export function parseTarget(text: string, expected?: TargetScheme): Target {
+  if (expected === undefined) return readTarget<Target>("target", text, schemes);
+  return readTarget<Target>("target", text, { [expected]: schemes[expected] as Scheme<Target> });
 }

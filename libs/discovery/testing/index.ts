@@ -14,6 +14,8 @@
  */
 export { behaviours, type World } from "./conformance.ts";
 export { FakeApiServer, type FakeCounts } from "./fake-api-server.ts";
+export { type DnsFault, type DnsQuery, type DnsRecords, FakeDnsServer } from "./fake-dns-server.ts";
 export type { FakeRequest, Verb } from "./fake-request.ts";
 export { type SliceOptions, type SlicePod, service, slice, slices } from "./slices.ts";
 export { SnapshotReader } from "./snapshot-reader.ts";
+export { type SourceBehaviour, type SourceWorld, sourceBehaviours, type WorldInstance } from "./source-conformance.ts";

@@ -285,6 +285,7 @@ function start(t: { after(end: () => Promise<void>): void }, channelOptions: Cha
     share: () => (wrong === undefined ? shared : { error: wrong }),
     clock,
     warn: (message) => warnings.push(message),
+    configName: "annotation grpc-lb.dev/service-config",
   });
   t.after(async () => {
     resolver.destroy();

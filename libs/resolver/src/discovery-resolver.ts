@@ -25,10 +25,12 @@ export interface DiscoveryResolverOptions {
   readonly channelOptions: ChannelOptions;
   /** Asked at each start what to watch; or, for a target that is wrong, for the message that every call gets. */
   share(): SharedSource | { readonly error: string };
-  /** Asked with each snapshot where annotations count: why this one could not have any; undefined when it could. */
-  whyNoAnnotation?(snapshot: Snapshot): string | undefined;
+  /** Asked with each snapshot where its service config counts: why it could not have one; undefined when it could. */
+  whyNoServiceConfig?(snapshot: Snapshot): string | undefined;
   readonly clock: Clock;
   readonly warn: Warn;
+  /** What a service config of the service's own is called in a warning. Default: `service config`. */
+  readonly configName?: string;
 }
 
 /**
@@ -66,7 +68,7 @@ interface Run {
   readonly pending: Set<"replay" | "message">;
   shared: SharedSource | undefined;
   latest: Snapshot | undefined;
-  /** What the annotation of `latest` asks for. */
+  /** What the service itself asks for in `latest`. */
   ofService: ServiceConfig | undefined;
   told: Told | undefined;
 }
@@ -87,8 +89,8 @@ export class DiscoveryResolver implements Resolver {
   readonly #attributes: Attributes;
   readonly #ofUser: ServiceConfig | undefined;
   #run: Run | undefined;
-  /** Kept between runs, so that an annotation is read, and what is wrong with it said, once. */
-  #annotation: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
+  /** Kept between runs, so that a config of the service is read, and what is wrong with it said, once. */
+  #serviceConfig: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
 
   constructor(options: DiscoveryResolverOptions) {
     this.#options = options;
@@ -133,9 +135,9 @@ export class DiscoveryResolver implements Resolver {
     const { target, warn } = this.#options;
     resolverChannel.publish({ target, snapshot });
     if (snapshot.error?.code === "denied") warn(snapshot.error.message);
-    const whyNoAnnotation = this.#takesAnnotation && this.#options.whyNoAnnotation?.(snapshot);
-    if (whyNoAnnotation) warn(whyNoAnnotation);
-    run.ofService = this.#readAnnotation(snapshot);
+    const whyNoServiceConfig = this.#takesServiceConfig && this.#options.whyNoServiceConfig?.(snapshot);
+    if (whyNoServiceConfig) warn(whyNoServiceConfig);
+    run.ofService = this.#readServiceConfig(snapshot);
     this.#tell(run);
   }
 
@@ -192,27 +194,26 @@ export class DiscoveryResolver implements Resolver {
     }
   }
 
-  get #takesAnnotation(): boolean {
+  get #takesServiceConfig(): boolean {
     // The gRPC option by which a client refuses service configs that come from outside.
     const isRefused = Boolean(this.#options.channelOptions["grpc.service_config_disable_resolution"]);
     return !isRefused && !this.#ofUser;
   }
 
   /** A config that grpc-js would not take is left out, and said once. The same text gives the same object. */
-  #readAnnotation({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
-    if (text === undefined || !this.#takesAnnotation) return undefined;
-    if (this.#annotation?.text !== text) {
+  #readServiceConfig({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
+    if (text === undefined || !this.#takesServiceConfig) return undefined;
+    if (this.#serviceConfig?.text !== text) {
       let config: ServiceConfig | undefined;
       try {
         config = parseServiceConfig(text);
       } catch (error) {
-        this.#options.warn(
-          `${subject}: its annotation grpc-lb.dev/service-config is ignored: ${(error as Error).message}`,
-        );
+        const { warn, configName = "service config" } = this.#options;
+        warn(`${subject}: its ${configName} is ignored: ${(error as Error).message}`);
       }
-      this.#annotation = { text, config };
+      this.#serviceConfig = { text, config };
     }
-    return this.#annotation.config;
+    return this.#serviceConfig.config;
   }
 }
 

@@ -1,11 +1,11 @@
 /**
- * `kubernetes:///service:port` for every client on grpc-js.
+ * `kubernetes:///service:port`, and every other target of discovery, for every client on grpc-js.
  *
  * ```ts
  * import { credentials } from "@grpc/grpc-js";
- * import { registerKubernetesResolver } from "@grpc-lb/resolver";
+ * import { registerResolvers } from "@grpc-lb/resolver";
  *
- * registerKubernetesResolver();
+ * registerResolvers();
  * const client = new PodServiceClient("kubernetes:///server.default:grpc", credentials.createInsecure());
  * ```
  */
@@ -17,4 +17,5 @@ export {
   registerKubernetesResolver,
   type TargetStats,
 } from "./kubernetes.ts";
+export { type ResolvedTargetStats, type Resolvers, type ResolversOptions, registerResolvers } from "./resolvers.ts";
 export type { Warn } from "./warn.ts";

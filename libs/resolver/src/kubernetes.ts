@@ -1,5 +1,4 @@
-import type { ChannelOptions } from "@grpc/grpc-js";
-import { parseTarget, type Snapshot, type Source } from "@grpc-lb/discovery";
+import type { KubernetesTarget, Source } from "@grpc-lb/discovery";
 import {
   type ApiAccess,
   createKubernetesSource,
@@ -9,12 +8,10 @@ import {
   type KubernetesSourceOptions,
 } from "@grpc-lb/discovery/kubernetes";
 import { type Clock, systemClock } from "@grpc-lb/runtime";
-import { DiscoveryResolver } from "./discovery-resolver.ts";
-import { type GrpcUri, type ResolverListener, registerScheme, requireSupportedGrpc, targetText } from "./grpc-js.ts";
+import { requireSupportedGrpc } from "./grpc-js.ts";
 import { warnOfProxy } from "./http-proxy.ts";
-import type { SharedSource } from "./shared-source.ts";
-import { SharedSources } from "./shared-sources.ts";
 import { findSidecar } from "./sidecar.ts";
+import { authorityOfText, registerTargetScheme } from "./target-scheme.ts";
 import { sayOnce, type Warn, warnOnce } from "./warn.ts";
 
 /** How `kubernetes:` targets are resolved. */
@@ -69,7 +66,6 @@ export function registerKubernetesResolver(options: KubernetesResolverOptions = 
 }
 
 type CreateSource = (options: KubernetesSourceOptions) => Source & Pick<KubernetesSource, "stats">;
-type Shared = SharedSource<ReturnType<CreateSource>>;
 
 /** What this process stands in: tests have their own. */
 export interface Surroundings {
@@ -77,7 +73,8 @@ export interface Surroundings {
   findSidecar(): Promise<string | undefined>;
 }
 
-const nothingDone: FeedStats = {
+/** Of a source that has not begun. */
+export const nothingDone: FeedStats = {
   lastSyncAgeMs: undefined,
   lists: 0,
   watches: 0,
@@ -93,51 +90,33 @@ export function registerKubernetesScheme(
   requireSupportedGrpc();
   const { clock = systemClock, access, preferredFamily } = options;
   const warn = options.warn ? sayOnce(options.warn) : warnOnce;
-  const sources = new SharedSources<ReturnType<CreateSource>>({ clock });
   let hasLookedForSidecar = false;
-
-  const share = (target: string): Shared | { readonly error: string } => {
-    try {
-      const { service, namespace, port } = parseTarget(target);
-      const key =
-        (namespace === undefined ? service : `${namespace}/${service}`) + (port === undefined ? "" : `:${port}`);
-      return sources.get(key, () =>
-        create({
-          service,
-          clock,
-          background: true, // grpc-js keeps the process alive for the calls that wait
-          ...(namespace !== undefined && { namespace }),
-          ...(port !== undefined && { port }),
-          ...(access && { access }),
-          ...(preferredFamily && { preferredFamily }),
-        }),
-      );
-    } catch (error) {
-      return { error: (error as Error).message };
-    }
-  };
-
-  class Resolver extends DiscoveryResolver {
-    constructor(uri: GrpcUri, listener: ResolverListener, channelOptions: ChannelOptions) {
-      const target = targetText(uri);
-      let shared: ReturnType<typeof share> | undefined;
-      const shareTarget = () => {
-        shared = share(target);
-        return shared;
-      };
-      const isDenied = () => shared && "source" in shared && shared.source.stats?.serviceAccess === "denied";
-      const whyNoAnnotation = ({ subject }: Snapshot) => (isDenied() ? deniedWarning(subject) : undefined);
-      super({ target, listener, channelOptions, share: shareTarget, whyNoAnnotation, clock, warn });
+  const sources = registerTargetScheme<"kubernetes", ReturnType<CreateSource>>({
+    scheme: "kubernetes",
+    clock,
+    warn,
+    configName: "annotation grpc-lb.dev/service-config",
+    keyOf: ({ service, namespace, port }) =>
+      (namespace === undefined ? service : `${namespace}/${service}`) + (port === undefined ? "" : `:${port}`),
+    create: ({ service, namespace, port }) =>
+      create({
+        service,
+        clock,
+        background: true, // grpc-js keeps the process alive for the calls that wait
+        ...(namespace !== undefined && { namespace }),
+        ...(port !== undefined && { port }),
+        ...(access && { access }),
+        ...(preferredFamily && { preferredFamily }),
+      }),
+    authorityOf: nameOf,
+    whyNoServiceConfig: ({ stats }, { subject }) =>
+      stats?.serviceAccess === "denied" ? deniedWarning(subject) : undefined,
+    onChannel(target) {
       if (hasLookedForSidecar || !isInCluster(env)) return;
       hasLookedForSidecar = true;
       void find().then((mesh) => mesh && warn(sidecarWarning(mesh, target)));
-    }
-
-    static getDefaultAuthority(uri: GrpcUri): string {
-      return authorityOf(targetText(uri));
-    }
-  }
-  registerScheme("kubernetes", Resolver);
+    },
+  });
   const proxy = warnOfProxy(env);
   if (proxy !== undefined && !options.isProxyDisabled) warn(proxy);
 
@@ -159,13 +138,12 @@ export function registerKubernetesScheme(
  * look its namespace up: a name that certificates are checked against must not depend on where the client runs.
  */
 export function authorityOf(target: string): string {
-  try {
-    const { service, namespace, port } = parseTarget(target);
-    const host = namespace === undefined ? service : `${service}.${namespace}`;
-    return port !== undefined && /^\d+$/.test(port) ? `${host}:${port}` : host;
-  } catch {
-    return "invalid.target"; // the resolver itself tells each call what is wrong
-  }
+  return authorityOfText(target, "kubernetes", nameOf);
+}
+
+function nameOf({ service, namespace, port }: KubernetesTarget): string {
+  const host = namespace === undefined ? service : `${service}.${namespace}`;
+  return port !== undefined && /^\d+$/.test(port) ? `${host}:${port}` : host;
 }
 
 /** As calls do not fail for it, nobody would know. */

@@ -45,7 +45,7 @@ export class Fleet {
   static async start(group: ProcessGroup, clock: Clock, signal: AbortSignal): Promise<Fleet> {
     const servers = await Promise.all(
       specs.map(async ({ name, kind, flags }): Promise<FleetServer> => {
-        return { kind, ...(await startPodServer(group, name, clock, signal, flags)) };
+        return { kind, ...(await startPodServer(group, name, clock, signal, { flags })) };
       }),
     );
     const fleet = new Fleet(servers);

@@ -1,10 +1,10 @@
 import { isIPv6 } from "node:net";
 import type { Endpoint } from "../snapshot.ts";
+import { SortedEndpoints } from "../sorted-endpoints.ts";
 import { further, isSameMerged, isSamePart, joinParts, type Merged, type Part } from "./endpoint-part.ts";
 import { type EndpointSlice, fitnessOf, type Service, type SlicePort } from "./endpoint-slice.ts";
 import { FirstPort } from "./first-port.ts";
 import { type PortSelector, resolvePort } from "./port.ts";
-import { SortedEndpoints } from "./sorted-endpoints.ts";
 
 /** A slice as it was last told, and what it says. */
 interface ReadSlice {

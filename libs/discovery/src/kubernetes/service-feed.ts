@@ -1,5 +1,6 @@
 import type { Clock, Random } from "@grpc-lb/runtime";
-import type { DiscoveryError, DiscoveryErrorCode } from "../discovery-error.ts";
+import type { DiscoveryError } from "../discovery-error.ts";
+import type { SourceStats } from "../source-stats.ts";
 import { type ApiAccess, ApiClient } from "./api.ts";
 import type { EndpointSlice } from "./endpoint-slice.ts";
 import { type FeedView, FeedViews } from "./feed-views.ts";
@@ -7,18 +8,12 @@ import { ListWatch, type ListWatchHandler } from "./list-watch.ts";
 import { ServiceLoop, type ServiceLoopHost } from "./service-loop.ts";
 import { type ServiceAccess, ServiceReader } from "./service-reader.ts";
 
-/** What a feed has done and seen since it was made, for metrics; one that everybody has left is made anew. */
-export interface FeedStats {
-  /** Milliseconds since the API server was last heard; undefined for never. */
-  readonly lastSyncAgeMs: number | undefined;
-  readonly lists: number;
-  /** Watches begun; one more for each restart. */
-  readonly watches: number;
-  /**
-   * By code: each failure to list or watch; a reading of the Service that was denied; a reader's port that became unknown
-   * (`port`), and a Service that turned out not to exist (`target`), once a change.
-   */
-  readonly errors: Readonly<Record<DiscoveryErrorCode, number>>;
+/**
+ * What a feed has done and seen since it was made, for metrics; one that everybody has left is made anew. Its errors are each
+ * failure to list or watch; a reading of the Service that was denied; a reader's port that became unknown (`port`), and a
+ * Service that turned out not to exist (`target`), once a change. `watches` is one more for each restart.
+ */
+export interface FeedStats extends SourceStats {
   /**
    * How the last attempt to read the Service ended: `denied` and `failed` cost the mapping of its ports and its service config,
    * and nothing else, so they are no error of a snapshot. Undefined before the first.

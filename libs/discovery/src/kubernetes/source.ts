@@ -1,5 +1,6 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
 import { DiscoveryError } from "../discovery-error.ts";
+import { endable, maxTimerMs } from "../endable.ts";
 import { Latest } from "../latest.ts";
 import type { Snapshot, Source } from "../snapshot.ts";
 import { findAccess } from "./access.ts";
@@ -83,58 +84,6 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     watch: (signal) => endable(read, signal, background),
     get stats() {
       return feed?.stats;
-    },
-  };
-}
-
-/** A longer timer of Node would end after a millisecond. */
-const maxTimerMs = 2 ** 31 - 1;
-
-/**
- * Keeps the process alive until the returned function is called: the sockets and timers of a watch do not, because its other
- * readers may not want it to. So it depends on each reader alone, whoever it shares the watch with, and in every state of it.
- */
-function holdProcess(): () => void {
-  const timer = setInterval(() => {}, maxTimerMs);
-  return () => clearInterval(timer);
-}
-
-/**
- * An iterator whose `return` ends it at once. That of a generator alone would wait for the value which a `next` is waiting
- * for, and a quiet service may have none for hours.
- */
-function endable(
-  read: (signal: AbortSignal) => AsyncGenerator<Snapshot, void, void>,
-  signal: AbortSignal | undefined,
-  background: boolean,
-): AsyncIterableIterator<Snapshot> {
-  const ending = new AbortController();
-  const end = () => ending.abort(signal?.reason);
-  const run = async function* () {
-    // Listened to from the first `next` on, as an iterator that was never begun would never be cleaned up.
-    if (signal?.aborted) end();
-    signal?.addEventListener("abort", end);
-    const letGo = background ? () => {} : holdProcess();
-    try {
-      yield* read(ending.signal);
-    } finally {
-      letGo();
-      signal?.removeEventListener("abort", end);
-    }
-  };
-  const snapshots = run();
-  return {
-    next: () => snapshots.next(),
-    return: () => {
-      end();
-      return snapshots.return();
-    },
-    throw: (error) => {
-      end();
-      return snapshots.throw(error);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
     },
   };
 }

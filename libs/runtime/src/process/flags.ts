@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { formatDuration, parseDuration } from "../duration.ts";
 
 /** One flag of a program: how its text is read, and what stands in the help. */
@@ -10,6 +10,8 @@ export interface Flag<T> {
   readonly default: T;
   /** The default as the help shows it, written as a user would write the value. */
   readonly defaultText: string;
+  /** Whether it may be given more than once; `parse` then gets all that was given, parted by spaces. Default: false. */
+  readonly isRepeatable?: boolean;
   /** Reads the value; throws an error whose message continues "--the-flag …". */
   parse(text: string): T;
 }
@@ -142,7 +144,10 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
   for (const [key, flag] of Object.entries(spec.flags)) {
     const value = flag.metavar === undefined ? "" : ` <${flag.metavar}>`;
     const facts = `(default: ${flag.defaultText}, env: ${variableOf(key)})`;
-    command.option(`--${kebab(key)}${value}`, `${flag.help} ${facts}`);
+    const option = new Option(`--${kebab(key)}${value}`, `${flag.help} ${facts}`);
+    if (flag.isRepeatable)
+      option.argParser<string>((text, before) => (before === undefined ? text : `${before} ${text}`));
+    command.addOption(option);
   }
 
   try {

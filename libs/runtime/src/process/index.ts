@@ -24,6 +24,7 @@ export {
   switchFlag,
   textFlag,
 } from "./flags.ts";
+export { listFlag } from "./list-flag.ts";
 export { createLogger, logLevels } from "./log.ts";
 export { numberFlag } from "./number-flag.ts";
 export { type Caller, runClient } from "./run-client.ts";

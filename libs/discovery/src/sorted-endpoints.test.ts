@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "@grpc-lb/runtime";
-import type { Endpoint } from "../snapshot.ts";
+import type { Endpoint } from "./snapshot.ts";
 import { SortedEndpoints } from "./sorted-endpoints.ts";
 
 const endpoint = (id: string, zone?: string): Endpoint => ({

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../snapshot.ts";
+import type { Endpoint } from "./snapshot.ts";
 
 /**
  * Endpoints in the order of their ids, as an array that is replaced and never changed, so that it may be given away.

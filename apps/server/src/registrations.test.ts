@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createConsulSource } from "@grpc-lb/discovery/consul";
+import { createEtcdSource } from "@grpc-lb/discovery/etcd";
+import { SnapshotReader } from "@grpc-lb/discovery/testing";
+import { RealConsulAgent, whyNoConsul } from "@grpc-lb/discovery/testing/consul";
+import { EtcdServer, etcdIsMissing } from "@grpc-lb/discovery/testing/etcd";
+import { runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+
+const main = `${import.meta.dirname}/main.ts`;
+const free = ["--http-port", "0", "--grpc-port", "0", "--bind-address", "127.0.0.1"];
+const consulIsMissing = await whyNoConsul();
+
+async function startServer(name: string, ...args: readonly string[]) {
+  const server = startProgram(main, [...free, "--pod-name", name, ...args]);
+  const { grpcPort } = JSON.parse(await server.line((line) => line.includes('"serving"')));
+  return { server, id: `127.0.0.1:${grpcPort}` };
+}
+
+test("a server stands in etcd with its name, zone and weight, leaves it first of all, and when killed is gone with its TTL", {
+  skip: etcdIsMissing ?? false,
+}, async (t) => {
+  const etcd = await EtcdServer.start();
+  t.after(() => etcd.close());
+  const reader = new SnapshotReader(
+    createEtcdSource({ endpoints: [etcd.endpoint], service: "server", credentials: {} }),
+  );
+  t.after(() => reader.close());
+  const register = ["--register", `etcd://${etcd.endpoint}/server?ttl=2s`];
+  const ended = await startServer("ended", ...register, "--zone", "a", "--weight", "3", "--drain-delay", "60s");
+  const killed = await startServer("killed", ...register);
+  t.after(() => ended.server.kill("SIGKILL"));
+  const ids = async (...wanted: readonly string[]) => {
+    const isThere = (found: readonly string[]) => [...wanted].sort().join() === [...found].sort().join();
+    const snapshot = await reader.until(wanted.join(), ({ endpoints }) =>
+      isThere((endpoints ?? []).map(({ id }) => id)),
+    );
+    return snapshot.endpoints ?? [];
+  };
+  const [first] = (await ids(ended.id, killed.id)).filter(({ id }) => id === ended.id);
+  assert.deepEqual([first?.weight, first?.zone, first?.metadata.podName], [3, "a", "ended"]);
+
+  ended.server.kill("SIGTERM");
+  await ids(killed.id);
+  assert.equal(
+    ended.server.stdout.some((line) => line.includes('"stopped"')),
+    false,
+    "it serves on",
+  );
+  killed.server.kill("SIGKILL");
+  await ids();
+});
+
+test("a server stands in Consul with its name and tags, and leaves it first of all", {
+  skip: consulIsMissing ?? false,
+}, async (t) => {
+  const agent = await RealConsulAgent.start();
+  t.after(() => agent.close());
+  const source = createConsulSource({ agent: agent.address, service: "server", tags: ["v1"], credentials: {} });
+  const reader = new SnapshotReader(source);
+  t.after(() => reader.close());
+  const { host, port } = agent.address;
+  const { server } = await startServer(
+    "a",
+    "--register",
+    `consul://${host}:${port}/server?ttl=5s&tag=v1`,
+    "--drain-delay",
+    "60s",
+  );
+  t.after(() => server.kill("SIGKILL"));
+  const { endpoints } = await reader.until("one", (snapshot) => snapshot.endpoints?.length === 1);
+  assert.equal(endpoints?.[0]?.metadata.podName, "a");
+  server.kill("SIGTERM");
+  await reader.until("none", (snapshot) => snapshot.endpoints?.length === 0);
+});
+
+test("a registry that cannot be reached is said, and does not stop the server, nor its end", async (t) => {
+  const { server } = await startServer("a", "--register", "etcd://127.0.0.1:1/server", "--drain-delay", "0");
+  t.after(() => server.kill("SIGKILL"));
+  const line = await server.line((text) => text.includes('"level":"warn"'));
+  assert.match(
+    line,
+    /"etcd: grant a lease for server\/127\.0\.0\.1:\d+ on 127\.0\.0\.1:1: connect ECONNREFUSED".*"not registered"/,
+  );
+  server.kill("SIGTERM");
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+});
+
+test("a registry that is no target, and an address that nobody can reach, end it with one line and exit code 2", async () => {
+  for (const [args, message] of [
+    [
+      ["--register", "zookeeper://a/b"],
+      /^server: --register is refused: registration "zookeeper:\/\/a\/b": it begins with none of/,
+    ],
+    [["--advertise", "0.0.0.0"], /^server: --advertise must be an address that others can reach, got "0\.0\.0\.0"$/],
+    [["--advertise", "a b"], /^server: --advertise must be host:port/],
+    [["--weight", "2"], /--weight is told by load reports and registries; give --load-report or --register too$/],
+  ] as const) {
+    const { code, stderr } = await runToEnd(main, [...free, ...args]);
+    assert.deepEqual([code, stderr.length], [2, 1], stderr.join("\n"));
+    assert.match(stderr[0] ?? "", message);
+  }
+});

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { startProgram } from "@grpc-lb/runtime/testing";
+import { FakeDnsServer } from "../testing/fake-dns-server.ts";
+
+const probe = new URL("./background.probe.ts", import.meta.url).pathname;
+/** What Node exits with when a top-level await can never end. */
+const unsettled = 13;
+
+/** A file and a name with one endpoint, and what gives them another. */
+const worlds: Record<string, (t: TestContext) => Promise<{ argument: string; add(): void }>> = {
+  async file(t) {
+    const folder = mkdtempSync(join(tmpdir(), "grpc-lb-background-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const argument = join(folder, "e.json");
+    writeFileSync(argument, '[{ "address": "10.0.0.1:80" }]');
+    const add = () => writeFileSync(argument, '[{ "address": "10.0.0.1:80" }, { "address": "10.0.0.2:80" }]');
+    return { argument, add };
+  },
+  async dns(t) {
+    const dns = await FakeDnsServer.start();
+    t.after(() => dns.close());
+    dns.set("server.example", { A: ["10.0.0.1"], ttlSeconds: 1 });
+    const add = () => dns.set("server.example", { A: ["10.0.0.1", "10.0.0.2"] });
+    return { argument: `${dns.address.host}:${dns.address.port}`, add };
+  },
+};
+
+for (const [kind, start] of Object.entries(worlds)) {
+  test(`${kind}: a program that does nothing but read lives until it has read enough`, async (t) => {
+    const { argument, add } = await start(t);
+    const program = startProgram(probe, [kind, "foreground", argument]);
+    await program.line((line) => line === "1");
+    add();
+    assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
+  });
+}
+
+for (const kind of [...Object.keys(worlds), "static"]) {
+  test(`${kind}: a watch in the background does not keep a process alive that has nothing else to do`, async (t) => {
+    const argument = (await worlds[kind]?.(t))?.argument ?? "";
+    const program = startProgram(probe, [kind, "background", argument]);
+    await program.line((line) => line === "1");
+    assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
+  });
+}

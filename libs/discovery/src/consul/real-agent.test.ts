@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { assertNothingLeft, startProgram } from "@grpc-lb/runtime/testing";
+import { startHealthServer } from "../../testing/consul/health-server.ts";
+import { whyNoConsul } from "../../testing/consul/real-agent.ts";
+import { registrationBehaviours } from "../../testing/consul/registration-behaviours.ts";
+import { onRealAgent } from "../../testing/consul/world.ts";
+import { SnapshotReader } from "../../testing/snapshot-reader.ts";
+import { sourceBehaviours } from "../../testing/source-conformance.ts";
+import { registerInConsul } from "./registration.ts";
+
+const skip = (await whyNoConsul()) ?? false;
+
+after(assertNothingLeft);
+
+// Most of the time they wait for a TTL or a deadline, so they do it together; each has an agent of its own.
+describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
+  for (const { name, cannot, run } of sourceBehaviours) {
+    test(name, (t) =>
+      onRealAgent(async (world) => {
+        const why = cannot(world);
+        if (why !== undefined) return t.skip(why);
+        await run(world, "web");
+      }),
+    );
+  }
+  for (const { name, run } of registrationBehaviours) test(name, () => onRealAgent((world) => run(world, "web")));
+
+  test("by a gRPC check an instance is seen while it says that it serves, and not before and after", () =>
+    onRealAgent(async (world) => {
+      const server = await startHealthServer();
+      server.setServing(false);
+      const { agent, credentials } = world;
+      const reader = new SnapshotReader(world.createSource("web"));
+      const check = { t: "grpc", timeoutMs: 500, service: "pod" } as const;
+      const instance = { service: "web", address: server.address, ttlMs: 1_000 };
+      const registration = registerInConsul({ agent, credentials, check, instance });
+      try {
+        await registration.registered;
+        await reader.untilAddresses();
+        server.setServing(true);
+        await reader.untilAddresses(`127.0.0.1:${server.address.port}`);
+        assert.equal(server.asked.at(-1), "pod");
+        server.setServing(false);
+        await reader.untilAddresses();
+      } finally {
+        await registration.close();
+        await reader.close();
+        await server.close();
+      }
+    }));
+
+  test("an instance whose process is killed is gone after its TTL", () =>
+    onRealAgent(async (world, agent) => {
+      const { host, port } = world.agent;
+      const reader = new SnapshotReader(world.createSource("web"));
+      const probe = new URL("./registration.probe.ts", import.meta.url).pathname;
+      const program = startProgram(probe, [host, String(port), "web", agent.token ?? ""]);
+      try {
+        await program.line((line) => line === "registered");
+        await reader.untilAddresses("10.9.1.9:1");
+        program.kill("SIGKILL");
+        await program.exited;
+        const killedMs = performance.now();
+        await reader.untilAddresses();
+        const tookMs = performance.now() - killedMs;
+        assert.ok(tookMs < 3_000, `${tookMs} ms with a TTL of 1 s`);
+      } finally {
+        await program.stop();
+        await reader.close();
+      }
+    }));
+
+  test("who may see a service, and who may not, is told in words to act on", () =>
+    onRealAgent(async (world, agent) => {
+      const token = (digit: string) => `${digit}2345678-1234-1234-1234-123456789012`;
+      const service = 'service "web" { policy = "read" }';
+      await world.put("web", { address: { host: "10.9.2.1", port: 1 } });
+      await agent.putToken(token("2"));
+      await agent.putToken(token("3"), service);
+      await agent.putToken(token("4"), `${service}\nnode_prefix "" { policy = "read" }`);
+      const words = `consul: read service web: 127.0.0.1:${agent.address.port}`;
+      const needs = 'service:read on "web" and node:read on the nodes of its instances';
+      const told = async (secret?: string) => {
+        const credentials = secret === undefined ? {} : { token: secret };
+        const reader = new SnapshotReader(world.createSource("web", { credentials }));
+        const { error, endpoints } = await reader.until("a snapshot", () => true);
+        await reader.close();
+        return [endpoints?.length, error?.code, error?.message];
+      };
+      const hidden = [undefined, "denied", `${words}: the token may not see the instances; the token needs ${needs}`];
+      assert.deepEqual(await told(token("2")), hidden);
+      assert.deepEqual(await told(token("3")), hidden);
+      assert.deepEqual(await told(token("4")), [1, undefined, undefined]);
+      const unknown = `${words}: 403 Forbidden: ACL not found; the token needs ${needs}`;
+      assert.deepEqual(await told("unknown"), [undefined, "denied", unknown]);
+      const maybe = "no instances are seen, and there may be some: ACLs deny by default; no token is given";
+      assert.deepEqual(await told(), [0, "denied", `${words}: ${maybe}, and it needs one with ${needs}`]);
+    }));
+});

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
+import { type ConsulRegistrationOptions, registerInConsul } from "./registration.ts";
+
+const ends: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+  await assertNothingLeft();
+});
+
+/** Tells the waits of the loop from those for an answer, which are 5 s here. */
+class LoopClock extends ManualClock {
+  #lastMs = 0;
+
+  override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.#lastMs = ms;
+    return super.sleep(ms, signal);
+  }
+
+  /** Resolves when the one wait under way is of `ms`. */
+  async asleepFor(ms: number): Promise<void> {
+    while (this.sleeping !== 1 || this.#lastMs !== ms) await turn();
+  }
+}
+
+const id = "web-10.0.0.1-80";
+
+async function start(options: Partial<ConsulRegistrationOptions> = {}, prepare = (_: FakeConsulAgent) => {}) {
+  const clock = new LoopClock();
+  const agent = await FakeConsulAgent.start();
+  ends.push(() => agent.close());
+  prepare(agent);
+  const instance = { service: "web", address: { host: "10.0.0.1", port: 80 }, ttlMs: 30_000 };
+  const common = { credentials: {}, clock, random: () => 0.5 };
+  const registration = registerInConsul({ agent: agent.address, ...common, instance, ...options });
+  ends.push(() => registration.close());
+  const paths = () => agent.requests.map(({ path }) => path.replace("/v1/agent/", ""));
+  const until = (count: number) => agent.until(({ requests }) => requests === count);
+  return { clock, agent, registration, paths, until };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test("a TTL check is kept passing at a third of the TTL, and the service is taken out by the close", async () => {
+  const { clock, agent, registration, paths, until } = await start();
+  await registration.registered;
+  for (let count = 1; count < 4; count++) {
+    await clock.asleepFor(10_000);
+    clock.advance(9_999);
+    await turn();
+    assert.equal(agent.counts.requests, count);
+    clock.advance(1);
+    await until(count + 1);
+  }
+  await registration.close();
+  const keep = `check/update/service:${id}`;
+  assert.deepEqual(paths(), ["service/register", keep, keep, keep, `service/deregister/${id}`]);
+  assert.equal(agent.requests[0]?.query.has("replace-existing-checks"), true);
+  assert.deepEqual([agent.registered.size, clock.sleeping], [0, 0]);
+});
+
+test("a gRPC check begins critical, and passing when it is brought back: it served a moment ago", async () => {
+  const { clock, agent, registration, paths, until } = await start({ check: { t: "grpc" } });
+  await registration.registered;
+  assert.equal(agent.registered.get(id)?.Check?.Status, undefined);
+  agent.forget();
+  await clock.asleepFor(10_000);
+  clock.advance(10_000);
+  await until(3);
+  await clock.asleepFor(10_000);
+  assert.equal(agent.registered.get(id)?.Check?.Status, "passing");
+  assert.deepEqual(paths(), ["service/register", `service/${id}`, "service/register"]);
+  assert.deepEqual(registration.stats, { isRegistered: true, registrations: 2, error: undefined });
+});
+
+test("a check that has lost its TTL is registered anew", async () => {
+  const { clock, agent, registration, paths, until } = await start();
+  await registration.registered;
+  await clock.asleepFor(10_000);
+  agent.refuse(500, `CheckID "service:${id}" does not have associated TTL`, { times: 1 });
+  clock.advance(10_000);
+  await until(3);
+  await clock.asleepFor(10_000);
+  assert.deepEqual(paths().slice(1), [`check/update/service:${id}`, "service/register"]);
+});
+
+test("what answers 404 to everything is no agent, and costs no storm", async () => {
+  const { clock, agent, registration, until } = await start({}, (agent) => agent.refuse(404, "not found"));
+  for (let count = 1; count < 4; count++) {
+    await until(count);
+    const waitMs = 25 * 2 ** count;
+    await clock.asleepFor(waitMs);
+    clock.advance(waitMs - 1);
+    await turn();
+    assert.equal(agent.counts.requests, count);
+    clock.advance(1);
+  }
+  assert.match(registration.stats.error ?? "", /^consul: register service web: .*: 404 Not Found: not found$/);
+  assert.equal(registration.stats.isRegistered, false);
+});
+
+test("a close of what a frozen agent was told gives up in bounds, and twice is once", async () => {
+  const { clock, agent, registration } = await start();
+  await registration.registered;
+  await clock.asleepFor(10_000);
+  agent.freeze();
+  const closing = [registration.close(), registration.close()];
+  await agent.until(({ requests }) => requests === 2);
+  await clock.asleep(2); // the bound, and the wait for an answer
+  clock.advance(5_000);
+  await Promise.all(closing);
+  assert.equal(clock.sleeping, 0);
+  agent.thaw();
+});

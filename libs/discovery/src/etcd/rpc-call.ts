@@ -1,0 +1,76 @@
+import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
+import { RpcStatus } from "./rpc-status.ts";
+
+/** One call: what is sent, what comes in batches, and how it ended. */
+export class RpcCall<Q, R> {
+  readonly #call: ClientDuplexStream<Q, R>;
+  readonly #signal: AbortSignal;
+  readonly #onEnd: () => void;
+  #pending: R[] = [];
+  #end: { readonly error: unknown } | undefined;
+  #wake = () => {};
+
+  /**
+   * @param signal ends the call with its reason
+   * @param onEnd called once
+   */
+  constructor(call: ClientDuplexStream<Q, R>, signal: AbortSignal, onEnd: () => void) {
+    this.#call = call;
+    this.#signal = signal;
+    this.#onEnd = onEnd;
+    call.on("data", (message: R) => {
+      this.#pending.push(message);
+      this.#wake();
+    });
+    call.on("error", (error: ServiceError) => this.#finish(new RpcStatus(error.code, error.details, { cause: error })));
+    call.on("end", () => this.#finish(undefined));
+    signal.addEventListener("abort", this.#abort);
+    if (signal.aborted) this.#abort();
+  }
+
+  send(request: Q): void {
+    if (!this.#end) this.#call.write(request);
+  }
+
+  /** Nothing more will be sent. */
+  closeSending(): void {
+    if (!this.#end) this.#call.end();
+  }
+
+  /** Ends the call, well or for this reason. */
+  end(error?: unknown): void {
+    this.#finish(error);
+    this.#call.cancel();
+  }
+
+  /** The messages that came since the last look, together. Ends when the call ended well, and throws its error when not. */
+  async *batches(): AsyncGenerator<readonly R[], void, void> {
+    for (;;) {
+      // What came in one read of the socket comes as many events; a turn of the loop later it is all there.
+      if (this.#pending.length > 0 && !this.#end) await new Promise((resolve) => setImmediate(resolve));
+      const batch = this.#pending;
+      if (batch.length > 0 && !this.#signal.aborted) {
+        this.#pending = [];
+        yield batch;
+      } else if (this.#end) {
+        if (this.#end.error !== undefined) throw this.#end.error;
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  readonly #abort = () => this.end(this.#signal.reason ?? new RpcStatus(status.CANCELLED, "given up"));
+
+  /** The first end counts. */
+  #finish(error: unknown): void {
+    if (this.#end) return;
+    this.#end = { error };
+    this.#signal.removeEventListener("abort", this.#abort);
+    this.#onEnd();
+    this.#wake();
+  }
+}

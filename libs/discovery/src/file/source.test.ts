@@ -1,0 +1,271 @@
+import assert from "node:assert/strict";
+import { createHook } from "node:async_hooks";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { SnapshotReader } from "../../testing/snapshot-reader.ts";
+import { maxTimerMs } from "../endable.ts";
+import { createFileSource } from "./source.ts";
+
+/** Watchers of directories that are open: Node does not name those that do not keep the process alive. */
+const watchers = new Set<number>();
+createHook({
+  init: (id, type) => void (type === "FSEVENTWRAP" && watchers.add(id)),
+  destroy: (id) => void watchers.delete(id),
+}).enable();
+
+async function assertLeftClean(): Promise<void> {
+  await assertNothingLeft();
+  for (let turn = 0; turn < 50 && watchers.size > 0; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(watchers.size, 0, "watchers that are left");
+}
+
+const debounceMs = 50;
+
+/** Notes every wait; those for the file to come to rest end by themselves unless they are held. */
+class FileClock extends ManualClock {
+  isHolding = false;
+  settles = 0;
+
+  override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (ms !== debounceMs) return super.sleep(ms, signal);
+    this.settles += 1;
+    if (this.isHolding) return super.sleep(ms, signal);
+    return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Resolves when the file has been waited for so many times in all. */
+  async settling(count: number): Promise<void> {
+    while (this.settles < count) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const list = (...ports: readonly number[]) => JSON.stringify(ports.map((port) => ({ address: `10.0.0.1:${port}` })));
+const at = (...ports: readonly number[]) => ports.map((port) => `10.0.0.1:${port}`);
+
+/** A file in a folder of its own, and a source that hears of it by events alone unless it is told to poll. */
+function start(t: TestContext, { text = list(1) as string | null, name = "e.json", pollMs = maxTimerMs } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "grpc-lb-file-"));
+  const path = join(folder, name);
+  if (text !== null) writeFileSync(path, text);
+  const clock = new FileClock();
+  const source = createFileSource({ path, pollMs, debounceMs, clock });
+  const reader = new SnapshotReader(source);
+  t.after(async () => {
+    await reader.close();
+    assert.equal(clock.sleeping, 0, "waits that are left");
+    rmSync(folder, { recursive: true, force: true });
+    await assertLeftClean();
+  });
+  const broken = (message: string) => reader.until(message, ({ error }) => error?.message === message);
+  return { folder, path, clock, source, reader, broken };
+}
+
+/** As a careful program writes: beside it, then over it. */
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
+test("what stands in the file comes, and each change of it: written over, replaced, taken away, back again", async (t) => {
+  const { path, reader, broken, source } = start(t);
+  const first = await reader.untilAddresses(...at(1));
+  assert.deepEqual([first.subject, first.error, first.serviceConfig], [`file ${path}`, undefined, undefined]);
+  writeFileSync(path, list(1, 2));
+  const second = await reader.untilAddresses(...at(1, 2));
+  assert.equal(second.endpoints?.[0], first.endpoints?.[0], "an endpoint that stayed is the same object");
+  replace(path, list(2, 3));
+  await reader.untilAddresses(...at(2, 3));
+  rmSync(path);
+  const { endpoints, error } = await broken(`file: read ${path}: there is no such file`);
+  assert.deepEqual([endpoints?.length, error?.code], [2, "target"]);
+  replace(path, list(4));
+  await reader.untilAddresses(...at(4));
+  assert.equal(reader.last?.error, undefined);
+  replace(path, "[]");
+  await reader.untilAddresses();
+  assert.equal(reader.last?.error, undefined);
+  const { lists, watches, errors, lastSyncAgeMs } = source.stats;
+  assert.deepEqual([lists, watches, errors.target, lastSyncAgeMs], [6, 1, 1, 0]);
+});
+
+test("a broken file leaves the last good set, with one error that names file, line and field, until it is mended", async (t) => {
+  const { path, reader, broken, source } = start(t, { name: "e.yaml", text: "- address: 10.0.0.1:1\n" });
+  await reader.untilAddresses(...at(1));
+  writeFileSync(path, "- address: 10.0.0.1:1\n- address: 10.0.0.1:2\n  weight: heavy\n");
+  const message = `file: ${path}:3: [1].weight must be a number from 0 to 4294967295, got "heavy"`;
+  const { endpoints, error } = await broken(message);
+  assert.deepEqual([endpoints?.length, error?.code], [1, "target"]);
+  writeFileSync(path, '- address: "10.0.0.1:1');
+  await broken(`file: ${path}:1: Missing closing "quote`);
+  writeFileSync(path, "- address: 10.0.0.1:3\n");
+  await reader.untilAddresses(...at(3));
+  assert.equal(reader.last?.error, undefined);
+  assert.equal(source.stats.errors.target, 2);
+});
+
+test("nothing known yet is the error, and a file that appears later is taken", async (t) => {
+  const { path, reader, broken } = start(t, { text: null });
+  const { endpoints } = await broken(`file: read ${path}: there is no such file`);
+  assert.equal(endpoints, undefined);
+  replace(path, list(1));
+  await reader.untilAddresses(...at(1));
+});
+
+test("a service config comes along, and goes", async (t) => {
+  const { path, reader } = start(t, { text: '{"endpoints": [], "serviceConfig": {"loadBalancingConfig": []}}' });
+  await reader.until("a config", ({ serviceConfig }) => serviceConfig === '{"loadBalancingConfig":[]}');
+  writeFileSync(path, "[]");
+  await reader.until("none", ({ serviceConfig }) => serviceConfig === undefined);
+});
+
+test("an editor that empties the file first and writes it then is waited for, and is no error", async (t) => {
+  const { path, reader, clock } = start(t, { text: `endpoints:\n- address: 10.0.0.1:1\n`, name: "e.yaml" });
+  await reader.untilAddresses(...at(1));
+  clock.isHolding = true;
+  writeFileSync(path, "");
+  await clock.settling(1);
+  appendFileSync(path, "- address: 10.0.0.1:1\n");
+  clock.advance(debounceMs);
+  await clock.settling(2);
+  appendFileSync(path, "- address: 10.0.0.1:2\n");
+  clock.advance(debounceMs);
+  await clock.settling(3);
+  clock.advance(debounceMs);
+  await reader.untilAddresses(...at(1, 2));
+  assert.deepEqual([reader.snapshots.length, reader.last?.error], [2, undefined]);
+});
+
+test("a file that is written to without end is read all the same", async (t) => {
+  const { path, reader, clock } = start(t);
+  await reader.untilAddresses(...at(1));
+  clock.isHolding = true;
+  writeFileSync(path, list(2));
+  for (let n = 1; n <= 20; n++) {
+    await clock.settling(n);
+    appendFileSync(path, "\n");
+    clock.advance(debounceMs);
+  }
+  await reader.untilAddresses(...at(2));
+});
+
+test("a ConfigMap's files are swapped behind a symbolic link, and seen", async (t) => {
+  const { folder, path, reader, broken } = start(t, { text: null });
+  await broken(`file: read ${path}: there is no such file`);
+  // As the kubelet's AtomicWriter does it: path -> ..data/path, ..data -> ..<time>, which is replaced by rename.
+  const publish = (version: string, text: string) => {
+    mkdirSync(join(folder, version));
+    writeFileSync(join(folder, version, "e.json"), text);
+    symlinkSync(version, join(folder, "..data_tmp"));
+    renameSync(join(folder, "..data_tmp"), join(folder, "..data"));
+  };
+  publish("..one", list(1));
+  symlinkSync("..data/e.json", path);
+  await reader.untilAddresses(...at(1));
+  publish("..two", list(1, 2));
+  rmSync(join(folder, "..one"), { recursive: true });
+  await reader.untilAddresses(...at(1, 2));
+  assert.deepEqual([reader.snapshots.length, reader.last?.error], [3, undefined]);
+});
+
+test("where no event comes, as behind a link to another folder, the file is looked at from time to time", async (t) => {
+  const elsewhere = mkdtempSync(join(tmpdir(), "grpc-lb-elsewhere-"));
+  t.after(() => rmSync(elsewhere, { recursive: true }));
+  const real = join(elsewhere, "real.json");
+  writeFileSync(real, list(1));
+  const { path, reader, clock, source } = start(t, { text: null, pollMs: 5_000 });
+  symlinkSync(real, path);
+  await reader.untilAddresses(...at(1));
+  writeFileSync(real, list(2));
+  await clock.asleep();
+  clock.advance(4_999);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(reader.addresses, at(1));
+  clock.advance(1);
+  await reader.untilAddresses(...at(2));
+  const { lists } = source.stats;
+  await clock.asleep();
+  clock.advance(5_000);
+  await clock.asleep();
+  assert.equal(source.stats.lists, lists, "a file that is the same is not read again");
+});
+
+test("a folder that is made later, or made anew, is watched from the next look on", async (t) => {
+  const { folder, path, reader, clock, broken, source } = start(t, { pollMs: 5_000 });
+  await reader.untilAddresses(...at(1));
+  rmSync(folder, { recursive: true });
+  await broken(`file: read ${path}: there is no such file`);
+  mkdirSync(folder);
+  writeFileSync(path, list(2));
+  await clock.asleep();
+  clock.advance(5_000);
+  await reader.untilAddresses(...at(2));
+  await clock.asleep();
+  replace(path, list(3));
+  await reader.untilAddresses(...at(3));
+  assert.equal(source.stats.watches, 2);
+});
+
+test("what is no file, or may not be read, is said", async (t) => {
+  const { path, broken, reader, source } = start(t);
+  await reader.untilAddresses(...at(1));
+  rmSync(path);
+  mkdirSync(path);
+  await broken(`file: read ${path}: it is no regular file`);
+  rmSync(path, { recursive: true });
+  execFileSync("mkfifo", [path]); // who opens a pipe waits for its writer
+  while (source.stats.lists < 3) await new Promise((resolve) => setImmediate(resolve));
+  replace(path, list(2));
+  await reader.untilAddresses(...at(2));
+  if (process.getuid?.() !== 0) {
+    chmodSync(path, 0);
+    const { error } = await broken(`file: read ${path}: permission denied`);
+    assert.equal(error?.code, "denied");
+  }
+});
+
+test("two readers of a source share a watch, which ends with the last", async (t) => {
+  const { source, reader, path } = start(t);
+  await reader.untilAddresses(...at(1));
+  const other = new SnapshotReader(source);
+  await other.untilAddresses(...at(1));
+  assert.deepEqual([source.stats.lists, source.stats.watches], [1, 1]);
+  await other.close();
+  replace(path, list(2));
+  await reader.untilAddresses(...at(2));
+});
+
+test("a watch can be ended in any state", async (t) => {
+  const { path } = start(t);
+  for (let turns = 0; turns < 40; turns++) {
+    const reader = new SnapshotReader(createFileSource({ path, debounceMs, pollMs: 100 }));
+    if (turns % 3 === 0) replace(path, list(turns + 1));
+    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+    const count = reader.snapshots.length;
+    await reader.close();
+    assert.ok(reader.snapshots.length <= count + 1, "nothing comes after the close");
+  }
+});
+
+test("options that cannot be are refused", () => {
+  for (const [options, message] of [
+    [{ path: "" }, "path must name a file, got an empty one"],
+    [{ path: "e", pollMs: 99 }, `pollMs must be from 100 to ${maxTimerMs}, got 99`],
+    [{ path: "e", debounceMs: 0 }, `debounceMs must be from 1 to ${maxTimerMs}, got 0`],
+    [{ path: "e", debounceMs: Number.NaN }, `debounceMs must be from 1 to ${maxTimerMs}, got NaN`],
+  ] as const) {
+    assert.throws(() => createFileSource(options), { name: "RangeError", message });
+  }
+});

@@ -1,0 +1,51 @@
+import { formatAddress } from "./address.ts";
+import type { Instance, Registration, RegistrationHooks } from "./registration.ts";
+import { parseRegistrationTarget, type RegistrationTarget } from "./target/registration.ts";
+
+export { parseAddress } from "./address.ts";
+export type { Instance, Registration, RegistrationHooks, RegistrationStats } from "./registration.ts";
+export type { Address } from "./snapshot.ts";
+export {
+  type ConsulRegistrationTarget,
+  type EtcdRegistrationTarget,
+  parseRegistrationTarget,
+  type RegistrationTarget,
+} from "./target/registration.ts";
+
+/** What is registered, but for what the target says. */
+export type OwnInstance = Omit<Instance, "service" | "ttlMs">;
+
+/**
+ * Registers an instance in etcd or Consul, and keeps it registered until `close`: see `Registration`. Only the client of the
+ * registry that is named is loaded. Who registers, and how safely, stands in files or the environment: see `./etcd` and
+ * `./consul`.
+ *
+ * ```ts
+ * const registration = await register("etcd://127.0.0.1:2379/server?ttl=5s", { address: { host: "10.0.0.1", port: 80 } });
+ * await registration.registered;
+ * await registration.close();
+ * ```
+ *
+ * @throws RangeError for a target or an instance that cannot be; a registry that cannot be reached is no error
+ */
+export async function register(
+  target: string | RegistrationTarget,
+  instance: OwnInstance,
+  hooks: RegistrationHooks = {},
+): Promise<Registration> {
+  const parsed = typeof target === "string" ? parseRegistrationTarget(target) : target;
+  const { service, ttlMs } = parsed;
+  const whole: Instance = { ...instance, service, ...(ttlMs !== undefined && { ttlMs }) };
+  if (parsed.t === "etcd") {
+    const { registerInEtcd } = await import("./etcd/index.ts");
+    return registerInEtcd({
+      endpoints: parsed.members.map(formatAddress),
+      layout: parsed.layout,
+      instance: whole,
+      ...hooks,
+    });
+  }
+  const { registerInConsul } = await import("./consul/index.ts");
+  const { agent, tags, check } = parsed;
+  return registerInConsul({ agent, tags, check: { t: check }, instance: whole, ...hooks });
+}

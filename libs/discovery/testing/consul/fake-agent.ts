@@ -1,0 +1,304 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { HealthEntry } from "../../src/consul/health-entry.ts";
+import type { Address } from "../../src/snapshot.ts";
+import { FakeStore, type RegisteredService } from "./fake-store.ts";
+
+/** A request as the fake understood it. */
+export interface FakeConsulRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly token: string | undefined;
+  /** By the clock of `performance.now`. */
+  readonly atMs: number;
+}
+
+/** What a fake agent is doing. */
+export interface FakeConsulCounts {
+  readonly requests: number;
+  /** Queries that wait for a change. */
+  readonly waiting: number;
+  readonly maxWaiting: number;
+  readonly connections: number;
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfterSeconds: number | undefined;
+  left: number;
+}
+
+/**
+ * A Consul agent as far as discovery and registration need one, on a port of 127.0.0.1: blocking queries of a service's health,
+ * registration, TTL checks. It probes nothing, and reaps nothing that is critical. It can also do what an agent does on a bad
+ * day. It tells the truth: the same behaviours are run on it and on a real agent. `close()` leaves nothing.
+ */
+export class FakeConsulAgent {
+  readonly #sockets = new Set<Socket>();
+  readonly #wakers = new Set<() => void>();
+  readonly #store = new FakeStore(() => this.#wake());
+  readonly #log: FakeConsulRequest[] = [];
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+  #address: Address = { host: "127.0.0.1", port: 0 };
+  #waiting = 0;
+  #maxWaiting = 0;
+  #thawed: PromiseWithResolvers<void> | undefined;
+  #refusal: Refusal | undefined;
+  #bodies: string[] = [];
+  #token: string | undefined;
+  #denies = false;
+  #index: number | "absent" | undefined;
+
+  private constructor() {
+    this.#server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("error", () => {}); // the client is gone
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        this.#wake();
+      });
+    });
+  }
+
+  /** Starts one on a free port. */
+  static async start(): Promise<FakeConsulAgent> {
+    const agent = new FakeConsulAgent();
+    await agent.start();
+    return agent;
+  }
+
+  get address(): Address {
+    return this.#address;
+  }
+
+  get counts(): FakeConsulCounts {
+    const { length: requests } = this.#log;
+    return { requests, waiting: this.#waiting, maxWaiting: this.#maxWaiting, connections: this.#sockets.size };
+  }
+
+  /** All requests, in order, the refused ones too. */
+  get requests(): readonly FakeConsulRequest[] {
+    return this.#log;
+  }
+
+  /** All that is registered, by id. */
+  get registered(): ReadonlyMap<string, RegisteredService> {
+    return this.#store.registered;
+  }
+
+  // ── What there is
+
+  put(service: RegisteredService, node?: HealthEntry["Node"]): void {
+    this.#store.register(service, node);
+  }
+
+  remove(id: string): void {
+    this.#store.deregister(id);
+  }
+
+  /** `passing`, `warning` or `critical`. */
+  setStatus(id: string, status: string): void {
+    this.#store.setStatus(id, status);
+  }
+
+  /** Comes back with nothing; whoever waits is told. */
+  forget(): void {
+    this.#store.clear();
+  }
+
+  /** Goes on from another index, and tells whoever waits. */
+  setIndex(index: number): void {
+    this.#store.setIndex(index);
+  }
+
+  // ── What is wrong with it
+
+  /** Answers with this index, or without any, whatever there is; undefined ends it. */
+  tellIndex(index: number | "absent" | undefined): void {
+    this.#index = index;
+    this.#wake();
+  }
+
+  /** Accepts, and says nothing. */
+  freeze(): void {
+    this.#thawed ??= Promise.withResolvers<void>();
+  }
+
+  thaw(): void {
+    this.#thawed?.resolve();
+    this.#thawed = undefined;
+  }
+
+  /** Turns requests away, those that wait too; `times`: for ever unless given. */
+  refuse(
+    status: number,
+    text: string,
+    options: { readonly times?: number; readonly retryAfterSeconds?: number } = {},
+  ): void {
+    const { times: left = Number.POSITIVE_INFINITY, retryAfterSeconds } = options;
+    this.#refusal = { status, text, retryAfterSeconds, left };
+    this.#wake();
+  }
+
+  accept(): void {
+    this.#refusal = undefined;
+  }
+
+  /** The next queries of health are answered with these texts. */
+  answerWith(...bodies: readonly string[]): void {
+    this.#bodies.push(...bodies);
+    this.#wake();
+  }
+
+  /** Lets in this token only, as with ACLs that deny by default: others get 403, and who has none sees nothing. */
+  requireToken(token: string | undefined): void {
+    this.#token = token;
+    this.#wake();
+  }
+
+  /** Hides all instances from whoever has a token, as when it lacks the right to read them. */
+  hide(isHidden = true): void {
+    this.#denies = isHidden;
+    this.#wake();
+  }
+
+  /** Ends all connections and listens no more. */
+  async stop(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** Listens again, on the port it had. */
+  async start(): Promise<void> {
+    this.#server.listen(this.#address.port, "127.0.0.1");
+    await once(this.#server, "listening");
+    this.#address = { host: "127.0.0.1", port: (this.#server.address() as AddressInfo).port };
+  }
+
+  /** Ends for good. */
+  async close(): Promise<void> {
+    this.thaw();
+    this.#store.clear();
+    if (this.#server.listening) await this.stop();
+  }
+
+  /** Resolves as soon as what is asked holds; looks whenever something has happened. */
+  async until(holds: (counts: FakeConsulCounts) => boolean): Promise<void> {
+    while (!holds(this.counts)) await this.#woken();
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#wakers]) wake();
+  }
+
+  async #woken(timeoutMs?: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wakers.add(resolve);
+    const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs).unref();
+    await promise;
+    clearTimeout(timer);
+    this.#wakers.delete(resolve);
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams: query } = new URL(incoming.url ?? "", "http://fake");
+    const path = decodeURIComponent(pathname);
+    const token = incoming.headers["x-consul-token"] as string | undefined;
+    this.#log.push({ method: incoming.method ?? "", path, query, token, atMs: performance.now() });
+    response.on("close", () => this.#wake());
+    this.#wake();
+    let text = "";
+    try {
+      for await (const chunk of incoming.setEncoding("utf8")) text += chunk;
+    } catch {
+      return; // the client has gone
+    }
+    while (this.#thawed && !response.destroyed) await Promise.race([this.#thawed.promise, this.#woken()]);
+    if (this.#isRefused(response, token)) return;
+    const [, health] = /^\/v1\/health\/service\/(.+)$/.exec(path) ?? [];
+    if (health !== undefined) await this.#tellHealth(health, query, token, response);
+    else this.#do(`${incoming.method} ${path}`, text, response);
+  }
+
+  #isRefused(response: ServerResponse, token: string | undefined): boolean {
+    const refusal = this.#refusal;
+    if (refusal && refusal.left > 0) {
+      refusal.left -= 1;
+      const { retryAfterSeconds: seconds } = refusal;
+      response
+        .writeHead(refusal.status, seconds === undefined ? {} : { "retry-after": String(seconds) })
+        .end(refusal.text);
+      return true;
+    }
+    const isUnknown = this.#token !== undefined && token !== undefined && token !== this.#token;
+    if (isUnknown) response.writeHead(403).end("ACL not found");
+    return isUnknown;
+  }
+
+  async #tellHealth(name: string, query: URLSearchParams, token: string | undefined, response: ServerResponse) {
+    const asked = Number(query.get("index") ?? 0);
+    const untilMs = performance.now() + Number.parseInt(query.get("wait") ?? "300000", 10);
+    const isMute = () => this.#index === undefined && this.#bodies.length === 0 && !this.#refusal && !this.#denies;
+    if (asked > 0) {
+      this.#waiting += 1;
+      this.#maxWaiting = Math.max(this.#maxWaiting, this.#waiting);
+      this.#wake();
+      // An index that went back is told, as after a restart of the servers.
+      while (isMute() && this.#store.indexOf(name) === asked && !response.destroyed) {
+        const leftMs = untilMs - performance.now();
+        if (leftMs <= 0) break;
+        await this.#woken(leftMs);
+      }
+      this.#waiting -= 1;
+      while (this.#thawed && !response.destroyed) await Promise.race([this.#thawed.promise, this.#woken()]);
+      if (response.destroyed || this.#isRefused(response, token)) return;
+    }
+    const tags = query.getAll("tag");
+    const entries = this.#store
+      .entries(name)
+      .filter(({ Checks }) => !query.has("passing") || Checks?.every(({ Status }) => Status === "passing"))
+      .filter(({ Service }) => tags.every((tag) => (Service as { Tags?: readonly string[] }).Tags?.includes(tag)));
+    const isHidden = this.#denies || (this.#token !== undefined && token === undefined);
+    const index = this.#index ?? this.#store.indexOf(name);
+    const headers = {
+      "content-type": "application/json",
+      ...(index !== "absent" && { "x-consul-index": String(index) }),
+      "x-consul-default-acl-policy": this.#token === undefined && !this.#denies ? "allow" : "deny",
+      ...(isHidden && token !== undefined && { "x-consul-results-filtered-by-acls": "true" }),
+    };
+    response.writeHead(200, headers).end(this.#bodies.shift() ?? JSON.stringify(isHidden ? [] : entries));
+  }
+
+  /** What the agent does with its own services. */
+  #do(what: string, text: string, response: ServerResponse): void {
+    const [, verb = "", id = ""] =
+      /^(PUT \/v1\/agent\/(?:service\/(?:de)?register|check\/update)|GET \/v1\/agent\/service)\/?(.*)$/.exec(what) ??
+      [];
+    const unknown = (kind: string) => response.writeHead(404).end(`Unknown ${kind} ID "${id}".`);
+    switch (verb) {
+      case "PUT /v1/agent/service/register":
+        this.#store.register(JSON.parse(text));
+        break;
+      case "PUT /v1/agent/service/deregister":
+        if (!this.#store.deregister(id)) return void unknown("service");
+        break;
+      case "PUT /v1/agent/check/update":
+        if (!this.#store.update(id, JSON.parse(text).Status)) return void unknown("check");
+        break;
+      case "GET /v1/agent/service": {
+        const service = this.#store.registered.get(id);
+        if (!service) return void unknown("service");
+        return void response.writeHead(200).end(JSON.stringify({ ...service, Service: service.Name }));
+      }
+      default:
+        return void response.writeHead(404).end("the fake does not speak this");
+    }
+    response.writeHead(200).end();
+  }
+}

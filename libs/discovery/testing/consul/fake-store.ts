@@ -1,0 +1,153 @@
+import type { HealthEntry } from "../../src/consul/health-entry.ts";
+
+/** A service as an agent is given it, by `PUT /v1/agent/service/register`, as far as the fake reads it. */
+export interface RegisteredService {
+  readonly ID?: string;
+  readonly Name: string;
+  readonly Address?: string;
+  readonly Port?: number;
+  readonly Tags?: readonly string[];
+  readonly Meta?: Readonly<Record<string, string>>;
+  readonly Weights?: { readonly Passing?: number; readonly Warning?: number };
+  readonly Locality?: { readonly Zone?: string };
+  readonly Check?: RegisteredCheck;
+}
+
+export interface RegisteredCheck {
+  readonly CheckID?: string;
+  readonly TTL?: string;
+  readonly GRPC?: string;
+  readonly Interval?: string;
+  readonly Timeout?: string;
+  readonly Status?: string;
+  readonly DeregisterCriticalServiceAfter?: string;
+}
+
+/** The node of the fake, unless a test gives an instance another one. */
+export const fakeNode: HealthEntry["Node"] = { Node: "fake", Address: "127.0.0.1", Meta: {} };
+
+interface Stored {
+  readonly service: RegisteredService;
+  readonly node: HealthEntry["Node"];
+  status: string;
+  expiry: NodeJS.Timeout | undefined;
+}
+
+/** What a fake agent knows: services by id, the status of their checks, and an index that grows with each change. */
+export class FakeStore {
+  readonly #services = new Map<string, Stored>();
+  /** The index of the last change of each service. */
+  readonly #changed = new Map<string, number>();
+  readonly #onChange: () => void;
+  #index = 10;
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  /** All that was registered, by id. */
+  get registered(): ReadonlyMap<string, RegisteredService> {
+    return new Map([...this.#services].map(([id, { service }]) => [id, service]));
+  }
+
+  /** As Consul's: of a service without instances it is the newest there is. */
+  indexOf(name: string): number {
+    return [...this.#services.values()].some(({ service }) => service.Name === name)
+      ? (this.#changed.get(name) ?? this.#index)
+      : this.#index;
+  }
+
+  entries(name: string): HealthEntry[] {
+    return [...this.#services]
+      .filter(([, { service }]) => service.Name === name)
+      .map(([ID, { service, node, status }]) => ({
+        Node: node,
+        Service: {
+          ID,
+          Service: name,
+          Address: service.Address ?? "",
+          Port: service.Port ?? 0,
+          Tags: service.Tags ?? [],
+          Meta: service.Meta ?? null,
+          Weights: { Passing: 1, Warning: 1, ...service.Weights },
+          ...(service.Locality && { Locality: service.Locality }),
+        },
+        Checks: [{ Status: status, ServiceName: service.Check ? name : "" }],
+      }));
+  }
+
+  register(service: RegisteredService, node = fakeNode): void {
+    const id = service.ID ?? service.Name;
+    const before = this.#services.get(id);
+    clearTimeout(before?.expiry);
+    // As the agent does: a check that was there keeps its status.
+    const status = service.Check
+      ? before?.service.Check
+        ? before.status
+        : (service.Check.Status ?? "critical")
+      : "passing";
+    this.#services.set(id, { service, node, status, expiry: undefined });
+    this.#touch(service.Name);
+    if (service.Check?.TTL && status === "passing") this.#expire(id);
+  }
+
+  /** Whether it was there. */
+  deregister(id: string): boolean {
+    const stored = this.#services.get(id);
+    if (!stored) return false;
+    clearTimeout(stored.expiry);
+    this.#services.delete(id);
+    this.#touch(stored.service.Name);
+    return true;
+  }
+
+  /** Sets the status of a check; false where there is none. */
+  update(checkId: string, status: string): boolean {
+    const found = [...this.#services].find(
+      ([id, { service }]) => service.Check && (service.Check.CheckID ?? `service:${id}`) === checkId,
+    );
+    if (!found) return false;
+    this.setStatus(found[0], status);
+    if (status === "passing") this.#expire(found[0]);
+    return true;
+  }
+
+  setStatus(id: string, status: string): void {
+    const stored = this.#services.get(id);
+    if (!stored || stored.status === status) return;
+    stored.status = status;
+    this.#touch(stored.service.Name);
+  }
+
+  /** Forgets all, the index too. */
+  clear(): void {
+    for (const { expiry } of this.#services.values()) clearTimeout(expiry);
+    this.#services.clear();
+    this.#changed.clear();
+    this.setIndex(10);
+  }
+
+  /** Goes on from another index, in all that it knows. */
+  setIndex(index: number): void {
+    this.#index = index;
+    for (const name of this.#changed.keys()) this.#changed.set(name, index);
+    this.#onChange();
+  }
+
+  #expire(id: string): void {
+    const stored = this.#services.get(id);
+    if (!stored) return;
+    clearTimeout(stored.expiry);
+    stored.expiry = setTimeout(
+      () => this.setStatus(id, "critical"),
+      Number.parseInt(stored.service.Check?.TTL ?? "", 10),
+    );
+    stored.expiry.unref();
+  }
+
+  #touch(name: string): void {
+    this.#index += 1;
+    this.#changed.set(name, this.#index);
+    this.#onChange();
+  }
+}

@@ -1,0 +1,51 @@
+import { once } from "node:events";
+import { createServer, type Http2Session } from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { Address } from "../../src/snapshot.ts";
+
+/** A gRPC server as far as an agent's check needs one: it says of its health what it is told to (grpc.health.v1). */
+export interface HealthServer {
+  readonly address: Address;
+  /** The services that were asked for, in order. */
+  readonly asked: readonly string[];
+  setServing(isServing: boolean): void;
+  close(): Promise<void>;
+}
+
+/** Starts one on a free port of 127.0.0.1. */
+export async function startHealthServer(): Promise<HealthServer> {
+  const server = createServer();
+  const sessions = new Set<Http2Session>();
+  const asked: string[] = [];
+  let isServing = true;
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("error", () => {}); // the agent has gone
+    session.on("close", () => sessions.delete(session));
+  });
+  server.on("stream", async (stream) => {
+    stream.on("error", () => {});
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk);
+    // A frame of gRPC is a byte, four of length, and the message: here `string service = 1`.
+    asked.push(Buffer.concat(chunks).subarray(7).toString());
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.end(Buffer.from([0, 0, 0, 0, 2, 8, isServing ? 1 : 2])); // `ServingStatus status = 1`
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    address: { host: "127.0.0.1", port: (server.address() as AddressInfo).port },
+    asked,
+    setServing(next) {
+      isServing = next;
+    },
+    async close() {
+      const closed = once(server, "close");
+      server.close();
+      for (const session of sessions) session.destroy();
+      await closed;
+    },
+  };
+}

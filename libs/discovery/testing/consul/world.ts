@@ -1,0 +1,142 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ConsulCredentials } from "../../src/consul/access.ts";
+import { type ConsulSourceOptions, createConsulSource } from "../../src/consul/source.ts";
+import type { Address, Source } from "../../src/snapshot.ts";
+import type { SourceWorld, WorldInstance } from "../source-conformance.ts";
+import { askAgent } from "./agent-api.ts";
+import { FakeConsulAgent } from "./fake-agent.ts";
+import { RealConsulAgent } from "./real-agent.ts";
+
+/** Deadlines so short that whatever is to be noticed is noticed within seconds. */
+export const hasty = { waitMs: 300, answerTimeoutMs: 1_000, doubtMs: 1_500 } as const;
+
+/** An agent, fake or real, and what can be done to it. */
+export interface ConsulWorld extends SourceWorld {
+  readonly agent: Address;
+  /** With all rights. */
+  readonly credentials: ConsulCredentials;
+  createSource(service: string, options?: Partial<ConsulSourceOptions>): Source;
+  readonly outage: NonNullable<SourceWorld["outage"]>;
+  readonly freeze: NonNullable<SourceWorld["freeze"]>;
+  readonly restartEmpty: NonNullable<SourceWorld["restartEmpty"]>;
+  /** Credentials that are wrong, and what makes them right. */
+  outsider(): Promise<{ readonly credentials: ConsulCredentials; admit(): Promise<void> }>;
+}
+
+/** What is to be done after the test. */
+type OnEnd = (end: () => Promise<void>) => void;
+
+/** What is common to the worlds of all agents, with a token where the agent wants one. */
+function worldOf(agent: { readonly address: Address; readonly token?: string | undefined }) {
+  const { token } = agent;
+  const idOf = (service: string, { host, port }: Address) => `${service}-${host}-${port}`;
+  const credentials = token === undefined ? {} : { token };
+  return {
+    agent: agent.address,
+    credentials,
+    createSource: (service: string, options: Partial<ConsulSourceOptions> = {}) =>
+      createConsulSource({ agent: agent.address, service, credentials, ...hasty, ...options }),
+    put: async (service: string, { address, weight }: WorldInstance) => {
+      const Weights = weight === undefined ? {} : { Weights: { Passing: weight, Warning: 1 } };
+      const body = { ID: idOf(service, address), Name: service, Address: address.host, Port: address.port, ...Weights };
+      await askAgent(agent.address, "PUT", "/v1/agent/service/register", { token, body });
+    },
+    remove: async (service: string, address: Address) => {
+      await askAgent(agent.address, "PUT", `/v1/agent/service/deregister/${idOf(service, address)}`, { token });
+    },
+    hasWeights: true,
+  } satisfies Partial<ConsulWorld>;
+}
+
+/** Credentials that are wrong until `admit`. */
+async function outsider(right: string, onEnd: OnEnd) {
+  const directory = await mkdtemp(join(tmpdir(), "consul-token-"));
+  onEnd(() => rm(directory, { recursive: true }));
+  const tokenFile = join(directory, "token");
+  await writeFile(tokenFile, "nonsense\n");
+  return { credentials: { tokenFile }, admit: () => writeFile(tokenFile, `${right}\n`) };
+}
+
+/** Runs a behaviour on a fake agent of its own, of which nothing is left. */
+export async function onFakeAgent(run: (world: ConsulWorld) => Promise<void>): Promise<void> {
+  await onAgent(await FakeConsulAgent.start(), fakeConsulWorld, run);
+}
+
+/** Runs a behaviour on a real agent of its own, with ACLs, of which nothing is left. */
+export async function onRealAgent(run: (world: ConsulWorld, agent: RealConsulAgent) => Promise<void>): Promise<void> {
+  await onAgent(await RealConsulAgent.start({ hasAcls: true }), realConsulWorld, run);
+}
+
+async function onAgent<A extends { close(): Promise<void> }>(
+  agent: A,
+  worldOn: (agent: A, onEnd: OnEnd) => ConsulWorld,
+  run: (world: ConsulWorld, agent: A) => Promise<void>,
+): Promise<void> {
+  const ends: (() => Promise<void>)[] = [];
+  try {
+    await run(
+      worldOn(agent, (end) => void ends.push(end)),
+      agent,
+    );
+  } finally {
+    for (const end of ends) await end();
+    await agent.close();
+  }
+}
+
+function fakeConsulWorld(agent: FakeConsulAgent, onEnd: OnEnd): ConsulWorld {
+  const world = worldOf(agent);
+  const newcomer = async () => {
+    agent.requireToken("right");
+    onEnd(async () => agent.requireToken(undefined));
+    return outsider("right", onEnd);
+  };
+  return {
+    ...world,
+    outage: { stop: () => agent.stop(), start: () => agent.start() },
+    freeze: { begin: async () => agent.freeze(), end: async () => agent.thaw() },
+    async restartEmpty() {
+      await agent.stop();
+      agent.forget();
+      await agent.start();
+    },
+    async outdate(meanwhile) {
+      await agent.stop();
+      await agent.start();
+      await meanwhile();
+      agent.setIndex(5);
+    },
+    outsider: newcomer,
+    async stranger(service) {
+      const { credentials, admit } = await newcomer();
+      return { source: world.createSource(service, { credentials }), admit };
+    },
+    untilLeft: () => agent.until(({ connections }) => connections === 0),
+  };
+}
+
+function realConsulWorld(agent: RealConsulAgent, onEnd: OnEnd): ConsulWorld {
+  const world = worldOf(agent);
+  const { token = "" } = agent;
+  const newcomer = () => outsider(token, onEnd);
+  return {
+    ...world,
+    outage: { stop: () => agent.kill(), start: () => agent.start() },
+    freeze: { begin: async () => agent.signal("SIGSTOP"), end: async () => agent.signal("SIGCONT") },
+    restartEmpty: () => agent.restartEmpty(),
+    /** A dev agent begins to count anew, so the index goes back when it had come far. */
+    async outdate(meanwhile) {
+      for (let n = 0; n < 50; n++) await askAgent(agent.address, "PUT", "/v1/kv/far", { token, body: { n } });
+      await agent.kill();
+      await agent.start();
+      await meanwhile();
+    },
+    outsider: newcomer,
+    async stranger(service) {
+      const { credentials, admit } = await newcomer();
+      return { source: world.createSource(service, { credentials }), admit };
+    },
+  };
+}

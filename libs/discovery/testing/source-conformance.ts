@@ -1,0 +1,297 @@
+import assert from "node:assert/strict";
+import type { Address, Source } from "../src/snapshot.ts";
+import { SnapshotReader } from "./snapshot-reader.ts";
+
+/**
+ * A registry and what can be done to it: a real server, or whatever a source reads. A fault that cannot be commanded is
+ * absent, and the behaviour that needs it is skipped with that word. Deadlines of the sources are to be short here, so that
+ * what they notice they notice within 10 s.
+ */
+export interface SourceWorld {
+  /** A source with the right credentials; another one for each call. */
+  createSource(service: string): Source;
+  /** Writes an instance, whether it is there or not; it stays until it is removed. */
+  put(service: string, instance: WorldInstance): Promise<void>;
+  remove(service: string, address: Address): Promise<void>;
+  /** Whether instances have weights. */
+  readonly hasWeights: boolean;
+  /** Ends the server, and brings it back with what it knew. */
+  readonly outage?: { stop(): Promise<void>; start(): Promise<void> };
+  /** Lets the server accept and say nothing, and go on. */
+  readonly freeze?: { begin(): Promise<void>; end(): Promise<void> };
+  /** Ends the server and brings it back with nothing. */
+  readonly restartEmpty?: () => Promise<void>;
+  /** Cuts the sources off, and lets them back in when `meanwhile` is done and all that they could go on from is too old. */
+  readonly outdate?: (meanwhile: () => Promise<void>) => Promise<void>;
+  /** A source with wrong credentials, and what makes them right. */
+  readonly stranger?: (service: string) => Promise<{ readonly source: Source; admit(): Promise<void> }>;
+  /** Resolves when no source has a connection to the server any more. */
+  readonly untilLeft?: () => Promise<void>;
+}
+
+export interface WorldInstance {
+  readonly address: Address;
+  /** Default: what the registry takes for one. */
+  readonly weight?: number;
+}
+
+/** What holds of every source, on every server. */
+export interface SourceBehaviour {
+  readonly name: string;
+  /** Why this world cannot show it; undefined when it can. */
+  readonly cannot: (world: SourceWorld) => string | undefined;
+  /** @param service that no other behaviour uses */
+  readonly run: (world: SourceWorld, service: string) => Promise<void>;
+}
+
+const at = (n: number): Address => ({ host: `10.9.0.${n}`, port: 50_051 });
+const text = (...ns: readonly number[]) => ns.map((n) => `10.9.0.${n}:50051`);
+const always = () => undefined;
+const needs = (fault: keyof SourceWorld, what: string) => (world: SourceWorld) =>
+  world[fault] ? undefined : `${what} cannot be commanded`;
+
+const put = (world: SourceWorld, service: string, ...ns: readonly number[]) =>
+  Promise.all(ns.map((n) => world.put(service, { address: at(n) })));
+
+/** Reads a source while `run` goes on, and sees to it that the watch ends and leaves nothing. */
+async function reading(world: SourceWorld, source: Source, run: (reader: SnapshotReader) => Promise<void>) {
+  const reader = new SnapshotReader(source);
+  try {
+    await run(reader);
+  } finally {
+    await reader.close();
+  }
+  await world.untilLeft?.();
+}
+
+/** The error is told beside the last good set, which was never taken away since `from`. */
+async function assertKept(reader: SnapshotReader, from: number, ...ns: readonly number[]): Promise<void> {
+  await reader.until("an error", ({ error }) => error !== undefined);
+  const sets = reader.snapshots.slice(from).map(({ endpoints }) => endpoints?.length);
+  assert.ok(
+    sets.every((count) => count === ns.length),
+    `the last good set of ${ns.length} is kept; got ${sets.join(", ")}`,
+  );
+  assert.deepEqual([...(reader.addresses ?? [])].sort(), text(...ns));
+}
+
+export const sourceBehaviours: readonly SourceBehaviour[] = [
+  {
+    name: "a service without instances has zero endpoints, said at once; those that appear and disappear are seen",
+    cannot: always,
+    run: (world, service) =>
+      reading(world, world.createSource(service), async (reader) => {
+        await reader.untilAddresses();
+        await put(world, service, 1);
+        await reader.untilAddresses(...text(1));
+        await put(world, service, 2);
+        await reader.untilAddresses(...text(1, 2));
+        await world.remove(service, at(1));
+        await reader.untilAddresses(...text(2));
+        await world.remove(service, at(2));
+        await reader.untilAddresses();
+        assert.equal(reader.last?.error, undefined);
+      }),
+  },
+  {
+    name: "a service whose name begins like another's has its own instances alone",
+    cannot: always,
+    run: async (world, service) => {
+      await put(world, `${service}2`, 1);
+      await reading(world, world.createSource(service), async (reader) => {
+        await put(world, service, 2);
+        await reader.untilAddresses(...text(2));
+        await put(world, `${service}2`, 3);
+        await put(world, service, 4);
+        await reader.untilAddresses(...text(2, 4));
+        assert.ok(!JSON.stringify(reader.snapshots).includes("10.9.0.3"), "nothing of the other service is seen");
+      });
+    },
+  },
+  {
+    name: "a changed weight is seen, and the endpoints that did not change are the same objects",
+    cannot: (world) => (world.hasWeights ? undefined : "instances have no weights"),
+    run: (world, service) =>
+      reading(world, world.createSource(service), async (reader) => {
+        const weights = () => new Map(reader.last?.endpoints?.map((each) => [each.addresses[0]?.host, each.weight]));
+        const other = () => reader.last?.endpoints?.find(({ addresses }) => addresses[0]?.host === at(2).host);
+        await world.put(service, { address: at(1), weight: 1 });
+        await world.put(service, { address: at(2), weight: 2 });
+        await reader.until("weights 1 and 2", () => weights().get(at(1).host) === 1 && weights().get(at(2).host) === 2);
+        const before = other();
+        await world.put(service, { address: at(1), weight: 5 });
+        await reader.until("weight 5", () => weights().get(at(1).host) === 5);
+        assert.equal(other(), before);
+        assert.deepEqual(reader.addresses?.toSorted(), text(1, 2));
+      }),
+  },
+  {
+    name: "of a burst the last state arrives, in the order that a new look has, and no snapshot comes twice",
+    cannot: always,
+    run: (world, service) =>
+      reading(world, world.createSource(service), async (reader) => {
+        await reader.untilAddresses();
+        const all = Array.from({ length: 40 }, (_, n) => n + 1);
+        await put(world, service, ...all);
+        await Promise.all(all.filter((n) => n % 2 === 0).map((n) => world.remove(service, at(n))));
+        const watched = await reader.untilAddresses(...text(...all.filter((n) => n % 2 === 1)));
+        const sets = reader.snapshots.map(({ endpoints, error }) => JSON.stringify([endpoints, error?.message]));
+        assert.ok(
+          sets.every((each, n) => n === 0 || each !== sets[n - 1]),
+          "each snapshot has news",
+        );
+        const ids = watched.endpoints?.map(({ id }) => id);
+        await reader.close();
+        await reading(world, world.createSource(service), async (again) => {
+          const listed = await again.until("a set", ({ endpoints }) => endpoints !== undefined);
+          assert.deepEqual(
+            listed.endpoints?.map(({ id }) => id),
+            ids,
+          );
+        });
+      }),
+  },
+  {
+    name: "while the server is down the last set serves with the error beside it, and a change is seen when it is back",
+    cannot: needs("outage", "an outage"),
+    run: (world, service) =>
+      reading(world, world.createSource(service), async (reader) => {
+        await put(world, service, 1, 2);
+        await reader.untilAddresses(...text(1, 2));
+        const from = reader.snapshots.length;
+        await world.outage?.stop();
+        await assertKept(reader, from, 1, 2);
+        assert.equal(reader.last?.error?.code, "unavailable");
+        await world.outage?.start();
+        await world.remove(service, at(1));
+        await put(world, service, 3);
+        await reader.untilAddresses(...text(2, 3));
+        await reader.until("no error", ({ error }) => error === undefined);
+      }),
+  },
+  {
+    name: "a server that is down at the start is an error and no set, and the set comes with the server",
+    cannot: needs("outage", "an outage"),
+    run: async (world, service) => {
+      await put(world, service, 1);
+      await world.outage?.stop();
+      await reading(world, world.createSource(service), async (reader) => {
+        const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+        assert.deepEqual([endpoints, error?.code], [undefined, "unavailable"]);
+        await world.outage?.start();
+        await reader.untilAddresses(...text(1));
+        await reader.until("no error", (snapshot) => snapshot.error === undefined);
+      });
+    },
+  },
+  {
+    name: "a frozen server is noticed, the last set serves with the error beside it, and a change is seen when it goes on",
+    cannot: needs("freeze", "a freeze"),
+    run: (world, service) =>
+      reading(world, world.createSource(service), async (reader) => {
+        await put(world, service, 1, 2);
+        await reader.untilAddresses(...text(1, 2));
+        const from = reader.snapshots.length;
+        await world.freeze?.begin();
+        try {
+          await assertKept(reader, from, 1, 2);
+          assert.equal(reader.last?.error?.code, "unavailable");
+        } finally {
+          await world.freeze?.end();
+        }
+        await reader.until("no error", ({ error }) => error === undefined);
+        await put(world, service, 3);
+        await reader.untilAddresses(...text(1, 2, 3));
+      }),
+  },
+  {
+    name: "a server that comes back empty is believed in the end, and instances that return are seen",
+    cannot: needs("restartEmpty", "an empty restart"),
+    run: (world, service) =>
+      reading(world, world.createSource(service), async (reader) => {
+        await put(world, service, 1, 2);
+        await reader.untilAddresses(...text(1, 2));
+        await world.restartEmpty?.();
+        await put(world, service, 2);
+        await reader.untilAddresses(...text(2));
+        await world.remove(service, at(2));
+        await put(world, service, 3, 4);
+        await reader.untilAddresses(...text(3, 4));
+        await reader.until("no error", ({ error }) => error === undefined);
+      }),
+  },
+  {
+    name: "what happened while the way back was too long is seen at once, and the set was never empty",
+    cannot: needs("outdate", "a compaction or the like"),
+    run: (world, service) =>
+      reading(world, world.createSource(service), async (reader) => {
+        await put(world, service, 1, 2);
+        await reader.untilAddresses(...text(1, 2));
+        const from = reader.snapshots.length;
+        await world.outdate?.(async () => {
+          await put(world, service, 3);
+          await world.remove(service, at(1));
+        });
+        await reader.untilAddresses(...text(2, 3));
+        const sets = reader.snapshots.slice(from).map(({ endpoints }) => endpoints?.length ?? 0);
+        assert.ok(Math.min(...sets) > 0, `the set was never empty; got ${sets.join(", ")}`);
+        await put(world, service, 4);
+        await reader.untilAddresses(...text(2, 3, 4));
+        await reader.until("no error", ({ error }) => error === undefined);
+      }),
+  },
+  {
+    name: "wrong credentials are an error that says denied, and right ones are taken without a new source",
+    cannot: needs("stranger", "who may read"),
+    run: async (world, service) => {
+      const stranger = await world.stranger?.(service);
+      if (!stranger) return;
+      await reading(world, stranger.source, async (reader) => {
+        const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+        assert.deepEqual([endpoints, error?.code], [undefined, "denied"], error?.message);
+        await stranger.admit();
+        await put(world, service, 1);
+        await reader.untilAddresses(...text(1));
+        await reader.until("no error", (snapshot) => snapshot.error === undefined);
+      });
+    },
+  },
+  {
+    name: "a watch can be closed in any state: soon after its begin, when it waits, in a freeze and in an outage",
+    cannot: always,
+    run: async (world, service) => {
+      await put(world, service, 1);
+      const closeAfter = async (turns: number) => {
+        const reader = new SnapshotReader(world.createSource(service));
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        const count = reader.snapshots.length;
+        await reader.close();
+        assert.ok(reader.snapshots.length <= count + 1, "nothing comes after the close");
+      };
+      const closeSoon = async () => {
+        for (const turns of [0, 1, 2, 4, 8, 16, 32, 64, 128]) await closeAfter(turns);
+      };
+      await closeSoon();
+      await reading(world, world.createSource(service), async (reader) => {
+        await reader.untilAddresses(...text(1));
+      });
+      if (world.freeze) {
+        await world.freeze.begin();
+        try {
+          await closeSoon();
+        } finally {
+          await world.freeze.end();
+        }
+      }
+      if (world.outage) {
+        await world.outage.stop();
+        try {
+          await closeSoon();
+        } finally {
+          await world.outage.start();
+        }
+      }
+      await world.untilLeft?.();
+    },
+  },
+];
