@@ -11,6 +11,8 @@ import { certify } from "../../testing/consul/certify.ts";
 import type { ConsulCredentials } from "./access.ts";
 import { ConsulClient, type ConsulRequest } from "./client.ts";
 
+const certificate = await certify(); // before the first test, which would find the child process
+
 const ends: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -79,7 +81,6 @@ test("a kept connection that the agent has closed meanwhile is no failure, nor f
   assert.deepEqual(seen, ["GET", "PUT", "PUT"]);
 });
 
-const certificate = await certify();
 test("TLS: the agent's certificate is checked, and ours is shown", {
   skip: certificate ? false : "openssl is not on the PATH",
 }, async () => {

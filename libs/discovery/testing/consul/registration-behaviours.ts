@@ -87,6 +87,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
     run: (world, service) =>
       registered(world, service, {}, async (registration, reader) => {
         await reader.untilAddresses(text(address));
+        await registration.registered; // the agent's answer may come after the snapshot
         const from = reader.snapshots.length;
         await world.restartEmpty();
         await untilStats(registration, "a second registration", ({ registrations }) => registrations === 2);
@@ -100,6 +101,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
     run: (world, service) =>
       registered(world, service, {}, async (registration, reader) => {
         await reader.untilAddresses(text(address));
+        await registration.registered;
         await world.remove(service, address);
         await reader.untilAddresses();
         await reader.untilAddresses(text(address));
@@ -126,6 +128,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
     run: (world, service) =>
       registered(world, service, {}, async (registration, reader) => {
         await reader.untilAddresses(text(address));
+        await registration.registered;
         await world.freeze.begin();
         try {
           await untilStats(registration, "an error", ({ error }) => error !== undefined);
