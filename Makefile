@@ -56,7 +56,7 @@ kube-load: needs-kube-load $(INSTALLED) ## load the images into kind, minikube, 
 	@$(NODE) k8s/cluster/load.ts
 
 .PHONY: kube-deploy
-kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images that were built last; STRATEGY=clusterip, headless-dns or resolver; POLICY=least_request …
+kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images that were built last; STRATEGY=clusterip, headless-dns, resolver, etcd or consul; POLICY=least_request …
 	@$(NODE) k8s/cluster/deploy.ts
 
 .PHONY: kube-logs
@@ -120,6 +120,7 @@ e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's
 	@$(NODE) --test --test-isolation=none --test-reporter=spec libs/discovery/e2e/*.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/resolver.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/policies.e2e.ts
+	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/registries.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/suite.e2e.ts
 
 # One line for each tool that a target needs and that is missing, before anything is done.

@@ -1,5 +1,5 @@
 /**
- * Deploys server, client-http and client-grpc with the images that were built last: `make kube-deploy`. Whatever is missing
+ * Deploys server, client-http and client-grpc, before them the registry of the strategy that has one, with the images that were built last: `make kube-deploy`. Whatever is missing
  * is said before anything is changed.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -12,6 +12,7 @@ import { loadImages, requireImages, requireLocalCluster, sandboxFlag } from "./l
 import { nodesHaveImages } from "./node-images.ts";
 import { namespaceLabels, ourNamespace, ours, requireNoForeignObjects, resourceOf } from "./objects.ts";
 import { policyFlag, policyPatches, requireChoice } from "./policy.ts";
+import { registryFlags, registryImages, registryOf } from "./registry.ts";
 import { waitForRollout } from "./rollout.ts";
 import { manifestsOf, strategies } from "./strategy.ts";
 
@@ -26,11 +27,14 @@ const flags = {
     metavar: "name",
   }),
   policy: policyFlag,
+  ...registryFlags,
 };
 
 void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", flags }, async ({ flags, signal }) => {
   requireChoice(flags.policy, flags.strategy);
   const manifests = manifestsOf(flags.strategy);
+  const registry = registryOf(flags.strategy, flags);
+  const names = [...(registry ? [registry.name] : []), ...appNames];
   const built = requireBuilt(flags.imagePrefix);
   const kubectl = await createKubectl(flags.namespace, signal);
   const local = built.imagePrefix === "" ? requireLocalCluster(kubectl, flags.sandbox) : null;
@@ -39,18 +43,19 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   await requireRights(kubectl, [...rights, "list pods", "watch deployments.apps"]);
   const isMissing = (await namespaceLabels(kubectl)) === null;
   if (isMissing) await requireNamespaceIsWanted(kubectl, flags.namespace);
-  else await requireNoForeignObjects(kubectl, appNames);
+  else await requireNoForeignObjects(kubectl, names);
 
   if (isMissing) await createNamespace(kubectl);
   if (local !== null && (await nodesHaveImages(kubectl, built))) process.stdout.write("the nodes have the images\n");
   else if (local !== null) await loadImages(local, images, signal);
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
-  const tree = writeKustomization(manifests, built, flags.policy);
-  for (const app of appNames) {
+  const given = registry ? registryImages(registry) : [];
+  const tree = writeKustomization(manifests, { built, policy: flags.policy, images: given });
+  for (const app of names) {
     await kubectl.run(["apply", "-k", tree, "-l", `app=${app}`], { show: true, doing: `${app} was applied` });
     await waitForRollout(kubectl, app);
   }
-  await kubectl.run(["get", "pods", "-l", `app in (${appNames.join(",")})`], { show: true });
+  await kubectl.run(["get", "pods", "-l", `app in (${names.join(",")})`], { show: true });
   return 0;
 });
 
@@ -65,8 +70,12 @@ async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
   return [...found];
 }
 
-/** Writes what puts the tags of the built images and the policy into the manifests, outside of what is committed. */
-function writeKustomization(manifests: string, built: BuiltImages, policy: string): string {
+/** Writes what puts the tags of the built images, other images and the policy into the manifests, outside of what is committed. */
+function writeKustomization(
+  manifests: string,
+  options: { readonly built: BuiltImages; readonly policy: string; readonly images: readonly object[] },
+): string {
+  const { built, policy } = options;
   const tree = join(root, "k8s/dist/deploy");
   mkdirSync(tree, { recursive: true });
   const images = appNames.map((app) => ({
@@ -78,7 +87,7 @@ function writeKustomization(manifests: string, built: BuiltImages, policy: strin
     apiVersion: "kustomize.config.k8s.io/v1beta1",
     kind: "Kustomization",
     resources: [`../../${manifests}`],
-    images,
+    images: [...images, ...options.images],
     patches: policyPatches(policy),
   };
   writeFileSync(join(tree, "kustomization.yaml"), `${JSON.stringify(kustomization, null, 2)}\n`); // JSON is YAML

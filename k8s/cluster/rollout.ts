@@ -1,6 +1,6 @@
 import { systemClock } from "@grpc-lb/runtime";
-import type { AppName } from "../image/tag.ts";
 import { type Kubectl, stop } from "./kubectl.ts";
+import { registries } from "./registry.ts";
 
 const limitSeconds = 120;
 /** How long a pod may be in trouble before the rollout is given up: a first failed pull or a crash may mend itself. */
@@ -22,7 +22,7 @@ export interface Trouble {
  * Waits until a deployment has rolled out, and shows kubectl's progress. When it does not, ends the program with the reason:
  * after two minutes, or earlier when pods have been stuck for a while.
  */
-export async function waitForRollout(kubectl: Kubectl, app: AppName): Promise<void> {
+export async function waitForRollout(kubectl: Kubectl, app: string): Promise<void> {
   const giveUp = new AbortController();
   const done = new AbortController();
   const args = ["rollout", "status", `deployment/${app}`, `--timeout=${limitSeconds}s`];
@@ -46,17 +46,20 @@ export async function waitForRollout(kubectl: Kubectl, app: AppName): Promise<vo
 }
 
 /** Asks the cluster what keeps a deployment's newest pods from being ready; null when nothing is wrong yet. */
-async function findTrouble(kubectl: Kubectl, app: AppName): Promise<Trouble | null> {
+async function findTrouble(kubectl: Kubectl, app: string): Promise<Trouble | null> {
   const args = ["get", "deployments,replicasets,pods", "-l", `app=${app}`, "-o", "json"];
   const { code, stdout } = await kubectl.try(args, { doing: `${app} was rolling out` });
   return code === 0 ? explain(app, JSON.parse(stdout).items) : null;
 }
 
-const adviceOn: Record<string, string> = {
-  ErrImagePull: "are the images on the nodes? make kube-load, or make docker-push with IMAGE_PREFIX",
-  ImagePullBackOff: "are the images on the nodes? make kube-load, or make docker-push with IMAGE_PREFIX",
-  ErrImageNeverPull: "the images are not on the nodes: make kube-load",
-};
+/** What to do about an image that is not there. */
+function imageAdvice(app: string, reason: string): string | undefined {
+  if (!["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"].includes(reason)) return undefined;
+  if (registries.some((registry) => registry === app))
+    return `the nodes must have the image or be able to pull it; ${app.toUpperCase()}_IMAGE=… names another`;
+  if (reason === "ErrImageNeverPull") return "the images are not on the nodes: make kube-load";
+  return "are the images on the nodes? make kube-load, or make docker-push with IMAGE_PREFIX";
+}
 
 /**
  * Finds the worst trouble among a deployment, its replica sets and its pods: only pods of the newest replica set count,
@@ -92,7 +95,7 @@ export function explain(app: string, items: readonly any[]): Trouble | null {
     for (const { state } of containers) {
       const { reason, message } = state?.waiting ?? {};
       if (reason === undefined || reason === "ContainerCreating" || reason === "PodInitializing") continue;
-      about([reason, message].filter(Boolean).join(": "), true, adviceOn[reason]);
+      about([reason, message].filter(Boolean).join(": "), true, imageAdvice(app, reason));
     }
     for (const { type, status: holds, reason, message } of status.conditions ?? []) {
       if (holds === "True") continue;
@@ -110,7 +113,7 @@ const revisionKey = "deployment.kubernetes.io/revision";
 const hashKey = "pod-template-hash";
 
 /** Shows the last events of a pod, and what its program said before it ended. */
-async function showDetails(kubectl: Kubectl, app: AppName, pod: string): Promise<void> {
+async function showDetails(kubectl: Kubectl, app: string, pod: string): Promise<void> {
   const columns = "custom-columns=REASON:.reason,TIMES:.count,MESSAGE:.message";
   const selector = `involvedObject.name=${pod}`;
   const events = await kubectl.try([

@@ -15,9 +15,9 @@ export async function findSandbox(kubectl: Kubectl): Promise<((...args: string[]
 }
 
 /**
- * Signals a server's process, past its kubelet: the sandbox's pods are processes of this machine. TERM ends it, and the kubelet
- * starts it again; STOP freezes it, and CONT lets it go on.
+ * Signals a server's process, past its kubelet: the sandbox's pods are processes of this machine. TERM and KILL end it, and the
+ * kubelet starts it again; STOP freezes it, and CONT lets it go on.
  */
-export function signalServer(pod: string, signal: "TERM" | "STOP" | "CONT"): void {
-  execFileSync("pkill", [`-${signal}`, "-f", `pod-name=${pod}$`]);
+export function signalServer(pod: string, signal: "TERM" | "KILL" | "STOP" | "CONT"): void {
+  execFileSync("pkill", [`-${signal}`, "-f", `pod-name=${pod}( |$)`]);
 }

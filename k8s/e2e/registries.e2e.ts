@@ -1,0 +1,82 @@
+/**
+ * Self-registered servers on a real cluster: first in etcd, then in Consul, with neither Service nor API server on the way of a
+ * call, while servers and registry are restarted and a server is killed.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { judge } from "@grpc-lb/runtime/verdict";
+import { type Registry, registries } from "../cluster/registry.ts";
+import { describeCalls, nextCalls, readClient } from "./client.ts";
+import { makeFails, makeOk } from "./make.ts";
+import { imageVariable, registryImage } from "./registry-image.ts";
+import { findSandbox, signalServer } from "./sandbox.ts";
+import { readyServersOf, rolloutRestartServer } from "./server.ts";
+import { beginStory, type Step } from "./story.ts";
+import { until } from "./until.ts";
+
+const { kubectl, inNamespace, step, saw, hurry, requireNoErrors } = await beginStory("registries");
+const sandbox = await findSandbox(kubectl);
+const shareOf = (calls: readonly string[], pod: string) => calls.filter((call) => call === pod).length / calls.length;
+
+/** Until the client has called all these pods and no other, and then some more. */
+async function called(pods: readonly string[]): Promise<void> {
+  await until(`calls to ${pods.length} pods`, 60_000, async () => {
+    const recent = new Set((await readClient(kubectl, "client-grpc")).calls.slice(-pods.length * 4));
+    const isSame = recent.size === pods.length && pods.every((pod) => recent.has(pod));
+    return isSame ? { value: true } : { seen: [...recent].join(", ") };
+  });
+  await nextCalls(kubectl, "client-grpc", 30);
+}
+
+/** Replaces the registry's pod; its data go with it, so that all that registered there have to come back. */
+async function replaceRegistry(registry: Registry): Promise<void> {
+  await kubectl.run(["rollout", "restart", `deployment/${registry}`]);
+  await kubectl.run(["rollout", "status", `deployment/${registry}`, "--timeout=120s"]);
+}
+
+for (const registry of registries) {
+  const found = await registryImage(kubectl, registry);
+  const registryStep = (what: string, body: Step) => {
+    if (found.image === null) test(`${registry}: ${what}`, { skip: found.why }, () => {});
+    else step(`${registry}: ${what}`, body);
+  };
+
+  registryStep("make kube-deploy; every pod gets its share, within 1 % over 300 calls", async (t) => {
+    await makeOk("docker-build", {});
+    const image = imageVariable(registry);
+    saw(
+      t,
+      await makeFails("kube-deploy", { ...inNamespace, STRATEGY: registry, [image]: "No Image" }, /must be an image/),
+    );
+    await makeOk("kube-deploy", { ...inNamespace, STRATEGY: registry, ...(found.image && { [image]: found.image }) });
+    await hurry("20ms");
+    const servers = await readyServersOf(kubectl, 3);
+    await called(servers);
+    const calls = await nextCalls(kubectl, "client-grpc", 300);
+    saw(t, `client-grpc: ${describeCalls(calls, servers)}, ${judge(calls, servers, "round_robin").word}`);
+    for (const pod of servers)
+      assert.ok(Math.abs(shareOf(calls, pod) - 1 / 3) <= 0.01, `${pod}: ${shareOf(calls, pod)}`);
+  });
+
+  registryStep("the servers and then the registry are replaced under load: no call fails", async (t) => {
+    const servers = await rolloutRestartServer(kubectl);
+    await called(servers);
+    await replaceRegistry(registry);
+    await called(servers);
+    // Whoever comes new must find what has registered again.
+    await hurry("21ms");
+    await called(servers);
+    await requireNoErrors(t);
+  });
+
+  registryStep("a server is killed: the calls that it had under way fail, and none after them", async (t) => {
+    if (!sandbox) return t.skip("only in the sandbox can a container's process be killed from outside");
+    const servers = await readyServersOf(kubectl, 3);
+    signalServer(servers[0] ?? "", "KILL");
+    await nextCalls(kubectl, "client-grpc", 150);
+    const { errors } = await readClient(kubectl, "client-grpc");
+    saw(t, `${errors.length} calls failed: ${errors.join("; ")}`);
+    assert.ok(errors.length <= 2, "the client has one call under way at a time");
+    await called(servers); // the kubelet has started it again, and it has registered again
+  });
+}
