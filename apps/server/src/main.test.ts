@@ -93,7 +93,7 @@ test("a wrong flag or variable exits 2 with one line that names it", async () =>
     [[], { ERROR_RATE: "5" }, 'server: ERROR_RATE must be a number from 0 to 1, got "5"'],
     [["--capacity=-1"], {}, 'server: --capacity must be a whole number of at least 0, got "-1"'],
     [["--weight", "0"], {}, 'server: --weight must be a number above 0, got "0"'],
-    [["--weight", "3"], {}, "server: --weight is told by load reports; give --load-report too"],
+    [["--weight", "3"], {}, "server: --weight is told by load reports and registries; give --load-report or --register too"],
     [[], { LOAD_REPORT: "yes" }, 'server: LOAD_REPORT must be true or false, got "yes"'],
     [["--pod-name", "$(POD_NAME)"], {}, 'server: --pod-name must be a pod name, got "$(POD_NAME)"'],
   ] as const) {
@@ -126,5 +126,5 @@ test("the README lists every flag with its variable and default, and no other", 
     inReadme.map(([, flag, variable, value]) => [flag, variable, value]),
     inHelp.map(([, flag, value, variable]) => [flag, variable, value]),
   );
-  assert.equal(inHelp.length, 18);
+  assert.equal(inHelp.length, 20);
 });
