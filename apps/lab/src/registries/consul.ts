@@ -1,5 +1,5 @@
-import { closedPort } from "@grpc-lb/runtime/testing";
 import { within } from "../deadline.ts";
+import { freePorts } from "./free-ports.ts";
 import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
 
 /** A strategy has the bare name. */
@@ -15,7 +15,7 @@ const member = "consul agent";
 export async function startConsul({ group, clock, signal }: RegistryOptions): Promise<string> {
   const ready = Promise.withResolvers<void>();
   // Consul takes 0 for none, so the ports are chosen for it.
-  const [http, server, serf] = [await closedPort(), await closedPort(), await closedPort()];
+  const [http, server, serf] = await freePorts(3);
   const ports = { http, server, serf_lan: serf, serf_wan: -1, dns: -1, grpc: -1, grpc_tls: -1 };
   const config = Object.entries(ports).map(([name, port]) => `${name} = ${port}`);
   group.start({
