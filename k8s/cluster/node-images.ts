@@ -30,5 +30,10 @@ export function haveImages(nodes: readonly ApiNode[], built: BuiltImages): boole
   );
 }
 
+/** Whether a node says that it has the image. */
+export function hasImage({ status }: ApiNode, image: string): boolean {
+  return status?.images?.some(({ names }) => names?.some((name) => isName(name, image))) ?? false;
+}
+
 /** Nodes write names out: `docker.io/grpc-lb/server:0.1.0`. */
 const isName = (name: string, ref: string) => name === ref || name.endsWith(`/${ref}`);

@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Kubectl } from "../cluster/kubectl.ts";
+import { type ApiNode, hasImage } from "../cluster/node-images.ts";
 import type { Registry } from "../cluster/registry.ts";
+import { tagOf } from "../image/tag.ts";
 import { findSandbox } from "./sandbox.ts";
 
 /** The variable of the Makefile that names the image. */
@@ -29,12 +31,14 @@ export async function registryImage(
   } catch {
     return { image: null, why: `${registry} is not on the PATH, of which the sandbox's image is made` };
   }
+  const image = `grpc-lb-e2e/${registry}:${tagOf([[registry, readFileSync(program)]])}`;
+  const nodes = await kubectl.get(["nodes"]);
+  if (nodes.items.length > 0 && nodes.items.every((node: ApiNode) => hasImage(node, image))) return { image };
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-e2e-"));
   try {
     copyFileSync(program, join(folder, registry));
     const dockerfile = `FROM node:24-bookworm-slim\nCOPY ${registry} /usr/local/bin/${registry}\n`;
     writeFileSync(join(folder, "Dockerfile"), dockerfile);
-    const image = `grpc-lb-e2e/${registry}:local`;
     execFileSync("docker", ["build", "--quiet", "--tag", image, folder], { stdio: "ignore" });
     sandbox("load", image);
     return { image };

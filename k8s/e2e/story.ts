@@ -75,14 +75,16 @@ export async function beginStory(name: string, others: readonly string[] = []) {
   /** More calls in less time than the workshop's one a second. */
   const hurry = async (interval: string) => {
     await kubectl.run(["set", "env", "deployment/client-http", "deployment/client-grpc", `INTERVAL=${interval}`]);
-    const isReplaced = async (client: string) => {
-      await kubectl.run(["rollout", "status", `deployment/${client}`, "--timeout=120s"]);
-      await until(`the old ${client} to be gone`, 60_000, async () => {
-        const { items } = await kubectl.get(["pods", "-l", `app=${client}`]);
-        return items.length === 1 ? { value: true } : { seen: `${items.length} pods` };
-      });
-    };
     await Promise.all(["client-http", "client-grpc"].map(isReplaced));
+  };
+
+  /** Waits until a client that was changed is rolled out, and its old pod gone. */
+  const isReplaced = async (client: string) => {
+    await kubectl.run(["rollout", "status", `deployment/${client}`, "--timeout=120s"]);
+    await until(`the old ${client} to be gone`, 60_000, async () => {
+      const { items } = await kubectl.get(["pods", "-l", `app=${client}`]);
+      return items.length === 1 ? { value: true } : { seen: `${items.length} pods` };
+    });
   };
 
   const requireNoErrors = async (t: TestContext) => {
@@ -103,6 +105,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
     saw,
     stopAtEnd,
     hurry,
+    isReplaced,
     requireNoErrors,
   };
 }
