@@ -244,9 +244,7 @@ step("none of the clients lost a call in all this", async (t) => {
     assert.deepEqual([errors, others], [[], []], `${client} lost calls, or says something else`);
     saw(t, `${client}: ${calls.length} calls, 0 errors`);
   }
-  // A namespace that is deleted with pods in it takes half a minute, the half of their grace period.
   await kubectl.run(["delete", "pods", "-l", "app=client-policies", "--wait=false"]);
-  await kubectl.run(["delete", "deployments", "--all", "--cascade=foreground", "--timeout=60s"]);
 });
 
 /** A step that needs nodes in two zones; without them, said so and left out. */

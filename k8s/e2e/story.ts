@@ -42,6 +42,8 @@ export async function beginStory(name: string, others: readonly string[] = []) {
   after(async () => {
     progress("── cleaning up");
     await Promise.all(running.map((part) => part.stop()));
+    // A namespace that is deleted with pods in it waits half of their grace period for them, though they have ended long before.
+    await kubectl.try(["delete", "deployments", "--all", "--cascade=foreground", "--timeout=60s"]);
     const { code, problem } = await kubectl.try([
       "delete",
       "namespace",
