@@ -92,8 +92,18 @@ test("a wrong flag or variable exits 2 with one line that names it", async () =>
     [["--latency", "200"], {}, 'server: --latency must be a duration such as 300ms, 5s or 2m, got "200"'],
     [[], { ERROR_RATE: "5" }, 'server: ERROR_RATE must be a number from 0 to 1, got "5"'],
     [["--capacity=-1"], {}, 'server: --capacity must be a whole number of at least 0, got "-1"'],
+    [["--capacity", "2"], {}, "server: --capacity is of calls that take time; give --latency or --load-report too"],
+    [
+      ["--latency", "0"],
+      { CAPACITY: "2" },
+      "server: --capacity is of calls that take time; give --latency or --load-report too",
+    ],
     [["--weight", "0"], {}, 'server: --weight must be a number above 0, got "0"'],
-    [["--weight", "3"], {}, "server: --weight is told by load reports and registries; give --load-report or --register too"],
+    [
+      ["--weight", "3"],
+      {},
+      "server: --weight is told by load reports and registries; give --load-report or --register too",
+    ],
     [[], { LOAD_REPORT: "yes" }, 'server: LOAD_REPORT must be true or false, got "yes"'],
     [["--pod-name", "$(POD_NAME)"], {}, 'server: --pod-name must be a pod name, got "$(POD_NAME)"'],
   ] as const) {

@@ -53,6 +53,10 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     const message = "--weight is told by load reports and registries; give --load-report or --register too";
     throw new ProgramError(message, { exitCode: 2 });
   }
+  if (flags.capacity > 0 && flags.latency === 0 && !flags.loadReport) {
+    const message = "--capacity is of calls that take time; give --latency or --load-report too";
+    throw new ProgramError(message, { exitCode: 2 });
+  }
   const log = createLogger("server", flags.logLevel);
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
   setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // else it writes plain text to stderr

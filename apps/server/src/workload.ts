@@ -8,7 +8,7 @@ export const workloadFlags = {
   latency: durationFlag({ help: "how long each call takes", default: 0 }),
   errorRate: numberFlag({ help: "share of the calls that fail, from 0 to 1", default: 0, min: 0, max: 1 }),
   capacity: integerFlag({
-    help: "how many calls are served at once, the others wait in line; 0 for no limit",
+    help: "how many calls that take time are served at once, the others wait in line; 0 for no limit",
     default: 0,
     defaultText: "no limit",
     min: 0,

@@ -7,7 +7,9 @@ import { watchMethod } from "../testing/backend.ts";
 import { endpoint, FakeChannel } from "../testing/fake-channel.ts";
 import { Probe } from "../testing/probe.ts";
 import { call, failure, type PodClient, Rig, turn, until, untilAllAnswer } from "../testing/rig.ts";
+import { CallTracker } from "./call-tracker.ts";
 import type { Child } from "./child.ts";
+import { type PickResult, PickResultType, type Subchannel } from "./grpc-js.ts";
 import { leastRequest } from "./least-request.ts";
 import type { CallEnd, Policy } from "./policy.ts";
 import { registerPolicies, registerPolicy } from "./register.ts";
@@ -340,4 +342,25 @@ test("real servers: a server that is killed takes its calls along, and one that 
   );
   assert.deepEqual(probe.inFlight, {});
   assert.equal(total(), 0);
+});
+
+test("who is below and counts calls, too, is told of each start and end", () => {
+  const { probe, channel } = opened();
+  const [child] = probe.view?.children ?? [];
+  assert.ok(child);
+  const told: unknown[] = [];
+  const inner: PickResult = {
+    pickResultType: PickResultType.COMPLETE,
+    subchannel: channel.at(one) as unknown as Subchannel,
+    status: null,
+    onCallStarted: () => told.push("started"),
+    onCallEnded: (...end) => told.push(end),
+  };
+  const tracker = new CallTracker({ clock, onCallEnded: () => told.push("the policy") });
+  const result = tracker.track(child as Child, inner);
+  const trailer = new Metadata();
+  result.onCallStarted?.();
+  result.onCallEnded?.(status.ABORTED, "why", trailer);
+  assert.deepEqual(told, ["started", "the policy", [status.ABORTED, "why", trailer]]);
+  channel.balancer.destroy();
 });

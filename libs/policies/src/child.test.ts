@@ -15,6 +15,8 @@ registerPolicies({ random: createRandom(5) });
 const metadata = new Metadata();
 let names = 0;
 
+const addressesOf = (address: string) => endpoint(address).addresses;
+
 /** One child with two addresses, below a policy that takes ejected endpoints when there is no other. */
 function single() {
   names += 1;
@@ -22,7 +24,7 @@ function single() {
   registerPolicy(probe.policy);
   const channel = new FakeChannel({ [probe.policy.name]: { panicThreshold: 100 } });
   const [v4, v6] = ["10.0.0.1:80", "10.0.0.2:80"] as const;
-  const addresses = [v4, v6].flatMap((address) => endpoint(address).addresses);
+  const addresses = [v4, v6].flatMap(addressesOf);
   channel.update([{ ...endpoint(v4, { id: "pod" }), addresses } as GrpcEndpoint]);
   return { probe, channel, v4, v6, child: () => probe.view?.children[0] as Child };
 }
@@ -143,4 +145,53 @@ test("below the panic threshold servers that outlier_detection has ejected take 
   const before = a.calls + b.calls;
   await names(30);
   assert.ok(a.calls + b.calls > before, "calls at servers that are ejected");
+});
+
+test("a child that has moved has no connection where it was before", async () => {
+  const { channel, v4, v6, child } = single();
+  const [three] = ["10.0.0.3:80"] as const;
+  channel.connect(v4);
+  channel.update([endpoint(three, { id: "pod" })]);
+  channel.connect(three);
+  assert.equal(channel.at(v4).state, READY, "somebody else has it");
+  channel.at(three).become(IDLE);
+  const moved = child();
+  await turn();
+  channel.at(three).become(TRANSIENT_FAILURE, "refused");
+  assert.equal(moved.state, TRANSIENT_FAILURE);
+  assert.equal(moved.connected?.getAddress(), undefined);
+  assert.equal(channel.state, TRANSIENT_FAILURE, "not even in a panic does a call go there");
+  assert.deepEqual(channel.held, { [three]: 1 });
+  assert.equal(channel.at(v6).refs, 0);
+  channel.balancer.destroy();
+});
+
+test("a child that is ejected keeps to its own connection, though another channel has one to its other address", () => {
+  const { channel, v4, v6, child } = single();
+  channel.connect(v6);
+  channel.at(v4).become(READY);
+  channel.at(v6).setHealthy(false);
+  assert.equal(child().connected?.getAddress(), v6);
+  assert.equal(channel.pick(metadata)?.address, v6);
+  channel.at(v4).setHealthy(false);
+  const options = { "grpc.keepalive_time_ms": 1 };
+  channel.update([{ ...endpoint(v4, { id: "pod" }), addresses: [v4, v6].flatMap(addressesOf) }], undefined, options);
+  assert.deepEqual(channel.held, { [v4]: 1 }, "with a new list the leaf takes the first that is connected");
+  assert.equal(channel.pick(metadata)?.address, v4);
+  channel.update([endpoint("10.0.0.3:80", { id: "pod" })]);
+  assert.equal(channel.pick(metadata)?.address, v4, "the old one serves until the new one is there");
+  channel.connect("10.0.0.3:80");
+  assert.equal(channel.pick(metadata)?.address, "10.0.0.3:80");
+  channel.balancer.destroy();
+  assert.deepEqual(channel.held, {});
+});
+
+test("a child that was ejected before it was connected has its connection", () => {
+  const { channel, v4, v6, child } = single();
+  for (const address of [v4, v6]) channel.at(address).setHealthy(false);
+  channel.connect(v6);
+  assert.equal(child().isReady, false);
+  assert.equal(channel.pick(metadata)?.address, v6);
+  assert.deepEqual(channel.held, { [v6]: 1 });
+  channel.balancer.destroy();
 });

@@ -15,6 +15,7 @@ import {
 /** How a child was before it changed. */
 export interface ChildBefore {
   readonly state: connectivityState;
+  /** The connection that calls went to. */
   readonly connected: Subchannel | undefined;
 }
 
@@ -42,8 +43,10 @@ export class Child<Load = unknown> {
   #endpoint: GrpcEndpoint;
   #options: ChannelOptions;
   #subchannels: Subchannel[] = [];
-  /** Where calls go while it is READY. */
+  /** The connection that the leaf holds: where calls go while it is READY, and what is ejected while it is not. */
   #picked: Subchannel | undefined;
+  /** While the leaf is given a list it may take another connection of those that there are. */
+  #isRelisting = false;
   readonly #leaf: InstanceType<typeof LeafLoadBalancer>;
   #isDestroyed = false;
   #state = connectivityState.IDLE;
@@ -69,9 +72,10 @@ export class Child<Load = unknown> {
       },
       updateState: (state, picker, message) => {
         if (this.#isDestroyed) return;
-        const was = { state: this.#state, connected: this.#picked };
+        const was = { state: this.#state, connected: this.isReady ? this.#picked : undefined };
         this.#state = state;
-        this.#picked = state === connectivityState.READY ? (picker.pick(anyCall).subchannel ?? undefined) : undefined;
+        if (state === connectivityState.READY) this.#picked = picker.pick(anyCall).subchannel ?? undefined;
+        else this.#picked = state === connectivityState.TRANSIENT_FAILURE ? this.#findEjected() : undefined;
         owner.onChildState(this as Child, was, message);
       },
       // The leaf's timer outlives it, and would ask when it fires.
@@ -94,9 +98,7 @@ export class Child<Load = unknown> {
 
   /** The connection, when there is one, whether or not outlier_detection lets calls go there. */
   get connected(): Subchannel | undefined {
-    if (this.isReady) return this.#picked;
-    if (this.#state !== connectivityState.TRANSIENT_FAILURE) return undefined;
-    return this.#subchannels.find((subchannel) => subchannel.getConnectivityState() === connectivityState.READY);
+    return this.isReady || isConnected(this.#picked) ? this.#picked : undefined;
   }
 
   connect(): void {
@@ -114,7 +116,21 @@ export class Child<Load = unknown> {
     this.#endpoint = endpoint;
     this.#facts = hasMoved ? readEndpoint(endpoint) : readEndpoint(endpoint, this.#facts.address);
     this.#options = options;
-    if (hasChanged) this.#leaf.updateEndpoint(endpoint, options);
+    if (!hasChanged) return;
+    this.#isRelisting = true;
+    this.#leaf.updateEndpoint(endpoint, options);
+    this.#isRelisting = false;
+  }
+
+  /**
+   * The leaf does not tell which connection it holds while that is ejected: the one that it had, or the first that it could
+   * take. Not just any of them, as an address that it does not use may have a connection of another channel.
+   */
+  #findEjected(): Subchannel | undefined {
+    const connected = this.#subchannels.filter(isConnected);
+    const had = this.#picked;
+    if (had && connected.includes(had) && !this.#isRelisting) return had;
+    return connected[0] ?? (isConnected(had) ? had : undefined);
   }
 
   /** Sends a call there: as the connection has it, or past outlier_detection, which has taken it out. */
@@ -139,6 +155,9 @@ export class Child<Load = unknown> {
     this.#leaf.destroy();
   }
 }
+
+const isConnected = (subchannel: Subchannel | undefined): boolean =>
+  subchannel?.getConnectivityState() === connectivityState.READY;
 
 function isSame(a: ChannelOptions, b: ChannelOptions): boolean {
   if (a === b) return true;

@@ -236,7 +236,7 @@ test("options that stay the same keep connections; others reach them", () => {
   channel.connect();
   channel.update([endpoint(one)], undefined, { "grpc.keepalive_time_ms": 1 });
   assert.deepEqual(asked, [`${one} 1`]);
-  channel.update([endpoint(one)], undefined, { "grpc.keepalive_time_ms": 2 });
+  for (let n = 0; n < 2; n++) channel.update([endpoint(one)], undefined, { "grpc.keepalive_time_ms": 2 });
   assert.deepEqual(asked, [`${one} 1`, `${one} 2`]);
   channel.update([endpoint(one)], undefined, { "grpc.keepalive_time_ms": 2, "grpc.primary_user_agent": "x" });
   assert.equal(asked.length, 3);
@@ -426,5 +426,106 @@ test("another policy in the middle of it all takes over what is connected", () =
   channel.update(all, { random: {} });
   assert.equal(channel.state, READY);
   assert.deepEqual(channel.held, { [one]: 1, [two]: 1, [three]: 1 });
+  close(channel);
+});
+
+test("a channel that is closed by who hears of its state leaves no wait behind", async () => {
+  const slow = { slowStart: { window: "10s" } };
+  for (const at of [CONNECTING, READY, TRANSIENT_FAILURE]) {
+    const { channel } = open(weightedRandom, slow);
+    channel.onState = (state) => state === at && channel.balancer.destroy();
+    channel.update(all);
+    await turn();
+    for (const state of [READY, IDLE, CONNECTING, TRANSIENT_FAILURE]) {
+      for (const subchannel of channel.subchannels.values()) subchannel.become(state, "as the test has it");
+    }
+    close(channel);
+  }
+});
+
+test("a channel that is updated by who hears of its state waits once, for the newer picker", async () => {
+  const { channel, probe, json } = open(weightedRandom, { slowStart: { window: "10s" } });
+  channel.update(all.slice(0, 1));
+  channel.onState = (state) => {
+    if (state !== READY) return;
+    channel.onState = () => {};
+    channel.update(all.slice(0, 1), json({ slowStart: { window: "20s" } }));
+  };
+  channel.connect();
+  assert.equal(clock.sleeping, 1);
+  clock.advance(10_000);
+  await turn();
+  assert.equal(probe.view?.config.slowStart?.windowMs, 20_000);
+  assert.equal(clock.sleeping, 1, "it is warm after 20 s only");
+  close(channel);
+});
+
+test("the only connection is lost: the channel sees it connect again, and never idle", () => {
+  const { channel } = open(leastRequest);
+  channel.update(all.slice(0, 1));
+  channel.connect();
+  channel.published.length = 0;
+  channel.at(one).become(IDLE);
+  const states = new Set(channel.published.map(({ state }) => connectivityState[state]));
+  assert.deepEqual([...states], ["CONNECTING"]);
+  close(channel);
+});
+
+/** One of whose two endpoints has lost its connection just when another was asked for, and has not been told to come back. */
+function forgotten() {
+  const { channel } = open(leastRequest);
+  channel.update([endpoint(one)]);
+  channel.connect();
+  channel.onSubchannel = () => channel.at(one).become(IDLE);
+  channel.update(all.slice(0, 2));
+  assert.equal(channel.at(one).state, IDLE);
+  return channel;
+}
+
+test("a connection that was lost in the midst of an update comes back when the channel is asked to connect", async () => {
+  const channel = forgotten();
+  await turn();
+  assert.equal(channel.at(one).state, IDLE);
+  channel.balancer.exitIdle();
+  await turn();
+  assert.equal(channel.at(one).state, CONNECTING);
+  close(channel);
+});
+
+test("a connection that was lost in the midst of an update comes back when a call waits", async () => {
+  const channel = forgotten();
+  assert.equal(channel.pick(metadata), undefined);
+  await turn();
+  await turn();
+  assert.equal(channel.at(one).state, CONNECTING);
+  close(channel);
+});
+
+test("the resolver is asked for an update during which a child has failed, and not for those that follow", () => {
+  const { channel } = open(leastRequest);
+  channel.update(all.slice(0, 1));
+  channel.connect();
+  channel.at(one).become(TRANSIENT_FAILURE, "refused");
+  channel.update(all.slice(1));
+  channel.connect(two, three);
+  const before = channel.reresolutions;
+  channel.update(all); // whose first is in backoff
+  assert.equal(channel.reresolutions, before + 1);
+  channel.update(all.slice(1));
+  channel.update([...all.slice(1)].reverse());
+  assert.equal(channel.reresolutions, before + 1);
+  close(channel);
+});
+
+test("a pick by an old picker, whose endpoint has gone, is no call and is not counted", () => {
+  const { channel, probe } = open(leastRequest);
+  channel.update(all.slice(0, 1));
+  channel.connect();
+  const picker = channel.published.at(-1)?.picker;
+  channel.at(one).become(IDLE);
+  const result = picker?.pick({ metadata, extraPickInfo: {} });
+  assert.equal(result?.subchannel, null);
+  assert.deepEqual(probe.inFlight, {});
+  assert.deepEqual([result?.onCallStarted, result?.onCallEnded], [null, null]);
   close(channel);
 });

@@ -13,6 +13,7 @@ import {
   type StatusOr,
   UnavailablePicker,
 } from "./grpc-js.ts";
+import { noEndpointMessage } from "./no-endpoint.ts";
 import type { Chooser, CommonConfig, Policy, PolicyContext, View } from "./policy.ts";
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
@@ -68,7 +69,7 @@ export class EndpointBalancer<Config extends CommonConfig, Load> implements Chil
     }
     this.#config = config;
     const leaving = this.#reconcile(mergeEndpoints(found.value), options, note);
-    if (this.#children.size === 0) this.#fail(note || `${this.#policy.name}: the resolver has found no endpoint`);
+    if (this.#children.size === 0) this.#fail(noEndpointMessage(this.#policy.name, note));
     else this.#publish();
     for (const child of leaving) this.#drop(child);
     if (this.#wantsReresolution) this.requestReresolution();
@@ -153,8 +154,9 @@ export class EndpointBalancer<Config extends CommonConfig, Load> implements Chil
         calls: this.#tracker ?? noCalls,
         nowMs: this.#context.clock.now(),
       };
-      this.#set(READY, this.#createPicker(view), null);
-      this.#refreshLater(this.#chooser.refreshMs?.(view));
+      const picker = this.#createPicker(view);
+      this.#refreshLater(this.#chooser.refreshMs?.(view)); // before the picker, at which the channel may be closed
+      this.#set(READY, picker, null);
       return;
     }
     const has = (state: connectivityState) => children.some((child) => child.state === state);

@@ -1,3 +1,4 @@
+import type { Random } from "@grpc-lb/runtime";
 import type { Child } from "./child.ts";
 import type { Policy } from "./policy.ts";
 import { AliasTable } from "./weighted/alias-table.ts";
@@ -13,9 +14,11 @@ export interface LeastRequestConfig extends WeightConfig {
  * `least_request` (gRFC A48): of `choiceCount` endpoints drawn at random, the one with the fewest calls under way.
  *
  * Two things are otherwise than there. An endpoint is not drawn twice in a row, or with few endpoints the busiest would often
- * be compared with itself alone. And weights, which A48 does not know, are honoured in both steps: endpoints are drawn by
- * weight, and of two the one with fewer calls per weight is taken. With nothing under way that leaves the shares to the
- * weights, and under load it holds calls in proportion to them.
+ * be compared with itself alone. And weights, which A48 does not know, are honoured in both steps. Endpoints are drawn by
+ * weight, and the one drawn first keeps the call unless the next has room: has so much less under way for its weight that the
+ * call makes it no busier than the first is. With equal weights that is just who has fewer; with unequal ones an endpoint that
+ * has nothing under way does not beat one which is ten times as heavy and has a single call. So shares are near the weights
+ * with few calls at once, and under load calls under way are in proportion to them.
  */
 export const leastRequest: Policy<LeastRequestConfig, undefined> = {
   name: "least_request",
@@ -32,13 +35,20 @@ export const leastRequest: Policy<LeastRequestConfig, undefined> = {
       const choiceCount = usable.length === 1 ? 1 : config.choiceCount;
       return () => {
         let best = table.pick(random());
-        let bestLoad = loadOf(usable, weights, best);
-        for (let drawn = 1; drawn < choiceCount; drawn++) {
+        let calls = inFlightAt(usable, best);
+        let least: number | undefined; // one for all draws, or more of them would be more chances for the light ones
+        // One that has nothing under way keeps the call.
+        for (let drawn = 1; drawn < choiceCount && calls > 0; drawn++) {
           const next = drawOther(table, random, best, usable.length);
-          const load = loadOf(usable, weights, next);
-          if (load >= bestLoad) continue; // a tie goes to the one drawn first, as otherwise weights would not count
+          const nextCalls = inFlightAt(usable, next);
+          const room = calls * ((weights[next] as number) / (weights[best] as number)) - nextCalls;
+          if (room <= 0) continue;
+          if (room < 1) {
+            least ??= leastRoom(random); // between equal weights room is a whole number
+            if (room <= least) continue;
+          }
           best = next;
-          bestLoad = load;
+          calls = nextCalls;
         }
         return usable[best] as Child<undefined>;
       };
@@ -47,8 +57,12 @@ export const leastRequest: Policy<LeastRequestConfig, undefined> = {
   }),
 };
 
-/** Calls under way per weight; an endpoint without weight is taken only when there is no other. */
-function loadOf(children: readonly Child<undefined>[], weights: Float64Array, index: number): number {
-  const weight = weights[index] as number;
-  return weight === 0 ? Number.POSITIVE_INFINITY : (children[index] as Child<undefined>).inFlight / weight;
-}
+const inFlightAt = (children: readonly Child<undefined>[], index: number) =>
+  (children[index] as Child<undefined>).inFlight;
+
+/**
+ * Which part of a call is room enough: room of r is with a chance of r². With two calls at once the shares of two endpoints are
+ * then just their weights, where with 2:1 the lighter one would have 50 % if any room were enough, and 25 % if only a whole
+ * call's were.
+ */
+const leastRoom = (random: Random) => Math.sqrt(random());

@@ -13,6 +13,9 @@ export interface PeakEwmaConfig extends WeightConfig {
   readonly defaultRttMs: number;
 }
 
+/** An endpoint so many times as slow as another is left, were it a hundred times as heavy. */
+const muchSlower = 2;
+
 /** What tells of the server, not of the call: an endpoint that refuses at once must not look fast. */
 const serverFailures: ReadonlySet<status> = new Set([
   status.UNKNOWN,
@@ -34,6 +37,10 @@ const serverFailures: ReadonlySet<status> = new Set([
  *   answers is left at once, where an average would have to wait for the calls to end.
  * - One that was left comes back by itself: what is old counts less and less.
  * - One that was never tried is tried at once, with one call: taken for `defaultRtt` it would wait for ever beside faster ones.
+ *
+ * Endpoints are drawn by weight, and with unequal weights the one drawn first keeps the call unless the other is better for its
+ * weight with the call than the first is without it. So shares are near the weights while latencies are; noise does not count
+ * as a difference, but twice as slow is slow for any weight.
  *
  * Made for unary calls. A stream's length counts as its latency; for long streams take `least_request`.
  */
@@ -62,8 +69,16 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
           const now = clock.now();
           const a = usable[first] as Child<Latency>;
           const b = usable[second] as Child<Latency>;
-          const costA = cost(a, now, decayMs, defaultRttMs) / (weights[first] as number);
-          return cost(b, now, decayMs, defaultRttMs) / (weights[second] as number) < costA ? b : a;
+          const weightA = weights[first] as number;
+          const weightB = weights[second] as number;
+          const latencyA = latencyOf(a, now, decayMs, defaultRttMs);
+          const latencyB = latencyOf(b, now, decayMs, defaultRttMs);
+          const ratio = weightB / weightA;
+          // With equal weights all of the call counts on both sides, and what is left are its latencies there.
+          const evenness = ratio < 1 ? ratio * ratio : 1 / (ratio * ratio);
+          const part = evenness === 1 ? 1 : evenness + (1 - evenness) * Math.sqrt(random());
+          const isBetter = latencyB * (b.inFlight + part) < latencyA * (a.inFlight + evenness * part) * ratio;
+          return isBetter || (weightB > 0 && latencyB * (b.inFlight + 1) * muchSlower < latencyA) ? b : a;
         };
       },
       refreshMs: ({ usable, config, nowMs }) => weightRefreshMs(usable, config, nowMs),
@@ -80,8 +95,9 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
   },
 };
 
-function cost(child: Child<Latency>, nowMs: number, decayMs: number, defaultRttMs: number): number {
+/** What a call is expected to take there, were it alone. */
+function latencyOf(child: Child<Latency>, nowMs: number, decayMs: number, defaultRttMs: number): number {
   const latency = child.load.at(nowMs, decayMs, defaultRttMs);
   if (child.inFlight === 0) return child.load.isKnown ? latency : 0;
-  return Math.max(latency, nowMs - child.quietSinceMs) * (child.inFlight + 1);
+  return Math.max(latency, nowMs - child.quietSinceMs);
 }

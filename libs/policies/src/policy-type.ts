@@ -69,6 +69,21 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
     toJsonObject(): object {
       return { [name]: this.#json };
     }
+
+    /**
+     * When a name is registered again, as grpc-js-xds does with ring_hash, grpc-js gives the channels that are there
+     * configurations of the new kind: what these say is read anew.
+     *
+     * @returns undefined when it says what this policy does not understand
+     */
+    static read(config: LoadBalancingConfig): PolicyConfig | undefined {
+      if (config instanceof PolicyConfig) return config;
+      try {
+        return new PolicyConfig((config.toJsonObject() as Readonly<Record<string, unknown>>)[name]);
+      } catch {
+        return undefined; // the policy that the name belongs to now has found it right, so nobody has made a mistake
+      }
+    }
   }
 
   class PolicyBalancer implements LoadBalancer {
@@ -85,10 +100,12 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
       options: ChannelOptions,
       note: string,
     ): boolean {
-      if (!(config instanceof PolicyConfig)) return false;
+      if (config.getLoadBalancerName() !== name) return false;
+      const given = PolicyConfig.read(config);
       // grpc-js parses it anew for each list of endpoints; what is made of it can be kept while it says the same.
-      if (!isDeepStrictEqual(this.#config?.toJsonObject(), config.toJsonObject())) this.#config = config;
-      this.#balancer.update(found, (this.#config ?? config).value, options, note);
+      if (given && !isDeepStrictEqual(this.#config?.toJsonObject(), given.toJsonObject())) this.#config = given;
+      if (!this.#config) return false;
+      this.#balancer.update(found, this.#config.value, options, note);
       return true; // also for an empty list: with false, calls have no config selector and hang
     }
 

@@ -11,23 +11,29 @@ export interface RingHashConfig extends WeightConfig, KeyConfig {
   readonly minRingSize: number;
   /** Default: 4096. */
   readonly maxRingSize: number;
-  /** How many places each endpoint (of the least weight) has, in place of the two sizes; undefined: as they say. */
+  /**
+   * How many places each endpoint (of the least weight) has, in place of the two sizes; undefined: as they say. Halved until
+   * the ring has at most 65 536.
+   */
   readonly entriesPerEndpoint: number | undefined;
 }
 
 /** The most entries that a client takes on; what is asked beyond it counts as this much (gRFC A42). */
 const ringSizeCap = 4096;
+/** What A42 lets one ask for. */
 const largestRing = 8 * 1024 * 1024;
+/** Which takes a tenth of a second to build and 8 MB meanwhile; all calls wait for it. */
+const largestExactRing = 65_536;
 
 /**
  * `ring_hash` (gRFC A42, A76): calls with one key go to one endpoint, and when endpoints come or go only their own keys move.
  * The ring is that of the other gRPC languages (ketama with XXH64 of `address_i`), so that clients in all of them agree.
  *
  * The sizes of A42 give each endpoint more places when there are fewer of them, so that one which leaves moves more keys than
- * its own (of ten endpoints 19 %, in place of 10 %). With `entriesPerEndpoint` only its own move, and other languages do not agree.
+ * its own (of ten endpoints 16 %, in place of 10 %). With `entriesPerEndpoint` only its own move, and other languages do not agree.
  *
- * Otherwise than there, all endpoints are kept connected: a key never waits for its endpoint's connection. With a great many
- * of them put `subset` in front.
+ * Otherwise than there, all endpoints are kept connected, and a key never waits for its endpoint's connection: while it is not
+ * READY its keys go to those that follow on the ring. With a great many of them put `subset` in front.
  */
 export const ringHash: Policy<RingHashConfig, undefined> = {
   name: "ring_hash",
@@ -63,11 +69,19 @@ export const ringHash: Policy<RingHashConfig, undefined> = {
   },
 };
 
-function sizesOf(members: readonly KeyedMember[], config: RingHashConfig): RingSizes {
+/** How large a ring is to be. */
+export function sizesOf(
+  members: readonly KeyedMember[],
+  config: Pick<RingHashConfig, "minRingSize" | "maxRingSize" | "entriesPerEndpoint">,
+): RingSizes {
   const { minRingSize, maxRingSize, entriesPerEndpoint } = config;
   if (entriesPerEndpoint === undefined) return { minSize: minRingSize, maxSize: maxRingSize };
   const weights = members.map(({ weight }) => weight).filter((weight) => weight > 0);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const size = Math.min(largestRing, Math.ceil((total / Math.min(...weights)) * entriesPerEndpoint));
+  const asked = (total / weights.reduce((a, b) => Math.min(a, b))) * entriesPerEndpoint;
+  // Not just cut off: halves are the same for so many endpoints and one less, but for a few numbers of them, and so one that
+  // leaves still moves its own keys alone.
+  const halvings = Math.max(0, Math.ceil(Math.log2(asked / largestExactRing)));
+  const size = Math.ceil(asked / 2 ** halvings);
   return { minSize: size, maxSize: size };
 }

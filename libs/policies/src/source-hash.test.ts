@@ -177,6 +177,46 @@ test("those that are not connected count for no room: the bound is one of those 
   closeChannel(channel, clock);
 });
 
+test("calls that end elsewhere make no room: those of endpoints that have left or cannot be reached", () => {
+  const most = (calls: readonly FakeCall[]) => Math.max(...Object.values(underWay(calls)));
+  for (const [what, leave] of [
+    ["left", (channel: FakeChannel) => channel.update(endpoints(8).slice(4))],
+    [
+      "lost",
+      (channel: FakeChannel) => {
+        for (const address of [one, two, three, four]) channel.at(address).become(TRANSIENT_FAILURE, "refused");
+      },
+    ],
+  ] as const) {
+    const channel = openChannel(keyed(), endpoints(8));
+    const before = Array.from({ length: 800 }, (_, n) => take(channel, clientOf(`c${n}`)));
+    leave(channel);
+    const elsewhere = before.filter(({ address }) => address <= four);
+    for (const call of before) if (!elsewhere.includes(call)) call.end();
+    assert.ok(elsewhere.length >= 300, `want many calls under way elsewhere, got ${elsewhere.length}`);
+    const during = fill(channel, 100, (_, total) => Math.ceil((1.25 * total) / 4));
+    assert.equal(most(during), 32, `${what}: want 25 * 1.25 rounded up, got ${JSON.stringify(underWay(during))}`);
+    for (const call of elsewhere) call.end();
+    const after = [...during, ...Array.from({ length: 100 }, () => take(channel, clientOf("me")))];
+    assert.equal(most(after), 63, `${what}: want 50 * 1.25 rounded up when they have ended`);
+    for (const call of after) call.end();
+    closeChannel(channel, clock);
+  }
+});
+
+test("calls of an endpoint that comes back make room again", () => {
+  const channel = openChannel(keyed({ balanceFactor: 1 }), endpoints(2));
+  const calls = fill(channel, 100, (_, total) => Math.ceil(total / 2));
+  channel.at(one).become(TRANSIENT_FAILURE, "refused");
+  const alone = take(channel, clientOf("me"));
+  assert.equal(alone.address, two);
+  channel.at(one).become(IDLE);
+  channel.connect(one);
+  assert.equal(take(channel, clientOf("me")).address, one, "which has 50 of 101");
+  for (const call of [...calls, alone]) call.end();
+  closeChannel(channel, clock);
+});
+
 test("a configuration that cannot be right is refused with the field's name", () => {
   const fields = "balanceFactor, key, panicThreshold, requestHashHeader, weightKey, weights";
   assertRefused("source_hash", [

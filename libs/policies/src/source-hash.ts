@@ -45,6 +45,8 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
     const tables = new TableCache(
       (members, _config: SourceHashConfig) => new MaglevTable(members, largerThan(members.length, tableSize)),
     );
+    /** Whoever may still carry calls, also one that has left. */
+    let carriers: readonly Child<undefined>[] = [];
     return {
       countsCalls: true,
       createLoad: () => undefined,
@@ -59,16 +61,31 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
           bounds[index] =
             balanceFactor === 0 ? Number.POSITIVE_INFINITY : (balanceFactor * (weights[i] as number)) / total;
         }
+        const elsewhere = new Set([...carriers, ...children]);
+        for (const child of usable) elsewhere.delete(child);
+        for (const child of elsewhere) if (child.inFlight === 0) elsewhere.delete(child);
+        carriers = [...elsewhere, ...children];
+        let underWay = 0;
         // A whole number is below the bound rounded up just when it is below the bound.
         const accepts = (index: number) =>
-          (children[index] as Child<undefined>).inFlight <
-          (bounds[index] as number) * (calls.inFlight + 1) - roundingError;
+          (children[index] as Child<undefined>).inFlight < (bounds[index] as number) * (underWay + 1) - roundingError;
         let table: MaglevTable | undefined;
         return (args) => {
           table ??= tables.get(children, usable, config);
+          underWay = calls.inFlight - (elsewhere.size === 0 ? 0 : inFlightOf(elsewhere));
           return (children[table.chooseWith(hashOf(args), accepts)] ?? usable[0]) as Child<undefined>;
         };
       },
     };
   },
 };
+
+/** Calls that end where no new ones go: they make no room for these. Those that have no more are taken out. */
+function inFlightOf(elsewhere: Set<Child<undefined>>): number {
+  let sum = 0;
+  for (const child of elsewhere) {
+    if (child.inFlight === 0) elsewhere.delete(child);
+    sum += child.inFlight;
+  }
+  return sum;
+}

@@ -49,6 +49,14 @@ test("weightKey names the metadata that holds the weight; what is no weight coun
   closeChannel(channel, clock);
 });
 
+test("a weightKey that every object has takes calls as any other without weights", () => {
+  for (const weightKey of ["constructor", "toString", "__proto__"]) {
+    const channel = openChannel({ weighted_random: { weightKey } }, endpoints(2));
+    assertShares(spread(channel, 5_000), { [one]: 1, [two]: 1 });
+    closeChannel(channel, clock);
+  }
+});
+
 test("weights that are all 0 are equal, also when only those of 0 are connected", () => {
   const channel = openChannel(
     { weighted_random: {} },

@@ -173,9 +173,20 @@ test("the configuration switches between streams, reports with calls, and static
   assert.deepEqual(a.loads.periodsMs, [10_000, 3_000]);
 });
 
+test("a stream that is given up in the turn that asked for it is not begun", async (t) => {
+  const { servers, publish } = await reporting(t, { source: "static" });
+  publish(servers);
+  publish(servers, { source: "static" });
+  for (let n = 0; n < 3; n++) await turn();
+  publish(servers, { oobReportingPeriod: "3s" });
+  for (const { loads } of servers) await loads.opened(1);
+  for (const { loads } of servers) assert.deepEqual(loads.periodsMs, [3_000]);
+});
+
 test("a stream that is given up in the moment it begins ends with its first report at the latest", async (t) => {
   const { servers, publish } = await reporting(t, { source: "static" });
   publish(servers);
+  await turn();
   publish(servers, { source: "static" });
   await until(() => servers.every(({ loads }) => loads.periodsMs.length === 1), "all are asked");
   for (const { loads } of servers) {

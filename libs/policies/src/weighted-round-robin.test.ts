@@ -6,9 +6,11 @@ import { createRandom } from "@grpc-lb/runtime";
 import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
 import { assertRefused, closeChannel, endpoints, openChannel, spread, take } from "../testing/fake-calls.ts";
 import type { FakeChannel } from "../testing/fake-channel.ts";
+import { Probe } from "../testing/probe.ts";
 import { turn } from "../testing/rig.ts";
 import { connectivityState } from "./grpc-js.ts";
-import { registerPolicies } from "./register.ts";
+import { registerPolicies, registerPolicy } from "./register.ts";
+import { weightedRoundRobin } from "./weighted-round-robin.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1) });
@@ -321,4 +323,20 @@ test("a configuration that cannot be right is refused with the field's name", ()
     [{ slowStart: { window: "0s" } }, 'slowStart.window must be a duration such as 10s or 0.3s >= 1ms, got "0s"'],
     [{ period: "1s" }, `period is no field; there are ${fields}`],
   ]);
+});
+
+test("an endpoint that is ejected, and takes calls in a panic, is not asked for reports: nobody would tell of its end", () => {
+  const probe = new Probe("watching", weightedRoundRobin);
+  registerPolicy(probe.policy);
+  const channel = openChannel({ watching: { enableOobLoadReport: true, panicThreshold: 100 } }, endpoints(2));
+  const asked = () =>
+    Object.fromEntries(probe.view?.usable.map(({ facts, load }) => [facts.id, load.stream !== undefined]) ?? []);
+  assert.deepEqual(asked(), { [one]: true, [two]: true });
+  channel.at(one).setHealthy(false);
+  assert.deepEqual(asked(), { [one]: false, [two]: true });
+  channel.update(endpoints(2).reverse());
+  assert.deepEqual(asked(), { [one]: false, [two]: true });
+  channel.at(one).setHealthy(true);
+  assert.deepEqual(asked(), { [one]: true, [two]: true });
+  closeChannel(channel, clock); // before the turn in which any stream would begin
 });

@@ -88,6 +88,8 @@ export class FakeChannel {
   reresolutions = 0;
   /** What the resolver does when it is asked to look again; it may answer at once. */
   onReresolution: () => void = () => {};
+  /** Told of each state that the policy publishes, as somebody who watches the channel's: it may close the channel. */
+  onState: (state: connectivityState) => void = () => {};
   /** Told of each connection that the policy asks for. */
   onSubchannel: (address: string, options: ChannelOptions) => void = () => {};
   readonly balancer: LoadBalancer;
@@ -101,7 +103,10 @@ export class FakeChannel {
         this.onSubchannel(subchannel.address, options);
         return subchannel as unknown as Subchannel;
       },
-      updateState: (state, picker, message) => void this.published.push({ state, picker, message }),
+      updateState: (state, picker, message) => {
+        this.published.push({ state, picker, message });
+        this.onState(state);
+      },
       requestReresolution: () => {
         this.reresolutions += 1;
         this.onReresolution();

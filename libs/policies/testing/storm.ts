@@ -47,18 +47,25 @@ type Pod = (typeof pods)[number];
  *
  * - a call goes to a connection that is READY, not ejected, held, and of an endpoint that is there;
  * - with all endpoints in use, the policy is READY just when one of them is, and calls wait or fail only when none is;
+ * - below the panic threshold, and only there, calls go to those that are ejected, too;
+ * - while there is no endpoint calls fail, with the resolver's words;
  * - each endpoint holds one connection, or all its addresses while it has none, and those that left hold nothing;
  * - every count of calls is the storm's own.
  *
- * In the end nothing is held, counted or waited for, and nothing is published any more. The same seed is the same storm; a
- * failure tells the events that led to it.
+ * In every other storm the channel is closed by who hears of its state, in the midst of whatever it was doing. In the end
+ * nothing is held, counted or waited for, and nothing is published any more. The same seed is the same storm, as far as the
+ * policies' own chance is; a failure tells the seed and the events that led to it.
+ *
+ * @returns how many calls went somewhere: with 0 in all storms of a test, nothing was tested
  */
-export async function storm(options: StormOptions): Promise<void> {
+export async function storm(options: StormOptions): Promise<number> {
   const { seed, steps, clock, usesAll } = options;
   const world = new World(options, createRandom(seed));
   const log: string[] = [];
   try {
-    for (let step = 0; step < steps; step++) {
+    const closeAt = seed % 2 === 0 ? steps / 2 : Number.POSITIVE_INFINITY;
+    for (let step = 0; step < steps && !world.isClosed; step++) {
+      if (step >= closeAt) world.closeAtNextState();
       log.push(await world.happen());
       await new Promise<void>((resolve) => process.nextTick(resolve)); // grpc-js connects in the next tick
       world.check(usesAll);
@@ -67,9 +74,10 @@ export async function storm(options: StormOptions): Promise<void> {
     await world.end();
     world.checkCounts();
     assert.equal(clock.sleeping, 0, "waits that are left");
+    return world.picks;
   } catch (cause) {
     const events = log.slice(-25).join("\n  ");
-    throw new Error(`seed ${seed}, event ${log.length}: ${(cause as Error).message}\n  ${events}`, { cause });
+    throw new Error(`PROPERTY_SEED=${seed}, event ${log.length}: ${(cause as Error).message}\n  ${events}`, { cause });
   }
 }
 
@@ -80,22 +88,44 @@ class World {
   readonly #random: Random;
   readonly #inside: Inside | undefined;
   readonly #calls: Call[] = [];
-  #picks = 0;
+  /** How many calls went somewhere. */
+  picks = 0;
+  readonly #usesAll: boolean;
+  #policy: PolicyJson;
   #members: readonly Pod[] = [];
   #hasUpdate = false;
+  /** How much had been published when the channel was closed. */
+  #closedAfter: number | undefined;
 
-  constructor({ policies, clock, inside }: StormOptions, random: Random) {
-    this.#channel = new FakeChannel(policies[0] as PolicyJson);
+  constructor({ policies, clock, inside, usesAll }: StormOptions, random: Random) {
+    this.#policy = policies[0] as PolicyJson;
+    this.#channel = new FakeChannel(this.#policy);
     this.#policies = policies;
+    this.#usesAll = usesAll;
     this.#clock = clock;
     this.#random = random;
     this.#inside = inside;
   }
 
+  get isClosed(): boolean {
+    return this.#closedAfter !== undefined;
+  }
+
+  /** The next state that is published makes somebody close the channel, before anything else happens. */
+  closeAtNextState(): void {
+    this.#channel.onState = () => this.#close();
+  }
+
+  #close(): void {
+    if (this.isClosed) return;
+    this.#closedAfter = this.#channel.published.length;
+    this.#channel.balancer.destroy();
+  }
+
   /** One event, told in words. */
   async happen(): Promise<string> {
     const events = [
-      [2, () => this.#update()],
+      [3, () => this.#update()],
       [6, () => this.#connect()],
       [3, () => this.#lose()],
       [2, () => this.#refuse()],
@@ -119,12 +149,14 @@ class World {
 
   check(usesAll: boolean): void {
     const { state } = this.#channel;
-    if (!this.#hasUpdate) return;
+    if (!this.#hasUpdate || this.isClosed) return;
     const usable = this.#members.filter((pod) => this.#isUsable(pod));
     if (usable.length === 0) assert.notEqual(state, READY, "the policy is READY, and no endpoint is");
     else if (usesAll) assert.equal(state, READY, `${usable.map(({ id }) => id)} could take calls`);
-    if (this.#members.length === 0)
+    if (this.#members.length === 0) {
       assert.equal(state, TRANSIENT_FAILURE, "there is no endpoint, and calls must not wait");
+      assert.match(this.#channel.refusal(new Metadata()) ?? "it waits", /^nobody is there$|^the resolver is gone$/);
+    }
     assert.notEqual(state, IDLE, "connections come back by themselves");
     this.#checkHolds(usesAll);
   }
@@ -147,10 +179,9 @@ class World {
       else if (call.stage !== "started") continue; // cancelled before it began
       call.fake.end();
     }
-    this.#channel.balancer.destroy();
-    assert.ok(this.#picks > 0, "no call went anywhere: the storm was too short");
+    this.#close();
     assert.deepEqual(this.#channel.held, {}, "connections that are held after destroy");
-    const { length } = this.#channel.published;
+    assert.equal(this.#clock.sleeping, 0, "waits that are left after destroy");
     const { reresolutions } = this.#channel;
     for (const subchannel of this.#channel.subchannels.values()) {
       for (const state of [CONNECTING, READY, IDLE, TRANSIENT_FAILURE]) subchannel.become(state);
@@ -158,15 +189,17 @@ class World {
     }
     this.#clock.advance(3_600_000);
     await turn();
-    assert.equal(this.#channel.published.length, length, "published after destroy");
+    assert.equal(this.#channel.published.length, this.#closedAfter, "published after destroy");
     assert.equal(this.#channel.reresolutions, reresolutions, "asked after destroy");
   }
 
   /** Any of the pods in any order, weighted anyhow, some of them twice or in parts, perhaps with another configuration. */
   #update(): string {
-    const members = shuffle(pods, this.#random).filter(() => this.#random() < 0.6);
+    const share = this.#random() < 0.1 ? 0 : 0.6;
+    const members = shuffle(pods, this.#random).filter(() => this.#random() < share);
     const endpoints = members.flatMap((pod) => this.#endpointsOf(pod));
     const policy = this.#random() < 0.3 ? this.#draw(this.#policies) : undefined;
+    if (policy) this.#policy = policy;
     const taken = this.#channel.update(shuffle(endpoints, this.#random), policy, {}, "nobody is there");
     assert.equal(taken, true, "an update that is not taken lets calls hang");
     this.#members = members;
@@ -220,9 +253,9 @@ class World {
     const subchannel = this.#channel.at(fake.address);
     assert.ok(pod, `a call goes to ${fake.address}, which is no endpoint any more`);
     assert.equal(connectivityState[subchannel.state], "READY", `the state of ${fake.address}, to which a call goes`);
-    assert.ok(subchannel.isHealthy(), `a call goes to ${fake.address}, which is ejected`);
+    assert.ok(subchannel.isHealthy() || this.#isPanic(), `a call goes to ${fake.address}, which is ejected`);
     assert.ok(subchannel.refs > 0, `a call goes to ${fake.address}, which nobody holds`);
-    this.#picks += 1;
+    this.picks += 1;
     this.#calls.push({ fake, child: this.#inside?.chosen, stage: "picked" });
     return `a call goes to ${fake.address}`;
   }
@@ -263,7 +296,17 @@ class World {
   }
 
   #isUsable({ addresses }: Pod): boolean {
-    return this.#known(addresses).some((one) => one.state === READY && one.isHealthy());
+    const isPanic = this.#isPanic();
+    return this.#known(addresses).some((one) => one.state === READY && (isPanic || one.isHealthy()));
+  }
+
+  /** Whether calls go to those that are ejected, too; parents have a threshold for each part of the endpoints. */
+  #isPanic(): boolean {
+    const threshold = panicThresholdOf(this.#policy);
+    if (!this.#usesAll) return threshold > 0;
+    const isReady = ({ addresses }: Pod) =>
+      this.#known(addresses).some((one) => one.state === READY && one.isHealthy());
+    return this.#members.filter(isReady).length * 100 < threshold * this.#members.length;
   }
 
   #checkHolds(usesAll: boolean): void {
@@ -286,6 +329,12 @@ class World {
   #draw<T>(list: readonly T[]): T | undefined {
     return list[Math.floor(this.#random() * list.length)];
   }
+}
+
+/** That of the policy, or of the one below it. */
+function panicThresholdOf(policy: PolicyJson): number {
+  const [config] = Object.values(policy) as { panicThreshold?: number; childPolicy?: PolicyJson[] }[];
+  return config?.panicThreshold ?? (config?.childPolicy?.[0] ? panicThresholdOf(config.childPolicy[0]) : 0);
 }
 
 function shuffle<T>(list: readonly T[], random: Random): T[] {

@@ -63,6 +63,8 @@ test("a member's key is the one that its source gives, else its address", () => 
     cache.get(all, all, config).map(({ key }) => key),
     ["pod-0", "b:1"],
   );
+  const inherited = child(0, "a:1", 1, Object.create({ hashKey: "everybody's" }));
+  assert.equal(cache.get([inherited], [inherited], config)[0]?.key, "a:1", "a key is its own");
 });
 
 test("weights of 0 count as they are, until nobody else is usable", () => {

@@ -1,4 +1,5 @@
 import type { Child } from "../child.ts";
+import { metadataText } from "../weighted/metadata.ts";
 import { givenWeight, type WeightConfig } from "../weighted/weights.ts";
 import type { KeyedMember } from "./key-order.ts";
 
@@ -29,7 +30,7 @@ export class TableCache<Table, Config extends WeightConfig> {
 
 /** A key that stays when the address changes may be given by the source (gRFC A76); the address is the default. */
 function memberOf(child: Child, config: WeightConfig): KeyedMember {
-  return { key: child.facts.metadata.hashKey ?? child.facts.address, weight: givenWeight(child, config) };
+  return { key: metadataText(child.facts, "hashKey") ?? child.facts.address, weight: givenWeight(child, config) };
 }
 
 const equal = ({ key }: KeyedMember): KeyedMember => ({ key, weight: 1 });

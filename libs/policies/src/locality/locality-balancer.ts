@@ -8,6 +8,7 @@ import {
   type StatusOr,
   statusOrFromValue,
 } from "../grpc-js.ts";
+import { noEndpointMessage, publishFailure } from "../no-endpoint.ts";
 import type { Balancer } from "../policy-type.ts";
 import { EndpointGroup, type GroupState } from "./endpoint-group.ts";
 import { addressKey } from "./endpoint-health.ts";
@@ -62,40 +63,52 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
   }
 
   update(found: StatusOr<GrpcEndpoint[]>, config: LocalityConfig, options: ChannelOptions, note: string): void {
+    const endpoints = found.ok ? found.value.filter(({ addresses }) => addresses.length > 0) : undefined;
+    if (endpoints?.length === 0) {
+      this.#stopAll(note);
+      return;
+    }
     // A connection whose endpoint moves to the other group must not be without holder in between; and all stay until the new
     // picker is in place.
     const held = [...this.#local.held, ...this.#remote.held];
     for (const subchannel of held) subchannel.ref();
     this.#config = config;
     this.#isPaused = true;
-    if (found.ok) this.#updateEndpoints(found.value, config, options, note);
+    if (endpoints) this.#updateEndpoints(endpoints, config, options, note);
     else this.#updateError(found, config, options, note);
     this.#isPaused = false;
     this.#settle();
     for (const subchannel of held) subchannel.unref();
   }
 
+  /** The remote group is connected when calls need it, whoever asks. */
   connect(): void {
     this.#local.connect();
-    if (isConnected(this.#remoteState)) this.#remote.connect();
   }
 
   destroy(): void {
     this.#isPaused = true;
     this.#config = undefined;
     this.#recheck?.timer.abort();
+    this.#recheck = undefined;
     this.#setRemoteState({ t: "off" });
     this.#remote.stop();
     this.#local.stop();
   }
 
+  /** An empty list is not left to the groups: with one, round_robin lets calls wait for ever. The next list begins anew. */
+  #stopAll(note: string): void {
+    publishFailure(this.#helper, noEndpointMessage("locality", note));
+    this.#remoteUpdate = { endpoints: [], options: {}, note };
+    this.destroy();
+  }
+
   #updateEndpoints(
-    found: readonly GrpcEndpoint[],
+    endpoints: readonly GrpcEndpoint[],
     config: LocalityConfig,
     options: ChannelOptions,
     note: string,
   ): void {
-    const endpoints = found.filter(({ addresses }) => addresses.length > 0);
     const { local, remote } = splitByZone(endpoints, config.zone, config.minLocalEndpoints);
     this.#remoteUpdate = { endpoints: [...remote], options, note };
     if (isConnected(this.#remoteState)) {
@@ -139,7 +152,7 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
     if (this.#remote.isReady && this.#local.current?.state === IDLE) this.#local.connect();
     this.#isPaused = false;
     this.#publish(config);
-    if (this.#config !== config) return; // the policy above may have had enough
+    if (this.#config !== config) return; // who was told may have closed the channel, or given it another
     if (this.#remoteUpdate.endpoints.length === 0) this.#stopRemote();
     this.#recheckLater(config);
   }
@@ -179,7 +192,8 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
 
   #publish(config: LocalityConfig): void {
     const local = this.#local.current;
-    const remote = this.#remote.current;
+    // Without endpoints it goes as soon as the picker is there, and whether calls would wait for it is up to its policy.
+    const remote = this.#remoteUpdate.endpoints.length > 0 ? this.#remote.current : undefined;
     if (!local) return;
     const share = this.#share(config);
     const was = this.#published;

@@ -363,16 +363,159 @@ test("an error of the resolver leaves what there is; without anything, calls fai
   close(channel);
 });
 
-test("an empty list fails calls and gives all connections back", () => {
-  const channel = connected(eager);
-  channel.update([], undefined, {}, "server is scaled to zero");
-  assert.equal(channel.state, TRANSIENT_FAILURE);
-  assert.match(channel.message ?? "", /scaled to zero/);
-  assert.deepEqual(held(channel), []);
-  channel.update(both);
-  channel.connect();
-  assert.equal(localCalls(channel, 100), 1);
+const withChild = (child: object, fields: object = {}) => ({ locality: { ...fields, childPolicy: [child] } });
+const withoutNote = "locality: the resolver has found no endpoint";
+
+for (const [what, json] of Object.entries({
+  eager,
+  lazy: policy(),
+  "the default child": { locality: { keepRemoteConnected: true } },
+  "the default child, lazy": { locality: {} },
+  pick_first: withChild({ pick_first: {} }, { keepRemoteConnected: true }),
+  "a subset in it": withChild({ subset: { subsetSize: 4, clientKey: "a" } }),
+})) {
+  test(`an empty list fails calls at once with the resolver's note, and gives all connections back (${what})`, async () => {
+    const channel = new FakeChannel(json);
+    const assertEmpty = (want: string) => {
+      assert.equal(connectivityState[channel.state ?? -1], "TRANSIENT_FAILURE");
+      assert.equal(channel.refusal(metadata) ?? "a call that waits", want);
+      assert.deepEqual(held(channel), []);
+      assert.equal(clock.sleeping, 0, "nothing is left to wait for");
+    };
+    assert.equal(channel.update([], undefined, {}, "there is no service web"), true, "else calls hang");
+    assertEmpty("there is no service web");
+    channel.update([{ addresses: [] }]);
+    assertEmpty(withoutNote);
+    channel.fail("and now the resolver is gone");
+    assertEmpty("and now the resolver is gone");
+    channel.update(both);
+    channel.connect();
+    assert.equal(localCalls(channel, 100), 1);
+    let published = 0;
+    for (const subchannel of channel.subchannels.values()) {
+      const { unref } = subchannel;
+      subchannel.unref = () => {
+        published ||= channel.published.length;
+        unref();
+      };
+    }
+    const before = channel.published.length;
+    channel.update([], undefined, {}, "scaled to zero");
+    assert.ok(published > before, "the new picker is there before the first connection goes");
+    assertEmpty("scaled to zero");
+    clock.advance(60_000);
+    await tick();
+    assert.equal(channel.state, TRANSIENT_FAILURE, "nothing is published by the groups that are gone");
+    channel.update(both);
+    channel.connect();
+    assert.equal(localCalls(channel, 100), 1);
+    channel.update(both.slice(4), policy({ zone: "b" }));
+    channel.connect();
+    assert.equal(localCalls(channel, 100), 0);
+    close(channel);
+  });
+}
+
+for (const child of [{ round_robin: {} }, { least_request: {} }, { pick_first: {} }]) {
+  const [name = ""] = Object.keys(child);
+  test(`when all endpoints are local, what the remote group would say of none counts no more (${name})`, async () => {
+    const channel = connected(withChild(child, { keepRemoteConnected: true }));
+    for (const address of locals) {
+      channel.at(address).become(IDLE);
+      await tick();
+      channel.at(address).become(TRANSIENT_FAILURE, "connection refused");
+    }
+    assert.ok(remotes.includes(channel.pick(metadata)?.address ?? ""));
+    channel.update(locals.map(inZone("a")));
+    assert.equal(connectivityState[channel.state ?? -1], "TRANSIENT_FAILURE");
+    assert.notEqual(channel.refusal(metadata), undefined, "calls do not wait");
+    assert.deepEqual(
+      held(channel).filter((address) => remotes.includes(address)),
+      [],
+      "the remote group is gone",
+    );
+    close(channel);
+  });
+}
+
+test("an error of the resolver reaches both groups, with the configuration that came with it", () => {
+  const ejected = (panicThreshold: number) => withChild({ least_request: { panicThreshold } });
+  const channel = connected(ejected(0), both);
+  for (const address of locals) channel.at(address).become(IDLE);
+  channel.connect(...remotes);
+  for (const address of remotes) channel.at(address).setHealthy(false);
+  assert.notEqual(channel.state, READY);
+  channel.fail("the API server is away", ejected(100));
+  assert.ok(remotes.includes(channel.pick(metadata)?.address ?? ""), "the remote group is in a panic now");
   close(channel);
+});
+
+test("after an empty list the connect timeout begins anew", async () => {
+  const channel = new FakeChannel(policy({ connectTimeout: "3s" }));
+  for (const list of [both, [], both]) channel.update(list);
+  await tick();
+  clock.advance(3_000);
+  await tick();
+  assert.deepEqual(held(channel), [...locals, ...remotes]);
+  close(channel);
+});
+
+test("of two configurations, of which one came while the other's picker was published, the later counts", async () => {
+  const channel = new FakeChannel(policy({ connectTimeout: "30s" }));
+  channel.update(both);
+  await tick();
+  channel.onState = () => {
+    channel.onState = () => {};
+    channel.update(both, policy({ connectTimeout: "3s" }));
+  };
+  channel.update(both);
+  assert.equal(clock.sleeping, 1);
+  clock.advance(3_000);
+  await tick();
+  assert.deepEqual(held(channel), [...locals, ...remotes]);
+  close(channel);
+});
+
+test("the channel may be closed by who hears of its state", async () => {
+  for (const json of [eager, policy(), { locality: { keepRemoteConnected: true } }]) {
+    for (const at of [CONNECTING, READY, TRANSIENT_FAILURE]) {
+      const channel = new FakeChannel(json);
+      channel.onState = (state) => state === at && channel.balancer.destroy();
+      channel.update(both);
+      await tick();
+      for (const state of [READY, IDLE, CONNECTING, TRANSIENT_FAILURE]) {
+        for (const subchannel of channel.subchannels.values()) subchannel.become(state, "as the test has it");
+      }
+      if (at === READY) assert.equal(channel.state, at);
+      assert.deepEqual(held(channel), [], `closed at ${connectivityState[at]}`);
+      assert.equal(clock.sleeping, 0, `waits after a close at ${connectivityState[at]}`);
+    }
+  }
+});
+
+test("who asks the channel to connect has the local group connect, and no remote one that is not needed", async () => {
+  const channel = new FakeChannel(withChild({ pick_first: {} }));
+  channel.update(both);
+  channel.connect("10.0.0.1:80");
+  channel.at("10.0.0.1:80").become(IDLE);
+  await tick(); // calls need the remote group now
+  channel.connect("10.1.0.1:80");
+  channel.connect("10.0.0.1:80");
+  assert.equal(localCalls(channel, 10), 1);
+  channel.at("10.1.0.1:80").become(IDLE);
+  channel.balancer.exitIdle();
+  await tick();
+  assert.equal(channel.at("10.1.0.1:80").state, IDLE);
+  close(channel);
+
+  const alone = new FakeChannel(withChild({ pick_first: {} }));
+  alone.update([inZone("a")("10.0.0.1:80")]);
+  alone.connect();
+  alone.at("10.0.0.1:80").become(IDLE);
+  assert.equal(alone.state, IDLE);
+  alone.balancer.exitIdle();
+  assert.equal(alone.state, CONNECTING);
+  close(alone);
 });
 
 test("the local group comes back though its policy waits to be asked", async () => {

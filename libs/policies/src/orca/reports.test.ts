@@ -5,7 +5,7 @@ import { Channel, credentials, Metadata, status } from "@grpc/grpc-js";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { createRandom } from "@grpc-lb/runtime";
 import { ManualClock } from "@grpc-lb/runtime/testing";
-import { Rig, until } from "../../testing/rig.ts";
+import { Rig, turn, until } from "../../testing/rig.ts";
 import type { Subchannel } from "../grpc-js.ts";
 import { readReport, watchReports } from "./reports.ts";
 
@@ -27,8 +27,16 @@ async function watched(
     "grpc.enable_http_proxy": 0,
   });
   // As a subchannel hands it out: one channel for all who ask, whose connection stays when they close it.
-  const own = Object.create(channel, { close: { value: () => {} } }) as Channel;
-  const subchannel = { getChannel: () => own } as unknown as Subchannel;
+  const told = { asked: 0, closed: 0 };
+  const close = () => {
+    told.closed += 1;
+  };
+  const own = Object.create(channel, { close: { value: close } }) as Channel;
+  const getChannel = () => {
+    told.asked += 1;
+    return own;
+  };
+  const subchannel = { getChannel } as unknown as Subchannel;
   const onReport = ({ rpsFractional }: OrcaLoadReport) => {
     got.push(rpsFractional);
     if (got.length === endsAfter) watch.abort();
@@ -42,7 +50,7 @@ async function watched(
     assert.equal(clock.sleeping, 0, "waits that are left");
     await server.loads.opened(0);
   });
-  return { loads: server.loads, clock, watch, got, over };
+  return { loads: server.loads, clock, watch, got, over, told };
 }
 
 test("the report of a call is what its trailer carries; what cannot be read is none", () => {
@@ -80,8 +88,9 @@ test("reports come as the server sends them, in the period that was asked for", 
 });
 
 test("an abort ends the stream at the server, and nothing is told after it", async (t) => {
-  const { loads, watch, got, over } = await watched(t);
+  const { loads, watch, got, over, told } = await watched(t);
   await loads.opened(1);
+  assert.deepEqual(told, { asked: 1, closed: 0 });
   loads.send({ rpsFractional: 1 });
   await until(() => got.length === 1, "a report");
   loads.send({ rpsFractional: 2 });
@@ -90,6 +99,7 @@ test("an abort ends the stream at the server, and nothing is told after it", asy
   await loads.opened(0);
   assert.deepEqual(got, [1]);
   assert.deepEqual(getEventListeners(watch.signal, "abort"), []);
+  assert.deepEqual(told, { asked: 1, closed: 1 }, "else channelz keeps the connection for ever");
 });
 
 test("an abort while several reports are there is the end, too", async (t) => {
@@ -100,8 +110,16 @@ test("an abort while several reports are there is the end, too", async (t) => {
   assert.deepEqual([got, watch.signal.aborted], [[1], true]);
 });
 
+test("an abort in the turn in which all began opens no stream, and takes no connection", async (t) => {
+  const { loads, watch, over, told } = await watched(t);
+  watch.abort();
+  await over;
+  assert.deepEqual([loads.periodsMs, told], [[], { asked: 0, closed: 0 }]);
+});
+
 test("an abort before the stream has begun ends it, too", async (t) => {
   const { loads, watch, over } = await watched(t);
+  await turn();
   watch.abort();
   await over;
   assert.equal(loads.open, 0);

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { credentials, status } from "@grpc/grpc-js";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
@@ -37,6 +38,10 @@ export async function watchReports(
   { subchannel, periodMs, clock, random, onReport }: ReportsOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  // Who hears that the channel is READY may close it, or take another configuration, in the same turn: a stream that has only
+  // just begun then could not be cancelled, and its connection would stay.
+  await turn();
+  if (signal.aborted) return;
   const client = new OpenRcaServiceClient("unused", credentials.createInsecure(), {
     channelOverride: subchannel.getChannel(),
   });

@@ -4,6 +4,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { createRandom, systemClock } from "@grpc-lb/runtime";
 import { judge } from "@grpc-lb/runtime/verdict";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
+import { call, failure, Rig } from "../../testing/rig.ts";
 import { readEndpoint } from "../endpoint.ts";
 import { connectivityState, type GrpcEndpoint, parsePolicy } from "../grpc-js.ts";
 import { registerType } from "../policy-type.ts";
@@ -144,13 +145,83 @@ test("an error of the resolver leaves the subset; without one, calls fail with i
   assert.deepEqual(held(channel), []);
 });
 
-test("an empty list fails calls", () => {
-  const channel = new FakeChannel({ subset: { subsetSize: 2, childPolicy: [{ least_request: {} }] } });
+const children = {
+  "the default child": {},
+  least_request: { childPolicy: [{ least_request: {} }] },
+  pick_first: { childPolicy: [{ pick_first: {} }] },
+  "a subset in it": { childPolicy: [{ subset: { subsetSize: 1, clientKey: "b" } }] },
+  "a locality in it": { childPolicy: [{ locality: { zone: "a" } }] },
+};
+
+for (const [what, child] of Object.entries(children)) {
+  test(`an empty list fails calls at once with the resolver's note, and the next one is used: ${what}`, () => {
+    const channel = new FakeChannel({ subset: { subsetSize: 2, ...child } });
+    const assertEmpty = (want: string | RegExp) => {
+      assert.equal(connectivityState[channel.state ?? -1], "TRANSIENT_FAILURE");
+      assert.match(channel.refusal(metadata) ?? "a call that waits", new RegExp(want));
+      assert.deepEqual(held(channel), []);
+    };
+    assert.equal(channel.update([], undefined, {}, "there is no service web"), true, "else calls hang");
+    assertEmpty("^there is no service web$");
+    channel.update([{ addresses: [] }]);
+    assertEmpty("^subset: the resolver has found no endpoint$");
+    channel.fail("and now the resolver is gone");
+    assertEmpty("^and now the resolver is gone$");
+    channel.update(make(3));
+    channel.connect();
+    const address = channel.pick(metadata)?.address ?? "";
+    assert.ok(held(channel).includes(address), `a call goes to "${address}"`);
+    let published = 0;
+    const { unref } = channel.at(address);
+    channel.at(address).unref = () => {
+      published ||= channel.published.length;
+      unref();
+    };
+    const before = channel.published.length;
+    channel.update([], undefined, {}, "scaled to zero");
+    assert.ok(published > before, "the new picker is there before the first connection goes");
+    assertEmpty("^scaled to zero$");
+    channel.update(make(4).slice(3));
+    channel.connect();
+    assert.equal(channel.pick(metadata)?.address, addressOf(3));
+    channel.balancer.destroy();
+    assert.deepEqual(held(channel), []);
+  });
+}
+
+test("real servers: calls fail at once while the list is empty, with the default children", async (t) => {
+  const rig = new Rig(t);
+  const [a] = await rig.start("a");
+  rig.publish([], { note: "server is scaled to zero" });
+  const policies = [
+    { subset: { subsetSize: 2 } },
+    { locality: { zone: "a" } },
+    { subset: { subsetSize: 2, childPolicy: [{ locality: {} }] } },
+    { locality: { childPolicy: [{ subset: { subsetSize: 2 } }] } },
+  ];
+  const clients = policies.map((policy) => rig.client(policy));
+  const want = clients.map(() => "UNAVAILABLE: server is scaled to zero");
+  assert.deepEqual(await Promise.all(clients.map((client) => failure(client))), want);
+  rig.publish([a]);
+  assert.deepEqual(
+    await Promise.all(clients.map((client) => call(client))),
+    clients.map(() => "a"),
+  );
+  rig.publish([], { note: "server is scaled to zero" });
+  assert.deepEqual(await Promise.all(clients.map((client) => failure(client))), want);
+});
+
+test("a child that waits to be asked is asked when the channel is", async () => {
+  const channel = new FakeChannel({ subset: { subsetSize: 1, clientKey: "a", childPolicy: [{ pick_first: {} }] } });
   channel.update(make(3));
   channel.connect();
-  channel.update([], undefined, {}, "server is scaled to zero");
-  assert.equal(channel.state, connectivityState.TRANSIENT_FAILURE);
-  assert.match(channel.message ?? "", /scaled to zero/);
+  const [address] = held(channel) as [string];
+  channel.at(address).become(connectivityState.IDLE);
+  assert.equal(channel.state, connectivityState.IDLE);
+  channel.balancer.exitIdle();
+  assert.equal(channel.state, connectivityState.CONNECTING);
+  channel.connect(address);
+  assert.equal(channel.pick(metadata)?.address, address);
   channel.balancer.destroy();
   assert.deepEqual(held(channel), []);
 });

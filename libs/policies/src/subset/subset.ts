@@ -10,6 +10,7 @@ import {
   statusOrFromValue,
 } from "../grpc-js.ts";
 import { rankByRendezvous } from "../hash/rendezvous.ts";
+import { noEndpointMessage, publishFailure } from "../no-endpoint.ts";
 import type { Balancer, PolicyType } from "../policy-type.ts";
 import { readClientKey } from "./client-key.ts";
 
@@ -62,17 +63,29 @@ function readSubsetSize(fields: Fields): number {
   return size;
 }
 
-/** A filter before its child, which does all the work. */
+/** A filter before its child, which does all the work as long as there are endpoints. */
 class SubsetBalancer implements Balancer<SubsetConfig> {
+  readonly #helper: ChannelControlHelper;
   readonly #child: InstanceType<typeof ChildLoadBalancerHandler>;
 
   constructor(helper: ChannelControlHelper) {
+    this.#helper = helper;
     this.#child = new ChildLoadBalancerHandler(helper);
   }
 
   update(found: StatusOr<GrpcEndpoint[]>, config: SubsetConfig, options: ChannelOptions, note: string): void {
-    const chosen = found.ok ? statusOrFromValue(selectSubset(found.value, config)) : found;
-    this.#child.updateAddressList(chosen, config.childPolicy, options, note);
+    if (!found.ok) {
+      this.#child.updateAddressList(found, config.childPolicy, options, note);
+      return;
+    }
+    const chosen = selectSubset(found.value, config);
+    if (chosen.length > 0) {
+      this.#child.updateAddressList(statusOrFromValue(chosen), config.childPolicy, options, note);
+      return;
+    }
+    // Not left to the child: with an empty list round_robin lets calls wait for ever.
+    publishFailure(this.#helper, noEndpointMessage("subset", note));
+    this.#child.destroy(); // the next endpoints begin anew
   }
 
   connect(): void {

@@ -11,6 +11,7 @@ const mostRedraws = 8;
  * @param count how many there are; with one there is no other
  */
 export function drawOther(table: AliasTable, random: Random, taken: number, count: number): number {
+  if (count === 2) return 1 - taken;
   for (let redraw = 0; redraw < mostRedraws; redraw++) {
     const drawn = table.pick(random());
     if (drawn !== taken) return drawn;

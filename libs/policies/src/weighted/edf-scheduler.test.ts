@@ -90,6 +90,18 @@ test("the exact shares hold in a long life, over many rebases", () => {
   }
 });
 
+test("the exact shares hold when the clock has come further than numbers have room for fractions", () => {
+  const weights = [3, 0.7, 1.9, 0.4];
+  const old = [...weights];
+  // All are due at pick 2^52, as after so many picks without a rebase: there the next number is 1 greater.
+  const scheduler = new EdfScheduler(weights, () => (2 ** 52 * (old.shift() ?? 0)) / sum(weights));
+  const counts = countOf(take(scheduler, 60_000), 4);
+  for (const [i, weight] of weights.entries()) {
+    const [got, want] = [counts[i] ?? 0, (60_000 * weight) / sum(weights)];
+    assert.ok(Math.abs(got - want) < 3, `member ${i}: want ${want}, got ${got}`);
+  }
+});
+
 test("a member of weight 0 is never chosen, and when all are it is refused", () => {
   const picks = take(new EdfScheduler([0, 1, 0, 3, 0], createRandom(9)), 4_000);
   assert.deepEqual(countOf(picks, 5), [0, 1_000, 0, 3_000, 0]);

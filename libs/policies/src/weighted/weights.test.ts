@@ -92,6 +92,19 @@ test("without a name it is discovery's, or with weightKey the metadata's; what i
   }
 });
 
+test("a name that every object has is no metadata, and what is no text is no weight", () => {
+  for (const weightKey of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+    assert.equal(givenWeight(child({ weight: 7 }), parse({ weightKey })), 1, weightKey);
+  }
+  const own = JSON.parse('{"__proto__": "4", "constructor": "3", "share": 5}');
+  const got = ["__proto__", "constructor", "share"].map((weightKey) =>
+    givenWeight(child({ metadata: own }), parse({ weightKey })),
+  );
+  assert.deepEqual(got, [4, 3, 1]);
+  const inherited = Object.create({ podName: "api" });
+  assert.equal(givenWeight(child({ metadata: inherited }), parse({ weights: { api: 9 } })), 1, "a pod name is its own");
+});
+
 test("warmth grows from the least weight to 1 over the window, as the aggression bends it", () => {
   for (const [sinceMs, part, want] of [
     [0, {}, 0.1],

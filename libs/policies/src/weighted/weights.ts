@@ -1,6 +1,7 @@
 import type { Child } from "../child.ts";
 import type { Fields } from "../config/fields.ts";
 import { type CommonConfig, parseCommonConfig } from "../policy.ts";
+import { metadataText } from "./metadata.ts";
 
 /** How a new endpoint comes to its full share. */
 export interface SlowStart {
@@ -45,14 +46,17 @@ const parseSlowStart = (fields: Fields): SlowStart => ({
 
 /** The weight that was given to an endpoint, before slow start; never negative, and 1 where nobody gave any. */
 export function givenWeight({ facts }: Child, { weights, weightKey }: WeightConfig): number {
-  const { id, address, metadata } = facts;
+  const { id, address } = facts;
   if (weights.size > 0) {
     const host = address.slice(0, address.lastIndexOf(":"));
     const mapped =
-      weights.get(id) ?? weights.get(address) ?? weights.get(host) ?? weights.get(metadata.podName ?? host);
+      weights.get(id) ??
+      weights.get(address) ??
+      weights.get(host) ??
+      weights.get(metadataText(facts, "podName") ?? host);
     if (mapped !== undefined) return mapped;
   }
-  const own = weightKey === undefined ? facts.weight : Number(metadata[weightKey]?.trim() || Number.NaN);
+  const own = weightKey === undefined ? facts.weight : Number(metadataText(facts, weightKey)?.trim() || Number.NaN);
   return own >= 0 ? Math.min(own, heaviest) : 1;
 }
 
