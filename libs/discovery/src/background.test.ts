@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { startProgram } from "@grpc-lb/runtime/testing";
 import { FakeDnsServer } from "../testing/fake-dns-server.ts";
 
@@ -29,21 +29,24 @@ const worlds: Record<string, (t: TestContext) => Promise<{ argument: string; add
   },
 };
 
-for (const [kind, start] of Object.entries(worlds)) {
-  test(`${kind}: a program that does nothing but read lives until it has read enough`, async (t) => {
-    const { argument, add } = await start(t);
-    const program = startProgram(probe, [kind, "foreground", argument]);
-    await program.line((line) => line === "1");
-    add();
-    assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
-  });
-}
+// Most of the time they wait for the start of a program, so they do it together.
+describe("files, DNS and static targets", { concurrency: 4 }, () => {
+  for (const [kind, start] of Object.entries(worlds)) {
+    test(`${kind}: a program that does nothing but read lives until it has read enough`, async (t) => {
+      const { argument, add } = await start(t);
+      const program = startProgram(probe, [kind, "foreground", argument]);
+      await program.line((line) => line === "1");
+      add();
+      assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
+    });
+  }
 
-for (const kind of [...Object.keys(worlds), "static"]) {
-  test(`${kind}: a watch in the background does not keep a process alive that has nothing else to do`, async (t) => {
-    const argument = (await worlds[kind]?.(t))?.argument ?? "";
-    const program = startProgram(probe, [kind, "background", argument]);
-    await program.line((line) => line === "1");
-    assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
-  });
-}
+  for (const kind of [...Object.keys(worlds), "static"]) {
+    test(`${kind}: a watch in the background does not keep a process alive that has nothing else to do`, async (t) => {
+      const argument = (await worlds[kind]?.(t))?.argument ?? "";
+      const program = startProgram(probe, [kind, "background", argument]);
+      await program.line((line) => line === "1");
+      assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
+    });
+  }
+});

@@ -30,7 +30,7 @@ export interface FakeCounts {
  * day. It tells the truth: the same conformance tests run on it and on a real API server. `close()` leaves nothing.
  */
 export class FakeApiServer {
-  readonly #store = new FakeStore();
+  #store = new FakeStore();
   readonly #faults = new FakeFaults();
   readonly #sockets = new Set<Socket>();
   readonly #watches = new Set<FakeWatch>();
@@ -119,6 +119,12 @@ export class FakeApiServer {
   /** Forgets the changes so far: who goes on from a version given out before gets 410. */
   compact(): void {
     this.#store.compact();
+    this.#pages.clear();
+  }
+
+  /** Has nothing any more, and counts versions from 1, as a server whose etcd is a new one; watches are not told. */
+  forget(): void {
+    this.#store = new FakeStore(1);
     this.#pages.clear();
   }
 

@@ -22,8 +22,13 @@ export interface Selection {
 export class FakeStore {
   readonly #objects = new Map<string, Stored>();
   #events: StoredEvent[] = [];
-  #version = 1_000;
+  #version: number;
   #compactedAt = 0;
+
+  /** @param version what it counts from; a new one of a real server counts from 1 */
+  constructor(version = 1_000) {
+    this.#version = version;
+  }
 
   get version(): number {
     return this.#version;

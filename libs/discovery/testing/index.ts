@@ -18,4 +18,10 @@ export { type DnsFault, type DnsQuery, type DnsRecords, FakeDnsServer } from "./
 export type { FakeRequest, Verb } from "./fake-request.ts";
 export { type SliceOptions, type SlicePod, service, slice, slices } from "./slices.ts";
 export { SnapshotReader } from "./snapshot-reader.ts";
-export { type SourceBehaviour, type SourceWorld, sourceBehaviours, type WorldInstance } from "./source-conformance.ts";
+export {
+  outageBehaviour,
+  type SourceBehaviour,
+  type SourceWorld,
+  sourceBehaviours,
+  type WorldInstance,
+} from "./source-conformance.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Address, Source } from "../src/snapshot.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
 
@@ -17,6 +18,8 @@ export interface SourceWorld {
   readonly hasWeights: boolean;
   /** Ends the server, and brings it back with what it knew. */
   readonly outage?: { stop(): Promise<void>; start(): Promise<void> };
+  /** How long an outage goes on when it has been noticed, in milliseconds. Default: no longer. */
+  readonly outageMs?: number;
   /** Lets the server accept and say nothing, and go on. */
   readonly freeze?: { begin(): Promise<void>; end(): Promise<void> };
   /** Ends the server and brings it back with nothing. */
@@ -74,6 +77,28 @@ async function assertKept(reader: SnapshotReader, from: number, ...ns: readonly 
   );
   assert.deepEqual([...(reader.addresses ?? [])].sort(), text(...ns));
 }
+
+/** Holds however long the server is down: `outageMs` of the world says how long. */
+export const outageBehaviour: SourceBehaviour = {
+  name: "while the server is down the last set serves with the error beside it, and a change is seen when it is back",
+  cannot: needs("outage", "an outage"),
+  run: (world, service) =>
+    reading(world, world.createSource(service), async (reader) => {
+      await put(world, service, 1, 2);
+      await reader.untilAddresses(...text(1, 2));
+      const from = reader.snapshots.length;
+      await world.outage?.stop();
+      await assertKept(reader, from, 1, 2);
+      await delay(world.outageMs ?? 0);
+      await assertKept(reader, from, 1, 2);
+      assert.equal(reader.last?.error?.code, "unavailable");
+      await world.outage?.start();
+      await world.remove(service, at(1));
+      await put(world, service, 3);
+      await reader.untilAddresses(...text(2, 3));
+      await reader.until("no error", ({ error }) => error === undefined);
+    }),
+};
 
 export const sourceBehaviours: readonly SourceBehaviour[] = [
   {
@@ -151,24 +176,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
         });
       }),
   },
-  {
-    name: "while the server is down the last set serves with the error beside it, and a change is seen when it is back",
-    cannot: needs("outage", "an outage"),
-    run: (world, service) =>
-      reading(world, world.createSource(service), async (reader) => {
-        await put(world, service, 1, 2);
-        await reader.untilAddresses(...text(1, 2));
-        const from = reader.snapshots.length;
-        await world.outage?.stop();
-        await assertKept(reader, from, 1, 2);
-        assert.equal(reader.last?.error?.code, "unavailable");
-        await world.outage?.start();
-        await world.remove(service, at(1));
-        await put(world, service, 3);
-        await reader.untilAddresses(...text(2, 3));
-        await reader.until("no error", ({ error }) => error === undefined);
-      }),
-  },
+  outageBehaviour,
   {
     name: "a server that is down at the start is an error and no set, and the set comes with the server",
     cannot: needs("outage", "an outage"),

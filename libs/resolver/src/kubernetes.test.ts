@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
@@ -12,9 +13,8 @@ import {
 import { loadSync } from "@grpc/proto-loader";
 import { FakeApiServer, service, slice } from "@grpc-lb/discovery/testing";
 import { PodServiceService } from "@grpc-lb/protos/pod/v1";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, makeCertificates } from "@grpc-lb/runtime/testing";
 import { createChannel, createClient, waitForChannelReady } from "nice-grpc";
-import { certify } from "../testing/certify.ts";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
 import { call, failure, type PodClient, Rig, settled, untilSpread } from "../testing/rig.ts";
@@ -58,17 +58,17 @@ test("row 14: the authority is what servers are told; grpc.default_authority rep
 });
 
 test("row 14: TLS checks the certificate against service.namespace, whatever the pod's address", async (t) => {
-  const pair = certify(t);
-  if (!pair) return t.skip("there is no openssl");
+  const certificates = makeCertificates("server.default");
+  if (!certificates) return t.skip("there is no openssl to make certificates with");
+  t.after(certificates.remove);
+  const { certFile, keyFile } = certificates.server;
+  const pair = { private_key: readFileSync(keyFile), cert_chain: readFileSync(certFile) };
   const rig = new Rig(t);
-  const server = await PodServer.start(
-    "a",
-    ServerCredentials.createSsl(null, [{ private_key: pair.key, cert_chain: pair.cert }]),
-  );
+  const server = await PodServer.start("a", ServerCredentials.createSsl(null, [pair]));
   for (const key of ["default/server:grpc", "default/server:50051", "default/other"]) {
     rig.source(key).setEndpoints([server.endpoint]);
   }
-  const security = credentials.createSsl(pair.cert);
+  const security = credentials.createSsl(readFileSync(certificates.caFile));
   assert.equal(await call(rig.client({}, "kubernetes:///server.default:grpc", security)), "a");
   assert.equal(await call(rig.client({}, "kubernetes:///server.default:50051", security)), "a");
   const other = "kubernetes:///other.default";

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Clock } from "@grpc-lb/runtime";
 import { formatAddress } from "../address.ts";
 import { DiscoveryError } from "../discovery-error.ts";
-import { RequestGuard } from "../kubernetes/request-guard.ts";
+import { RequestGuard } from "../request-guard.ts";
 import { type ConsulAccess, CredentialFiles, type ReadCredentials } from "./access.ts";
 import { type Asked, describeNonsense, describeRefusal, describeSilence } from "./consul-error.ts";
 

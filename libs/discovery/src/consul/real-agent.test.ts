@@ -13,7 +13,8 @@ const skip = (await whyNoConsul()) ?? false;
 
 after(assertNothingLeft);
 
-// Most of the time they wait for a TTL or a deadline, so they do it together; each has an agent of its own.
+// Most of the time they wait for a TTL or a deadline, so they do it together. Each has an agent of its own: one that fails to
+// write one service to its catalog tries the others again after 15 s.
 describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
   for (const { name, cannot, run } of sourceBehaviours) {
     test(name, (t) =>

@@ -1,23 +1,22 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { generateKeyPairSync } from "node:crypto";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { KVService, RangeRequest } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { systemClock } from "@grpc-lb/runtime";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
-import { makeCertificates } from "../../testing/etcd/certificates.ts";
+import { assertNothingLeft, makeCertificates } from "@grpc-lb/runtime/testing";
 import { EtcdServer, type EtcdServerOptions, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
 import { goValue, sourceOf } from "../../testing/etcd/etcd-world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { Cluster } from "./cluster.ts";
 import { type EtcdCredentials, readEtcdEnvironment, registerInEtcd } from "./index.ts";
 
-afterEach(assertNothingLeft);
+after(assertNothingLeft);
 
 const skip = etcdIsMissing ?? false;
-const certificates = skip ? undefined : makeCertificates();
+const certificates = skip ? undefined : makeCertificates("etcd.example");
 const skipTls = skip || (certificates ? false : "there is no openssl to make certificates with");
 process.once("exit", () => certificates?.remove());
 
@@ -40,109 +39,123 @@ async function errorOf(server: EtcdServer, credentials: EtcdCredentials): Promis
   return `${error?.code}: ${error?.message}`;
 }
 
-test("who is denied is told user, range and cluster; a password file is read again", { skip }, () =>
-  using({}, async (server, folder) => {
-    await server.enableAuth();
-    await server.addUser("reader", "secret");
-    await server.addRole("other", "other/", "READ");
-    await server.grantRole("reader", "other");
-    const where = `list s/ on ${server.endpoint}`;
-    const wrong = { user: "reader", password: "wrong" };
-    assert.equal(
-      await errorOf(server, wrong),
-      `denied: etcd: ${where} as user reader: etcdserver: authentication failed, invalid user ID or password`,
-    );
-    assert.equal(await errorOf(server, {}), `denied: etcd: ${where}: etcdserver: user name is empty`);
-    const passwordFile = join(folder, "password");
-    assert.match(
-      await errorOf(server, { user: "reader", passwordFile }),
-      /^denied: .* the password cannot be read: ENOENT/,
-    );
-    writeFileSync(passwordFile, "secret\n");
-    const right = { user: "reader", passwordFile };
-    assert.equal(await errorOf(server, right), `denied: etcd: ${where} as user reader: etcdserver: permission denied`);
-    const reader = new SnapshotReader(sourceOf(server, "s", right));
-    await reader.until("an error", ({ error }) => error !== undefined);
-    await server.addRole("s", "s/", "READ");
-    await server.grantRole("reader", "s");
-    await server.put("s/1", goValue("10.0.0.1:80"));
-    await reader.untilAddresses("10.0.0.1:80");
-    const instance = { service: "s", address: { host: "10.0.0.2", port: 80 } };
-    const registration = registerInEtcd({ endpoints: [server.endpoint], credentials: right, instance });
-    while (registration.stats.error === undefined) await new Promise((resolve) => setImmediate(resolve));
-    assert.match(registration.stats.error, /^etcd: write s\/10\.0\.0\.2:80 on .* as user reader: .*permission denied$/);
-    await registration.close();
-    await reader.close();
-  }),
-);
-
-test("a user is of no consequence to an etcd without users", { skip }, () =>
-  using({}, async (server) => {
-    const reader = new SnapshotReader(sourceOf(server, "s", { user: "reader", password: "secret" }));
-    await reader.untilAddresses();
-    assert.equal(reader.last?.error, undefined);
-    await reader.close();
-  }),
-);
-
-test("a token that has expired is renewed by the call that finds out", { skip: skipTls }, async () => {
-  const folder = mkdtempSync(join(tmpdir(), "grpc-lb-"));
-  const [key, pub] = [join(folder, "key.pem"), join(folder, "pub.pem")];
-  execFileSync("openssl", ["genrsa", "-out", key, "2048"], { stdio: "ignore" });
-  execFileSync("openssl", ["rsa", "-in", key, "-pubout", "-out", pub], { stdio: "ignore" });
-  const token = `jwt,pub-key=${pub},priv-key=${key},sign-method=RS256,ttl=1s`;
-  await using({ args: ["--auth-token", token] }, async (server) => {
-    await server.enableAuth();
-    const access = { endpoints: [server.endpoint], credentials: { user: "root", password: "root" } };
-    const cluster = new Cluster(access, systemClock, Math.random);
-    const signal = new AbortController().signal;
-    // Its time is in whole seconds, so that after two of them the first is over for certain.
-    for (const dueMs = performance.now() + 2_100; performance.now() < dueMs; ) {
-      const request = RangeRequest.fromPartial({ key: Buffer.from("k") });
-      await cluster.call(KVService.range, request, { what: "read k", timeoutMs: 5_000, signal });
-    }
-    await cluster.close();
-  });
-  rmSync(folder, { recursive: true });
-});
-
-test("TLS with an authority of one's own, by address and by name, and with a client's certificate", {
-  skip: skipTls,
-}, async () => {
-  if (!certificates) return;
-  const { caFile, server: pair, client } = certificates;
-  await using({ tls: { ...pair, caFile, asksClients: true } }, async (server) => {
-    await server.put("s/1", goValue("10.0.0.1:80"));
-    for (const more of [{}, { serverName: "etcd.example" }]) {
-      const reader = new SnapshotReader(sourceOf(server, "s", { tls: { caFile, ...client, ...more } }));
+// Each has a server of its own, and waits for it most of the time.
+describe("credentials for a real etcd", { concurrency: 4 }, () => {
+  test("who is denied is told user, range and cluster; a password file is read again", { skip }, () =>
+    using({}, async (server, folder) => {
+      await server.enableAuth();
+      await server.addUser("reader", "secret");
+      await server.addRole("other", "other/", "READ");
+      await server.grantRole("reader", "other");
+      const where = `list s/ on ${server.endpoint}`;
+      const wrong = { user: "reader", password: "wrong" };
+      assert.equal(
+        await errorOf(server, wrong),
+        `denied: etcd: ${where} as user reader: etcdserver: authentication failed, invalid user ID or password`,
+      );
+      assert.equal(await errorOf(server, {}), `denied: etcd: ${where}: etcdserver: user name is empty`);
+      const passwordFile = join(folder, "password");
+      assert.match(
+        await errorOf(server, { user: "reader", passwordFile }),
+        /^denied: .* the password cannot be read: ENOENT/,
+      );
+      writeFileSync(passwordFile, "secret\n");
+      const right = { user: "reader", passwordFile };
+      assert.equal(
+        await errorOf(server, right),
+        `denied: etcd: ${where} as user reader: etcdserver: permission denied`,
+      );
+      const reader = new SnapshotReader(sourceOf(server, "s", right));
+      await reader.until("an error", ({ error }) => error !== undefined);
+      await server.addRole("s", "s/", "READ");
+      await server.grantRole("reader", "s");
+      await server.put("s/1", goValue("10.0.0.1:80"));
       await reader.untilAddresses("10.0.0.1:80");
+      const instance = { service: "s", address: { host: "10.0.0.2", port: 80 } };
+      const registration = registerInEtcd({ endpoints: [server.endpoint], credentials: right, instance });
+      while (registration.stats.error === undefined) await new Promise((resolve) => setImmediate(resolve));
+      assert.match(
+        registration.stats.error,
+        /^etcd: write s\/10\.0\.0\.2:80 on .* as user reader: .*permission denied$/,
+      );
+      await registration.close();
       await reader.close();
-    }
-    const told = await errorOf(server, { tls: { ...client } });
-    assert.match(told, /^unavailable: etcd: list s\/ on .*: (unable to verify the first|self-signed) certificate/);
-    assert.match(
-      await errorOf(server, { tls: { caFile, ...client, serverName: "other.example" } }),
-      /does not match certificate's altnames/,
-    );
-    assert.match(await errorOf(server, { tls: { caFile } }), /^unavailable: /);
-    assert.match(
-      await errorOf(server, { tls: { caFile: "/nowhere/ca.pem" } }),
-      /^denied: etcd: a file of TLS for .* cannot be read: ENOENT/,
-    );
-    assert.match(await errorOf(server, {}), /^unavailable: /);
-  });
-});
+    }),
+  );
 
-test("files of TLS that appear later are used by the source that waits for them", { skip: skipTls }, async () => {
-  if (!certificates) return;
-  const { server: pair, caFile } = certificates;
-  await using({ tls: { ...pair, caFile } }, async (server, folder) => {
-    const later = join(folder, "ca.pem");
-    const reader = new SnapshotReader(sourceOf(server, "s", { tls: { caFile: later } }));
-    await reader.until("an error", ({ error }) => error?.code === "denied");
-    execFileSync("cp", [caFile, later]);
-    await reader.untilAddresses();
-    await reader.close();
+  test("a user is of no consequence to an etcd without users", { skip }, () =>
+    using({}, async (server) => {
+      const reader = new SnapshotReader(sourceOf(server, "s", { user: "reader", password: "secret" }));
+      await reader.untilAddresses();
+      assert.equal(reader.last?.error, undefined);
+      await reader.close();
+    }),
+  );
+
+  test("a token that has expired is renewed by the call that finds out", { skip }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "grpc-lb-"));
+    const [key, pub] = [join(folder, "key.pem"), join(folder, "pub.pem")];
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", {
+      modulusLength: 2_048,
+      privateKeyEncoding: { type: "pkcs1", format: "pem" },
+      publicKeyEncoding: { type: "spki", format: "pem" },
+    });
+    writeFileSync(key, privateKey);
+    writeFileSync(pub, publicKey);
+    const token = `jwt,pub-key=${pub},priv-key=${key},sign-method=RS256,ttl=1s`;
+    await using({ args: ["--auth-token", token] }, async (server) => {
+      await server.enableAuth();
+      const access = { endpoints: [server.endpoint], credentials: { user: "root", password: "root" } };
+      const cluster = new Cluster(access, systemClock, Math.random);
+      const signal = new AbortController().signal;
+      // Its time is in whole seconds, so that after two of them the first is over for certain.
+      for (const dueMs = performance.now() + 2_100; performance.now() < dueMs; ) {
+        const request = RangeRequest.fromPartial({ key: Buffer.from("k") });
+        await cluster.call(KVService.range, request, { what: "read k", timeoutMs: 5_000, signal });
+      }
+      await cluster.close();
+    });
+    rmSync(folder, { recursive: true });
+  });
+
+  test("TLS with an authority of one's own, by address and by name, and with a client's certificate", {
+    skip: skipTls,
+  }, async () => {
+    if (!certificates) return;
+    const { caFile, server: pair, client } = certificates;
+    await using({ tls: { ...pair, caFile, asksClients: true } }, async (server) => {
+      await server.put("s/1", goValue("10.0.0.1:80"));
+      for (const more of [{}, { serverName: "etcd.example" }]) {
+        const reader = new SnapshotReader(sourceOf(server, "s", { tls: { caFile, ...client, ...more } }));
+        await reader.untilAddresses("10.0.0.1:80");
+        await reader.close();
+      }
+      const told = await errorOf(server, { tls: { ...client } });
+      assert.match(told, /^unavailable: etcd: list s\/ on .*: (unable to verify the first|self-signed) certificate/);
+      assert.match(
+        await errorOf(server, { tls: { caFile, ...client, serverName: "other.example" } }),
+        /does not match certificate's altnames/,
+      );
+      assert.match(await errorOf(server, { tls: { caFile } }), /^unavailable: /);
+      assert.match(
+        await errorOf(server, { tls: { caFile: "/nowhere/ca.pem" } }),
+        /^denied: etcd: a file of TLS for .* cannot be read: ENOENT/,
+      );
+      assert.match(await errorOf(server, {}), /^unavailable: /);
+    });
+  });
+
+  test("files of TLS that appear later are used by the source that waits for them", { skip: skipTls }, async () => {
+    if (!certificates) return;
+    const { server: pair, caFile } = certificates;
+    await using({ tls: { ...pair, caFile } }, async (server, folder) => {
+      const later = join(folder, "ca.pem");
+      const reader = new SnapshotReader(sourceOf(server, "s", { tls: { caFile: later } }));
+      await reader.until("an error", ({ error }) => error?.code === "denied");
+      copyFileSync(caFile, later);
+      await reader.untilAddresses();
+      await reader.close();
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { after, before, type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { closedPort, startProgram, watchChild } from "@grpc-lb/runtime/testing";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
 import { goValue } from "../../testing/etcd/etcd-world.ts";
@@ -13,50 +13,56 @@ const skip = etcdIsMissing ?? false;
 /** What Node exits with when a top-level await can never end. */
 const unsettled = 13;
 
-let server: EtcdServer;
-
-before(async () => {
-  if (!skip) server = await EtcdServer.start();
-});
-after(async () => {
-  if (!skip) await server.close();
-});
-
 async function start(t: TestContext, ...modes: string[]) {
+  const server = await EtcdServer.start();
+  t.after(() => server.close());
   await server.put("s/1", goValue("10.0.0.1:80"));
   const program = startProgram(probe, [server.endpoint, ...modes]);
   t.after(() => program.kill("SIGKILL"));
-  return program;
+  return { server, program };
 }
 
-test("a program that does nothing but read lives, also through an outage, until it has read enough", {
-  skip,
-}, async (t) => {
-  const program = await start(t, "foreground");
-  await program.line((line) => line === "foreground: 1");
-  await server.stop();
-  await program.line((line) => line === "foreground: unavailable");
-  await server.start();
-  await server.put("s/2", goValue("10.0.0.2:80"));
-  await program.line((line) => line === "foreground: 2");
-  await server.delete("s/1");
-  await server.delete("s/2");
-  assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
+// Most of the time they wait for the start of a program, so they do it together.
+describe("a watch of etcd", { concurrency: 4 }, () => {
+  test("a program that does nothing but read lives, also through an outage, until it has read enough", {
+    skip,
+  }, async (t) => {
+    const { server, program } = await start(t, "foreground");
+    await program.line((line) => line === "foreground: 1");
+    await server.stop();
+    await program.line((line) => line === "foreground: unavailable");
+    await server.start();
+    await server.put("s/2", goValue("10.0.0.2:80"));
+    await program.line((line) => line === "foreground: 2");
+    await server.delete("s/1");
+    await server.delete("s/2");
+    assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
+  });
+
+  test("a watch in the background does not keep a process alive that has nothing else to do", { skip }, async (t) => {
+    const { server, program } = await start(t, "background");
+    const { code } = await program.exited;
+    assert.equal(code, unsettled, program.stderr.join("\n"));
+    await server.untilWatches(0);
+  });
+
+  test("nor does one that finds nobody", async () => {
+    const program = startProgram(probe, [`127.0.0.1:${await closedPort()}`, "background"]);
+    assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
+  });
+
+  test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", {
+    skip,
+  }, async (t) => {
+    const { server, program } = await start(t, "background", "foreground");
+    for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 1`);
+    await server.untilWatches(1);
+    await server.delete("s/1");
+    assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
+  });
 });
 
-test("a watch in the background does not keep a process alive that has nothing else to do", { skip }, async (t) => {
-  const program = await start(t, "background");
-  const { code } = await program.exited;
-  assert.equal(code, unsettled, program.stderr.join("\n"));
-  await server.untilWatches(0);
-});
-
-test("nor does one that finds nobody", async () => {
-  const program = startProgram(probe, [`127.0.0.1:${await closedPort()}`, "background"]);
-  assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
-});
-
-test("nor does one whose server does not even take the connection, and none is left by its end", async (t) => {
+test("nor does a watch in the background whose server does not even take the connection, and none is left by its end", async (t) => {
   // A server that is stopped takes as many connections as its queue holds.
   const listen = "net.createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {";
   const deaf = watchChild({
@@ -79,14 +85,4 @@ test("nor does one whose server does not even take the connection, and none is l
   const sockets = () => process.getActiveResourcesInfo().filter((kind) => /^TCP/.test(kind));
   for (let turn = 0; turn < 50 && sockets().length > 0; turn++) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(sockets(), []);
-});
-
-test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", {
-  skip,
-}, async (t) => {
-  const program = await start(t, "background", "foreground");
-  for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 1`);
-  await server.untilWatches(1);
-  await server.delete("s/1");
-  assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
 });

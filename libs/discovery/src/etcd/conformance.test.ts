@@ -1,46 +1,24 @@
-import { after, afterEach, before, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
-import { createEtcdWorld, sourceOf } from "../../testing/etcd/etcd-world.ts";
-import { type SourceWorld, sourceBehaviours } from "../../testing/source-conformance.ts";
+import { createEtcdWorld } from "../../testing/etcd/etcd-world.ts";
+import { sourceBehaviours } from "../../testing/source-conformance.ts";
 
-const skip = etcdIsMissing ?? false;
-let server: EtcdServer;
-let world: SourceWorld;
+after(assertNothingLeft);
 
-before(async () => {
-  if (skip) return;
-  server = await EtcdServer.start();
-  world = {
-    ...createEtcdWorld(server),
-    // The last of the behaviours that need a server without users.
-    async stranger(service) {
-      await server.enableAuth();
-      await server.addUser("reader", "wrong");
-      await server.addRole("reader", `${service}/`, "READ");
-      await server.grantRole("reader", "reader");
-      const credentials = { user: "reader", password: "right" };
-      return {
-        source: sourceOf(server, service, credentials),
-        admit: () => server.changePassword("reader", "right"),
-      };
-    },
-  };
+// Most of the time they wait for a deadline, so they do it together; each has a server of its own.
+describe("a real etcd", { skip: etcdIsMissing ?? false, concurrency: 4, timeout: 60_000 }, () => {
+  for (const { name, cannot, run } of sourceBehaviours) {
+    test(name, async (t) => {
+      const server = await EtcdServer.start();
+      try {
+        const world = createEtcdWorld(server);
+        const why = cannot(world);
+        if (why !== undefined) return t.skip(why);
+        await run(world, "web/v1");
+      } finally {
+        await server.close();
+      }
+    });
+  }
 });
-
-after(async () => {
-  if (!skip) await server.close();
-});
-
-afterEach(assertNothingLeft);
-
-const last = (name: string) => (name.startsWith("wrong credentials") ? 1 : 0);
-const behaviours = sourceBehaviours.toSorted((a, b) => last(a.name) - last(b.name));
-
-for (const [n, { name, cannot, run }] of behaviours.entries()) {
-  test(name, { skip }, async (t) => {
-    const why = cannot(world);
-    if (why !== undefined) return t.skip(why);
-    await run(world, `behaviour/${n}`);
-  });
-}

@@ -36,7 +36,7 @@ test("a list, or an object with one, is read the same from JSON and YAML", async
 });
 
 test("the README's file is one", async () => {
-  const readme = readFileSync(`${import.meta.dirname}/../../README.md`, "utf8");
+  const readme = readFileSync(`${import.meta.dirname}/README.md`, "utf8");
   const yaml = /```yaml\n(endpoints:.*?)```/s.exec(readme)?.[1] ?? "";
   const { endpoints, serviceConfig } = await parseContent(yaml);
   assert.deepEqual(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { startProgram } from "@grpc-lb/runtime/testing";
 import { FakeApiServer, service, slice } from "../../testing/index.ts";
 
@@ -17,32 +17,35 @@ async function start(t: TestContext, ...modes: string[]) {
   return { api, program };
 }
 
-test("a program that does nothing but read lives, also through an outage, until it has read enough", async (t) => {
-  const { api, program } = await start(t, "foreground");
-  await program.line((line) => line === "foreground: 1");
-  await api.stop();
-  await program.line((line) => line === "foreground: unavailable");
-  api.putSlice(at("10.0.0.1", "10.0.0.2"));
-  await api.start();
-  await program.line((line) => line === "foreground: 2");
-  api.putSlice(at());
-  assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
-});
+// Most of the time they wait for the start of a program, so they do it together.
+describe("a watch of Kubernetes", { concurrency: 4 }, () => {
+  test("a program that does nothing but read lives, also through an outage, until it has read enough", async (t) => {
+    const { api, program } = await start(t, "foreground");
+    await program.line((line) => line === "foreground: 1");
+    await api.stop();
+    await program.line((line) => line === "foreground: unavailable");
+    api.putSlice(at("10.0.0.1", "10.0.0.2"));
+    await api.start();
+    await program.line((line) => line === "foreground: 2");
+    api.putSlice(at());
+    assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
+  });
 
-test("a watch in the background does not keep a process alive that has nothing else to do", async (t) => {
-  const { api, program } = await start(t, "background");
-  const { code } = await program.exited;
-  assert.equal(code, unsettled, program.stderr.join("\n"));
-  await api.until(({ connections }) => connections === 0);
-});
+  test("a watch in the background does not keep a process alive that has nothing else to do", async (t) => {
+    const { api, program } = await start(t, "background");
+    const { code } = await program.exited;
+    assert.equal(code, unsettled, program.stderr.join("\n"));
+    await api.until(({ connections }) => connections === 0);
+  });
 
-test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", async (t) => {
-  const { api, program } = await start(t, "background", "foreground");
-  await program.line((line) => line === "foreground: 1");
-  await api.until(({ openWatches }) => openWatches === 1);
-  api.putSlice(at("10.0.0.1", "10.0.0.2"));
-  for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 2`);
-  assert.equal(api.counts.watch, 1);
-  api.putSlice(at());
-  assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
+  test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", async (t) => {
+    const { api, program } = await start(t, "background", "foreground");
+    await program.line((line) => line === "foreground: 1");
+    await api.until(({ openWatches }) => openWatches === 1);
+    api.putSlice(at("10.0.0.1", "10.0.0.2"));
+    for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 2`);
+    assert.equal(api.counts.watch, 1);
+    api.putSlice(at());
+    assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
+  });
 });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { getEventListeners, once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
@@ -8,7 +7,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 import type { TLSSocket } from "node:tls";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, ManualClock, makeCertificates } from "@grpc-lb/runtime/testing";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
 import { ApiClient } from "./api.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
@@ -193,30 +192,20 @@ test("a server of plain HTTP, as kubectl proxy is one, is reached, and sent no c
   assert.deepEqual([...new Set(api.requests.map(({ authorization }) => authorization))], [undefined]);
 });
 
-test("a client certificate convinces a server whose CA is a private one; without it there is none", async () => {
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
-  const key = (name: string) => [
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-keyout",
-    `${name}.key`,
-  ];
-  openssl("req", "-x509", ...key("ca"), "-out", "ca.crt", "-subj", "/CN=test-ca", "-days", "2");
-  for (const name of ["server", "client"]) {
-    const extension = file("ext", "subjectAltName=IP:127.0.0.1\n");
-    openssl("req", ...key(name), "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-    openssl(
-      ...["x509", "-req", "-in", `${name}.csr`, "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"],
-      ...["-days", "2", "-extfile", extension, "-out", `${name}.crt`],
-    );
-  }
-  const pem = (name: string) => readFileSync(join(folder, name));
-  const base64 = (name: string) => pem(name).toString("base64");
+test("a client certificate convinces a server whose CA is a private one; without it there is none", async (t) => {
+  const certificates = makeCertificates();
+  if (!certificates) return t.skip("there is no openssl to make certificates with");
+  t.after(certificates.remove);
+  const { caFile, server: pair, client } = certificates;
+  const base64 = (path: string) => readFileSync(path).toString("base64");
   const server = createServer(
-    { key: pem("server.key"), cert: pem("server.crt"), ca: pem("ca.crt"), requestCert: true, rejectUnauthorized: true },
+    {
+      key: readFileSync(pair.keyFile),
+      cert: readFileSync(pair.certFile),
+      ca: readFileSync(caFile),
+      requestCert: true,
+      rejectUnauthorized: true,
+    },
     (request, response) => {
       const { subject } = (request.socket as TLSSocket).getPeerCertificate();
       response.end(JSON.stringify({ user: subject.CN, url: request.url }));
@@ -225,8 +214,8 @@ test("a client certificate convinces a server whose CA is a private one; without
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const user = { "client-certificate-data": base64("client.crt"), "client-key-data": base64("client.key") };
-  const cluster = { server: url, "certificate-authority-data": base64("ca.crt") };
+  const user = { "client-certificate-data": base64(client.certFile), "client-key-data": base64(client.keyFile) };
+  const cluster = { server: url, "certificate-authority-data": base64(caFile) };
   const get = async (text: string) => {
     const client = new ApiClient(await createKubeconfigAccess(file("certificate", text)), new ManualClock());
     const { signal } = new AbortController();

@@ -44,7 +44,7 @@ const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
  * Watches a Kubernetes service by list and watch of its EndpointSlices. All sources of the same service in a process that have
  * the same `access` object, as all have that are given none, share one watch, which begins with the first reader and ends with
  * the last. Needed rights, in the service's namespace:
- * `endpointslices` (discovery.k8s.io) get, list, watch; `services` get where ports are given by the Service's number, or
+ * `endpointslices` (discovery.k8s.io) list and watch; `services` get where ports are given by the Service's number, or
  * a service config by its annotation.
  *
  * @throws RangeError for names that cannot be

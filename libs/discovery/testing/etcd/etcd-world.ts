@@ -37,6 +37,14 @@ export function createEtcdWorld(server: EtcdServer): SourceWorld {
         await server.compact();
       });
     },
+    async stranger(service) {
+      await server.enableAuth();
+      await server.addUser("reader", "wrong");
+      await server.addRole("reader", `${service}/`, "READ");
+      await server.grantRole("reader", "reader");
+      const source = sourceOf(server, service, { user: "reader", password: "right" });
+      return { source, admit: () => server.changePassword("reader", "right") };
+    },
     untilLeft: () => server.untilWatches(0),
   };
 }

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, makeCertificates } from "@grpc-lb/runtime/testing";
 import { Dispatcher1Wrapper, fetch, Headers, interceptors, request } from "undici";
-import { certify } from "../../testing/certify.ts";
 import { endpointAt, FakeSource } from "../../testing/fake-source.ts";
 import { get, startHttpRig } from "../../testing/http-rig.ts";
 import { settled } from "../../testing/rig.ts";
@@ -224,13 +224,16 @@ test("https keeps the URL's scheme: plain HTTP is never spoken in its place", as
 });
 
 test("https checks the certificate against the URL's host, whatever the endpoint's address", async (t) => {
-  const pair = certify(t);
-  if (!pair) return t.skip("there is no openssl");
+  const certificates = makeCertificates("server.default");
+  if (!certificates) return t.skip("there is no openssl to make certificates with");
+  t.after(certificates.remove);
+  const { certFile, keyFile } = certificates.server;
+  const pair = { key: readFileSync(keyFile), cert: readFileSync(certFile) };
   const server = createTlsServer(pair, (_incoming, response) => response.end("secure")).listen(0, "127.0.0.1");
   await once(server, "listening");
   const source = new FakeSource();
   source.setEndpoints([endpointAt((server.address() as AddressInfo).port)]);
-  const dispatcher = new BalancedDispatcher(source, { connect: { ca: pair.cert } });
+  const dispatcher = new BalancedDispatcher(source, { connect: { ca: readFileSync(certificates.caFile) } });
   const response = await request("https://server.default/", { dispatcher });
   assert.equal(await response.body.text(), "secure");
   await assert.rejects(request("https://other.default/", { dispatcher }), { code: "ERR_TLS_CERT_ALTNAME_INVALID" });
