@@ -14,6 +14,8 @@ BIN := ./node_modules/.bin
 NODE := $(BIN)/node
 INSTALLED := node_modules/.installed
 STEP := @step() { if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then printf '\n\033[1m== %s\033[0m\n' "$$1"; else printf '\n== %s\n' "$$1"; fi; }; step
+# Most tests wait for processes and sockets, so one file for each processor is not too many. Node itself keeps one back.
+CONCURRENCY := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 TESTS := 'protos/**/*.test.ts' 'libs/**/*.test.ts' 'apps/**/*.test.ts' 'k8s/**/*.test.ts' '.ci/**/*.test.ts'
 
 ##@ Try it, with no cluster
@@ -38,7 +40,7 @@ policies: $(INSTALLED) ## compare the balancing policies on a slow, a failing an
 
 .PHONY: test
 test: $(INSTALLED) ## run the tests
-	@$(NODE) --test --test-reporter=spec --test-timeout=120000 $(TESTS)
+	@$(NODE) --test --test-reporter=spec --test-timeout=120000 --test-concurrency=$(CONCURRENCY) $(TESTS)
 
 ##@ On a cluster: NAMESPACE=… chooses where, default is the current context's
 
@@ -117,7 +119,7 @@ bench: $(INSTALLED) ## run the benchmarks; fails when one misses a bound
 
 .PHONY: e2e
 e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster
-	@$(NODE) --test --test-isolation=none --test-reporter=spec libs/discovery/e2e/*.e2e.ts
+	@$(NODE) --test --test-concurrency=3 --test-reporter=spec libs/discovery/e2e/*.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/resolver.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/policies.e2e.ts
 	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/registries.e2e.ts

@@ -18,14 +18,14 @@ while [ $# -gt 0 ]; do
 done
 
 case $target in
-  '' | init | demo | test | bench | format | protoc | check | lint) needs='node npm' ;;
+  '' | init | demo | policies | test | bench | format | protoc | check | lint) needs='node npm' ;;
   docker-build | docker-push) needs='node npm docker engine' ;;
   kube-load) needs='node npm docker engine kubectl cluster' ;;
   kube-deploy | kube-logs | kube-delete | istio-eject) needs='node npm kubectl cluster' ;;
   istio-inject) needs='node npm kubectl cluster istiod' ;;
   e2e) needs='node npm docker engine kubectl cluster' ;;
   *)
-    echo "doctor: there is no target $target; known: init demo test bench format protoc check lint docker-build docker-push" \
+    echo "doctor: there is no target $target; known: init demo policies test bench format protoc check lint docker-build docker-push" \
       "kube-load kube-deploy kube-logs kube-delete istio-inject istio-eject e2e" >&2
     exit 2
     ;;

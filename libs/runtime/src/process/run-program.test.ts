@@ -66,6 +66,14 @@ test("a second signal exits at once, with the shell's code for it", async () => 
   }
 });
 
+test("a Ctrl-C that npm hands on, and so comes twice, is one", async () => {
+  const program = startProgram(sample, ["--do", "wait"]);
+  await program.line((line) => line === "waiting");
+  program.kill("SIGINT");
+  program.kill("SIGINT");
+  assert.deepEqual(await program.exited, { code: 0, signal: null });
+});
+
 /** Runs the sample with both outputs as pipes whose reader goes away after `lines` lines of `name`, as `head` does. */
 async function runWithReader(args: readonly string[], name: "stdout" | "stderr", lines: number) {
   const child = spawn(process.execPath, [sample, ...args], { stdio: ["ignore", "pipe", "pipe"] });

@@ -10,13 +10,20 @@ export interface Termination {
   close(): void;
 }
 
+/** Under npm one Ctrl-C comes twice: from the terminal, and handed on by npm. Nobody presses it twice in that time. */
+const sameKeyMs = 200;
+
 /**
  * Listens for SIGTERM and SIGINT: the first aborts `signal`, so that the program can drain; the second exits at once with
- * the shell's code for it (143, 130), for whoever does not want to wait.
+ * the shell's code for it (143, 130), for whoever does not want to wait. Two SIGINTs within 200 ms are one.
  */
 export function onTermination(): Termination {
   const controller = new AbortController();
+  let interruptedMs = Number.NEGATIVE_INFINITY;
   const listen = (name: "SIGTERM" | "SIGINT") => {
+    const isSameKey = name === "SIGINT" && performance.now() - interruptedMs < sameKeyMs;
+    if (isSameKey) return;
+    if (name === "SIGINT") interruptedMs = performance.now();
     if (controller.signal.aborted) process.exit(128 + constants.signals[name]);
     controller.abort(name);
   };
