@@ -5,7 +5,6 @@ import { headerOf, isRegistered, parsePolicy, requireOneGrpc, requireSupportedGr
 
 const here = "/app/node_modules/@grpc/grpc-js";
 const nested = "/app/node_modules/some-client/node_modules/@grpc/grpc-js";
-const windows = "C:\\app\\node_modules\\@grpc\\grpc-js";
 
 test("the version of grpc-js that there is has what is needed", () => {
   requireSupportedGrpc();
@@ -24,27 +23,14 @@ test("another version of grpc-js is refused with what it lacks", () => {
 });
 
 test("two copies of grpc-js in one process are refused with where they are", () => {
-  assert.throws(() => requireOneGrpc([`${here}/build/src/index.js`, "/app/main.js", `${nested}/build/src/index.js`]), {
+  assert.throws(() => requireOneGrpc([here, nested]), {
     message:
       `@grpc-lb/policies: there are 2 copies of @grpc/grpc-js in this process, ${here} and ${nested}; ` +
       "a policy registered in one is unknown to the channels of the other; npm dedupe leaves one",
   });
-  assert.throws(() => requireOneGrpc([`${windows}\\build\\src\\index.js`, `${nested}/build/src/index.js`]), {
-    message: /there are 2 copies/,
-  });
+  requireOneGrpc([here]);
+  requireOneGrpc([]);
 });
-
-const fine: readonly [string, readonly string[]][] = [
-  ["no copy that was loaded as CommonJS", []],
-  ["one copy", [`${here}/build/src/index.js`]],
-  ["other files of the one copy", [`${here}/build/src/index.js`, `${here}/build/src/channel.js`]],
-  [
-    "a package of another name",
-    [`${here}/build/src/index.js`, "/app/node_modules/@grpc/grpc-js-xds/build/src/index.js"],
-  ],
-];
-
-for (const [what, loaded] of fine) test(`${what} is fine`, () => requireOneGrpc(loaded));
 
 test("grpc-js's own policies are registered, and what every object has is none", () => {
   assert.equal(isRegistered("pick_first"), true);

@@ -2,8 +2,9 @@
  * The one file that touches grpc-js's `experimental` API, whose shape changes between versions without notice (grpc-node
  * PR#2925). What is used of it is checked when policies are registered, so that another version is one clear error.
  */
-import { createRequire } from "node:module";
+
 import { connectivityState, experimental, type Metadata, type MetadataValue } from "@grpc/grpc-js";
+import { loadedCopies } from "@grpc-lb/runtime";
 
 export type ChannelControlHelper = experimental.ChannelControlHelper;
 export type GrpcEndpoint = experimental.Endpoint;
@@ -54,15 +55,10 @@ export function requireSupportedGrpc(api: Readonly<Record<string, unknown>> | un
  * Policies are registered in one copy of grpc-js, and the channels of another would never find them, but take pick_first
  * without a word.
  *
- * @param loaded the files of the CommonJS modules in this process; given in tests
+ * @param copies where they are; given in tests
  * @throws Error that names the copies, when there are several
  */
-export function requireOneGrpc(
-  loaded: readonly string[] = Object.keys(createRequire(process.execPath).cache ?? {}),
-): void {
-  const copies = loaded.flatMap(
-    (file) => /^(.*@grpc[/\\]grpc-js)[/\\]build[/\\]src[/\\]index\.js$/.exec(file)?.[1] ?? [],
-  );
+export function requireOneGrpc(copies: readonly string[] = loadedCopies("@grpc/grpc-js", "build/src/index.js")): void {
   if (copies.length < 2) return;
   throw new Error(
     `@grpc-lb/policies: there are ${copies.length} copies of @grpc/grpc-js in this process, ${copies.join(" and ")}; ` +

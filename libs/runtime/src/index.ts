@@ -10,4 +10,5 @@
 export { type Backoff, createBackoff } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
+export { loadedCopies } from "./loaded-copies.ts";
 export { createRandom, type Random } from "./random.ts";
