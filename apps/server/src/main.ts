@@ -93,6 +93,13 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     bindAddress: host,
     port: grpc.port,
     onError: (error) => log.warn({ reason: error.message }, "not registered"),
+    clock,
+    signal,
+  }).catch(async (error) => {
+    const closed = [http, grpc].map((server) => server.close());
+    for (const server of [http, grpc]) server.cut();
+    await Promise.all(closed);
+    throw error;
   });
   for (const { subject, registered } of registrations) void registered.then(() => log.info({ subject }, "registered"));
 

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { createConsulSource } from "@grpc-lb/discovery/consul";
 import { createEtcdSource } from "@grpc-lb/discovery/etcd";
+import { parseRegistrationTarget } from "@grpc-lb/discovery/registration";
 import { SnapshotReader } from "@grpc-lb/discovery/testing";
 import { RealConsulAgent, whyNoConsul } from "@grpc-lb/discovery/testing/consul";
 import { EtcdServer, etcdIsMissing } from "@grpc-lb/discovery/testing/etcd";
-import { runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+import { Pod } from "@grpc-lb/protos/pod/v1";
+import { systemClock } from "@grpc-lb/runtime";
+import { assertNothingLeft, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+import { registerServer } from "./registrations.ts";
 
 const main = `${import.meta.dirname}/main.ts`;
 const free = ["--http-port", "0", "--grpc-port", "0", "--bind-address", "127.0.0.1"];
@@ -82,6 +88,56 @@ test("a registry that cannot be reached is said, and does not stop the server, n
     line,
     /"etcd: grant a lease for server\/127\.0\.0\.1:\d+ on 127\.0\.0\.1:1: connect ECONNREFUSED".*"not registered"/,
   );
+  server.kill("SIGTERM");
+  assert.deepEqual(await server.exited, { code: 0, signal: null });
+});
+
+test("an instance that a registry cannot take ends the server with one line and exit code 2, and is in no other", async (t) => {
+  const etcd = createServer().listen(0, "127.0.0.1"); // which says nothing: a registration there goes on until it is ended
+  await once(etcd, "listening");
+  t.after(() => etcd.close());
+  const { port } = etcd.address() as AddressInfo;
+  const register = ["--register", `etcd://127.0.0.1:${port}/server`, "--register", "consul://127.0.0.1:1/server"];
+  const { code, stderr } = await runToEnd(main, [...free, ...register], { APP_VERSION: "v".repeat(600) });
+  assert.deepEqual(
+    [code, stderr],
+    [
+      2,
+      [
+        'server: cannot be registered in consul at 127.0.0.1:1: metadata "version": in Consul a value must be at most 512 bytes long, got 600',
+      ],
+    ],
+  );
+});
+
+test("a registration that was begun before another was refused is ended", async () => {
+  const sockets = new Set<Socket>();
+  const etcd = createServer((socket) => sockets.add(socket.resume())).listen(0, "127.0.0.1");
+  await once(etcd, "listening");
+  const { port } = etcd.address() as AddressInfo;
+  const targets = [`etcd://127.0.0.1:${port}/server`, "consul://127.0.0.1:1/server"].map((text) =>
+    parseRegistrationTarget(text),
+  );
+  const pod = Pod.fromPartial({ version: "v".repeat(600) });
+  const rest = { weight: 1, advertise: { host: "10.0.0.1" }, bindAddress: "", port: 80, onError: () => {} };
+  const { signal } = new AbortController();
+  const refused = registerServer({ targets, pod, ...rest, clock: systemClock, signal });
+  await assert.rejects(refused, { name: "ProgramError", exitCode: 2 });
+  etcd.close();
+  const ends = [...sockets].map((socket) => socket.destroyed || once(socket, "close"));
+  await Promise.all(ends);
+  await assertNothingLeft();
+});
+
+test("a registry whose name is looked up without end does not hold up the server's end", async (t) => {
+  const silent = `import dns from "node:dns"; import net from "node:net";
+    const { lookup } = dns;
+    dns.lookup = (name, ...rest) => net.isIP(name) && lookup(name, ...rest);`;
+  const env = { NODE_OPTIONS: `--import="data:text/javascript,${encodeURIComponent(silent)}"` };
+  const ports = ["--http-port", "0", "--grpc-port", "0", "--drain-delay", "0"];
+  const server = startProgram(main, [...ports, "--register", "consul://registry.example:8500/server"], env);
+  t.after(() => server.kill("SIGKILL"));
+  await server.line((line) => line.includes('"serving"'));
   server.kill("SIGTERM");
   assert.deepEqual(await server.exited, { code: 0, signal: null });
 });

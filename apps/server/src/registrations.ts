@@ -1,3 +1,4 @@
+import { formatAddress } from "@grpc-lb/discovery";
 import {
   type Address,
   parseAddress,
@@ -7,7 +8,8 @@ import {
   register,
 } from "@grpc-lb/discovery/registration";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
-import { type Flag, listFlag } from "@grpc-lb/runtime/process";
+import type { Clock } from "@grpc-lb/runtime";
+import { type Flag, listFlag, ProgramError } from "@grpc-lb/runtime/process";
 import { isWildcard, ownAddress } from "./own-address.ts";
 
 const registerFlag = listFlag({
@@ -28,7 +30,8 @@ const advertiseFlag: Flag<Partial<Address>> = {
   metavar: "host[:port]",
   help: "address to register",
   default: {},
-  defaultText: "the pod's, else the one that is listened on, else that of the interface towards the registry",
+  defaultText:
+    "the pod's, else the one that is listened on, else that of the interface towards the registry, but no loopback",
   parse(text) {
     const hasPort = /:\d+$/.test(text);
     const { host, port } = parseAddress(hasPort ? text : `${text}:1`);
@@ -51,29 +54,39 @@ export interface RegistrationOptions {
   readonly port: number;
   /** Takes what keeps it from a registry. */
   readonly onError: (error: Error) => void;
+  readonly clock: Clock;
+  /** Aborted when the server is to end: it goes to no further registry. */
+  readonly signal: AbortSignal;
 }
 
 /**
  * Registers a server that serves. Registries that cannot be reached are tried again and again; nothing waits for them.
  *
- * @throws RangeError for an instance that a registry cannot take
+ * @throws ProgramError when a registry cannot take it as it is; then it is in none
  */
 export async function registerServer(options: RegistrationOptions): Promise<Registration[]> {
-  const { targets, pod, weight, onError } = options;
+  const { targets, pod, weight, onError, signal } = options;
+  const known = {
+    podName: pod.name,
+    namespace: pod.namespace,
+    nodeName: pod.node,
+    zone: pod.zone,
+    version: pod.version,
+  };
+  const metadata = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== ""));
   const registrations: Registration[] = [];
   for (const target of targets) {
     const registry = target.t === "etcd" ? target.members[0] : target.agent;
     if (!registry) continue;
     const address = await ownAddress({ ...options, podIp: pod.ip, registry });
-    const known = {
-      podName: pod.name,
-      namespace: pod.namespace,
-      nodeName: pod.node,
-      zone: pod.zone,
-      version: pod.version,
-    };
-    const metadata = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== ""));
-    registrations.push(await register(target, { address, metadata, weight }, { onError }));
+    if (signal.aborted) break;
+    try {
+      registrations.push(await register(target, { address, metadata, weight }, { onError }));
+    } catch (cause) {
+      await Promise.all(registrations.map((registration) => registration.close()));
+      const message = `cannot be registered in ${target.t} at ${formatAddress(registry)}: ${(cause as Error).message}`;
+      throw new ProgramError(message, { cause, exitCode: 2 });
+    }
   }
   return registrations;
 }

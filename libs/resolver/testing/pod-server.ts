@@ -1,12 +1,12 @@
 import { Server, ServerCredentials, type ServerOptions, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
-import type { Endpoint } from "@grpc-lb/discovery";
+import type { Address, Endpoint } from "@grpc-lb/discovery";
 import { type GetPodRequest, type GetPodResponse, Pod, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { endpointAt } from "./fake-source.ts";
 
 type Call = ServerUnaryCall<GetPodRequest, GetPodResponse>;
 type Respond = sendUnaryData<GetPodResponse>;
 
-/** A real gRPC server on a free port that answers with its name; calls can be held. */
+/** A real gRPC server, on a free port of 127.0.0.1 unless it is told another, that answers with its name; calls can be held. */
 export class PodServer {
   readonly name: string;
   readonly port: number;
@@ -14,30 +14,33 @@ export class PodServer {
   /** What each call came with, in order. */
   readonly calls: Call[] = [];
   readonly #server: Server;
+  readonly #host: string;
   readonly #peers = new Set<string>();
   readonly #held: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
   #isHolding = false;
 
-  private constructor(name: string, server: Server, port: number) {
+  private constructor(name: string, server: Server, { host, port }: Address) {
     this.name = name;
     this.#server = server;
+    this.#host = host;
     this.port = port;
-    this.endpoint = endpointAt(port);
+    this.endpoint = { ...endpointAt(port), addresses: [{ host, port }] };
   }
 
   static async start(
     name: string,
     credentials = ServerCredentials.createInsecure(),
     options: ServerOptions = {},
+    { host, port }: Address = { host: "127.0.0.1", port: 0 },
   ): Promise<PodServer> {
     const server = new Server(options);
     let pod: PodServer | undefined;
     server.addService(PodServiceService, { getPod: (call: Call, respond: Respond) => pod?.serve(call, respond) });
     const bound = await new Promise<number>((resolve, reject) =>
-      server.bindAsync("127.0.0.1:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound))),
+      server.bindAsync(`${host}:${port}`, credentials, (error, bound) => (error ? reject(error) : resolve(bound))),
     );
-    pod = new PodServer(name, server, bound);
+    pod = new PodServer(name, server, { host, port: bound });
     return pod;
   }
 
@@ -62,7 +65,7 @@ export class PodServer {
 
   /** Says GOAWAY on all its connections, and goes on listening. */
   sayGoaway(): void {
-    this.#server.drain(`127.0.0.1:${this.port}`, 20_000);
+    this.#server.drain(`${this.#host}:${this.port}`, 20_000);
   }
 
   /** How many connections calls have come by. */

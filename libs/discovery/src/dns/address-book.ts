@@ -20,17 +20,23 @@ export type Addresses =
  */
 export class AddressBook {
   readonly #server: NameServer;
-  #before = new Map<string, readonly string[]>();
+  /** By the last look that was believed. */
+  #known = new Map<string, readonly string[]>();
+  /** By the look that goes on. */
   #now = new Map<string, readonly string[]>();
 
   constructor(server: NameServer) {
     this.#server = server;
   }
 
-  /** What was not asked for since the last time is forgotten. */
-  turnPage(): void {
-    this.#before = this.#now;
+  /** A look begins; what the one before has found is forgotten, unless it was believed. */
+  begin(): void {
     this.#now = new Map();
+  }
+
+  /** The look is believed: what it has found is known from now on, and nothing else. */
+  believe(): void {
+    this.#known = this.#now;
   }
 
   /** @param name complete, without the dot at its end */
@@ -46,7 +52,7 @@ export class AddressBook {
   }
 
   #take(key: `${Family} ${string}`, answer: Answer<AddressRecord>): readonly string[] {
-    const known = answer.t === "failed" ? (this.#before.get(key) ?? []) : addressesOf(answer);
+    const known = answer.t === "failed" ? (this.#known.get(key) ?? []) : addressesOf(answer);
     this.#now.set(key, known);
     return known;
   }

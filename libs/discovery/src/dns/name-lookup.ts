@@ -33,6 +33,8 @@ export type Look =
 
 /** How many targets of SRV records are asked for at once. */
 const targetsAtOnce = 16;
+/** A set that lacks a target is believed no longer than this. */
+const whileMissingMs = 5_000;
 
 /**
  * Looks a name up: in the hosts file (for an address, unless a certain server is to be asked), then in DNS, with the search
@@ -50,10 +52,18 @@ export class NameLookup {
     this.#book = new AddressBook(this.#server);
   }
 
+  /**
+   * What the last look has found is believed: where a later one cannot ask for a family or a target, this stands in for it.
+   * To be called before the next look, for a found set and for a confirmed "nothing".
+   */
+  believe(): void {
+    this.#book.believe();
+  }
+
   /** Must not be called while it goes on. When the signal is aborted it comes to an end soon, and what it says means nothing. */
   async look(signal: AbortSignal): Promise<Look> {
     const { name, port, server } = this.#options;
-    this.#book.turnPage();
+    this.#book.begin();
     if (typeof port === "number" && !server) {
       const addresses = addressesInHosts(await readText(this.#options.hosts), name);
       if (addresses.length > 0) {
@@ -91,13 +101,17 @@ export class NameLookup {
     let error: DiscoveryError | undefined;
     for (const record of records) {
       const addresses = found.get(record.target);
-      if (addresses?.t === "failed") return addresses; // a set without it would take a good endpoint away
+      if (addresses?.t === "failed") {
+        // Nothing is known of it, so a set without it takes no good endpoint away.
+        error ??= addresses.error;
+        ttlMs = Math.min(ttlMs, whileMissingMs);
+      }
       if (addresses?.t !== "found") continue;
       for (const endpoint of toEndpoints(record, addresses, hasWeights)) endpoints.set(endpoint.id, endpoint);
       ttlMs = Math.min(ttlMs, addresses.ttlMs);
       error ??= addresses.error;
     }
-    if (endpoints.size === 0) return { t: "none", isNoName: false };
+    if (endpoints.size === 0) return error ? { t: "failed", error } : { t: "none", isNoName: false };
     return { t: "found", endpoints: [...endpoints.values()], ttlMs, error };
   }
 

@@ -51,7 +51,7 @@ export class NamePoll {
 
   /** Publishes what was found. @returns how long to wait for the next look, in milliseconds */
   #take(look: Look): number {
-    const { clock, random, counts, refreshMs } = this.#options;
+    const { lookup, clock, random, counts, refreshMs } = this.#options;
     if (look.t === "failed") {
       this.#fail(look.error);
       return minRefreshMs + this.#backoff.next();
@@ -61,6 +61,7 @@ export class NamePoll {
     const atMs = clock.now();
     if (look.t === "found") {
       this.#empty = 0;
+      lookup.believe();
       if (look.error) counts.failed(look.error);
       this.#good.set({ endpoints: look.endpoints, atMs, error: look.error });
       return chooseInterval(look.ttlMs, refreshMs, random);
@@ -72,6 +73,7 @@ export class NamePoll {
       this.#fail(look.reason); // calls need not wait for the second look
       return confirmAfterMs;
     }
+    lookup.believe();
     if (this.#empty === 2 && look.isNoName && !isUnknown) counts.failed(look.reason);
     this.#good.set({ endpoints: [], atMs, error: look.isNoName ? look.reason : undefined });
     return chooseInterval(Math.min(whileEmptyMs, refreshMs), refreshMs, random);

@@ -270,6 +270,117 @@ test("of many SRV targets one that cannot be asked keeps its addresses", async (
   assert.deepEqual(reader.addresses?.toSorted(), all.toSorted());
 });
 
+/** From now on one name alone cannot be asked for. @returns what ends it */
+function failFor(dns: FakeDnsServer, name: string): () => void {
+  const isAsked = () => dns.queries.at(-1)?.name === name;
+  const get = () => (isAsked() ? ({ t: "code", code: "SERVFAIL" } as const) : undefined);
+  Object.defineProperty(dns, "fault", { get, configurable: true });
+  return () => void Object.defineProperty(dns, "fault", { value: undefined, writable: true });
+}
+
+/** SRV records of `server.example` for these targets, with an address each. */
+function setTargets(dns: FakeDnsServer, ...ns: readonly number[]): void {
+  const SRV = ns.map((n) => ({ target: `pod-${n}.example`, priority: 0, weight: 0, port: 80 }));
+  dns.set("_grpc._tcp.server.example", { SRV });
+  for (const n of ns) dns.set(`pod-${n}.example`, { A: [`10.0.0.${n}`] });
+}
+
+test("an SRV target that cannot be asked from the start leaves the others, with the error and another look soon", async (t) => {
+  const { dns, clock, read, at } = await start(t, { port: "grpc" });
+  setTargets(dns, 1, 2, 3);
+  const heal = failFor(dns, "pod-2.example");
+  const reader = read();
+  const { error } = await reader.untilAddresses("10.0.0.1:80", "10.0.0.3:80");
+  assert.equal(error?.message, `dns-poll: ask for A pod-2.example${at}: SERVFAIL`);
+  await clock.looked(1);
+  assert.deepEqual(clock.waits, [5_000]);
+  heal();
+  await clock.again();
+  const last = await reader.untilAddresses("10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80");
+  assert.equal(last.error, undefined);
+});
+
+test("an SRV target that cannot be asked any more keeps its addresses, while the others change", async (t) => {
+  const { dns, clock, read } = await start(t, { port: "grpc" });
+  setTargets(dns, 1, 2);
+  const reader = read();
+  await clock.looked(1);
+  failFor(dns, "pod-2.example");
+  setTargets(dns, 2, 3);
+  for (let n = 0; n < 3; n++) await clock.again();
+  const { error } = await reader.untilAddresses("10.0.0.2:80", "10.0.0.3:80");
+  assert.match(error?.message ?? "", /pod-2\.example.*SERVFAIL$/);
+  assert.equal(clock.waits.at(-1), 30_000, "nothing is missing, so there is no hurry");
+});
+
+test("no SRV target that can be asked is an error, and no set", async (t) => {
+  const { dns, read } = await start(t, { port: "grpc" });
+  setTargets(dns, 1);
+  failFor(dns, "pod-1.example");
+  const { endpoints, error } = await read().until("an error", (snapshot) => snapshot.error !== undefined);
+  assert.deepEqual([endpoints, error?.code], [undefined, "unavailable"]);
+});
+
+for (const [what, lookFails] of [
+  [
+    "an SRV look that fails",
+    (dns: FakeDnsServer) => {
+      dns.fault = { t: "code", code: "SERVFAIL", types: ["SRV"] };
+    },
+  ],
+  ["a look that finds nothing", (dns: FakeDnsServer) => dns.delete("_grpc._tcp.server.example")],
+] as const) {
+  test(`${what} does not make the families of the targets forgotten`, async (t) => {
+    const { dns, clock, read } = await start(t, { port: "grpc" });
+    const set = () => {
+      setTargets(dns, 1);
+      dns.set("pod-1.example", { A: ["10.0.0.1"], AAAA: ["fd00::1"] });
+    };
+    set();
+    const reader = read();
+    await reader.untilAddresses("10.0.0.1:80+fd00::1:80");
+    await clock.looked(1);
+    lookFails(dns);
+    await clock.again();
+    set();
+    dns.fault = { t: "code", code: "SERVFAIL", types: ["A"] };
+    await clock.again();
+    await reader.until("an error of A", ({ error }) => error?.message.includes("ask for A pod-1.example") ?? false);
+    assert.deepEqual(reader.addresses, ["10.0.0.1:80+fd00::1:80"]);
+  });
+}
+
+test("one look that finds no such name does not make a family forgotten; one that is believed does", async (t) => {
+  const { dns, clock, read } = await start(t);
+  const set = () => dns.set("server.example", { A: ["10.0.0.1"], AAAA: ["fd00::1"] });
+  set();
+  const reader = read();
+  await clock.looked(1);
+  dns.delete("server.example");
+  await clock.again();
+  set();
+  dns.fault = { t: "code", code: "SERVFAIL", types: ["A"] };
+  await clock.again();
+  await reader.until("an error", ({ error }) => error !== undefined);
+  assert.deepEqual(reader.addresses, ["10.0.0.1:80", "fd00::1:80"]);
+  dns.fault = undefined;
+  dns.delete("server.example");
+  for (let n = 0; n < 2; n++) await clock.again();
+  await reader.untilAddresses();
+  set();
+  dns.fault = { t: "code", code: "SERVFAIL", types: ["A"] };
+  await clock.again();
+  await reader.untilAddresses("fd00::1:80");
+});
+
+test("the TTL of a name that has IPv6 alone counts", async (t) => {
+  const { dns, clock, read } = await start(t);
+  dns.set("server.example", { AAAA: ["fd00::1"], ttlSeconds: 7 });
+  read();
+  await clock.looked(1);
+  assert.deepEqual(clock.waits, [7_000]);
+});
+
 test("an answer that is too long for UDP comes over TCP, whole", async (t) => {
   const { dns, read } = await start(t);
   const hosts = Array.from({ length: 200 }, (_, n) => `10.0.1.${n}`);

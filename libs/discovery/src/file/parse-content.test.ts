@@ -105,7 +105,55 @@ for (const [what, text, line, message] of [
     "half of a JSON file",
     '{\n"endpoints": [',
     2,
-    "Flow sequence in block collection must be sufficiently indented and end with a ]",
+    "a text that begins with { must be JSON: Unexpected end of JSON input",
+  ],
+  [
+    "half of a text in a JSON file",
+    '[\n{"address": "a',
+    2,
+    "a text that begins with [ must be JSON: Unterminated string",
+  ],
+  [
+    "JSON with a word too many",
+    '\n[\n{"address": "a:1"},\n wrong,\n{"address": "b:1"}\n]',
+    4,
+    "a text that begins with [ must be JSON: Unexpected token 'w'",
+  ],
+  [
+    "YAML in the clothes of JSON",
+    "{endpoints: []}",
+    1,
+    "a text that begins with { must be JSON: Expected property name or '}'",
+  ],
+  [
+    "a wrong field deep in JSON",
+    '{"serviceConfig": {"a": [{"endpoints": "]"}, {}]},\n"endpoints": [{"address": "a:1"},\n{"address": "b:1", "metadata":\n{"a": "\\"", "b":\n1}}]}',
+    5,
+    "endpoints[1].metadata.b must be text, got 1",
+  ],
+  [
+    "no address in JSON",
+    '[\n{"address": "a:1"},\n{}]',
+    3,
+    "[1].address must be host:port, an IPv6 host in brackets, got nothing",
+  ],
+  [
+    "an unknown field in JSON",
+    '{"endpoints": [],\n"port": 80}',
+    2,
+    "port is unknown; there are endpoints, serviceConfig",
+  ],
+  [
+    "a service config in circles",
+    "endpoints: []\nserviceConfig: &a\n  self: *a",
+    3,
+    "serviceConfig must not contain itself",
+  ],
+  [
+    "metadata in circles",
+    "- address: a:1\n  metadata: &a\n    self: *a",
+    3,
+    "[0].metadata.self must be text, got an object",
   ],
   ["half of a string", '- address: "a', 1, 'Missing closing "quote'],
   ["a key twice", "endpoints: []\nendpoints: []", 2, "Map keys must be unique"],
@@ -120,3 +168,36 @@ for (const [what, text, line, message] of [
     assert.deepEqual([error.name, error.line, error.message], ["ContentError", line, message]);
   });
 }
+
+test("a byte order mark says nothing", async () => {
+  for (const text of [
+    "- address: a:1",
+    '[{"address": "a:1"}]',
+    "endpoints:\n- address: a:1",
+    '{"endpoints": [{"address": "a:1"}]}',
+  ]) {
+    const { endpoints } = await parseContent(`\u{feff}${text}`);
+    assert.deepEqual(
+      endpoints.map(({ id }) => id),
+      ["a:1"],
+      text,
+    );
+  }
+});
+
+test("JSON that is half-written, wrong or marked is never read as YAML, which takes seconds when it is long", async () => {
+  const entries = Array.from({ length: 10_000 }, (_, n) => ({ address: `10.0.${n >> 8}.${n & 255}:80` }));
+  const good = JSON.stringify(entries);
+  const refused = (text: string) =>
+    parseContent(text).then(
+      () => assert.fail("it was taken"),
+      ({ message }) => message,
+    );
+  const before = performance.now();
+  assert.match(await refused(good.slice(0, -10)), /^a text that begins with \[ must be JSON/);
+  assert.match(await refused(`${good.slice(0, -1)},wrong]`), /Unexpected token 'w'$/);
+  assert.match(await refused(JSON.stringify([...entries, {}])), /^\[10000\]\.address must be/);
+  assert.equal((await parseContent(`\u{feff}${good}`)).endpoints.length, 10_000);
+  const tookMs = performance.now() - before;
+  assert.ok(tookMs < 1_500, `as YAML each of the four takes that long by itself; all took ${tookMs} ms`);
+});

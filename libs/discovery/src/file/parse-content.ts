@@ -1,3 +1,4 @@
+import { describeSyntaxError, lineOfField } from "./json-text.ts";
 import { FieldError, type FieldPath, type FileContent, readValue } from "./read-value.ts";
 
 /** What is wrong with a text, and where. */
@@ -13,29 +14,35 @@ export class ContentError extends Error {
 }
 
 /**
- * Reads the text of a file of endpoints, JSON or YAML 1.2. The YAML library is loaded for what is no JSON, and to tell the
- * line of what is wrong.
+ * Reads the text of a file of endpoints: JSON where it begins as such, else YAML 1.2, whose library is loaded only then. To read
+ * a broken text of JSON as YAML would block the process for seconds where there are thousands of endpoints.
  *
  * @throws ContentError
  */
 export async function parseContent(text: string): Promise<FileContent> {
-  const value = parseJson(text);
-  if (value !== undefined) {
-    try {
-      return readValue(value);
-    } catch (error) {
-      if (!(error instanceof FieldError)) throw error; // else it is said below, with its line
-    }
-  }
-  return parseYaml(text);
+  const bare = text.replace(/^\u{feff}/u, "");
+  const [begin] = /^\s*[[{]/.exec(bare) ?? [];
+  return begin === undefined ? parseYaml(bare) : parseJson(bare, begin.trim());
 }
 
-/** Undefined for what is no JSON. */
-function parseJson(text: string): unknown {
+function parseJson(text: string, begin: string): FileContent {
+  let value: unknown;
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // YAML knows better what is wrong
+    value = JSON.parse(text);
+  } catch (error) {
+    const { why, line } = describeSyntaxError(text, error as Error);
+    throw new ContentError(line, `a text that begins with ${begin} must be JSON: ${why}`);
+  }
+  return checkFields(value, (path) => lineOfField(text, path));
+}
+
+/** @param lineOf tells the line of a field */
+function checkFields(value: unknown, lineOf: (path: FieldPath) => number): FileContent {
+  try {
+    return readValue(value);
+  } catch (cause) {
+    if (!(cause instanceof FieldError)) throw cause;
+    throw new ContentError(lineOf(cause.path), cause.message, { cause });
   }
 }
 
@@ -54,12 +61,7 @@ async function parseYaml(text: string): Promise<FileContent> {
   } catch (cause) {
     throw new ContentError(undefined, (cause as Error).message, { cause }); // an alias of nothing, or of too much
   }
-  try {
-    return readValue(value);
-  } catch (cause) {
-    if (!(cause instanceof FieldError)) throw cause;
-    throw new ContentError(lineOf(cause.path), cause.message, { cause });
-  }
+  return checkFields(value, lineOf);
 
   /** The line of a field, or of what it would have to stand in. */
   function lineOf(path: FieldPath): number {

@@ -44,8 +44,16 @@ export function readValue(value: unknown): FileContent {
   }
   return {
     endpoints: readEndpoints(endpoints, ["endpoints"]),
-    serviceConfig: serviceConfig && JSON.stringify(serviceConfig),
+    serviceConfig: serviceConfig && writeConfig(serviceConfig),
   };
+}
+
+function writeConfig(serviceConfig: Fields): string {
+  try {
+    return JSON.stringify(serviceConfig);
+  } catch {
+    throw new FieldError(["serviceConfig"], "must not contain itself"); // by an alias of YAML
+  }
 }
 
 function readEndpoints(values: readonly unknown[], path: FieldPath): Endpoint[] {
