@@ -149,7 +149,7 @@ test("a registry that is no target, and an address that nobody can reach, end it
       /^server: --register is refused: registration "zookeeper:\/\/a\/b": it begins with none of/,
     ],
     [["--advertise", "0.0.0.0"], /^server: --advertise must be an address that others can reach, got "0\.0\.0\.0"$/],
-    [["--advertise", "a b"], /^server: --advertise must be host:port/],
+    [["--advertise", "a b"], /^server: --advertise must be host or host:port, an IPv6 host in brackets, got "a b"$/],
     [["--weight", "2"], /--weight is told by load reports and registries; give --load-report or --register too$/],
   ] as const) {
     const { code, stderr } = await runToEnd(main, [...free, ...args]);

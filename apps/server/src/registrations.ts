@@ -34,9 +34,15 @@ const advertiseFlag: Flag<Partial<Address>> = {
     "the pod's, else the one that is listened on, else that of the interface towards the registry, but no loopback",
   parse(text) {
     const hasPort = /:\d+$/.test(text);
-    const { host, port } = parseAddress(hasPort ? text : `${text}:1`);
+    let address: Address;
+    try {
+      address = parseAddress(hasPort ? text : `${text}:1`);
+    } catch {
+      throw new RangeError(`must be host or host:port, an IPv6 host in brackets, got "${text}"`); // not the port added here
+    }
+    const { host } = address;
     if (isWildcard(host)) throw new RangeError(`must be an address that others can reach, got "${text}"`);
-    return hasPort ? { host, port } : { host };
+    return hasPort ? address : { host };
   },
 };
 

@@ -5,6 +5,7 @@
  */
 import { type ChannelOptions, experimental, status } from "@grpc/grpc-js";
 import type { Endpoint as DiscoveredEndpoint } from "@grpc-lb/discovery";
+import { loadedCopies } from "@grpc-lb/runtime";
 
 export type ResolverListener = experimental.ResolverListener;
 export type Resolver = experimental.Resolver;
@@ -41,6 +42,22 @@ export function requireSupportedGrpc(api: Readonly<Record<string, unknown>> | un
   if (missing.length === 0) return;
   throw new Error(
     `@grpc-lb/resolver needs @grpc/grpc-js 1.14; the one there is has no experimental.${missing.join(", ")}`,
+  );
+}
+
+/**
+ * What to say when there is more than one copy of grpc-js: resolvers are registered in one, and the channels of another take
+ * their targets for names of DNS. Undefined when there is one.
+ *
+ * @param copies where they are; given in tests
+ */
+export function warnOfCopies(
+  copies: readonly string[] = loadedCopies("@grpc/grpc-js", "build/src/index.js"),
+): string | undefined {
+  if (copies.length < 2) return undefined;
+  return (
+    `there are ${copies.length} copies of @grpc/grpc-js in this process, ${copies.join(" and ")}; channels of one do not know the ` +
+    "targets that are registered in the other, and look them up in DNS; npm dedupe leaves one"
   );
 }
 

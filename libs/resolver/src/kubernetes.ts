@@ -8,7 +8,7 @@ import {
   type KubernetesSourceOptions,
 } from "@grpc-lb/discovery/kubernetes";
 import { type Clock, systemClock } from "@grpc-lb/runtime";
-import { requireSupportedGrpc } from "./grpc-js.ts";
+import { requireSupportedGrpc, warnOfCopies } from "./grpc-js.ts";
 import { warnOfProxy } from "./http-proxy.ts";
 import { findSidecar } from "./sidecar.ts";
 import { authorityOfText, registerTargetScheme } from "./target-scheme.ts";
@@ -119,6 +119,8 @@ export function registerKubernetesScheme(
   });
   const proxy = warnOfProxy(env);
   if (proxy !== undefined && !options.isProxyDisabled) warn(proxy);
+  const copies = warnOfCopies();
+  if (copies !== undefined) warn(copies);
 
   return {
     stats: () =>
