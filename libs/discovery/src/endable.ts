@@ -7,7 +7,7 @@ export const maxTimerMs = 2 ** 31 - 1;
  * Keeps the process alive until the returned function is called: the sockets and timers of a watch do not, because its other
  * readers may not want it to. So it depends on each reader alone, whoever it shares the watch with, and in every state of it.
  */
-function holdProcess(): () => void {
+export function holdProcess(): () => void {
   const timer = setInterval(() => {}, maxTimerMs);
   return () => clearInterval(timer);
 }

@@ -1,4 +1,5 @@
 import { formatAddress } from "./address.ts";
+import { holdProcess } from "./endable.ts";
 import type { Instance, Registration, RegistrationHooks } from "./registration.ts";
 import { parseRegistrationTarget, type RegistrationTarget } from "./target/registration.ts";
 
@@ -16,8 +17,9 @@ export {
 export type OwnInstance = Omit<Instance, "service" | "ttlMs">;
 
 /**
- * Registers an instance in etcd or Consul, and keeps it registered until `close`: see `Registration`. Only the client of the
- * registry that is named is loaded. Who registers, and how safely, stands in files or the environment: see `./etcd` and
+ * Registers an instance in etcd or Consul, and keeps it registered until `close`: see `Registration`. It keeps the process alive
+ * until it is registered for the first time or closed, and then no more. Only the client of the registry that is named is
+ * loaded. Who registers, and how safely, stands in files or the environment: see `./etcd` and
  * `./consul`.
  *
  * ```ts
@@ -38,14 +40,24 @@ export async function register(
   const whole: Instance = { ...instance, service, ...(ttlMs !== undefined && { ttlMs }) };
   if (parsed.t === "etcd") {
     const { registerInEtcd } = await import("./etcd/index.ts");
-    return registerInEtcd({
-      endpoints: parsed.members.map(formatAddress),
-      layout: parsed.layout,
-      instance: whole,
-      ...hooks,
-    });
+    const endpoints = parsed.members.map(formatAddress);
+    return holdUntilRegistered(registerInEtcd({ endpoints, layout: parsed.layout, instance: whole, ...hooks }));
   }
   const { registerInConsul } = await import("./consul/index.ts");
   const { agent, tags, check } = parsed;
-  return registerInConsul({ agent, tags, check: { t: check }, instance: whole, ...hooks });
+  return holdUntilRegistered(registerInConsul({ agent, tags, check: { t: check }, instance: whole, ...hooks }));
+}
+
+/** A registration works in the background: a program that waits for `registered`, and has nothing else to do, would end. */
+function holdUntilRegistered(registration: Registration): Registration {
+  const letGo = holdProcess();
+  void registration.registered.then(letGo);
+  return {
+    subject: registration.subject,
+    registered: registration.registered,
+    get stats() {
+      return registration.stats;
+    },
+    close: () => registration.close().finally(letGo),
+  };
 }

@@ -37,6 +37,12 @@ describe("a watch of Consul", { concurrency: 4 }, () => {
     await agent.until(({ connections }) => connections === 0);
   });
 
+  test("nor does one whose query the agent does not answer", async (t) => {
+    const { agent, program } = await start(t, "background");
+    agent.freeze(); // before the program has begun
+    assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
+  });
+
   test("of a query that both share, the reader in the foreground keeps the process alive, and the other does not", async (t) => {
     const { agent, program } = await start(t, "background", "foreground");
     for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 1`);

@@ -147,3 +147,27 @@ test("an agent that is silent longer than wait, a sixteenth and the time for an 
   assert.match(error?.message ?? "", /nothing heard for 175 s$/);
   assert.deepEqual(reader.addresses, ["10.0.0.1:80"]);
 });
+
+for (const [status, waits] of [
+  [500, [100, 200, 400]],
+  [403, [500, 1_000, 2_000]],
+] as const) {
+  test(`after a ${status} the pauses are of ${waits.join(", ")} ms, with a chance of a half`, async () => {
+    const slept: number[] = [];
+    class NotingClock extends ManualClock {
+      override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+        slept.push(ms);
+        return super.sleep(ms, signal);
+      }
+    }
+    const clock = new NotingClock();
+    const { agent } = await start({ clock, random: () => 0.5 });
+    agent.refuse(status, "no");
+    const pauses = () => slept.filter((ms) => waits.includes(ms as never));
+    while (pauses().length < waits.length) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if ([...waits, 75].includes(slept.at(-1) as never)) clock.advance(4_000);
+    }
+    assert.deepEqual(pauses(), waits);
+  });
+}

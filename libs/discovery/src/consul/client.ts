@@ -1,5 +1,4 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Clock } from "@grpc-lb/runtime";
 import { formatAddress } from "../address.ts";
 import { DiscoveryError } from "../discovery-error.ts";
@@ -34,6 +33,9 @@ export interface ConsulAnswer {
 const wholeAnswerMs = 60_000;
 const maxAnswerLength = 64 * 1024 * 1024;
 
+/** Loaded when it is used, as TLS costs a process without it much of what importing this part does. */
+const loadHttps = () => process.getBuiltinModule("node:https");
+
 /** The few requests that are made of an agent, over HTTP/1.1, one at a time; by connections that keep no process alive. */
 export class ConsulClient {
   /** `host:port`, for messages. */
@@ -49,7 +51,7 @@ export class ConsulClient {
     this.#access = access;
     this.#clock = clock;
     this.#files = new CredentialFiles(access.credentials, clock);
-    const Agent = this.#isSecure ? HttpsAgent : HttpAgent;
+    const Agent = this.#isSecure ? loadHttps().Agent : HttpAgent;
     this.#connections = new Agent({ keepAlive: true, keepAliveMsecs: 15_000 });
   }
 
@@ -149,7 +151,7 @@ export class ConsulClient {
       signal: guard.signal,
     };
     for (;;) {
-      const request = (this.#isSecure ? httpsRequest : httpRequest)(options);
+      const request = (this.#isSecure ? loadHttps().request : httpRequest)(options);
       request.on("socket", (socket) => socket.unref()); // each time, as the pool refs a kept one for its next request
       try {
         return await new Promise((resolve, reject) => request.on("response", resolve).on("error", reject).end(text));

@@ -30,6 +30,9 @@ const hosts: readonly [string, Parts, string | undefined][] = [
   ["IPv6 without brackets", { Service: { Address: "fd00::1" } }, "fd00::1"],
   ["IPv6 that was registered in brackets", { Service: { Address: "[fd00::1]" } }, "fd00::1"],
   ["a name", { Service: { Address: "web.example" } }, "web.example"],
+  ["none for what is no host", { Service: { Address: "not a host!" } }, undefined],
+  ["none for a URL", { Service: { Address: "http://x.y/z" } }, undefined],
+  ["none for a port beyond 65535", { Service: { Port: 65_536 } }, undefined],
   ["none without a port", { Service: { Port: 0 } }, undefined],
   ["none without any address", { Service: { Address: "" }, Node: { Address: "" } }, undefined],
 ];

@@ -1,4 +1,5 @@
-import { formatAddress } from "../address.ts";
+import { isIP } from "node:net";
+import { formatAddress, isHostName } from "../address.ts";
 import type { Endpoint } from "../snapshot.ts";
 import { isWeight } from "../weight.ts";
 
@@ -60,13 +61,14 @@ export function toEndpoints(entries: readonly HealthEntry[]): Endpoint[] {
   return [...byAddress.values()];
 }
 
-/** Undefined for what has no port, such as a service that is registered for its checks alone. */
+/** Undefined for what has no port, such as a service that is registered for its checks alone, and for what is no host. */
 function toEndpoint(entry: HealthEntry): Endpoint | undefined {
   const { Node: node, Service: service } = entry;
   // "If the service address is empty, use the node's": Service.Address of the same page.
   const host = (service.Address || node.Address || "").replace(/^\[(.*)\]$/, "$1");
   const { Port: port = 0 } = service;
-  if (host === "" || port <= 0) return undefined;
+  const isHost = isIP(host) > 0 || isHostName(host);
+  if (!isHost || !(Number.isInteger(port) && port >= 1 && port <= 65_535)) return undefined;
   const { [weightKey]: _weight, ...meta } = service.Meta ?? {};
   return {
     id: `${node.Node}/${service.ID}`,

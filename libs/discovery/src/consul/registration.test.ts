@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/runtime/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
 import { type ConsulRegistrationOptions, registerInConsul } from "./registration.ts";
 
@@ -17,6 +17,11 @@ class LoopClock extends ManualClock {
   override sleep(ms: number, signal?: AbortSignal): Promise<void> {
     this.#lastMs = ms;
     return super.sleep(ms, signal);
+  }
+
+  /** Resolves when the last wait begun is of `ms`. */
+  async paused(ms: number): Promise<void> {
+    while (this.#lastMs !== ms) await turn();
   }
 
   /** Resolves when the one wait under way is of `ms`. */
@@ -43,12 +48,12 @@ async function start(options: Partial<ConsulRegistrationOptions> = {}, prepare =
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("a TTL check is kept passing at a third of the TTL, and the service is taken out by the close", async () => {
+test("a TTL check is kept passing each 2 s, however long the TTL, and the service is taken out by the close", async () => {
   const { clock, agent, registration, paths, until } = await start();
   await registration.registered;
   for (let count = 1; count < 4; count++) {
-    await clock.asleepFor(10_000);
-    clock.advance(9_999);
+    await clock.asleepFor(2_000);
+    clock.advance(1_999);
     await turn();
     assert.equal(agent.counts.requests, count);
     clock.advance(1);
@@ -66,10 +71,10 @@ test("a gRPC check begins critical, and passing when it is brought back: it serv
   await registration.registered;
   assert.equal(agent.registered.get(id)?.Check?.Status, undefined);
   agent.forget();
-  await clock.asleepFor(10_000);
-  clock.advance(10_000);
+  await clock.asleepFor(2_000);
+  clock.advance(2_000);
   await until(3);
-  await clock.asleepFor(10_000);
+  await clock.asleepFor(2_000);
   assert.equal(agent.registered.get(id)?.Check?.Status, "passing");
   assert.deepEqual(paths(), ["service/register", `service/${id}`, "service/register"]);
   assert.deepEqual(registration.stats, { isRegistered: true, registrations: 2, error: undefined });
@@ -78,11 +83,11 @@ test("a gRPC check begins critical, and passing when it is brought back: it serv
 test("a check that has lost its TTL is registered anew", async () => {
   const { clock, agent, registration, paths, until } = await start();
   await registration.registered;
-  await clock.asleepFor(10_000);
+  await clock.asleepFor(2_000);
   agent.refuse(500, `CheckID "service:${id}" does not have associated TTL`, { times: 1 });
-  clock.advance(10_000);
+  clock.advance(2_000);
   await until(3);
-  await clock.asleepFor(10_000);
+  await clock.asleepFor(2_000);
   assert.deepEqual(paths().slice(1), [`check/update/service:${id}`, "service/register"]);
 });
 
@@ -101,10 +106,61 @@ test("what answers 404 to everything is no agent, and costs no storm", async () 
   assert.equal(registration.stats.isRegistered, false);
 });
 
+test("a frozen agent does later what it was asked, so a close waits as long as for what is shown", async () => {
+  const clock = new LoopClock();
+  clock.advance(100_000);
+  const { agent, registration, until } = await start({ clock }, (agent) => agent.freeze());
+  await until(1);
+  let isClosed = false;
+  const closing = registration.close().then(() => {
+    isClosed = true;
+  });
+  await until(2);
+  await clock.asleep(2); // the bound, and the wait for an answer
+  clock.advance(4_999);
+  for (let count = 0; count < 20; count++) await turn();
+  assert.equal(isClosed, false);
+  agent.thaw();
+  await closing;
+  assert.deepEqual([agent.registered.size, clock.sleeping], [0, 0]);
+});
+
+test("what no agent was told is not taken out, and is closed at once", async () => {
+  const agent = { host: "127.0.0.1", port: await closedPort() };
+  const { clock, registration } = await start({ agent });
+  await clock.asleepFor(50);
+  assert.match(registration.stats.error ?? "", /ECONNREFUSED/);
+  await registration.close();
+  assert.equal(clock.sleeping, 0);
+});
+
+test("a close takes a second at least, also when nothing was heard for a TTL", async () => {
+  const { clock, agent, registration, until } = await start();
+  await registration.registered;
+  await clock.asleepFor(2_000);
+  clock.advance(30_000);
+  await until(2);
+  await clock.asleepFor(2_000);
+  agent.refuse(500, "No cluster leader");
+  clock.advance(2_000);
+  await until(3);
+  await clock.asleepFor(50);
+  clock.advance(30_000); // the TTL is over
+  await until(4);
+  await clock.asleepFor(100);
+  const closing = registration.close();
+  await until(5);
+  await clock.paused(50);
+  agent.accept();
+  clock.advance(999);
+  await closing;
+  assert.equal(agent.registered.size, 0);
+});
+
 test("a close of what a frozen agent was told gives up in bounds, and twice is once", async () => {
   const { clock, agent, registration } = await start();
   await registration.registered;
-  await clock.asleepFor(10_000);
+  await clock.asleepFor(2_000);
   agent.freeze();
   const closing = [registration.close(), registration.close()];
   await agent.until(({ requests }) => requests === 2);

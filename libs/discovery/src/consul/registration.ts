@@ -29,14 +29,16 @@ export interface ConsulRegistrationOptions extends RegistrationHooks {
 }
 
 /** What keeps one from the agent is tried again soon, so that a restart of the agent costs less than the TTL. */
-const backoffBounds = { baseMs: 100, maxMs: 4_000 };
+const backoffBounds = { baseMs: 100, maxMs: 2_000 };
+/** However long the TTL: an agent that comes back empty is told anew long before sources believe it (`defaultDoubtMs`). */
+const leastPaceMs = 2_000;
 /** A close lasts no longer than until the TTL is over, within these bounds. */
 const closeMs = { least: 1_000, most: 5_000 };
 
 /**
- * Registers an instance with a Consul agent and sees to it that it stays: a TTL check is kept passing at a third of the TTL; with
- * a gRPC check, which the agent makes, the agent is asked as often whether it still knows the instance. An agent that has
- * forgotten is told anew. Needed right: `service:write` on the service; for a gRPC check also `service:read`.
+ * Registers an instance with a Consul agent and sees to it that it stays: a TTL check is kept passing at a third of the TTL, and
+ * each 2 s at least; with a gRPC check, which the agent makes, the agent is asked as often whether it still knows the instance.
+ * An agent that has forgotten is told anew. Needed right: `service:write` on the service; for a gRPC check also `service:read`.
  *
  * Works in the background: neither its connection nor its timers keep the process alive.
  *
@@ -66,8 +68,8 @@ class ConsulRegistration implements Registration {
   #closed: Promise<void> | undefined;
   /** Whether the agent has it, as far as is known. */
   #isKnown = false;
-  /** Whether the agent may have it, as it was asked to take it. */
-  #mayBeKnown = false;
+  /** Until when the agent may show it, as it was asked to take it or has said that it has it; undefined: it cannot have it. */
+  #shownUntilMs: number | undefined;
   #registrations = 0;
   #error: DiscoveryError | undefined;
   /** When the agent last said that it has it. */
@@ -117,12 +119,13 @@ class ConsulRegistration implements Registration {
     const bounds = { ...backoffBounds, maxMs: Math.min(backoffBounds.maxMs, this.#ttlMs / 3) };
     const backoff = createBackoff({ ...bounds, random: this.#random });
     while (!signal.aborted) {
-      let waitMs = this.#ttlMs / 3;
+      let waitMs = Math.min(this.#ttlMs / 3, leastPaceMs);
       try {
         if (this.#isKnown) await this.#prove(signal);
         else await this.#register(signal);
         if (signal.aborted) return;
         this.#provenMs = this.#clock.now();
+        this.#shownUntilMs = this.#provenMs + this.#ttlMs;
         this.#error = undefined;
         backoff.reset();
       } catch (cause) {
@@ -144,8 +147,18 @@ class ConsulRegistration implements Registration {
     const { Check, ...service } = this.#definition;
     // A gRPC check begins as critical, until the agent's first probe. One that the agent has forgotten served a moment ago.
     const check = this.#registrations === 0 ? Check : { ...Check, Status: "passing" };
-    this.#mayBeKnown = true;
-    await this.#put("register", "service/register?replace-existing-checks=true", signal, { ...service, Check: check });
+    const before = this.#shownUntilMs;
+    // A frozen agent does later what it was asked now, also when nobody waits for its answer any more.
+    this.#shownUntilMs = this.#clock.now() + this.#ttlMs;
+    try {
+      await this.#put("register", "service/register?replace-existing-checks=true", signal, {
+        ...service,
+        Check: check,
+      });
+    } catch (error) {
+      if (wasNotTaken(error as DiscoveryError)) this.#shownUntilMs = before;
+      throw error;
+    }
     if (signal.aborted) return;
     this.#isKnown = true;
     this.#registrations += 1;
@@ -188,11 +201,11 @@ class ConsulRegistration implements Registration {
     const clock = this.#clock;
     this.#ending.abort();
     await this.#ended;
-    if (this.#mayBeKnown) {
+    if (this.#shownUntilMs !== undefined) {
       const bound = new AbortController();
       const done = new AbortController();
       const work = this.#deregister(bound.signal).finally(() => done.abort());
-      const leftMs = this.#provenMs + this.#ttlMs - clock.now();
+      const leftMs = this.#shownUntilMs - clock.now();
       const boundMs = Math.min(Math.max(leftMs, closeMs.least), closeMs.most);
       await clock.sleep(boundMs, done.signal); // in the foreground, as this is work to be done
       bound.abort();
@@ -220,6 +233,13 @@ class ConsulRegistration implements Registration {
       }
     }
   }
+}
+
+/** The agent has refused the registration, or was never told of it, as nobody was reached. */
+function wasNotTaken({ status, cause }: DiscoveryError): boolean {
+  const { code = "" } = (cause ?? {}) as NodeJS.ErrnoException;
+  const isRefusal = status !== undefined && status < 500;
+  return isRefusal || /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/.test(code);
 }
 
 /** The agent is there and knows nothing of it, or not of its check: it was restarted, or somebody has taken it out. */

@@ -132,7 +132,7 @@ export class ServiceFeed implements BlockingQueryHandler {
       const { what, agent } = this.#asked;
       return new DiscoveryError(
         "port",
-        `consul: ${what}: ${agent}: none of its ${entries.length} instances has a port`,
+        `consul: ${what}: ${agent}: none of its ${entries.length} instances has a host and a port`,
       );
     }
     const deniesByDefault = answer.headers["x-consul-default-acl-policy"] === "deny";
@@ -141,20 +141,20 @@ export class ServiceFeed implements BlockingQueryHandler {
 
   /**
    * An agent that comes back may have forgotten what is still there and registers again within moments, so what it does not
-   * tell is served a while longer: when its index went backwards, and when half or more is gone after a failure. The doubt
-   * begins with the first such answer, and a later one does not prolong it.
+   * tell is served a while longer: when its index went backwards, and after a failure. Not only when much is gone: others may
+   * have registered again before it was asked. Each such answer begins the doubt anew, and no other one does.
    */
   #doubtMissing({ failed, wentBack }: Shaken): void {
     const { clock, doubtMs } = this.#options;
     const now = new Set(this.#answered.endpoints.map(keyOf));
     const had = this.#lastGood?.endpoints ?? [];
-    const isSuspicious = wentBack || (failed && now.size <= had.length / 2);
+    const isSuspicious = wentBack || failed;
     const missing = (isSuspicious ? had : (this.#doubt?.missing ?? [])).filter((each) => !now.has(keyOf(each)));
     if (missing.length === 0) {
       this.#doubt = undefined;
       return;
     }
-    const before = this.#doubt;
+    const before = isSuspicious ? undefined : this.#doubt;
     this.#doubt = { missing, dueMs: before?.dueMs ?? clock.now() + doubtMs };
     if (!before) void this.#endDoubt(this.#doubt.dueMs);
   }

@@ -174,7 +174,7 @@ test("instances without a port are none, and that is said", async () => {
   const { error, endpoints } = await reader.until("an error", isFailing);
   assert.deepEqual(
     [error?.code, error?.message, endpoints],
-    ["port", `${words}: none of its 2 instances has a port`, []],
+    ["port", `${words}: none of its 2 instances has a host and a port`, []],
   );
   agent.put(web(3));
   const { error: none } = await reader.untilAddresses(...at(3));
@@ -211,6 +211,38 @@ test("what an agent whose index went back does not tell is served for a while, a
   await reader.untilAddresses(...at(2, 3, 4));
   agent.remove("web-2");
   await reader.untilAddresses(...at(3, 4));
+});
+
+test("what is missing after a failure is served for a while, however little; a doubt that ends in a failure takes nothing", async () => {
+  const clock = new ManualClock();
+  const { agent, read } = await start(web(1), web(2), web(3));
+  const reader = read({ clock, random: () => 0, doubtMs: 5_000 });
+  const isAnswered = () => reader.until("no error", ({ error }) => !error);
+  const fail = async () => {
+    agent.refuse(500, "No cluster leader");
+    await reader.until("an error", isFailing);
+    agent.accept();
+  };
+  const advanceUntil = async (holds: () => boolean) => {
+    for (; !holds(); clock.advance(1)) await new Promise((resolve) => setImmediate(resolve));
+  };
+  await reader.untilAddresses(...at(1, 2, 3));
+  await advanceUntil(() => agent.counts.waiting === 1);
+  await fail();
+  agent.remove("web-3");
+  await advanceUntil(() => !reader.last?.error && agent.counts.waiting === 1);
+  assert.deepEqual(reader.addresses, at(1, 2, 3));
+  await fail();
+  agent.freeze();
+  clock.advance(5_000); // the doubt is over
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(reader.addresses, at(1, 2, 3));
+  agent.thaw();
+  await advanceUntil(() => !reader.last?.error && agent.counts.waiting === 1);
+  await isAnswered();
+  assert.deepEqual(reader.addresses, at(1, 2, 3));
+  clock.advance(5_000);
+  await reader.untilAddresses(...at(1, 2));
 });
 
 test("what cannot be is refused", () => {

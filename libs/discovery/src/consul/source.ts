@@ -1,4 +1,5 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
+import { defaultDoubtMs } from "../default-doubt.ts";
 import { endable, maxTimerMs } from "../endable.ts";
 import type { Address, Snapshot, Source } from "../snapshot.ts";
 import type { SourceStats } from "../source-stats.ts";
@@ -39,8 +40,8 @@ export interface ConsulSourceOptions {
    */
   readonly answerTimeoutMs?: number;
   /**
-   * How long instances are served on which an agent that failed, or whose state went back, does not tell any more, in
-   * milliseconds; whoever lives registers again within a third of its TTL. Default: 5 s.
+   * How long instances are served of which an agent that failed, or whose state went back, does not tell any more, in
+   * milliseconds; whoever lives registers again within it, if by our registration. Default: 10 s.
    */
   readonly doubtMs?: number;
   /**
@@ -74,7 +75,7 @@ export interface ConsulSource extends Source {
 export function createConsulSource(options: ConsulSourceOptions): ConsulSource {
   const { service, tags = [], near, dc, limit, healthy = true, allowStale = false, background = false } = options;
   const { clock = systemClock, random = Math.random } = options;
-  const { waitMs = 60_000, answerTimeoutMs = 10_000, doubtMs = 5_000 } = options;
+  const { waitMs = 60_000, answerTimeoutMs = 10_000, doubtMs = defaultDoubtMs } = options;
   const access = validateConsulAccess({
     agent: options.agent,
     credentials: options.credentials ?? readConsulEnvironment(),

@@ -25,6 +25,17 @@ test("what says nothing new changes nothing, not even the list", () => {
   assert.notEqual(table.endpoints, endpoints);
 });
 
+test("a key that is the prefix itself is one like the others", () => {
+  const table = new InstanceTable();
+  table.set(endpoint("", 1));
+  table.set(endpoint("a", 2));
+  table.delete("a");
+  assert.deepEqual(table.endpoints, [endpoint("", 1)]);
+  table.set(endpoint("b", 1, 2));
+  table.delete("b");
+  assert.deepEqual(table.endpoints, [endpoint("", 1)]);
+});
+
 test("whatever comes and goes, it is the keys' last words: each address once, by the newest, in the order of the keys", () => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
   const random = createRandom(seed);

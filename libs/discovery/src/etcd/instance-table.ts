@@ -56,7 +56,8 @@ export class InstanceTable {
     const keys = this.#keysOf.get(address)?.filter((key) => key !== endpoint.id) ?? [];
     this.#instances.delete(endpoint.id);
     this.#sorted.delete(endpoint.id);
-    const next = this.#instances.get(keys.at(-1) ?? "");
+    const last = keys.at(-1); // may be "": the key that is the prefix itself
+    const next = last === undefined ? undefined : this.#instances.get(last);
     if (next) {
       this.#keysOf.set(address, keys);
       this.#sorted.set(next);

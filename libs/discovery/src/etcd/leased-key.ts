@@ -31,7 +31,7 @@ interface Lease {
 
 /** How long deregistering may take; after that the lease's end does it. */
 const releaseMs = 3_000;
-/** How long one member may take for it. */
+/** How long one member may take for it, and the least that is tried. */
 const revokeMs = 1_000;
 const answerBounds = { leastMs: 500, mostMs: 5_000 };
 
@@ -78,10 +78,12 @@ export class LeasedKey {
     const { clock, cluster } = this.#options;
     const lease = this.#lease;
     if (!lease) return;
-    const untilMs = Math.min(clock.now() + releaseMs, lease.aliveMs + lease.ttlMs);
+    const nowMs = clock.now();
+    // One that is over by our clock may live: etcd gives each lease its whole TTL again when it restarts.
+    const untilMs = Math.max(Math.min(nowMs + releaseMs, lease.aliveMs + lease.ttlMs), nowMs + revokeMs);
     const done = new AbortController();
     // Here the process is to live on, though no socket keeps it alive.
-    void clock.sleep(Math.max(untilMs - clock.now(), 0), done.signal);
+    void clock.sleep(untilMs - nowMs, done.signal);
     while (clock.now() < untilMs) {
       const timeoutMs = Math.min(revokeMs, untilMs - clock.now());
       const options = { what: `revoke the lease of ${this.#options.key}`, timeoutMs, signal: done.signal };

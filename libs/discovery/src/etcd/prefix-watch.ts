@@ -11,16 +11,24 @@ import type { RpcCall } from "./rpc-call.ts";
 import { RpcStatus } from "./rpc-status.ts";
 import { runTurns } from "./turns.ts";
 
+/** Which store it is and how far, as each answer of etcd says. */
+export interface StoreState {
+  readonly clusterId: bigint;
+  readonly revision: bigint;
+}
+
 /** Who is told of what a watch sees: in order, and not after `run` has ended. None may throw. */
 export interface PrefixHandler {
   /**
    * All there is now.
    *
-   * @param revision of the store; less than before when the store has lost what it knew
+   * @param store what etcd says of it; less revision than before when it has lost what it knew
    */
-  replace(all: readonly KeyValue[], revision: bigint): void;
+  replace(all: readonly KeyValue[], store: StoreState): void;
   put(one: KeyValue): void;
   delete(key: string): void;
+  /** The store was at this revision when it told of its last change, or of none. */
+  onRevision(revision: bigint): void;
   /** The server was heard: what is known is as it says. */
   onHeard(): void;
   /** Something failed; the loop goes on by itself. */
@@ -80,9 +88,9 @@ export class PrefixWatch {
     const options = { what: `list ${prefix}`, timeoutMs, signal };
     const { kvs, header } = await cluster.call(KVService.range, this.#range.request(), options);
     if (signal.aborted) return 0n;
-    const revision = header?.revision ?? 0n;
+    const { revision = 0n, clusterId = 0n } = header ?? {};
     this.#handler.onList();
-    this.#handler.replace(kvs, revision);
+    this.#handler.replace(kvs, { revision, clusterId });
     this.#handler.onHeard();
     return revision;
   }
@@ -102,6 +110,7 @@ export class PrefixWatch {
           if (signal.aborted) return;
           heard.count += responses.length;
           onBegun();
+          for (const { header } of responses) this.#handler.onRevision(header?.revision ?? 0n);
           for (const { events } of responses) for (const event of events) this.#apply(event);
           const end = responses.find(({ canceled }) => canceled);
           if (end && end.compactRevision > 0n) return;

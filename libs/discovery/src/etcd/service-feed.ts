@@ -9,7 +9,7 @@ import type { EtcdAccess } from "./access.ts";
 import { Cluster } from "./cluster.ts";
 import { InstanceTable } from "./instance-table.ts";
 import type { Layout } from "./layout.ts";
-import { type PrefixHandler, PrefixWatch } from "./prefix-watch.ts";
+import { type PrefixHandler, PrefixWatch, type StoreState } from "./prefix-watch.ts";
 import { readValue } from "./value.ts";
 
 /** What a source of etcd has done and seen. `target` counts the values that were no endpoints, each time one was read. */
@@ -27,13 +27,8 @@ export interface FeedOptions {
   readonly random: Random;
   readonly progressIntervalMs: number;
   readonly answerTimeoutMs: number;
+  readonly doubtMs: number;
 }
-
-/**
- * How long instances that a new read does not show are kept, where the store has forgotten, or half of them are gone: etcd
- * came back empty or from a backup, and whoever lives registers again within this time.
- */
-const doubtMs = 3_000;
 
 /** One watch of a service, which is turned into snapshots. */
 export class ServiceFeed implements PrefixHandler {
@@ -49,7 +44,8 @@ export class ServiceFeed implements PrefixHandler {
   #problems = new Map<string, string>();
   /** The keys that a read did not show and that are still served, and until when. */
   #doubt: { readonly keys: Set<string>; readonly dueMs: number } | undefined;
-  #revision = 0n;
+  /** The newest that was heard of the store. */
+  #store: StoreState | undefined;
   #isSynced = false;
   #lastSyncMs: number | undefined;
   #failure: DiscoveryError | undefined;
@@ -67,32 +63,36 @@ export class ServiceFeed implements PrefixHandler {
 
   /** Watches until `signal` is aborted, and knows nothing of what another watch of it has seen. */
   async run(latest: Latest<Snapshot>, signal: AbortSignal): Promise<void> {
-    const { access, clock, random, ...times } = this.#options;
+    const { access, clock, random, progressIntervalMs, answerTimeoutMs } = this.#options;
     this.#latest = latest;
     this.#signal = signal;
     this.#table = new InstanceTable();
     this.#problems = new Map();
     this.#doubt = undefined;
-    this.#revision = 0n;
+    this.#store = undefined;
     this.#isSynced = false;
     this.#lastSyncMs = undefined;
     this.#failure = undefined;
     const cluster = new Cluster(access, clock, random);
-    await new PrefixWatch({ cluster, prefix: this.#prefix, clock, random, ...times }, this).run(signal);
+    const watch = { cluster, prefix: this.#prefix, clock, random, progressIntervalMs, answerTimeoutMs };
+    await new PrefixWatch(watch, this).run(signal);
   }
 
-  replace(all: readonly KeyValue[], revision: bigint): void {
+  replace(all: readonly KeyValue[], store: StoreState): void {
     const had = this.#table.size;
     const gone = new Set([...this.#table.keys(), ...this.#problems.keys()]);
     for (const one of all) {
       gone.delete(this.#idOf(one.key));
       this.#set(one);
     }
-    const hasForgotten = revision < this.#revision;
-    this.#revision = revision;
+    const before = this.#store ?? store;
+    const isOther = store.revision < before.revision || store.clusterId !== before.clusterId;
+    this.#store = store;
     this.#isSynced = true;
-    const isSuspicious = hasForgotten || (had >= 2 && all.length <= had / 2);
-    if (gone.size > 0 && (isSuspicious || this.#doubt)) this.#suspect(gone);
+    // Also by its revision a store that came back empty may look like the old one, when others have written to it since.
+    const isSuspicious = isOther || this.#failure !== undefined;
+    const isHalved = had >= 2 && all.length <= had / 2;
+    if (gone.size > 0 && (isSuspicious || isHalved || this.#doubt)) this.#suspect(gone, isSuspicious);
     else this.#remove(gone);
   }
 
@@ -104,6 +104,11 @@ export class ServiceFeed implements PrefixHandler {
   delete(key: string): void {
     this.#events += 1;
     this.#remove([key.slice(this.#prefix.length)]);
+  }
+
+  onRevision(revision: bigint): void {
+    const store = this.#store;
+    if (store && revision > store.revision) this.#store = { ...store, revision };
   }
 
   onHeard(): void {
@@ -152,11 +157,15 @@ export class ServiceFeed implements PrefixHandler {
     }
   }
 
-  /** The doubt begins with the first read that does not show them, and a later one does not prolong it. */
-  #suspect(ids: Set<string>): void {
-    const { clock } = this.#options;
+  /**
+   * Serves on what a read does not show, for a while: etcd may have come back empty or from a backup, and whoever lives
+   * registers again within this time. A read that is suspicious again begins the doubt anew; another one does not prolong it.
+   */
+  #suspect(ids: Set<string>, isAnew: boolean): void {
+    const { clock, doubtMs } = this.#options;
     const signal = this.#signal as AbortSignal;
-    const dueMs = this.#doubt?.dueMs ?? clock.now() + doubtMs;
+    const before = isAnew ? undefined : this.#doubt;
+    const dueMs = before?.dueMs ?? clock.now() + doubtMs;
     const doubt = { keys: ids, dueMs };
     this.#doubt = doubt;
     void clock.sleep(dueMs - clock.now(), signal, { background: true }).then(() => {

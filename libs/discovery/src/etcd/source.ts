@@ -1,4 +1,5 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
+import { defaultDoubtMs } from "../default-doubt.ts";
 import { endable, maxTimerMs } from "../endable.ts";
 import type { Source } from "../snapshot.ts";
 import { type EtcdAccess, parseEtcdEndpoints, readEtcdEnvironment, validateEtcdCredentials } from "./access.ts";
@@ -16,6 +17,11 @@ export interface EtcdSourceOptions extends EtcdAccess {
   readonly progressIntervalMs?: number;
   /** How long an answer of etcd may take until another member is asked, connecting included, in milliseconds. Default: 5 s. */
   readonly answerTimeoutMs?: number;
+  /**
+   * How long instances are served that are missing when etcd is read again after a failure, or when its store is another or
+   * went back, in milliseconds; whoever lives registers again within it, if by our registration. Default: 10 s.
+   */
+  readonly doubtMs?: number;
   /**
    * Whether a watch that is read does not keep the process alive by itself: for those whose pending work does, and whose
    * process may end when there is none. Default: false. A connection that is just being made keeps it alive all the same, for
@@ -44,9 +50,12 @@ export interface EtcdSource extends Source {
  */
 export function createEtcdSource(options: EtcdSourceOptions): EtcdSource {
   const { clock = systemClock, random = Math.random, background = false } = options;
-  const { progressIntervalMs = 10_000, answerTimeoutMs = 5_000 } = options;
+  const { progressIntervalMs = 10_000, answerTimeoutMs = 5_000, doubtMs = defaultDoubtMs } = options;
   for (const [name, ms] of Object.entries({ progressIntervalMs, answerTimeoutMs })) {
     if (!(ms > 0 && ms <= maxTimerMs)) throw new RangeError(`${name} must be > 0 and <= ${maxTimerMs}, got ${ms}`);
+  }
+  if (!(doubtMs >= 0 && doubtMs <= maxTimerMs)) {
+    throw new RangeError(`doubtMs must be >= 0 and <= ${maxTimerMs}, got ${doubtMs}`);
   }
   const service = validateService(options.service);
   const layout = layoutOf(options.layout);
@@ -55,7 +64,7 @@ export function createEtcdSource(options: EtcdSourceOptions): EtcdSource {
   parseEtcdEndpoints(endpoints);
   const key = JSON.stringify([layout.prefix(service), endpoints.toSorted(), credentials]);
   const access = { endpoints, credentials };
-  const feedOptions = { access, service, layout, clock, random, progressIntervalMs, answerTimeoutMs };
+  const feedOptions = { access, service, layout, clock, random, progressIntervalMs, answerTimeoutMs, doubtMs };
   let feed: ServiceFeed | undefined;
   const onFeed = (found: ServiceFeed) => {
     feed = found;

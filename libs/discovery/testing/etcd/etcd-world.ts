@@ -4,7 +4,7 @@ import type { SourceWorld } from "../source-conformance.ts";
 import type { EtcdServer } from "./etcd-server.ts";
 
 /** Short, so that what is noticed by them is noticed soon; and not so short that a busy machine is taken for a frozen etcd. */
-const deadlines = { progressIntervalMs: 200, answerTimeoutMs: 1_000 };
+const deadlines = { progressIntervalMs: 200, answerTimeoutMs: 1_000, doubtMs: 1_500 };
 
 /** A source of a server, with short deadlines. */
 export function sourceOf(server: EtcdServer, service: string, credentials: EtcdCredentials = {}): EtcdSource {

@@ -1,5 +1,7 @@
-import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, type StatusObject } from "@grpc/grpc-js";
 import {
+  AuthenticateResponse,
+  AuthService,
   KVService,
   RangeResponse,
   type WatchRequest,
@@ -7,15 +9,22 @@ import {
   WatchService,
 } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 
+type Answer<R> = (error: Partial<StatusObject> | null, response?: R) => void;
 type Watch = ServerDuplexStream<WatchRequest, WatchResponse>;
 
 /**
- * An etcd that does what a real one cannot be made to do at will: end a watch for a reason, or fall silent on one. Its store
- * has nothing.
+ * An etcd that does what a real one cannot be made to do at will: end a watch for a reason, fall silent on one, refuse. What
+ * `onRange` and `onLogin` throw, a `{ code, details }`, is the status of the call.
  */
 export class FakeEtcd {
   readonly #server = new Server();
   #endpoint = "";
+  /** What a read is answered. Default: nothing, at revision 5. */
+  onRange: (metadata: Metadata) => Parameters<typeof RangeResponse.fromPartial>[0] = () => ({
+    header: { revision: 5n },
+  });
+  /** The token that a login is answered. */
+  onLogin: () => string = () => "";
   /** What a watch is answered, from its request on. Default: it is confirmed, and so is each progress request. */
   onWatch: (watch: Watch, request: WatchRequest) => void = (watch, request) => {
     watch.write(WatchResponse.fromPartial({ created: request.requestUnion?.$case === "createRequest" }));
@@ -25,10 +34,17 @@ export class FakeEtcd {
     const fake = new FakeEtcd();
     const server = fake.#server;
     server.addService(KVService, {
-      range: (_: unknown, answer: (error: null, response: RangeResponse) => void) =>
-        answer(null, RangeResponse.fromPartial({ header: { revision: 5n } })),
+      range: ({ metadata }: { metadata: Metadata }, answer: Answer<RangeResponse>) =>
+        answerBy(answer, () => RangeResponse.fromPartial(fake.onRange(metadata))),
       put: () => {},
       deleteRange: () => {},
+    });
+    const unused = () => {};
+    const auth = Object.fromEntries(Object.keys(AuthService).map((name) => [name, unused]));
+    server.addService(AuthService, {
+      ...auth,
+      authenticate: (_: unknown, answer: Answer<AuthenticateResponse>) =>
+        answerBy(answer, () => AuthenticateResponse.fromPartial({ token: fake.onLogin() })),
     });
     server.addService(WatchService, {
       watch: (watch: Watch) => {
@@ -51,5 +67,13 @@ export class FakeEtcd {
 
   close(): void {
     this.#server.forceShutdown();
+  }
+}
+
+function answerBy<R>(answer: Answer<R>, make: () => R): void {
+  try {
+    answer(null, make());
+  } catch (error) {
+    answer(error as Partial<StatusObject>);
   }
 }
