@@ -92,7 +92,8 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     advertise,
     bindAddress: host,
     port: grpc.port,
-    onError: (error) => log.warn({ reason: error.message }, "not registered"),
+    onError: (error) => log.warn({ reason: error.message }, "not registered; trying again"),
+    onRegistered: (subject) => log.info({ subject }, "registered"),
     clock,
     signal,
   }).catch(async (error) => {
@@ -101,7 +102,6 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     await Promise.all(closed);
     throw error;
   });
-  for (const { subject, registered } of registrations) void registered.then(() => log.info({ subject }, "registered"));
 
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   log.info({ drainDelayMs: flags.drainDelay }, "draining");

@@ -46,6 +46,12 @@ test("a server stands in etcd with its name, zone and weight, leaves it first of
   const [first] = (await ids(ended.id, killed.id)).filter(({ id }) => id === ended.id);
   assert.deepEqual([first?.weight, first?.zone, first?.metadata.podName], [3, "a", "ended"]);
 
+  await etcd.stop();
+  await killed.server.line((line) => line.includes('"not registered; trying again"'));
+  await etcd.start();
+  const isRegistered = (line: string) => line.includes('"msg":"registered"');
+  await killed.server.line(() => killed.server.stdout.filter(isRegistered).length === 2);
+
   ended.server.kill("SIGTERM");
   await ids(killed.id);
   assert.equal(
@@ -86,7 +92,7 @@ test("a registry that cannot be reached is said, and does not stop the server, n
   const line = await server.line((text) => text.includes('"level":"warn"'));
   assert.match(
     line,
-    /"etcd: grant a lease for server\/127\.0\.0\.1:\d+ on 127\.0\.0\.1:1: connect ECONNREFUSED".*"not registered"/,
+    /"etcd: grant a lease for server\/127\.0\.0\.1:\d+ on 127\.0\.0\.1:1: connect ECONNREFUSED".*"not registered; trying again"/,
   );
   server.kill("SIGTERM");
   assert.deepEqual(await server.exited, { code: 0, signal: null });
@@ -119,7 +125,14 @@ test("a registration that was begun before another was refused is ended", async 
     parseRegistrationTarget(text),
   );
   const pod = Pod.fromPartial({ version: "v".repeat(600) });
-  const rest = { weight: 1, advertise: { host: "10.0.0.1" }, bindAddress: "", port: 80, onError: () => {} };
+  const rest = {
+    weight: 1,
+    advertise: { host: "10.0.0.1" },
+    bindAddress: "",
+    port: 80,
+    onError: () => {},
+    onRegistered: () => {},
+  };
   const { signal } = new AbortController();
   const refused = registerServer({ targets, pod, ...rest, clock: systemClock, signal });
   await assert.rejects(refused, { name: "ProgramError", exitCode: 2 });

@@ -60,6 +60,8 @@ export interface RegistrationOptions {
   readonly port: number;
   /** Takes what keeps it from a registry. */
   readonly onError: (error: Error) => void;
+  /** Called when a registry has it, for the first time and after an error. */
+  readonly onRegistered: (subject: string) => void;
   readonly clock: Clock;
   /** Aborted when the server is to end: it goes to no further registry. */
   readonly signal: AbortSignal;
@@ -71,7 +73,7 @@ export interface RegistrationOptions {
  * @throws ProgramError when a registry cannot take it as it is; then it is in none
  */
 export async function registerServer(options: RegistrationOptions): Promise<Registration[]> {
-  const { targets, pod, weight, onError, signal } = options;
+  const { targets, pod, weight, onError, onRegistered, signal } = options;
   const known = {
     podName: pod.name,
     namespace: pod.namespace,
@@ -87,7 +89,11 @@ export async function registerServer(options: RegistrationOptions): Promise<Regi
     const address = await ownAddress({ ...options, podIp: pod.ip, registry });
     if (signal.aborted) break;
     try {
-      registrations.push(await register(target, { address, metadata, weight }, { onError }));
+      let subject = "";
+      const hooks = { onError, onRegistered: () => onRegistered(subject) };
+      const registration = await register(target, { address, metadata, weight }, hooks);
+      subject = registration.subject;
+      registrations.push(registration);
     } catch (cause) {
       await Promise.all(registrations.map((registration) => registration.close()));
       const message = `cannot be registered in ${target.t} at ${formatAddress(registry)}: ${(cause as Error).message}`;

@@ -18,6 +18,8 @@ export interface Instance {
 export interface RegistrationHooks {
   /** Called with what keeps an instance from the registry, once for each reason until it is registered again. Must not throw. */
   readonly onError?: (error: DiscoveryError) => void;
+  /** Called when the registry has it: for the first time, and after an `onError`. Must not throw. */
+  readonly onRegistered?: () => void;
 }
 
 /** What a registration has done. */

@@ -50,8 +50,7 @@ export function registerInConsul(options: ConsulRegistrationOptions): Registrati
   const access = validateConsulAccess({ agent: options.agent, credentials });
   const definition = defineService(instance, options);
   const client = new ConsulClient(access, clock);
-  const { onError } = options;
-  return new ConsulRegistration(client, definition, { ttlMs: instance.ttlMs ?? 10_000, clock, random, onError });
+  return new ConsulRegistration(client, definition, { ttlMs: instance.ttlMs ?? 10_000, clock, random, hooks: options });
 }
 
 class ConsulRegistration implements Registration {
@@ -61,7 +60,7 @@ class ConsulRegistration implements Registration {
   readonly #ttlMs: number;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #onError: RegistrationHooks["onError"] | undefined;
+  readonly #hooks: RegistrationHooks;
   readonly #registered = Promise.withResolvers<void>();
   readonly #ending = new AbortController();
   readonly #ended: Promise<void>;
@@ -71,6 +70,8 @@ class ConsulRegistration implements Registration {
   /** Until when the agent may show it, as it was asked to take it or has said that it has it; undefined: it cannot have it. */
   #shownUntilMs: number | undefined;
   #registrations = 0;
+  /** Whether the hooks know that it is registered. */
+  #isSaid = false;
   #error: DiscoveryError | undefined;
   /** When the agent last said that it has it. */
   #provenMs = 0;
@@ -82,7 +83,7 @@ class ConsulRegistration implements Registration {
       readonly ttlMs: number;
       readonly clock: Clock;
       readonly random: Random;
-      readonly onError: RegistrationHooks["onError"] | undefined;
+      readonly hooks: RegistrationHooks;
     },
   ) {
     const { Name, Address: host, Port: port } = definition;
@@ -92,7 +93,7 @@ class ConsulRegistration implements Registration {
     this.#ttlMs = options.ttlMs;
     this.#clock = options.clock;
     this.#random = options.random;
-    this.#onError = options.onError;
+    this.#hooks = options.hooks;
     this.#ended = this.#run(this.#ending.signal);
   }
 
@@ -126,13 +127,16 @@ class ConsulRegistration implements Registration {
         if (signal.aborted) return;
         this.#provenMs = this.#clock.now();
         this.#shownUntilMs = this.#provenMs + this.#ttlMs;
+        if (!this.#isSaid) this.#hooks.onRegistered?.();
+        this.#isSaid = true;
         this.#error = undefined;
         backoff.reset();
       } catch (cause) {
         if (signal.aborted) return;
         const error = cause as DiscoveryError;
-        if (error.message !== this.#error?.message) this.#onError?.(error);
+        if (error.message !== this.#error?.message) this.#hooks.onError?.(error);
         this.#error = error;
+        this.#isSaid = false;
         waitMs = backoff.next() + (error.retryAfterMs ?? 0);
         if (this.#isKnown && isForgotten(error)) {
           this.#isKnown = false;

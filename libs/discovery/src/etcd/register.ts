@@ -49,11 +49,14 @@ export function registerInEtcd(options: EtcdRegistrationOptions): Registration {
   const first = Promise.withResolvers<void>();
   const closing = new AbortController();
   let error: string | undefined;
+  let isSaid = false;
 
   const ended = runTurns(
     {
       turn: (onBegun, signal) =>
         leased.hold(() => {
+          if (!isSaid) options.onRegistered?.();
+          isSaid = true;
           error = undefined;
           first.resolve();
           onBegun();
@@ -62,6 +65,7 @@ export function registerInEtcd(options: EtcdRegistrationOptions): Registration {
         const failure = leased.describe(cause);
         if (failure.message !== error) options.onError?.(failure);
         error = failure.message;
+        isSaid = false;
         return failure;
       },
       clock,
