@@ -46,11 +46,13 @@ test("a server stands in etcd with its name, zone and weight, leaves it first of
   const [first] = (await ids(ended.id, killed.id)).filter(({ id }) => id === ended.id);
   assert.deepEqual([first?.weight, first?.zone, first?.metadata.podName], [3, "a", "ended"]);
 
+  const said = (text: string) => killed.server.stdout.filter((line) => line.includes(`"msg":"${text}"`)).length;
+  const [lost, found] = ["not registered; trying again", "registered"];
+  const before = [said(lost), said(found)] as const;
   await etcd.stop();
-  await killed.server.line((line) => line.includes('"not registered; trying again"'));
+  await killed.server.line(() => said(lost) > before[0]);
   await etcd.start();
-  const isRegistered = (line: string) => line.includes('"msg":"registered"');
-  await killed.server.line(() => killed.server.stdout.filter(isRegistered).length === 2);
+  await killed.server.line(() => said(found) > before[1]);
 
   ended.server.kill("SIGTERM");
   await ids(killed.id);
