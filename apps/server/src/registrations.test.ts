@@ -35,7 +35,9 @@ test("a server stands in etcd with its name, zone and weight, leaves it first of
   const register = ["--register", `etcd://${etcd.endpoint}/server?ttl=2s`];
   const ended = await startServer("ended", ...register, "--zone", "a", "--weight", "3", "--drain-delay", "60s");
   const killed = await startServer("killed", ...register);
-  t.after(() => ended.server.kill("SIGKILL"));
+  t.after(() => {
+    for (const { server } of [ended, killed]) server.kill("SIGKILL");
+  });
   const ids = async (...wanted: readonly string[]) => {
     const isThere = (found: readonly string[]) => [...wanted].sort().join() === [...found].sort().join();
     const snapshot = await reader.until(wanted.join(), ({ endpoints }) =>
