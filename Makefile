@@ -14,8 +14,8 @@ BIN := ./node_modules/.bin
 NODE := $(BIN)/node
 INSTALLED := node_modules/.installed
 STEP := @step() { if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then printf '\n\033[1m== %s\033[0m\n' "$$1"; else printf '\n== %s\n' "$$1"; fi; }; step
-# Most tests wait for processes and sockets, so one file for each processor is not too many. Node itself keeps one back.
-CONCURRENCY := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+# Tests wait for processes and sockets, so one file more than processors is not too many; Node itself runs one less.
+CONCURRENCY := $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))
 TESTS := 'protos/**/*.test.ts' 'libs/**/*.test.ts' 'apps/**/*.test.ts' 'k8s/**/*.test.ts' '.ci/**/*.test.ts'
 
 ##@ Try it, with no cluster
