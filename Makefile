@@ -39,6 +39,8 @@ policies: $(INSTALLED) ## compare the balancing policies on a slow, a failing an
 	@$(NODE) apps/lab/src/policies/main.ts $(ARGS)
 
 .PHONY: test
+# Hundreds of programs start in it, each with the types of its files stripped: Node keeps what comes of that, by content.
+test: export NODE_COMPILE_CACHE := $(CURDIR)/node_modules/.cache/node
 test: $(INSTALLED) ## run the tests
 	@$(NODE) --test --test-reporter=spec --test-timeout=120000 --test-concurrency=$(CONCURRENCY) $(TESTS)
 

@@ -69,9 +69,11 @@ describe("a ProcessGroup", () => {
     assert.throws(() => process.kill(tells.child.pid ?? 0, 0), { code: "ESRCH" });
   });
 
-  it("gives its members PATH and nothing else of its environment", async () => {
+  it("gives its members PATH, and Node's cache of compiled files where there is one, and nothing else", async () => {
     group = new ProcessGroup();
-    assert.equal(await start("tellsEnvironment").firstLine, "PATH");
+    const expected = process.env.NODE_COMPILE_CACHE ? "NODE_COMPILE_CACHE,PATH" : "PATH";
+    const names = (await start("tellsEnvironment").firstLine).split(",").sort().join();
+    assert.equal(names, expected);
   });
 
   it("refuses a second member of the same name, which would hide the first from stop", async () => {

@@ -59,12 +59,13 @@ export class ProcessGroup {
     return this.#broken.promise;
   }
 
-  /** Starts a member with nothing of this process's own environment but PATH: flags may come from variables. */
+  /** Starts a member with PATH and NODE_COMPILE_CACHE, and nothing else of this process's environment: flags may come from variables. */
   start(member: GroupMember): Child {
     if (this.#members.has(member.name)) throw new Error(`there is a member ${member.name} already`);
     const lastWords: string[] = [];
     const { main, command = process.execPath, args } = member;
-    const env = { PATH: process.env.PATH ?? "" };
+    const { PATH = "", NODE_COMPILE_CACHE } = process.env;
+    const env = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
     const keep = (line: string) => {
       lastWords.push(line);
       if (lastWords.length > keptWords) lastWords.shift();
