@@ -1,11 +1,14 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
 import { defaultDoubtMs } from "../default-doubt.ts";
 import { endable, maxTimerMs } from "../endable.ts";
+import { SharedFeeds } from "../shared-feeds.ts";
 import type { Address, Snapshot, Source } from "../snapshot.ts";
 import type { SourceStats } from "../source-stats.ts";
 import { type ConsulCredentials, readConsulEnvironment, validateConsulAccess } from "./access.ts";
-import { readFeed } from "./feeds.ts";
-import type { FeedOptions, ServiceFeed } from "./service-feed.ts";
+import { type FeedOptions, healthPath, ServiceFeed } from "./service-feed.ts";
+
+/** One a query. */
+const feeds = new SharedFeeds<ServiceFeed>();
 
 /** Which service, of which agent, and how. */
 export interface ConsulSourceOptions {
@@ -99,8 +102,10 @@ export function createConsulSource(options: ConsulSourceOptions): ConsulSource {
   const onFeed = (found: ServiceFeed) => {
     feed = found;
   };
+  const key = JSON.stringify([access, healthPath(feedOptions), waitMs, answerTimeoutMs, doubtMs]);
+  const shared = { key, clock, create: () => new ServiceFeed(feedOptions) };
   const read = (signal: AbortSignal) => {
-    const snapshots = readFeed(feedOptions, onFeed, signal);
+    const snapshots = feeds.read(shared, onFeed, signal);
     return limit === undefined ? snapshots : cut(snapshots, limit);
   };
   return {

@@ -1,11 +1,14 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
 import { defaultDoubtMs } from "../default-doubt.ts";
 import { endable, maxTimerMs } from "../endable.ts";
+import { SharedFeeds } from "../shared-feeds.ts";
 import type { Source } from "../snapshot.ts";
 import { type EtcdAccess, parseEtcdEndpoints, readEtcdEnvironment, validateEtcdCredentials } from "./access.ts";
-import { readFeed } from "./feeds.ts";
 import { type LayoutName, layoutOf, validateService } from "./layouts.ts";
-import type { EtcdSourceStats, ServiceFeed } from "./service-feed.ts";
+import { type EtcdSourceStats, ServiceFeed } from "./service-feed.ts";
+
+/** One a cluster, user and service. */
+const feeds = new SharedFeeds<ServiceFeed>();
 
 /** Which service, where and how. */
 export interface EtcdSourceOptions extends EtcdAccess {
@@ -66,12 +69,13 @@ export function createEtcdSource(options: EtcdSourceOptions): EtcdSource {
   const access = { endpoints, credentials };
   const feedOptions = { access, service, layout, clock, random, progressIntervalMs, answerTimeoutMs, doubtMs };
   let feed: ServiceFeed | undefined;
+  const shared = { key, clock, create: () => new ServiceFeed(feedOptions) };
   const onFeed = (found: ServiceFeed) => {
     feed = found;
   };
   return {
     subject: `etcd ${layout.prefix(service)}`,
-    watch: (signal) => endable((ending) => readFeed(key, feedOptions, onFeed, ending), signal, background),
+    watch: (signal) => endable((ending) => feeds.read(shared, onFeed, ending), signal, background),
     get stats() {
       return feed?.stats;
     },
