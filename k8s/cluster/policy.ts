@@ -1,12 +1,11 @@
-import { experimental } from "@grpc/grpc-js";
-import { policyNames, registerPolicies } from "@grpc-lb/policies";
+import { needsNoConfig, parsePolicy, registeredPolicies, registerPolicies } from "@grpc-lb/policies";
 import { type Flag, ProgramError } from "@grpc-lb/runtime/process";
 import type { Strategy } from "./strategy.ts";
 
 registerPolicies(); // before the flags are read, because a policy's configuration is checked by the policy
 
 /** Those that do without a configuration; the others are told by their error what they lack. */
-const names = ["pick_first", "round_robin", ...policyNames].filter((name) => problemOf(name, {}) === null);
+const names = registeredPolicies().filter(needsNoConfig);
 
 /**
  * The flag of the program that deploys: POLICY, written as client-grpc takes it, `least_request` or with a configuration
@@ -18,11 +17,7 @@ export const policyFlag: Flag<string> = {
   default: "",
   defaultText: "the strategy's",
   parse(text) {
-    const [, name = "", json] = /^([^{]*?)\s*(\{.*)?$/s.exec(text) ?? [];
-    const isKnown = experimental.isLoadBalancerNameRegistered(name) && !(name in Object.prototype);
-    if (!isKnown) throw new RangeError(`must be one of ${names.join(", ")}, got "${text}"`);
-    const problem = problemOf(name, json === undefined ? {} : readJson(json));
-    if (problem !== null) throw new RangeError(`is refused by grpc-js: ${problem}`);
+    parsePolicy(text);
     return text;
   },
 };
@@ -36,7 +31,7 @@ export function requireChoice(policy: string, strategy: Strategy): void {
   if (policy === "" || strategy !== "clusterip") return;
   throw new ProgramError(
     `POLICY=${policy} has nothing to choose from with STRATEGY=clusterip, whose client sees one address, the Service's; ` +
-      "give STRATEGY=resolver or headless-dns",
+      "give STRATEGY=resolver, headless-dns, etcd or consul",
     { exitCode: 2 },
   );
 }
@@ -52,24 +47,4 @@ export function policyPatches(policy: string): readonly object[] {
     spec: { template: { spec: { containers } } },
   };
   return [{ patch: JSON.stringify(deployment) }];
-}
-
-function readJson(text: string): Record<string, unknown> {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new RangeError(`must be a policy, or one and its configuration in JSON: ${(error as Error).message}`);
-  }
-}
-
-/** What keeps grpc-js from using the policy with that configuration; null for nothing. */
-function problemOf(name: string, config: Readonly<Record<string, unknown>>): string | null {
-  try {
-    experimental.parseLoadBalancingConfig({ [name]: config } as Parameters<
-      typeof experimental.parseLoadBalancingConfig
-    >[0]);
-    return null;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }

@@ -3,9 +3,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { needsNoConfig, registeredPolicies, registerPolicies } from "@grpc-lb/policies";
 import { assertNothingLeft, closedPort, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
 import { judge, parseCallLine } from "@grpc-lb/runtime/verdict";
-import { needsNoConfig, registeredPolicies } from "./policy.ts";
+
+registerPolicies();
 
 const main = `${import.meta.dirname}/main.ts`;
 const server = `${import.meta.dirname}/../../server/src/main.ts`;

@@ -1,31 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parsePolicy, withHashKey } from "./policy-flag.ts";
-
-test("a policy is a name, or a name and its configuration", () => {
-  for (const [text, name, config] of [
-    ["least_request", "least_request", {}],
-    ['least_request{"choiceCount":3}', "least_request", { choiceCount: 3 }],
-    ['ring_hash {"requestHashHeader":"x-user"}', "ring_hash", { requestHashHeader: "x-user" }],
-    ["round_robin{}", "round_robin", {}],
-  ] as const) {
-    assert.deepEqual(parsePolicy(text), { name, config }, text);
-  }
-});
-
-test("what is no policy, or no configuration of it, is refused with the reason", () => {
-  for (const [text, message] of [
-    ["nothing", /^must be one of pick_first, round_robin, random, .*, got "nothing"$/],
-    ["", /^must be one of .*, got ""$/],
-    ['nothing{"a":1}', /^must be one of .*, got "nothing"$/],
-    ["least_request{", /^must be a policy, or one and its configuration in JSON: /],
-    ['least_request{"choiceCount":1}', /choiceCount must be an integer >= 2, got 1$/],
-    ['least_request{"choice":3}', /choice is no field; there are choiceCount, /],
-    ["outlier_detection", /^is refused by grpc-js: .*child_policy/],
-  ] as const) {
-    assert.throws(() => parsePolicy(text), { name: "RangeError", message }, text);
-  }
-});
+import { withHashKey } from "./policy-flag.ts";
 
 test("a hash key has a hash policy choose by the header that it goes in", () => {
   const ring = { name: "ring_hash", config: { minRingSize: 10 } };

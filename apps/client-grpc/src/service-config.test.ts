@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { registeredPolicies } from "./policy.ts";
+import { registeredPolicies, registerPolicies } from "@grpc-lb/policies";
 import { parseServiceConfig } from "./service-config.ts";
+
+registerPolicies();
 
 test("a service config is read as it is", () => {
   for (const config of [

@@ -1,6 +1,5 @@
+import { isRegistered, type NamedPolicy, validatePolicy } from "@grpc-lb/policies";
 import { ProgramError } from "@grpc-lb/runtime/process";
-import { isRegistered, validatePolicy } from "./policy.ts";
-import type { ChosenPolicy } from "./policy-flag.ts";
 
 type JsonObject = Record<string, unknown>;
 
@@ -57,7 +56,7 @@ function validatePolicies(policies: unknown): void {
  * @throws ProgramError when both name a policy
  */
 export function mergeServiceConfig(
-  policy: ChosenPolicy | undefined,
+  policy: NamedPolicy | undefined,
   config: Readonly<JsonObject>,
 ): Readonly<JsonObject> | undefined {
   if (!policy) return Object.keys(config).length === 0 ? undefined : config;

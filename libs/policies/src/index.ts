@@ -12,5 +12,13 @@
  * ```
  */
 
+export {
+  isRegistered,
+  type NamedPolicy,
+  needsNoConfig,
+  parsePolicy,
+  registeredPolicies,
+  validatePolicy,
+} from "./named-policy.ts";
 export type { CallEnd, Choose, Chooser, CommonConfig, Policy, PolicyContext, View } from "./policy.ts";
 export { type PoliciesOptions, policyNames, registerPolicies, registerPolicy } from "./register.ts";

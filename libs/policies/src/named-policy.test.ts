@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { policyNames } from "@grpc-lb/policies";
-import { needsNoConfig, registeredPolicies, validatePolicy } from "./policy.ts";
+import { needsNoConfig, parsePolicy, registeredPolicies, validatePolicy } from "./named-policy.ts";
+import { policyNames, registerPolicies } from "./register.ts";
+
+registerPolicies();
 
 const names = registeredPolicies();
 
@@ -48,5 +50,30 @@ test("a configuration that grpc-js refuses is refused with its reason", () => {
     ["outlier_detection", {}, /^is refused by grpc-js: .*child_policy/],
   ] as const) {
     assert.throws(() => validatePolicy(name, config), { name: "RangeError", message: reason }, name);
+  }
+});
+
+test("a policy is a name, or a name and its configuration", () => {
+  for (const [text, name, config] of [
+    ["least_request", "least_request", {}],
+    ['least_request{"choiceCount":3}', "least_request", { choiceCount: 3 }],
+    ['ring_hash {"requestHashHeader":"x-user"}', "ring_hash", { requestHashHeader: "x-user" }],
+    ["round_robin{}", "round_robin", {}],
+  ] as const) {
+    assert.deepEqual(parsePolicy(text), { name, config }, text);
+  }
+});
+
+test("what is no policy, or no configuration of it, is refused with the reason", () => {
+  for (const [text, message] of [
+    ["nothing", /^must be one of pick_first, round_robin, random, .*, got "nothing"$/],
+    ["", /^must be one of .*, got ""$/],
+    ['nothing{"a":1}', /^must be one of .*, got "nothing"$/],
+    ["least_request{", /^must be a policy, or one and its configuration in JSON: /],
+    ['least_request{"choiceCount":1}', /choiceCount must be an integer >= 2, got 1$/],
+    ['least_request{"choice":3}', /choice is no field; there are choiceCount, /],
+    ["outlier_detection", /^is refused by grpc-js: .*child_policy/],
+  ] as const) {
+    assert.throws(() => parsePolicy(text), { name: "RangeError", message }, text);
   }
 });
