@@ -51,21 +51,21 @@ test("the sources as they are pass", () => {
 
 const offences: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
   [
-    "an import upwards, from runtime to an app",
-    { "libs/runtime/src/up.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
-    /runtime is the lowest/,
+    "an import upwards, from core to an app",
+    { "libs/core/src/up.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
+    /core is the lowest/,
   ],
-  ["runtime that knows gRPC", { "libs/runtime/src/grpc.ts": 'export * from "@grpc/grpc-js";\n' }, /does not know gRPC/],
-  ["protos that do not stand alone", { "protos/up.ts": 'export * from "@grpc-lb/runtime";\n' }, /protos stands alone/],
+  ["core that knows gRPC", { "libs/core/src/grpc.ts": 'export * from "@grpc/grpc-js";\n' }, /does not know gRPC/],
+  ["protos that do not stand alone", { "protos/up.ts": 'export * from "@grpc-lb/core";\n' }, /protos stands alone/],
   [
     "policies that import the resolver",
     { "libs/policies/src/across.ts": 'export * from "@grpc-lb/resolver";\n' },
-    /policies stand on discovery and runtime/,
+    /policies stand on discovery and core/,
   ],
   [
     "a resolver that imports policies",
     { "libs/resolver/src/across.ts": 'export * from "@grpc-lb/policies";\n' },
-    /resolver stands on discovery and runtime/,
+    /resolver stands on discovery and core/,
   ],
   [
     "an app that imports an app",
@@ -80,8 +80,8 @@ const offences: readonly (readonly [string, Readonly<Record<string, string>>, Re
   [
     "a cycle",
     {
-      "libs/runtime/src/one.ts": 'import { two } from "./two.ts";\nexport const one = () => two;\n',
-      "libs/runtime/src/two.ts": 'import { one } from "./one.ts";\nexport const two = () => one;\n',
+      "libs/core/src/one.ts": 'import { two } from "./two.ts";\nexport const one = () => two;\n',
+      "libs/core/src/two.ts": 'import { one } from "./one.ts";\nexport const two = () => one;\n',
     },
     /noImportCycles/,
   ],
@@ -129,10 +129,10 @@ function importersOfTesting(folder: string): string[] {
 test("helpers for tests are imported by tests, testing folders, end-to-end tests and benchmarks alone", () => {
   assert.deepEqual(importersOfTesting(copy), []);
   const planted = {
-    "apps/server/src/planted.ts": 'export * from "@grpc-lb/runtime/testing";\n',
+    "apps/server/src/planted.ts": 'export * from "@grpc-lb/core/testing";\n',
     "apps/client-grpc/src/planted.ts": 'export const late = () => import("@grpc-lb/discovery/testing");\n',
     "apps/lab/src/planted.ts": 'export * from "@grpc-lb/discovery/testing";\n',
-    "apps/server/src/planted.test.ts": 'export * from "@grpc-lb/runtime/testing";\n',
+    "apps/server/src/planted.test.ts": 'export * from "@grpc-lb/core/testing";\n',
   };
   const found = withFiles(planted, () => importersOfTesting(copy));
   assert.deepEqual(found.sort(), ["apps/client-grpc/src/planted.ts", "apps/server/src/planted.ts"]);

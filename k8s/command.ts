@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
-import { ProgramError } from "@grpc-lb/runtime/process";
+import { ProgramError } from "@grpc-lb/program";
 
 /** What a command is given beside its arguments. */
 export interface CommandOptions {

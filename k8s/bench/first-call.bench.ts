@@ -4,9 +4,9 @@
  * on all the time from this process, over the resolver and, for comparison, over DNS.
  */
 import { randomBytes } from "node:crypto";
+import { systemClock } from "@grpc-lb/core";
 import { createKubeconfigAccess, createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
 import { registerKubernetesResolver } from "@grpc-lb/resolver";
-import { systemClock } from "@grpc-lb/runtime";
 import { createKubectl } from "../cluster/kubectl.ts";
 import { startLoad } from "../e2e/load.ts";
 import { makeOk } from "../e2e/make.ts";

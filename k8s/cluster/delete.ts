@@ -2,7 +2,7 @@
  * Deletes what `make kube-deploy` made in a namespace and waits until it is gone: `make kube-delete`. Other people's objects
  * stay, and so does the namespace, unless kube-deploy created it and nothing else lives there.
  */
-import { runProgram } from "@grpc-lb/runtime/process";
+import { runProgram } from "@grpc-lb/program";
 import { findForeign } from "./foreign.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { addedKinds, hasLabel, kinds, namespaceLabels, ourNamespace, ours } from "./objects.ts";

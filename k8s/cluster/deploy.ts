@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { choiceFlag, runProgram } from "@grpc-lb/runtime/process";
+import { choiceFlag, runProgram } from "@grpc-lb/program";
 import { type BuiltImages, requireBuilt } from "../image/built.ts";
 import { appNames, imageName, imagePrefixFlag, root } from "../image/tag.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";

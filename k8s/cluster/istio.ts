@@ -2,7 +2,7 @@
  * Gives the pods of server and clients a sidecar of Istio, and takes it away again: `make istio-inject`, `make istio-eject`.
  * The label stands on the pod templates and not on the namespace, so that nobody else's pods in it are touched.
  */
-import { runProgram, textFlag } from "@grpc-lb/runtime/process";
+import { runProgram, textFlag } from "@grpc-lb/program";
 import { type AppName, appNames } from "../image/tag.ts";
 import { findInjectionLabels, injectLabel, type Labels, revisionLabel } from "./injection.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { type Flag, textFlag } from "@grpc-lb/runtime/process";
+import { type Flag, textFlag } from "@grpc-lb/program";
 import { type CommandOptions, runCommand, stop } from "../command.ts";
 
 export { stop };

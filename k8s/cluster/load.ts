@@ -1,5 +1,5 @@
 /** Takes the images that were built last to the nodes of a cluster on this machine: `make kube-load`. */
-import { runProgram } from "@grpc-lb/runtime/process";
+import { runProgram } from "@grpc-lb/program";
 import { requireBuilt } from "../image/built.ts";
 import { imagePrefixFlag } from "../image/tag.ts";
 import { createKubectl } from "./kubectl.ts";

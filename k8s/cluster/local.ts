@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { textFlag } from "@grpc-lb/runtime/process";
+import { textFlag } from "@grpc-lb/program";
 import { runCommand } from "../command.ts";
 import { type BuiltImages, namesOf } from "../image/built.ts";
 import { requireDocker } from "../image/docker.ts";

@@ -2,8 +2,8 @@
  * Shows what the two clients print, side by side, until Ctrl-C: `make kube-logs`. In a pipe, each line follows its client's
  * name instead. A client whose pod is replaced is followed in the new one.
  */
-import { systemClock } from "@grpc-lb/runtime";
-import { choiceFlag, integerFlag, runProgram, startChild } from "@grpc-lb/runtime/process";
+import { systemClock } from "@grpc-lb/core";
+import { choiceFlag, integerFlag, runProgram, startChild } from "@grpc-lb/program";
 import { type ClientPod, findClientPod } from "./client-pod.ts";
 import { Columns } from "./columns.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";

@@ -1,5 +1,5 @@
 import { needsNoConfig, parsePolicy, registeredPolicies, registerPolicies } from "@grpc-lb/policies";
-import { type Flag, ProgramError } from "@grpc-lb/runtime/process";
+import { type Flag, ProgramError } from "@grpc-lb/program";
 import type { Strategy } from "./strategy.ts";
 
 registerPolicies(); // before the flags are read, because a policy's configuration is checked by the policy

@@ -1,4 +1,4 @@
-import { type Flag, textFlag } from "@grpc-lb/runtime/process";
+import { type Flag, textFlag } from "@grpc-lb/program";
 import type { Strategy } from "./strategy.ts";
 
 /** The registries that a strategy brings along, by the name of the strategy and of the Deployment. */

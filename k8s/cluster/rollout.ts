@@ -1,4 +1,4 @@
-import { systemClock } from "@grpc-lb/runtime";
+import { systemClock } from "@grpc-lb/core";
 import { type Kubectl, stop } from "./kubectl.ts";
 import { registries } from "./registry.ts";
 

@@ -1,4 +1,4 @@
-import { parseCallLine } from "@grpc-lb/runtime/verdict";
+import { parseCallLine } from "@grpc-lb/verdict";
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { until } from "./until.ts";
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type RunningProgram, watchChild } from "@grpc-lb/runtime/testing";
+import { type RunningProgram, watchChild } from "@grpc-lb/program/testing";
 import { namesOf, requireBuilt } from "../image/built.ts";
 import type { AppName } from "../image/tag.ts";
 

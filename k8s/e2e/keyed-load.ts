@@ -1,6 +1,6 @@
 import { credentials, Metadata } from "@grpc/grpc-js";
+import { systemClock } from "@grpc-lb/core";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { systemClock } from "@grpc-lb/runtime";
 
 /** Calls of many keys that go on and on from this process, over one channel. */
 export interface KeyedLoad {

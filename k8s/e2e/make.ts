@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startChild } from "@grpc-lb/runtime/process";
+import { startChild } from "@grpc-lb/program";
 import { root } from "../image/tag.ts";
 import { progress } from "./progress.ts";
 

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { judge } from "@grpc-lb/runtime/verdict";
+import { judge } from "@grpc-lb/verdict";
 import { type Registry, registries } from "../cluster/registry.ts";
 import { describeCalls, nextCalls, readClient } from "./client.ts";
 import { makeFails, makeOk } from "./make.ts";

@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemClock } from "@grpc-lb/core";
 import { registerKubernetesResolver } from "@grpc-lb/resolver";
-import { systemClock } from "@grpc-lb/runtime";
-import { judge } from "@grpc-lb/runtime/verdict";
+import { judge } from "@grpc-lb/verdict";
 import { describeCalls, nextCalls, readClient } from "./client.ts";
 import { type Load, startLoad } from "./load.ts";
 import { makeOk } from "./make.ts";

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { judge } from "@grpc-lb/runtime/verdict";
+import { judge } from "@grpc-lb/verdict";
 import { createKubectl } from "../cluster/kubectl.ts";
 import { requireBuilt } from "../image/built.ts";
 import { copyWithServerVersion, removeCopy } from "./changed-checkout.ts";

@@ -1,4 +1,4 @@
-import { systemClock } from "@grpc-lb/runtime";
+import { systemClock } from "@grpc-lb/core";
 
 /** Asks every half second until `ask` gives a value; after `limitMs` fails with `what` and what was seen last. */
 export async function until<T>(

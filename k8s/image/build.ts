@@ -1,7 +1,7 @@
 /** Builds the image of every app from its bundle and says how large each is: `make docker-build`. */
 import { chmodSync, globSync } from "node:fs";
 import { join } from "node:path";
-import { runProgram, textFlag } from "@grpc-lb/runtime/process";
+import { runProgram, textFlag } from "@grpc-lb/program";
 import { runCommand, stop } from "../command.ts";
 import { namesOf, writeBuilt } from "./built.ts";
 import { type Docker, requireDocker } from "./docker.ts";

@@ -1,5 +1,5 @@
 /** Pushes the images that `make docker-build IMAGE_PREFIX=…` built: `make docker-push IMAGE_PREFIX=…`. */
-import { runProgram } from "@grpc-lb/runtime/process";
+import { runProgram } from "@grpc-lb/program";
 import { stop } from "../command.ts";
 import { refsOf, requireBuilt } from "./built.ts";
 import { requireDocker } from "./docker.ts";

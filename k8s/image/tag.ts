@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Flag, textFlag } from "@grpc-lb/runtime/process";
+import { type Flag, textFlag } from "@grpc-lb/program";
 
 /** The apps that have an image, in the order in which they are deployed. */
 export const appNames = ["server", "client-http", "client-grpc"] as const;

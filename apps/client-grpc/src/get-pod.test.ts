@@ -3,9 +3,9 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import type { Caller } from "@grpc-lb/program";
 import { type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
-import type { Caller } from "@grpc-lb/runtime/process";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { openPodCaller } from "./get-pod.ts";
 import { parseServiceConfig } from "./service-config.ts";
 

@@ -1,6 +1,6 @@
 import { type ChannelOptions, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import type { Caller } from "@grpc-lb/program";
 import { type GetPodResponse, PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import type { Caller } from "@grpc-lb/runtime/process";
 import { hashKeyHeader } from "./policy-flag.ts";
 
 /** A pod name is a DNS label or subdomain: at most 253 characters, in one line. */

@@ -3,9 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { assertNothingLeft, closedPort } from "@grpc-lb/core/testing";
 import { needsNoConfig, registeredPolicies, registerPolicies } from "@grpc-lb/policies";
-import { assertNothingLeft, closedPort, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
-import { judge, parseCallLine } from "@grpc-lb/runtime/verdict";
+import { type RunningProgram, runToEnd, startProgram } from "@grpc-lb/program/testing";
+import { judge, parseCallLine } from "@grpc-lb/verdict";
 
 registerPolicies();
 

@@ -1,5 +1,5 @@
+import { type Flag, ProgramError, runClient } from "@grpc-lb/program";
 import { registerResolvers } from "@grpc-lb/resolver";
-import { type Flag, ProgramError, runClient } from "@grpc-lb/runtime/process";
 import { openPodCaller } from "./get-pod.ts";
 import { hashKeyFlag, policyFlag, withHashKey } from "./policy-flag.ts";
 import { mergeServiceConfig, parseServiceConfig } from "./service-config.ts";

@@ -1,5 +1,5 @@
 import { type NamedPolicy, needsNoConfig, parsePolicy, registeredPolicies, registerPolicies } from "@grpc-lb/policies";
-import { type Flag, ProgramError } from "@grpc-lb/runtime/process";
+import { type Flag, ProgramError } from "@grpc-lb/program";
 
 /** The header that carries `--hash-key`. */
 export const hashKeyHeader = "hash-key";

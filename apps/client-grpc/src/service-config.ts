@@ -1,5 +1,5 @@
 import { isRegistered, type NamedPolicy, validatePolicy } from "@grpc-lb/policies";
-import { ProgramError } from "@grpc-lb/runtime/process";
+import { ProgramError } from "@grpc-lb/program";
 
 type JsonObject = Record<string, unknown>;
 

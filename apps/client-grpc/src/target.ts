@@ -1,5 +1,5 @@
 import { parseTarget, targetSchemes } from "@grpc-lb/discovery";
-import type { Flag } from "@grpc-lb/runtime/process";
+import type { Flag } from "@grpc-lb/program";
 
 /** The schemes that grpc-js resolves by itself, and ours. */
 const schemes: readonly string[] = ["dns", "ipv4", "ipv6", "unix", "unix-abstract", ...targetSchemes];

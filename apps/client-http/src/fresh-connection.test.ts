@@ -5,7 +5,7 @@ import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { callOverFreshConnections } from "./fresh-connection.ts";
 
 const enough = 10_000;

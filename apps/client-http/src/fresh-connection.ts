@@ -1,6 +1,6 @@
 import { Agent as HttpAgent, get as httpGet } from "node:http";
 import { Agent as HttpsAgent, get as httpsGet } from "node:https";
-import type { Caller } from "@grpc-lb/runtime/process";
+import type { Caller } from "@grpc-lb/program";
 import { type Answer, getPod } from "./get-pod.ts";
 
 /**

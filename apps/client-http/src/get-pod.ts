@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { formatDuration } from "@grpc-lb/runtime";
+import { formatDuration } from "@grpc-lb/core";
 
 /** A pod name is a DNS label or subdomain: at most 253 characters, in one line. */
 const podName = /^\S{1,253}$/;

@@ -1,7 +1,7 @@
 import type { KubernetesTarget } from "@grpc-lb/discovery";
 import { createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
+import type { Caller } from "@grpc-lb/program";
 import { BalancedDispatcher } from "@grpc-lb/resolver/undici";
-import type { Caller } from "@grpc-lb/runtime/process";
 import { request } from "undici";
 import { getPod } from "./get-pod.ts";
 

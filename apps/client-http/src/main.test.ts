@@ -5,7 +5,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 
 const main = `${import.meta.dirname}/main.ts`;
 const server = `${import.meta.dirname}/../../server/src/main.ts`;

@@ -1,4 +1,4 @@
-import { runClient } from "@grpc-lb/runtime/process";
+import { runClient } from "@grpc-lb/program";
 import { callOverFreshConnections } from "./fresh-connection.ts";
 import { callOverEndpoints } from "./kubernetes.ts";
 import { targetFlag } from "./target.ts";

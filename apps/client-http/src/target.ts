@@ -1,5 +1,5 @@
 import { type KubernetesTarget, parseTarget } from "@grpc-lb/discovery";
-import type { Flag } from "@grpc-lb/runtime/process";
+import type { Flag } from "@grpc-lb/program";
 
 /** What this client calls: an address, or the endpoints of a service. */
 export type HttpTarget = { readonly t: "url"; readonly url: URL } | KubernetesTarget;

@@ -1,4 +1,4 @@
-import type { CallLine, VerdictWord } from "@grpc-lb/runtime/verdict";
+import type { CallLine, VerdictWord } from "@grpc-lb/verdict";
 import { bar } from "./bar.ts";
 import { type Line, printable, type Span, span, widthOf } from "./line.ts";
 import type { Strategy } from "./strategies.ts";

@@ -1,4 +1,4 @@
-import { type CallLine, parseCallLine } from "@grpc-lb/runtime/verdict";
+import { type CallLine, parseCallLine } from "@grpc-lb/verdict";
 import type { Strategy } from "./strategies.ts";
 
 const keptLines = 16;

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, describe, it } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { createRandom } from "@grpc-lb/core";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { type ConnectionProxy, startConnectionProxy } from "./connection-proxy.ts";
 
 const servers: Server[] = [];

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import type { Random } from "@grpc-lb/runtime";
+import type { Random } from "@grpc-lb/core";
 
 /** Where a pod listens. */
 export interface Backend {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { within } from "./deadline.ts";
 
 const describeIt = () => "server-1 did not serve within 20 s";

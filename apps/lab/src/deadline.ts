@@ -1,5 +1,5 @@
-import type { Clock } from "@grpc-lb/runtime";
-import { ProgramError } from "@grpc-lb/runtime/process";
+import type { Clock } from "@grpc-lb/core";
+import { ProgramError } from "@grpc-lb/program";
 
 /** How long to wait for something, and what to say when it does not come. */
 export interface Deadline {

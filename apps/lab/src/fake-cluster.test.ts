@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { createKubeconfigAccess, createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { startFakeCluster } from "./fake-cluster.ts";
 import { makeLabFolder } from "./lab-folder.ts";
 

@@ -1,4 +1,4 @@
-import { formatDuration } from "@grpc-lb/runtime";
+import { formatDuration } from "@grpc-lb/core";
 import { describeSkipped, type SkippedStrategy } from "./choose-strategies.ts";
 import type { Plan } from "./plan.ts";
 import type { PodServer } from "./pod-server.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { afterEach, describe, it } from "node:test";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { ManualClock } from "@grpc-lb/core/testing";
 import type { SkippedStrategy } from "./choose-strategies.ts";
 import { ClientLog } from "./client-log.ts";
 import { LiveView } from "./live-view.ts";

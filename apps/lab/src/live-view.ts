@@ -1,5 +1,5 @@
-import type { Clock } from "@grpc-lb/runtime";
-import type { VerdictWord } from "@grpc-lb/runtime/verdict";
+import type { Clock } from "@grpc-lb/core";
+import type { VerdictWord } from "@grpc-lb/verdict";
 import { contentWidth, renderBoard, type Size } from "./board.ts";
 import type { Board, Progress } from "./board-parts.ts";
 import { describeSkipped, type SkippedStrategy } from "./choose-strategies.ts";

@@ -1,4 +1,4 @@
-import { systemClock } from "@grpc-lb/runtime";
+import { systemClock } from "@grpc-lb/core";
 import {
   choiceFlag,
   durationFlag,
@@ -7,7 +7,7 @@ import {
   ProgramError,
   runProgram,
   switchFlag,
-} from "@grpc-lb/runtime/process";
+} from "@grpc-lb/program";
 import { chooseStrategies, describeSkipped, type SkippedStrategy, skipUnavailable } from "./choose-strategies.ts";
 import { ClientLog } from "./client-log.ts";
 import { JsonView } from "./json-view.ts";

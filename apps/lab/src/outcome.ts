@@ -1,5 +1,5 @@
-import { formatDuration } from "@grpc-lb/runtime";
-import { judge, type Verdict } from "@grpc-lb/runtime/verdict";
+import { formatDuration } from "@grpc-lb/core";
+import { judge, type Verdict } from "@grpc-lb/verdict";
 import type { ClientLog } from "./client-log.ts";
 import { neededCalls, type Plan, podNames } from "./plan.ts";
 import type { Strategy } from "./strategies.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { parseTarget, type Source } from "@grpc-lb/discovery";
 import { createDnsPollSource } from "@grpc-lb/discovery/dns";
 import { createFileSource } from "@grpc-lb/discovery/file";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { makeLabFolder } from "./lab-folder.ts";
 import { startPlaces } from "./places.ts";
 import { podPolicy } from "./pod-policy.ts";

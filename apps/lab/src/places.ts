@@ -1,4 +1,4 @@
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import { startConnectionProxy } from "./connection-proxy.ts";
 import { writeEndpointsFile } from "./endpoints-file.ts";
 import { startFakeCluster } from "./fake-cluster.ts";

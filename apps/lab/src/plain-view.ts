@@ -1,4 +1,4 @@
-import type { CallLine } from "@grpc-lb/runtime/verdict";
+import type { CallLine } from "@grpc-lb/verdict";
 import { renderCall } from "./board-parts.ts";
 import type { SkippedStrategy } from "./choose-strategies.ts";
 import { describeRun } from "./describe-run.ts";

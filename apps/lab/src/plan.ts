@@ -1,4 +1,4 @@
-import { formatDuration } from "@grpc-lb/runtime";
+import { formatDuration } from "@grpc-lb/core";
 
 /** What a run of the lab is to be. */
 export interface Plan {

@@ -1,5 +1,5 @@
 import { policyNames } from "@grpc-lb/policies";
-import type { BalanceRule, VerdictWord } from "@grpc-lb/runtime/verdict";
+import type { BalanceRule, VerdictWord } from "@grpc-lb/verdict";
 
 /** A policy by which a client chooses among the pods that it knows, and what is expected of it. */
 export interface PodPolicy {

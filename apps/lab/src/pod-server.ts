@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 import { within } from "./deadline.ts";
 import type { ProcessGroup } from "./process-group.ts";
 

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
-import { ProgramError } from "@grpc-lb/runtime/process";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { ProgramError } from "@grpc-lb/program";
 import { ProcessGroup } from "./process-group.ts";
 
 const programs = {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Child, type ChildExit, ProgramError, startChild } from "@grpc-lb/runtime/process";
+import { type Child, type ChildExit, ProgramError, startChild } from "@grpc-lb/program";
 
 /** A program that runs as a child process. */
 export interface GroupMember {

@@ -1,5 +1,5 @@
-import type { Clock } from "@grpc-lb/runtime";
-import type { CallLine } from "@grpc-lb/runtime/verdict";
+import type { Clock } from "@grpc-lb/core";
+import type { CallLine } from "@grpc-lb/verdict";
 import type { ClientLog } from "./client-log.ts";
 import { within } from "./deadline.ts";
 import { makeLabFolder } from "./lab-folder.ts";

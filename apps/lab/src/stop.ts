@@ -1,4 +1,4 @@
-import { ProgramError } from "@grpc-lb/runtime/process";
+import { ProgramError } from "@grpc-lb/program";
 import type { ProcessGroup } from "./process-group.ts";
 
 /** How a run with processes is cut short. */

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { formatDuration } from "@grpc-lb/runtime";
-import type { BalanceRule, VerdictWord } from "@grpc-lb/runtime/verdict";
+import { formatDuration } from "@grpc-lb/core";
+import type { BalanceRule, VerdictWord } from "@grpc-lb/verdict";
 import type { PodPolicy } from "./pod-policy.ts";
 import type { RegistryName, RegistryTargets } from "./registries/registry.ts";
 

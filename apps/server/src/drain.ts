@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 import type { Readiness } from "./readiness.ts";
 
 /** Something that listens and can be closed with grace or by force. */

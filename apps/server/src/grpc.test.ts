@@ -13,8 +13,8 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { service as healthService } from "grpc-health-check";
 import { createWorkload } from "../testing/workload.ts";
 import { type GrpcListener, type GrpcOptions, healthNames, listenGrpc } from "./grpc.ts";

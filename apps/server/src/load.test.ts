@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { type Load, LoadMeter, processCpuMs } from "./load.ts";
 
 function createMeter({ capacity = 0, weight = 1 } = {}) {

@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 import { SlidingSum } from "./sliding-sum.ts";
 
 /** How a call ended: answered, failed because it was asked to, or given up by its client before either. */

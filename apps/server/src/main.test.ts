@@ -4,8 +4,8 @@ import { createServer, type Socket, connect as tcpConnect } from "node:net";
 import { hostname } from "node:os";
 import { test } from "node:test";
 import { credentials, type ServiceError } from "@grpc/grpc-js";
+import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { runToEnd, startProgram } from "@grpc-lb/runtime/testing";
 
 const main = `${import.meta.dirname}/main.ts`;
 const free = ["--http-port", "0", "--grpc-port", "0", "--bind-address", "127.0.0.1"];

@@ -1,5 +1,5 @@
 import { setLogger } from "@grpc/grpc-js";
-import { systemClock } from "@grpc-lb/runtime";
+import { systemClock } from "@grpc-lb/core";
 import {
   choiceFlag,
   createLogger,
@@ -9,7 +9,7 @@ import {
   portFlag,
   runProgram,
   textFlag,
-} from "@grpc-lb/runtime/process";
+} from "@grpc-lb/program";
 import { drain } from "./drain.ts";
 import { listenGrpc } from "./grpc.ts";
 import { listenHttp } from "./http.ts";

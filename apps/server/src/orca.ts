@@ -1,12 +1,12 @@
 import { Metadata, type ServerWritableStream } from "@grpc/grpc-js";
+import { type Clock, maxDurationMs } from "@grpc-lb/core";
+import { numberFlag, switchFlag } from "@grpc-lb/program";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import {
   type OpenRcaServiceServer,
   OpenRcaServiceService,
   type OrcaLoadReportRequest,
 } from "@grpc-lb/protos/xds/service/orca/v3";
-import { type Clock, maxDurationMs } from "@grpc-lb/runtime";
-import { numberFlag, switchFlag } from "@grpc-lb/runtime/process";
 import type { LoadMeter } from "./load.ts";
 import type { OpenStreams } from "./open-streams.ts";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { isIP } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { firstHost, type Lookup, type OwnAddressOptions, ownAddress } from "./own-address.ts";
 
 const still = new ManualClock();

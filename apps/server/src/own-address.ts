@@ -2,8 +2,8 @@ import { createSocket, type SocketOptions } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import type { Clock } from "@grpc-lb/core";
 import type { Address } from "@grpc-lb/discovery/registration";
-import type { Clock } from "@grpc-lb/runtime";
 
 /** What is known of where this server can be reached. */
 export interface OwnAddressOptions {

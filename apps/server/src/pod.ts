@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
+import { type Flag, textFlag } from "@grpc-lb/program";
 import { Pod } from "@grpc-lb/protos/pod/v1";
-import { type Flag, textFlag } from "@grpc-lb/runtime/process";
 import manifest from "../package.json" with { type: "json" };
 
 const fromDownwardApi = (help: string) => textFlag({ help, default: "", defaultText: "unknown" });

@@ -2,15 +2,16 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { systemClock } from "@grpc-lb/core";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { createConsulSource } from "@grpc-lb/discovery/consul";
 import { createEtcdSource } from "@grpc-lb/discovery/etcd";
 import { parseRegistrationTarget } from "@grpc-lb/discovery/registration";
 import { SnapshotReader } from "@grpc-lb/discovery/testing";
 import { RealConsulAgent, whyNoConsul } from "@grpc-lb/discovery/testing/consul";
 import { EtcdServer, etcdIsMissing } from "@grpc-lb/discovery/testing/etcd";
+import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { Pod } from "@grpc-lb/protos/pod/v1";
-import { systemClock } from "@grpc-lb/runtime";
-import { assertNothingLeft, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
 import { registerServer } from "./registrations.ts";
 
 const main = `${import.meta.dirname}/main.ts`;

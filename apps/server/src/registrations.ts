@@ -1,3 +1,4 @@
+import type { Clock } from "@grpc-lb/core";
 import { formatAddress } from "@grpc-lb/discovery";
 import {
   type Address,
@@ -7,9 +8,8 @@ import {
   type RegistrationTarget,
   register,
 } from "@grpc-lb/discovery/registration";
+import { type Flag, listFlag, ProgramError } from "@grpc-lb/program";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
-import type { Clock } from "@grpc-lb/runtime";
-import { type Flag, listFlag, ProgramError } from "@grpc-lb/runtime/process";
 import { isWildcard, ownAddress } from "./own-address.ts";
 
 const registerFlag = listFlag({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import { createWorkload } from "../testing/workload.ts";
 import type { Outcome } from "./load.ts";
 

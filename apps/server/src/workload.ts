@@ -1,5 +1,5 @@
-import type { Clock, Random } from "@grpc-lb/runtime";
-import { durationFlag, integerFlag, numberFlag } from "@grpc-lb/runtime/process";
+import type { Clock, Random } from "@grpc-lb/core";
+import { durationFlag, integerFlag, numberFlag } from "@grpc-lb/program";
 import type { LoadMeter, Outcome } from "./load.ts";
 import { Places } from "./places.ts";
 

@@ -1,5 +1,5 @@
-import type { Random } from "@grpc-lb/runtime";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import type { Random } from "@grpc-lb/core";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { LoadMeter } from "../src/load.ts";
 import { LoadReports } from "../src/orca.ts";
 import { Workload } from "../src/workload.ts";

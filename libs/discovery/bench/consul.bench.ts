@@ -3,7 +3,7 @@
  * `node libs/discovery/bench/consul.bench.ts [--json]`, on a real agent of its own; skipped, and said so, where there is none.
  */
 import { Agent, request } from "node:http";
-import { systemClock } from "@grpc-lb/runtime";
+import { systemClock } from "@grpc-lb/core";
 import { createConsulSource } from "../src/consul/index.ts";
 import { RealConsulAgent, whyNoConsul } from "../testing/consul/real-agent.ts";
 import { SnapshotReader } from "../testing/snapshot-reader.ts";

@@ -2,12 +2,13 @@
  * What a change in etcd costs until it is a snapshot, and what the other services of the same etcd cost:
  * `node libs/discovery/bench/etcd.bench.ts [--json]`, on a real etcd of its own; skipped, and said so, where there is none.
  */
+
+import { systemClock } from "@grpc-lb/core";
 import { KVService, PutRequest } from "@grpc-lb/protos/etcd/api/etcdserverpb";
-import { systemClock } from "@grpc-lb/runtime";
 import { Cluster } from "../src/etcd/cluster.ts";
 import { createEtcdSource } from "../src/etcd/index.ts";
 import { EtcdServer, etcdIsMissing } from "../testing/etcd/etcd-server.ts";
-import { goValue } from "../testing/etcd/etcd-world.ts";
+import { goValue } from "../testing/etcd/world.ts";
 import { SnapshotReader } from "../testing/snapshot-reader.ts";
 
 interface Row {

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import type { ApiAccess } from "../src/kubernetes/api.ts";
 import { createKubeconfigAccess, createKubernetesSource } from "../src/kubernetes/index.ts";
 import { type SourceWorld, service, type World } from "../testing/index.ts";
-import { SliceWriter } from "../testing/kubernetes-world.ts";
+import { SliceWriter } from "../testing/kubernetes/world.ts";
 import { ObjectWriter } from "./object-writer.ts";
 import { Relay } from "./relay.ts";
 

@@ -4,7 +4,7 @@
  * `node --test libs/discovery/e2e/conformance.e2e.ts`.
  */
 import { after, before, describe, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { behaviours, sourceBehaviours } from "../testing/index.ts";
 import { ApiServer, whyNoApiServer } from "./api-server.ts";
 

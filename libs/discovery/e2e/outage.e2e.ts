@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { whyNoConsul } from "../testing/consul/real-agent.ts";
 import { onRealAgent } from "../testing/consul/world.ts";
 import { EtcdServer, etcdIsMissing } from "../testing/etcd/etcd-server.ts";
-import { createEtcdWorld } from "../testing/etcd/etcd-world.ts";
+import { createEtcdWorld } from "../testing/etcd/world.ts";
 import { outageBehaviour, type SourceWorld } from "../testing/index.ts";
 import { ApiServer, whyNoApiServer } from "./api-server.ts";
 

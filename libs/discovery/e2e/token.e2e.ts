@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { systemClock } from "@grpc-lb/runtime";
+import { systemClock } from "@grpc-lb/core";
 import { createKubernetesSource, createServiceAccountAccess } from "../src/kubernetes/index.ts";
 
 const kubectl = (...args: string[]) =>

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { startProgram } from "@grpc-lb/runtime/testing";
-import { FakeDnsServer } from "../testing/fake-dns-server.ts";
+import { startProgram } from "@grpc-lb/program/testing";
+import { FakeDnsServer } from "../testing/dns/fake-dns-server.ts";
 
-const probe = new URL("./background.probe.ts", import.meta.url).pathname;
+const probe = new URL("../testing/programs/background.ts", import.meta.url).pathname;
 /** What Node exits with when a top-level await can never end. */
 const unsettled = 13;
 

@@ -9,14 +9,17 @@
  * parseTarget("dns-poll:///server.example:80"); // { t: "dns-poll", name: "server.example", port: 80, … }
  * ```
  */
-export { formatAddress, parseAddress } from "./address.ts";
-export { DiscoveryError, type DiscoveryErrorCode } from "./discovery-error.ts";
-export type { Address, Endpoint, Snapshot, Source } from "./snapshot.ts";
-export type { SourceStats } from "./source-stats.ts";
-export type { ConsulTarget } from "./target/consul.ts";
-export type { DnsPollTarget } from "./target/dns-poll.ts";
-export type { EtcdTarget } from "./target/etcd.ts";
-export type { FileTarget } from "./target/file.ts";
-export type { KubernetesTarget } from "./target/kubernetes.ts";
-export type { StaticTarget } from "./target/static.ts";
+
+export type { ConsulTarget } from "./consul/target.ts";
+export { formatAddress, parseAddress } from "./core/address.ts";
+export { attachEndpoint, type EndpointCarrier, endpointOf } from "./core/attached-endpoint.ts";
+export { DiscoveryError, type DiscoveryErrorCode } from "./core/discovery-error.ts";
+export type { Address, Endpoint, Snapshot, Source } from "./core/snapshot.ts";
+export type { SourceStats } from "./core/source-stats.ts";
+export { maxWeight } from "./core/weight.ts";
+export type { DnsPollTarget } from "./dns/target.ts";
+export type { EtcdTarget } from "./etcd/target.ts";
+export type { FileTarget } from "./file/target.ts";
+export type { KubernetesTarget } from "./kubernetes/target.ts";
+export type { StaticTarget } from "./static/target.ts";
 export { parseTarget, type Target, type TargetOf, type TargetScheme, targetSchemes } from "./target.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { assertNothingLeft, startProgram } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { startProgram } from "@grpc-lb/program/testing";
 import { FakeConsulAgent } from "../testing/consul/fake-agent.ts";
 import { register } from "./register.ts";
 
@@ -12,7 +13,7 @@ test("a program that only registers lives until it is registered, and ends when 
   const agent = await FakeConsulAgent.start();
   t.after(() => agent.close());
   agent.freeze();
-  const program = startProgram(new URL("./register.probe.ts", import.meta.url).pathname, [
+  const program = startProgram(new URL("../testing/programs/register.ts", import.meta.url).pathname, [
     `consul://127.0.0.1:${agent.address.port}/web`,
   ]);
   t.after(() => program.kill("SIGKILL"));

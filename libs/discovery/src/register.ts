@@ -1,17 +1,17 @@
-import { formatAddress } from "./address.ts";
-import { holdProcess } from "./endable.ts";
-import type { Instance, Registration, RegistrationHooks } from "./registration.ts";
-import { parseRegistrationTarget, type RegistrationTarget } from "./target/registration.ts";
+import { formatAddress } from "./core/address.ts";
+import { holdProcess } from "./core/endable.ts";
+import type { Instance, Registration, RegistrationHooks } from "./core/registration.ts";
+import { parseRegistrationTarget, type RegistrationTarget } from "./registration-target.ts";
 
-export { parseAddress } from "./address.ts";
-export type { Instance, Registration, RegistrationHooks, RegistrationStats } from "./registration.ts";
-export type { Address } from "./snapshot.ts";
+export { parseAddress } from "./core/address.ts";
+export type { Instance, Registration, RegistrationHooks, RegistrationStats } from "./core/registration.ts";
+export type { Address } from "./core/snapshot.ts";
 export {
   type ConsulRegistrationTarget,
   type EtcdRegistrationTarget,
   parseRegistrationTarget,
   type RegistrationTarget,
-} from "./target/registration.ts";
+} from "./registration-target.ts";
 
 /** What is registered, but for what the target says. */
 export type OwnInstance = Omit<Instance, "service" | "ttlMs">;

@@ -1,11 +1,11 @@
-import { type ConsulTarget, consul } from "./target/consul.ts";
-import { type DnsPollTarget, dnsPoll } from "./target/dns-poll.ts";
-import { type EtcdTarget, etcd } from "./target/etcd.ts";
-import { type FileTarget, file } from "./target/file.ts";
-import { type KubernetesTarget, kubernetes } from "./target/kubernetes.ts";
-import { readTarget } from "./target/read-target.ts";
-import type { Scheme } from "./target/scheme.ts";
-import { type StaticTarget, staticScheme } from "./target/static.ts";
+import { type ConsulTarget, consul } from "./consul/target.ts";
+import { readTarget } from "./core/target/read-target.ts";
+import type { Scheme } from "./core/target/scheme.ts";
+import { type DnsPollTarget, dnsPoll } from "./dns/target.ts";
+import { type EtcdTarget, etcd } from "./etcd/target.ts";
+import { type FileTarget, file } from "./file/target.ts";
+import { type KubernetesTarget, kubernetes } from "./kubernetes/target.ts";
+import { type StaticTarget, staticScheme } from "./static/target.ts";
 
 /** A target, read. */
 export type Target = KubernetesTarget | EtcdTarget | ConsulTarget | DnsPollTarget | StaticTarget | FileTarget;

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "@grpc-lb/runtime";
+import { type Clock, systemClock } from "@grpc-lb/core";
 
 /** A clock that goes so many times as fast: for what waits seconds and has no option for that. */
 export function fasterClock(times: number): Clock {

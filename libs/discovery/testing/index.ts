@@ -12,11 +12,12 @@
  * await api.close();
  * ```
  */
-export { behaviours, type World } from "./conformance.ts";
-export { FakeApiServer, type FakeCounts } from "./fake-api-server.ts";
-export { type DnsFault, type DnsQuery, type DnsRecords, FakeDnsServer } from "./fake-dns-server.ts";
-export type { FakeRequest, Verb } from "./fake-request.ts";
-export { type SliceOptions, type SlicePod, service, slice, slices } from "./slices.ts";
+
+export { type DnsFault, type DnsQuery, type DnsRecords, FakeDnsServer } from "./dns/fake-dns-server.ts";
+export { behaviours, type World } from "./kubernetes/conformance.ts";
+export { FakeApiServer, type FakeCounts } from "./kubernetes/fake-api-server.ts";
+export type { FakeRequest, Verb } from "./kubernetes/fake-request.ts";
+export { type SliceOptions, type SlicePod, service, slice, slices } from "./kubernetes/slices.ts";
 export { SnapshotReader } from "./snapshot-reader.ts";
 export {
   outageBehaviour,

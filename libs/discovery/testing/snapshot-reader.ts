@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Snapshot, Source } from "../src/snapshot.ts";
+import type { Snapshot, Source } from "../src/core/snapshot.ts";
 
 /** Reads a source in the background and keeps what came, so that a test can wait for what must come. */
 export class SnapshotReader {

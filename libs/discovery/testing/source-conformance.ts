@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Address, Source } from "../src/snapshot.ts";
+import type { Address, Source } from "../src/core/snapshot.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
 
 /**

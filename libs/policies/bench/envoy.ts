@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { watchChild } from "@grpc-lb/runtime/testing";
+import { watchChild } from "@grpc-lb/program/testing";
 
 /** An Envoy between the client and its servers. */
 export interface Envoy {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { startProgram } from "@grpc-lb/runtime/testing";
+import { startProgram } from "@grpc-lb/program/testing";
 
 /** Server processes that are there to be called. */
 export interface Servers {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { credentials, Metadata, status } from "@grpc/grpc-js";
-import { createRandom } from "@grpc-lb/runtime";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom } from "@grpc-lb/core";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { watchMethod } from "../testing/backend.ts";
 import { endpoint, FakeChannel } from "../testing/fake-channel.ts";
 import { Probe } from "../testing/probe.ts";

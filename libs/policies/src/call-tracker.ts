@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 import type { Child } from "./child.ts";
 import type { OnCallEnded, PickResult } from "./grpc-js.ts";
 import type { CallEnd, CallTotal } from "./policy.ts";

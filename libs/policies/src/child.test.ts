@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Metadata, status } from "@grpc/grpc-js";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import { endpoint, FakeChannel } from "../testing/fake-channel.ts";
 import { Probe } from "../testing/probe.ts";
 import { call, Rig, turn, untilAllAnswer } from "../testing/rig.ts";

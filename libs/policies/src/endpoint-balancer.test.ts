@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { Metadata } from "@grpc/grpc-js";
-import { createRandom } from "@grpc-lb/runtime";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom } from "@grpc-lb/core";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { endpoint, FakeChannel } from "../testing/fake-channel.ts";
 import { Probe } from "../testing/probe.ts";
 import { turn } from "../testing/rig.ts";

@@ -4,7 +4,7 @@
  */
 
 import { connectivityState, experimental, type Metadata, type MetadataValue } from "@grpc/grpc-js";
-import { loadedCopies } from "@grpc-lb/runtime";
+import { loadedCopies } from "@grpc-lb/core";
 
 export type ChannelControlHelper = experimental.ChannelControlHelper;
 export type GrpcEndpoint = experimental.Endpoint;

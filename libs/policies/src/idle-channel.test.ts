@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connectivityState } from "@grpc/grpc-js";
-import { createRandom } from "@grpc-lb/runtime";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom } from "@grpc-lb/core";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { call, failure, type PodClient, Rig, until } from "../testing/rig.ts";
 import { policyNames, registerPolicies } from "./register.ts";
 

@@ -1,4 +1,4 @@
-import type { Random } from "@grpc-lb/runtime";
+import type { Random } from "@grpc-lb/core";
 import type { Child } from "./child.ts";
 import type { Policy } from "./policy.ts";
 import { AliasTable } from "./weighted/alias-table.ts";

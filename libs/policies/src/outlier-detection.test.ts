@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, type TestContext, test } from "node:test";
 import { Metadata, status } from "@grpc/grpc-js";
-import { createRandom } from "@grpc-lb/runtime";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom } from "@grpc-lb/core";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { closeChannel, endpoints, openChannel, take } from "../testing/fake-calls.ts";
 import type { FakeChannel } from "../testing/fake-channel.ts";
 import { turn } from "../testing/rig.ts";

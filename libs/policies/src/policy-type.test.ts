@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom } from "@grpc-lb/core";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { endpoint, FakeChannel } from "../testing/fake-channel.ts";
 import { Probe } from "../testing/probe.ts";
 import { type StormOptions, storm } from "../testing/storm.ts";

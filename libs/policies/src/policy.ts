@@ -1,4 +1,4 @@
-import type { Clock, Random } from "@grpc-lb/runtime";
+import type { Clock, Random } from "@grpc-lb/core";
 import type { Child } from "./child.ts";
 import type { Fields } from "./config/fields.ts";
 import type { OnCallEnded, PickArgs } from "./grpc-js.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom } from "@grpc-lb/core";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spread } from "../testing/fake-calls.ts";
 import { connectivityState } from "./grpc-js.ts";
 import { registerPolicies } from "./register.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import { Metadata } from "@grpc/grpc-js";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { endpoint, FakeChannel } from "../testing/fake-channel.ts";
 import { isRegistered, type PolicyJson, parsePolicy, registerPolicyType } from "./grpc-js.ts";
 import { random } from "./random.ts";

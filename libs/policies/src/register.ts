@@ -1,4 +1,4 @@
-import { type Clock, createRandom, type Random, systemClock } from "@grpc-lb/runtime";
+import { type Clock, createRandom, type Random, systemClock } from "@grpc-lb/core";
 import { isRegistered, requireOneGrpc, requireSupportedGrpc } from "./grpc-js.ts";
 import { leastRequest } from "./least-request.ts";
 import { locality } from "./locality/locality.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom } from "@grpc-lb/core";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spread } from "../testing/fake-calls.ts";
 import { endpoint } from "../testing/fake-channel.ts";
 import { turn } from "../testing/rig.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { status } from "@grpc/grpc-js";
+import { createRandom } from "@grpc-lb/core";
+import { ManualClock } from "@grpc-lb/core/testing";
 import type { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
-import { createRandom } from "@grpc-lb/runtime";
-import { ManualClock } from "@grpc-lb/runtime/testing";
 import type { Backend } from "../testing/backend.ts";
 import { Probe } from "../testing/probe.ts";
 import { call, Rig, turn, until, untilAllAnswer } from "../testing/rig.ts";

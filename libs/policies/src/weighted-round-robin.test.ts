@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { Metadata, status } from "@grpc/grpc-js";
+import { createRandom } from "@grpc-lb/core";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
-import { createRandom } from "@grpc-lb/runtime";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
 import { assertRefused, closeChannel, endpoints, openChannel, spread, take } from "../testing/fake-calls.ts";
 import type { FakeChannel } from "../testing/fake-channel.ts";
 import { Probe } from "../testing/probe.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Metadata } from "@grpc/grpc-js";
-import type { ManualClock } from "@grpc-lb/runtime/testing";
-import { chiSquare, chiSquareTail } from "@grpc-lb/runtime/verdict";
+import type { ManualClock } from "@grpc-lb/core/testing";
+import { chiSquare, chiSquareTail } from "@grpc-lb/verdict";
 import { type GrpcEndpoint, type PolicyJson, parsePolicy } from "../src/grpc-js.ts";
 import { endpoint, type FakeCall, FakeChannel } from "./fake-channel.ts";
 

@@ -1,7 +1,7 @@
 import { Metadata, type Server, type ServerWritableStream, status } from "@grpc/grpc-js";
+import { until } from "@grpc-lb/core/testing";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceService, type OrcaLoadReportRequest } from "@grpc-lb/protos/xds/service/orca/v3";
-import { until } from "./until.ts";
 
 type Stream = ServerWritableStream<OrcaLoadReportRequest, OrcaLoadReport>;
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { type CallOptions, type ChannelOptions, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import type { PolicyJson } from "../src/grpc-js.ts";
 import { Backend } from "./backend.ts";
 import { type Beside, TestTarget } from "./test-resolver.ts";
 
-export { turn, until } from "./until.ts";
+export { turn, until } from "@grpc-lb/core/testing";
 
 export type PodClient = InstanceType<typeof PodServiceClient>;
 

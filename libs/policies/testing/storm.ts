@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Metadata } from "@grpc/grpc-js";
-import { createRandom, type Random } from "@grpc-lb/runtime";
-import type { ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom, type Random } from "@grpc-lb/core";
+import type { ManualClock } from "@grpc-lb/core/testing";
 import type { Child } from "../src/child.ts";
 import { connectivityState, type GrpcEndpoint, type PolicyJson } from "../src/grpc-js.ts";
 import { endpoint, type FakeCall, FakeChannel, type FakeSubchannel } from "./fake-channel.ts";

@@ -5,9 +5,9 @@
 import { fileURLToPath } from "node:url";
 import { credentials } from "@grpc/grpc-js";
 import { FakeApiServer, slice } from "@grpc-lb/discovery/testing";
+import { startProgram } from "@grpc-lb/program/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { registerKubernetesResolver } from "@grpc-lb/resolver";
-import { startProgram } from "@grpc-lb/runtime/testing";
 import { median, report } from "./table.ts";
 
 const inFlight = 64;

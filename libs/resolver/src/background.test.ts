@@ -3,11 +3,12 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { FakeApiServer, service, slice } from "@grpc-lb/discovery/testing";
-import { assertNothingLeft, startProgram } from "@grpc-lb/runtime/testing";
+import { startProgram } from "@grpc-lb/program/testing";
 import { PodServer } from "../testing/pod-server.ts";
 
-const probe = new URL("./background.probe.ts", import.meta.url).pathname;
+const probe = new URL("../testing/programs/background.ts", import.meta.url).pathname;
 
 /** A server that answers with its name in the protocol of the mode. */
 async function serve(mode: string): Promise<{ readonly port: number; end(): void }> {

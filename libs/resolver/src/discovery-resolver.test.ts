@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { type ChannelOptions, Metadata, type StatusObject } from "@grpc/grpc-js";
-import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/core/testing";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
 import { call, failure, Rig, settled, spread, untilSpread } from "../testing/rig.ts";

@@ -1,6 +1,6 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
+import type { Clock } from "@grpc-lb/core";
 import { DiscoveryError, type Endpoint, type Snapshot } from "@grpc-lb/discovery";
-import type { Clock } from "@grpc-lb/runtime";
 import { resolverChannel } from "./diagnostics.ts";
 import {
   type Attributes,

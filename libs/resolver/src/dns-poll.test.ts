@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { FakeDnsServer } from "@grpc-lb/discovery/testing";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
 import type { PodClient } from "../testing/rig.ts";
 
 // With this grpc-js asks the name server that its dns: target names; else it asks the system. It is read when grpc-js is loaded.

@@ -4,8 +4,8 @@
  * that hangs.
  */
 import { type ChannelOptions, experimental, status } from "@grpc/grpc-js";
+import { loadedCopies } from "@grpc-lb/core";
 import type { Endpoint as DiscoveredEndpoint } from "@grpc-lb/discovery";
-import { loadedCopies } from "@grpc-lb/runtime";
 
 export type ResolverListener = experimental.ResolverListener;
 export type Resolver = experimental.Resolver;

@@ -11,9 +11,9 @@ import {
   type ServiceClientConstructor,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
 import { FakeApiServer, service, slice } from "@grpc-lb/discovery/testing";
 import { PodServiceService } from "@grpc-lb/protos/pod/v1";
-import { assertNothingLeft, makeCertificates } from "@grpc-lb/runtime/testing";
 import { createChannel, createClient, waitForChannelReady } from "nice-grpc";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";

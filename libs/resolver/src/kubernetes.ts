@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "@grpc-lb/core";
 import type { KubernetesTarget, Source } from "@grpc-lb/discovery";
 import {
   type ApiAccess,
@@ -7,7 +8,6 @@ import {
   type KubernetesSource,
   type KubernetesSourceOptions,
 } from "@grpc-lb/discovery/kubernetes";
-import { type Clock, systemClock } from "@grpc-lb/runtime";
 import { requireSupportedGrpc, warnOfCopies } from "./grpc-js.ts";
 import { warnOfProxy } from "./http-proxy.ts";
 import { findSidecar } from "./sidecar.ts";

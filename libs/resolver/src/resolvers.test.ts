@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type ChannelOptions, credentials } from "@grpc/grpc-js";
+import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/core/testing";
 import { parseTarget } from "@grpc-lb/discovery";
 import { FakeApiServer, FakeDnsServer, slice } from "@grpc-lb/discovery/testing";
+import { runToEnd } from "@grpc-lb/program/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { assertNothingLeft, closedPort, ManualClock, runToEnd } from "@grpc-lb/runtime/testing";
 import { PodServer } from "../testing/pod-server.ts";
 import { call, failure, type PodClient, settled, spread, untilSpread } from "../testing/rig.ts";
 import { type ResolverMessage, type ResolversOptions, resolverChannelName } from "./index.ts";
@@ -223,6 +224,9 @@ test("a proxy in the environment is said once, for all schemes", () => {
 });
 
 test("the registration loads no source, and a channel that of its scheme alone", async () => {
-  const { code, stdout, stderr } = await runToEnd(new URL("./import.probe.ts", import.meta.url).pathname, []);
+  const { code, stdout, stderr } = await runToEnd(
+    new URL("../testing/programs/import.ts", import.meta.url).pathname,
+    [],
+  );
   assert.deepEqual([code, stdout], [0, ["by the registration: ", "by a channel: static"]], stderr.join("\n"));
 });

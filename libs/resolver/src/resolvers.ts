@@ -1,8 +1,8 @@
+import { type Clock, systemClock } from "@grpc-lb/core";
 import type { SourceStats, TargetScheme } from "@grpc-lb/discovery";
 import type { ConsulCredentials } from "@grpc-lb/discovery/consul";
 import type { EtcdCredentials } from "@grpc-lb/discovery/etcd";
 import type { ApiAccess, ServiceAccess } from "@grpc-lb/discovery/kubernetes";
-import { type Clock, systemClock } from "@grpc-lb/runtime";
 import { requireSupportedGrpc } from "./grpc-js.ts";
 import { warnOfProxy } from "./http-proxy.ts";
 import { nothingDone, registerKubernetesResolver } from "./kubernetes.ts";

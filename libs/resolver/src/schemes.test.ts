@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/core/testing";
 import { parseTarget, type Target } from "@grpc-lb/discovery";
-import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/runtime/testing";
 import { type SourceSurroundings, schemes } from "./schemes.ts";
 
 /** The source of a target, as a resolver is given it. */

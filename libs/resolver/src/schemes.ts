@@ -1,8 +1,8 @@
 import { basename, extname } from "node:path";
+import type { Clock } from "@grpc-lb/core";
 import { formatAddress, type TargetOf, type TargetScheme } from "@grpc-lb/discovery";
 import type { ConsulCredentials } from "@grpc-lb/discovery/consul";
 import type { EtcdCredentials } from "@grpc-lb/discovery/etcd";
-import type { Clock } from "@grpc-lb/runtime";
 import { toAuthority } from "./authority.ts";
 import type { CountedSource } from "./lazy-source.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { chooseServiceConfig, parseServiceConfig, readServiceConfig } from "./service-config.ts";
 
 const roundRobin = [{ round_robin: {} }];

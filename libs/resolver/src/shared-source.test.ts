@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import type { Snapshot } from "@grpc-lb/discovery";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { settled } from "../testing/rig.ts";
 import { SharedSource } from "./shared-source.ts";

@@ -1,5 +1,5 @@
+import { type Clock, createBackoff, type Random } from "@grpc-lb/core";
 import { DiscoveryError, type Snapshot, type Source } from "@grpc-lb/discovery";
-import { type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
 
 /** Takes each newer snapshot. */
 export type SnapshotListener = (snapshot: Snapshot) => void;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { settled } from "../testing/rig.ts";
 import { SharedSources } from "./shared-sources.ts";

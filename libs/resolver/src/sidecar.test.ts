@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { assertNothingLeft, closedPort } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, closedPort } from "@grpc-lb/core/testing";
 import { findSidecar } from "./sidecar.ts";
 
 async function answer(statusCode: number): Promise<{ server: Server; port: number }> {

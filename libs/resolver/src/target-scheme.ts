@@ -1,6 +1,6 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
+import type { Clock } from "@grpc-lb/core";
 import { parseTarget, type Snapshot, type Source, type TargetOf, type TargetScheme } from "@grpc-lb/discovery";
-import type { Clock } from "@grpc-lb/runtime";
 import { DiscoveryResolver } from "./discovery-resolver.ts";
 import { type GrpcUri, type ResolverListener, registerScheme, targetText } from "./grpc-js.ts";
 import type { SharedSource } from "./shared-source.ts";

@@ -8,8 +8,8 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
 import { type KubernetesResolver, registerKubernetesScheme } from "../src/kubernetes.ts";
 import { FakeSource } from "./fake-source.ts";
 import { PodServer } from "./pod-server.ts";

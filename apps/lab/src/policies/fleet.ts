@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Clock, Random } from "@grpc-lb/runtime";
+import type { Clock, Random } from "@grpc-lb/core";
 import { type PodServer, startPodServer } from "../pod-server.ts";
 import type { ProcessGroup } from "../process-group.ts";
 

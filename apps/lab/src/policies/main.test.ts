@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
-import { assertNothingLeft, type RunningProgram, runToEnd, startProgram } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { type RunningProgram, runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { childrenOf, isAlive, stateOf, untilDead } from "../../testing/processes.ts";
 
 const main = join(import.meta.dirname, "main.ts");

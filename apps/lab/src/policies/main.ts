@@ -1,5 +1,5 @@
-import { systemClock } from "@grpc-lb/runtime";
-import { durationFlag, type Flag, integerFlag, ProgramError, runProgram, switchFlag } from "@grpc-lb/runtime/process";
+import { systemClock } from "@grpc-lb/core";
+import { durationFlag, type Flag, integerFlag, ProgramError, runProgram, switchFlag } from "@grpc-lb/program";
 import { podPolicyNames } from "../pod-policy.ts";
 import { type PoliciesPlan, parsePolicies, validatePlan } from "./plan.ts";
 import { runPolicies } from "./run-policies.ts";

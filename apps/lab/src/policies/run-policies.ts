@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, createRandom, formatDuration } from "@grpc-lb/runtime";
+import { type Clock, createRandom, formatDuration } from "@grpc-lb/core";
 import { within } from "../deadline.ts";
 import { ProcessGroup } from "../process-group.ts";
 import { createStop, type Stop } from "../stop.ts";

@@ -1,4 +1,4 @@
-import { formatDuration } from "@grpc-lb/runtime";
+import { formatDuration } from "@grpc-lb/core";
 import { fit, indent, type Line, span, type Tone, widthOf, wrap } from "../line.ts";
 import { goodLatencyMs, goodServers, slowLatencyMs } from "./fleet.ts";
 import { keyCount, keyHeader } from "./load/flags.ts";

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 import type { ProcessGroup } from "../process-group.ts";
 
 /** The registries that the lab can start; each is also the name of its program and of the scheme of its targets. */

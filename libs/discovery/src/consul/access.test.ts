@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { type ConsulCredentials, CredentialFiles, readConsulEnvironment, validateConsulAccess } from "./access.ts";
 
 const environments: readonly [Record<string, string>, ConsulCredentials][] = [

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
-import type { Clock } from "@grpc-lb/runtime";
-import { isHostName } from "../address.ts";
-import { DiscoveryError } from "../discovery-error.ts";
-import type { Address } from "../snapshot.ts";
+import type { Clock } from "@grpc-lb/core";
+import { isHostName } from "../core/address.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import type { Address } from "../core/snapshot.ts";
 
 /** How a TLS connection to the agent is made. The files are read again at most every 60 s, so they may be replaced at any time. */
 export interface ConsulTls {

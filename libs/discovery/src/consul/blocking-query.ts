@@ -1,5 +1,5 @@
-import { type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
-import { DiscoveryError } from "../discovery-error.ts";
+import { type Clock, createBackoff, type Random } from "@grpc-lb/core";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ConsulAnswer, ConsulClient } from "./client.ts";
 import { describeNonsense } from "./consul-error.ts";
 

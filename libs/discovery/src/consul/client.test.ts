@@ -5,8 +5,8 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterEach, test } from "node:test";
-import { systemClock } from "@grpc-lb/runtime";
-import { assertNothingLeft, makeCertificates } from "@grpc-lb/runtime/testing";
+import { systemClock } from "@grpc-lb/core";
+import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
 import type { ConsulCredentials } from "./access.ts";
 import { ConsulClient, type ConsulRequest } from "./client.ts";
 

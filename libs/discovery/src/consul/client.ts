@@ -1,8 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
-import type { Clock } from "@grpc-lb/runtime";
-import { formatAddress } from "../address.ts";
-import { DiscoveryError } from "../discovery-error.ts";
-import { RequestGuard } from "../request-guard.ts";
+import type { Clock } from "@grpc-lb/core";
+import { RequestGuard } from "@grpc-lb/core/http";
+import { formatAddress } from "../core/address.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import { type ConsulAccess, CredentialFiles, type ReadCredentials } from "./access.ts";
 import { type Asked, describeNonsense, describeRefusal, describeSilence } from "./consul-error.ts";
 

@@ -1,5 +1,5 @@
 import { after, describe, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { registrationBehaviours } from "../../testing/consul/registration-behaviours.ts";
 import { onFakeAgent } from "../../testing/consul/world.ts";
 import { sourceBehaviours } from "../../testing/source-conformance.ts";

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { DiscoveryError } from "../discovery-error.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
 
 /** What was asked, for the words of its failure. */
 export interface Asked {

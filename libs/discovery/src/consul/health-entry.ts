@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import { formatAddress, isHostName } from "../address.ts";
-import type { Endpoint } from "../snapshot.ts";
-import { isWeight } from "../weight.ts";
+import { formatAddress, isHostName } from "../core/address.ts";
+import type { Endpoint } from "../core/snapshot.ts";
+import { isWeight } from "../core/weight.ts";
 
 /**
  * One instance as `/v1/health/service/:name` tells of it, as far as it is read here.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { assertNothingLeft, startProgram } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { startProgram } from "@grpc-lb/program/testing";
 import { startHealthServer } from "../../testing/consul/health-server.ts";
 import { whyNoConsul } from "../../testing/consul/real-agent.ts";
 import { registrationBehaviours } from "../../testing/consul/registration-behaviours.ts";
@@ -55,7 +56,7 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
     onRealAgent(async (world, agent) => {
       const { host, port } = world.agent;
       const reader = new SnapshotReader(world.createSource("web"));
-      const probe = new URL("./registration.probe.ts", import.meta.url).pathname;
+      const probe = new URL("../../testing/programs/consul-registration.ts", import.meta.url).pathname;
       const program = startProgram(probe, [host, String(port), "web", agent.token ?? ""]);
       try {
         await program.line((line) => line === "registered");

@@ -1,8 +1,8 @@
-import { type Clock, createBackoff, type Random, systemClock } from "@grpc-lb/runtime";
-import { formatAddress } from "../address.ts";
-import type { DiscoveryError } from "../discovery-error.ts";
-import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../registration.ts";
-import type { Address } from "../snapshot.ts";
+import { type Clock, createBackoff, type Random, systemClock } from "@grpc-lb/core";
+import { formatAddress } from "../core/address.ts";
+import type { DiscoveryError } from "../core/discovery-error.ts";
+import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../core/registration.ts";
+import type { Address } from "../core/snapshot.ts";
 import { type ConsulCredentials, readConsulEnvironment, validateConsulAccess } from "./access.ts";
 import { ConsulClient } from "./client.ts";
 import { type ConsulCheck, defineService, type ServiceDefinition } from "./service-definition.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Instance } from "../registration.ts";
+import type { Instance } from "../core/registration.ts";
 import { defineService } from "./service-definition.ts";
 
 const instance: Instance = { service: "web", address: { host: "10.0.0.1", port: 80 } };

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
-import { formatAddress } from "../address.ts";
-import type { Instance } from "../registration.ts";
-import { heaviest, isWeight } from "../weight.ts";
+import { formatAddress } from "../core/address.ts";
+import type { Instance } from "../core/registration.ts";
+import { isWeight, maxWeight } from "../core/weight.ts";
 import { weightKey } from "./health-entry.ts";
 
 /** How Consul learns that an instance is well. */
@@ -78,7 +78,7 @@ export function defineService(
   if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
     throw new RangeError(`address.port must be from 1 to 65535, got ${port}`);
   }
-  if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${heaviest}, got ${weight}`);
+  if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${maxWeight}, got ${weight}`);
   validateMs({ ttlMs }, 1_000);
   validateMs({ deregisterCriticalAfterMs }, leastDeregisterMs);
   if (tags.includes("")) throw new RangeError("tags must not be empty");

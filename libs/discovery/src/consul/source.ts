@@ -1,9 +1,9 @@
-import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
-import { defaultDoubtMs } from "../default-doubt.ts";
-import { endable, maxTimerMs } from "../endable.ts";
-import { SharedFeeds } from "../shared-feeds.ts";
-import type { Address, Snapshot, Source } from "../snapshot.ts";
-import type { SourceStats } from "../source-stats.ts";
+import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { endable, maxTimerMs } from "../core/endable.ts";
+import { defaultDoubtMs } from "../core/missing-instance-grace.ts";
+import { SharedFeeds } from "../core/shared-feeds.ts";
+import type { Address, Snapshot, Source } from "../core/snapshot.ts";
+import type { SourceStats } from "../core/source-stats.ts";
 import { type ConsulCredentials, readConsulEnvironment, validateConsulAccess } from "./access.ts";
 import { type FeedOptions, healthPath, ServiceFeed } from "./service-feed.ts";
 

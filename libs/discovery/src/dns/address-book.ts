@@ -1,4 +1,4 @@
-import type { DiscoveryError } from "../discovery-error.ts";
+import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { AddressRecord, Answer, Family, NameServer } from "./name-server.ts";
 
 /** What is known of the addresses of a name. */

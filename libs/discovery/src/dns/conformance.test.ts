@@ -1,6 +1,6 @@
 import { after, describe, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
-import { FakeDnsServer } from "../../testing/fake-dns-server.ts";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { FakeDnsServer } from "../../testing/dns/fake-dns-server.ts";
 import { fasterClock } from "../../testing/faster-clock.ts";
 import { type SourceWorld, sourceBehaviours } from "../../testing/source-conformance.ts";
 import { createDnsPollSource } from "./source.ts";

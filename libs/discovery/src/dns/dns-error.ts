@@ -1,7 +1,7 @@
-import { formatDuration } from "@grpc-lb/runtime";
-import { formatAddress } from "../address.ts";
-import { DiscoveryError } from "../discovery-error.ts";
-import type { Address } from "../snapshot.ts";
+import { formatDuration } from "@grpc-lb/core";
+import { formatAddress } from "../core/address.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import type { Address } from "../core/snapshot.ts";
 
 /** By the codes of node:dns, which are those of c-ares. */
 const reasons: Readonly<Record<string, string>> = {

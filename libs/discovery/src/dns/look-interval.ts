@@ -1,5 +1,5 @@
-import type { Random } from "@grpc-lb/runtime";
-import { minRefreshMs } from "../target/dns-poll.ts";
+import type { Random } from "@grpc-lb/core";
+import { minRefreshMs } from "./target.ts";
 
 /**
  * When to look again, in milliseconds: when the answer expires, up to a tenth later, so that many clients of one name do not

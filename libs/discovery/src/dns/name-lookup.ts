@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { DiscoveryError } from "../discovery-error.ts";
-import type { Endpoint } from "../snapshot.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import type { Endpoint } from "../core/snapshot.ts";
 import { AddressBook, type Addresses } from "./address-book.ts";
 import { addressesInHosts } from "./hosts-file.ts";
 import { NameServer, type NameServerOptions } from "./name-server.ts";

@@ -1,10 +1,10 @@
-import { type Backoff, type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
-import type { DiscoveryError } from "../discovery-error.ts";
-import type { LastGood } from "../last-good.ts";
-import type { SourceCounts } from "../source-counts.ts";
-import { minRefreshMs } from "../target/dns-poll.ts";
+import { type Backoff, type Clock, createBackoff, type Random } from "@grpc-lb/core";
+import type { DiscoveryError } from "../core/discovery-error.ts";
+import type { LastGood } from "../core/last-good.ts";
+import type { SourceCounts } from "../core/source-counts.ts";
 import { chooseInterval } from "./look-interval.ts";
 import type { Look, NameLookup } from "./name-lookup.ts";
+import { minRefreshMs } from "./target.ts";
 
 /** What a poll of a name is made with. */
 export interface NamePollOptions {

@@ -1,8 +1,8 @@
 import { Resolver } from "node:dns/promises";
-import type { Clock } from "@grpc-lb/runtime";
-import { formatAddress } from "../address.ts";
-import type { DiscoveryError } from "../discovery-error.ts";
-import type { Address } from "../snapshot.ts";
+import type { Clock } from "@grpc-lb/core";
+import { formatAddress } from "../core/address.ts";
+import type { DiscoveryError } from "../core/discovery-error.ts";
+import type { Address } from "../core/snapshot.ts";
 import { describeFailure } from "./dns-error.ts";
 
 /** What a name server says to one question. */

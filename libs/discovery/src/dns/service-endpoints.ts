@@ -1,5 +1,5 @@
-import { formatAddress } from "../address.ts";
-import type { Endpoint } from "../snapshot.ts";
+import { formatAddress } from "../core/address.ts";
+import type { Endpoint } from "../core/snapshot.ts";
 import type { ServiceRecord } from "./name-server.ts";
 
 /** An endpoint of which no more is known than where it is. */

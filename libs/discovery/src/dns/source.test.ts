@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
-import { FakeDnsServer } from "../../testing/fake-dns-server.ts";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
+import { FakeDnsServer } from "../../testing/dns/fake-dns-server.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { maxTimerMs } from "../endable.ts";
+import { maxTimerMs } from "../core/endable.ts";
 import { createDnsPollSource, type DnsPollSourceOptions } from "./source.ts";
 
 const timeoutMs = 5_001; // which nothing else takes

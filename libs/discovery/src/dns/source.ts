@@ -1,16 +1,16 @@
 import { isIP } from "node:net";
-import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
-import { isHostName } from "../address.ts";
-import { endable, maxTimerMs } from "../endable.ts";
-import { LastGood } from "../last-good.ts";
-import { SharedWatch } from "../shared-watch.ts";
-import type { Address, Source } from "../snapshot.ts";
-import { SourceCounts } from "../source-counts.ts";
-import type { SourceStats } from "../source-stats.ts";
-import { minRefreshMs } from "../target/dns-poll.ts";
-import { isPort } from "../target/kubernetes.ts";
+import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { isHostName } from "../core/address.ts";
+import { endable, maxTimerMs } from "../core/endable.ts";
+import { LastGood } from "../core/last-good.ts";
+import { SharedWatch } from "../core/shared-watch.ts";
+import type { Address, Source } from "../core/snapshot.ts";
+import { SourceCounts } from "../core/source-counts.ts";
+import type { SourceStats } from "../core/source-stats.ts";
+import { isPort } from "../kubernetes/target.ts";
 import { NameLookup } from "./name-lookup.ts";
 import { NamePoll } from "./name-poll.ts";
+import { minRefreshMs } from "./target.ts";
 
 /** Which name, and how it is asked for. */
 export interface DnsPollSourceOptions {

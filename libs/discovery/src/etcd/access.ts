@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { parseAddress } from "../address.ts";
-import type { Address } from "../snapshot.ts";
+import { parseAddress } from "../core/address.ts";
+import type { Address } from "../core/snapshot.ts";
 import type { TlsMaterial } from "./member-credentials.ts";
 
 const defaultPort = 2379;

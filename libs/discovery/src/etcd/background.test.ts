@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
-import { closedPort, startProgram, watchChild } from "@grpc-lb/runtime/testing";
+import { closedPort } from "@grpc-lb/core/testing";
+import { startProgram, watchChild } from "@grpc-lb/program/testing";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
-import { goValue } from "../../testing/etcd/etcd-world.ts";
+import { goValue } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { createEtcdSource } from "./index.ts";
 
-const probe = new URL("./background.probe.ts", import.meta.url).pathname;
+const probe = new URL("../../testing/programs/etcd-background.ts", import.meta.url).pathname;
 const skip = etcdIsMissing ?? false;
 /** What Node exits with when a top-level await can never end. */
 const unsettled = 13;

@@ -1,9 +1,9 @@
 import { Metadata, status } from "@grpc/grpc-js";
+import type { Clock, Random } from "@grpc-lb/core";
 import { AuthService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
-import type { Clock, Random } from "@grpc-lb/runtime";
-import { formatAddress } from "../address.ts";
-import { DiscoveryError } from "../discovery-error.ts";
-import type { Address } from "../snapshot.ts";
+import { formatAddress } from "../core/address.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import type { Address } from "../core/snapshot.ts";
 import {
   type EtcdAccess,
   type EtcdCredentials,

@@ -1,7 +1,7 @@
 import { after, describe, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
-import { createEtcdWorld } from "../../testing/etcd/etcd-world.ts";
+import { createEtcdWorld } from "../../testing/etcd/world.ts";
 import { sourceBehaviours } from "../../testing/source-conformance.ts";
 
 after(assertNothingLeft);

@@ -1,6 +1,6 @@
 import { Client, connectivityState, type Metadata, type MethodDefinition } from "@grpc/grpc-js";
-import { formatAddress } from "../address.ts";
-import type { Address } from "../snapshot.ts";
+import { formatAddress } from "../core/address.ts";
+import type { Address } from "../core/snapshot.ts";
 import { MemberCredentials, type TlsMaterial } from "./member-credentials.ts";
 import { RpcCall } from "./rpc-call.ts";
 

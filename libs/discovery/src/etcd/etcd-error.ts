@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { DiscoveryError, type DiscoveryErrorCode } from "../discovery-error.ts";
+import { DiscoveryError, type DiscoveryErrorCode } from "../core/discovery-error.ts";
 import { RpcStatus } from "./rpc-status.ts";
 
 /** etcd's own words for a token that a new login replaces (api/v3rpc/rpctypes/error.go). */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
-import type { Endpoint } from "../snapshot.ts";
+import { createRandom } from "@grpc-lb/core";
+import type { Endpoint } from "../core/snapshot.ts";
 import { InstanceTable } from "./instance-table.ts";
 
 const endpoint = (id: string, port: number, weight = 1): Endpoint => ({

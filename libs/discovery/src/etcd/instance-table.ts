@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { formatAddress } from "../address.ts";
-import type { Endpoint } from "../snapshot.ts";
-import { SortedEndpoints } from "../sorted-endpoints.ts";
+import { formatAddress } from "../core/address.ts";
+import type { Endpoint } from "../core/snapshot.ts";
+import { SortedEndpoints } from "../core/sorted-endpoints.ts";
 
 /**
  * The instances of a service by their keys, and the endpoints that they are: in the order of the keys, and each address once,

@@ -4,8 +4,8 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
-import { sourceOf } from "../../testing/etcd/etcd-world.ts";
 import { buildGoEndpoints, goIsMissing } from "../../testing/etcd/go-program.ts";
+import { sourceOf } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { registerInEtcd } from "./index.ts";
 

@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress } from "../address.ts";
+import { formatAddress, parseAddress } from "../core/address.ts";
 import { asObject, type Layout } from "./layout.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { Instance } from "../registration.ts";
-import type { Address } from "../snapshot.ts";
+import type { Instance } from "../core/registration.ts";
+import type { Address } from "../core/snapshot.ts";
 
 /** What a value says of its instance. */
 export interface Registered {

@@ -1,6 +1,6 @@
-import { parseAddress } from "../address.ts";
-import type { Instance } from "../registration.ts";
-import { heaviest, isWeight } from "../weight.ts";
+import { parseAddress } from "../core/address.ts";
+import type { Instance } from "../core/registration.ts";
+import { isWeight, maxWeight } from "../core/weight.ts";
 import type { Layout } from "./layout.ts";
 import { endpointsLayout } from "./layout-endpoints.ts";
 import { kratosLayout } from "./layout-kratos.ts";
@@ -37,6 +37,6 @@ export function validateInstance(instance: Instance): Instance {
     throw new RangeError(`address must be one that clients can reach, got "${host}"`);
   }
   const { weight = 1 } = instance;
-  if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${heaviest}, got ${weight}`);
+  if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${maxWeight}, got ${weight}`);
   return instance;
 }

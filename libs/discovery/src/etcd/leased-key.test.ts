@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { LeaseService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
-import { ManualClock } from "@grpc-lb/runtime/testing";
 import type { Cluster } from "./cluster.ts";
 import { LeasedKey } from "./leased-key.ts";
 import { RpcStatus } from "./rpc-status.ts";

@@ -1,3 +1,4 @@
+import type { Clock } from "@grpc-lb/core";
 import {
   KVService,
   LeaseGrantRequest,
@@ -8,8 +9,7 @@ import {
   WatchService,
 } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { Event_EventType } from "@grpc-lb/protos/etcd/api/mvccpb";
-import type { Clock } from "@grpc-lb/runtime";
-import type { DiscoveryError } from "../discovery-error.ts";
+import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { CallOptions, Cluster } from "./cluster.ts";
 import { describeCancel, describeFailure, isLeaseGone } from "./etcd-error.ts";
 

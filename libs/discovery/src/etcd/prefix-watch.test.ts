@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
 import { FakeEtcd } from "../../testing/etcd/fake-etcd.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { createEtcdSource } from "./index.ts";

@@ -1,9 +1,9 @@
 import { status } from "@grpc/grpc-js";
+import type { Clock, Random } from "@grpc-lb/core";
 import type { WatchRequest, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { KVService, WatchService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { type Event, Event_EventType, type KeyValue } from "@grpc-lb/protos/etcd/api/mvccpb";
-import type { Clock, Random } from "@grpc-lb/runtime";
-import type { DiscoveryError } from "../discovery-error.ts";
+import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { Cluster } from "./cluster.ts";
 import { describeCancel, describeFailure } from "./etcd-error.ts";
 import { KeyRange } from "./key-range.ts";

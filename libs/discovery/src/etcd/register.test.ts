@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { assertNothingLeft, closedPort, startProgram } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, closedPort } from "@grpc-lb/core/testing";
+import { startProgram } from "@grpc-lb/program/testing";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
-import { sourceOf } from "../../testing/etcd/etcd-world.ts";
+import { sourceOf } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import type { Instance, Registration } from "../registration.ts";
+import type { Instance, Registration } from "../core/registration.ts";
 import { type EtcdRegistrationOptions, registerInEtcd } from "./index.ts";
 
 after(assertNothingLeft);
@@ -139,7 +140,7 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
     "of a process that is killed nothing is left after the TTL",
     onEtcd(async ({ server, reading }) => {
       await reading("killed", async (reader) => {
-        const program = startProgram(new URL("./register.probe.ts", import.meta.url).pathname, [
+        const program = startProgram(new URL("../../testing/programs/etcd-register.ts", import.meta.url).pathname, [
           server.endpoint,
           "killed",
         ]);

@@ -1,6 +1,6 @@
-import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
-import { formatAddress } from "../address.ts";
-import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../registration.ts";
+import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { formatAddress } from "../core/address.ts";
+import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../core/registration.ts";
 import type { EtcdAccess } from "./access.ts";
 import { Cluster } from "./cluster.ts";
 import { type LayoutName, layoutOf, validateInstance, validateService } from "./layouts.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { type RangeResponse, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
-import { goValue } from "../../testing/etcd/etcd-world.ts";
 import { FakeEtcd } from "../../testing/etcd/fake-etcd.ts";
+import { goValue } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { createEtcdSource } from "./index.ts";
 

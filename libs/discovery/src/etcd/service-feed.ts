@@ -1,10 +1,10 @@
+import type { Clock, Random } from "@grpc-lb/core";
 import type { KeyValue } from "@grpc-lb/protos/etcd/api/mvccpb";
-import type { Clock, Random } from "@grpc-lb/runtime";
-import { DiscoveryError } from "../discovery-error.ts";
-import type { Latest } from "../latest.ts";
-import type { Snapshot } from "../snapshot.ts";
-import { SourceCounts } from "../source-counts.ts";
-import type { SourceStats } from "../source-stats.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import type { Latest } from "../core/latest.ts";
+import type { Snapshot } from "../core/snapshot.ts";
+import { SourceCounts } from "../core/source-counts.ts";
+import type { SourceStats } from "../core/source-stats.ts";
 import type { EtcdAccess } from "./access.ts";
 import { Cluster } from "./cluster.ts";
 import { InstanceTable } from "./instance-table.ts";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, afterEach, before, test } from "node:test";
-import { assertNothingLeft, closedPort } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, closedPort } from "@grpc-lb/core/testing";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
-import { goValue, sourceOf } from "../../testing/etcd/etcd-world.ts";
+import { goValue, sourceOf } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { createEtcdSource } from "./index.ts";
 

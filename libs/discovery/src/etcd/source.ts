@@ -1,8 +1,8 @@
-import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
-import { defaultDoubtMs } from "../default-doubt.ts";
-import { endable, maxTimerMs } from "../endable.ts";
-import { SharedFeeds } from "../shared-feeds.ts";
-import type { Source } from "../snapshot.ts";
+import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { endable, maxTimerMs } from "../core/endable.ts";
+import { defaultDoubtMs } from "../core/missing-instance-grace.ts";
+import { SharedFeeds } from "../core/shared-feeds.ts";
+import type { Source } from "../core/snapshot.ts";
 import { type EtcdAccess, parseEtcdEndpoints, readEtcdEnvironment, validateEtcdCredentials } from "./access.ts";
 import { type LayoutName, layoutOf, validateService } from "./layouts.ts";
 import { type EtcdSourceStats, ServiceFeed } from "./service-feed.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ManualClock } from "@grpc-lb/runtime/testing";
-import { DiscoveryError } from "../discovery-error.ts";
+import { ManualClock } from "@grpc-lb/core/testing";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import { runTurns, type Turns } from "./turns.ts";
 
 /** Notes what is slept. */

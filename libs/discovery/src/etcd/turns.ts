@@ -1,5 +1,5 @@
-import { type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
-import type { DiscoveryError } from "../discovery-error.ts";
+import { type Clock, createBackoff, type Random } from "@grpc-lb/core";
+import type { DiscoveryError } from "../core/discovery-error.ts";
 
 /** After a long outage a client must be up to date within seconds, so the bound is low; full jitter spreads the herd. */
 const backoffBounds = { baseMs: 200, maxMs: 4_000 };

@@ -1,6 +1,6 @@
-import { formatAddress } from "../address.ts";
-import type { Endpoint } from "../snapshot.ts";
-import { isWeight } from "../weight.ts";
+import { formatAddress } from "../core/address.ts";
+import type { Endpoint } from "../core/snapshot.ts";
+import { isWeight } from "../core/weight.ts";
 import type { Layout } from "./layout.ts";
 
 /** What a value is to a source. */

@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { type SourceWorld, sourceBehaviours } from "../../testing/source-conformance.ts";
-import { formatAddress } from "../address.ts";
+import { formatAddress } from "../core/address.ts";
 import { createFileSource } from "./source.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "grpc-lb-conformance-"));

@@ -1,4 +1,4 @@
-import { DiscoveryError, type DiscoveryErrorCode } from "../discovery-error.ts";
+import { DiscoveryError, type DiscoveryErrorCode } from "../core/discovery-error.ts";
 import { ContentError } from "./parse-content.ts";
 
 const reasons: Readonly<Record<string, readonly [DiscoveryErrorCode, string]>> = {

@@ -1,9 +1,9 @@
 import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import type { Clock } from "@grpc-lb/runtime";
-import type { LastGood } from "../last-good.ts";
-import type { SourceCounts } from "../source-counts.ts";
+import type { Clock } from "@grpc-lb/core";
+import type { LastGood } from "../core/last-good.ts";
+import type { SourceCounts } from "../core/source-counts.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
 import { describeFailure } from "./file-error.ts";
 import { parseContent } from "./parse-content.ts";

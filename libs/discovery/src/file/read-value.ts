@@ -1,6 +1,6 @@
-import { formatAddress, parseAddress } from "../address.ts";
-import type { Endpoint } from "../snapshot.ts";
-import { heaviest, isWeight } from "../weight.ts";
+import { formatAddress, parseAddress } from "../core/address.ts";
+import type { Endpoint } from "../core/snapshot.ts";
+import { isWeight, maxWeight } from "../core/weight.ts";
 
 /** What a file says. */
 export interface FileContent {
@@ -83,7 +83,7 @@ function readEndpoint(value: unknown, path: FieldPath): Endpoint {
     throw new FieldError([...path, "address"], `must be host:port, an IPv6 host in brackets, got ${show(address)}`);
   }
   if (!isWeight(weight)) {
-    throw new FieldError([...path, "weight"], `must be a number from 0 to ${heaviest}, got ${show(weight)}`);
+    throw new FieldError([...path, "weight"], `must be a number from 0 to ${maxWeight}, got ${show(weight)}`);
   }
   if (zone !== undefined && typeof zone !== "string") {
     throw new FieldError([...path, "zone"], `must be text, got ${show(zone)}`);

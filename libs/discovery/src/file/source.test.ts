@@ -14,9 +14,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { maxTimerMs } from "../endable.ts";
+import { maxTimerMs } from "../core/endable.ts";
 import { createFileSource } from "./source.ts";
 
 /** Watchers of directories that are open: Node does not name those that do not keep the process alive. */

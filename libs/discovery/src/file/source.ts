@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
-import { type Clock, systemClock } from "@grpc-lb/runtime";
-import { endable, maxTimerMs } from "../endable.ts";
-import { LastGood } from "../last-good.ts";
-import { SharedWatch } from "../shared-watch.ts";
-import type { Source } from "../snapshot.ts";
-import { SourceCounts } from "../source-counts.ts";
-import type { SourceStats } from "../source-stats.ts";
+import { type Clock, systemClock } from "@grpc-lb/core";
+import { endable, maxTimerMs } from "../core/endable.ts";
+import { LastGood } from "../core/last-good.ts";
+import { SharedWatch } from "../core/shared-watch.ts";
+import type { Source } from "../core/snapshot.ts";
+import { SourceCounts } from "../core/source-counts.ts";
+import type { SourceStats } from "../core/source-stats.ts";
 import { FileWatch } from "./file-watch.ts";
 
 /** Which file, and how it is looked at. */

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "@grpc-lb/runtime";
+import { type Clock, systemClock } from "@grpc-lb/core";
 import type { ApiAccess } from "./api.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
 import { createServiceAccountAccess, isInCluster } from "./service-account.ts";

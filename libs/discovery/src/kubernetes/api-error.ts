@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { DiscoveryError } from "../discovery-error.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
 
 /** A Status object, which the API server sends instead of what was asked for. */
 export interface Status {

@@ -3,9 +3,9 @@ import { getEventListeners, once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, Socket } from "node:net";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { FakeApiServer, service } from "../../testing/index.ts";
-import type { DiscoveryError } from "../discovery-error.ts";
+import type { DiscoveryError } from "../core/discovery-error.ts";
 import { type ApiAccess, ApiClient } from "./api.ts";
 import type { Service } from "./endpoint-slice.ts";
 

@@ -1,8 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from "node:https";
-import type { Clock } from "@grpc-lb/runtime";
-import { DiscoveryError } from "../discovery-error.ts";
-import { RequestGuard } from "../request-guard.ts";
+import type { Clock } from "@grpc-lb/core";
+import { RequestGuard } from "@grpc-lb/core/http";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import { describeRefusal, unavailable } from "./api-error.ts";
 
 /** What a request to the API server is made with; read anew as the files behind it are replaced. */

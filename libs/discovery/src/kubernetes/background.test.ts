@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { startProgram } from "@grpc-lb/runtime/testing";
+import { startProgram } from "@grpc-lb/program/testing";
 import { FakeApiServer, service, slice } from "../../testing/index.ts";
 
-const probe = new URL("./background.probe.ts", import.meta.url).pathname;
+const probe = new URL("../../testing/programs/kubernetes-background.ts", import.meta.url).pathname;
 const at = (...addresses: string[]) => slice({ service: "s", addresses });
 /** What Node exits with when a top-level await can never end. */
 const unsettled = 13;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { behaviours, FakeApiServer, sourceBehaviours, type World } from "../../testing/index.ts";
-import { onFakeApiServer } from "../../testing/kubernetes-world.ts";
+import { onFakeApiServer } from "../../testing/kubernetes/world.ts";
 
 after(assertNothingLeft);
 

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../snapshot.ts";
+import type { Endpoint } from "../core/snapshot.ts";
 import type { EndpointSlice, SliceEndpoint } from "./endpoint-slice.ts";
 
 /** What one slice says of one endpoint. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { queryObjects } from "node:v8";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import { type SlicePod, service, slice, slices } from "../../testing/index.ts";
 import type { EndpointSlice, SliceEndpoint } from "./endpoint-slice.ts";
 import { EndpointTable } from "./endpoint-table.ts";

@@ -1,6 +1,6 @@
 import { isIPv6 } from "node:net";
-import type { Endpoint } from "../snapshot.ts";
-import { SortedEndpoints } from "../sorted-endpoints.ts";
+import type { Endpoint } from "../core/snapshot.ts";
+import { SortedEndpoints } from "../core/sorted-endpoints.ts";
 import { further, isSameMerged, isSamePart, joinParts, type Merged, type Part } from "./endpoint-part.ts";
 import { type EndpointSlice, fitnessOf, type Service, type SlicePort } from "./endpoint-slice.ts";
 import { FirstPort } from "./first-port.ts";

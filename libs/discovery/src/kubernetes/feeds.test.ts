@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
 import type { ApiAccess } from "./api.ts";
 import type { FeedView } from "./feed-views.ts";

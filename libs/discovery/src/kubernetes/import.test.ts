@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runToEnd } from "@grpc-lb/runtime/testing";
+import { runToEnd } from "@grpc-lb/program/testing";
 
 test("the import does not load @kubernetes/client-node, which costs 250 ms and 90 MB", async () => {
-  const probe = new URL("./import.probe.ts", import.meta.url).pathname;
+  const probe = new URL("../../testing/programs/kubernetes-import.ts", import.meta.url).pathname;
   const { code, stdout, stderr } = await runToEnd(probe, []);
   assert.deepEqual([code, stdout], [0, ["loaded by the import: no", "loaded by a kubeconfig: yes"]], stderr.join("\n"));
 });
 
 test("outside of a pod and without a kubeconfig, a source says so, once, and goes on looking", async () => {
-  const probe = new URL("./access.probe.ts", import.meta.url).pathname;
+  const probe = new URL("../../testing/programs/kubernetes-access.ts", import.meta.url).pathname;
   const { code, stdout, stderr } = await runToEnd(probe, [], { HOME: "/nowhere" });
   assert.deepEqual(
     [code, stdout],

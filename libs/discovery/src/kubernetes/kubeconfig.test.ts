@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 import type { TLSSocket } from "node:tls";
-import { assertNothingLeft, ManualClock, makeCertificates } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, ManualClock, makeCertificates } from "@grpc-lb/core/testing";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
 import { ApiClient } from "./api.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
-import { type Clock, systemClock } from "@grpc-lb/runtime";
-import { DiscoveryError } from "../discovery-error.ts";
+import { type Clock, systemClock } from "@grpc-lb/core";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api.ts";
 import { endPluginBy } from "./exec-plugin.ts";
 import { SharedWork } from "./shared-work.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { afterEach, test } from "node:test";
-import { createRandom, type Random } from "@grpc-lb/runtime";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { createRandom, type Random } from "@grpc-lb/core";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { FakeApiServer, slice } from "../../testing/index.ts";
-import type { DiscoveryError } from "../discovery-error.ts";
+import type { DiscoveryError } from "../core/discovery-error.ts";
 import { ApiClient } from "./api.ts";
 import type { EndpointSlice } from "./endpoint-slice.ts";
 import { ListWatch, type ListWatchHandler } from "./list-watch.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
-import type { Clock } from "@grpc-lb/runtime";
-import { DiscoveryError } from "../discovery-error.ts";
+import type { Clock } from "@grpc-lb/core";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api.ts";
 
 const defaultFolder = "/var/run/secrets/kubernetes.io/serviceaccount";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { FakeApiServer, type SliceOptions, service, slice } from "../../testing/index.ts";
-import { DiscoveryError } from "../discovery-error.ts";
-import { Latest } from "../latest.ts";
-import type { Snapshot } from "../snapshot.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import { Latest } from "../core/latest.ts";
+import type { Snapshot } from "../core/snapshot.ts";
 import type { ApiAccess } from "./api.ts";
 import type { EndpointSlice, Service } from "./endpoint-slice.ts";
 import type { FeedView } from "./feed-views.ts";

@@ -1,6 +1,6 @@
-import type { Clock, Random } from "@grpc-lb/runtime";
-import type { DiscoveryError } from "../discovery-error.ts";
-import type { SourceStats } from "../source-stats.ts";
+import type { Clock, Random } from "@grpc-lb/core";
+import type { DiscoveryError } from "../core/discovery-error.ts";
+import type { SourceStats } from "../core/source-stats.ts";
 import { type ApiAccess, ApiClient } from "./api.ts";
 import type { EndpointSlice } from "./endpoint-slice.ts";
 import { type FeedView, FeedViews } from "./feed-views.ts";

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 import type { ApiClient } from "./api.ts";
 import type { ServiceReader } from "./service-reader.ts";
 

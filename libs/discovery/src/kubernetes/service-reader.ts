@@ -1,4 +1,4 @@
-import { DiscoveryError } from "../discovery-error.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiClient } from "./api.ts";
 import type { Service } from "./endpoint-slice.ts";
 

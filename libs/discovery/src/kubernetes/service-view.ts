@@ -1,6 +1,6 @@
-import { DiscoveryError } from "../discovery-error.ts";
-import type { Latest } from "../latest.ts";
-import type { Snapshot } from "../snapshot.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import type { Latest } from "../core/latest.ts";
+import type { Snapshot } from "../core/snapshot.ts";
 import type { Service } from "./endpoint-slice.ts";
 import { EndpointTable } from "./endpoint-table.ts";
 import type { FeedView } from "./feed-views.ts";

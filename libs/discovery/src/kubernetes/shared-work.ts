@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 
 interface UnderWay<T> {
   readonly result: Promise<T>;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { FakeApiServer, SnapshotReader, service, slice, slices } from "../../testing/index.ts";
 import { createKubernetesSource, type KubernetesSourceOptions } from "./source.ts";
 

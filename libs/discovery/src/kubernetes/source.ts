@@ -1,8 +1,8 @@
-import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
-import { DiscoveryError } from "../discovery-error.ts";
-import { endable, maxTimerMs } from "../endable.ts";
-import { Latest } from "../latest.ts";
-import type { Snapshot, Source } from "../snapshot.ts";
+import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import { endable, maxTimerMs } from "../core/endable.ts";
+import { Latest } from "../core/latest.ts";
+import type { Snapshot, Source } from "../core/snapshot.ts";
 import { findAccess } from "./access.ts";
 import type { ApiAccess } from "./api.ts";
 import { feedOf } from "./feeds.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { createStaticSource } from "./source.ts";
 

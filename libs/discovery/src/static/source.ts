@@ -1,11 +1,11 @@
-import { type Clock, systemClock } from "@grpc-lb/runtime";
-import { formatAddress } from "../address.ts";
-import { endable } from "../endable.ts";
-import { Latest } from "../latest.ts";
-import type { Address, Endpoint, Snapshot, Source } from "../snapshot.ts";
-import { SourceCounts } from "../source-counts.ts";
-import type { SourceStats } from "../source-stats.ts";
-import { heaviest, isWeight } from "../weight.ts";
+import { type Clock, systemClock } from "@grpc-lb/core";
+import { formatAddress } from "../core/address.ts";
+import { endable } from "../core/endable.ts";
+import { Latest } from "../core/latest.ts";
+import type { Address, Endpoint, Snapshot, Source } from "../core/snapshot.ts";
+import { SourceCounts } from "../core/source-counts.ts";
+import type { SourceStats } from "../core/source-stats.ts";
+import { isWeight, maxWeight } from "../core/weight.ts";
 
 /** Which endpoints there are. */
 export interface StaticSourceOptions {
@@ -55,6 +55,6 @@ export function createStaticSource(options: StaticSourceOptions): StaticSource {
 function toEndpoint(address: Address, weight: number): Endpoint {
   const id = formatAddress(address);
   if (!isWeight(weight))
-    throw new RangeError(`the weight of ${id} must be a number from 0 to ${heaviest}, got ${weight}`);
+    throw new RangeError(`the weight of ${id} must be a number from 0 to ${maxWeight}, got ${weight}`);
   return { id, addresses: [address], weight, zone: undefined, forZones: [], nodeName: undefined, metadata: {} };
 }

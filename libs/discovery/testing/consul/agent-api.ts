@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
-import type { Address } from "../../src/snapshot.ts";
+import type { Address } from "../../src/core/snapshot.ts";
 
 /** Asks an agent, fake or real, on a connection that ends with the answer. @throws Error for an answer other than 200 */
 export async function askAgent(

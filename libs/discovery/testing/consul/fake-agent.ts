@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { HealthEntry } from "../../src/consul/health-entry.ts";
-import type { Address } from "../../src/snapshot.ts";
+import type { Address } from "../../src/core/snapshot.ts";
 import { FakeStore, type RegisteredService } from "./fake-store.ts";
 
 /** A request as the fake understood it. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Http2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
-import type { Address } from "../../src/snapshot.ts";
+import type { Address } from "../../src/core/snapshot.ts";
 
 /** A gRPC server as far as an agent's check needs one: it says of its health what it is told to (grpc.health.v1). */
 export interface HealthServer {

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { closedPort, type RunningProgram, watchChild } from "@grpc-lb/runtime/testing";
-import type { Address } from "../../src/snapshot.ts";
+import { closedPort } from "@grpc-lb/core/testing";
+import { type RunningProgram, watchChild } from "@grpc-lb/program/testing";
+import type { Address } from "../../src/core/snapshot.ts";
 import { askAgent } from "./agent-api.ts";
 
 /** Why there can be no real agent here; undefined when there can. */

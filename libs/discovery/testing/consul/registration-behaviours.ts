@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { systemClock } from "@grpc-lb/runtime";
+import { systemClock } from "@grpc-lb/core";
 import { registerInConsul } from "../../src/consul/registration.ts";
-import type { Registration, RegistrationStats } from "../../src/registration.ts";
-import type { Address } from "../../src/snapshot.ts";
+import type { Registration, RegistrationStats } from "../../src/core/registration.ts";
+import type { Address } from "../../src/core/snapshot.ts";
 import { SnapshotReader } from "../snapshot-reader.ts";
 import { askAgent } from "./agent-api.ts";
 import { startHealthServer } from "./health-server.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConsulCredentials } from "../../src/consul/access.ts";
 import { type ConsulSourceOptions, createConsulSource } from "../../src/consul/source.ts";
-import type { Address, Source } from "../../src/snapshot.ts";
+import type { Address, Source } from "../../src/core/snapshot.ts";
 import type { SourceWorld, WorldInstance } from "../source-conformance.ts";
 import { askAgent } from "./agent-api.ts";
 import { FakeConsulAgent } from "./fake-agent.ts";

@@ -6,7 +6,7 @@ import { request as requestHttps } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { closedPort } from "@grpc-lb/runtime/testing";
+import { closedPort } from "@grpc-lb/core/testing";
 
 /** Why there is no etcd to test with; undefined when there is one. */
 export const etcdIsMissing = findEtcd();

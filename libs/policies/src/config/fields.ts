@@ -1,4 +1,4 @@
-import { parseDuration } from "@grpc-lb/runtime";
+import { parseDuration } from "@grpc-lb/core";
 import { isRegistered, type LoadBalancingConfig, type PolicyJson, parsePolicy } from "../grpc-js.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;

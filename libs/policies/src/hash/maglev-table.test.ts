@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import type { KeyedMember } from "./key-order.ts";
 import { isPrime, MaglevTable } from "./maglev-table.ts";
 import { hashText32 } from "./xxhash64.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
-import { chiSquare, chiSquareTail } from "@grpc-lb/runtime/verdict";
+import { createRandom } from "@grpc-lb/core";
+import { chiSquare, chiSquareTail } from "@grpc-lb/verdict";
 import { rankByRendezvous } from "./rendezvous.ts";
 
 const list = (length: number, name = "10.0.0.") => Array.from({ length }, (_, i) => `${name}${i}:50051`);

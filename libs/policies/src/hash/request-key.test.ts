@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { test } from "node:test";
 import { Metadata } from "@grpc/grpc-js";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import { Fields } from "../config/fields.ts";
 import { type ClientIdentity, createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
 import { hashText32 } from "./xxhash64.ts";

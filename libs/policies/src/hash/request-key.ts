@@ -1,5 +1,5 @@
 import { hostname, networkInterfaces } from "node:os";
-import type { Random } from "@grpc-lb/runtime";
+import type { Random } from "@grpc-lb/core";
 import type { Fields } from "../config/fields.ts";
 import { headerOf, type PickArgs } from "../grpc-js.ts";
 import { hashText32 } from "./xxhash64.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import type { KeyedMember } from "./key-order.ts";
 import { HashRing } from "./ring.ts";
 import { hashText, hashText32, upper32 } from "./xxhash64.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import { hashText, hashText32, upper32, xxHash64 } from "./xxhash64.ts";
 
 const mask = (1n << 64n) - 1n;

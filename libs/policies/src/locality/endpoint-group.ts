@@ -1,5 +1,5 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 import { mergeEndpoints } from "../endpoint.ts";
 import {
   type ChannelControlHelper,

@@ -1,5 +1,5 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import type { Clock, Random } from "@grpc-lb/runtime";
+import type { Clock, Random } from "@grpc-lb/core";
 import {
   type ChannelControlHelper,
   connectivityState,

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { credentials, status } from "@grpc/grpc-js";
+import { type Clock, createBackoff, type Random } from "@grpc-lb/core";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
-import { type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
 import type { Subchannel } from "../grpc-js.ts";
 import type { CallEnd } from "../policy.ts";
 

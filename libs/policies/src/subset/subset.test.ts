@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Metadata } from "@grpc/grpc-js";
-import { createRandom, systemClock } from "@grpc-lb/runtime";
-import { judge } from "@grpc-lb/runtime/verdict";
+import { createRandom, systemClock } from "@grpc-lb/core";
+import { judge } from "@grpc-lb/verdict";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { call, failure, Rig } from "../../testing/rig.ts";
 import { readEndpoint } from "../endpoint.ts";

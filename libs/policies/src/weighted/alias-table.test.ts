@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
-import { chiSquare, chiSquareTail } from "@grpc-lb/runtime/verdict";
+import { createRandom } from "@grpc-lb/core";
+import { chiSquare, chiSquareTail } from "@grpc-lb/verdict";
 import { AliasTable } from "./alias-table.ts";
 
 function count(weights: readonly number[], picks: number, seed: number): number[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import { assertShares } from "../../testing/fake-calls.ts";
 import { AliasTable } from "./alias-table.ts";
 import { drawOther } from "./draw.ts";

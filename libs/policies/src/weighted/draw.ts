@@ -1,4 +1,4 @@
-import type { Random } from "@grpc-lb/runtime";
+import type { Random } from "@grpc-lb/core";
 import type { AliasTable } from "./alias-table.ts";
 
 /** After so many draws of the same the others weigh next to nothing. */

@@ -1,4 +1,4 @@
-import type { Random } from "@grpc-lb/runtime";
+import type { Random } from "@grpc-lb/core";
 import { validateWeights } from "./validate-weights.ts";
 
 /** In picks. Deadlines stay below about twice this, so that each sum keeps 36 bits behind the point. */

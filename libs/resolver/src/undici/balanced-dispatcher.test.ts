@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
-import { assertNothingLeft, makeCertificates } from "@grpc-lb/runtime/testing";
+import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
 import { Dispatcher1Wrapper, fetch, Headers, interceptors, request } from "undici";
 import { endpointAt, FakeSource } from "../../testing/fake-source.ts";
 import { get, startHttpRig } from "../../testing/http-rig.ts";

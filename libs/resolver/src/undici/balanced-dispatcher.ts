@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
+import { type Clock, type Random, systemClock } from "@grpc-lb/core";
 import { type Address, DiscoveryError, type Snapshot, type Source } from "@grpc-lb/discovery";
-import { type Clock, type Random, systemClock } from "@grpc-lb/runtime";
 import { Agent, Dispatcher, errors } from "undici";
 import { SharedSource } from "../shared-source.ts";
 import { whyNone } from "../why-none.ts";

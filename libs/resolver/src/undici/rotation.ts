@@ -1,5 +1,5 @@
+import { type Backoff, type Clock, createBackoff, type Random } from "@grpc-lb/core";
 import type { Endpoint } from "@grpc-lb/discovery";
-import { type Backoff, type Clock, createBackoff, type Random } from "@grpc-lb/runtime";
 
 /** How long an endpoint is left out: a draw between 0 and a bound that doubles with each failure. */
 const leaveOutBounds = { baseMs: 1_000, maxMs: 30_000 };

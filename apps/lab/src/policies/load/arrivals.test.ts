@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "@grpc-lb/runtime";
+import { createRandom } from "@grpc-lb/core";
 import { arrivals } from "./arrivals.ts";
 
 test("calls rise to the end, as many as the rate says, and alike for one seed", () => {

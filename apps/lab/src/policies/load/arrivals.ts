@@ -1,4 +1,4 @@
-import type { Random } from "@grpc-lb/runtime";
+import type { Random } from "@grpc-lb/core";
 
 /**
  * When calls are due, in milliseconds from the start and below `untilMs`: at random, `rateHz` of them a second on the mean, each

@@ -1,4 +1,4 @@
-import { durationFlag, integerFlag, textFlag } from "@grpc-lb/runtime/process";
+import { durationFlag, integerFlag, textFlag } from "@grpc-lb/program";
 
 /** Carries the key of a call. */
 export const keyHeader = "x-key";

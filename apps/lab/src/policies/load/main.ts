@@ -1,8 +1,8 @@
 import { type Client, credentials, experimental, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { createRandom, maxDurationMs, systemClock } from "@grpc-lb/core";
 import { registerPolicies } from "@grpc-lb/policies";
+import { ProgramError, runProgram } from "@grpc-lb/program";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { createRandom, maxDurationMs, systemClock } from "@grpc-lb/runtime";
-import { ProgramError, runProgram } from "@grpc-lb/runtime/process";
 import { arrivals } from "./arrivals.ts";
 import { keyCount, keyHeader, loadFlags } from "./flags.ts";
 import { connectedLine } from "./measured.ts";

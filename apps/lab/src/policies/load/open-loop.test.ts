@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ManualClock } from "@grpc-lb/runtime/testing";
+import { ManualClock } from "@grpc-lb/core/testing";
 import { runOpenLoop } from "./open-loop.ts";
 
 test("each call is sent when it is due, and all that are overdue at once", async () => {

@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/runtime";
+import type { Clock } from "@grpc-lb/core";
 
 /**
  * Sends each call when it is due, whether or not those before it have ended: an open loop. In a closed one, a slow server

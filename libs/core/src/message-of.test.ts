@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { messageOf } from "./message-of.ts";
+
+test("gives the message of an error, its name without one, and the text of anything else", () => {
+  const cases: readonly (readonly [thrown: unknown, message: string])[] = [
+    [new Error("no route"), "no route"],
+    [new RangeError(), "RangeError"],
+    ["plain text", "plain text"],
+    [undefined, "undefined"],
+    [null, "null"],
+    [{ message: "not an Error" }, "[object Object]"],
+  ];
+  for (const [thrown, message] of cases) assert.equal(messageOf(thrown), message);
+});

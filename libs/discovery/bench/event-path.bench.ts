@@ -1,0 +1,54 @@
+/**
+ * What runs between an event of a watch and the snapshot that it makes: `node libs/discovery/bench/event-path.bench.ts [--json]`.
+ * Counts the functions and files of this library that one EndpointSlice event calls, by V8's precise coverage.
+ */
+import { Session } from "node:inspector/promises";
+import { createKubernetesSource } from "../src/kubernetes/index.ts";
+import { FakeApiServer, slice } from "../testing/index.ts";
+
+const room = new URL("../src/", import.meta.url).href;
+const api = await FakeApiServer.start();
+const addresses = Array.from({ length: 3 }, (_, n) => `10.0.0.${n + 1}`);
+api.putSlice(slice({ service: "s", addresses }));
+const watch = createKubernetesSource({ service: "s", port: "grpc", access: api.access }).watch();
+const until = async (count: number) => {
+  for (;;) {
+    const { value } = await watch.next();
+    if (value?.endpoints?.length === count) return;
+  }
+};
+await until(3);
+await api.until(({ openWatches }) => openWatches >= 1);
+// The first event compiles what the second one runs.
+api.putSlice(slice({ service: "s", addresses: addresses.slice(1) }));
+await until(2);
+await new Promise((resolve) => setTimeout(resolve, 1_500)); // what a watch does once it is steady is no part of an event
+
+const session = new Session();
+session.connect();
+await session.post("Profiler.enable");
+await session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: false });
+await session.post("Profiler.takePreciseCoverage");
+api.putSlice(slice({ service: "s", addresses }));
+await until(3);
+const { result } = await session.post("Profiler.takePreciseCoverage");
+session.disconnect();
+await watch.return?.();
+await api.close();
+
+const files = result
+  .filter(({ url }) => url.startsWith(room))
+  .map(({ url, functions }) => ({
+    file: url.slice(room.length),
+    functions: functions.filter(({ ranges }) => (ranges[0]?.count ?? 0) > 0).map(({ functionName }) => functionName),
+  }))
+  .filter(({ functions }) => functions.length > 0);
+const total = files.reduce((sum, { functions }) => sum + functions.length, 0);
+if (process.argv.includes("--json")) {
+  process.stdout.write(`${JSON.stringify({ functions: total, files })}\n`);
+} else {
+  for (const { file, functions } of files) {
+    process.stdout.write(`${file.padEnd(36)} ${functions.map((name) => name || "(anonymous)").join(", ")}\n`);
+  }
+  process.stdout.write(`${total} functions in ${files.length} files\n`);
+}

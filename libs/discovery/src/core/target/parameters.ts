@@ -1,0 +1,88 @@
+import { formatDuration, maxDurationMs, parseDuration } from "@grpc-lb/core";
+
+/** The parameters of a target, `name=value&name=value`. Each may stand once, unless all its values are asked for. */
+export class Parameters {
+  readonly #values = new Map<string, string[]>();
+  readonly #wrong: (why: string) => RangeError;
+
+  /** @throws RangeError for an escape that is none */
+  constructor(query: string, wrong: (why: string) => RangeError) {
+    this.#wrong = wrong;
+    for (const part of query.split("&")) {
+      if (part === "") continue;
+      const at = part.indexOf("=");
+      const name = unescapeText(at < 0 ? part : part.slice(0, at), wrong);
+      const value = at < 0 ? "" : unescapeText(part.slice(at + 1), wrong);
+      this.#values.set(name, [...(this.#values.get(name) ?? []), value]);
+    }
+  }
+
+  get names(): string[] {
+    return [...this.#values.keys()];
+  }
+
+  /** All its values, in their order. */
+  texts(name: string): readonly string[] {
+    const values = this.#values.get(name) ?? [];
+    if (values.includes("")) throw this.#wrong(`the parameter ${name} is empty`);
+    return values;
+  }
+
+  text(name: string): string | undefined {
+    const values = this.texts(name);
+    if (values.length > 1) throw this.#wrong(`the parameter ${name} stands more than once`);
+    return values[0];
+  }
+
+  choice<const C extends string>(name: string, choices: readonly C[]): C | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const choice = choices.find((each) => each === text);
+    if (choice === undefined) throw this.#wrong(`${name} must be ${choices.join(" or ")}, got "${text}"`);
+    return choice;
+  }
+
+  /** `name`, `name=true` or `name=false`. */
+  truth(name: string): boolean | undefined {
+    if (this.#values.get(name)?.join() === "") return true;
+    const choice = this.choice(name, ["true", "false"]);
+    return choice === undefined ? undefined : choice === "true";
+  }
+
+  integer(name: string, { min }: { readonly min: number }): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const number = Number(text);
+    if (!/^\d+$/.test(text) || number < min || !Number.isSafeInteger(number)) {
+      throw this.#wrong(`${name} must be a whole number >= ${min}, got "${text}"`);
+    }
+    return number;
+  }
+
+  /** In milliseconds. */
+  durationMs(
+    name: string,
+    { minMs, maxMs = maxDurationMs }: { readonly minMs: number; readonly maxMs?: number },
+  ): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    let ms: number;
+    try {
+      ms = parseDuration(text);
+    } catch (error) {
+      throw this.#wrong(`${name} ${(error as Error).message}`);
+    }
+    if (ms < minMs) throw this.#wrong(`${name} must be at least ${formatDuration(minMs)}, got "${text}"`);
+    if (ms > maxMs) throw this.#wrong(`${name} must be at most ${formatDuration(maxMs)}, got "${text}"`);
+    return ms;
+  }
+}
+
+/** Takes the %-escapes out. A plus is a plus. */
+export function unescapeText(text: string, wrong: (why: string) => RangeError): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw wrong(`"${text}" has a % that begins no escape; % itself is written %25`); // URIError says no more
+  }
+}

@@ -1,0 +1,52 @@
+import { type ConsulTarget, consul } from "./consul/target.ts";
+import type { Parameters } from "./core/target/parameters.ts";
+import { readTarget } from "./core/target/read-target.ts";
+import type { Scheme } from "./core/target/scheme.ts";
+import { type EtcdTarget, etcd } from "./etcd/target.ts";
+
+/** `etcd://host:2379/service?ttl=5s`: where and how to register in etcd. */
+export interface EtcdRegistrationTarget extends EtcdTarget {
+  /** How long etcd keeps an instance that says nothing, in milliseconds; undefined: the registration's choice. */
+  readonly ttlMs: number | undefined;
+}
+
+/** `consul://host:8500/service?ttl=5s&tag=v1`: where and how to register in Consul. */
+export interface ConsulRegistrationTarget extends Pick<ConsulTarget, "t" | "agent" | "service" | "tags"> {
+  readonly ttlMs: number | undefined;
+  /** Who says that the instance is well: it does, within each TTL, or the agent asks its gRPC health. Default: ttl. */
+  readonly check: "ttl" | "grpc";
+}
+
+/** Where to register, read. */
+export type RegistrationTarget = EtcdRegistrationTarget | ConsulRegistrationTarget;
+
+/** etcd's leases and Consul's checks have whole seconds, and it takes some of them to notice and repair a loss. */
+const ttlRange = { minMs: 1_000, maxMs: 86_400_000 };
+
+const ttlOf = (parameters: Parameters) => parameters.durationMs("ttl", ttlRange);
+
+const schemes: { readonly [S in RegistrationTarget["t"]]: Scheme<Extract<RegistrationTarget, { readonly t: S }>> } = {
+  etcd: {
+    grammar: "etcd://host[:2379][,host2[:2379]]/service[?ttl=10s&layout=kratos]",
+    parameters: ["ttl", "layout"],
+    parse: (parts) => ({ ...etcd.parse(parts), ttlMs: ttlOf(parts.parameters) }),
+  },
+  consul: {
+    grammar: "consul://host[:8500]/service[?ttl=10s&tag=&check=grpc]",
+    parameters: ["ttl", "tag", "check"],
+    parse(parts) {
+      const { t, agent, service, tags } = consul.parse(parts);
+      const check = parts.parameters.choice("check", ["ttl", "grpc"]) ?? "ttl";
+      return { t, agent, service, tags, ttlMs: ttlOf(parts.parameters), check };
+    },
+  },
+};
+
+/**
+ * Reads where to register, in the grammar of targets: `etcd:` and `consul:`, with the parameters of a registration.
+ *
+ * @throws RangeError as `parseTarget`
+ */
+export function parseRegistrationTarget(text: string): RegistrationTarget {
+  return readTarget<RegistrationTarget>("registration", text, schemes);
+}

@@ -1,0 +1,154 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { Address } from "../../src/core/snapshot.ts";
+import { decodeQuestion, encodeAnswer, type RecordType, type ResponseCode, type ServiceRecord } from "./dns-message.ts";
+
+/** The records of one name. */
+export interface DnsRecords {
+  readonly A?: readonly string[];
+  readonly AAAA?: readonly string[];
+  readonly SRV?: readonly ServiceRecord[];
+  /** Default: 30. */
+  readonly ttlSeconds?: number;
+}
+
+/** What is wrong with a name server. */
+export type DnsFault =
+  /** It answers with this code and nothing else. */
+  | { readonly t: "code"; readonly code: Exclude<ResponseCode, "NOERROR">; readonly types?: readonly RecordType[] }
+  /** It does not answer. */
+  | { readonly t: "silence"; readonly types?: readonly RecordType[] }
+  /** An answer to another question comes first, and with `alone` nothing else. */
+  | { readonly t: "wrong-id"; readonly alone?: boolean; readonly types?: readonly RecordType[] };
+
+export interface DnsQuery {
+  readonly type: RecordType | undefined;
+  readonly name: string;
+  readonly transport: "UDP" | "TCP";
+}
+
+/** What fits in an answer over UDP (RFC 1035, 4.2.1); a longer one is truncated, and asked for again over TCP. */
+const udpBytes = 512;
+
+/**
+ * A name server on a port of this machine, over UDP and TCP, with the records and faults that a test gives it. A name that
+ * has other records than those asked for is an answer without records; one that has none is NXDOMAIN.
+ */
+export class FakeDnsServer {
+  /** What has been asked, in order. */
+  readonly queries: DnsQuery[] = [];
+  /** From now on; undefined for none. */
+  fault: DnsFault | undefined;
+  readonly #names = new Map<string, DnsRecords>();
+  readonly #watchers = new Set<() => void>();
+  readonly #connections = new Set<Socket>();
+  #port = 0;
+  #udp: UdpSocket | undefined;
+  #tcp: Server | undefined;
+
+  static async start(): Promise<FakeDnsServer> {
+    const server = new FakeDnsServer();
+    await server.start();
+    return server;
+  }
+
+  /** Where it listens, also after another start. */
+  get address(): Address {
+    return { host: "127.0.0.1", port: this.#port };
+  }
+
+  /** Replaces the records of a name. */
+  set(name: string, records: DnsRecords): void {
+    this.#names.set(name, records);
+  }
+
+  delete(name: string): void {
+    this.#names.delete(name);
+  }
+
+  /** Resolves when so many questions have come in all. */
+  async asked(count: number): Promise<void> {
+    while (this.queries.length < count) await new Promise<void>((resolve) => this.#watchers.add(resolve));
+  }
+
+  /** Listens, on the same port as before. */
+  async start(): Promise<void> {
+    for (;;) {
+      const udp = createSocket("udp4").bind(this.#port, "127.0.0.1");
+      await once(udp, "listening");
+      const { port } = udp.address();
+      const tcp = createServer((socket) => this.#serveTcp(socket)).listen(port, "127.0.0.1");
+      try {
+        await once(tcp, "listening");
+      } catch (error) {
+        udp.close();
+        if (this.#port === 0 && (error as NodeJS.ErrnoException).code === "EADDRINUSE") continue; // free for UDP alone
+        throw error;
+      }
+      udp.on("message", (message, { port: from }) => {
+        for (const answer of this.#answer(message, "UDP")) udp.send(answer, from, "127.0.0.1");
+      });
+      this.#udp = udp;
+      this.#tcp = tcp;
+      this.#port = (tcp.address() as AddressInfo).port;
+      return;
+    }
+  }
+
+  /** Nobody listens any more. */
+  async close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#udp) this.#udp.close(resolve);
+    else resolve();
+    const closed = this.#tcp?.listening ? once(this.#tcp.close(), "close") : undefined;
+    for (const socket of this.#connections) socket.destroy();
+    this.#udp = undefined;
+    await Promise.all([promise, closed]);
+  }
+
+  #serveTcp(socket: Socket): void {
+    this.#connections.add(socket);
+    let received = Buffer.alloc(0);
+    socket.on("error", () => {}); // a client may leave as it likes
+    socket.on("close", () => this.#connections.delete(socket));
+    socket.on("data", (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+        const end = 2 + received.readUInt16BE(0);
+        for (const answer of this.#answer(received.subarray(2, end), "TCP")) {
+          const length = Buffer.alloc(2);
+          length.writeUInt16BE(answer.length);
+          socket.write(Buffer.concat([length, answer]));
+        }
+        received = received.subarray(end);
+      }
+    });
+  }
+
+  #answer(message: Buffer, transport: DnsQuery["transport"]): Buffer[] {
+    const question = decodeQuestion(message);
+    const { id, name, type } = question;
+    this.queries.push({ type, name, transport });
+    for (const look of [...this.#watchers]) look();
+    this.#watchers.clear();
+    const fault = this.fault?.types && !(type && this.fault.types.includes(type)) ? undefined : this.fault;
+    if (fault?.t === "silence") return [];
+    const there = this.#names.get(name);
+    const code =
+      fault?.t === "code" ? fault.code : there || hasChild(this.#names.keys(), name) ? "NOERROR" : "NXDOMAIN";
+    const records = code === "NOERROR" && type ? (there?.[type] ?? []) : [];
+    const answer = { id, code, isTruncated: false, ttlSeconds: there?.ttlSeconds ?? 30, records } as const;
+    const full = encodeAnswer(question, answer);
+    const isTruncated = transport === "UDP" && full.length > udpBytes;
+    const right = isTruncated ? encodeAnswer(question, { ...answer, isTruncated }) : full;
+    if (fault?.t !== "wrong-id") return [right];
+    const wrong = encodeAnswer(question, { ...answer, id: id ^ 0xffff, records: [] });
+    return fault.alone ? [wrong] : [wrong, right];
+  }
+}
+
+/** A name that others end with exists, though it has no records of its own (RFC 8020). */
+function hasChild(names: Iterable<string>, name: string): boolean {
+  return [...names].some((each) => each.endsWith(`.${name}`));
+}

@@ -1,0 +1,50 @@
+import { formatAddress } from "../../src/core/address.ts";
+import { createEtcdSource, type EtcdCredentials, type EtcdSource } from "../../src/etcd/index.ts";
+import type { SourceWorld } from "../source-conformance.ts";
+import type { EtcdServer } from "./etcd-server.ts";
+
+/** Short, so that what is noticed by them is noticed soon; and not so short that a busy machine is taken for a frozen etcd. */
+const deadlines = { progressIntervalMs: 200, answerTimeoutMs: 1_000, doubtMs: 1_500 };
+
+/** A source of a server, with short deadlines. */
+export function sourceOf(server: EtcdServer, service: string, credentials: EtcdCredentials = {}): EtcdSource {
+  return createEtcdSource({ endpoints: [server.endpoint], service, credentials, ...deadlines });
+}
+
+/** The value of an instance, as etcd's Go client writes it. */
+export function goValue(address: string, metadata?: unknown): string {
+  return JSON.stringify({ Op: 0, Addr: address, Metadata: metadata ?? null });
+}
+
+/** A real etcd, for the behaviours of sources. */
+export function createEtcdWorld(server: EtcdServer): SourceWorld {
+  return {
+    createSource: (service) => sourceOf(server, service),
+    put: (service, { address, weight }) => {
+      const text = formatAddress(address);
+      return server.put(`${service}/${text}`, goValue(text, weight === undefined ? undefined : { weight }));
+    },
+    remove: (service, address) => server.delete(`${service}/${formatAddress(address)}`),
+    hasWeights: true,
+    outage: { stop: () => server.stop(), start: () => server.start() },
+    freeze: { begin: async () => server.freeze(), end: async () => server.thaw() },
+    restartEmpty: () => server.restartEmpty(),
+    async outdate(meanwhile) {
+      await server.stop();
+      // A source finds nobody, as it asks at another port.
+      await server.startElsewhere(async () => {
+        await meanwhile();
+        await server.compact();
+      });
+    },
+    async stranger(service) {
+      await server.enableAuth();
+      await server.addUser("reader", "wrong");
+      await server.addRole("reader", `${service}/`, "READ");
+      await server.grantRole("reader", "reader");
+      const source = sourceOf(server, service, { user: "reader", password: "right" });
+      return { source, admit: () => server.changePassword("reader", "right") };
+    },
+    untilLeft: () => server.untilWatches(0),
+  };
+}

@@ -1,0 +1,21 @@
+import { ManualClock } from "@grpc-lb/core/testing";
+import { createKubernetesSource } from "../../src/kubernetes/index.ts";
+
+/** A program for `import.test.ts`: watches where there is neither a pod nor a kubeconfig. */
+const clock = new ManualClock();
+const ending = new AbortController();
+let count = 0;
+const reading = (async () => {
+  for await (const { error } of createKubernetesSource({ service: "s", clock }).watch(ending.signal)) {
+    count += 1;
+    process.stdout.write(`${error?.code} ${error?.message}\n`);
+  }
+})();
+for (let n = 0; n < 3; n++) {
+  await clock.asleep();
+  clock.advance(5_000);
+  await new Promise((resolve) => setImmediate(resolve));
+}
+ending.abort();
+await reading;
+process.stdout.write(`snapshots: ${count}\n`);

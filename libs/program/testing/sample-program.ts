@@ -1,0 +1,58 @@
+import { systemClock } from "@grpc-lb/core";
+import { choiceFlag, createLogger, ProgramError, runProgram } from "../src/index.ts";
+
+const does = [
+  "return",
+  "return-3",
+  "refuse",
+  "crash",
+  "wait",
+  "never-end",
+  "write",
+  "write-errors",
+  "forget",
+  "log",
+] as const;
+const flags = { do: choiceFlag({ help: "how to behave", default: "return", choices: does, metavar: "what" }) };
+
+/** A small program for the tests of `runProgram`: it ends, or does not, in the way that `--do` says. */
+void runProgram({ name: "sample", summary: "Behaves as it is told.", flags }, async ({ flags, signal }) => {
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  switch (flags.do) {
+    case "return":
+      return undefined;
+    case "return-3":
+      return 3;
+    case "refuse":
+      throw new ProgramError("the port is taken", { exitCode: 2 });
+    case "crash":
+      throw new TypeError("a bug");
+    case "wait":
+      say("waiting");
+      await systemClock.sleep(60_000, signal);
+      say("aborted");
+      return 0;
+    case "never-end":
+      signal.addEventListener("abort", () => say("aborted"));
+      say("waiting");
+      await systemClock.sleep(60_000);
+      return 0;
+    case "write":
+    case "write-errors":
+      for (let n = 1; !signal.aborted; n++) {
+        (flags.do === "write" ? process.stdout : process.stderr).write(`${n}\n`);
+        await systemClock.sleep(1);
+      }
+      return 0;
+    case "forget":
+      setInterval(() => {}, 60_000);
+      say("returned");
+      return 4;
+    case "log": {
+      const log = createLogger("sample", "info");
+      log.debug("not said");
+      log.info({ port: 80 }, "said");
+      process.exit(0);
+    }
+  }
+});
