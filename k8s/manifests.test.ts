@@ -132,6 +132,19 @@ test("client-grpc is told its pod and zone, which policies go by, and its policy
   assert.deepEqual(headless.args, ["--target=dns:///server-headless:30051"]);
 });
 
+test("the resolver's Role allows to watch slices and the Service, and nothing that changes the cluster", { skip }, () => {
+  const overlay = render("overlays/resolver");
+  const { rules } = overlay.find(({ kind }) => kind === "Role");
+  const verbs = ["get", "list", "watch"];
+  assert.deepEqual(rules, [
+    { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs },
+    { apiGroups: [""], resources: ["services"], verbs },
+  ]);
+  const { roleRef, subjects } = overlay.find(({ kind }) => kind === "RoleBinding");
+  assert.deepEqual([roleRef.kind, roleRef.name], ["Role", "client-grpc"]);
+  assert.deepEqual(subjects, [{ kind: "ServiceAccount", name: "client-grpc" }]);
+});
+
 test("each app can be applied by itself", { skip }, () => {
   const kinds = (folder: string) =>
     render(`base/${folder}`)
