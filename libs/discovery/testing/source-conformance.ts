@@ -256,7 +256,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       if (!stranger) return;
       await reading(world, stranger.source, async (reader) => {
         const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
-        assert.deepEqual([endpoints, error?.code], [undefined, "denied"], error?.message);
+        assert.deepEqual([endpoints, error?.code], [undefined, "permissionDenied"], error?.message);
         await stranger.admit();
         await put(world, service, 1);
         await reader.untilAddresses(...text(1));

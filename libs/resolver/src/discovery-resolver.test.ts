@@ -32,7 +32,7 @@ for (const [name, policy] of Object.entries(policies)) {
     const client = rig.client({ policy });
     const waiting = failure(client);
     await source.untilOpen(1);
-    source.setError("denied", "kubernetes: list endpointslices default/server: 403 Forbidden");
+    source.setError("permissionDenied", "kubernetes: list endpointslices default/server: 403 Forbidden");
     assert.equal(await waiting, "kubernetes: list endpointslices default/server: 403 Forbidden");
     assert.equal(await failure(client), "kubernetes: list endpointslices default/server: 403 Forbidden");
     source.setEndpoints([a.endpoint]);
@@ -527,7 +527,7 @@ test("row 11: a Service that does not exist is said in the API server's words; a
   const client = rig.client();
   const gone = "kubernetes: get service default/server: 404 Not Found: there is no such Service";
   source.setEndpoints([]);
-  source.setError("target", gone);
+  source.setError("notFound", gone);
   assert.equal(await failure(client), gone);
   rig.clock.advance(1_000);
   source.setError("unavailable", "kubernetes: get service default/server: ECONNREFUSED");

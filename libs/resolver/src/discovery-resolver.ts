@@ -134,7 +134,7 @@ export class DiscoveryResolver implements Resolver {
     run.latest = snapshot;
     const { target, warn } = this.#options;
     resolverChannel.publish({ target, snapshot });
-    if (snapshot.error?.code === "denied") warn(snapshot.error.message);
+    if (snapshot.error?.code === "permissionDenied") warn(snapshot.error.message);
     const whyNoServiceConfig = this.#takesServiceConfig && this.#options.whyNoServiceConfig?.(snapshot);
     if (whyNoServiceConfig) warn(whyNoServiceConfig);
     run.ofService = this.#readServiceConfig(snapshot);
@@ -224,6 +224,6 @@ function isSame(before: readonly Endpoint[], now: readonly Endpoint[]): boolean 
 
 /** What is known where there is nothing to watch. */
 function unknown(subject: string, message: string): Snapshot {
-  const error = new DiscoveryError("target", message);
+  const error = new DiscoveryError("notFound", message);
   return { subject, endpoints: undefined, lastSyncMs: undefined, serviceConfig: undefined, error };
 }

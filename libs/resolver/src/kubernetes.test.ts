@@ -129,11 +129,11 @@ test("row 16: denied rights are said once, however many channels and retries the
   const failing = Promise.all(clients.map(failure));
   await source.untilOpen(1);
   const message = 'kubernetes: list endpointslices default/server: 403 Forbidden: User "x" cannot list resource';
-  source.setUnknown("denied", message);
+  source.setUnknown("permissionDenied", message);
   assert.deepEqual(await failing, [message, message, message]);
   source.setUnknown("unavailable", "ECONNREFUSED");
   await settled();
-  source.setUnknown("denied", message);
+  source.setUnknown("permissionDenied", message);
   await settled();
   assert.deepEqual(rig.warnings, [message]);
 });
@@ -158,7 +158,7 @@ test("row 16: a warn that throws costs no call its error, be it for denied right
     process.off("warning", onWarning);
     await assertNothingLeft();
   });
-  source.setUnknown("denied", "403 Forbidden");
+  source.setUnknown("permissionDenied", "403 Forbidden");
   assert.equal(await failure(client), "403 Forbidden");
   await settled();
   assert.equal(warnings.length, 2, warnings.join("\n"));
@@ -174,12 +174,12 @@ for (const [what, options, isSaid] of [
     const rig = new Rig(t);
     const [a] = await rig.start("a");
     const source = rig.source();
-    const errors = { target: 0, denied: 1, unavailable: 0, port: 0 };
-    source.stats = { lastSyncAgeMs: 0, lists: 1, watches: 1, errors, serviceAccess: "read" };
+    const errors = { notFound: 0, invalid: 0, permissionDenied: 1, unavailable: 0, portNotFound: 0 };
+    source.stats = { lastSyncAgeMs: 0, lists: 1, watches: 1, events: 0, errors, serviceAccess: "read" };
     source.setEndpoints([a.endpoint]);
     const clients = [rig.client(options), rig.client(options)] as const;
     assert.deepEqual([await call(clients[0]), await call(clients[1]), rig.warnings], ["a", "a", []]);
-    source.stats = { ...source.stats, serviceAccess: "denied" };
+    source.stats = { ...source.stats, serviceAccess: "permissionDenied" };
     source.setError("unavailable", "away");
     source.setEndpoints([a.endpoint]);
     await settled();
@@ -351,7 +351,7 @@ test("ts-proto's client works, and stats show what was done for it", async (t) =
   assert.ok(stats && others.length === 0);
   const { lastSyncAgeMs } = stats;
   assert.ok(lastSyncAgeMs !== undefined && lastSyncAgeMs >= 0 && lastSyncAgeMs < 20_000, `${lastSyncAgeMs}`);
-  const errors = { target: 0, denied: 0, unavailable: 0, port: 0 };
+  const errors = { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 0, portNotFound: 0 };
   const want = { target: "default/server:grpc", channels: 1, endpoints: 2, error: undefined, lists: 1, watches: 1 };
   assert.partialDeepStrictEqual(stats, { ...want, errors });
   api.deleteSlice("server-a");

@@ -78,7 +78,8 @@ export const nothingDone: FeedStats = {
   lastSyncAgeMs: undefined,
   lists: 0,
   watches: 0,
-  errors: { target: 0, denied: 0, unavailable: 0, port: 0 },
+  events: 0,
+  errors: { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 0, portNotFound: 0 },
 };
 
 /** The same over any sources, anywhere. */
@@ -110,7 +111,7 @@ export function registerKubernetesScheme(
       }),
     authorityOf: nameOf,
     whyNoServiceConfig: ({ stats }, { subject }) =>
-      stats?.serviceAccess === "denied" ? deniedWarning(subject) : undefined,
+      stats?.serviceAccess === "permissionDenied" ? deniedWarning(subject) : undefined,
     onChannel(target) {
       if (hasLookedForSidecar || !isInCluster(env)) return;
       hasLookedForSidecar = true;

@@ -9,12 +9,12 @@ test("row 11: an error that is the reason is said alone, one that comes with it 
   const table: [isKnown: boolean, code: DiscoveryErrorCode | undefined, want: string][] = [
     [true, undefined, none],
     [true, "unavailable", `${none}; words`],
-    [true, "denied", `${none}; words`],
-    [true, "target", "words"],
-    [true, "port", "words"],
+    [true, "permissionDenied", `${none}; words`],
+    [true, "notFound", "words"],
+    [true, "portNotFound", "words"],
     [false, "unavailable", "words"],
-    [false, "denied", "words"],
-    [false, "target", "words"],
+    [false, "permissionDenied", "words"],
+    [false, "notFound", "words"],
   ];
   for (const [isKnown, code, want] of table) {
     const got = whyNone({

@@ -8,6 +8,6 @@ import type { Snapshot } from "@grpc-lb/discovery";
 export function whyNone({ subject, endpoints, error }: Snapshot): string {
   const none = `${subject} has no ready endpoints`;
   if (!error) return none;
-  const isReason = error.code === "target" || error.code === "port" || endpoints === undefined;
+  const isReason = error.code === "notFound" || error.code === "portNotFound" || endpoints === undefined;
   return isReason ? error.message : `${none}; ${error.message}`;
 }

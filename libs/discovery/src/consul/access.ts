@@ -121,6 +121,6 @@ async function readText(file: string | undefined): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new DiscoveryError("target", `consul: read the credentials: ${(cause as Error).message}`, { cause });
+    throw new DiscoveryError("notFound", `consul: read the credentials: ${(cause as Error).message}`, { cause });
   }
 }

@@ -85,7 +85,7 @@ export class ConsulClient {
       try {
         return await this.#ask(request, guard, first);
       } catch (error) {
-        if (!(error instanceof DiscoveryError) || error.code !== "denied") throw error;
+        if (!(error instanceof DiscoveryError) || error.code !== "permissionDenied") throw error;
         this.#files.distrust();
         const second = await guard.race(this.#files.read());
         if (second.token === first.token) throw error;

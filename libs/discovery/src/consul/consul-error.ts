@@ -29,7 +29,7 @@ export function describeRefusal(
   const advice = isDenied ? `; ${adviseRights(asked)}` : "";
   const retryAfterMs = readRetryAfter(answer.headers["retry-after"]);
   const message = `consul: ${asked.what}: ${asked.agent}: ${words}${advice}`;
-  return new DiscoveryError(isDenied ? "denied" : "unavailable", message, { status, retryAfterMs });
+  return new DiscoveryError(isDenied ? "permissionDenied" : "unavailable", message, { status, retryAfterMs });
 }
 
 /** The agent could not be reached, the connection broke, or nothing came. */
@@ -50,13 +50,13 @@ export function describeNonsense(asked: Omit<Asked, "token">, why: string, cause
  */
 export function describeHidden(asked: Omit<Asked, "token">): DiscoveryError {
   const words = `the token may not see the instances; ${adviseRights({ ...asked, token: "one" })}`;
-  return new DiscoveryError("denied", `consul: ${asked.what}: ${asked.agent}: ${words}`);
+  return new DiscoveryError("permissionDenied", `consul: ${asked.what}: ${asked.agent}: ${words}`);
 }
 
 /** Without a token Consul does not even say that something is hidden; it does say that nothing is allowed unless granted. */
 export function describeMaybeHidden(asked: Omit<Asked, "token">): DiscoveryError {
   const words = `no instances are seen, and there may be some: ACLs deny by default; ${adviseRights({ ...asked, token: undefined })}`;
-  return new DiscoveryError("denied", `consul: ${asked.what}: ${asked.agent}: ${words}`);
+  return new DiscoveryError("permissionDenied", `consul: ${asked.what}: ${asked.agent}: ${words}`);
 }
 
 function adviseRights({ needs, token }: Pick<Asked, "needs" | "token">): string {

@@ -90,13 +90,17 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
         await reader.close();
         return [endpoints?.length, error?.code, error?.message];
       };
-      const hidden = [undefined, "denied", `${words}: the token may not see the instances; the token needs ${needs}`];
+      const hidden = [
+        undefined,
+        "permissionDenied",
+        `${words}: the token may not see the instances; the token needs ${needs}`,
+      ];
       assert.deepEqual(await told(token("2")), hidden);
       assert.deepEqual(await told(token("3")), hidden);
       assert.deepEqual(await told(token("4")), [1, undefined, undefined]);
       const unknown = `${words}: 403 Forbidden: ACL not found; the token needs ${needs}`;
-      assert.deepEqual(await told("unknown"), [undefined, "denied", unknown]);
+      assert.deepEqual(await told("unknown"), [undefined, "permissionDenied", unknown]);
       const maybe = "no instances are seen, and there may be some: ACLs deny by default; no token is given";
-      assert.deepEqual(await told(), [0, "denied", `${words}: ${maybe}, and it needs one with ${needs}`]);
+      assert.deepEqual(await told(), [0, "permissionDenied", `${words}: ${maybe}, and it needs one with ${needs}`]);
     }));
 });

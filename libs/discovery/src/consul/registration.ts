@@ -30,7 +30,7 @@ export interface ConsulRegistrationOptions extends RegistrationHooks {
 
 /** What keeps one from the agent is tried again soon, so that a restart of the agent costs less than the TTL. */
 const backoffBounds = { baseMs: 100, maxMs: 2_000 };
-/** However long the TTL: an agent that comes back empty is told anew long before sources believe it (`defaultDoubtMs`). */
+/** However long the TTL: an agent that comes back empty is told anew long before sources believe it (`defaultMissingGraceMs`). */
 const leastPaceMs = 2_000;
 /** A close lasts no longer than until the TTL is over, within these bounds. */
 const closeMs = { least: 1_000, most: 5_000 };
@@ -232,7 +232,7 @@ class ConsulRegistration implements Registration {
         if (error.status === 404) return; // it is gone already
         if (signal.aborted) return;
         this.#error = error;
-        if (error.code === "denied") return; // that will not change in time
+        if (error.code === "permissionDenied") return; // that will not change in time
         await this.#clock.sleep(backoff.next(), signal);
       }
     }

@@ -131,7 +131,7 @@ export class ServiceFeed implements BlockingQueryHandler {
     if (entries.length > 0) {
       const { what, agent } = this.#asked;
       return new DiscoveryError(
-        "port",
+        "portNotFound",
         `consul: ${what}: ${agent}: none of its ${entries.length} instances has a host and a port`,
       );
     }

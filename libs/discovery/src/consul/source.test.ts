@@ -146,7 +146,7 @@ test("the token is sent as a header alone, and is not told, whatever Consul says
   const { error } = await read({ credentials: { token: "5ecret" } }).until("an error", isFailing);
   const needs = 'service:read on "web" and node:read on the nodes of its instances';
   const said = `403 Forbidden: Permission denied: token … lacks permission 'service:read' on "web"`;
-  assert.deepEqual([error?.code, error?.message], ["denied", `${words}: ${said}; the token needs ${needs}`]);
+  assert.deepEqual([error?.code, error?.message], ["permissionDenied", `${words}: ${said}; the token needs ${needs}`]);
   assert.deepEqual(new Set(agent.requests.map(({ token }) => token)), new Set(["5ecret"]));
   assert.ok(agent.requests.every(({ path, query }) => !`${path}?${query}`.includes("5ecret")));
 });
@@ -157,13 +157,13 @@ test("what the token may not see any more is an error beside the last set; witho
   await reader.untilAddresses(...at(1));
   agent.hide();
   const { error, endpoints } = await reader.until("an error", isFailing);
-  assert.deepEqual([error?.code, endpoints?.length], ["denied", 1]);
+  assert.deepEqual([error?.code, endpoints?.length], ["permissionDenied", 1]);
   assert.match(
     error?.message ?? "",
     /the token may not see the instances; the token needs service:read on "web" and node:read/,
   );
   const anonymous = await read().until("an error", isFailing);
-  assert.deepEqual([anonymous.error?.code, anonymous.endpoints], ["denied", []]);
+  assert.deepEqual([anonymous.error?.code, anonymous.endpoints], ["permissionDenied", []]);
   agent.hide(false);
   await reader.until("no error", ({ error }) => !error);
 });
@@ -174,7 +174,7 @@ test("instances without a port are none, and that is said", async () => {
   const { error, endpoints } = await reader.until("an error", isFailing);
   assert.deepEqual(
     [error?.code, error?.message, endpoints],
-    ["port", `${words}: none of its 2 instances has a host and a port`, []],
+    ["portNotFound", `${words}: none of its 2 instances has a host and a port`, []],
   );
   agent.put(web(3));
   const { error: none } = await reader.untilAddresses(...at(3));

@@ -1,6 +1,6 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/core";
 import { endable, maxTimerMs } from "../core/endable.ts";
-import { defaultDoubtMs } from "../core/missing-instance-grace.ts";
+import { defaultMissingGraceMs } from "../core/missing-instances.ts";
 import { SharedFeeds } from "../core/shared-feeds.ts";
 import type { Address, Snapshot, Source } from "../core/snapshot.ts";
 import type { SourceStats } from "../core/source-stats.ts";
@@ -78,7 +78,7 @@ export interface ConsulSource extends Source {
 export function createConsulSource(options: ConsulSourceOptions): ConsulSource {
   const { service, tags = [], near, dc, limit, healthy = true, allowStale = false, background = false } = options;
   const { clock = systemClock, random = Math.random } = options;
-  const { waitMs = 60_000, answerTimeoutMs = 10_000, doubtMs = defaultDoubtMs } = options;
+  const { waitMs = 60_000, answerTimeoutMs = 10_000, doubtMs = defaultMissingGraceMs } = options;
   const access = validateConsulAccess({
     agent: options.agent,
     credentials: options.credentials ?? readConsulEnvironment(),

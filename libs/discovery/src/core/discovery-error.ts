@@ -1,15 +1,19 @@
 /**
- * Why a source cannot do its work. `target`: what is asked for is not there (no such Service, no kubeconfig), and trying
- * again helps only when a person makes it. `denied`: the server refuses who asks (401, 403). `unavailable`: the server
- * cannot be reached, or fails. `port`: the service has no such port.
+ * Why a source cannot do its work.
+ *
+ * - `notFound`: what the target names does not exist: no such Service, file, DNS name or kubeconfig.
+ * - `invalid`: it exists and cannot be used: a broken file, a value that is no endpoint, a wrong target.
+ * - `permissionDenied`: the server refuses the caller (401, 403). Retries back off longer, as an operator has to act.
+ * - `unavailable`: the server cannot be reached, or fails.
+ * - `portNotFound`: the service has no such port.
  */
-export type DiscoveryErrorCode = "target" | "denied" | "unavailable" | "port";
+export type DiscoveryErrorCode = "notFound" | "invalid" | "permissionDenied" | "unavailable" | "portNotFound";
 
 /** The one error of discovery; its message says who, what and to what. */
 export class DiscoveryError extends Error {
   override readonly name = "DiscoveryError";
   readonly code: DiscoveryErrorCode;
-  /** How long the server asked to be left alone (Retry-After), in milliseconds. */
+  /** How long the server wants no further request (Retry-After), in milliseconds. */
   readonly retryAfterMs: number | undefined;
   /** The HTTP status, where the server gave one. */
   readonly status: number | undefined;

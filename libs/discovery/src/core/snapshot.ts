@@ -45,16 +45,12 @@ export interface Snapshot {
   readonly error: DiscoveryError | undefined;
   /** A gRPC service config in JSON that the service itself asks for; undefined when it asks for none. */
   readonly serviceConfig: string | undefined;
+  /** Why the service could not be asked for its service config, where that is so; the endpoints are good all the same. */
+  readonly serviceConfigError?: DiscoveryError | undefined;
 }
 
-/** Where endpoints come from. */
+/** @deprecated the sources that are not on `defineSource` yet */
 export interface Source {
-  /** As in `Snapshot`. */
   readonly subject: string;
-  /**
-   * Watches until `signal` is aborted. The first snapshot comes as soon as something is known, an error included; each one
-   * replaces the one before. A slow reader misses intermediate snapshots, never the last. When the iteration has ended,
-   * by the signal or by `break`, no socket or timer is left.
-   */
   watch(signal?: AbortSignal): AsyncIterableIterator<Snapshot>;
 }

@@ -5,7 +5,7 @@ import type { SourceStats } from "./source-stats.ts";
 /** Counts what a source does; the counts outlive its watches. */
 export class SourceCounts {
   readonly #clock: Clock;
-  readonly #errors = { target: 0, denied: 0, unavailable: 0, port: 0 };
+  readonly #errors = { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 0, portNotFound: 0 };
   #lastSyncMs: number | undefined;
   /** As in `SourceStats`. */
   lists = 0;
@@ -32,6 +32,6 @@ export class SourceCounts {
 
   get stats(): SourceStats {
     const lastSyncAgeMs = this.#lastSyncMs === undefined ? undefined : this.#clock.now() - this.#lastSyncMs;
-    return { lastSyncAgeMs, lists: this.lists, watches: this.watches, errors: { ...this.#errors } };
+    return { lastSyncAgeMs, lists: this.lists, watches: this.watches, events: 0, errors: { ...this.#errors } };
   }
 }

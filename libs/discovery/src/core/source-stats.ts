@@ -2,12 +2,14 @@ import type { DiscoveryErrorCode } from "./discovery-error.ts";
 
 /** What a source has done and seen, also after its end. */
 export interface SourceStats {
-  /** Since its server last said anything, in milliseconds; undefined for never. */
+  /** Since the server was last heard, in milliseconds; undefined for never. */
   readonly lastSyncAgeMs: number | undefined;
-  /** Whole sets that were asked for. */
+  /** Requests for the whole set. */
   readonly lists: number;
-  /** Watches, long polls or the like that were begun. */
+  /** Watches, long polls or the like that were begun; one more for each restart. */
   readonly watches: number;
-  /** Failures, by kind. */
+  /** Changes that the server has reported. */
+  readonly events: number;
+  /** Failures by code: each failed exchange, and each problem of the service once a change. */
   readonly errors: Readonly<Record<DiscoveryErrorCode, number>>;
 }

@@ -23,7 +23,7 @@ export function describeFailure(
   const reason = isLate ? `no answer in ${formatDuration(timeoutMs)}` : (reasons[code] ?? message);
   const where = server ? ` at ${formatAddress(server)}` : "";
   return new DiscoveryError(
-    code === "EREFUSED" ? "denied" : "unavailable",
+    code === "EREFUSED" ? "permissionDenied" : "unavailable",
     `dns-poll: ask for ${what}${where}: ${reason}`,
     {
       cause,

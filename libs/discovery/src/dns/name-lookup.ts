@@ -120,7 +120,7 @@ export class NameLookup {
     const [records, prefix] = typeof port === "number" ? ["addresses", ""] : ["SRV records", `_${port}._tcp.`];
     const names = candidates.map((candidate) => `${prefix}${candidate}`).join(", ");
     const why = isNoName ? "NXDOMAIN: there is no such name" : `there are no ${records}`;
-    return new DiscoveryError("target", `dns-poll: ask for ${names}: ${why}`);
+    return new DiscoveryError("notFound", `dns-poll: ask for ${names}: ${why}`);
   }
 }
 

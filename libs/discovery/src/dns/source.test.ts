@@ -102,7 +102,7 @@ test("the addresses of both families are endpoints, sorted, and followed at the 
 
 for (const [code, kind, words] of [
   ["SERVFAIL", "unavailable", "SERVFAIL"],
-  ["REFUSED", "denied", "REFUSED: the name server does not answer this client"],
+  ["REFUSED", "permissionDenied", "REFUSED: the name server does not answer this client"],
   ["NOTIMP", "unavailable", "NOTIMP: the name server does not know such questions"],
   ["FORMERR", "unavailable", "FORMERR: the name server does not understand the question"],
 ] as const) {
@@ -177,14 +177,14 @@ test("a name that is gone is an empty set when a second look says so, and its re
   assert.equal(reader.snapshots.length, 1, "nor is one after another that was found wrong");
   await clock.again();
   const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
-  assert.deepEqual([endpoints, error?.code], [[], "target"]);
+  assert.deepEqual([endpoints, error?.code], [[], "notFound"]);
   assert.equal(error?.message, "dns-poll: ask for server.example: NXDOMAIN: there is no such name");
   assert.equal(clock.waits.at(-1), 5_000);
   await clock.again();
   dns.set("server.example", { A: ["10.0.0.2"] });
   await clock.again();
   await reader.untilAddresses("10.0.0.2:80");
-  assert.deepEqual([reader.last?.error, source.stats.errors.target, reader.snapshots.length], [undefined, 1, 3]);
+  assert.deepEqual([reader.last?.error, source.stats.errors.notFound, reader.snapshots.length], [undefined, 1, 3]);
 });
 
 test("a name without addresses is an empty set without an error; at first it is an error at once", async (t) => {

@@ -151,7 +151,7 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
     await using({ tls: { ...pair, caFile } }, async (server, folder) => {
       const later = join(folder, "ca.pem");
       const reader = new SnapshotReader(sourceOf(server, "s", { tls: { caFile: later } }));
-      await reader.until("an error", ({ error }) => error?.code === "denied");
+      await reader.until("an error", ({ error }) => error?.code === "permissionDenied");
       copyFileSync(caFile, later);
       await reader.untilAddresses();
       await reader.close();

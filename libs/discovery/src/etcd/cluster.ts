@@ -104,7 +104,7 @@ export class Cluster {
       return await attempt(connection);
     } catch (cause) {
       const error = describeFailure(`${options.what} on ${this.name}`, this.#credentials.user, cause);
-      if (error.code === "denied")
+      if (error.code === "permissionDenied")
         this.#token = undefined; // the password may be another by now
       else if (!options.signal.aborted && isMembersFault(cause) && this.#connection === mine) {
         this.#next = (this.#next + 1) % this.#members.length;
@@ -142,7 +142,7 @@ export class Cluster {
     } catch (cause) {
       this.#connection = undefined; // the file may be there the next time
       const message = `etcd: a file of TLS for ${this.name} cannot be read: ${(cause as Error).message}`;
-      throw new DiscoveryError("denied", message, { cause });
+      throw new DiscoveryError("permissionDenied", message, { cause });
     }
   }
 
@@ -170,7 +170,9 @@ export class Cluster {
       password = await readPassword(this.#credentials);
     } catch (cause) {
       const message = `the password cannot be read: ${(cause as Error).message}`;
-      throw new DiscoveryError("denied", `etcd: ${what} on ${this.name} as user ${name}: ${message}`, { cause });
+      throw new DiscoveryError("permissionDenied", `etcd: ${what} on ${this.name} as user ${name}: ${message}`, {
+        cause,
+      });
     }
     try {
       const request = { name, password };

@@ -49,8 +49,8 @@ export function describeFailure(what: string, user: string | undefined, cause: u
 
 function codeOf(cause: unknown): DiscoveryErrorCode {
   const known = statusOf(cause);
-  if (known?.code === status.PERMISSION_DENIED || known?.code === status.UNAUTHENTICATED) return "denied";
-  return known?.code === status.INVALID_ARGUMENT && refusal.test(known.message) ? "denied" : "unavailable";
+  if (known?.code === status.PERMISSION_DENIED || known?.code === status.UNAUTHENTICATED) return "permissionDenied";
+  return known?.code === status.INVALID_ARGUMENT && refusal.test(known.message) ? "permissionDenied" : "unavailable";
 }
 
 function statusOf(error: unknown): RpcStatus | undefined {

@@ -56,8 +56,8 @@ test("a watch that is not permitted is told as denied", async () => {
   answerFirst({ created: true, canceled: true, cancelReason: "rpc error: etcdserver: permission denied" });
   const source = createEtcdSource(options());
   const reader = new SnapshotReader(source);
-  await reader.until("an error", () => reader.snapshots.some(({ error }) => error?.code === "denied"));
-  assert.equal(source.stats?.errors.denied, 1);
+  await reader.until("an error", () => reader.snapshots.some(({ error }) => error?.code === "permissionDenied"));
+  assert.equal(source.stats?.errors.permissionDenied, 1);
   await reader.close();
 });
 

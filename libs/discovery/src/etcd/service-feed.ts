@@ -197,7 +197,7 @@ export class ServiceFeed implements PrefixHandler {
     const [id, why] = this.#problems.entries().next().value ?? [];
     const others = this.#problems.size > 1 ? `, and ${this.#problems.size - 1} more` : "";
     return new DiscoveryError(
-      "target",
+      "invalid",
       `etcd: the value of ${this.#prefix}${id} is not as it should be: ${why}${others}`,
     );
   }

@@ -67,7 +67,7 @@ test("values that are no endpoints are told and counted, and take nothing from t
   await reader.until("two wrong", (snapshot) => snapshot.error?.message.endsWith(", and 1 more") ?? false);
   await server.put("broken/4", goValue("10.0.0.4:80", { weight: -1 }));
   await reader.untilAddresses("10.0.0.2:80", "10.0.0.4:80");
-  assert.equal(source.stats?.errors.target, 3);
+  assert.equal(source.stats?.errors.notFound, 3);
   await server.put("broken/1", goValue("10.0.0.1:80"));
   await server.delete("broken/3");
   await server.put("broken/4", goValue("10.0.0.4:80", { weight: 2 }));

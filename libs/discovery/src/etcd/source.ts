@@ -1,6 +1,6 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/core";
 import { endable, maxTimerMs } from "../core/endable.ts";
-import { defaultDoubtMs } from "../core/missing-instance-grace.ts";
+import { defaultMissingGraceMs } from "../core/missing-instances.ts";
 import { SharedFeeds } from "../core/shared-feeds.ts";
 import type { Source } from "../core/snapshot.ts";
 import { type EtcdAccess, parseEtcdEndpoints, readEtcdEnvironment, validateEtcdCredentials } from "./access.ts";
@@ -53,7 +53,7 @@ export interface EtcdSource extends Source {
  */
 export function createEtcdSource(options: EtcdSourceOptions): EtcdSource {
   const { clock = systemClock, random = Math.random, background = false } = options;
-  const { progressIntervalMs = 10_000, answerTimeoutMs = 5_000, doubtMs = defaultDoubtMs } = options;
+  const { progressIntervalMs = 10_000, answerTimeoutMs = 5_000, doubtMs = defaultMissingGraceMs } = options;
   for (const [name, ms] of Object.entries({ progressIntervalMs, answerTimeoutMs })) {
     if (!(ms > 0 && ms <= maxTimerMs)) throw new RangeError(`${name} must be > 0 and <= ${maxTimerMs}, got ${ms}`);
   }

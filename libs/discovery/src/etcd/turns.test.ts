@@ -45,7 +45,7 @@ test("a turn that ends well is followed by the next at once, but not by one afte
 });
 
 test("whoever is denied asks less often than whoever finds nobody", async () => {
-  const failWith = (code: "denied" | "unavailable") => () => Promise.reject(new DiscoveryError(code, "no"));
+  const failWith = (code: "permissionDenied" | "unavailable") => () => Promise.reject(new DiscoveryError(code, "no"));
   assert.deepEqual(await run(4, failWith("unavailable")), [100, 200, 400]);
-  assert.deepEqual(await run(4, failWith("denied")), [500, 1_000, 2_000]);
+  assert.deepEqual(await run(4, failWith("permissionDenied")), [500, 1_000, 2_000]);
 });

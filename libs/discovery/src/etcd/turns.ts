@@ -42,7 +42,7 @@ export async function runTurns({ turn, onFailure, clock, random }: Turns, signal
     }
     // Once may be at once, but not for ever.
     if (failure || (wasBrief && !isSteady)) {
-      const { next } = failure?.code === "denied" ? deniedBackoff : backoff;
+      const { next } = failure?.code === "permissionDenied" ? deniedBackoff : backoff;
       await clock.sleep(next(), signal, { background: true });
     }
     wasBrief = !isSteady;

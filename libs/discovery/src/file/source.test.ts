@@ -90,7 +90,7 @@ test("what stands in the file comes, and each change of it: written over, replac
   await reader.untilAddresses(...at(2, 3));
   rmSync(path);
   const { endpoints, error } = await broken(`file: read ${path}: there is no such file`);
-  assert.deepEqual([endpoints?.length, error?.code], [2, "target"]);
+  assert.deepEqual([endpoints?.length, error?.code], [2, "notFound"]);
   replace(path, list(4));
   await reader.untilAddresses(...at(4));
   assert.equal(reader.last?.error, undefined);
@@ -98,7 +98,7 @@ test("what stands in the file comes, and each change of it: written over, replac
   await reader.untilAddresses();
   assert.equal(reader.last?.error, undefined);
   const { lists, watches, errors, lastSyncAgeMs } = source.stats;
-  assert.deepEqual([lists, watches, errors.target, lastSyncAgeMs], [6, 1, 1, 0]);
+  assert.deepEqual([lists, watches, errors.notFound, lastSyncAgeMs], [6, 1, 1, 0]);
 });
 
 test("a broken file leaves the last good set, with one error that names file, line and field, until it is mended", async (t) => {
@@ -107,13 +107,13 @@ test("a broken file leaves the last good set, with one error that names file, li
   writeFileSync(path, "- address: 10.0.0.1:1\n- address: 10.0.0.1:2\n  weight: heavy\n");
   const message = `file: ${path}:3: [1].weight must be a number from 0 to 4294967295, got "heavy"`;
   const { endpoints, error } = await broken(message);
-  assert.deepEqual([endpoints?.length, error?.code], [1, "target"]);
+  assert.deepEqual([endpoints?.length, error?.code], [1, "notFound"]);
   writeFileSync(path, '- address: "10.0.0.1:1');
   await broken(`file: ${path}:1: Missing closing "quote`);
   writeFileSync(path, "- address: 10.0.0.1:3\n");
   await reader.untilAddresses(...at(3));
   assert.equal(reader.last?.error, undefined);
-  assert.equal(source.stats.errors.target, 2);
+  assert.equal(source.stats.errors.notFound, 2);
 });
 
 test("nothing known yet is the error, and a file that appears later is taken", async (t) => {
@@ -232,7 +232,7 @@ test("what is no file, or may not be read, is said", async (t) => {
   if (process.getuid?.() !== 0) {
     chmodSync(path, 0);
     const { error } = await broken(`file: read ${path}: permission denied`);
-    assert.equal(error?.code, "denied");
+    assert.equal(error?.code, "permissionDenied");
   }
 });
 

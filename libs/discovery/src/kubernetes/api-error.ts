@@ -39,7 +39,7 @@ export function unavailable(what: string, server: URL, cause: unknown): Discover
 }
 
 function refusal(status: number, phrase: string, message: string, what: string, retryAfterMs: number | undefined) {
-  const code = status === 401 || status === 403 ? "denied" : "unavailable";
+  const code = status === 401 || status === 403 ? "permissionDenied" : "unavailable";
   const words = [`${status} ${phrase}`.trim(), message].filter((word) => word !== "").join(": ");
   return new DiscoveryError(code, `kubernetes: ${what}: ${words}`, { status, retryAfterMs });
 }

@@ -62,7 +62,7 @@ test("row 5: a 401 is tried once more with credentials read anew", async () => {
   assert.deepEqual(asked, [false, true]);
   api.requireToken("newer");
   const error = await failure(get());
-  assert.deepEqual([error.code, error.status, asked.length], ["denied", 401, 4]);
+  assert.deepEqual([error.code, error.status, asked.length], ["permissionDenied", 401, 4]);
   assert.equal(error.message, "kubernetes: get service default/s: 401 Unauthorized: Unauthorized");
 });
 
@@ -100,7 +100,7 @@ test("row 16: a 403 names user, verb, resource and namespace; 404 and 503 say wh
   const { api, get } = await start();
   api.forbid("get", "services", "jane");
   const error = await failure(get());
-  assert.deepEqual([error.code, error.status], ["denied", 403]);
+  assert.deepEqual([error.code, error.status], ["permissionDenied", 403]);
   assert.equal(
     error.message,
     'kubernetes: get service default/s: 403 Forbidden: services "s" is forbidden: User "jane" cannot get resource "services" in API group "" in the namespace "default"',

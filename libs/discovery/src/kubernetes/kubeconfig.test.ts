@@ -280,7 +280,7 @@ for (const [name, files, want] of [
       else process.env.KUBECONFIG = KUBECONFIG;
     });
     process.env.KUBECONFIG = files.map((one) => one && join(folder, one)).join(delimiter);
-    if (want instanceof RegExp) await assert.rejects(createKubeconfigAccess(), { code: "target", message: want });
+    if (want instanceof RegExp) await assert.rejects(createKubeconfigAccess(), { code: "notFound", message: want });
     else assert.equal((await createKubeconfigAccess()).server.href, want);
   });
 }

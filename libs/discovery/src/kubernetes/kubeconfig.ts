@@ -25,7 +25,7 @@ export async function createKubeconfigAccess(
   const { clock = systemClock } = options;
   const { KubeConfig } = await import("@kubernetes/client-node").catch((cause) => {
     const message = "kubernetes: a kubeconfig needs the package @kubernetes/client-node, which is not installed here";
-    throw new DiscoveryError("target", message, { cause });
+    throw new DiscoveryError("notFound", message, { cause });
   });
   const load = () => {
     const config = new KubeConfig();
@@ -40,7 +40,7 @@ export async function createKubeconfigAccess(
       }
     } catch (cause) {
       const message = `kubernetes: cannot read the kubeconfig: ${(cause as Error).message}`;
-      throw new DiscoveryError("target", message, { cause });
+      throw new DiscoveryError("notFound", message, { cause });
     }
     return config;
   };
@@ -52,17 +52,17 @@ export async function createKubeconfigAccess(
     const wanted = name
       ? `the kubeconfig's context "${name}" names no cluster`
       : "the kubeconfig has no current context";
-    throw new DiscoveryError("target", `kubernetes: ${wanted}`);
+    throw new DiscoveryError("notFound", `kubernetes: ${wanted}`);
   }
   // Without any file client-node makes up a cluster on this machine, which would only fail less clearly.
   if (path === undefined && name === "loaded-context" && cluster.server === "http://localhost:8080") {
-    throw new DiscoveryError("target", "kubernetes: there is no kubeconfig (KUBECONFIG, ~/.kube/config) and no pod");
+    throw new DiscoveryError("notFound", "kubernetes: there is no kubeconfig (KUBECONFIG, ~/.kube/config) and no pod");
   }
   if (cluster.proxyUrl) {
-    throw new DiscoveryError("target", `kubernetes: context "${name}" has a proxy-url, which is not supported`);
+    throw new DiscoveryError("notFound", `kubernetes: context "${name}" has a proxy-url, which is not supported`);
   }
   if (!URL.canParse(cluster.server)) {
-    throw new DiscoveryError("target", `kubernetes: context "${name}" has no URL for a server: "${cluster.server}"`);
+    throw new DiscoveryError("notFound", `kubernetes: context "${name}" has no URL for a server: "${cluster.server}"`);
   }
   const read = async (afterDenial: boolean, isBackground: boolean, signal: AbortSignal): Promise<Credentials> => {
     const options: Parameters<typeof config.applyToHTTPSOptions>[0] & { headers?: Record<string, string> } = {};
@@ -76,7 +76,7 @@ export async function createKubeconfigAccess(
       await config.applyToHTTPSOptions(options); // an exec plugin is run again when its token has expired
     } catch (cause) {
       const message = `kubernetes: the credentials of context "${name}": ${(cause as Error).message}`;
-      throw new DiscoveryError("denied", message, { cause });
+      throw new DiscoveryError("permissionDenied", message, { cause });
     }
     const { headers = {}, auth, ca, cert, key, passphrase, servername, rejectUnauthorized } = options;
     const basic = auth ? { authorization: `Basic ${Buffer.from(auth).toString("base64")}` } : {};
@@ -108,5 +108,5 @@ function listedFiles(): readonly string[] {
   if (!list) return [];
   const files = list.split(delimiter).filter((file) => file !== "" && existsSync(file));
   if (files.length > 0) return files;
-  throw new DiscoveryError("target", `kubernetes: none of the files of KUBECONFIG exists: ${list}`);
+  throw new DiscoveryError("notFound", `kubernetes: none of the files of KUBECONFIG exists: ${list}`);
 }

@@ -122,7 +122,7 @@ export class ListWatch<T extends Listed> {
       }
       // The server may end a watch whenever it likes, and the next begins at once; but not for ever at once.
       if (failure || (wasBrief && !isSteady)) {
-        const { next } = failure?.code === "denied" ? deniedBackoff : backoff;
+        const { next } = failure?.code === "permissionDenied" ? deniedBackoff : backoff;
         await clock.sleep(next() + (failure?.retryAfterMs ?? 0), signal, { background: true });
       }
       wasBrief = !isSteady;

@@ -53,7 +53,7 @@ test("missing files are said with their path and a hint; once known, a token out
     /cannot read the service account's token: ENOENT.*automountServiceAccountToken/,
   );
   await rm(join(folder, "namespace"));
-  await assert.rejects(createServiceAccountAccess({ clock, folder, env }), { code: "denied" });
+  await assert.rejects(createServiceAccountAccess({ clock, folder, env }), { code: "permissionDenied" });
 });
 
 test("in cluster is where both variables are", () => {

@@ -33,7 +33,7 @@ export async function createServiceAccountAccess(options: {
     } catch (cause) {
       const advice = "is automountServiceAccountToken false?";
       const message = `kubernetes: cannot read the service account's ${name}: ${(cause as Error).message}; ${advice}`;
-      throw new DiscoveryError("denied", message, { cause });
+      throw new DiscoveryError("permissionDenied", message, { cause });
     }
   };
 

@@ -180,7 +180,7 @@ test("a port that became unknown counts once for each view, not once for each ev
   const counted: number[] = [];
   for (const port of ["grpc", "http", "http", "web", "grpc", "grpc", "http"]) {
     tell(port);
-    counted.push(feed.stats.errors.port);
+    counted.push(feed.stats.errors.portNotFound);
   }
   assert.deepEqual(counted, [0, 2, 2, 2, 2, 2, 4]);
   await Promise.all(views.map((view) => feed.leave(view)));
@@ -198,7 +198,7 @@ test("a Service that turns out not to exist counts once, however often that is h
       for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
       feed.onHeard();
     }
-    assert.deepEqual([feed.error?.code, feed.stats.errors.target], ["target", want]);
+    assert.deepEqual([feed.error?.code, feed.stats.errors.notFound], ["notFound", want]);
     const one = at("1");
     feed.apply("ADDED", one);
     feed.onHeard();

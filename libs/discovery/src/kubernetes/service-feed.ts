@@ -56,7 +56,15 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice>, ServiceLoop
   #wasMissing = false;
   /** Runs that are not over, one that is aborted and ends included. */
   #runs = 0;
-  readonly #counts = { lists: 0, watches: 0, target: 0, denied: 0, unavailable: 0, port: 0 };
+  readonly #counts = {
+    lists: 0,
+    watches: 0,
+    notFound: 0,
+    invalid: 0,
+    permissionDenied: 0,
+    unavailable: 0,
+    portNotFound: 0,
+  };
 
   /** @param onEnded called each time when the last view has left and nothing runs any more */
   constructor(options: FeedOptions, onEnded = () => {}) {
@@ -91,7 +99,7 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice>, ServiceLoop
   get stats(): FeedStats {
     const { lists, watches, ...errors } = this.#counts;
     const lastSyncAgeMs = this.#lastSyncMs === undefined ? undefined : this.#options.clock.now() - this.#lastSyncMs;
-    return { lastSyncAgeMs, lists, watches, errors, serviceAccess: this.#reader.access };
+    return { lastSyncAgeMs, lists, watches, events: 0, errors, serviceAccess: this.#reader.access };
   }
 
   /** Counts an error that a view has come to; each once. */
@@ -156,7 +164,7 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice>, ServiceLoop
 
   #settle(): void {
     const isMissing = this.#missing !== undefined;
-    if (isMissing && !this.#wasMissing) this.#counts.target += 1;
+    if (isMissing && !this.#wasMissing) this.#counts.notFound += 1;
     this.#wasMissing = isMissing;
     this.#views.settle();
     this.#running?.serviceLoop.look();
@@ -166,7 +174,7 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice>, ServiceLoop
 
   get isUnsure(): boolean {
     const { access } = this.#reader;
-    if (access === "failed" || access === "denied") return access === "failed";
+    if (access === "failed" || access === "permissionDenied") return access === "failed";
     return this.#missing !== undefined || this.#views.isPuzzled; // what is said of the Service must not be old
   }
 
@@ -175,7 +183,7 @@ export class ServiceFeed implements ListWatchHandler<EndpointSlice>, ServiceLoop
   }
 
   onRead(isNews: boolean): void {
-    if (this.#reader.access === "denied") this.#counts.denied += 1;
+    if (this.#reader.access === "permissionDenied") this.#counts.permissionDenied += 1;
     if (isNews) this.#views.setService(this.#reader.service);
     this.#settle();
   }

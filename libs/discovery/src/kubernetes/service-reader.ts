@@ -3,7 +3,7 @@ import type { ApiClient } from "./api.ts";
 import type { Service } from "./endpoint-slice.ts";
 
 /** How the last attempt to read the Service ended; `read` also where the answer was that there is none. */
-export type ServiceAccess = "read" | "denied" | "failed";
+export type ServiceAccess = "read" | "permissionDenied" | "failed";
 
 /**
  * What is known of the Service itself, which maps its ports and bears annotations. Whoever may not read it does without, so
@@ -69,7 +69,7 @@ export class ServiceReader {
     } catch (cause) {
       const { status } = cause as DiscoveryError;
       // 404 is an answer, too. One that fails is asked again soon.
-      if (status !== 404) access = status === 403 ? "denied" : "failed";
+      if (status !== 404) access = status === 403 ? "permissionDenied" : "failed";
       else absence = describeAbsence(what, cause);
     }
     this.#isReading = false;
@@ -88,7 +88,7 @@ const silenceMs = 5_000;
 const totalMs = 15_000;
 
 function describeAbsence(what: string, cause: unknown): DiscoveryError {
-  return new DiscoveryError("target", `kubernetes: ${what}: 404 Not Found: there is no such Service`, {
+  return new DiscoveryError("notFound", `kubernetes: ${what}: 404 Not Found: there is no such Service`, {
     cause,
     status: 404,
   });

@@ -76,7 +76,10 @@ export class ServiceView implements FeedView {
     if (!this.#table.lacksPort) return undefined;
     const there = describePorts(this.#table.ports);
     const wanted = `${this.#subject} has no ${describePort(this.#port)}`;
-    return new DiscoveryError("port", `kubernetes: ${wanted}; its target ports are ${there}${this.#whyUnmapped()}`);
+    return new DiscoveryError(
+      "portNotFound",
+      `kubernetes: ${wanted}; its target ports are ${there}${this.#whyUnmapped()}`,
+    );
   }
 
   #whyUnmapped(): string {

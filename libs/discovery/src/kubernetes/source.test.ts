@@ -121,7 +121,7 @@ test("KR: error first: with nothing known yet the error is the answer, and the e
   api.forbid("list", "endpointslices");
   const reader = read();
   const { endpoints, error, lastSyncMs } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
-  assert.deepEqual([endpoints, error?.code, lastSyncMs], [undefined, "denied", undefined]);
+  assert.deepEqual([endpoints, error?.code, lastSyncMs], [undefined, "permissionDenied", undefined]);
   api.putSlice(at("10.0.0.1"));
   api.accept();
   assert.equal((await reader.untilAddresses("10.0.0.1:50051")).error, undefined);
@@ -157,7 +157,7 @@ test("row 13, KR: an unknown port is an error that lists the ports there are, an
     named.error?.message,
     'kubernetes: service default/s has no port "admin"; its target ports are grpc (1), http (8080)',
   );
-  assert.deepEqual([named.error?.code, named.endpoints], ["port", []]);
+  assert.deepEqual([named.error?.code, named.endpoints], ["portNotFound", []]);
   const numbered = await read({ port: 81 }).until("an error", ({ error }) => error !== undefined);
   assert.match(numbered.error?.message ?? "", /has no port 81; its target ports are grpc \(1\), http \(8080\)$/);
 });
@@ -196,7 +196,7 @@ test("a Service that could not be read at first is read again after 30 s, beside
   api.refuse(500, { times: 1, verbs: ["get"] });
   const reader = new SnapshotReader(create({ port: 80, clock }));
   cleanups.push(() => reader.close());
-  await reader.until("a port error", ({ error }) => error?.code === "port");
+  await reader.until("a port error", ({ error }) => error?.code === "portNotFound");
   await api.until(({ openWatches }) => openWatches === 1);
   await turn();
   clock.advance(29_999);
@@ -252,7 +252,10 @@ test("rows 3, 11: the stats tell what happened, also after the end", async () =>
   assert.equal(stats()?.serviceAccess, "read");
   await reader.close();
   const { lists, watches, errors } = stats() ?? {};
-  assert.deepEqual([lists, watches, errors], [1, 1, { target: 0, denied: 0, unavailable: 2, port: 0 }]);
+  assert.deepEqual(
+    [lists, watches, errors],
+    [1, 1, { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 2, portNotFound: 0 }],
+  );
 });
 
 test("break, return in the middle of a wait, and an abort each end the watch and leave nothing on the signal", async () => {
@@ -324,8 +327,8 @@ test("losing the right to read the Service leaves what it said: its ports and it
 
 for (const [answer, before, want] of [
   ["a Service", (api) => api.putService(service({ name: "s" })), ["read", undefined, 1]],
-  ["404", () => {}, ["read", "target", 2]],
-  ["403", (api) => api.forbid("get", "services"), ["denied", undefined, 1]],
+  ["404", () => {}, ["read", "notFound", 2]],
+  ["403", (api) => api.forbid("get", "services"), ["permissionDenied", undefined, 1]],
   ["500", (api) => api.refuse(500, { verbs: ["get"] }), ["failed", undefined, 2]],
 ] as [string, (api: FakeApiServer) => void, [string, string | undefined, number]][]) {
   test(`without slices, services get answered by ${answer}: ${want[0]}, ${want[1] ?? "no"} error, ${want[2]} in 30 s`, async () => {
@@ -341,7 +344,7 @@ for (const [answer, before, want] of [
     clock.advance(30_000);
     for (let n = 0; n < 200 && api.counts.get < 2; n++) await turn();
     assert.deepEqual([source.stats?.serviceAccess, error?.code, api.counts.get], want);
-    assert.equal(source.stats?.errors.target, error ? 1 : 0);
+    assert.equal(source.stats?.errors.notFound, error ? 1 : 0);
     await reader.close();
   });
 }
@@ -350,7 +353,7 @@ test("row 11: the first slice of a Service that did not exist is used at once, a
   const { api, create } = await start();
   const source = create({ port: 80 });
   const reader = new SnapshotReader(source);
-  await reader.until("no such Service", ({ error }) => error?.code === "target");
+  await reader.until("no such Service", ({ error }) => error?.code === "notFound");
   await api.until(({ openWatches }) => openWatches === 1);
   const annotations = { "grpc-lb.dev/service-config": "{}" };
   api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }], annotations }));
@@ -386,7 +389,7 @@ test("row 11: a Service that loses its last slice is read once more, and said to
   assert.equal(api.counts.get, 2, "a slice of a Service that is known is no riddle");
   api.deleteService("s");
   api.deleteSlice("s-1");
-  const { endpoints } = await reader.until("no such Service", ({ error }) => error?.code === "target");
+  const { endpoints } = await reader.until("no such Service", ({ error }) => error?.code === "notFound");
   assert.deepEqual([endpoints, api.counts.get, api.counts.list, api.counts.watch], [[], 3, 1, 1]);
 
   api.stallNext(1); // the reading that follows does not end soon
@@ -396,7 +399,7 @@ test("row 11: a Service that loses its last slice is read once more, and said to
     api.deleteSlice("s-1");
   });
   await reader.until("no error", ({ error }) => error === undefined, 3_000);
-  assert.equal(source.stats?.errors.target, 1);
+  assert.equal(source.stats?.errors.notFound, 1);
   await reader.close();
 });
 
@@ -404,7 +407,7 @@ test("row 11: a Service that is made later without a slice is noticed by the nex
   const { api, create } = await start();
   for (const end of ["made", "forbidden", "failing"]) {
     const reader = new SnapshotReader(create());
-    await reader.until("no such Service", ({ error }) => error?.code === "target");
+    await reader.until("no such Service", ({ error }) => error?.code === "notFound");
     await api.until(({ openWatches }) => openWatches === 1);
     if (end === "made") api.putService(service({ name: "s" }));
     else if (end === "forbidden") api.forbid("get", "services");
@@ -437,7 +440,7 @@ test("row 22: a reading of the Service that the end has broken off is no failed 
   await api.until(({ get }) => get === 2);
   await reader.close();
   assert.equal(source.stats?.serviceAccess, undefined);
-  const { denied, unavailable } = source.stats?.errors ?? {};
+  const { permissionDenied: denied, unavailable } = source.stats?.errors ?? {};
   assert.deepEqual([denied, unavailable], [0, 0]);
 });
 
@@ -515,7 +518,7 @@ test("what is seen while the Service is read is not answered by what was read: i
     () => reader.close(),
     () => named.close(),
   );
-  await reader.until("no such Service", ({ error }) => error?.code === "target");
+  await reader.until("no such Service", ({ error }) => error?.code === "notFound");
   await api.until(({ openWatches }) => openWatches === 1);
   for (let n = 0; n < 20; n++) await turn();
   api.stallNext(1); // the answer is 404 by now, whenever it comes
@@ -534,7 +537,7 @@ test("row 15: while the server fails, a Service that is missing is not asked for
   const clock = new ManualClock();
   const reader = new SnapshotReader(create({ clock }));
   cleanups.push(() => reader.close());
-  await reader.until("no such Service", ({ error }) => error?.code === "target");
+  await reader.until("no such Service", ({ error }) => error?.code === "notFound");
   await api.until(({ openWatches }) => openWatches === 1);
   for (let n = 0; n < 20; n++) await turn();
   api.refuse(503);

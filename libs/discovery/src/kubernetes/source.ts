@@ -104,7 +104,7 @@ async function* waitForAccess(
       const error =
         cause instanceof DiscoveryError
           ? cause
-          : new DiscoveryError("target", `kubernetes: ${(cause as Error).message}`, { cause });
+          : new DiscoveryError("notFound", `kubernetes: ${(cause as Error).message}`, { cause });
       if (error.message !== said && !signal.aborted) {
         yield { subject, endpoints: undefined, lastSyncMs: undefined, error, serviceConfig: undefined };
       }

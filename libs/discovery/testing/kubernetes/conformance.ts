@@ -188,7 +188,7 @@ export const behaviours: readonly Behaviour[] = [
         const { namespace } = world;
         const missing = async () => {
           const { error, endpoints } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
-          assert.deepEqual([error?.code, error?.status, endpoints], ["target", 404, []]);
+          assert.deepEqual([error?.code, error?.status, endpoints], ["notFound", 404, []]);
           assert.equal(
             error?.message,
             `kubernetes: get service ${namespace}/${name}: 404 Not Found: there is no such Service`,
@@ -266,7 +266,7 @@ export const behaviours: readonly Behaviour[] = [
       const reader = new SnapshotReader(createKubernetesSource({ service: name, access, namespace }));
       try {
         const { error, endpoints } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
-        assert.deepEqual([error?.code, error?.status, endpoints], ["denied", 403, undefined]);
+        assert.deepEqual([error?.code, error?.status, endpoints], ["permissionDenied", 403, undefined]);
         assert.equal(
           error?.message,
           `kubernetes: list endpointslices ${namespace}/${name}: 403 Forbidden: endpointslices.discovery.k8s.io is forbidden: ` +

@@ -64,8 +64,8 @@ test("requests wait until the source knows something, and the waiting ask for no
 
 test("row 11: with no endpoint requests fail at once with the reason; the next one is used at once", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
-  source.setUnknown("denied", "kubernetes: list endpointslices default/server: 403 Forbidden");
-  await assert.rejects(get(dispatcher), { code: "denied", message: /403 Forbidden/ });
+  source.setUnknown("permissionDenied", "kubernetes: list endpointslices default/server: 403 Forbidden");
+  await assert.rejects(get(dispatcher), { code: "permissionDenied", message: /403 Forbidden/ });
   source.setEndpoints([]);
   await settled();
   await assert.rejects(get(dispatcher), { code: "unavailable", message: none });
