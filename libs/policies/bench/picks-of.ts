@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Metadata } from "@grpc/grpc-js";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import type { PickArgs, Picker, PickResult } from "../src/grpc-js.ts";
-import { registerPolicies, registerPolicy } from "../src/register.ts";
+import { registerPolicies, registerPolicy } from "../src/config/register.ts";
 import { createEndpoints, createSessions, openChannel, orca, policyOf } from "./cases.ts";
 import { median } from "./table.ts";
 

@@ -19,6 +19,6 @@ export {
   parsePolicy,
   registeredPolicies,
   validatePolicy,
-} from "./named-policy.ts";
-export type { CallEnd, Choose, Chooser, CommonConfig, Policy, PolicyContext, View } from "./policy.ts";
-export { type PoliciesOptions, policyNames, registerPolicies, registerPolicy } from "./register.ts";
+} from "./config/named-policy.ts";
+export type { CallEnd, Choose, Chooser, CommonConfig, Policy, PolicyContext, View } from "./balancer/policy.ts";
+export { type PoliciesOptions, policyNames, registerPolicies, registerPolicy } from "./config/register.ts";

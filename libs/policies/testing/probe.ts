@@ -1,5 +1,5 @@
-import type { Child } from "../src/child.ts";
-import type { Chooser, CommonConfig, Policy, View } from "../src/policy.ts";
+import type { Child } from "../src/balancer/child.ts";
+import type { Chooser, CommonConfig, Policy, View } from "../src/balancer/policy.ts";
 
 /** A policy under a name of its own, which shows what goes on inside: the same choices, seen from without. */
 export class Probe<Config extends CommonConfig, Load> {

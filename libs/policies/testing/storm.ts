@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Metadata } from "@grpc/grpc-js";
 import { createRandom, type Random } from "@grpc-lb/core";
 import type { ManualClock } from "@grpc-lb/core/testing";
-import type { Child } from "../src/child.ts";
+import type { Child } from "../src/balancer/child.ts";
 import { connectivityState, type GrpcEndpoint, type PolicyJson } from "../src/grpc-js.ts";
 import { endpoint, type FakeCall, FakeChannel, type FakeSubchannel } from "./fake-channel.ts";
 import { turn } from "./rig.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { registerPolicies } from "../register.ts";
+import { registerPolicies } from "./register.ts";
 import { Fields } from "./fields.ts";
 
 registerPolicies();

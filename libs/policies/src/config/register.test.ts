@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import { Metadata } from "@grpc/grpc-js";
+import { ManualClock } from "@grpc-lb/core/testing";
+import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
+import { isRegistered, type PolicyJson, parsePolicy, registerPolicyType } from "../grpc-js.ts";
+import { random } from "../policies/random.ts";
+import { policyNames, registerPolicies, registerPolicy } from "./register.ts";
+
+const addresses = ["10.0.0.1:80", "10.0.0.2:80"];
+
+/** A channel of two endpoints, both connected. */
+function connected(policy: PolicyJson): FakeChannel {
+  const channel = new FakeChannel(policy);
+  channel.update(addresses.map((address) => endpoint(address)));
+  channel.connect();
+  return channel;
+}
+
+test("policies are known once they are registered, and not before", () => {
+  const own = policyNames.filter((name) => name !== "weighted_round_robin"); // grpc-js has one of that name
+  assert.deepEqual(own.filter(isRegistered), []);
+  class Other {}
+  registerPolicyType("ring_hash", Other as never, Other as never); // as grpc-js-xds does, to make way for ours
+  registerPolicies();
+  parsePolicy({ ring_hash: { entriesPerEndpoint: 100 } });
+  assert.deepEqual(
+    own.filter((name) => !isRegistered(name)),
+    [],
+  );
+  assert.ok(own.includes("least_request") && own.includes("random"), `${own}`);
+});
+
+test("a second registration changes no policy, and only channels made later get its chance", () => {
+  registerPolicies({ random: () => 0 });
+  const config = parsePolicy({ random: {} });
+  const before = connected({ random: {} });
+  registerPolicies({ random: () => 0.99 });
+  assert.equal(
+    parsePolicy({ random: {} }).constructor,
+    config.constructor,
+    "channels that are there keep their policy",
+  );
+  const after = connected({ random: {} });
+  assert.equal(before.pick(new Metadata())?.address, addresses[0]);
+  assert.equal(after.pick(new Metadata())?.address, addresses[1]);
+  before.balancer.destroy();
+  after.balancer.destroy();
+});
+
+test("a policy waits on the clock that was given, and without one on the machine's", () => {
+  const clock = new ManualClock();
+  const policy = { weighted_random: { slowStart: { window: "10s" } } };
+  registerPolicies({ clock });
+  const manual = connected(policy);
+  assert.equal(clock.sleeping, 1);
+  registerPolicies();
+  const machine = connected(policy);
+  assert.equal(clock.sleeping, 1);
+  manual.balancer.destroy();
+  machine.balancer.destroy();
+  assert.equal(clock.sleeping, 0);
+});
+
+test("one's own policy is found by its name", () => {
+  assert.equal(isRegistered("mine"), false);
+  registerPolicy({ ...random, name: "mine" });
+  const channel = connected({ mine: {} });
+  assert.ok(channel.pick(new Metadata()));
+  channel.balancer.destroy();
+});
+
+test("one's own policy may be registered twice, and channels that are there go on to follow the resolver", () => {
+  const twice = { ...random, name: "twice" };
+  registerPolicy(twice);
+  const channel = connected({ twice: {} });
+  registerPolicy(twice);
+  assert.equal(channel.update([endpoint("10.0.0.3:80")], { twice: {} }), true);
+  channel.connect("10.0.0.3:80");
+  assert.equal(channel.pick(new Metadata())?.address, "10.0.0.3:80");
+  assert.deepEqual(channel.held, { "10.0.0.3:80": 1 });
+  channel.balancer.destroy();
+});
+
+test("the name of another policy is refused", () => {
+  registerPolicies();
+  registerPolicy({ ...random, name: "taken" });
+  for (const name of ["taken", "round_robin", "weighted_round_robin", "random", "subset"]) {
+    assert.throws(() => registerPolicy({ ...random, name }), {
+      message: new RegExp(`^@grpc-lb/policies: there is a policy of the name ${name} already; .*npm dedupe`),
+    });
+  }
+});
+
+test("a process with two copies of grpc-js is refused, whatever is registered", () => {
+  const { cache } = createRequire(import.meta.url);
+  const copy = "/nowhere/node_modules/@grpc/grpc-js/build/src/index.js";
+  cache[copy] = { id: copy } as NonNullable<(typeof cache)[string]>;
+  try {
+    const message = /there are 2 copies of @grpc\/grpc-js .*nowhere/;
+    assert.throws(() => registerPolicies(), { message });
+    assert.throws(() => registerPolicy({ ...random, name: "mine_of_two" }), { message });
+    assert.equal(isRegistered("mine_of_two"), false);
+  } finally {
+    delete cache[copy];
+  }
+  registerPolicies();
+});
+
+test("channels that are there keep their clock when another is given", () => {
+  const [early, late] = [new ManualClock(), new ManualClock()];
+  registerPolicies({ clock: early });
+  const channel = connected({ weighted_random: { slowStart: { window: "10s" } } });
+  registerPolicies({ clock: late });
+  channel.update([endpoint("10.0.0.3:80")]);
+  channel.connect("10.0.0.3:80");
+  assert.deepEqual([early.sleeping, late.sleeping], [1, 0]);
+  channel.balancer.destroy();
+  assert.equal(early.sleeping, 0);
+});

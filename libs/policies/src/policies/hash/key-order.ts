@@ -1,0 +1,24 @@
+import { validateWeights } from "../weights/validate-weights.ts";
+
+/** What a hash table knows of a member: what it is hashed by, and its relative weight in any unit. */
+export interface KeyedMember {
+  readonly key: string;
+  readonly weight: number;
+}
+
+/** A member that takes keys, with its place in the list that the caller gave. */
+export interface PlacedMember extends KeyedMember {
+  readonly index: number;
+}
+
+/**
+ * The members of weight above 0 in the order of their keys, so that clients which list the same members in different
+ * orders build the same table. Throws a RangeError when a weight is negative or not finite, or none is above 0.
+ */
+export function inKeyOrder(members: readonly KeyedMember[]): PlacedMember[] {
+  validateWeights(members.map(({ weight }) => weight));
+  return members
+    .map(({ key, weight }, index) => ({ key, weight, index }))
+    .filter(({ weight }) => weight > 0)
+    .sort((a, b) => (a.key === b.key ? a.index - b.index : a.key < b.key ? -1 : 1));
+}

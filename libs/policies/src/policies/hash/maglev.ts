@@ -1,0 +1,55 @@
+import type { Child } from "../../balancer/child.ts";
+import { isPrime, MaglevTable } from "./maglev-table.ts";
+import { flagsOf, TableCache } from "./table-cache.ts";
+import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
+import type { Policy } from "../../balancer/policy.ts";
+import { parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
+
+export interface MaglevConfig extends WeightConfig, KeyConfig {
+  /** How many slots the table has: a prime, well above the number of endpoints. Default: 65 537, as in the paper and in Envoy. */
+  readonly tableSize: number;
+}
+
+/** Envoy's limit. */
+const largestTable = 5_000_011;
+
+/**
+ * `maglev`: calls with one key go to one endpoint, found in a table in constant time (Eisenbud et al., "Maglev", NSDI 2016).
+ * Keys are spread more evenly than on a ring; when an endpoint leaves, a few keys of others move with its own.
+ */
+export const maglev: Policy<MaglevConfig, undefined> = {
+  name: "maglev",
+  parseConfig: (fields) => {
+    const tableSize = fields.integer("tableSize", 65_537, { min: 3, max: largestTable });
+    if (!isPrime(tableSize)) throw new RangeError(`tableSize must be a prime, got ${tableSize}`);
+    return {
+      tableSize,
+      ...parseKeyConfig(fields, "random"),
+      ...parseWeightConfig(fields, { hasSlowStart: false }),
+    };
+  },
+  createChooser: ({ random }) => {
+    const tables = new TableCache(
+      (members, { tableSize }: MaglevConfig) => new MaglevTable(members, largerThan(members.length, tableSize)),
+    );
+    return {
+      createLoad: () => undefined,
+      prepare: ({ children, usable, config }) => {
+        const isUsable = flagsOf(children, usable);
+        const hashOf = createRequestHash(config, random);
+        let table: MaglevTable | undefined;
+        return (args) => {
+          table ??= tables.get(children, usable, config);
+          return (children[table.choose(hashOf(args), isUsable)] ?? usable[0]) as Child<undefined>;
+        };
+      },
+    };
+  },
+};
+
+/** A table with fewer slots than endpoints would leave some without a slot. */
+export function largerThan(members: number, tableSize: number): number {
+  let size = Math.max(tableSize, members + 1);
+  while (!isPrime(size)) size += 1;
+  return size;
+}

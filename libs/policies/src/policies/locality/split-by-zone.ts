@@ -1,0 +1,48 @@
+import { type EndpointFacts, readEndpoint } from "../../balancer/endpoint-info.ts";
+import type { GrpcEndpoint } from "../../grpc-js.ts";
+
+/** The endpoints that are ours to use first, and the others; both in the resolver's order. */
+export interface Split {
+  readonly local: readonly GrpcEndpoint[];
+  readonly remote: readonly GrpcEndpoint[];
+}
+
+/**
+ * Which endpoints a client in `zone` should use first. The hints of EndpointSlices come first, as they say what Kubernetes has
+ * planned; then the zones that the endpoints are in. Either counts only under kube-proxy's safeguards: every endpoint must
+ * have one, since a part without is a change under way, and enough of them must be ours. Otherwise all endpoints are local.
+ * https://kubernetes.io/docs/concepts/services-networking/topology-aware-routing/#safeguards
+ *
+ * @param minLocal how many are enough
+ */
+export function splitByZone(endpoints: readonly GrpcEndpoint[], zone: string | undefined, minLocal: number): Split {
+  const everywhere = { local: endpoints, remote: [] };
+  if (zone === undefined) return everywhere;
+  const facts = new Map(endpoints.map((endpoint) => [endpoint, readEndpoint(endpoint)]));
+  const split = (isKnown: (facts: EndpointFacts) => boolean, isLocal: (facts: EndpointFacts) => boolean) => {
+    const local = new Set<GrpcEndpoint>();
+    const ids = new Set<string>();
+    for (const [endpoint, known] of facts) {
+      if (!isKnown(known)) return undefined;
+      if (!isLocal(known)) continue;
+      local.add(endpoint);
+      ids.add(known.id);
+    }
+    if (ids.size < minLocal) return undefined;
+    return {
+      local: endpoints.filter((endpoint) => local.has(endpoint)),
+      remote: endpoints.filter((endpoint) => !local.has(endpoint)),
+    };
+  };
+  return (
+    split(
+      ({ forZones }) => forZones.length > 0,
+      ({ forZones }) => forZones.includes(zone),
+    ) ??
+    split(
+      (known) => Boolean(known.zone),
+      (known) => known.zone === zone,
+    ) ??
+    everywhere
+  );
+}

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRandom } from "@grpc-lb/core";
+import { assertShares } from "../../../testing/fake-calls.ts";
+import { AliasTable } from "./alias-table.ts";
+import { drawOther } from "./draw.ts";
+
+/** How often each is drawn beside `taken`. */
+function draw(weights: readonly number[], taken: number, seed: number): Record<string, number> {
+  const table = new AliasTable(weights);
+  const random = createRandom(seed);
+  const counts: Record<string, number> = {};
+  for (let n = 0; n < 30_000; n++) {
+    const drawn = drawOther(table, random, taken, weights.length);
+    counts[drawn] = (counts[drawn] ?? 0) + 1;
+  }
+  return counts;
+}
+
+test("the others are drawn by their weights, and never the one that is taken, for several seeds", () => {
+  for (const seed of [1, 2, 2026]) {
+    assertShares(draw([1, 2, 3, 4], 0, seed), { 1: 2, 2: 3, 3: 4 });
+    assertShares(draw([1, 0, 2, 4], 0, seed), { 2: 1, 3: 2 });
+    assertShares(draw([1, 1], 1, seed), { 0: 1 });
+  }
+});
+
+test("beside one that has nearly all weight the next in the list is drawn in the end", () => {
+  let asked = 0;
+  const random = () => {
+    asked += 1;
+    return 0;
+  };
+  assert.equal(drawOther(new AliasTable([1, 1e-9, 1e-9]), random, 0, 3), 1);
+  assert.equal(asked, 8, "draws are bounded");
+  assert.equal(drawOther(new AliasTable([0, 0, 1]), createRandom(1), 2, 3), 0);
+});
+
+test("with one there is no other", () => {
+  assert.equal(drawOther(new AliasTable([1]), createRandom(1), 0, 1), 0);
+});
