@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { runCallLoop } from "./call-loop.ts";
 
-/** How the call under way is to end. */
+/** How the call in flight ends. */
 type Outcome = { readonly pod: string } | { readonly reason: unknown };
 
-/** A loop whose calls end when the test says so. */
+/** A loop whose calls end when the test ends them. */
 function startLoop(options: { count?: number; intervalMs?: number } = {}) {
   const clock = new ManualClock();
   const controller = new AbortController();
@@ -37,7 +37,7 @@ function startLoop(options: { count?: number; intervalMs?: number } = {}) {
     called = Promise.withResolvers();
     end(outcome);
   };
-  /** Ends the call under way, waits for the pause after it and lets that pass. */
+  /** Ends the call in flight, waits for the pause after it and moves the clock past it. */
   const turn = async (outcome: Outcome) => {
     await answer(outcome);
     await clock.asleep();
@@ -64,7 +64,7 @@ test("the count includes failures, and no pause follows the last call", async ()
   assert.deepEqual([loop.state.calls, loop.clock.sleeping], [2, 0]);
 });
 
-test("a count of 0 goes on until the abort", async () => {
+test("a count of 0 has no limit", async () => {
   const loop = startLoop({ count: 0 });
   for (let n = 1; n <= 50; n++) await loop.turn({ pod: "a" });
   loop.abort();
@@ -73,12 +73,13 @@ test("a count of 0 goes on until the abort", async () => {
   assert.deepEqual([loop.lines.at(-1), loop.state.mostInFlight], ["#51: a", 1]);
 });
 
-test("whatever a call rejects with is one line", async () => {
+test("an error is one printable line, whatever a call rejects with", async () => {
   for (const [reason, want] of [
     [new Error("two\nlines"), "Error: two lines"],
     [new Error("three \r\n\n  lines"), "Error: three lines"],
     [new TypeError(""), "Error: TypeError"],
     ["text", "Error: text"],
+    [new Error("\u001b[2Jgone"), "Error: \\x1b[2Jgone"],
     [undefined, "Error: undefined"],
     [null, "Error: null"],
   ] as const) {
@@ -89,7 +90,7 @@ test("whatever a call rejects with is one line", async () => {
   }
 });
 
-test("the pause begins when the call has ended, however long it took, and one call is in flight at a time", async () => {
+test("the pause starts when the call has ended, and one call is in flight at a time", async () => {
   const loop = startLoop({ intervalMs: 1_000 });
   loop.clock.advance(10_000); // a slow call, ten intervals long
   assert.deepEqual([loop.state.calls, loop.clock.sleeping], [1, 0]);
@@ -102,7 +103,7 @@ test("the pause begins when the call has ended, however long it took, and one ca
   await loop.done;
 });
 
-test("an abort during a call lets it end and makes no other", async () => {
+test("an abort during a call lets it end and starts no other", async () => {
   const loop = startLoop();
   loop.abort();
   assert.deepEqual([loop.state.inFlight, loop.lines], [1, []]);
@@ -120,7 +121,7 @@ test("an abort during the pause ends it at once", async () => {
   assert.deepEqual([loop.state.calls, loop.clock.sleeping], [1, 0]);
 });
 
-test("a loop that is aborted before it begins makes no call", async () => {
+test("a loop that is aborted before it starts makes no call", async () => {
   const result = await runCallLoop({
     call: () => assert.fail("called"),
     intervalMs: 0,
@@ -133,7 +134,7 @@ test("a loop that is aborted before it begins makes no call", async () => {
   assert.deepEqual(result, { succeeded: 0, failed: 0 });
 });
 
-test("with a concurrency so many calls are under way at once, and the count is that of all", async () => {
+test("concurrency is the number of calls in flight, and the count is of all calls together", async () => {
   const waiting: (() => void)[] = [];
   const lines: string[] = [];
   let most = 0;

@@ -1,19 +1,20 @@
-import type { Clock } from "@grpc-lb/core";
+import { type Clock, messageOf } from "@grpc-lb/core";
+import { printableLine } from "./printable-line.ts";
 
-/** What the clients of the suite share: call after call, a line for each, and no death by a failed one. */
+/** One call after the other with a line for each; a failed call does not end the loop. */
 export interface CallLoopOptions {
-  /** Makes one call and gives the name of the pod that answered; a rejection is a failed call. It ends by itself. */
+  /** Makes one call and returns the name of the pod that answered; a rejection is a failed call. Must settle by itself. */
   readonly call: () => Promise<string>;
   /** The pause between the end of a call and the start of the next, in milliseconds. */
   readonly intervalMs: number;
-  /** How many calls to make, failed ones included; 0 is for ever. */
+  /** How many calls to make, failed ones included; 0 means no limit. */
   readonly count: number;
-  /** How many calls are under way at once, each followed by its own pause. Default: 1. */
+  /** How many calls are in flight at once, each followed by its own pause. Default: 1. */
   readonly concurrency?: number;
-  /** Once aborted, what is under way is waited for and no other is made. */
+  /** Once aborted, no call starts, and the loop ends when the calls in flight have ended. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
-  /** Takes `#N: <pod>` for the N-th call that succeeded, without the line's end. */
+  /** Takes `#N: <pod>` for the N-th call that succeeded, without a line end. */
   readonly writeCall: (line: string) => void;
   /** Takes `Error: <reason>` for a failed call, which has no number. */
   readonly writeError: (line: string) => void;
@@ -26,13 +27,13 @@ export interface CallLoopOptions {
  */
 export async function runCallLoop(options: CallLoopOptions): Promise<{ succeeded: number; failed: number }> {
   const { call, intervalMs, count, concurrency = 1, signal, clock } = options;
-  let begun = 0;
+  let started = 0;
   let succeeded = 0;
   let failed = 0;
-  const isOver = () => signal.aborted || (count > 0 && begun >= count);
+  const isOver = () => signal.aborted || (count > 0 && started >= count);
   const work = async () => {
     while (!isOver()) {
-      begun += 1;
+      started += 1;
       const result = await attempt(call);
       if ("pod" in result) {
         succeeded += 1;
@@ -52,12 +53,6 @@ async function attempt(call: () => Promise<string>): Promise<{ pod: string } | {
   try {
     return { pod: await call() };
   } catch (error) {
-    return { reason: reasonOf(error) };
+    return { reason: printableLine(messageOf(error)) }; // a server's words may be part of it
   }
-}
-
-/** The error's message in one line, whatever it holds. */
-function reasonOf(error: unknown): string {
-  const reason = error instanceof Error ? error.message || error.name : String(error);
-  return reason.replace(/\s*[\r\n]+\s*/g, " ");
 }

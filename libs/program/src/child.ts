@@ -2,35 +2,35 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** How to start a child process. */
+/** The command, arguments and environment of a child process, and who takes its lines. */
 export interface ChildOptions {
   readonly command: string;
   readonly args: readonly string[];
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Takes each line of stdout, without its end. */
+  /** Takes each line of stdout, without its line end. */
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
 }
 
-/** How a child process ended: by itself, by a signal, or never started. */
+/** How a child process ended: with an exit code, or by a signal. */
 export interface ChildExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A child process that is read line by line. */
+/** A child process whose output is read line by line. */
 export interface Child {
   readonly pid: number | undefined;
-  /** Resolves after the process has ended and its last line was given; rejects when it could not be started. */
+  /** Resolves after the process has ended and its last line was delivered; rejects when it could not be started. */
   readonly exited: Promise<ChildExit>;
   kill(signal: NodeJS.Signals): void;
-  /** Asks it to end (SIGTERM), and after `graceMs` makes it (SIGKILL); resolves when it has ended. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs` (5 s); resolves when it has ended. */
   stop(graceMs?: number): Promise<ChildExit>;
 }
 
-/** Starts a child process and gives its output away line by line; the last one too when it has no end of line. */
+/** Starts a child process and delivers its output line by line; the last line too when it has no line end. */
 export function startChild(options: ChildOptions): Child {
   const child: ChildProcess = spawn(options.command, options.args, {
     env: options.env,
@@ -49,7 +49,7 @@ export function startChild(options: ChildOptions): Child {
     await Promise.all(readers);
     return { code, signal };
   })();
-  exited.catch(() => {}); // whoever awaits it is told; a child that nobody awaits must not end this process
+  exited.catch(() => {}); // not unhandled: a child that nobody awaits must not end this process
 
   return {
     pid: child.pid,

@@ -1,6 +1,6 @@
 /**
- * What a program of the suite is made of: flags with environment variables, an end on SIGTERM, logs, and the loop of calls
- * that the clients share.
+ * What a program needs and a library must not have: flags with environment variables, signals, exit codes, logs, child
+ * processes, and the call loop of the two clients. Programs in `apps/` and `k8s/` import it; libraries do not, outside tests.
  *
  * ```ts
  * import { integerFlag, runProgram } from "@grpc-lb/program";
@@ -17,15 +17,16 @@ export {
   choiceFlag,
   durationFlag,
   type Flag,
-  type FlagValues,
   integerFlag,
-  type ProgramSpec,
+  listFlag,
+  numberFlag,
   portFlag,
   switchFlag,
   textFlag,
 } from "./flags.ts";
-export { listFlag } from "./list-flag.ts";
 export { createLogger, logLevels } from "./log.ts";
-export { numberFlag } from "./number-flag.ts";
+export type { FlagValues, ProgramSpec } from "./parse-flags.ts";
+export { parsePodName } from "./pod-name.ts";
+export { printableLine } from "./printable-line.ts";
 export { type Caller, runClient } from "./run-client.ts";
 export { type ProgramContext, ProgramError, runProgram } from "./run-program.ts";

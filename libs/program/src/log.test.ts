@@ -34,7 +34,7 @@ test("nothing is logged below the level, and silent logs nothing", () => {
   const all = ["trace", "debug", "info", "warn", "error"] as const;
   for (const level of logLevels) {
     const { log, lines } = logTo(level);
-    for (const each of all) log[each]("said");
+    for (const each of all) log[each]("written");
     const want = level === "silent" ? [] : all.slice(all.indexOf(level));
     assert.deepEqual(
       lines.map((line) => JSON.parse(line).level),
@@ -48,5 +48,5 @@ test("the last entry before an exit is on stdout", async () => {
   const { code, stdout } = await runToEnd(`${import.meta.dirname}/../testing/sample-program.ts`, ["--do", "log"]);
   assert.deepEqual([code, stdout.length], [0, 1]);
   const { level, port, msg } = JSON.parse(stdout[0] ?? "{}");
-  assert.deepEqual([level, port, msg], ["info", 80, "said"]);
+  assert.deepEqual([level, port, msg], ["info", 80, "written"]);
 });

@@ -1,6 +1,7 @@
 import { systemClock } from "@grpc-lb/core";
 import { runCallLoop } from "./call-loop.ts";
-import { durationFlag, type Flag, type FlagValues, integerFlag, type ProgramSpec } from "./flags.ts";
+import { durationFlag, type Flag, integerFlag } from "./flags.ts";
+import type { FlagValues, ProgramSpec } from "./parse-flags.ts";
 import { runProgram } from "./run-program.ts";
 
 const clientFlags = {
@@ -8,26 +9,26 @@ const clientFlags = {
   count: integerFlag({
     help: "calls to make, failed ones too; exits 1 if one failed",
     default: 0,
-    defaultText: "0, for ever",
+    defaultText: "0, no limit",
     min: 0,
   }),
-  concurrency: integerFlag({ help: "calls under way at once", default: 1, min: 1, max: 1_000 }),
+  concurrency: integerFlag({ help: "calls in flight at once", default: 1, min: 1, max: 1_000 }),
   timeout: durationFlag({ help: "time that a call may take before it counts as failed", default: 5_000, minMs: 1 }),
 };
 
-/** What a client calls with, for as long as it runs. */
+/** Makes the calls of a client for as long as it runs. */
 export interface Caller {
-  /** One call; gives the name of the pod that answered. */
+  /** Makes one call and returns the name of the pod that answered. */
   call(): Promise<string>;
-  /** Frees what the calls shared. */
+  /** Closes the connections that the calls share. Called once, after the last call. */
   close(): void;
 }
 
 /**
- * Runs a client of the suite to its end: its own flags and those that all clients have (`--interval`, `--count`,
- * `--concurrency`, `--timeout`), `#N: <pod>` on stdout and nothing else there, `Error: <reason>` on stderr.
+ * Runs a client: with its own flags and those that all clients have (`--interval`, `--count`, `--concurrency`, `--timeout`).
+ * Writes `#N: <pod>` to stdout and nothing else there, `Error: <reason>` to stderr. Exits 1 when a call of `--count` failed.
  *
- * @param connect builds what calls; it may throw `ProgramError`
+ * @param connect creates the caller from the flags; may throw `ProgramError`
  */
 export async function runClient<F extends Record<string, Flag<unknown>>>(
   spec: ProgramSpec<F>,

@@ -8,8 +8,8 @@ import { runToEnd, startProgram } from "../testing/index.ts";
 
 const sample = `${import.meta.dirname}/../testing/sample-program.ts`;
 
-// Takes two seconds to be given up on, in which the other tests run.
-const forgetful = runToEnd(sample, ["--do", "forget"]);
+// Ends after two seconds, while the other tests run.
+const leaking = runToEnd(sample, ["--do", "forget"]);
 
 after(assertNothingLeft);
 
@@ -27,7 +27,7 @@ test("a wrong flag or variable exits 2 with one line on stderr", async () => {
   assert.match(variable.stderr[0] ?? "", /^sample: DO must be one of return, .*, got "x"$/);
 });
 
-test("--help exits 0 and goes to stdout", async () => {
+test("--help exits 0 and writes to stdout", async () => {
   const { code, stdout, stderr } = await runToEnd(sample, ["--help"], { DO: "nonsense" });
   assert.deepEqual([code, stdout[0], stderr], [0, "Usage: sample [options]", []]);
 });
@@ -43,7 +43,7 @@ test("any other error exits 1 with its stack: it is a bug", async () => {
   assert.match(stderr.join("\n"), /TypeError: a bug\n\s+at /);
 });
 
-test("SIGTERM and SIGINT abort the signal and the program ends with 0", async () => {
+test("SIGTERM and SIGINT abort the signal, and the program exits 0", async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     const program = startProgram(sample, ["--do", "wait"]);
     await program.line((line) => line === "waiting");
@@ -53,7 +53,7 @@ test("SIGTERM and SIGINT abort the signal and the program ends with 0", async ()
   }
 });
 
-test("a second signal exits at once, with the shell's code for it", async () => {
+test("a second signal exits at once with the shell's code for it", async () => {
   for (const [signal, code] of [
     ["SIGTERM", 143],
     ["SIGINT", 130],
@@ -67,7 +67,7 @@ test("a second signal exits at once, with the shell's code for it", async () => 
   }
 });
 
-test("a Ctrl-C that npm hands on, and so comes twice, is one", async () => {
+test("a Ctrl-C that npm forwards, and that so arrives twice, counts once", async () => {
   const program = startProgram(sample, ["--do", "wait"]);
   await program.line((line) => line === "waiting");
   program.kill("SIGINT");
@@ -79,9 +79,9 @@ test("a Ctrl-C that npm hands on, and so comes twice, is one", async () => {
 async function runWithReader(args: readonly string[], name: "stdout" | "stderr", lines: number) {
   const child = spawn(process.execPath, [sample, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const other = child[name === "stdout" ? "stderr" : "stdout"];
-  let said = "";
+  let written = "";
   other.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
+    written += text;
   });
   const exited = once(child, "close");
   if (lines > 0) {
@@ -91,18 +91,18 @@ async function runWithReader(args: readonly string[], name: "stdout" | "stderr",
   }
   child[name].destroy();
   const [code, signal] = await exited;
-  return { code, signal, said };
+  return { code, signal, written };
 }
 
-test("a reader of stdout or stderr that goes away is a normal, quiet end", async () => {
-  const quiet = { code: 0, signal: null, said: "" };
+test("a reader of stdout or stderr that goes away ends the program quietly", async () => {
+  const quiet = { code: 0, signal: null, written: "" };
   assert.deepEqual(await runWithReader(["--do", "write"], "stdout", 1), quiet, "| head -1");
   assert.deepEqual(await runWithReader(["--do", "write-errors"], "stderr", 1), quiet, "2>&1 | head -1");
   assert.deepEqual(await runWithReader(["--help"], "stdout", 0), quiet, "--help | true");
   assert.deepEqual(await runWithReader(["--nothing"], "stderr", 0), { ...quiet, code: 2 }, "--nothing 2>&1 | true");
 });
 
-test("a handle that is forgotten does not keep the program alive, and the code stays", async () => {
-  const { code, stdout } = await forgetful;
+test("a handle that is left open does not keep the program alive or change its exit code", async () => {
+  const { code, stdout } = await leaking;
   assert.deepEqual([code, stdout], [4, ["returned"]]);
 });

@@ -1,17 +1,19 @@
-import { type Flag, type FlagValues, type ProgramSpec, parseFlags } from "./flags.ts";
+import type { Flag } from "./flags.ts";
+import { type FlagValues, type ProgramSpec, parseFlags } from "./parse-flags.ts";
+import { printableLine } from "./printable-line.ts";
 import { onTermination } from "./termination.ts";
 
-/** What a program's body is given. */
+/** The arguments of a program's body. */
 export interface ProgramContext<F extends Record<string, Flag<unknown>>> {
   readonly flags: FlagValues<F>;
   /**
-   * Aborted by the first SIGTERM or SIGINT, or when the reader of the output has gone away: finish what is under way and
-   * return. Its reason is `SIGTERM`, `SIGINT` or `EPIPE`.
+   * Aborted by the first SIGTERM or SIGINT, or when the reader of the output has gone away: the body finishes what is in
+   * progress and returns. Its reason is `SIGTERM`, `SIGINT` or `EPIPE`.
    */
   readonly signal: AbortSignal;
 }
 
-/** Thrown by a program's body for what its user can mend: said in one line, with the exit code given. */
+/** Thrown by a program's body for what its user can fix: written as one line, and the process exits with `exitCode`. */
 export class ProgramError extends Error {
   override readonly name = "ProgramError";
   readonly exitCode: number;
@@ -23,10 +25,10 @@ export class ProgramError extends Error {
 }
 
 /**
- * Runs a program to its end: reads its flags (`--help` exits 0, a wrong flag exits 2 with one line), gives the body a
- * signal that SIGTERM and SIGINT abort, and exits with the code that the body returns, 0 when it returns none. A second
- * signal exits at once. A reader that goes away (`| head`) is noticed by the next line that it would have got, aborts the
- * signal too and is a normal end; output that cannot be written otherwise (a full disk) is one line and exit 1.
+ * Runs a program: parses its flags (`--help` exits 0, a wrong flag exits 2 with one line), runs the body, and exits with the
+ * code that the body returns, or 0. The first SIGTERM or SIGINT aborts the body's signal; a second one exits at once with 143
+ * or 130. An output pipe whose reader has gone away (`| head`) aborts the signal too, at the next line that is written;
+ * another write error (a full disk) exits 1 with one line. An error other than `ProgramError` is a bug: exit 1 with its stack.
  */
 export async function runProgram<F extends Record<string, Flag<unknown>>>(
   spec: ProgramSpec<F>,
@@ -55,11 +57,11 @@ export async function runProgram<F extends Record<string, Flag<unknown>>>(
     }
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
-    process.stderr.write(`${spec.name}: ${error.message}\n`);
+    process.stderr.write(`${spec.name}: ${printableLine(error.message)}\n`);
     process.exitCode = error.exitCode;
   } finally {
     termination.close();
   }
-  // The body has ended, so nothing should be left to wait for; what a library forgot must not keep a pod alive.
+  // A timer or socket that was left open must not keep the pod alive.
   setTimeout(() => process.exit(), 2_000).unref();
 }

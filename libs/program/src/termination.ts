@@ -1,21 +1,21 @@
 import { constants } from "node:os";
 
-/** A process's wish to end, from outside (a signal) or from within (`abort`). */
+/** The request to end this process, from outside (a signal) or from inside (`abort`). */
 export interface Termination {
   /** Aborted once, by the first SIGTERM or SIGINT or by `abort`; its reason is the name of the cause. */
   readonly signal: AbortSignal;
-  /** Wishes for the end from within: the reader of the output has gone away. */
+  /** Requests the end from inside: the reader of the output has gone away. */
   abort(reason: "EPIPE"): void;
-  /** Gives the signals back to Node; `signal` stays as it is. */
+  /** Restores Node's handling of the signals; `signal` stays as it is. */
   close(): void;
 }
 
-/** Under npm one Ctrl-C comes twice: from the terminal, and handed on by npm. Nobody presses it twice in that time. */
+/** Under npm one Ctrl-C arrives twice: from the terminal and from npm. A person does not press it twice within this time. */
 const sameKeyMs = 200;
 
 /**
- * Listens for SIGTERM and SIGINT: the first aborts `signal`, so that the program can drain; the second exits at once with
- * the shell's code for it (143, 130), for whoever does not want to wait. Two SIGINTs within 200 ms are one.
+ * Listens for SIGTERM and SIGINT. The first aborts `signal`, so that the program can drain; the second exits at once with the
+ * shell's code for it, 143 or 130. Two SIGINTs within 200 ms count as one.
  */
 export function onTermination(): Termination {
   const controller = new AbortController();

@@ -1,2 +1,2 @@
-/** Programs of the suite as child processes, for tests. */
+/** For tests: starts a program as a child process and waits for its lines. */
 export { type RunningProgram, runToEnd, startProgram, watchChild } from "./program.ts";

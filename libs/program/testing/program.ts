@@ -1,20 +1,20 @@
 import { type Child, type ChildOptions, startChild } from "../src/child.ts";
 
-/** A program of the suite that runs as a child process. */
+/** A program that runs as a child process. */
 export interface RunningProgram extends Child {
   readonly stdout: readonly string[];
   readonly stderr: readonly string[];
-  /** Resolves with the first line of stdout or stderr, also of those already there, that `matches`; rejects when it ends before. */
+  /** Resolves with the first line of stdout or stderr, past or future, that `matches`; rejects when the program ends without one. */
   line(matches: (line: string) => boolean): Promise<string>;
 }
 
-/** What every program needs of this process's environment, and Node to start sooner where `make test` asks for that. */
+/** What a program needs of this process's environment; with NODE_COMPILE_CACHE it starts faster. */
 function ownEnv(): Record<string, string> {
   const { PATH = "", NODE_COMPILE_CACHE } = process.env;
   return { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
 }
 
-/** Starts `main`, a .ts file, with Node and nothing of this process's environment but PATH and NODE_COMPILE_CACHE. */
+/** Starts `main`, a .ts file, with Node; of this process's environment it gets PATH and NODE_COMPILE_CACHE alone. */
 export function startProgram(main: string, args: readonly string[], env: Record<string, string> = {}): RunningProgram {
   return watchChild({
     command: process.execPath,
@@ -23,7 +23,7 @@ export function startProgram(main: string, args: readonly string[], env: Record<
   });
 }
 
-/** Starts any command and keeps its lines. */
+/** Starts a command and keeps its lines. */
 export function watchChild(options: Omit<ChildOptions, "onStdout" | "onStderr">): RunningProgram {
   const stdout: string[] = [];
   const stderr: string[] = [];
@@ -44,7 +44,7 @@ export function watchChild(options: Omit<ChildOptions, "onStdout" | "onStderr">)
       if (found !== undefined) return found;
       if (hasEnded)
         throw new Error(
-          `${[options.command, ...options.args].join(" ")} ended without the line; it said:\n${[...stdout, ...stderr].join("\n")}`,
+          `${[options.command, ...options.args].join(" ")} ended without the line; it wrote:\n${[...stdout, ...stderr].join("\n")}`,
         );
       let watcher = () => {};
       const next = new Promise<void>((resolve) => {
@@ -58,7 +58,7 @@ export function watchChild(options: Omit<ChildOptions, "onStdout" | "onStderr">)
   return { ...child, stdout, stderr, line };
 }
 
-/** Runs `main` to its end. */
+/** Runs `main` to its end and returns its exit code and lines. */
 export async function runToEnd(main: string, args: readonly string[], env: Record<string, string> = {}) {
   const program = startProgram(main, args, env);
   const exit = await program.exited;

@@ -13,11 +13,11 @@ const does = [
   "forget",
   "log",
 ] as const;
-const flags = { do: choiceFlag({ help: "how to behave", default: "return", choices: does, metavar: "what" }) };
+const flags = { do: choiceFlag({ help: "what to do", default: "return", choices: does, metavar: "what" }) };
 
-/** A small program for the tests of `runProgram`: it ends, or does not, in the way that `--do` says. */
-void runProgram({ name: "sample", summary: "Behaves as it is told.", flags }, async ({ flags, signal }) => {
-  const say = (line: string) => process.stdout.write(`${line}\n`);
+/** A small program for the tests of `runProgram`: `--do` chooses how it ends, or that it does not. */
+void runProgram({ name: "sample", summary: "Behaves as --do says.", flags }, async ({ flags, signal }) => {
+  const write = (line: string) => process.stdout.write(`${line}\n`);
   switch (flags.do) {
     case "return":
       return undefined;
@@ -28,13 +28,13 @@ void runProgram({ name: "sample", summary: "Behaves as it is told.", flags }, as
     case "crash":
       throw new TypeError("a bug");
     case "wait":
-      say("waiting");
+      write("waiting");
       await systemClock.sleep(60_000, signal);
-      say("aborted");
+      write("aborted");
       return 0;
     case "never-end":
-      signal.addEventListener("abort", () => say("aborted"));
-      say("waiting");
+      signal.addEventListener("abort", () => write("aborted"));
+      write("waiting");
       await systemClock.sleep(60_000);
       return 0;
     case "write":
@@ -46,12 +46,12 @@ void runProgram({ name: "sample", summary: "Behaves as it is told.", flags }, as
       return 0;
     case "forget":
       setInterval(() => {}, 60_000);
-      say("returned");
+      write("returned");
       return 4;
     case "log": {
       const log = createLogger("sample", "info");
-      log.debug("not said");
-      log.info({ port: 80 }, "said");
+      log.debug("not written");
+      log.info({ port: 80 }, "written");
       process.exit(0);
     }
   }

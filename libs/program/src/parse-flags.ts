@@ -1,0 +1,81 @@
+import { messageOf } from "@grpc-lb/core";
+import { Command, CommanderError, Option } from "commander";
+import type { Flag } from "./flags.ts";
+import { printableLine } from "./printable-line.ts";
+
+/** A program's name, summary and flags. Flags are keyed by camelCase names: `httpPort` is `--http-port`, HTTP_PORT. */
+export interface ProgramSpec<F extends Record<string, Flag<unknown>>> {
+  readonly name: string;
+  readonly summary: string;
+  readonly flags: F;
+}
+
+/** The values of a program's flags. */
+export type FlagValues<F extends Record<string, Flag<unknown>>> = {
+  readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never;
+};
+
+/** What a command line means: run with these values, show the help, or exit with this message. */
+export type ParsedFlags<F extends Record<string, Flag<unknown>>> =
+  | { readonly t: "run"; readonly values: FlagValues<F> }
+  | { readonly t: "help"; readonly text: string }
+  | { readonly t: "wrong"; readonly message: string };
+
+const kebab = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+const variableOf = (key: string) => kebab(key).replaceAll("-", "_").toUpperCase();
+
+const wrong = (message: string) => ({ t: "wrong", message: printableLine(message) }) as const;
+
+/**
+ * Parses a command line: a flag beats its environment variable, which beats the default. A variable that is set but empty
+ * counts as not set, so that a manifest may pass a field without a value. The message of a wrong command line is one line.
+ */
+export function parseFlags<F extends Record<string, Flag<unknown>>>(
+  spec: ProgramSpec<F>,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ParsedFlags<F> {
+  const command = createCommand(spec);
+  try {
+    command.parse(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === "commander.helpDisplayed") return { t: "help", text: command.helpInformation() };
+    const reason = error.message.replace(/^error: /, "").replace(/\.$/, "");
+    // A value given to an unknown option may be a secret.
+    const named = error.code === "commander.unknownOption" ? reason.replace(/'(--[^'=]+)=.*'/s, "'$1'") : reason;
+    return wrong(`${spec.name}: ${named}; --help lists the flags`);
+  }
+
+  const given = command.opts<Record<string, string | true>>();
+  const values: Record<string, unknown> = {};
+  for (const [key, flag] of Object.entries(spec.flags)) {
+    const variable = variableOf(key);
+    const fromEnv = env[variable] || undefined;
+    const text = given[key] ?? fromEnv;
+    try {
+      values[key] = text === undefined ? flag.default : text === true ? true : flag.parse(text);
+    } catch (error) {
+      const origin = given[key] === undefined ? variable : `--${kebab(key)}`;
+      return wrong(`${spec.name}: ${origin} ${messageOf(error)}`);
+    }
+  }
+  return { t: "run", values: values as FlagValues<F> };
+}
+
+/** The command line in commander's terms. It writes nothing and exits never: `parseFlags` returns what there is to write. */
+function createCommand(spec: ProgramSpec<Record<string, Flag<unknown>>>): Command {
+  const command = new Command(spec.name).description(spec.summary).exitOverride();
+  command.configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  command.configureHelp({ helpWidth: 110 });
+  command.helpOption("-h, --help", "show this help");
+  for (const [key, flag] of Object.entries(spec.flags)) {
+    const value = flag.metavar === undefined ? "" : ` <${flag.metavar}>`;
+    const facts = `(default: ${flag.defaultText}, env: ${variableOf(key)})`;
+    const option = new Option(`--${kebab(key)}${value}`, `${flag.help} ${facts}`);
+    if (flag.isRepeatable)
+      option.argParser<string>((text, before) => (before === undefined ? text : `${before} ${text}`));
+    command.addOption(option);
+  }
+  return command;
+}
