@@ -1,0 +1,191 @@
+import {
+  type AgentOptions,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from "node:http";
+import type { RequestOptions } from "node:https";
+import type { RequestGuard } from "./request-guard.ts";
+
+/** How long an answer may be, in characters, unless its reader says otherwise: enough for 100 000 endpoints. */
+const maxTextLength = 64 * 1024 * 1024;
+/** How long a line may be, in characters, unless its reader says otherwise: enough for an object of etcd's largest size. */
+const maxLineLength = 4 * 1024 * 1024;
+
+/** A peer's answer that cannot be used; its message says why. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+}
+
+/** How connections are made. */
+export interface HttpClientOptions {
+  /** Whether TLS is spoken. */
+  readonly isSecure: boolean;
+  /** Whether connections do not keep the process alive. Default: false. */
+  readonly background?: boolean;
+  /** Whether a connection is kept for the next request. Default: true. */
+  readonly keepAlive?: boolean;
+  /** Where proxies stand, as in the environment: `HTTPS_PROXY`, `NO_PROXY`. Default: no proxy. Needs Node >= 22.21. */
+  readonly proxyEnv?: AgentOptions["proxyEnv"];
+}
+
+/** One request. */
+export interface HttpRequest {
+  readonly method?: "GET" | "PUT";
+  /** A name or an address, IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | number>>;
+  /** Default: no body. */
+  readonly body?: string;
+  readonly tls?: Pick<RequestOptions, "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized">;
+}
+
+/** Loaded when it is used, as TLS costs most of what importing this file does. */
+const loadHttps = () => process.getBuiltinModule("node:https");
+
+/**
+ * HTTP/1.1 exchanges that always end, whatever the peer does: by the answer, an error, or the guard, which knows the deadlines
+ * and the owner's abort. An upgrade (101) is an error, as none is requested. Needs no more of HTTP than discovery does.
+ */
+export class HttpClient {
+  readonly #isSecure: boolean;
+  readonly #isBackground: boolean;
+  readonly #agent: HttpAgent;
+
+  constructor({ isSecure, background = false, keepAlive = true, proxyEnv }: HttpClientOptions) {
+    this.#isSecure = isSecure;
+    this.#isBackground = background;
+    const Agent = isSecure ? loadHttps().Agent : HttpAgent;
+    // TCP keepalive notices a peer that is gone without a word.
+    this.#agent = new Agent({ keepAlive, keepAliveMsecs: 15_000, ...(proxyEnv && { proxyEnv }) });
+  }
+
+  /** Closes the connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /**
+   * Sends a request and gives its answer to `read`. When the returned promise has settled, the exchange has ended. A request
+   * on a kept connection that the peer has closed meanwhile is sent again: it must be one that may be repeated.
+   *
+   * @throws what `read` throws, the error of the connection, or an HttpError; when the guard ended it, see `guard.signal.reason`
+   */
+  async exchange<T>(request: HttpRequest, guard: RequestGuard, read: (answer: HttpAnswer) => Promise<T>): Promise<T> {
+    const response = await this.#open(request, guard);
+    try {
+      return await read(new HttpAnswer(response, guard));
+    } finally {
+      response.destroy(); // no effect on one that was read to its end, whose connection is kept
+    }
+  }
+
+  async #open({ tls, body = "", method = "GET", ...rest }: HttpRequest, guard: RequestGuard): Promise<IncomingMessage> {
+    const options = { ...tls, ...rest, method, agent: this.#agent, signal: guard.signal };
+    for (;;) {
+      const request = (this.#isSecure ? loadHttps().request : httpRequest)(options);
+      // Each time, as the agent refs a kept socket for its next request.
+      if (this.#isBackground) request.on("socket", (socket) => socket.unref());
+      try {
+        return await new Promise((resolve, reject) => {
+          request.on("response", resolve).on("error", reject);
+          // Without a listener Node destroys the socket and emits nothing at all.
+          request.on("upgrade", ({ statusCode, statusMessage }, socket) => {
+            socket.destroy();
+            reject(new HttpError(`${statusCode} ${statusMessage}: no upgrade was requested`));
+          });
+          request.end(body);
+        });
+      } catch (error) {
+        // It says nothing about the server: https://nodejs.org/api/http.html#requestreusedsocket
+        const { code = "" } = error as NodeJS.ErrnoException;
+        const isStale = request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(code);
+        if (!isStale || guard.signal.aborted) throw error;
+      }
+    }
+  }
+}
+
+/** The answer to a request; its body can be read once. */
+export class HttpAnswer {
+  readonly status: number;
+  /** The reason phrase, such as `Not Found`. */
+  readonly phrase: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly #response: IncomingMessage;
+  readonly #guard: RequestGuard;
+
+  constructor(response: IncomingMessage, guard: RequestGuard) {
+    this.status = response.statusCode ?? 0;
+    this.phrase = response.statusMessage ?? "";
+    this.headers = response.headers;
+    this.#response = response;
+    this.#guard = guard;
+  }
+
+  /** Tells the guard that the peer has made progress, as `lines` does not. */
+  heard(): void {
+    this.#guard.heard();
+  }
+
+  /** The body. Each piece of it is progress for the guard. @throws HttpError when it is longer than `maxLength` characters */
+  async text(maxLength = maxTextLength): Promise<string> {
+    const parts: string[] = [];
+    let length = 0;
+    for await (const chunk of this.#response.setEncoding("utf8")) {
+      this.#guard.heard();
+      length += chunk.length;
+      if (length > maxLength) throw new HttpError(`the answer is longer than ${maxLength} characters`);
+      parts.push(chunk);
+    }
+    return parts.join("");
+  }
+
+  /** The first `length` characters of the body, or fewer; never throws. For the words of a refusal. */
+  async beginning(length: number): Promise<string> {
+    let text = "";
+    try {
+      for await (const chunk of this.#response.setEncoding("utf8")) {
+        text += chunk;
+        if (text.length >= length) break;
+      }
+    } catch {
+      // The status has said the most; that the rest of its words did not come adds nothing.
+    }
+    return text.slice(0, length);
+  }
+
+  /**
+   * The lines of the body as they come, empty ones left out; those that one piece completes come together. What has no newline
+   * at the end was cut off, and is dropped. Nothing of it is progress for the guard: that is its reader's to say.
+   *
+   * @throws HttpError when a line is longer than `maxLength` characters
+   */
+  async *lines(maxLength = maxLineLength): AsyncGenerator<readonly string[], void, void> {
+    // The pieces of a line are joined once: adding each to the text before would cost the square of a long line.
+    let parts: string[] = [];
+    let length = 0;
+    for await (const chunk of this.#response.setEncoding("utf8")) {
+      const lines: string[] = [];
+      let from = 0;
+      for (let at = chunk.indexOf("\n"); at >= 0; at = chunk.indexOf("\n", from)) {
+        parts.push(chunk.slice(from, at));
+        from = at + 1;
+        const line = parts.join("");
+        parts = [];
+        length = 0;
+        if (line.trim() !== "") lines.push(line);
+      }
+      if (from < chunk.length) {
+        length += chunk.length - from;
+        if (length > maxLength) throw new HttpError(`a line of the answer is longer than ${maxLength} characters`);
+        parts.push(from === 0 ? chunk : chunk.slice(from));
+      }
+      if (lines.length > 0) yield lines;
+    }
+  }
+}
