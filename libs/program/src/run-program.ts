@@ -13,7 +13,7 @@ export interface ProgramContext<F extends Record<string, Flag<unknown>>> {
   readonly signal: AbortSignal;
 }
 
-/** Thrown by a program's body for what its user can fix: written as one line, and the process exits with `exitCode`. */
+/** Thrown by a program's body for what its user can fix: written without a stack, and the process exits with `exitCode`. */
 export class ProgramError extends Error {
   override readonly name = "ProgramError";
   readonly exitCode: number;
@@ -57,7 +57,8 @@ export async function runProgram<F extends Record<string, Flag<unknown>>>(
     }
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
-    process.stderr.write(`${spec.name}: ${printableLine(error.message)}\n`);
+    const lines = error.message.split("\n").map((line) => printableLine(line));
+    process.stderr.write(`${spec.name}: ${lines.join("\n")}\n`);
     process.exitCode = error.exitCode;
   } finally {
     termination.close();

@@ -24,6 +24,6 @@ const table: readonly (readonly [line: string, want: CallLine | undefined])[] = 
   ["", undefined],
 ];
 
-test("a client's line is a numbered call or an error; any other is neither", () => {
+test("a line is a numbered call, an error, or neither", () => {
   for (const [line, want] of table) assert.deepEqual(parseCallLine(line), want, JSON.stringify(line));
 });

@@ -55,11 +55,11 @@ test("the tail is exact to ten digits where there is a closed form", () => {
   }
 });
 
-test("where the series hands over to the continued fraction there is no step", () => {
+test("the series and the continued fraction agree where one replaces the other", () => {
   assertClose(chiSquareTail(12.5 - 1e-9, 1), chiSquareTail(12.5 + 1e-9, 1), 1e-8, "at 12.5");
 });
 
-test("nothing deviates less than 0, and what deviates enormously has no chance", () => {
+test("a statistic of 0 has probability 1, and a huge one has nearly 0", () => {
   for (const degrees of [1, 2, 3, 10, 99, 100]) {
     assert.equal(chiSquareTail(0, degrees), 1, `0 at ${degrees}`);
     const far = chiSquareTail(1e6, degrees);
@@ -72,7 +72,7 @@ test("the tail falls as the statistic grows and never leaves [0, 1]", () => {
     let last = 1;
     for (let statistic = 0.5; statistic < 300; statistic += 0.5) {
       const tail = chiSquareTail(statistic, degrees);
-      // The last digit may waver where the tail is nearly 1.
+      // The last digit may vary where the tail is nearly 1.
       assert.ok(
         tail >= 0 && tail <= Math.min(1, last + 1e-14),
         `${statistic} at ${degrees}: want at most ${last}, got ${tail}`,
@@ -82,7 +82,7 @@ test("the tail falls as the statistic grows and never leaves [0, 1]", () => {
   }
 });
 
-test("degrees that are no count and a statistic below 0 are refused", () => {
+test("degrees that are not a whole number >= 1, and a negative statistic, are errors", () => {
   for (const degrees of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     const message = `degrees must be a whole number >= 1, got ${degrees}`;
     assert.throws(() => chiSquareTail(1, degrees), { name: "RangeError", message });
@@ -93,7 +93,7 @@ test("degrees that are no count and a statistic below 0 are refused", () => {
   }
 });
 
-test("the statistic sums squared deviations, each by its own expectation", () => {
+test("the statistic sums squared deviations, each divided by its expectation", () => {
   assert.equal(chiSquare([10, 20, 30], [20, 20, 20]), 10);
   assert.equal(chiSquare([12, 8], [15, 5]), 9 / 15 + 9 / 5);
   assert.equal(chiSquare([7, 7], [7, 7]), 0);

@@ -1,4 +1,4 @@
-/** Pearson's statistic: how far counts are from what was expected of them, in squared deviations. */
+/** Pearson's chi-square statistic: the sum of (count − expected)² / expected. */
 export function chiSquare(counts: readonly number[], expected: readonly number[]): number {
   return counts.reduce((sum, count, i) => {
     const want = expected[i] ?? 0;
@@ -8,7 +8,10 @@ export function chiSquare(counts: readonly number[], expected: readonly number[]
 
 /**
  * The probability that chance alone gives a statistic of at least `statistic` with `degrees` degrees of freedom: the
- * regularized upper incomplete gamma function Q(degrees/2, statistic/2), DLMF 8.2.4. Good to about ten digits.
+ * regularized upper incomplete gamma function Q(degrees/2, statistic/2), https://dlmf.nist.gov/8.2.E4. Accurate to about ten
+ * digits.
+ *
+ * @throws RangeError when `degrees` is not a whole number >= 1, or `statistic` is negative
  */
 export function chiSquareTail(statistic: number, degrees: number): number {
   if (!(Number.isInteger(degrees) && degrees >= 1))

@@ -1,5 +1,5 @@
 /**
- * How the calls of a client were spread, judged from the lines that it printed.
+ * Judges from the lines of a client how its calls were spread over the pods: balanced, skewed or pinned.
  *
  * ```ts
  * import { judge, parseCallLine } from "@grpc-lb/verdict";

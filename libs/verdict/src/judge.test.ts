@@ -43,14 +43,14 @@ test("random is SKEWED only below a probability of 0.001", () => {
     [[130, 88, 82], "BALANCED"], // 13.68, p = 0.00107
     [[131, 87, 82], "SKEWED"], // 14.14, p = 0.00085
     [[150, 150, 0], "SKEWED"],
-    [[2, 1, 0], "BALANCED"], // three calls prove nothing
+    [[2, 1, 0], "BALANCED"], // three calls are too few
   ] as const) {
     const { word, pValue } = judge(calls(...counts), pods, "random");
     assert.equal(word, want, `${counts}: p = ${pValue}`);
   }
 });
 
-test("a verdict carries its numbers", () => {
+test("a verdict has the counts, the statistic and its probability", () => {
   const verdict = judge(["c", "b", "c", "b", "a", "c"], pods, "random");
   assert.deepEqual(
     [...verdict.perPod],
@@ -65,7 +65,7 @@ test("a verdict carries its numbers", () => {
   assert.ok(Math.abs(verdict.pValue - Math.exp(-0.5)) < 1e-12, `want e^-0.5, got ${verdict.pValue}`);
 });
 
-test("a pod that nobody named is counted behind those that were", () => {
+test("a pod that is not in the list is counted behind those that are", () => {
   const { perPod, word } = judge(["a", "x", "b", "x"], ["a", "b"], "random");
   assert.deepEqual(
     [[...perPod], word],
@@ -80,25 +80,25 @@ test("a pod that nobody named is counted behind those that were", () => {
   );
 });
 
-test("a hand dealt by chance is refused about once in a thousand times", () => {
+test("uniform draws are SKEWED about once in a thousand times", () => {
   const random = createRandom(20_261_121);
-  const hands = 20_000;
-  let refused = 0;
-  for (let hand = 0; hand < hands; hand++) {
-    const dealt = Array.from({ length: 150 }, () => pods[Math.floor(random() * 3)] ?? "?");
-    if (judge(dealt, pods, "random").word !== "BALANCED") refused += 1;
+  const samples = 20_000;
+  let skewed = 0;
+  for (let n = 0; n < samples; n++) {
+    const drawn = Array.from({ length: 150 }, () => pods[Math.floor(random() * 3)] ?? "?");
+    if (judge(drawn, pods, "random").word !== "BALANCED") skewed += 1;
   }
   // 20 expected, standard deviation 4.5.
-  assert.ok(refused >= 8 && refused <= 36, `want 8 to 36 of ${hands} refused, got ${refused}`);
+  assert.ok(skewed >= 8 && skewed <= 36, `want 8 to 36 of ${samples} SKEWED, got ${skewed}`);
 });
 
-test("a hand dealt unfairly is refused", () => {
+test("draws that prefer one pod are SKEWED", () => {
   const random = createRandom(5);
-  const dealt = Array.from({ length: 600 }, () => (random() < 0.5 ? "a" : (pods[Math.floor(random() * 3)] ?? "?")));
-  assert.equal(judge(dealt, pods, "random").word, "SKEWED");
+  const drawn = Array.from({ length: 600 }, () => (random() < 0.5 ? "a" : (pods[Math.floor(random() * 3)] ?? "?")));
+  assert.equal(judge(drawn, pods, "random").word, "SKEWED");
 });
 
-test("there is no verdict on no call or on fewer than two pods", () => {
+test("no call, or fewer than two pods, is an error", () => {
   const range = (message: string) => ({ name: "RangeError", message });
   for (const rule of rules) {
     assert.throws(() => judge([], pods, rule), range("a verdict needs at least 1 call, got 0"));

@@ -1,36 +1,36 @@
 import { chiSquare, chiSquareTail } from "./chi-square.ts";
 
-/** `BALANCED`: as the rule says. `PINNED`: one pod has everything. `SKEWED`: neither. */
+/** `BALANCED`: within the rule. `PINNED`: one pod answered every call. `SKEWED`: neither. */
 export type VerdictWord = "BALANCED" | "SKEWED" | "PINNED";
 
 /**
- * What calls should look like. `round_robin`: counts that differ by at most one. `random`: a uniform draw for each call,
- * which is refused only when chance would deal so uneven a hand less than once in a thousand times.
+ * The rule that balanced calls follow. `round_robin`: the counts differ by at most one. `random`: each call is a uniform draw;
+ * the calls count as skewed when chance alone gives counts so uneven with a probability below 0.001.
  */
 export type BalanceRule = "round_robin" | "random";
 
-/** How the calls of one client were spread, in numbers and in one word. */
+/** The spread of one client's calls, in numbers and in one word. */
 export interface Verdict {
   readonly word: VerdictWord;
   readonly calls: number;
   /** Calls by pod, in the order of the pods that were given; pods without a call have 0. */
   readonly perPod: ReadonlyMap<string, number>;
-  /** 1/Σp²: how many pods carried the load, 1 when one has it all, n when n share it equally. */
+  /** 1/Σp²: 1 when one pod has every call, n when n pods have the same number. */
   readonly effectiveBackends: number;
   /** Pearson's statistic against equal shares. */
   readonly chiSquare: number;
-  /** The probability of a statistic as large by chance alone. */
+  /** The probability that chance alone gives a statistic at least as large. */
   readonly pValue: number;
 }
 
-const leastProbability = 0.001;
+const minProbability = 0.001;
 
 /**
  * Judges how calls were spread.
  *
- * @param calls the pod that answered, for each call of the window, in order
- * @param pods the pods that could have answered, at least two; others that did are added behind them
- * @throws RangeError when there is nothing to judge: fewer than two pods, or no call
+ * @param calls the pod that answered, one entry per call; the order does not count
+ * @param pods the pods that could have answered; pods in `calls` that are not here are added behind them
+ * @throws RangeError when there are fewer than two pods, or no call
  */
 export function judge(calls: readonly string[], pods: readonly string[], rule: BalanceRule): Verdict {
   const perPod = new Map(pods.map((pod) => [pod, 0]));
@@ -44,11 +44,10 @@ export function judge(calls: readonly string[], pods: readonly string[], rule: B
     counts.map(() => calls.length / counts.length),
   );
   const pValue = chiSquareTail(statistic, counts.length - 1);
-  const isBalanced =
-    rule === "round_robin" ? Math.max(...counts) - Math.min(...counts) <= 1 : pValue >= leastProbability;
+  const isBalanced = rule === "round_robin" ? Math.max(...counts) - Math.min(...counts) <= 1 : pValue >= minProbability;
   const isPinned = counts.filter((count) => count > 0).length === 1;
   return {
-    // One pod is pinned whatever the rule makes of few calls: nobody who sees one name would call that balanced.
+    // Also when the calls are so few that the rule alone would accept them.
     word: isPinned ? "PINNED" : isBalanced ? "BALANCED" : "SKEWED",
     calls: calls.length,
     perPod,
