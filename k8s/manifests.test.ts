@@ -132,7 +132,9 @@ test("client-grpc is told its pod and zone, which policies go by, and its policy
   assert.deepEqual(headless.args, ["--target=dns:///server-headless:30051"]);
 });
 
-test("the resolver's Role allows to watch slices and the Service, and nothing that changes the cluster", { skip }, () => {
+test("the resolver's Role allows to watch slices and the Service, and nothing that changes the cluster", {
+  skip,
+}, () => {
   const overlay = render("overlays/resolver");
   const { rules } = overlay.find(({ kind }) => kind === "Role");
   const verbs = ["get", "list", "watch"];
