@@ -49,7 +49,10 @@ test("the sources as they are pass", () => {
   assert.equal(status, 0, output);
 });
 
-const offences: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [
+/** Its name, the files that it is made of, and the complaint. */
+type Offence = readonly [what: string, files: Readonly<Record<string, string>>, complaint: RegExp];
+
+const offences: readonly Offence[] = [
   [
     "an import upwards, from core to an app",
     { "libs/core/src/up.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
@@ -72,6 +75,13 @@ const offences: readonly (readonly [string, Readonly<Record<string, string>>, Re
     { "apps/lab/src/across.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
     /apps import libraries, never apps/,
   ],
+  ...["core", "verdict", "discovery", "resolver", "policies"].map(
+    (library): Offence => [
+      `${library}, a library, that imports program`,
+      { [`libs/${library}/src/as-a-program.ts`]: 'export * from "@grpc-lb/program";\n' },
+      /Layers: \w+.* (is the lowest|stands? on)/,
+    ],
+  ),
   [
     "a dependency that the package does not declare",
     { "apps/client-http/src/undeclared.ts": 'export * from "fastify";\n' },

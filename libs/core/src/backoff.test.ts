@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createBackoff } from "./backoff.ts";
 import { createRandom } from "./random.ts";
 
-test("the bound doubles with each wait up to the maximum, and begins anew after a reset", () => {
+test("the bound doubles with each wait up to the maximum, and a reset restores the base", () => {
   const backoff = createBackoff({ baseMs: 200, maxMs: 1_000, random: () => 0.5 });
   const waits = () => Array.from({ length: 5 }, () => backoff.next());
   assert.deepEqual(waits(), [100, 200, 400, 500, 500]);
@@ -11,7 +11,7 @@ test("the bound doubles with each wait up to the maximum, and begins anew after 
   assert.deepEqual(waits(), [100, 200, 400, 500, 500]);
 });
 
-test("the jitter is full: waits spread evenly over all from 0 to the bound", () => {
+test("the jitter is full: waits spread evenly from 0 to the bound", () => {
   const random = createRandom(1);
   const waits = Array.from({ length: 10_000 }, () => createBackoff({ baseMs: 400, maxMs: 400, random }).next());
   const quarters = [0, 0, 0, 0];

@@ -1,16 +1,16 @@
 import type { Random } from "./random.ts";
 
-/** How long to wait before the next try, when tries fail one after the other. */
+/** How long to wait before the next attempt, while attempts fail. */
 export interface Backoff {
-  /** Milliseconds to wait now; the bound grows with each call. */
+  /** Milliseconds to wait before the next attempt; the bound doubles with each call. */
   next(): number;
-  /** A try succeeded: begin anew. */
+  /** An attempt succeeded: the next wait starts from `baseMs` again. */
   reset(): void;
 }
 
 /**
- * Exponential backoff with full jitter: a uniform draw between 0 and a bound that doubles from `baseMs` to `maxMs`, so that
- * many clients which lost the same server do not come back together
+ * Creates an exponential backoff with full jitter: each wait is a uniform draw between 0 and a bound that doubles from `baseMs`
+ * to `maxMs`, so that clients that lost the same server do not reconnect all at once
  * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  */
 export function createBackoff(options: {

@@ -23,7 +23,7 @@ test("a duration is a number and a unit, in whole milliseconds", () => {
   for (const [text, want] of readable) assert.equal(parseDuration(text), want, `"${text}"`);
 });
 
-test("what has no unit, no number or anything else besides is refused with what was got", () => {
+test("a text without a unit, without a number or with anything else is an error that shows the text", () => {
   const wrong = ["", "5", "00", "0.0", "s", "-1s", "+1s", "1.s", ".5s", " 1s", "1s ", "1 s", "1S", "1d", "1us", "1e3s"];
   for (const text of [...wrong, "1h30m", "1s\n", "0x10s", "constructors", "1toString"]) {
     const message = `must be a duration such as 300ms, 5s or 2m, got "${text}"`;
@@ -31,14 +31,14 @@ test("what has no unit, no number or anything else besides is refused with what 
   }
 });
 
-test("what a Node timer cannot hold is refused, because it would fire at once", () => {
+test("a duration longer than a Node timer can hold is an error", () => {
   for (const text of ["2147483648ms", "597h", "2147483.648s", `${"9".repeat(400)}s`]) {
     const message = `must be at most 2147483647ms, got "${text}"`;
     assert.throws(() => parseDuration(text), { name: "RangeError", message }, `"${text}"`);
   }
 });
 
-test("a duration is written in the largest unit that keeps it whole", () => {
+test("a duration is formatted in the largest unit that keeps the number whole", () => {
   for (const [ms, want] of [
     [0, "0s"],
     [1, "1ms"],
@@ -55,7 +55,7 @@ test("a duration is written in the largest unit that keeps it whole", () => {
   }
 });
 
-test("what is written is read back unchanged", () => {
+test("a formatted duration parses to the same number", () => {
   const random = createRandom(8);
   const drawn = [1, 1_000, 60_000].flatMap((unit) =>
     Array.from({ length: 300 }, () => Math.floor(random() * 30_000) * unit),

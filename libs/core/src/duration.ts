@@ -1,14 +1,14 @@
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** The longest wait a Node timer can hold; a longer one would fire at once. About 24.8 days. */
+/** The longest wait of a Node timer, about 24.8 days; with a longer one the timer fires at once. */
 export const maxDurationMs = 2 ** 31 - 1;
 
 /**
- * Reads a duration as flags and targets write it: a number and a unit, `300ms`, `1.5s`, `5m`, `2h`. A bare number is
- * refused because its unit would be a guess; `0` alone needs none.
+ * Parses a duration of a flag or a target: a number and a unit, `300ms`, `1.5s`, `5m`, `2h`. A number without a unit is an
+ * error, except `0`.
  *
  * @returns whole milliseconds
- * @throws RangeError with what was expected and what was got
+ * @throws RangeError with the expected form and the text
  */
 export function parseDuration(text: string): number {
   if (text === "0") return 0;
@@ -20,7 +20,7 @@ export function parseDuration(text: string): number {
   return ms;
 }
 
-/** Writes milliseconds the way `parseDuration` reads them, in the largest unit that keeps the number whole. */
+/** Formats milliseconds as `parseDuration` parses them, in the largest unit that keeps the number whole. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return "0s";
   for (const unit of ["h", "m", "s"]) {

@@ -1,10 +1,12 @@
 /**
- * What every part of grpc-lb stands on and none of it knows gRPC: time, chance and durations.
+ * What every part of grpc-lb builds on: time, random numbers, backoff and durations. It depends on nothing, and it does not know
+ * gRPC.
  *
  * ```ts
- * import { parseDuration, systemClock } from "@grpc-lb/core";
+ * import { createBackoff, parseDuration, systemClock } from "@grpc-lb/core";
  *
- * await systemClock.sleep(parseDuration("300ms"));
+ * const backoff = createBackoff({ baseMs: 200, maxMs: parseDuration("30s"), random: Math.random });
+ * await systemClock.sleep(backoff.next());
  * ```
  */
 export { type Backoff, createBackoff } from "./backoff.ts";

@@ -14,7 +14,7 @@ for (const [what, loaded, copies] of [
   ["a copy on Windows", [`${windows}\\build\\src\\index.js`], [windows]],
   ["a package of another name", [`/app/node_modules/@grpc/grpc-js-xds/${main}`, `/app/x@grpc/grpc-js/${main}`], []],
 ] as const) {
-  test(`${what} is told by where it is`, () => {
+  test(`${what}: the folders of the copies are found`, () => {
     assert.deepEqual(loadedCopies("@grpc/grpc-js", main, loaded), copies);
   });
 }

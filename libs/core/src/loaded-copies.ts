@@ -1,12 +1,12 @@
 import { createRequire } from "node:module";
 
 /**
- * The folders of the copies of a package that this process has loaded as CommonJS. Packages with a registry of their own, as
- * grpc-js, must be there once: what is registered in one copy is unknown to the others.
+ * Returns the folders of the copies of a CommonJS package that this process has loaded. A package with a registry, such as
+ * grpc-js, must be loaded once: a registration in one copy is unknown to the others.
  *
- * @param name of the package: `@grpc/grpc-js`
- * @param main the file by which a copy is known, below its folder: `build/src/index.js`
- * @param loaded the files that were loaded; given in tests
+ * @param name the name of the package: `@grpc/grpc-js`
+ * @param main the main file of a copy, relative to its folder: `build/src/index.js`
+ * @param loaded the files that were loaded; tests pass their own
  */
 export function loadedCopies(
   name: string,

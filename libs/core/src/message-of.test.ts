@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { messageOf } from "./message-of.ts";
 
-test("gives the message of an error, its name without one, and the text of anything else", () => {
+test("the message of an error, its name if it has none, and the text of anything else", () => {
   const cases: readonly (readonly [thrown: unknown, message: string])[] = [
     [new Error("no route"), "no route"],
     [new RangeError(), "RangeError"],

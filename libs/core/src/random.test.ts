@@ -27,7 +27,7 @@ test("the same seed gives the same numbers, another seed gives others", () => {
   assert.deepEqual(take(-1, 3), take(2 ** 32 - 1, 3), "a seed counts modulo 2^32");
 });
 
-test("two sources of one seed do not disturb each other", () => {
+test("two sources of one seed are independent", () => {
   const [a, b] = [createRandom(7), createRandom(7)];
   const mixed = [a(), b(), a(), b()];
   const [first, second] = take(7, 2);
@@ -47,7 +47,7 @@ test("numbers are in [0, 1) and spread evenly, for several seeds", () => {
   }
 });
 
-test("a number says nothing about the next one", () => {
+test("pairs of successive numbers spread evenly", () => {
   const numbers = take(11, 40_001);
   const counts = new Array<number>(16).fill(0);
   for (let i = 0; i < 40_000; i++) {

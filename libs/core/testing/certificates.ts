@@ -3,25 +3,26 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Files of a certificate and of its key, in PEM. */
+/** The PEM files of a certificate and of its key. */
 export interface CertificatePair {
   readonly certFile: string;
   readonly keyFile: string;
 }
 
-/** Files of an authority, and of a server and a client that it signed, with their common names `server` and `client`. */
+/** A certificate authority, and the certificates of a server and a client that it signed (common names `server`, `client`). */
 export interface Certificates {
   readonly caFile: string;
   readonly server: CertificatePair;
   readonly client: CertificatePair;
-  /** Removes the files. */
+  /** Deletes the files. */
   remove(): void;
 }
 
 /**
- * Makes certificates for a test of TLS, valid for a day; undefined where there is no openssl to make them with.
+ * Creates certificates for a test of TLS, valid for a day, with the program openssl.
  *
- * @param names host names of the server, beside its address 127.0.0.1
+ * @param names host names of the server, in addition to its address 127.0.0.1
+ * @returns undefined where openssl is not installed
  */
 export function makeCertificates(...names: readonly string[]): Certificates | undefined {
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-tls-"));
@@ -31,7 +32,7 @@ export function makeCertificates(...names: readonly string[]): Certificates | un
     const hosts = ["IP:127.0.0.1", ...names.map((name) => `DNS:${name}`)].join(",");
     return {
       caFile: join(folder, "ca.pem"),
-      // etcd's gateway is a client of its own server, by the same certificate.
+      // etcd's gateway connects to its own server with the same certificate.
       server: sign("server", `subjectAltName=${hosts}\nextendedKeyUsage=serverAuth,clientAuth`),
       client: sign("client", "extendedKeyUsage=clientAuth"),
       remove,
@@ -43,7 +44,7 @@ export function makeCertificates(...names: readonly string[]): Certificates | un
   }
 }
 
-/** Makes an authority, and gives what signs by it. */
+/** Creates an authority; returns a function that signs with it. */
 function createAuthority(folder: string): (name: string, extensions: string) => CertificatePair {
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { closedPort } from "./closed-port.ts";
 
-test("each port is another one where nobody listens, and one that is taken is passed over", async () => {
+test("each port is a different one where no process listens; a port that is taken is skipped", async () => {
   const before = await closedPort();
   const taken = createServer().listen(before + 1, "127.0.0.1");
   await once(taken, "listening");

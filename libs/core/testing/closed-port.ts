@@ -1,17 +1,19 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** Below those that systems give away for port 0 and for outgoing connections, and below the node ports of Kubernetes. */
+/** Below the ports that systems assign to port 0 and to outgoing connections, and below the node ports of Kubernetes. */
 const [first, count] = [20_000, 10_000];
-/** Where a process begins, so that those that run at the same time seldom meet. */
+/** Processes start at different ports, so that those that run at the same time seldom collide. */
 let next = process.pid * 61;
 
 /**
- * A port of 127.0.0.1 where nobody listens; another one each time. The system gives it to nobody either, so whoever is to listen
- * there a moment later can.
+ * Returns a port of 127.0.0.1 where no process listens, a different one each time. The system assigns it to no one, so that a
+ * test can listen there later.
+ *
+ * @throws Error when every port of the range is taken
  */
 export async function closedPort(): Promise<number> {
-  for (;;) {
+  for (let tries = 0; tries < count; tries++) {
     const port = first + (next++ % count);
     const server = createServer();
     try {
@@ -24,4 +26,5 @@ export async function closedPort(): Promise<number> {
     await once(server, "close");
     return port;
   }
+  throw new Error(`no free port from ${first} to ${first + count - 1}`);
 }

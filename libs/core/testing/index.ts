@@ -1,4 +1,4 @@
-/** What the tests of every room share: a manual clock, bounded waits, certificates, and the proof that nothing is left. */
+/** For tests: a manual clock, bounded waits, certificates, closed ports, and a check for open handles. */
 export { type CertificatePair, type Certificates, makeCertificates } from "./certificates.ts";
 export { closedPort } from "./closed-port.ts";
 export { ManualClock } from "./manual-clock.ts";

@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { ManualClock } from "./index.ts";
 
-test("a manual clock stands still until it is moved", () => {
+test("a manual clock does not advance by itself", () => {
   const clock = new ManualClock();
   assert.equal(clock.now(), 0);
   clock.advance(1_500);
@@ -11,7 +11,7 @@ test("a manual clock stands still until it is moved", () => {
   assert.equal(clock.now(), 1_501);
 });
 
-test("moving it ends the waits that are due, earliest first, and no other", async () => {
+test("advancing ends the waits that are due, earliest first, and no other", async () => {
   const clock = new ManualClock();
   const woken: string[] = [];
   const waits = [300, 100, 200, 301].map((ms) => clock.sleep(ms).then(() => woken.push(`${ms}`)));
@@ -23,7 +23,7 @@ test("moving it ends the waits that are due, earliest first, and no other", asyn
   assert.deepEqual([woken.at(-1), clock.sleeping], ["301", 0]);
 });
 
-test("a wait counts from the moment it began", async () => {
+test("a wait counts from its start", async () => {
   const clock = new ManualClock();
   clock.advance(1_000);
   const wait = clock.sleep(100);
@@ -34,7 +34,7 @@ test("a wait counts from the moment it began", async () => {
   assert.equal(clock.sleeping, 0);
 });
 
-test("an abort ends the wait and leaves no listener; so does the wait's own end", async () => {
+test("an abort, or the wait's end, leaves no listener", async () => {
   const clock = new ManualClock();
   const controller = new AbortController();
   const short = clock.sleep(10, controller.signal);
@@ -49,7 +49,7 @@ test("an abort ends the wait and leaves no listener; so does the wait's own end"
   assert.equal(clock.sleeping, 0, "an aborted signal begins no wait");
 });
 
-test("asleep resolves when enough waits are under way, at once when they already are", async () => {
+test("asleep resolves when enough waits are pending, at once when they already are", async () => {
   const clock = new ManualClock();
   let isAsleep = false;
   const asleep = clock.asleep(2).then(() => {

@@ -1,11 +1,12 @@
 import type { Clock } from "../src/clock.ts";
+import { deadlineMs } from "./until.ts";
 
 interface Sleeper {
   readonly dueMs: number;
   wake(): void;
 }
 
-/** A clock that stands still until it is moved. */
+/** A clock that advances only when a test moves it. */
 export class ManualClock implements Clock {
   #nowMs = 0;
   readonly #sleepers = new Set<Sleeper>();
@@ -15,7 +16,7 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
-  /** How many waits are under way: 0 proves that nothing is left. */
+  /** The number of pending waits; 0 shows that none is left. */
   get sleeping(): number {
     return this.#sleepers.size;
   }
@@ -30,25 +31,32 @@ export class ManualClock implements Clock {
       };
       const sleeper: Sleeper = { dueMs: this.#nowMs + ms, wake };
       this.#sleepers.add(sleeper);
-      signal?.addEventListener("abort", wake);
       for (const watcher of [...this.#watchers]) watcher();
+      signal?.addEventListener("abort", wake);
     });
   }
 
-  /** Resolves when at least `count` waits are under way: the code under test has come to rest. */
+  /**
+   * Resolves when at least `count` waits are pending: the code under test waits for time to pass.
+   *
+   * @throws Error when that does not happen within 20 s
+   */
   async asleep(count = 1): Promise<void> {
-    while (this.#sleepers.size < count) {
-      await new Promise<void>((resolve) => {
-        const watcher = () => {
-          this.#watchers.delete(watcher);
-          resolve();
-        };
-        this.#watchers.add(watcher);
-      });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const check = () => this.#sleepers.size >= count && resolve();
+    const late = () => reject(new Error(`${count} pending waits: ${this.#sleepers.size} within ${deadlineMs} ms`));
+    const deadline = setTimeout(late, deadlineMs);
+    this.#watchers.add(check);
+    check();
+    try {
+      await promise;
+    } finally {
+      clearTimeout(deadline);
+      this.#watchers.delete(check);
     }
   }
 
-  /** Moves time on and ends the waits that are due, earliest first. */
+  /** Moves time forward and ends the waits that are due, earliest first. */
   advance(ms: number): void {
     this.#nowMs += ms;
     const due = [...this.#sleepers].filter((sleeper) => sleeper.dueMs <= this.#nowMs);

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { test } from "node:test";
 import { assertNothingLeft } from "./index.ts";
 
-test("a timer, a server or a socket that is left is found and named; what closes in a turn or two is not", async () => {
+test("an open timer, server or socket is found and named; one that closes within some turns is not", async () => {
   await assertNothingLeft();
 
   const timer = setInterval(() => {}, 3_600_000);

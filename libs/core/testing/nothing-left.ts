@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 
-/** Sockets, servers, children and timers: what a closed thing must not leave. Pipes are the test runner's own. */
+/** Sockets, servers, child processes and timers. Pipes are not listed: the test runner has its own. */
 const kinds =
   /^(TCPSocketWrap|TCPServerWrap|TLSWrap|UDPWrap|ProcessWrap|Timeout|Immediate|FSEventWrap|GetAddrInfoReqWrap)$/;
 
 /**
- * Fails when the process still holds a socket, a listening server, a child or a timer that keeps it alive. Handles close
- * in the turns of the event loop after they were asked to, so a few are granted.
+ * Fails when the process still has a socket, a listening server, a child process or a timer that keeps it alive. Allows 50
+ * turns of the event loop, because handles close some turns after `close()`.
+ *
+ * @throws AssertionError that lists the handles
  */
 export async function assertNothingLeft(): Promise<void> {
   let left: string[] = [];
