@@ -12,7 +12,7 @@
 
 export type { ConsulTarget } from "./consul/target.ts";
 export { formatAddress, parseAddress } from "./core/address.ts";
-export { attachEndpoint, type EndpointCarrier, endpointOf } from "./core/attached-endpoint.ts";
+export { attachEndpoint, type EndpointCarrier, endpointOf, targetOption } from "./core/attached-endpoint.ts";
 export { DiscoveryError, type DiscoveryErrorCode } from "./core/discovery-error.ts";
 export type { Address, Endpoint, Snapshot, Source } from "./core/snapshot.ts";
 export type { SourceStats } from "./core/source-stats.ts";

@@ -2,8 +2,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Metadata } from "@grpc/grpc-js";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
-import type { PickArgs, Picker, PickResult } from "../src/grpc-js.ts";
 import { registerPolicies, registerPolicy } from "../src/config/register.ts";
+import type { PickArgs, Picker, PickResult } from "../src/grpc-js.ts";
 import { createEndpoints, createSessions, openChannel, orca, policyOf } from "./cases.ts";
 import { median } from "./table.ts";
 
@@ -30,13 +30,13 @@ registerPolicies();
 registerPolicy({
   name: counted,
   parseConfig: () => ({ panicThreshold: 0 }),
-  createChooser: () => ({
+  createInstance: () => ({
     countsCalls: true,
-    createLoad: () => undefined,
-    prepare:
-      ({ usable }) =>
+    createEndpointState: () => undefined,
+    createPicker:
+      ({ ready }) =>
       () =>
-        usable[0] as (typeof usable)[number],
+        ready[0] as (typeof ready)[number],
   }),
 });
 

@@ -12,6 +12,15 @@
  * ```
  */
 
+export type {
+  CallEnd,
+  CommonConfig,
+  PickChild,
+  PickerInput,
+  Policy,
+  PolicyContext,
+  PolicyInstance,
+} from "./balancer/policy.ts";
 export {
   isRegistered,
   type NamedPolicy,
@@ -20,5 +29,4 @@ export {
   registeredPolicies,
   validatePolicy,
 } from "./config/named-policy.ts";
-export type { CallEnd, Choose, Chooser, CommonConfig, Policy, PolicyContext, View } from "./balancer/policy.ts";
 export { type PoliciesOptions, policyNames, registerPolicies, registerPolicy } from "./config/register.ts";

@@ -8,9 +8,9 @@ import { endpoint, type FakeCall, FakeChannel } from "./fake-channel.ts";
 /** `10.0.0.1:80`, `10.0.0.2:80` and so on; with what discovery would know of each, by its place from 0. */
 export function endpoints(
   count: number,
-  factsOf: (place: number) => Parameters<typeof endpoint>[1] = () => ({}),
+  infoOf: (place: number) => Parameters<typeof endpoint>[1] = () => ({}),
 ): GrpcEndpoint[] {
-  return Array.from({ length: count }, (_, i) => endpoint(`10.0.${i >> 8}.${(i & 255) + 1}:80`, factsOf(i)));
+  return Array.from({ length: count }, (_, i) => endpoint(`10.0.${i >> 8}.${(i & 255) + 1}:80`, infoOf(i)));
 }
 
 /** A channel with connections to all of these. */

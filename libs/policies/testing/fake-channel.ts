@@ -1,4 +1,5 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
+import { attachEndpoint } from "@grpc-lb/discovery";
 import {
   type ChannelControlHelper,
   ChildLoadBalancerHandler,
@@ -188,7 +189,7 @@ export class FakeChannel {
 /** An endpoint as the resolver hands it on: `10.0.0.1:80`, with what discovery would know of it. */
 export function endpoint(
   address: string,
-  facts: Partial<{
+  info: Partial<{
     id: string;
     weight: number;
     zone: string;
@@ -206,7 +207,7 @@ export function endpoint(
     nodeName: undefined,
     metadata: {},
     addresses,
-    ...facts,
+    ...info,
   };
-  return { addresses, discovered } as GrpcEndpoint;
+  return attachEndpoint({ addresses }, discovered);
 }

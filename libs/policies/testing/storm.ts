@@ -150,9 +150,9 @@ class World {
   check(usesAll: boolean): void {
     const { state } = this.#channel;
     if (!this.#hasUpdate || this.isClosed) return;
-    const usable = this.#members.filter((pod) => this.#isUsable(pod));
-    if (usable.length === 0) assert.notEqual(state, READY, "the policy is READY, and no endpoint is");
-    else if (usesAll) assert.equal(state, READY, `${usable.map(({ id }) => id)} could take calls`);
+    const ready = this.#members.filter((pod) => this.#isReady(pod));
+    if (ready.length === 0) assert.notEqual(state, READY, "the policy is READY, and no endpoint is");
+    else if (usesAll) assert.equal(state, READY, `${ready.map(({ id }) => id)} could take calls`);
     if (this.#members.length === 0) {
       assert.equal(state, TRANSIENT_FAILURE, "there is no endpoint, and calls must not wait");
       assert.match(this.#channel.refusal(new Metadata()) ?? "it waits", /^nobody is there$|^the resolver is gone$/);
@@ -169,7 +169,7 @@ class World {
       if (child && stage !== "given up") want.set(child, (want.get(child) ?? 0) + 1);
     }
     for (const child of inside.seen) {
-      assert.equal(child.inFlight, want.get(child) ?? 0, `calls under way to ${child.facts.id}`);
+      assert.equal(child.inFlight, want.get(child) ?? 0, `calls under way to ${child.info.id}`);
     }
   }
 
@@ -208,8 +208,8 @@ class World {
   }
 
   #endpointsOf({ id, addresses }: Pod): GrpcEndpoint[] {
-    const facts = { id, weight: Math.floor(this.#random() * 4), zone: this.#draw(["a", "b", "c"]) ?? "a" };
-    const parts = addresses.map((address) => endpoint(address, facts));
+    const info = { id, weight: Math.floor(this.#random() * 4), zone: this.#draw(["a", "b", "c"]) ?? "a" };
+    const parts = addresses.map((address) => endpoint(address, info));
     if (this.#random() < 0.3) return [...parts, ...parts];
     const whole = { ...parts[0], addresses: parts.flatMap(({ addresses }) => addresses) } as GrpcEndpoint;
     return this.#random() < 0.5 ? parts : [whole];
@@ -295,7 +295,7 @@ class World {
     return "is asked to connect";
   }
 
-  #isUsable({ addresses }: Pod): boolean {
+  #isReady({ addresses }: Pod): boolean {
     const isPanic = this.#isPanic();
     return this.#known(addresses).some((one) => one.state === READY && (isPanic || one.isHealthy()));
   }

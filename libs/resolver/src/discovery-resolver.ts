@@ -1,6 +1,6 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 import type { Clock } from "@grpc-lb/core";
-import { DiscoveryError, type Endpoint, type Snapshot } from "@grpc-lb/discovery";
+import { DiscoveryError, type Endpoint, type Snapshot, targetOption } from "@grpc-lb/discovery";
 import { resolverChannel } from "./diagnostics.ts";
 import {
   type Attributes,
@@ -94,7 +94,7 @@ export class DiscoveryResolver implements Resolver {
 
   constructor(options: DiscoveryResolverOptions) {
     this.#options = options;
-    this.#attributes = chooseKeepalive(options.channelOptions);
+    this.#attributes = { ...chooseKeepalive(options.channelOptions), [targetOption]: options.target };
     const text: unknown = options.channelOptions["grpc.service_config"];
     this.#ofUser = typeof text === "string" && text !== "" ? readServiceConfig(text) : undefined;
   }

@@ -5,7 +5,7 @@
  */
 import { type ChannelOptions, experimental, status } from "@grpc/grpc-js";
 import { loadedCopies } from "@grpc-lb/core";
-import type { Endpoint as DiscoveredEndpoint } from "@grpc-lb/discovery";
+import { attachEndpoint, type Endpoint as DiscoveredEndpoint, type EndpointCarrier } from "@grpc-lb/discovery";
 
 export type ResolverListener = experimental.ResolverListener;
 export type Resolver = experimental.Resolver;
@@ -20,10 +20,8 @@ export type Attributes = Readonly<Record<string, string | number>>;
 type ServiceConfigResult = Exclude<Parameters<ResolverListener>[2], null>;
 export type ServiceConfig = Extract<ServiceConfigResult, { ok: true }>["value"];
 
-/** An endpoint as grpc-js hands it on to the balancing policy: with what discovery knows of it. */
-export interface ResolvedEndpoint extends experimental.Endpoint {
-  readonly discovered: DiscoveredEndpoint;
-}
+/** An endpoint as grpc-js hands it on to the balancing policy, which reads discovery's endpoint with `endpointOf`. */
+export type ResolvedEndpoint = experimental.Endpoint & EndpointCarrier;
 
 const needed = [
   "registerResolver",
@@ -77,7 +75,7 @@ const converted = new WeakMap<DiscoveredEndpoint, ResolvedEndpoint>();
 export function toGrpcEndpoint(discovered: DiscoveredEndpoint): ResolvedEndpoint {
   let endpoint = converted.get(discovered);
   if (!endpoint) {
-    endpoint = { addresses: discovered.addresses.map(({ host, port }) => ({ host, port })), discovered };
+    endpoint = attachEndpoint({ addresses: discovered.addresses.map(({ host, port }) => ({ host, port })) }, discovered);
     converted.set(discovered, endpoint);
   }
   return endpoint;

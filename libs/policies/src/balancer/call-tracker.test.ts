@@ -7,12 +7,12 @@ import { watchMethod } from "../../testing/backend.ts";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { Probe } from "../../testing/probe.ts";
 import { call, failure, type PodClient, Rig, turn, until, untilAllAnswer } from "../../testing/rig.ts";
-import { CallTracker } from "./call-tracker.ts";
-import type { Child } from "./child.ts";
+import { registerPolicies, registerPolicy } from "../config/register.ts";
 import { type PickResult, PickResultType, type Subchannel } from "../grpc-js.ts";
 import { leastRequest } from "../policies/least-request.ts";
+import { CallTracker } from "./call-tracker.ts";
+import type { Child } from "./child.ts";
 import type { CallEnd, Policy } from "./policy.ts";
-import { registerPolicies, registerPolicy } from "../config/register.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(11) });
@@ -21,8 +21,8 @@ const ends: CallEnd[] = [];
 let onEnd: (child: Child, end: CallEnd) => void = () => {};
 const listening: Policy<Awaited<ReturnType<typeof leastRequest.parseConfig>>, undefined> = {
   ...leastRequest,
-  createChooser: (context) => ({
-    ...leastRequest.createChooser(context),
+  createInstance: (context) => ({
+    ...leastRequest.createInstance(context),
     onCallEnded: (child, end) => {
       ends.push(end);
       onEnd(child as Child, end);
@@ -126,7 +126,7 @@ test("a call lasts from its start to its end, and its status and trailers are to
 test("an endpoint is quiet since its first call or its last answer; a pick that is given up is neither", async () => {
   const { probe, channel } = opened();
   const [child] = probe.view?.children ?? [];
-  const since = () => clock.now() - (child?.quietSinceMs ?? Number.NaN);
+  const since = () => clock.now() - (child?.silentSinceMs ?? Number.NaN);
   clock.advance(1_000);
   const [first, second] = [channel.pick(metadata), channel.pick(metadata)];
   first?.start();
@@ -243,7 +243,7 @@ test("real servers: a connection that is lost between the pick and the start has
   await until(() => waiting.length === 12, "all calls ask for credentials");
   a.kill();
   b.kill();
-  await until(() => probe.view?.usable.length === 1, "both connections are lost");
+  await until(() => probe.view?.ready.length === 1, "both connections are lost");
   give();
   await until(() => waiting.length > 0, "those that are picked again ask again");
   assert.ok(waiting.length < 12, "those at the third server go on");

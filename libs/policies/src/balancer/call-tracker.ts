@@ -1,36 +1,35 @@
 import type { Clock } from "@grpc-lb/core";
-import type { Child } from "./child.ts";
 import type { OnCallEnded, PickResult } from "../grpc-js.ts";
+import type { Child } from "./child.ts";
 import type { CallEnd, CallTotal } from "./policy.ts";
 
-/** A pick: not yet started; started; started after it was given up; or over. */
+/** Picked but not started; started; given up, from which a call may still start; ended. */
 type Stage = "picked" | "active" | "given up" | "ended";
 
-interface Ticket {
+interface Ticket<EndpointState> {
   stage: Stage;
-  readonly child: Child;
+  readonly child: Child<EndpointState>;
 }
 
-/** What a tracker is made with. */
-export interface CallTrackerOptions<Load> {
+export interface CallTrackerOptions<EndpointState> {
   readonly clock: Clock;
-  readonly onCallEnded: ((child: Child<Load>, end: CallEnd) => void) | undefined;
+  readonly onCallEnded: ((child: Child<EndpointState>, end: CallEnd) => void) | undefined;
 }
 
 /**
- * Counts the calls of each child, exactly: after the last call every count is 0.
+ * Counts the calls of each child exactly: after the last call every count is 0.
  *
- * A call counts from its pick, as a burst in one tick picks before any of it has started. But not every pick becomes a call:
- * grpc-js asks the call credentials in between, and a call that is cancelled meanwhile, or whose connection has gone, never
- * starts and never ends. So a pick that has not started by the end of this turn of the event loop is given up, and counted
- * again from its start, if that comes.
+ * A call counts from its pick, because a burst picks in one tick, before any of its calls has started. But not every pick
+ * becomes a call: between the two grpc-js waits for the call credentials, and a call that is cancelled meanwhile, or whose
+ * connection goes away, neither starts nor ends. So a pick that has not started by the end of this turn of the event loop is
+ * given up, and counted again if it starts after all.
  */
-export class CallTracker<Load> implements CallTotal {
-  readonly #options: CallTrackerOptions<Load>;
-  #picked: Ticket[] = [];
+export class CallTracker<EndpointState> implements CallTotal {
+  readonly #options: CallTrackerOptions<EndpointState>;
+  #picked: Ticket<EndpointState>[] = [];
   #inFlight = 0;
 
-  constructor(options: CallTrackerOptions<Load>) {
+  constructor(options: CallTrackerOptions<EndpointState>) {
     this.#options = options;
   }
 
@@ -38,50 +37,51 @@ export class CallTracker<Load> implements CallTotal {
     return this.#inFlight;
   }
 
-  /** Counts a pick, and the call that may become of it. */
-  track(child: Child<Load>, result: PickResult): PickResult {
+  /** Counts a pick, and the call that may follow from it. */
+  track(child: Child<EndpointState>, result: PickResult): PickResult {
     const { clock } = this.#options;
-    const ticket: Ticket = { stage: "picked", child: child as Child };
+    const ticket: Ticket<EndpointState> = { stage: "picked", child };
     let startedMs = 0;
-    this.#count(child as Child, 1);
+    this.#count(child, 1);
     if (this.#picked.push(ticket) === 1) setImmediate(this.#giveUp);
     const { onCallStarted, onCallEnded } = result;
-    // Own properties, since outlier_detection spreads the result; closures, since grpc-js calls them with another `this`.
+    // Own properties, because outlier_detection spreads the result; closures, because grpc-js calls them with another `this`.
     return {
       pickResultType: result.pickResultType,
       subchannel: result.subchannel,
       status: null,
       onCallStarted: () => {
         startedMs = clock.now();
-        if (ticket.stage === "given up") this.#count(child as Child, 1);
+        if (ticket.stage === "given up") this.#count(child, 1);
         ticket.stage = "active";
         onCallStarted?.();
       },
       onCallEnded: (status, details, metadata) => {
-        if (ticket.stage === "active") this.#end(child, ticket, startedMs, status, metadata);
+        if (ticket.stage === "active") this.#end(ticket, startedMs, status, metadata);
         onCallEnded?.(status, details, metadata);
       },
     } as PickResult;
   }
 
   #end(
-    child: Child<Load>,
-    ticket: Ticket,
+    ticket: Ticket<EndpointState>,
     startedMs: number,
     status: CallEnd["status"],
     metadata: Parameters<OnCallEnded>[2],
   ): void {
+    const { child } = ticket;
+    const nowMs = this.#options.clock.now();
     ticket.stage = "ended";
-    this.#count(child as Child, -1);
-    child.quietSinceMs = this.#options.clock.now();
-    this.#options.onCallEnded?.(child, { durationMs: this.#options.clock.now() - startedMs, status, metadata });
+    this.#count(child, -1);
+    child.silentSinceMs = nowMs;
+    this.#options.onCallEnded?.(child, { durationMs: nowMs - startedMs, status, metadata });
   }
 
-  #count(child: Child, change: 1 | -1): void {
+  #count(child: Child<EndpointState>, change: 1 | -1): void {
     this.#inFlight += change;
     child.inFlight += change;
-    // Nobody has waited longer than the first. A pick that is given up is no answer, and says nothing of the server.
-    if (change === 1 && child.inFlight === 1) child.quietSinceMs = this.#options.clock.now();
+    // The first call has waited longest. A pick that is given up got no response, so it does not end the silence.
+    if (change === 1 && child.inFlight === 1) child.silentSinceMs = this.#options.clock.now();
   }
 
   readonly #giveUp = () => {

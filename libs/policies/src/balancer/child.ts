@@ -1,5 +1,4 @@
 import { type ChannelOptions, Metadata } from "@grpc/grpc-js";
-import { type EndpointFacts, hasSameAddresses, readEndpoint } from "./endpoint-info.ts";
 import {
   type ChannelControlHelper,
   connectivityState,
@@ -11,41 +10,43 @@ import {
   PickResultType,
   type Subchannel,
 } from "../grpc-js.ts";
+import { type EndpointInfo, hasSameAddresses, readEndpointInfo } from "./endpoint-info.ts";
 
-/** How a child was before it changed. */
-export interface ChildBefore {
+/** The state of a child before a change. */
+export interface PreviousChildState {
   readonly state: connectivityState;
   /** The connection that calls went to. */
   readonly connected: Subchannel | undefined;
+  readonly isEjected: boolean;
 }
 
-/** What a child tells the balancer that it belongs to; nothing any more once it is destroyed. */
-export interface ChildOwner {
-  onChildState(child: Child, was: ChildBefore, message: string | null): void;
+/** The balancer that a child belongs to. A destroyed child does not call it. */
+export interface ChildOwner<EndpointState> {
+  onChildState(child: Child<EndpointState>, previous: PreviousChildState, message: string | null): void;
   requestReresolution(): void;
 }
 
-/** A READY leaf picks its one connection, whatever is asked. */
+/** A leaf that is READY picks its one connection for every call. */
 const anyCall: PickArgs = { metadata: new Metadata(), extraPickInfo: {} };
 
-/** One endpoint of a balancer: its connection, and what its policy remembers of it. */
-export class Child<Load = unknown> {
-  readonly load: Load;
+/** One endpoint of a balancer: its connection, and the policy's state of it. */
+export class Child<EndpointState = unknown> {
+  readonly endpointState: EndpointState;
   /** Its place among the balancer's children, from 0. */
   index = 0;
   /** Calls that were picked for it and have not ended. */
   inFlight = 0;
-  /** Since when calls are under way and none of them has ended, in the clock's milliseconds. */
-  quietSinceMs = 0;
-  /** When it last became READY, in the clock's milliseconds; undefined while it is not. */
+  /** Since when calls are in flight without one of them ending, in the clock's milliseconds. */
+  silentSinceMs = 0;
+  /** When it last became READY, in the clock's milliseconds; undefined while it is not READY. */
   readyAtMs: number | undefined;
-  #facts: EndpointFacts;
+  #info: EndpointInfo;
   #endpoint: GrpcEndpoint;
   #options: ChannelOptions;
   #subchannels: Subchannel[] = [];
-  /** The connection that the leaf holds: where calls go while it is READY, and what is ejected while it is not. */
+  /** The connection that the leaf holds: where calls go while it is READY, and the ejected one while it is not. */
   #picked: Subchannel | undefined;
-  /** While the leaf is given a list it may take another connection of those that there are. */
+  /** While the leaf takes a new list of addresses it may choose another of the existing connections. */
   #isRelisting = false;
   readonly #leaf: InstanceType<typeof LeafLoadBalancer>;
   #isDestroyed = false;
@@ -53,39 +54,40 @@ export class Child<Load = unknown> {
 
   constructor(
     endpoint: GrpcEndpoint,
-    load: Load,
-    owner: ChildOwner,
+    endpointState: EndpointState,
+    owner: ChildOwner<EndpointState>,
     helper: ChannelControlHelper,
     options: ChannelOptions,
     note: string,
   ) {
-    this.load = load;
+    this.endpointState = endpointState;
     this.#endpoint = endpoint;
-    this.#facts = readEndpoint(endpoint);
+    this.#info = readEndpointInfo(endpoint);
     this.#options = options;
     const childHelper = createChildChannelControlHelper(helper, {
       createSubchannel: (address, args) => {
         const subchannel = helper.createSubchannel(address, args);
-        // The leaf makes one for each address, and does so again when it begins anew.
+        // The leaf creates one for each address, and all of them again when it restarts.
         this.#subchannels = [...this.#subchannels, subchannel].slice(-this.#endpoint.addresses.length);
         return subchannel;
       },
       updateState: (state, picker, message) => {
         if (this.#isDestroyed) return;
-        const was = { state: this.#state, connected: this.isReady ? this.#picked : undefined };
+        const connected = this.isReady ? this.#picked : undefined;
+        const previous = { state: this.#state, connected, isEjected: this.isEjected };
         this.#state = state;
         if (state === connectivityState.READY) this.#picked = picker.pick(anyCall).subchannel ?? undefined;
         else this.#picked = state === connectivityState.TRANSIENT_FAILURE ? this.#findEjected() : undefined;
-        owner.onChildState(this as Child, was, message);
+        owner.onChildState(this, previous, message);
       },
-      // The leaf's timer outlives it, and would ask when it fires.
+      // The leaf's timer outlives the leaf, and requests a resolution when it fires.
       requestReresolution: () => this.#isDestroyed || owner.requestReresolution(),
     });
     this.#leaf = new LeafLoadBalancer(endpoint, childHelper, options, note);
   }
 
-  get facts(): EndpointFacts {
-    return this.#facts;
+  get info(): EndpointInfo {
+    return this.#info;
   }
 
   get state(): connectivityState {
@@ -96,7 +98,12 @@ export class Child<Load = unknown> {
     return this.#state === connectivityState.READY;
   }
 
-  /** The connection, when there is one, whether or not outlier_detection lets calls go there. */
+  /** Whether it has a connection to which outlier_detection lets no calls go. */
+  get isEjected(): boolean {
+    return !this.isReady && isConnected(this.#picked);
+  }
+
+  /** The connection, if there is one; also while it is ejected. */
   get connected(): Subchannel | undefined {
     return this.isReady || isConnected(this.#picked) ? this.#picked : undefined;
   }
@@ -109,12 +116,12 @@ export class Child<Load = unknown> {
     this.#leaf.startConnecting();
   }
 
-  /** A connection to an address that stays is kept. */
+  /** Takes new addresses, weights or metadata. The connection to an address that stays is kept. */
   update(endpoint: GrpcEndpoint, options: ChannelOptions): void {
     const hasMoved = !hasSameAddresses(endpoint, this.#endpoint);
     const hasChanged = hasMoved || !isSame(options, this.#options);
     this.#endpoint = endpoint;
-    this.#facts = hasMoved ? readEndpoint(endpoint) : readEndpoint(endpoint, this.#facts.address);
+    this.#info = hasMoved ? readEndpointInfo(endpoint) : readEndpointInfo(endpoint, this.#info.address);
     this.#options = options;
     if (!hasChanged) return;
     this.#isRelisting = true;
@@ -123,8 +130,8 @@ export class Child<Load = unknown> {
   }
 
   /**
-   * The leaf does not tell which connection it holds while that is ejected: the one that it had, or the first that it could
-   * take. Not just any of them, as an address that it does not use may have a connection of another channel.
+   * The leaf does not report which connection it holds while that one is ejected: it is the one that it had, or the first that
+   * it could choose. Not any connected one: another channel may be connected to an address that this leaf does not use.
    */
   #findEjected(): Subchannel | undefined {
     const connected = this.#subchannels.filter(isConnected);
@@ -133,7 +140,7 @@ export class Child<Load = unknown> {
     return connected[0] ?? (isConnected(had) ? had : undefined);
   }
 
-  /** Sends a call there: as the connection has it, or past outlier_detection, which has taken it out. */
+  /** The pick result of a call to this endpoint; while the endpoint is ejected, past outlier_detection. */
   pick(args: PickArgs): PickResult {
     if (this.isReady) return this.#leaf.getPicker().pick(args);
     const subchannel = this.connected;
@@ -147,7 +154,7 @@ export class Child<Load = unknown> {
     };
   }
 
-  /** Gives the connection back. Calls under way go on to their end. */
+  /** Releases the connection. Calls in flight continue to their end. */
   destroy(): void {
     this.#isDestroyed = true;
     this.#subchannels = [];

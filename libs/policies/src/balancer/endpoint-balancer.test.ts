@@ -6,11 +6,11 @@ import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { Probe } from "../../testing/probe.ts";
 import { turn } from "../../testing/rig.ts";
+import { registerPolicies, registerPolicy } from "../config/register.ts";
 import { connectivityState, type GrpcEndpoint } from "../grpc-js.ts";
 import { leastRequest } from "../policies/least-request.ts";
-import type { CommonConfig, Policy } from "./policy.ts";
-import { registerPolicies, registerPolicy } from "../config/register.ts";
 import { weightedRandom } from "../policies/weighted-random.ts";
+import type { CommonConfig, Policy } from "./policy.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 const clock = new ManualClock();
@@ -119,7 +119,7 @@ test("a child that stays keeps its connection, its place in the count and what i
   const { channel, probe, json } = open(leastRequest);
   channel.update(all);
   channel.connect();
-  const before = new Map(probe.view?.children.map((child) => [child.facts.id, child]));
+  const before = new Map(probe.view?.children.map((child) => [child.info.id, child]));
   const { held } = channel;
   const calls = [1, 2, 3].map(() => channel.pick(metadata));
   for (const call of calls) call?.start();
@@ -131,13 +131,13 @@ test("a child that stays keeps its connection, its place in the count and what i
   channel.update([...all].reverse(), json({ choiceCount: 3 }));
   assert.deepEqual(channel.held, held);
   assert.deepEqual(
-    probe.view?.children.map(({ facts, index }) => `${index} ${facts.id}`),
+    probe.view?.children.map(({ info, index }) => `${index} ${info.id}`),
     [`0 ${three}`, `1 ${two}`, `2 ${one}`],
   );
-  for (const child of probe.view?.children ?? []) assert.equal(child, before.get(child.facts.id));
+  for (const child of probe.view?.children ?? []) assert.equal(child, before.get(child.info.id));
   assert.deepEqual(probe.inFlight, counted);
   channel.update([endpoint(one, { weight: 5 })]);
-  assert.equal(probe.view?.children[0]?.facts.weight, 5, "the newest facts count");
+  assert.equal(probe.view?.children[0]?.info.weight, 5, "the newest info count");
   for (const call of calls) call?.end();
   assert.deepEqual(probe.inFlight, {}, "calls of endpoints that have left, too");
   assert.deepEqual(
@@ -155,7 +155,7 @@ test("an endpoint that moves is the same child, with another connection and addr
   channel.update([endpoint(two, { id: "pod" })]);
   channel.connect(two);
   assert.equal(probe.view?.children[0], child);
-  assert.equal(child?.facts.address, two);
+  assert.equal(child?.info.address, two);
   assert.deepEqual(channel.held, { [two]: 1 });
   assert.equal(channel.pick(metadata)?.address, two);
   close(channel);
@@ -220,7 +220,7 @@ test("two endpoints with the same id are one child with the addresses of both", 
   channel.connect(two, three);
   assert.deepEqual(spread(channel, 10), { [two]: 5, [three]: 5 });
   assert.deepEqual(
-    probe.view?.children.map(({ facts }) => facts.id),
+    probe.view?.children.map(({ info }) => info.id),
     ["pod", three],
   );
   channel.update([endpoint(two, { id: "pod" }), endpoint(one, { id: "pod" }), endpoint(three)]);
@@ -314,7 +314,7 @@ test("a resolver that answers at once to a child that cannot connect from the st
   assert.equal(answers, 1);
   assert.deepEqual(channel.held, { [three]: 1 });
   assert.deepEqual(
-    probe.view?.children.map(({ facts }) => facts.address),
+    probe.view?.children.map(({ info }) => info.address),
     [three],
   );
   close(channel);

@@ -1,7 +1,4 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { CallTracker } from "./call-tracker.ts";
-import { Child, type ChildBefore, type ChildOwner } from "./child.ts";
-import { mergeEndpoints } from "./endpoint-info.ts";
 import {
   type ChannelControlHelper,
   connectivityState,
@@ -13,74 +10,82 @@ import {
   type StatusOr,
   UnavailablePicker,
 } from "../grpc-js.ts";
-import { noEndpointMessage } from "./balancer.ts";
-import type { Chooser, CommonConfig, Policy, PolicyContext, View } from "./policy.ts";
+import { type Balancer, noEndpointMessage } from "./balancer.ts";
+import { CallTracker } from "./call-tracker.ts";
+import { Child, type ChildOwner, type PreviousChildState } from "./child.ts";
+import { PolicyDiagnostics, pickChannel } from "./diagnostics.ts";
+import { mergeEndpoints } from "./endpoint-info.ts";
+import type { CommonConfig, PickerInput, Policy, PolicyContext, PolicyInstance } from "./policy.ts";
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const noCalls = { inFlight: 0 };
 
 /**
- * The plumbing of every policy that chooses among endpoints: one connection for each, and a picker that is made anew whenever
- * what can be chosen has changed.
+ * Shared base balancer of every policy that picks among endpoints: one child per endpoint, and a new picker whenever the set of
+ * endpoints that can take calls changes.
  *
- * - Children are reconciled: one that stays keeps its connection and what is remembered of it, through every update of
- *   endpoints, order, weights or configuration. The new picker is in place before the connection of one that leaves is given up.
- * - All are kept connected, as by round_robin, so that a call never waits for a connection while another endpoint is READY.
- * - An empty list fails calls at once with the resolver's note; an error of the resolver leaves what there is.
+ * - Children are reconciled: a child that stays keeps its connection and its state through every update of endpoints, order,
+ *   weights or configuration. The new picker is published before the connection of a child that leaves is released.
+ * - All endpoints are kept connected, as by round_robin: no call waits for a connection while another endpoint is READY.
+ * - With an empty list calls fail at once with the resolver's note. An error of the resolver keeps the endpoints there are.
  */
-export class EndpointBalancer<Config extends CommonConfig, Load> implements ChildOwner {
-  readonly #policy: Policy<Config, Load>;
+export class EndpointBalancer<Config extends CommonConfig, EndpointState>
+  implements Balancer<Config>, ChildOwner<EndpointState>
+{
+  readonly #policy: Policy<Config, EndpointState>;
   readonly #helper: ChannelControlHelper;
   readonly #context: PolicyContext;
-  readonly #chooser: Chooser<Config, Load>;
-  readonly #tracker: CallTracker<Load> | undefined;
-  #children = new Map<string, Child<Load>>();
+  readonly #diagnostics: PolicyDiagnostics;
+  readonly #instance: PolicyInstance<Config, EndpointState>;
+  readonly #tracker: CallTracker<EndpointState> | undefined;
+  #children = new Map<string, Child<EndpointState>>();
   #config: Config | undefined;
   #state: connectivityState = IDLE;
   #lastMessage: string | null = null;
-  /** While many children change at once, one picker at the end is enough. */
+  /** While many children change at once: one picker at the end is enough. */
   #isPaused = false;
-  /** Asked for while children changed. */
+  /** A child requested a resolution while children changed. */
   #wantsReresolution = false;
   #refresh: AbortController | undefined;
 
-  constructor(policy: Policy<Config, Load>, helper: ChannelControlHelper, context: PolicyContext) {
+  constructor(policy: Policy<Config, EndpointState>, helper: ChannelControlHelper, context: PolicyContext) {
     this.#policy = policy;
     this.#helper = helper;
     this.#context = context;
-    const chooser = policy.createChooser(context);
-    this.#chooser = chooser;
-    if (chooser.countsCalls || chooser.onCallEnded) {
-      this.#tracker = new CallTracker({ clock: context.clock, onCallEnded: chooser.onCallEnded?.bind(chooser) });
+    this.#diagnostics = new PolicyDiagnostics(policy.name);
+    const instance = policy.createInstance(context);
+    this.#instance = instance;
+    if (instance.countsCalls || instance.onCallEnded) {
+      this.#tracker = new CallTracker({ clock: context.clock, onCallEnded: instance.onCallEnded?.bind(instance) });
     }
   }
 
-  /** The endpoints that there are, in the resolver's order. */
-  get children(): readonly Child<Load>[] {
+  /** All endpoints, in the resolver's order. */
+  get children(): readonly Child<EndpointState>[] {
     return [...this.#children.values()];
   }
 
-  /** Takes what the resolver has found, and the configuration that goes with it. */
   update(found: StatusOr<GrpcEndpoint[]>, config: Config, options: ChannelOptions, note: string): void {
     if (!found.ok) {
       if (this.#children.size === 0) this.#fail(found.error.details ?? "name resolution failed");
       else this.#setConfig(config);
+      this.#publishUpdate();
       return;
     }
+    this.#diagnostics.readTarget(options);
     this.#config = config;
     const leaving = this.#reconcile(mergeEndpoints(found.value), options, note);
     if (this.#children.size === 0) this.#fail(noEndpointMessage(this.#policy.name, note));
     else this.#publish();
     for (const child of leaving) this.#drop(child);
+    this.#publishUpdate();
     if (this.#wantsReresolution) this.requestReresolution();
   }
 
-  /** Connections come back by themselves; this hastens it. */
   connect(): void {
     for (const child of this.#children.values()) child.connect();
   }
 
-  /** Gives all connections back; nothing is published any more. */
   destroy(): void {
     this.#refresh?.abort();
     this.#isPaused = true;
@@ -88,18 +93,18 @@ export class EndpointBalancer<Config extends CommonConfig, Load> implements Chil
     this.#children.clear();
   }
 
-  onChildState(child: Child, was: ChildBefore, message: string | null): void {
-    const known = child as Child<Load>;
-    const isLost = was.state === READY && !child.isReady;
+  onChildState(child: Child<EndpointState>, previous: PreviousChildState, message: string | null): void {
+    const isLost = previous.state === READY && !child.isReady;
     if (message) this.#lastMessage = message;
-    if (child.isReady && was.state !== READY) known.readyAtMs = this.#context.clock.now();
-    if (child.isReady && child.connected !== was.connected && this.#config) {
-      this.#chooser.onConnected?.(known, this.#config);
+    if (child.isReady && previous.state !== READY) child.readyAtMs = this.#context.clock.now();
+    if (child.isReady && child.connected !== previous.connected && this.#config) {
+      this.#instance.onConnected?.(child, this.#config);
     }
     if (isLost) {
-      known.readyAtMs = undefined;
-      this.#chooser.onDisconnected?.(known);
+      child.readyAtMs = undefined;
+      this.#instance.onDisconnected?.(child);
     }
+    this.#publishChanges(child, previous);
     if (!this.#isPaused) {
       child.connect();
       this.#publish();
@@ -107,7 +112,7 @@ export class EndpointBalancer<Config extends CommonConfig, Load> implements Chil
     if (isLost) this.requestReresolution();
   }
 
-  /** Comes last in what a child or an update sets off, as a resolver may answer at once, with another update. */
+  /** The last step of an update or of a child's change: the resolver may answer at once, with another update. */
   requestReresolution(): void {
     this.#wantsReresolution = this.#isPaused;
     if (!this.#isPaused) this.#helper.requestReresolution();
@@ -118,15 +123,21 @@ export class EndpointBalancer<Config extends CommonConfig, Load> implements Chil
     this.#publish();
   }
 
-  /** @returns the children that have no place any more */
-  #reconcile(endpoints: ReadonlyMap<string, GrpcEndpoint>, options: ChannelOptions, note: string): Child<Load>[] {
+  /** @returns the children that are not in the list any more */
+  #reconcile(
+    endpoints: ReadonlyMap<string, GrpcEndpoint>,
+    options: ChannelOptions,
+    note: string,
+  ): Child<EndpointState>[] {
     const had = this.#children;
     this.#children = new Map();
     this.#isPaused = true;
     for (const [id, endpoint] of endpoints) {
       const known = had.get(id);
       had.delete(id);
-      const child = known ?? new Child<Load>(endpoint, this.#chooser.createLoad(), this, this.#helper, options, note);
+      const child =
+        known ??
+        new Child<EndpointState>(endpoint, this.#instance.createEndpointState(), this, this.#helper, options, note);
       child.index = this.#children.size;
       this.#children.set(id, child);
       if (known) known.update(endpoint, options);
@@ -136,26 +147,27 @@ export class EndpointBalancer<Config extends CommonConfig, Load> implements Chil
     return [...had.values()];
   }
 
-  #drop(child: Child<Load>): void {
-    if (child.isReady) this.#chooser.onDisconnected?.(child);
+  #drop(child: Child<EndpointState>): void {
+    if (child.isReady) this.#instance.onDisconnected?.(child);
+    if (child.connected) this.#diagnostics.publishConnection(child.info, false);
     child.destroy();
   }
 
   #publish(): void {
     if (this.#isPaused || !this.#config) return;
     const children = this.children;
-    const usable = selectUsable(children, this.#config.panicThreshold);
+    const ready = selectReady(children, this.#config.panicThreshold);
     this.#refresh?.abort();
-    if (usable.length > 0) {
-      const view = {
+    if (ready.length > 0) {
+      const input = {
         config: this.#config,
         children,
-        usable,
+        ready,
         calls: this.#tracker ?? noCalls,
         nowMs: this.#context.clock.now(),
       };
-      const picker = this.#createPicker(view);
-      this.#refreshLater(this.#chooser.refreshMs?.(view)); // before the picker, at which the channel may be closed
+      const picker = this.#createPicker(input);
+      this.#refreshLater(this.#instance.refreshMs?.(input)); // before the picker, whose listener may close the channel
       this.#set(READY, picker, null);
       return;
     }
@@ -170,17 +182,30 @@ export class EndpointBalancer<Config extends CommonConfig, Load> implements Chil
     }
   }
 
-  #createPicker(view: View<Config, Load>): Picker {
-    const choose = this.#chooser.prepare(view);
+  #createPicker(input: PickerInput<Config, EndpointState>): Picker {
+    const pickChild = this.#instance.createPicker(input);
     const tracker = this.#tracker;
-    if (!tracker) return { pick: (args: PickArgs) => choose(args).pick(args) };
+    const diagnostics = this.#diagnostics;
     return {
       pick(args: PickArgs) {
-        const child = choose(args);
+        const child = pickChild(args);
         const result = child.pick(args);
-        return result.subchannel ? tracker.track(child, result) : result;
+        if (!result.subchannel) return result;
+        if (pickChannel.hasSubscribers) diagnostics.publishPick(child.info);
+        return tracker ? tracker.track(child, result) : result;
       },
     };
+  }
+
+  #publishChanges(child: Child<EndpointState>, previous: PreviousChildState): void {
+    const wasConnected = previous.state === READY || previous.isEjected;
+    const isConnected = child.connected !== undefined;
+    if (isConnected !== wasConnected) this.#diagnostics.publishConnection(child.info, isConnected);
+    if (child.isEjected !== previous.isEjected) this.#diagnostics.publishEjection(child.info, child.isEjected);
+  }
+
+  #publishUpdate(): void {
+    this.#diagnostics.publishUpdate(this.#config, () => this.children.map(({ info }) => info));
   }
 
   #refreshLater(ms: number | undefined): void {
@@ -206,14 +231,17 @@ export class EndpointBalancer<Config extends CommonConfig, Load> implements Chil
     return this.#state;
   }
 
-  /** A queue picker asks no more of a balancer than to connect. */
+  /** A QueuePicker only calls `exitIdle`. */
   get #asBalancer(): LoadBalancer {
     return { exitIdle: () => this.connect() } as LoadBalancer;
   }
 }
 
-/** Those that are READY; with those that were ejected, when too few are. */
-function selectUsable<Load>(children: readonly Child<Load>[], panicThreshold: number): Child<Load>[] {
+/** The children that are READY; the ejected ones too when fewer than the threshold are. */
+function selectReady<EndpointState>(
+  children: readonly Child<EndpointState>[],
+  panicThreshold: number,
+): Child<EndpointState>[] {
   const ready = children.filter((child) => child.isReady);
   if (ready.length * 100 >= panicThreshold * children.length) return ready;
   return children.filter((child) => child.isReady || child.connected);

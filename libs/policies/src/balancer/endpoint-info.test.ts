@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endpoint } from "../../testing/fake-channel.ts";
-import { hasSameAddresses, mergeEndpoints, readEndpoint } from "./endpoint-info.ts";
 import type { GrpcEndpoint } from "../grpc-js.ts";
+import { hasSameAddresses, mergeEndpoints, readEndpointInfo } from "./endpoint-info.ts";
 
 const v4 = { host: "10.0.0.1", port: 80 };
 const v6 = { host: "fd00::1", port: 80 };
@@ -13,20 +13,20 @@ const found = (id: string, ...addresses: GrpcEndpoint["addresses"]): GrpcEndpoin
   ({ ...endpoint("10.9.9.9:80", { id }), addresses }) as GrpcEndpoint;
 
 test("what discovery knows of an endpoint is read", () => {
-  const facts = { id: "uid", weight: 7, zone: "a", forZones: ["a", "b"], metadata: { podName: "web-0" } };
-  assert.deepEqual(readEndpoint(endpoint("10.0.0.1:80", facts)), { ...facts, address: "10.0.0.1:80" });
+  const info = { id: "uid", weight: 7, zone: "a", forZones: ["a", "b"], metadata: { podName: "web-0" } };
+  assert.deepEqual(readEndpointInfo(endpoint("10.0.0.1:80", info)), { ...info, address: "10.0.0.1:80" });
 });
 
 test("an endpoint of another resolver is its addresses, with a weight of 1", () => {
   const nothingElse = { weight: 1, zone: undefined, forZones: [], metadata: {} };
-  assert.deepEqual(readEndpoint({ addresses: [v4, v6] }), {
+  assert.deepEqual(readEndpointInfo({ addresses: [v4, v6] }), {
     id: "[10.0.0.1:80, [fd00::1]:80]",
     address: "10.0.0.1:80",
     ...nothingElse,
   });
-  assert.equal(readEndpoint({ addresses: [v6] }).address, "[fd00::1]:80", "IPv6 stands in brackets");
-  assert.equal(readEndpoint({ addresses: [{ path: "/run/web.sock" }] }).address, "/run/web.sock");
-  assert.equal(readEndpoint({ addresses: [] }).address, "");
+  assert.equal(readEndpointInfo({ addresses: [v6] }).address, "[fd00::1]:80", "IPv6 stands in brackets");
+  assert.equal(readEndpointInfo({ addresses: [{ path: "/run/web.sock" }] }).address, "/run/web.sock");
+  assert.equal(readEndpointInfo({ addresses: [] }).address, "");
 });
 
 test("addresses are the same when each of them is, in the same order", () => {
@@ -81,5 +81,5 @@ test("what is alone is not copied, and what is merged keeps what discovery knows
   const alone = found("a", v4);
   assert.equal(mergeEndpoints([alone]).get("a"), alone);
   const merged = mergeEndpoints([endpoint("10.0.0.1:80", { id: "a", weight: 3 }), found("a", v6)]).get("a");
-  assert.equal(merged && readEndpoint(merged).weight, 3);
+  assert.equal(merged && readEndpointInfo(merged).weight, 3);
 });

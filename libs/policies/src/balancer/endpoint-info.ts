@@ -1,38 +1,45 @@
-import type { Endpoint } from "@grpc-lb/discovery";
+import { type Endpoint, type EndpointCarrier, endpointOf } from "@grpc-lb/discovery";
 import { endpointToString, type GrpcEndpoint } from "../grpc-js.ts";
 
 type Address = GrpcEndpoint["addresses"][number];
 
 /** What a policy knows of an endpoint. */
-export type EndpointFacts = Pick<Endpoint, "id" | "weight" | "zone" | "forZones" | "metadata"> & {
+export type EndpointInfo = Pick<Endpoint, "id" | "weight" | "zone" | "forZones" | "metadata"> & {
   /** Its first address as `host:port`; IPv6 in brackets. */
   readonly address: string;
 };
 
 /**
- * What discovery knows of an endpoint travels through grpc-js as the field `discovered` (`ResolvedEndpoint` of the resolver,
- * which this library must not know). An endpoint of another resolver is its addresses, with a weight of 1.
+ * Reads what discovery has attached to an endpoint (`attachEndpoint`). An endpoint of another resolver, which carries nothing,
+ * is identified by its addresses and has a weight of 1.
  *
- * @param address its first address, for who knows that it has stayed
+ * @param address its first address, for a caller that knows it already
  */
-export function readEndpoint(endpoint: GrpcEndpoint, address = addressOf(endpoint)): EndpointFacts {
-  const { discovered } = endpoint as { readonly discovered?: Endpoint };
+export function readEndpointInfo(endpoint: GrpcEndpoint, address = firstAddress(endpoint)): EndpointInfo {
+  const discovered = endpointOf(endpoint as EndpointCarrier);
   if (discovered) {
     const { id, weight, zone, forZones, metadata } = discovered;
     return { id, weight, zone, forZones, metadata, address };
   }
-  return { id: idOf(endpoint), weight: 1, zone: undefined, forZones: [], metadata: {}, address };
+  return { id: endpointId(endpoint), weight: 1, zone: undefined, forZones: [], metadata: {}, address };
 }
 
-/** What an endpoint is known by across updates: that of discovery, else its addresses. */
-function idOf(endpoint: GrpcEndpoint): string {
-  const { discovered } = endpoint as { readonly discovered?: Endpoint };
-  return discovered ? discovered.id : endpointToString(endpoint);
+/** Identifies an endpoint across updates: discovery's id, else its addresses. */
+function endpointId(endpoint: GrpcEndpoint): string {
+  return endpointOf(endpoint as EndpointCarrier)?.id ?? endpointToString(endpoint);
 }
 
-function addressOf(endpoint: GrpcEndpoint): string {
-  const [first] = endpoint.addresses;
+function firstAddress({ addresses: [first] }: GrpcEndpoint): string {
   return first === undefined ? "" : addressToString(first);
+}
+
+/**
+ * A field of an endpoint's metadata; undefined when it is absent or not a string. Field names come from configurations, so
+ * that of an inherited property, such as `constructor`, must not match.
+ */
+export function metadataText({ metadata }: EndpointInfo, name: string): string | undefined {
+  const value: unknown = Object.hasOwn(metadata, name) ? metadata[name] : undefined;
+  return typeof value === "string" ? value : undefined;
 }
 
 /** Whether two endpoints have the same addresses in the same order. */
@@ -50,14 +57,16 @@ function isSameAddress(a: Address, b: Address | undefined): boolean {
 const addressToString = (address: Address): string => endpointToString({ addresses: [address] }).slice(1, -1);
 
 /**
- * One entry for each backend: those with the same id are one, with the addresses of all (gRFC A61 asks for as much), so that
- * no backend gets two shares.
+ * Merges endpoints with the same id into one that has the addresses of all, so that no backend gets two shares (gRFC A61).
+ * Endpoints without an address are left out.
+ *
+ * @returns the endpoints by id, in the order of their first appearance
  */
 export function mergeEndpoints(endpoints: readonly GrpcEndpoint[]): Map<string, GrpcEndpoint> {
   const merged = new Map<string, GrpcEndpoint>();
   for (const endpoint of endpoints) {
-    if (endpoint.addresses.length === 0) continue; // there is nothing to connect to
-    const id = idOf(endpoint);
+    if (endpoint.addresses.length === 0) continue;
+    const id = endpointId(endpoint);
     const known = merged.get(id);
     if (!known) {
       merged.set(id, endpoint);

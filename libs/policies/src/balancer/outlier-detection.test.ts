@@ -6,8 +6,8 @@ import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { closeChannel, endpoints, openChannel, take } from "../../testing/fake-calls.ts";
 import type { FakeChannel } from "../../testing/fake-channel.ts";
 import { turn } from "../../testing/rig.ts";
-import { connectivityState } from "../grpc-js.ts";
 import { policyNames, registerPolicies } from "../config/register.ts";
+import { connectivityState } from "../grpc-js.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1) });

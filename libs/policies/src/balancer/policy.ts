@@ -1,24 +1,25 @@
 import type { Clock, Random } from "@grpc-lb/core";
-import type { Child } from "./child.ts";
 import type { Fields } from "../config/fields.ts";
 import type { OnCallEnded, PickArgs } from "../grpc-js.ts";
+import type { Child } from "./child.ts";
 
 /** How long a call took, and how it ended. */
 export interface CallEnd {
-  /** From its start on the connection to its status, in milliseconds. */
+  /** From the call's start on the connection to its status, in milliseconds. */
   readonly durationMs: number;
   readonly status: Parameters<OnCallEnded>[0];
+  /** The trailers. */
   readonly metadata: Parameters<OnCallEnded>[2];
 }
 
-/** What a chooser chooses from, whole. */
-export interface View<Config, Load> {
+/** Everything a policy picks from: a whole picture, never a delta. */
+export interface PickerInput<Config, EndpointState> {
   readonly config: Config;
   /** All endpoints, connected or not, in the resolver's order. */
-  readonly children: readonly Child<Load>[];
-  /** Those that calls may go to now; at least one. */
-  readonly usable: readonly Child<Load>[];
-  /** All calls under way, kept up to date; 0 where calls are not counted. */
+  readonly children: readonly Child<EndpointState>[];
+  /** The endpoints that can take calls now; at least one. */
+  readonly ready: readonly Child<EndpointState>[];
+  /** The calls in flight on the whole channel, kept up to date; 0 for a policy that does not count calls. */
   readonly calls: CallTotal;
   readonly nowMs: number;
 }
@@ -28,52 +29,52 @@ export interface CallTotal {
   readonly inFlight: number;
 }
 
-/** Takes a child for a call; called once for each pick, so it is quick and allocates nothing. */
-export type Choose<Load> = (args: PickArgs) => Child<Load>;
+/** Picks a child for one call. Runs once per call: it must be fast and allocate nothing. */
+export type PickChild<EndpointState> = (args: PickArgs) => Child<EndpointState>;
 
-/** The mind of one balancer: it lives as long as the channel uses the policy, across every update. */
-export interface Chooser<Config, Load> {
-  /** What is remembered of an endpoint, for as long as it stays. */
-  createLoad(): Load;
-  /** Prepares a way to choose; called anew when endpoints, their states or the configuration have changed. */
-  prepare(view: View<Config, Load>): Choose<Load>;
-  /** After how many milliseconds to prepare anew though nothing has changed; undefined for never. */
-  refreshMs?(view: View<Config, Load>): number | undefined;
-  /** Whether calls are to be counted in `Child.inFlight`. Absent: they are not. */
+/** Per-channel state of a policy. It lives as long as the channel uses the policy, across all updates. */
+export interface PolicyInstance<Config, EndpointState> {
+  /** Creates the policy's state of one endpoint, kept for as long as the endpoint stays. */
+  createEndpointState(): EndpointState;
+  /** Creates a picker. Runs again whenever the endpoints, their connectivity or the configuration have changed. */
+  createPicker(input: PickerInput<Config, EndpointState>): PickChild<EndpointState>;
+  /** After how many milliseconds to create a new picker although nothing has changed; undefined for never. */
+  refreshMs?(input: PickerInput<Config, EndpointState>): number | undefined;
+  /** Whether the balancer keeps `Child.inFlight` up to date. Default: false. */
   readonly countsCalls?: boolean;
-  /** Told of each call's end; also one that was counted. */
-  onCallEnded?(child: Child<Load>, end: CallEnd): void;
-  /** The endpoint has a connection, or another one. */
-  onConnected?(child: Child<Load>, config: Config): void;
-  /** The endpoint has lost its connection, or has left. */
-  onDisconnected?(child: Child<Load>): void;
+  /** Runs at the end of each call, after `Child.inFlight` went down. */
+  onCallEnded?(child: Child<EndpointState>, end: CallEnd): void;
+  /** The endpoint has a connection, or a different one than before. */
+  onConnected?(child: Child<EndpointState>, config: Config): void;
+  /** The endpoint has lost its connection, or has left the list. */
+  onDisconnected?(child: Child<EndpointState>): void;
 }
 
-/** What every configuration has. */
+/** The fields that every policy has. */
 export interface CommonConfig {
   /**
-   * Below this share of READY endpoints, in percent, those that outlier_detection has ejected take calls again, as too few are
-   * left to carry all (Envoy's panic threshold). Default: 0, never.
+   * When fewer than this percentage of the endpoints are READY, the endpoints that outlier_detection has ejected take calls
+   * too: too few are left to carry the load (Envoy's panic threshold). Default: 0, never.
    */
   readonly panicThreshold: number;
 }
 
-/** Reads what every configuration has. */
+/** Reads the fields that every policy has. */
 export function parseCommonConfig(fields: Fields): CommonConfig {
   return { panicThreshold: fields.number("panicThreshold", 0, { min: 0, max: 100 }) };
 }
 
-/** Where a policy's chance and time come from. */
+/** Where a policy gets time and random numbers from. */
 export interface PolicyContext {
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** A balancing policy: a name, a configuration and a way to choose. */
-export interface Policy<Config extends CommonConfig, Load> {
-  /** As a service config names it. */
+/** A balancing policy: a name, a configuration and a way to pick. */
+export interface Policy<Config extends CommonConfig, EndpointState> {
+  /** The name in a service config. */
   readonly name: string;
-  /** @throws RangeError that names the field */
+  /** @throws RangeError that names the wrong field */
   parseConfig(fields: Fields): Config;
-  createChooser(context: PolicyContext): Chooser<Config, Load>;
+  createInstance(context: PolicyContext): PolicyInstance<Config, EndpointState>;
 }

@@ -5,12 +5,13 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { Probe } from "../../testing/probe.ts";
 import { type StormOptions, storm } from "../../testing/storm.ts";
+import type { PolicyType } from "../balancer/balancer.ts";
 import { type PolicyJson, parsePolicy } from "../grpc-js.ts";
+import { sourceHash } from "../policies/hash/source-hash.ts";
 import { leastRequest } from "../policies/least-request.ts";
 import { peakEwma } from "../policies/peak-ewma/peak-ewma.ts";
-import { type PolicyType, registerType } from "./register-type.ts";
 import { policyNames, registerPolicies, registerPolicy } from "./register.ts";
-import { sourceHash } from "../policies/hash/source-hash.ts";
+import { registerType } from "./register-type.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(3) });

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { Fields } from "./fields.ts";
+import type { Balancer, PolicyType } from "../balancer/balancer.ts";
 import { EndpointBalancer } from "../balancer/endpoint-balancer.ts";
+import type { CommonConfig, Policy, PolicyContext } from "../balancer/policy.ts";
 import {
   type ChannelControlHelper,
   type GrpcEndpoint,
@@ -10,32 +11,12 @@ import {
   registerPolicyType,
   type StatusOr,
 } from "../grpc-js.ts";
-import type { CommonConfig, Policy, PolicyContext } from "../balancer/policy.ts";
+import { Fields } from "./fields.ts";
 
-/** What works for one channel under a policy. */
-export interface Balancer<Config> {
-  /**
-   * Takes what the resolver has found, or its error, and the configuration that goes with it: the same object while it says
-   * the same.
-   */
-  update(found: StatusOr<GrpcEndpoint[]>, config: Config, options: ChannelOptions, note: string): void;
-  /** Connections come back by themselves; this hastens it. */
-  connect(): void;
-  /** Gives all connections back; after it nothing is published, and no timer is left. */
-  destroy(): void;
-}
-
-/** A balancing policy as grpc-js needs to know it. */
-export interface PolicyType<Config> {
-  /** As a service config names it. */
-  readonly name: string;
-  /** @throws RangeError that names the field */
-  parseConfig(fields: Fields): Config;
-  createBalancer(helper: ChannelControlHelper, context: PolicyContext): Balancer<Config>;
-}
-
-/** A policy that chooses among endpoints, on the plumbing that all of them share. */
-export function endpointPolicy<Config extends CommonConfig, Load>(policy: Policy<Config, Load>): PolicyType<Config> {
+/** The policy type of a policy that picks among endpoints, on the shared base balancer. */
+export function endpointPolicy<Config extends CommonConfig, EndpointState>(
+  policy: Policy<Config, EndpointState>,
+): PolicyType<Config> {
   return {
     name: policy.name,
     parseConfig: (fields) => policy.parseConfig(fields),
@@ -43,7 +24,7 @@ export function endpointPolicy<Config extends CommonConfig, Load>(policy: Policy
   };
 }
 
-/** Turns a policy into the classes that grpc-js takes, and makes them known to it. */
+/** Registers a policy in grpc-js, by way of the two classes that grpc-js takes for one. */
 export function registerType<Config>(type: PolicyType<Config>, context: PolicyContext): void {
   const { name } = type;
 
@@ -71,17 +52,17 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
     }
 
     /**
-     * When a name is registered again, as grpc-js-xds does with ring_hash, grpc-js gives the channels that are there
-     * configurations of the new kind: what these say is read anew.
+     * When a name is registered again, as grpc-js-xds does with ring_hash, grpc-js gives the existing channels configurations
+     * of the new kind: they are parsed again here.
      *
-     * @returns undefined when it says what this policy does not understand
+     * @returns undefined when this policy does not understand it
      */
     static read(config: LoadBalancingConfig): PolicyConfig | undefined {
       if (config instanceof PolicyConfig) return config;
       try {
         return new PolicyConfig((config.toJsonObject() as Readonly<Record<string, unknown>>)[name]);
       } catch {
-        return undefined; // the policy that the name belongs to now has found it right, so nobody has made a mistake
+        return undefined; // it is valid for the policy that owns the name now: there is no mistake to report
       }
     }
   }
@@ -102,11 +83,11 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
     ): boolean {
       if (config.getLoadBalancerName() !== name) return false;
       const given = PolicyConfig.read(config);
-      // grpc-js parses it anew for each list of endpoints; what is made of it can be kept while it says the same.
+      // grpc-js parses the configuration again for each list of endpoints; an equal one keeps its object.
       if (given && !isDeepStrictEqual(this.#config?.toJsonObject(), given.toJsonObject())) this.#config = given;
       if (!this.#config) return false;
       this.#balancer.update(found, this.#config.value, options, note);
-      return true; // also for an empty list: with false, calls have no config selector and hang
+      return true; // also for an empty list: with false, calls get no config selector and hang
     }
 
     exitIdle(): void {
@@ -114,7 +95,7 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
     }
 
     resetBackoff(): void {
-      // grpc-js leaves backoff to its subchannels
+      // grpc-js keeps the backoff in its subchannels
     }
 
     destroy(): void {

@@ -1,17 +1,18 @@
 import { type Clock, createRandom, type Random, systemClock } from "@grpc-lb/core";
-import { isRegistered, requireOneGrpc, requireSupportedGrpc } from "../grpc-js.ts";
-import { leastRequest } from "../policies/least-request.ts";
-import { locality } from "../policies/locality/locality.ts";
-import { maglev } from "../policies/hash/maglev.ts";
-import { peakEwma } from "../policies/peak-ewma/peak-ewma.ts";
+import type { PolicyType } from "../balancer/balancer.ts";
 import type { CommonConfig, Policy } from "../balancer/policy.ts";
-import { endpointPolicy, type PolicyType, registerType } from "./register-type.ts";
-import { random } from "../policies/random.ts";
+import { isRegistered, requireOneGrpc, requireSupportedGrpc } from "../grpc-js.ts";
+import { maglev } from "../policies/hash/maglev.ts";
 import { ringHash } from "../policies/hash/ring-hash.ts";
 import { sourceHash } from "../policies/hash/source-hash.ts";
+import { leastRequest } from "../policies/least-request.ts";
+import { locality } from "../policies/locality/locality.ts";
+import { peakEwma } from "../policies/peak-ewma/peak-ewma.ts";
+import { random } from "../policies/random.ts";
 import { subset } from "../policies/subset/subset.ts";
 import { weightedRandom } from "../policies/weighted-random.ts";
 import { weightedRoundRobin } from "../policies/weighted-round-robin/weighted-round-robin.ts";
+import { endpointPolicy, registerType } from "./register-type.ts";
 
 /** What policies are made with. */
 export interface PoliciesOptions {

@@ -26,21 +26,21 @@ export const leastRequest: Policy<LeastRequestConfig, undefined> = {
     choiceCount: Math.min(10, fields.integer("choiceCount", 2, { min: 2 })),
     ...parseWeightConfig(fields),
   }),
-  createChooser: ({ random }) => ({
+  createInstance: ({ random }) => ({
     countsCalls: true,
-    createLoad: () => undefined,
-    prepare: ({ usable, config, nowMs }) => {
-      const weights = weightsNow(usable, config, nowMs);
+    createEndpointState: () => undefined,
+    createPicker: ({ ready, config, nowMs }) => {
+      const weights = weightsNow(ready, config, nowMs);
       const table = new AliasTable(weights);
-      const choiceCount = usable.length === 1 ? 1 : config.choiceCount;
+      const choiceCount = ready.length === 1 ? 1 : config.choiceCount;
       return () => {
         let best = table.pick(random());
-        let calls = inFlightAt(usable, best);
+        let calls = inFlightAt(ready, best);
         let least: number | undefined; // one for all draws, or more of them would be more chances for the light ones
         // One that has nothing under way keeps the call.
         for (let drawn = 1; drawn < choiceCount && calls > 0; drawn++) {
-          const next = drawOther(table, random, best, usable.length);
-          const nextCalls = inFlightAt(usable, next);
+          const next = drawOther(table, random, best, ready.length);
+          const nextCalls = inFlightAt(ready, next);
           const room = calls * ((weights[next] as number) / (weights[best] as number)) - nextCalls;
           if (room <= 0) continue;
           if (room < 1) {
@@ -50,10 +50,10 @@ export const leastRequest: Policy<LeastRequestConfig, undefined> = {
           best = next;
           calls = nextCalls;
         }
-        return usable[best] as Child<undefined>;
+        return ready[best] as Child<undefined>;
       };
     },
-    refreshMs: ({ usable, config, nowMs }) => weightRefreshMs(usable, config, nowMs),
+    refreshMs: ({ ready, config, nowMs }) => weightRefreshMs(ready, config, nowMs),
   }),
 };
 

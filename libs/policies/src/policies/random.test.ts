@@ -2,8 +2,8 @@ import { test } from "node:test";
 import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spread } from "../../testing/fake-calls.ts";
-import { connectivityState } from "../grpc-js.ts";
 import { registerPolicies } from "../config/register.ts";
+import { connectivityState } from "../grpc-js.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1) });

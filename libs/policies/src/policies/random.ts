@@ -4,11 +4,11 @@ import { type CommonConfig, type Policy, parseCommonConfig } from "../balancer/p
 export const random: Policy<CommonConfig, undefined> = {
   name: "random",
   parseConfig: parseCommonConfig,
-  createChooser: ({ random }) => ({
-    createLoad: () => undefined,
-    prepare: ({ usable }) => {
-      const count = usable.length;
-      return () => usable[Math.floor(random() * count)] as (typeof usable)[number];
+  createInstance: ({ random }) => ({
+    createEndpointState: () => undefined,
+    createPicker: ({ ready }) => {
+      const count = ready.length;
+      return () => ready[Math.floor(random() * count)] as (typeof ready)[number];
     },
   }),
 };

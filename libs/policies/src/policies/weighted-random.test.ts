@@ -5,8 +5,8 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spread } from "../../testing/fake-calls.ts";
 import { endpoint } from "../../testing/fake-channel.ts";
 import { turn } from "../../testing/rig.ts";
-import { connectivityState } from "../grpc-js.ts";
 import { registerPolicies } from "../config/register.ts";
+import { connectivityState } from "../grpc-js.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1) });

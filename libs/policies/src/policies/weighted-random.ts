@@ -6,12 +6,12 @@ import { parseWeightConfig, type WeightConfig, weightRefreshMs, weightsNow } fro
 export const weightedRandom: Policy<WeightConfig, undefined> = {
   name: "weighted_random",
   parseConfig: parseWeightConfig,
-  createChooser: ({ random }) => ({
-    createLoad: () => undefined,
-    prepare: ({ usable, config, nowMs }) => {
-      const table = new AliasTable(weightsNow(usable, config, nowMs));
-      return () => usable[table.pick(random())] as (typeof usable)[number];
+  createInstance: ({ random }) => ({
+    createEndpointState: () => undefined,
+    createPicker: ({ ready, config, nowMs }) => {
+      const table = new AliasTable(weightsNow(ready, config, nowMs));
+      return () => ready[table.pick(random())] as (typeof ready)[number];
     },
-    refreshMs: ({ usable, config, nowMs }) => weightRefreshMs(usable, config, nowMs),
+    refreshMs: ({ ready, config, nowMs }) => weightRefreshMs(ready, config, nowMs),
   }),
 };

@@ -81,7 +81,7 @@ test("the order of the list changes nothing", () => {
   );
 });
 
-test("of a member that is not usable the keys spread over all others, and no other key moves", () => {
+test("of a member that is not ready the keys spread over all others, and no other key moves", () => {
   for (const size of [31, 65_537]) {
     const table = new MaglevTable(equal(10), size);
     for (let gone = 0; gone < 10; gone++) {
@@ -125,7 +125,7 @@ test("a table built without a member moves few keys of the others, with few exce
   }
 });
 
-test("when none is usable, or only members without slots, the choice is -1", () => {
+test("when none is ready, or only members without slots, the choice is -1", () => {
   const table = new MaglevTable(weighted(1, 0, 1), 31);
   for (const hash of requests.slice(0, 50)) {
     assert.equal(table.choose(hash, without(3, 0, 1, 2)), -1);

@@ -1,5 +1,5 @@
-import { Asked } from "./visited-set.ts";
 import { inKeyOrder, type KeyedMember, type PlacedMember } from "./key-order.ts";
+import { VisitedSet } from "./visited-set.ts";
 import { hashText } from "./xxhash64.ts";
 
 const hashRange = 2 ** 32;
@@ -10,14 +10,14 @@ const hashRange = 2 ** 32;
  * slots, and a request belongs to the slot of its hash. The slots of equal members differ by at most one; others have
  * their share give or take one round. A choice is O(1), and the same for all clients with the same members.
  *
- * A member that is not usable gives its keys to all others; no other key moves. A table that is built anew without it
+ * A member that is not ready gives its keys to all others; no other key moves. A table that is built anew without it
  * moves some more, of the keys that were not its own: 0.3 % with 10 members and 65537 slots, 0.9 % with 300, 2.7 % with
  * 10 members and 1009 slots. These are means over sets of keys: one set of fifty, whose ways through the slots run side by
  * side, moves several times as many.
  */
 export class MaglevTable {
   readonly #slots: Uint16Array | Int32Array;
-  readonly #asked: Asked;
+  readonly #asked: VisitedSet;
   readonly #present: number;
 
   /**
@@ -35,23 +35,23 @@ export class MaglevTable {
     const placed = inKeyOrder(members);
     const owners = claimSlots(placed, tableSize);
     this.#slots = members.length <= 2 ** 16 ? new Uint16Array(owners) : owners;
-    this.#asked = new Asked(members.length);
+    this.#asked = new VisitedSet(members.length);
     this.#present = placed.length;
   }
 
   /**
-   * The index of the member that `hash` (see `hashText32`) belongs to, if `isUsable`, by member, is not 0 for it, else of
-   * the first usable one on the hash's own walk through all slots; -1 when there is none.
+   * The index of the member that `hash` (see `hashText32`) belongs to, if `isReady`, by member, is not 0 for it, else of
+   * the first ready one on the hash's own walk through all slots; -1 when there is none.
    */
-  choose(hash: number, isUsable: Uint8Array): number {
+  choose(hash: number, isReady: Uint8Array): number {
     const size = this.#slots.length;
     const first = slotOf(hash, size);
     const member = this.#slots[first] as number;
-    if (isUsable[member] !== 0) return member;
+    if (isReady[member] !== 0) return member;
     const stride = strideOf(hash, size);
     for (let at = (first + stride) % size; at !== first; at = (at + stride) % size) {
       const next = this.#slots[at] as number;
-      if (isUsable[next] !== 0) return next;
+      if (isReady[next] !== 0) return next;
     }
     return -1;
   }
@@ -104,7 +104,7 @@ function claimSlots(members: readonly PlacedMember[], size: number): Int32Array 
     indices[i] = index;
   }
   // One turn costs the greatest weight; who has saved less in all rounds so far waits. So all have the first turn, the
-  // heaviest has each, and equal weights go round as in the paper.
+  // maxWeight has each, and equal weights go round as in the paper.
   const greatest = members.reduce((max, { weight }) => Math.max(max, weight), 0);
   const shares = Float64Array.from(members, ({ weight }) => weight / greatest);
   const turns = new Int32Array(members.length);

@@ -13,8 +13,8 @@ import {
   take,
 } from "../../../testing/fake-calls.ts";
 import { endpoint, type FakeChannel } from "../../../testing/fake-channel.ts";
-import { connectivityState } from "../../grpc-js.ts";
 import { registerPolicies } from "../../config/register.ts";
+import { connectivityState } from "../../grpc-js.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1) });

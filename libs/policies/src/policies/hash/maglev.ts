@@ -1,9 +1,9 @@
 import type { Child } from "../../balancer/child.ts";
-import { isPrime, MaglevTable } from "./maglev-table.ts";
-import { flagsOf, TableCache } from "./table-cache.ts";
-import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
 import type { Policy } from "../../balancer/policy.ts";
 import { parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
+import { isPrime, MaglevTable } from "./maglev-table.ts";
+import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
+import { flagsOf, TableCache } from "./table-cache.ts";
 
 export interface MaglevConfig extends WeightConfig, KeyConfig {
   /** How many slots the table has: a prime, well above the number of endpoints. Default: 65 537, as in the paper and in Envoy. */
@@ -28,19 +28,19 @@ export const maglev: Policy<MaglevConfig, undefined> = {
       ...parseWeightConfig(fields, { hasSlowStart: false }),
     };
   },
-  createChooser: ({ random }) => {
+  createInstance: ({ random }) => {
     const tables = new TableCache(
       (members, { tableSize }: MaglevConfig) => new MaglevTable(members, largerThan(members.length, tableSize)),
     );
     return {
-      createLoad: () => undefined,
-      prepare: ({ children, usable, config }) => {
-        const isUsable = flagsOf(children, usable);
+      createEndpointState: () => undefined,
+      createPicker: ({ children, ready, config }) => {
+        const isReady = flagsOf(children, ready);
         const hashOf = createRequestHash(config, random);
         let table: MaglevTable | undefined;
         return (args) => {
-          table ??= tables.get(children, usable, config);
-          return (children[table.choose(hashOf(args), isUsable)] ?? usable[0]) as Child<undefined>;
+          table ??= tables.get(children, ready, config);
+          return (children[table.choose(hashOf(args), isReady)] ?? ready[0]) as Child<undefined>;
         };
       },
     };

@@ -5,9 +5,9 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, closeChannel, endpoints, openChannel, spread, take } from "../../../testing/fake-calls.ts";
 import { endpoint, type FakeChannel } from "../../../testing/fake-channel.ts";
+import { registerPolicies } from "../../config/register.ts";
 import { connectivityState, type GrpcEndpoint } from "../../grpc-js.ts";
 import { HashRing } from "./ring.ts";
-import { registerPolicies } from "../../config/register.ts";
 import { sizesOf } from "./ring-hash.ts";
 
 const clock = new ManualClock();

@@ -1,10 +1,10 @@
 import type { Child } from "../../balancer/child.ts";
-import type { KeyedMember } from "./key-order.ts";
-import { flagsOf, TableCache } from "./table-cache.ts";
-import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
-import { HashRing, type RingSizes } from "./ring.ts";
 import type { Policy } from "../../balancer/policy.ts";
 import { parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
+import type { KeyedMember } from "./key-order.ts";
+import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
+import { HashRing, type RingSizes } from "./ring.ts";
+import { flagsOf, TableCache } from "./table-cache.ts";
 
 export interface RingHashConfig extends WeightConfig, KeyConfig {
   /** Default: 1024. */
@@ -52,17 +52,17 @@ export const ringHash: Policy<RingHashConfig, undefined> = {
       ...parseWeightConfig(fields, { hasSlowStart: false }),
     };
   },
-  createChooser: ({ random }) => {
+  createInstance: ({ random }) => {
     const rings = new TableCache((members, config: RingHashConfig) => new HashRing(members, sizesOf(members, config)));
     return {
-      createLoad: () => undefined,
-      prepare: ({ children, usable, config }) => {
-        const isUsable = flagsOf(children, usable);
+      createEndpointState: () => undefined,
+      createPicker: ({ children, ready, config }) => {
+        const isReady = flagsOf(children, ready);
         const hashOf = createRequestHash(config, random);
         let ring: HashRing | undefined;
         return (args) => {
-          ring ??= rings.get(children, usable, config);
-          return (children[ring.choose(hashOf(args), isUsable)] ?? usable[0]) as Child<undefined>;
+          ring ??= rings.get(children, ready, config);
+          return (children[ring.choose(hashOf(args), isReady)] ?? ready[0]) as Child<undefined>;
         };
       },
     };

@@ -120,7 +120,7 @@ test("a member's load follows its weight, and of weight 0 it has none", () => {
   }
 });
 
-test("of a member that is not usable the keys go to many, and no other key moves", () => {
+test("of a member that is not ready the keys go to many, and no other key moves", () => {
   const ring = new HashRing(equal(10), { minSize: 1_024, maxSize: 4_096 });
   for (let gone = 0; gone < 10; gone++) {
     const heirs = new Set<number>();
@@ -157,7 +157,7 @@ test("a ring built without a member moves no other key while entries a member st
   }
 });
 
-test("when none is usable, or only members without entries, the choice is -1", () => {
+test("when none is ready, or only members without entries, the choice is -1", () => {
   const ring = new HashRing(weighted(1, 0, 1), { minSize: 16, maxSize: 16 });
   assert.equal(ring.choose(5, without(3, 0, 1, 2)), -1);
   assert.equal(ring.choose(5, without(3, 0, 2)), -1);
@@ -186,7 +186,7 @@ test("asking goes the way of the ring, asks each once, and ends", () => {
   }
 });
 
-test("of members with one key the second has the calls when the first is not usable", () => {
+test("of members with one key the second has the calls when the first is not ready", () => {
   const twins = [
     { key: "a", weight: 1 },
     { key: "a", weight: 1 },

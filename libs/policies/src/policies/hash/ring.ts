@@ -1,5 +1,5 @@
-import { Asked } from "./visited-set.ts";
 import { inKeyOrder, type KeyedMember } from "./key-order.ts";
+import { VisitedSet } from "./visited-set.ts";
 import { hashText, upper32 } from "./xxhash64.ts";
 
 /** How many entries a ring has: at least so many that all have their right share, but never too many. */
@@ -21,7 +21,7 @@ const roundingError = 1e-6;
  * their hashes; of a request's the upper 32 count, and so one of 2^33 / size requests, of two million with 4096 places,
  * goes to the place before that which all 64 bits would give it.
  *
- * A member that is not usable gives its keys to the places that follow its own, which are many members'; no other key
+ * A member that is not ready gives its keys to the places that follow its own, which are many members'; no other key
  * moves. A ring that is built anew without it is less kind, for `minSize` is then shared by fewer and each of them gets
  * more places: of the keys that were not its own, 8 % move too (10 members, minSize 1024), but none at all where the
  * number of entries a member stays the same. That is so with `minSize` = members * entries of each.
@@ -37,12 +37,12 @@ export class HashRing {
   readonly #owners: Int32Array;
   /** Of the `size` equal parts of all hashes, the first entry that is not before it. */
   readonly #firsts: Int32Array;
-  readonly #asked: Asked;
+  readonly #asked: VisitedSet;
   readonly #present: number;
 
   /**
    * Keys should differ. The entries of equal keys are at equal places, so that the first of two such members has all
-   * calls of both until it is not usable. A member of weight 0 has no entry. Throws a RangeError when a weight is
+   * calls of both until it is not ready. A member of weight 0 has no entry. Throws a RangeError when a weight is
    * negative or not finite, or none is above 0.
    */
   constructor(members: readonly KeyedMember[], { minSize, maxSize }: RingSizes) {
@@ -81,20 +81,20 @@ export class HashRing {
       while ((sorted[at] as number) < hash || this.#owners[at] !== -1) at++;
       this.#owners[at] = owners[i] as number;
     }
-    this.#asked = new Asked(members.length);
+    this.#asked = new VisitedSet(members.length);
     this.#present = new Set(owners).size;
   }
 
   /**
-   * The index of the first member at or after `hash` (see `hashText32`) for which `isUsable`, by member, is not 0; -1 when
+   * The index of the first member at or after `hash` (see `hashText32`) for which `isReady`, by member, is not 0; -1 when
    * there is none on the ring.
    */
-  choose(hash: number, isUsable: Uint8Array): number {
+  choose(hash: number, isReady: Uint8Array): number {
     let at = this.#find(hash);
     for (let walked = 0; walked < this.size; walked++, at++) {
       if (at === this.size) at = 0;
       const member = this.#owners[at] as number;
-      if (isUsable[member] !== 0) return member;
+      if (isReady[member] !== 0) return member;
     }
     return -1;
   }

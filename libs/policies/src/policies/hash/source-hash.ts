@@ -1,10 +1,10 @@
 import type { Child } from "../../balancer/child.ts";
-import { MaglevTable } from "./maglev-table.ts";
-import { TableCache } from "./table-cache.ts";
-import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
-import { largerThan } from "./maglev.ts";
 import type { Policy } from "../../balancer/policy.ts";
 import { parseWeightConfig, type WeightConfig, weightsNow } from "../weights/weights.ts";
+import { largerThan } from "./maglev.ts";
+import { MaglevTable } from "./maglev-table.ts";
+import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
+import { TableCache } from "./table-cache.ts";
 
 export interface SourceHashConfig extends WeightConfig, KeyConfig {
   /**
@@ -41,7 +41,7 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
       ...parseWeightConfig(fields, { hasSlowStart: false }),
     };
   },
-  createChooser: ({ random }) => {
+  createInstance: ({ random }) => {
     const tables = new TableCache(
       (members, _config: SourceHashConfig) => new MaglevTable(members, largerThan(members.length, tableSize)),
     );
@@ -49,20 +49,20 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
     let carriers: readonly Child<undefined>[] = [];
     return {
       countsCalls: true,
-      createLoad: () => undefined,
-      prepare: ({ children, usable, config, calls, nowMs }) => {
+      createEndpointState: () => undefined,
+      createPicker: ({ children, ready, config, calls, nowMs }) => {
         const hashOf = createRequestHash(config, random);
         const { balanceFactor } = config;
-        // Each one's bound as a part of all calls; 0 for who is not usable. An endpoint without weight makes no room for less.
+        // Each one's bound as a part of all calls; 0 for who is not ready. An endpoint without weight makes no room for less.
         const bounds = new Float64Array(children.length);
-        const weights = weightsNow(usable, config, nowMs);
+        const weights = weightsNow(ready, config, nowMs);
         const total = weights.reduce((sum, weight) => sum + weight, 0);
-        for (const [i, { index }] of usable.entries()) {
+        for (const [i, { index }] of ready.entries()) {
           bounds[index] =
             balanceFactor === 0 ? Number.POSITIVE_INFINITY : (balanceFactor * (weights[i] as number)) / total;
         }
         const elsewhere = new Set([...carriers, ...children]);
-        for (const child of usable) elsewhere.delete(child);
+        for (const child of ready) elsewhere.delete(child);
         for (const child of elsewhere) if (child.inFlight === 0) elsewhere.delete(child);
         carriers = [...elsewhere, ...children];
         let underWay = 0;
@@ -71,9 +71,9 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
           (children[index] as Child<undefined>).inFlight < (bounds[index] as number) * (underWay + 1) - roundingError;
         let table: MaglevTable | undefined;
         return (args) => {
-          table ??= tables.get(children, usable, config);
+          table ??= tables.get(children, ready, config);
           underWay = calls.inFlight - (elsewhere.size === 0 ? 0 : inFlightOf(elsewhere));
-          return (children[table.chooseWith(hashOf(args), accepts)] ?? usable[0]) as Child<undefined>;
+          return (children[table.chooseWith(hashOf(args), accepts)] ?? ready[0]) as Child<undefined>;
         };
       },
     };

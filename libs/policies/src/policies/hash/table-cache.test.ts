@@ -9,7 +9,7 @@ import { flagsOf, TableCache } from "./table-cache.ts";
 function child(index: number, address: string, weight = 1, metadata: Record<string, string> = {}): Child {
   return {
     index,
-    facts: { id: address, address, weight, metadata, zone: undefined, forZones: [] },
+    info: { id: address, address, weight, metadata, zone: undefined, forZones: [] },
   } as unknown as Child;
 }
 
@@ -25,7 +25,7 @@ function open() {
   return { cache, made };
 }
 
-test("a table is kept while keys, weights and configuration stay, whoever is usable", () => {
+test("a table is kept while keys, weights and configuration stay, whoever is ready", () => {
   const { cache, made } = open();
   const [a, b] = [child(0, "a:1", 2), child(1, "b:1", 3)];
   const first = cache.get([a, b], [a, b], config);
@@ -67,10 +67,10 @@ test("a member's key is the one that its source gives, else its address", () => 
   assert.equal(cache.get([inherited], [inherited], config)[0]?.key, "a:1", "a key is its own");
 });
 
-test("weights of 0 count as they are, until nobody else is usable", () => {
+test("weights of 0 count as they are, until nobody else is ready", () => {
   const { cache, made } = open();
   const all = [child(0, "a:1", 5), child(1, "b:1", 0), child(2, "c:1", 0)];
-  const weights = (usable: readonly Child[]) => cache.get(all, usable, config).map(({ weight }) => weight);
+  const weights = (ready: readonly Child[]) => cache.get(all, ready, config).map(({ weight }) => weight);
   assert.deepEqual(weights(all), [5, 0, 0]);
   assert.deepEqual(weights(all.slice(1)), [1, 1, 1]);
   assert.deepEqual(weights(all.slice(2)), [1, 1, 1]);

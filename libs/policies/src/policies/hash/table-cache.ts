@@ -1,5 +1,5 @@
 import type { Child } from "../../balancer/child.ts";
-import { metadataText } from "../weights/metadata.ts";
+import { metadataText } from "../../balancer/endpoint-info.ts";
 import { givenWeight, type WeightConfig } from "../weights/weights.ts";
 import type { KeyedMember } from "./key-order.ts";
 
@@ -16,10 +16,10 @@ export class TableCache<Table, Config extends WeightConfig> {
     this.#create = create;
   }
 
-  /** The table of these children. When none of the usable has weight all count the same: endpoints are there, and somebody must take the call. */
-  get(children: readonly Child[], usable: readonly Child[], config: Config): Table {
+  /** The table of these children. When none of the ready has weight all count the same: endpoints are there, and somebody must take the call. */
+  get(children: readonly Child[], ready: readonly Child[], config: Config): Table {
     const given = children.map((child) => memberOf(child, config));
-    const members = usable.some(({ index }) => (given[index]?.weight ?? 0) > 0) ? given : given.map(equal);
+    const members = ready.some(({ index }) => (given[index]?.weight ?? 0) > 0) ? given : given.map(equal);
     const made = this.#made;
     if (made && made.config === config && isSame(made.members, members)) return made.table;
     const table = this.#create(members, config);
@@ -30,7 +30,7 @@ export class TableCache<Table, Config extends WeightConfig> {
 
 /** A key that stays when the address changes may be given by the source (gRFC A76); the address is the default. */
 function memberOf(child: Child, config: WeightConfig): KeyedMember {
-  return { key: metadataText(child.facts, "hashKey") ?? child.facts.address, weight: givenWeight(child, config) };
+  return { key: metadataText(child.info, "hashKey") ?? child.info.address, weight: givenWeight(child, config) };
 }
 
 const equal = ({ key }: KeyedMember): KeyedMember => ({ key, weight: 1 });
@@ -39,8 +39,8 @@ const isSame = (a: readonly KeyedMember[], b: readonly KeyedMember[]) =>
   a.length === b.length && a.every(({ key, weight }, i) => key === b[i]?.key && weight === b[i]?.weight);
 
 /** Which children take calls, by index. */
-export function flagsOf(children: readonly Child[], usable: readonly Child[]): Uint8Array {
+export function flagsOf(children: readonly Child[], ready: readonly Child[]): Uint8Array {
   const flags = new Uint8Array(children.length);
-  for (const { index } of usable) flags[index] = 1;
+  for (const { index } of ready) flags[index] = 1;
   return flags;
 }

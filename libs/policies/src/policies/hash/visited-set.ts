@@ -2,7 +2,7 @@
  * Remembers whom a walk has asked, without allocating or clearing a set for each walk: a member is stamped with the
  * number of the walk. One walk at a time: who is asked must not walk.
  */
-export class Asked {
+export class VisitedSet {
   readonly #stamps: Float64Array;
   #walk = 0;
 

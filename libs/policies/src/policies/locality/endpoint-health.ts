@@ -90,7 +90,7 @@ function isHealthy({ held, failed, waitingSinceMs }: Member, nowMs: number, conn
   let isConnected = false;
   let hasFailed = held.size > 0;
   for (const subchannel of held) {
-    if (subchannel.isUsable) return true;
+    if (subchannel.canTakeCalls) return true;
     if (subchannel.isReady) isConnected = true;
     if (!failed.has(subchannel.address)) hasFailed = false;
   }

@@ -1,5 +1,7 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 import type { Clock, Random } from "@grpc-lb/core";
+import type { Balancer } from "../../balancer/balancer.ts";
+import { noEndpointMessage, publishFailure } from "../../balancer/balancer.ts";
 import {
   type ChannelControlHelper,
   connectivityState,
@@ -8,8 +10,6 @@ import {
   type StatusOr,
   statusOrFromValue,
 } from "../../grpc-js.ts";
-import { noEndpointMessage, publishFailure } from "../../balancer/balancer.ts";
-import type { Balancer } from "../../config/register-type.ts";
 import { EndpointGroup, type GroupState } from "./endpoint-group.ts";
 import { addressKey } from "./endpoint-health.ts";
 import { localShare } from "./local-share.ts";

@@ -6,9 +6,9 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { judge } from "@grpc-lb/verdict";
 import { endpoint, FakeChannel, type FakeSubchannel } from "../../../testing/fake-channel.ts";
-import { connectivityState, type PolicyJson, parsePolicy } from "../../grpc-js.ts";
-import { registerType } from "../../config/register-type.ts";
 import { registerPolicies } from "../../config/register.ts";
+import { registerType } from "../../config/register-type.ts";
+import { connectivityState, type PolicyJson, parsePolicy } from "../../grpc-js.ts";
 import { createSubset } from "../subset/subset.ts";
 import { createLocality } from "./locality.ts";
 

@@ -1,5 +1,5 @@
+import type { PolicyType } from "../../balancer/balancer.ts";
 import type { LoadBalancingConfig } from "../../grpc-js.ts";
-import type { PolicyType } from "../../config/register-type.ts";
 import { LocalityBalancer } from "./locality-balancer.ts";
 
 export interface LocalityConfig {

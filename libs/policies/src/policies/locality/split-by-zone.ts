@@ -1,4 +1,4 @@
-import { type EndpointFacts, readEndpoint } from "../../balancer/endpoint-info.ts";
+import { type EndpointInfo, readEndpointInfo } from "../../balancer/endpoint-info.ts";
 import type { GrpcEndpoint } from "../../grpc-js.ts";
 
 /** The endpoints that are ours to use first, and the others; both in the resolver's order. */
@@ -18,11 +18,11 @@ export interface Split {
 export function splitByZone(endpoints: readonly GrpcEndpoint[], zone: string | undefined, minLocal: number): Split {
   const everywhere = { local: endpoints, remote: [] };
   if (zone === undefined) return everywhere;
-  const facts = new Map(endpoints.map((endpoint) => [endpoint, readEndpoint(endpoint)]));
-  const split = (isKnown: (facts: EndpointFacts) => boolean, isLocal: (facts: EndpointFacts) => boolean) => {
+  const info = new Map(endpoints.map((endpoint) => [endpoint, readEndpointInfo(endpoint)]));
+  const split = (isKnown: (info: EndpointInfo) => boolean, isLocal: (info: EndpointInfo) => boolean) => {
     const local = new Set<GrpcEndpoint>();
     const ids = new Set<string>();
-    for (const [endpoint, known] of facts) {
+    for (const [endpoint, known] of info) {
       if (!isKnown(known)) return undefined;
       if (!isLocal(known)) continue;
       local.add(endpoint);

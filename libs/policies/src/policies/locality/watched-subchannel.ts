@@ -62,7 +62,8 @@ export class WatchedSubchannel implements Subchannel {
     this.#listenWhileNeeded();
   }
 
-  get isUsable(): boolean {
+  /** Whether it is connected and not ejected. */
+  get canTakeCalls(): boolean {
     return this.isReady && this.inner.isHealthy();
   }
 

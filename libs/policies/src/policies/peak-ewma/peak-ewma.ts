@@ -3,8 +3,8 @@ import type { Child } from "../../balancer/child.ts";
 import type { Policy } from "../../balancer/policy.ts";
 import { AliasTable } from "../weights/alias-table.ts";
 import { drawOther } from "../weights/draw.ts";
-import { Latency } from "./latency.ts";
 import { parseWeightConfig, type WeightConfig, weightRefreshMs, weightsNow } from "../weights/weights.ts";
+import { Latency } from "./latency.ts";
 
 export interface PeakEwmaConfig extends WeightConfig {
   /** After how long an old latency counts 1/e of what it did, in milliseconds. Default: 10 s. */
@@ -51,24 +51,24 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
     defaultRttMs: fields.duration("defaultRtt", 30, { min: 1 }),
     ...parseWeightConfig(fields),
   }),
-  createChooser: ({ clock, random }) => {
+  createInstance: ({ clock, random }) => {
     let config: PeakEwmaConfig | undefined;
     return {
       countsCalls: true,
-      createLoad: () => new Latency(),
-      prepare: (view) => {
+      createEndpointState: () => new Latency(),
+      createPicker: (view) => {
         config = view.config;
-        const { usable, nowMs } = view;
+        const { ready, nowMs } = view;
         const { decayMs, defaultRttMs } = view.config;
-        const weights = weightsNow(usable, view.config, nowMs);
+        const weights = weightsNow(ready, view.config, nowMs);
         const table = new AliasTable(weights);
         return () => {
           const first = table.pick(random());
-          if (usable.length === 1) return usable[first] as Child<Latency>;
-          const second = drawOther(table, random, first, usable.length);
+          if (ready.length === 1) return ready[first] as Child<Latency>;
+          const second = drawOther(table, random, first, ready.length);
           const now = clock.now();
-          const a = usable[first] as Child<Latency>;
-          const b = usable[second] as Child<Latency>;
+          const a = ready[first] as Child<Latency>;
+          const b = ready[second] as Child<Latency>;
           const weightA = weights[first] as number;
           const weightB = weights[second] as number;
           const latencyA = latencyOf(a, now, decayMs, defaultRttMs);
@@ -81,15 +81,15 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
           return isBetter || (weightB > 0 && latencyB * (b.inFlight + 1) * muchSlower < latencyA) ? b : a;
         };
       },
-      refreshMs: ({ usable, config, nowMs }) => weightRefreshMs(usable, config, nowMs),
-      onCallEnded: ({ load }, { durationMs, status: ending }) => {
+      refreshMs: ({ ready, config, nowMs }) => weightRefreshMs(ready, config, nowMs),
+      onCallEnded: ({ endpointState: latency }, { durationMs, status: ending }) => {
         if (!config) return;
         const { decayMs, defaultRttMs } = config;
         const nowMs = clock.now();
-        const expectedMs = load.at(nowMs, decayMs, defaultRttMs);
-        if (serverFailures.has(ending)) load.penalize(durationMs, nowMs, decayMs, defaultRttMs);
-        else if (ending !== status.CANCELLED || durationMs > expectedMs) load.observe(durationMs, nowMs, decayMs);
-        else if (!load.isKnown) load.observe(expectedMs, nowMs, decayMs); // it was tried, and is not to be tried first again
+        const expectedMs = latency.at(nowMs, decayMs, defaultRttMs);
+        if (serverFailures.has(ending)) latency.penalize(durationMs, nowMs, decayMs, defaultRttMs);
+        else if (ending !== status.CANCELLED || durationMs > expectedMs) latency.observe(durationMs, nowMs, decayMs);
+        else if (!latency.isKnown) latency.observe(expectedMs, nowMs, decayMs); // it was tried, and is not to be tried first again
       },
     };
   },
@@ -97,7 +97,7 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
 
 /** What a call is expected to take there, were it alone. */
 function latencyOf(child: Child<Latency>, nowMs: number, decayMs: number, defaultRttMs: number): number {
-  const latency = child.load.at(nowMs, decayMs, defaultRttMs);
-  if (child.inFlight === 0) return child.load.isKnown ? latency : 0;
-  return Math.max(latency, nowMs - child.quietSinceMs);
+  const latency = child.endpointState.at(nowMs, decayMs, defaultRttMs);
+  if (child.inFlight === 0) return child.endpointState.isKnown ? latency : 0;
+  return Math.max(latency, nowMs - child.silentSinceMs);
 }

@@ -5,10 +5,10 @@ import { createRandom, systemClock } from "@grpc-lb/core";
 import { judge } from "@grpc-lb/verdict";
 import { endpoint, FakeChannel } from "../../../testing/fake-channel.ts";
 import { call, failure, Rig } from "../../../testing/rig.ts";
-import { readEndpoint } from "../../balancer/endpoint-info.ts";
-import { connectivityState, type GrpcEndpoint, parsePolicy } from "../../grpc-js.ts";
-import { registerType } from "../../config/register-type.ts";
+import { readEndpointInfo } from "../../balancer/endpoint-info.ts";
 import { registerPolicies } from "../../config/register.ts";
+import { registerType } from "../../config/register-type.ts";
+import { connectivityState, type GrpcEndpoint, parsePolicy } from "../../grpc-js.ts";
 import { createSubset, selectSubset } from "./subset.ts";
 
 const random = createRandom(5);
@@ -22,7 +22,7 @@ registerType(
 const metadata = new Metadata();
 const addressOf = (index: number) => `10.0.0.${index}:80`;
 const make = (count: number) => Array.from({ length: count }, (_, index) => endpoint(addressOf(index)));
-const idsOf = (endpoints: readonly GrpcEndpoint[]) => endpoints.map((each) => readEndpoint(each).id);
+const idsOf = (endpoints: readonly GrpcEndpoint[]) => endpoints.map((each) => readEndpointInfo(each).id);
 const held = (channel: FakeChannel) =>
   [...channel.subchannels.values()].filter(({ refs }) => refs > 0).map(({ address }) => address);
 
@@ -105,7 +105,7 @@ test("connects to the subset only, and keeps its connections through updates and
   assert.equal(first.length, 3);
   assert.equal(channel.state, connectivityState.READY);
 
-  const goes = many.find((each) => readEndpoint(each).address === first[0]);
+  const goes = many.find((each) => readEndpointInfo(each).address === first[0]);
   channel.update(many.filter((each) => each !== goes));
   const second = held(channel);
   assert.equal(second.length, 3);

@@ -1,6 +1,8 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
+import type { Balancer, PolicyType } from "../../balancer/balancer.ts";
+import { noEndpointMessage, publishFailure } from "../../balancer/balancer.ts";
+import { readEndpointInfo } from "../../balancer/endpoint-info.ts";
 import type { Fields } from "../../config/fields.ts";
-import { readEndpoint } from "../../balancer/endpoint-info.ts";
 import {
   type ChannelControlHelper,
   ChildLoadBalancerHandler,
@@ -9,10 +11,8 @@ import {
   type StatusOr,
   statusOrFromValue,
 } from "../../grpc-js.ts";
-import { rankByRendezvous } from "./rendezvous.ts";
-import { noEndpointMessage, publishFailure } from "../../balancer/balancer.ts";
-import type { Balancer, PolicyType } from "../../config/register-type.ts";
 import { readClientKey } from "./client-key.ts";
+import { rankByRendezvous } from "./rendezvous.ts";
 
 export interface SubsetConfig {
   /** With how many endpoints this client works; all of them when there are no more. */
@@ -106,7 +106,7 @@ export function selectSubset(
   { subsetSize, clientKey }: Pick<SubsetConfig, "subsetSize" | "clientKey">,
 ): GrpcEndpoint[] {
   const reachable = endpoints.filter(({ addresses }) => addresses.length > 0);
-  const idOf = new Map(reachable.map((endpoint) => [endpoint, readEndpoint(endpoint).id]));
+  const idOf = new Map(reachable.map((endpoint) => [endpoint, readEndpointInfo(endpoint).id]));
   const ids = [...new Set(idOf.values())];
   if (ids.length <= subsetSize) return reachable;
   const chosen = new Set(rankByRendezvous(clientKey, ids, subsetSize).map((index) => ids[index]));

@@ -3,8 +3,8 @@ import { credentials, status } from "@grpc/grpc-js";
 import { type Clock, createBackoff, type Random } from "@grpc-lb/core";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
-import type { Subchannel } from "../../grpc-js.ts";
 import type { CallEnd } from "../../balancer/policy.ts";
+import type { Subchannel } from "../../grpc-js.ts";
 
 /** Where a server puts its report at the end of a call (gRFC A51). */
 const reportHeader = "endpoint-load-metrics-bin";

@@ -19,7 +19,7 @@ export interface LoadWeightConfig {
 }
 
 /** No server does as much; weights beyond it would not add up any more. */
-const heaviest = Number.MAX_SAFE_INTEGER;
+const maxWeight = Number.MAX_SAFE_INTEGER;
 
 /** The weight of one endpoint by what it reports of its load: calls a second for each part of it that is used (gRFC A58). */
 export class LoadWeight {
@@ -36,7 +36,7 @@ export class LoadWeight {
     const utilization = applicationUtilization > 0 ? applicationUtilization : cpuUtilization;
     if (!(rpsFractional > 0) || !(utilization > 0)) return; // gRFC A58: such a report says nothing
     const weight = rpsFractional / (utilization + Math.max(0, eps / rpsFractional) * errorUtilizationPenalty);
-    if (!(weight > 0 && weight <= heaviest)) return;
+    if (!(weight > 0 && weight <= maxWeight)) return;
     this.#nonEmptySinceMs ??= nowMs;
     this.#lastUpdatedMs = nowMs;
     this.#weight = weight;

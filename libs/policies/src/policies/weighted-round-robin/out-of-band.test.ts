@@ -7,8 +7,8 @@ import type { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import type { Backend } from "../../../testing/backend.ts";
 import { Probe } from "../../../testing/probe.ts";
 import { call, Rig, turn, until, untilAllAnswer } from "../../../testing/rig.ts";
-import type { LoadWeight } from "./load-weight.ts";
 import { registerPolicies, registerPolicy } from "../../config/register.ts";
+import type { LoadWeight } from "./load-weight.ts";
 import { type WeightedRoundRobinConfig, weightedRoundRobin } from "./weighted-round-robin.ts";
 
 const clock = new ManualClock();
@@ -65,8 +65,8 @@ async function reporting(t: TestContext, config: object = {}) {
 async function heard(probe: Seen, { name }: Backend, weight: number): Promise<void> {
   await until(() => {
     const { config, children = [] } = probe.view ?? {};
-    const child = children.find(({ facts }) => facts.id === name);
-    return config !== undefined && child?.load.weight.at(clock.now(), config) === weight;
+    const child = children.find(({ info }) => info.id === name);
+    return config !== undefined && child?.endpointState.weight.at(clock.now(), config) === weight;
   }, `a weight of ${weight} of ${name}`);
   clock.advance(1_000); // the update period
   await turn();
@@ -116,12 +116,12 @@ test("the stream ends when its endpoint disconnects, and the next connection has
   const { rig, servers, client, probe } = await reporting(t);
   const [a, b, c] = servers;
   await b.loads.opened(1);
-  const ofB = () => probe.view?.children.find(({ facts }) => facts.id === "b");
-  const stream = ofB()?.load.stream;
+  const ofB = () => probe.view?.children.find(({ info }) => info.id === "b");
+  const stream = ofB()?.endpointState.stream;
   b.kill();
   await until(() => ofB()?.isReady === false, "b has lost its connection");
   assert.equal(stream?.end.signal.aborted, true);
-  assert.equal(ofB()?.load.stream, undefined);
+  assert.equal(ofB()?.endpointState.stream, undefined);
   assert.equal(clock.sleeping, 1, "nobody waits to begin a stream to b again: it is the weights that are waited for");
   const back = await rig.restart(b);
   await untilAllAnswer(client, a, back, c);
@@ -219,10 +219,10 @@ test("an endpoint that has moved to another address has its stream there", async
 test("another list, or a configuration with the same period, leaves the streams as they are", async (t) => {
   const { servers, publish, client, probe } = await reporting(t);
   for (const { loads } of servers) await loads.opened(1);
-  const streams = () => probe.view?.children.map(({ load }) => load.stream);
+  const streams = () => probe.view?.children.map(({ endpointState }) => endpointState.stream);
   const before = streams();
   publish([...servers].reverse());
-  assert.equal(probe.view?.children[0]?.facts.id, "c", "the list is taken");
+  assert.equal(probe.view?.children[0]?.info.id, "c", "the list is taken");
   assert.deepEqual(streams(), before?.reverse());
   publish(servers, { blackoutPeriod: "1s", errorUtilizationPenalty: 2 });
   assert.equal(probe.view?.config.blackoutPeriodMs, 1_000);

@@ -8,8 +8,8 @@ import { assertRefused, closeChannel, endpoints, openChannel, spread, take } fro
 import type { FakeChannel } from "../../../testing/fake-channel.ts";
 import { Probe } from "../../../testing/probe.ts";
 import { turn } from "../../../testing/rig.ts";
-import { connectivityState } from "../../grpc-js.ts";
 import { registerPolicies, registerPolicy } from "../../config/register.ts";
+import { connectivityState } from "../../grpc-js.ts";
 import { weightedRoundRobin } from "./weighted-round-robin.ts";
 
 const clock = new ManualClock();
@@ -330,7 +330,9 @@ test("an endpoint that is ejected, and takes calls in a panic, is not asked for 
   registerPolicy(probe.policy);
   const channel = openChannel({ watching: { enableOobLoadReport: true, panicThreshold: 100 } }, endpoints(2));
   const asked = () =>
-    Object.fromEntries(probe.view?.usable.map(({ facts, load }) => [facts.id, load.stream !== undefined]) ?? []);
+    Object.fromEntries(
+      probe.view?.ready.map(({ info, endpointState }) => [info.id, endpointState.stream !== undefined]) ?? [],
+    );
   assert.deepEqual(asked(), { [one]: true, [two]: true });
   channel.at(one).setHealthy(false);
   assert.deepEqual(asked(), { [one]: false, [two]: true });

@@ -1,9 +1,6 @@
 import type { Child } from "../../balancer/child.ts";
+import type { PickerInput, Policy, PolicyContext, PolicyInstance } from "../../balancer/policy.ts";
 import type { Subchannel } from "../../grpc-js.ts";
-import { fillWeights, LoadWeight, type LoadWeightConfig } from "./load-weight.ts";
-import { readReport, watchReports } from "./load-reports.ts";
-import type { Chooser, Policy, PolicyContext, View } from "../../balancer/policy.ts";
-import { EdfScheduler } from "./edf-scheduler.ts";
 import {
   givenWeight,
   parseWeightConfig,
@@ -12,6 +9,9 @@ import {
   weightRefreshMs,
   weightsNow,
 } from "../weights/weights.ts";
+import { EdfScheduler } from "./edf-scheduler.ts";
+import { readReport, watchReports } from "./load-reports.ts";
+import { fillWeights, LoadWeight, type LoadWeightConfig } from "./load-weight.ts";
 
 export interface WeightedRoundRobinConfig extends WeightConfig, LoadWeightConfig {
   /** Whether weights come from the servers' load reports, or only from discovery and configuration. Default: `orca`. */
@@ -54,10 +54,10 @@ export const weightedRoundRobin: Policy<WeightedRoundRobinConfig, Reports> = {
     errorUtilizationPenalty: fields.number("errorUtilizationPenalty", 1, { min: 0 }),
     ...parseWeightConfig(fields),
   }),
-  createChooser: (context) => new WeightedRoundRobin(context),
+  createInstance: (context) => new WeightedRoundRobin(context),
 };
 
-class WeightedRoundRobin implements Chooser<WeightedRoundRobinConfig, Reports> {
+class WeightedRoundRobin implements PolicyInstance<WeightedRoundRobinConfig, Reports> {
   readonly #context: PolicyContext;
   #config: WeightedRoundRobinConfig | undefined;
 
@@ -65,67 +65,70 @@ class WeightedRoundRobin implements Chooser<WeightedRoundRobinConfig, Reports> {
     this.#context = context;
   }
 
-  createLoad(): Reports {
+  createEndpointState(): Reports {
     return new Reports();
   }
 
-  prepare({ usable, config, nowMs }: View<WeightedRoundRobinConfig, Reports>): () => Child<Reports> {
+  createPicker({ ready, config, nowMs }: PickerInput<WeightedRoundRobinConfig, Reports>): () => Child<Reports> {
     this.#config = config;
     // One that is ejected, and takes calls in a panic only, has no stream: nobody would tell of its end.
-    for (const child of usable) if (child.isReady) this.#watch(child, config);
-    const scheduler = new EdfScheduler(this.#weights(usable, config, nowMs), this.#context.random);
-    return () => usable[scheduler.next()] as Child<Reports>;
+    for (const child of ready) if (child.isReady) this.#watch(child, config);
+    const scheduler = new EdfScheduler(this.#weights(ready, config, nowMs), this.#context.random);
+    return () => ready[scheduler.next()] as Child<Reports>;
   }
 
-  refreshMs({ usable, config, nowMs }: View<WeightedRoundRobinConfig, Reports>): number | undefined {
-    const warming = weightRefreshMs(usable, config, nowMs);
+  refreshMs({ ready, config, nowMs }: PickerInput<WeightedRoundRobinConfig, Reports>): number | undefined {
+    const warming = weightRefreshMs(ready, config, nowMs);
     if (config.source === "static") return warming;
     return Math.min(config.weightUpdatePeriodMs, warming ?? Number.POSITIVE_INFINITY);
   }
 
-  onCallEnded({ load }: Child<Reports>, { metadata }: { metadata: Parameters<typeof readReport>[0] }): void {
+  onCallEnded({ endpointState }: Child<Reports>, { metadata }: { metadata: Parameters<typeof readReport>[0] }): void {
     if (this.#config?.source !== "orca" || this.#config.enableOobLoadReport) return;
     const report = readReport(metadata);
-    if (report) load.weight.report(report, this.#config, this.#context.clock.now());
+    if (report) endpointState.weight.report(report, this.#config, this.#context.clock.now());
   }
 
   onConnected(child: Child<Reports>, config: WeightedRoundRobinConfig): void {
-    child.load.weight.reset();
+    child.endpointState.weight.reset();
     this.#watch(child, config);
   }
 
-  onDisconnected({ load }: Child<Reports>): void {
-    load.stream?.end.abort();
-    load.stream = undefined;
+  onDisconnected({ endpointState }: Child<Reports>): void {
+    endpointState.stream?.end.abort();
+    endpointState.stream = undefined;
   }
 
-  #weights(usable: readonly Child<Reports>[], config: WeightedRoundRobinConfig, nowMs: number): Float64Array {
+  #weights(ready: readonly Child<Reports>[], config: WeightedRoundRobinConfig, nowMs: number): Float64Array {
     const reported =
-      config.source === "orca" ? fillWeights(usable.map(({ load }) => load.weight.at(nowMs, config))) : undefined;
-    if (!reported) return weightsNow(usable, config, nowMs);
+      config.source === "orca"
+        ? fillWeights(ready.map(({ endpointState }) => endpointState.weight.at(nowMs, config)))
+        : undefined;
+    if (!reported) return weightsNow(ready, config, nowMs);
     const { slowStart } = config;
     const weights = reported.map((weight, i) => {
-      const child = usable[i] as Child<Reports>;
+      const child = ready[i] as Child<Reports>;
       if (givenWeight(child, config) === 0) return 0; // that is no estimate: somebody wants no calls there
       return slowStart ? weight * warmth(nowMs - (child.readyAtMs ?? Number.NEGATIVE_INFINITY), slowStart) : weight;
     });
-    return weights.some((weight) => weight > 0) ? weights : weightsNow(usable, config, nowMs);
+    return weights.some((weight) => weight > 0) ? weights : weightsNow(ready, config, nowMs);
   }
 
   /** Has the endpoint report in a stream, or no more, as the configuration says. */
   #watch(child: Child<Reports>, config: WeightedRoundRobinConfig): void {
-    const { load, connected } = child;
+    const { endpointState, connected } = child;
     const isWanted = config.source === "orca" && config.enableOobLoadReport && connected !== undefined;
     const { oobReportingPeriodMs: periodMs } = config;
-    if (isWanted && load.stream?.subchannel === connected && load.stream.periodMs === periodMs) return;
-    load.stream?.end.abort();
-    load.stream = undefined;
+    if (isWanted && endpointState.stream?.subchannel === connected && endpointState.stream.periodMs === periodMs)
+      return;
+    endpointState.stream?.end.abort();
+    endpointState.stream = undefined;
     if (!isWanted) return;
     const end = new AbortController();
-    load.stream = { subchannel: connected, periodMs, end };
+    endpointState.stream = { subchannel: connected, periodMs, end };
     const { clock, random } = this.#context;
     const onReport = (report: Parameters<LoadWeight["report"]>[0]) =>
-      load.weight.report(report, this.#config ?? config, clock.now());
+      endpointState.weight.report(report, this.#config ?? config, clock.now());
     void watchReports({ subchannel: connected, periodMs, clock, random, onReport }, end.signal);
   }
 }

@@ -23,7 +23,7 @@ export class AliasTable {
     // A share of 1 fills one column: the threshold begins as the share and gives to others only what is above 1.
     const thresholds = Float64Array.from(weights, (weight) => (weight / total) * columns);
     // Rounding can end the exchange with a column that is not full. What is missing then, some 2^-53 of all, goes to
-    // the heaviest: a column of weight 0 has to have somebody to fall to.
+    // the maxWeight: a column of weight 0 has to have somebody to fall to.
     const aliases = new Int32Array(columns).fill(thresholds.indexOf(thresholds.reduce((a, b) => Math.max(a, b))));
 
     // One array holds both stacks, who has less than a column from the left and who has more from the right.

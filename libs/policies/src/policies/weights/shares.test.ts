@@ -5,8 +5,8 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { ClosedLoop, closeChannel, endpoints, openChannel } from "../../../testing/fake-calls.ts";
 import type { FakeChannel } from "../../../testing/fake-channel.ts";
 import { turn } from "../../../testing/rig.ts";
-import type { PolicyJson } from "../../grpc-js.ts";
 import { registerPolicies } from "../../config/register.ts";
+import type { PolicyJson } from "../../grpc-js.ts";
 
 const clock = new ManualClock();
 const seeds = [1, 2, 2026];

@@ -22,7 +22,7 @@ interface Facts {
 
 /** What is looked at of a child. */
 function child({ id = "id", address = "10.0.0.1:80", weight = 1, metadata = {}, readyAtMs = 0 }: Facts = {}): Child {
-  return { readyAtMs, facts: { id, address, weight, metadata, zone: undefined, forZones: [] } } as unknown as Child;
+  return { readyAtMs, info: { id, address, weight, metadata, zone: undefined, forZones: [] } } as unknown as Child;
 }
 
 /** A child that takes calls though outlier_detection has ejected it. */
@@ -72,7 +72,7 @@ test("a weight that is given by name comes first: by id, then address, host, pod
 
 test("without a name it is discovery's, or with weightKey the metadata's; what is no weight counts as 1", () => {
   const keyed = parse({ weightKey: "share" });
-  for (const [facts, config, want] of [
+  for (const [info, config, want] of [
     [{ weight: 7 }, parse({}), 7],
     [{ weight: 0 }, parse({}), 0],
     [{ weight: -1 }, parse({}), 1],
@@ -88,7 +88,7 @@ test("without a name it is discovery's, or with weightKey the metadata's; what i
     [{ weight: 7, metadata: { share: "Infinity" } }, keyed, 2 ** 32 - 1],
     [{ weight: 7 }, keyed, 1],
   ] as const) {
-    assert.equal(givenWeight(child(facts), config), want, JSON.stringify(facts));
+    assert.equal(givenWeight(child(info), config), want, JSON.stringify(info));
   }
 });
 

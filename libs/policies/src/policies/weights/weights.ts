@@ -1,7 +1,7 @@
 import type { Child } from "../../balancer/child.ts";
-import type { Fields } from "../../config/fields.ts";
+import { metadataText } from "../../balancer/endpoint-info.ts";
 import { type CommonConfig, parseCommonConfig } from "../../balancer/policy.ts";
-import { metadataText } from "./metadata.ts";
+import type { Fields } from "../../config/fields.ts";
 
 /** How a new endpoint comes to its full share. */
 export interface SlowStart {
@@ -14,7 +14,7 @@ export interface SlowStart {
 }
 
 /** As protobuf's uint32, which other gRPC languages hold weights in; the sum of greater ones might be no number any more. */
-const heaviest = 2 ** 32 - 1;
+const maxWeight = 2 ** 32 - 1;
 
 /** What a weighted policy's configuration has beside its own. */
 export interface WeightConfig extends CommonConfig {
@@ -31,7 +31,7 @@ export interface WeightConfig extends CommonConfig {
  */
 export function parseWeightConfig(fields: Fields, { hasSlowStart } = { hasSlowStart: true }): WeightConfig {
   return {
-    weights: fields.numbers("weights", { min: 0, max: heaviest }),
+    weights: fields.numbers("weights", { min: 0, max: maxWeight }),
     weightKey: fields.text("weightKey"),
     slowStart: hasSlowStart ? fields.object("slowStart", parseSlowStart) : undefined,
     ...parseCommonConfig(fields),
@@ -45,19 +45,19 @@ const parseSlowStart = (fields: Fields): SlowStart => ({
 });
 
 /** The weight that was given to an endpoint, before slow start; never negative, and 1 where nobody gave any. */
-export function givenWeight({ facts }: Child, { weights, weightKey }: WeightConfig): number {
-  const { id, address } = facts;
+export function givenWeight({ info }: Child, { weights, weightKey }: WeightConfig): number {
+  const { id, address } = info;
   if (weights.size > 0) {
     const host = address.slice(0, address.lastIndexOf(":"));
     const mapped =
       weights.get(id) ??
       weights.get(address) ??
       weights.get(host) ??
-      weights.get(metadataText(facts, "podName") ?? host);
+      weights.get(metadataText(info, "podName") ?? host);
     if (mapped !== undefined) return mapped;
   }
-  const own = weightKey === undefined ? facts.weight : Number(metadataText(facts, weightKey)?.trim() || Number.NaN);
-  return own >= 0 ? Math.min(own, heaviest) : 1;
+  const own = weightKey === undefined ? info.weight : Number(metadataText(info, weightKey)?.trim() || Number.NaN);
+  return own >= 0 ? Math.min(own, maxWeight) : 1;
 }
 
 /**
