@@ -704,10 +704,33 @@ test("the user's service config and grpc.service_config_disable_resolution keep 
   }
 });
 
-test("a policy of the user that nobody registered is said, because grpc-js takes pick_first silently", async (t) => {
-  const { warnings, resolver } = start(t, { "grpc.service_config": '{"loadBalancingConfig":[{"least_request":{}}]}' });
+test("a policy of the channel that cannot be used is warned of once, with the reason, and round_robin is used", async (t) => {
+  const { source, configs, warnings, resolver } = start(t, {
+    "grpc.service_config": '{"loadBalancingConfig":[{"least_requests":{}}],"healthCheckConfig":{"serviceName":""}}',
+  });
+  source.setEndpoints([endpointAt(1)]);
   resolver.updateResolution();
-  assert.match(warnings.join(), /least_request is not registered.*grpc-js takes pick_first instead/);
+  await settled();
+  assert.deepEqual(configs[0]?.loadBalancingConfig, [{ round_robin: {} }]);
+  assert.equal(warnings.length, 1);
+  assert.match(
+    String(warnings),
+    /^kubernetes:\/\/\/server: grpc\.service_config: unknown policy "least_requests".*; round_robin is used instead; healthCheckConfig is ignored/,
+  );
+});
+
+test("a policy of the service's own config that cannot be used falls back as a channel's does; the methods count", async (t) => {
+  const { source, configs, warnings, resolver } = start(t);
+  const methodConfig = [{ name: [{}] }];
+  source.setEndpoints([endpointAt(1)], JSON.stringify({ loadBalancingPolicy: "least_requests", methodConfig }));
+  resolver.updateResolution();
+  await settled();
+  assert.deepEqual(configs, [{ loadBalancingConfig: [{ round_robin: {} }], methodConfig }]);
+  assert.equal(warnings.length, 1);
+  assert.match(
+    String(warnings),
+    /^service default\/server: its annotation grpc-lb\.dev\/service-config: unknown policy "least_requests".*; round_robin is used instead$/,
+  );
 });
 
 for (const [where, timeout] of [

@@ -1,5 +1,5 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import type { Clock } from "@grpc-lb/core";
+import { type Clock, messageOf } from "@grpc-lb/core";
 import { DiscoveryError, type Endpoint, type Snapshot, targetOption } from "@grpc-lb/discovery";
 import { resolverChannel } from "./diagnostics.ts";
 import {
@@ -12,7 +12,7 @@ import {
   toGrpcEndpoint,
 } from "./grpc-js.ts";
 import { chooseKeepalive } from "./keepalive.ts";
-import { chooseServiceConfig, describeUnusable, parseServiceConfig, readServiceConfig } from "./service-config.ts";
+import { chooseServiceConfig, describeProblems, parseServiceConfig, readChannelConfig } from "./service-config.ts";
 import type { SharedSource } from "./shared-source.ts";
 import type { Warn } from "./warn.ts";
 import { whyNone } from "./why-none.ts";
@@ -71,6 +71,7 @@ interface Run {
   /** What the service itself asks for in `latest`. */
   ofService: ServiceConfig | undefined;
   told: Told | undefined;
+  readonly channelConfig: ServiceConfig | undefined;
 }
 
 /**
@@ -87,7 +88,8 @@ export class DiscoveryResolver implements Resolver {
   readonly #options: DiscoveryResolverOptions;
   readonly #onSnapshot = (snapshot: Snapshot) => this.#take(snapshot);
   readonly #attributes: Attributes;
-  readonly #ofUser: ServiceConfig | undefined;
+  /** The channel's own service config, in JSON; grpc-js has checked it. */
+  readonly #channelConfig: string | undefined;
   #run: Run | undefined;
   /** Kept between runs, so that a config of the service is read, and what is wrong with it said, once. */
   #serviceConfig: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
@@ -96,7 +98,7 @@ export class DiscoveryResolver implements Resolver {
     this.#options = options;
     this.#attributes = { ...chooseKeepalive(options.channelOptions), [targetOption]: options.target };
     const text: unknown = options.channelOptions["grpc.service_config"];
-    this.#ofUser = typeof text === "string" && text !== "" ? readServiceConfig(text) : undefined;
+    this.#channelConfig = typeof text === "string" && text !== "" ? text : undefined;
   }
 
   updateResolution(): void {
@@ -106,6 +108,7 @@ export class DiscoveryResolver implements Resolver {
     }
     const { target, warn } = this.#options;
     const shared = this.#options.share();
+    const parsed = this.#channelConfig === undefined ? undefined : readChannelConfig(this.#channelConfig);
     const run: Run = {
       controller: new AbortController(),
       pending: new Set(),
@@ -113,12 +116,13 @@ export class DiscoveryResolver implements Resolver {
       latest: "error" in shared ? unknown(target, shared.error) : undefined,
       ofService: undefined,
       told: undefined,
+      channelConfig: parsed?.config,
     };
     this.#run = run;
     if (run.shared) run.shared.subscribe(this.#onSnapshot);
     else this.#tell(run);
-    const unusable = this.#ofUser && describeUnusable(this.#ofUser);
-    if (unusable) warn(`${target}: grpc.service_config: ${unusable}; grpc-js takes pick_first instead`);
+    const problems = parsed && describeProblems(`${target}: grpc.service_config`, parsed);
+    if (problems !== undefined) warn(problems);
   }
 
   destroy(): void {
@@ -158,7 +162,7 @@ export class DiscoveryResolver implements Resolver {
     if (!snapshot || this.#run !== run) return;
     const { listener, clock } = this.#options;
     const { endpoints, error } = snapshot;
-    const config = chooseServiceConfig(this.#ofUser, ofService);
+    const config = chooseServiceConfig(run.channelConfig, ofService);
     if (endpoints !== undefined && endpoints.length > 0) {
       const isKnown = told?.t === "endpoints" && told.ofService === ofService && isSame(told.endpoints, endpoints);
       if (isKnown && !isAsked) return;
@@ -197,19 +201,22 @@ export class DiscoveryResolver implements Resolver {
   get #takesServiceConfig(): boolean {
     // The gRPC option by which a client refuses service configs that come from outside.
     const isRefused = Boolean(this.#options.channelOptions["grpc.service_config_disable_resolution"]);
-    return !isRefused && !this.#ofUser;
+    return !isRefused && this.#channelConfig === undefined;
   }
 
   /** A config that grpc-js would not take is left out, and said once. The same text gives the same object. */
   #readServiceConfig({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
     if (text === undefined || !this.#takesServiceConfig) return undefined;
     if (this.#serviceConfig?.text !== text) {
+      const { warn, configName = "service config" } = this.#options;
       let config: ServiceConfig | undefined;
       try {
-        config = parseServiceConfig(text);
+        const parsed = parseServiceConfig(text);
+        config = parsed.config;
+        const problems = describeProblems(`${subject}: its ${configName}`, parsed);
+        if (problems !== undefined) warn(problems);
       } catch (error) {
-        const { warn, configName = "service config" } = this.#options;
-        warn(`${subject}: its ${configName} is ignored: ${(error as Error).message}`);
+        warn(`${subject}: its ${configName} is ignored: ${messageOf(error)}`);
       }
       this.#serviceConfig = { text, config };
     }

@@ -13,7 +13,7 @@ test("row 23: a grpc-js without a function that is needed is one clear error", (
   assert.throws(() => requireSupportedGrpc(older), {
     message: "@grpc-lb/resolver needs @grpc/grpc-js 1.14; the one there is has no experimental.statusOrFromValue",
   });
-  assert.throws(() => requireSupportedGrpc({}), /no experimental\.registerResolver, .*uriToString$/);
+  assert.throws(() => requireSupportedGrpc({}), /no experimental\.isLoadBalancerNameRegistered, .*uriToString$/);
 });
 
 test("two copies of grpc-js are told by where they are, and one is not", () => {

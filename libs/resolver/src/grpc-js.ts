@@ -4,7 +4,7 @@
  * that hangs.
  */
 import { type ChannelOptions, experimental, status } from "@grpc/grpc-js";
-import { loadedCopies } from "@grpc-lb/core";
+import { loadedCopies, messageOf } from "@grpc-lb/core";
 import { attachEndpoint, type Endpoint as DiscoveredEndpoint, type EndpointCarrier } from "@grpc-lb/discovery";
 
 export type ResolverListener = experimental.ResolverListener;
@@ -19,13 +19,16 @@ export type GrpcUri = experimental.GrpcUri;
 export type Attributes = Readonly<Record<string, string | number>>;
 type ServiceConfigResult = Exclude<Parameters<ResolverListener>[2], null>;
 export type ServiceConfig = Extract<ServiceConfigResult, { ok: true }>["value"];
+/** A policy and its configuration, as a service config lists them: `{ least_request: {} }`. */
+export type PolicyConfig = ServiceConfig["loadBalancingConfig"][number];
 
 /** An endpoint as grpc-js hands it on to the balancing policy, which reads discovery's endpoint with `endpointOf`. */
 export type ResolvedEndpoint = experimental.Endpoint & EndpointCarrier;
 
 const needed = [
+  "isLoadBalancerNameRegistered",
+  "parseLoadBalancingConfig",
   "registerResolver",
-  "selectLbConfigFromList",
   "statusOrFromError",
   "statusOrFromValue",
   "uriToString",
@@ -75,15 +78,54 @@ const converted = new WeakMap<DiscoveredEndpoint, ResolvedEndpoint>();
 export function toGrpcEndpoint(discovered: DiscoveredEndpoint): ResolvedEndpoint {
   let endpoint = converted.get(discovered);
   if (!endpoint) {
-    endpoint = attachEndpoint({ addresses: discovered.addresses.map(({ host, port }) => ({ host, port })) }, discovered);
+    endpoint = attachEndpoint(
+      { addresses: discovered.addresses.map(({ host, port }) => ({ host, port })) },
+      discovered,
+    );
     converted.set(discovered, endpoint);
   }
   return endpoint;
 }
 
-/** Whether at least one policy of a service config is registered, and takes its own part of the config. */
-export function canUsePolicy(configs: ServiceConfig["loadBalancingConfig"]): boolean {
-  return experimental.selectLbConfigFromList(configs) !== null;
+/** The first policy of a list that can be used, and why those before it cannot. */
+export interface FoundPolicy {
+  readonly policy: PolicyConfig | undefined;
+  /** Undefined when nothing is wrong: names that are not registered before one that can be used are not (gRFC A24). */
+  readonly error: string | undefined;
+}
+
+/** Finds the policy that grpc-js will use, with the reasons that it keeps to itself. */
+export function findPolicy(policies: readonly PolicyConfig[]): FoundPolicy {
+  const unknown: string[] = [];
+  const errors: string[] = [];
+  for (const policy of policies) {
+    const [name = ""] = Object.keys(policy);
+    // grpc-js takes the names of every object's properties, such as `toString`, for registered ones.
+    if (!experimental.isLoadBalancerNameRegistered(name) || name in Object.prototype) {
+      unknown.push(`"${name}"`);
+      continue;
+    }
+    try {
+      experimental.parseLoadBalancingConfig(policy);
+      return { policy, error: errors.length > 0 ? errors.join("; ") : undefined };
+    } catch (error) {
+      errors.push(describePolicyError(policy[name], messageOf(error)));
+    }
+  }
+  if (unknown.length > 0) {
+    const names = `${unknown.length === 1 ? "policy" : "policies"} ${unknown.join(", ")}`;
+    errors.push(
+      `unknown ${names}: nothing of that name is registered (registerPolicies() registers those of @grpc-lb/policies)`,
+    );
+  }
+  return { policy: undefined, error: errors.length > 0 ? errors.join("; ") : undefined };
+}
+
+/** Adds what is wrong in a list of child policies, where the error of grpc-js, as that of its outlier_detection, does not say it. */
+function describePolicyError(config: unknown, message: string): string {
+  const { child_policy, childPolicy = child_policy } = (config ?? {}) as Readonly<Record<string, unknown>>;
+  const inner = Array.isArray(childPolicy) ? findPolicy(childPolicy).error : undefined;
+  return inner === undefined || message.includes(inner) ? message : `${message}: ${inner}`;
 }
 
 /** What grpc-js is told along with endpoints, or with the reason why there are none. */

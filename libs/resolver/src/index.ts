@@ -18,4 +18,5 @@ export {
   type TargetStats,
 } from "./kubernetes.ts";
 export { type ResolvedTargetStats, type Resolvers, type ResolversOptions, registerResolvers } from "./resolvers.ts";
+export { type ParsedServiceConfig, parseServiceConfig } from "./service-config.ts";
 export type { Warn } from "./warn.ts";

@@ -1,25 +1,39 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
-import { chooseServiceConfig, parseServiceConfig, readServiceConfig } from "./service-config.ts";
+import {
+  chooseServiceConfig,
+  describeProblems,
+  type ParsedServiceConfig,
+  parseServiceConfig,
+  readChannelConfig,
+} from "./service-config.ts";
 
 const roundRobin = [{ round_robin: {} }];
 const pickFirst = [{ pick_first: {} }];
 const methodConfig = [{ name: [{ service: "pod.v1.PodService" }] }];
+const retryPolicy = {
+  maxAttempts: 2,
+  initialBackoff: "0.1s",
+  maxBackoff: "1s",
+  backoffMultiplier: 2,
+  retryableStatusCodes: ["UNAVAILABLE"],
+};
+const methodsOf = ({ methodConfig }: ParsedServiceConfig["config"]) => methodConfig;
 
-test("the user's config comes before the service's, and that before round_robin", () => {
-  const ofUser = { loadBalancingConfig: pickFirst, methodConfig: [] };
+test("the channel's config comes before the service's, and that before round_robin", () => {
+  const ofChannel = { loadBalancingConfig: pickFirst, methodConfig: [] };
   const onlyMethods = { loadBalancingConfig: [], methodConfig };
-  for (const [user, service, want] of [
+  for (const [channel, service, want] of [
     [undefined, undefined, { loadBalancingConfig: roundRobin, methodConfig: [] }],
-    [ofUser, undefined, ofUser],
-    [ofUser, { loadBalancingConfig: roundRobin, methodConfig }, ofUser],
+    [ofChannel, undefined, ofChannel],
+    [ofChannel, { loadBalancingConfig: roundRobin, methodConfig }, ofChannel],
     [onlyMethods, undefined, { loadBalancingConfig: roundRobin, methodConfig }],
-    [onlyMethods, ofUser, { loadBalancingConfig: roundRobin, methodConfig }],
-    [undefined, ofUser, ofUser],
+    [onlyMethods, ofChannel, { loadBalancingConfig: roundRobin, methodConfig }],
+    [undefined, ofChannel, ofChannel],
     [undefined, onlyMethods, { loadBalancingConfig: roundRobin, methodConfig }],
   ] as const) {
-    assert.deepEqual(chooseServiceConfig(user, service), want);
+    assert.deepEqual(chooseServiceConfig(channel, service), want);
   }
 });
 
@@ -35,43 +49,127 @@ test("timeouts are read as they are meant", () => {
     ],
   ] as const) {
     const text = JSON.stringify({ methodConfig: [{ name: [{}], timeout }, { name: [{ service: "a" }] }] });
-    const want2 = [{ name: [{}], timeout: want }, { name: [{ service: "a" }] }];
-    assert.deepEqual([readServiceConfig(text).methodConfig, parseServiceConfig(text).methodConfig], [want2, want2]);
+    const methods = [{ name: [{}], timeout: want }, { name: [{ service: "a" }] }];
+    assert.deepEqual([readChannelConfig(text).config, parseServiceConfig(text).config].map(methodsOf), [
+      methods,
+      methods,
+    ]);
   }
 });
 
-test("the old loadBalancingPolicy is a choice where there is no loadBalancingConfig", () => {
-  const read = (config: object) => readServiceConfig(JSON.stringify(config)).loadBalancingConfig;
+test("what was parsed is good for grpc-js's option, and says the same when it is parsed again", () => {
+  const text = JSON.stringify({
+    loadBalancingConfig: roundRobin,
+    methodConfig: [{ name: [{}], timeout: "0.25s", retryPolicy }],
+    retryThrottling: { maxTokens: 10, tokenRatio: 0.1 },
+  });
+  const parsed = parseServiceConfig(text);
+  assert.deepEqual(parseServiceConfig(JSON.stringify(parsed.config)), parsed);
+  assert.deepEqual([parsed.policyError, parsed.ignored], [undefined, []]);
+});
+
+test("loadBalancingPolicy, the old form, counts where there is no loadBalancingConfig", () => {
+  const read = (config: object) => readChannelConfig(JSON.stringify(config)).config.loadBalancingConfig;
   assert.deepEqual(read({ loadBalancingPolicy: "PICK_FIRST" }), pickFirst);
   assert.deepEqual(read({ loadBalancingPolicy: "pick_first", loadBalancingConfig: roundRobin }), roundRobin);
   assert.deepEqual(read({ loadBalancingPolicy: "pick_first", loadBalancingConfig: [] }), pickFirst);
   assert.deepEqual(read({}), []);
 });
 
-test("what grpc-js would not take is refused with the reason, and the check leaves nothing", async () => {
-  for (const [text, why] of [
-    ["", /JSON/],
-    ["{", /JSON/],
-    ["null", /no JSON object/],
-    ["[]", /no JSON object/],
+test("what grpc-js refuses is a RangeError with the reason, and the check leaves nothing", async () => {
+  for (const [text, message] of [
+    ["", /not valid JSON/],
+    ["{", /not valid JSON/],
+    ["null", /must be a JSON object/],
+    ["[]", /must be a JSON object/],
     ['{"loadBalancingConfig":{}}', /invalid loadBalancingConfig/],
     ['{"loadBalancingConfig":[{"a":{},"b":{}}]}', /multiple keys/],
-    ['{"loadBalancingConfig":[{"no_such":{}}]}', /no_such is not registered/],
-    ['{"loadBalancingConfig":[{"outlier_detection":{}}]}', /its own config is wrong/],
     ['{"methodConfig":[{"name":[{}],"timeout":"250ms"}]}', /invalid timeout/],
     ['{"methodConfig":[{}]}', /invalid name array/],
     ['{"methodConfig":[{"name":[{}],"retryPolicy":{"maxAttempts":1}}]}', /maxAttempts/],
     ['{"retryThrottling":{"maxTokens":0}}', /maxTokens/],
   ] as const) {
-    assert.throws(() => parseServiceConfig(text), why, text);
+    assert.throws(() => parseServiceConfig(text), { name: "RangeError", message }, text);
   }
   await assertNothingLeft();
 });
 
-test("of several policies the first that can be used is enough", () => {
-  const loadBalancingConfig = [{ no_such: {} }, { round_robin: {} }];
-  assert.deepEqual(parseServiceConfig(JSON.stringify({ loadBalancingConfig })), {
-    loadBalancingConfig,
-    methodConfig: [],
-  });
+test("of several policies the first that can be used counts, and names that are not registered before it are no error", () => {
+  const loadBalancingConfig: object[] = [{ no_such: {} }, { toString: {} }, { pick_first: {} }, { round_robin: {} }];
+  const { config, policyError } = parseServiceConfig(JSON.stringify({ loadBalancingConfig }));
+  assert.deepEqual([config.loadBalancingConfig, policyError], [pickFirst, undefined]);
+});
+
+test("a policy that cannot be used is an error that names policy and field; round_robin or the next one is used", () => {
+  const outlierDetection = (child_policy: object[]) => ({ outlier_detection: { child_policy } });
+  for (const [json, policyError, used] of [
+    [{ loadBalancingConfig: [{ no_such: {} }] }, /^unknown policy "no_such"/, "round_robin"],
+    [{ loadBalancingConfig: [{ toString: {} }] }, /^unknown policy "toString"/, "round_robin"],
+    [{ loadBalancingConfig: [{ a: {} }, { b: {} }] }, /^unknown policies "a", "b"/, "round_robin"],
+    [{ loadBalancingPolicy: "NO_SUCH" }, /^unknown policy "no_such"/, "round_robin"],
+    [
+      { loadBalancingConfig: [{ pick_first: { shuffleAddressList: "yes" } }] },
+      /^pick_first: .*shuffleAddressList/,
+      "round_robin",
+    ],
+    [
+      {
+        loadBalancingConfig: [
+          { no_such: {} },
+          { pick_first: { shuffleAddressList: "yes" } },
+          { weighted_round_robin: {} },
+        ],
+      },
+      /^pick_first: .*shuffleAddressList/,
+      "weighted_round_robin",
+    ],
+    [{ loadBalancingConfig: [{ outlier_detection: {} }] }, /^outlier_detection: .*child_policy/, "round_robin"],
+    [
+      { loadBalancingConfig: [outlierDetection([{ no_such: {} }])] },
+      /^outlier_detection: .*: unknown policy "no_such"/,
+      "round_robin",
+    ],
+    [
+      { loadBalancingConfig: [outlierDetection([outlierDetection([{ pick_first: { shuffleAddressList: 1 } }])])] },
+      /^outlier_detection: .*: outlier_detection: .*: pick_first: .*shuffleAddressList/,
+      "round_robin",
+    ],
+  ] as const) {
+    const text = JSON.stringify(json);
+    for (const parsed of [parseServiceConfig(text), readChannelConfig(text)]) {
+      assert.match(parsed.policyError ?? "", policyError, text);
+      assert.deepEqual(parsed.config.loadBalancingConfig.flatMap(Object.keys), [used], text);
+      assert.match(describeProblems("a", parsed) ?? "", new RegExp(`^a: .*; ${used} is used instead$`), text);
+    }
+  }
+});
+
+test("each field that grpc-js takes and does not obey is named, once", () => {
+  for (const [json, ignored] of [
+    [{ healthCheckConfig: { serviceName: "" } }, [/^healthCheckConfig is ignored: .*no client-side health checking$/]],
+    [
+      { load_balancing_config: roundRobin },
+      [/^load_balancing_config is ignored: unknown field; known fields: loadBalancingConfig, /],
+    ],
+    [{ methodConfig: { name: [{}] } }, [/^methodConfig is ignored: it must be a list$/]],
+    [
+      {
+        methodConfig: [
+          { name: [{ service: "a" }], waitForReady: true },
+          { name: [{ service: "b" }], waitForReady: true, retry_policy: retryPolicy },
+        ],
+      },
+      [/^methodConfig\.waitForReady is ignored: .*Metadata/, /^methodConfig\.retry_policy is ignored: unknown field/],
+    ],
+    [
+      { methodConfig: [{ name: [{}], maxRequestBytes: 1 }] },
+      [/^methodConfig\.maxRequestBytes .*grpc\.max_send_message_length/],
+    ],
+    [{ loadBalancingConfig: pickFirst, methodConfig: [{ name: [{}], timeout: "1s" }] }, []],
+  ] as const) {
+    const text = JSON.stringify(json);
+    const got = parseServiceConfig(text).ignored;
+    assert.equal(got.length, ignored.length, got.join("\n"));
+    for (const [n, want] of ignored.entries()) assert.match(got[n] ?? "", want);
+  }
 });

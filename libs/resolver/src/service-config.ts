@@ -1,65 +1,126 @@
 import { Channel, credentials } from "@grpc/grpc-js";
-import { canUsePolicy, type ServiceConfig } from "./grpc-js.ts";
+import { messageOf } from "@grpc-lb/core";
+import { findPolicy, type PolicyConfig, type ServiceConfig } from "./grpc-js.ts";
 
-type PolicyConfigs = ServiceConfig["loadBalancingConfig"];
+/** A service config as grpc-js is to be given it, and what of its text does not count. */
+export interface ParsedServiceConfig {
+  /**
+   * Durations have seconds and nanos. `loadBalancingConfig` is empty where the text names no policy; else it has one entry: the
+   * first policy of the text that can be used, or `round_robin`.
+   */
+  readonly config: ServiceConfig;
+  /** Why a policy of the text cannot be used, with the field that is wrong; undefined when nothing is wrong. */
+  readonly policyError: string | undefined;
+  /** A sentence for each field that grpc-js takes and does not obey. */
+  readonly ignored: readonly string[];
+}
 
-/** What is used when nobody chose: one call after the other to each endpoint. */
-const roundRobin: PolicyConfigs = [{ round_robin: {} }];
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The default: one call after the other to each endpoint. */
+const roundRobin: readonly PolicyConfig[] = [{ round_robin: {} }];
+
+const knownFields = ["loadBalancingConfig", "loadBalancingPolicy", "methodConfig", "retryThrottling"] as const;
+const knownMethodFields = ["name", "timeout", "retryPolicy", "hedgingPolicy"] as const;
+/** What grpc-js 1.14 parses, or leaves out, without a word: https://github.com/grpc/grpc/blob/master/doc/service_config.md. */
+const unsupported: JsonObject = {
+  healthCheckConfig: "grpc-js has no client-side health checking",
+  waitForReady: "grpc-js takes waitForReady from the Metadata options of a call alone",
+  maxRequestBytes: "grpc-js takes grpc.max_send_message_length of the channel",
+  maxResponseBytes: "grpc-js takes grpc.max_receive_message_length of the channel",
+};
 
 /**
- * The service config that a resolver hands on, which in grpc-js beats the channel's. Whoever made the channel comes first:
- * theirs is used as it is, and when it names no policy, with `round_robin`. Then comes what the service itself asks for, then
- * `round_robin`.
+ * Reads a gRPC service config in JSON (https://github.com/grpc/grpc/blob/master/doc/service_config.md) and checks it as grpc-js
+ * will, and further: grpc-js 1.14 reads a timeout of "0.25s" as 25 ns, uses `pick_first` where it can use no policy of the
+ * list, and says nothing of either.
+ *
+ * - Policies must be registered before. Of several, the first that can be used counts (gRFC A24); a name that is not registered
+ *   before it is no error, a configuration that is wrong is.
+ * - `loadBalancingPolicy`, the old form, counts where there is no `loadBalancingConfig`; its case does not matter.
+ *
+ * `JSON.stringify(parseServiceConfig(text).config)` is good for the channel option `grpc.service_config`.
+ *
+ * @throws RangeError that says what is wrong, when the text is not valid JSON or grpc-js refuses it
+ */
+export function parseServiceConfig(text: string): ParsedServiceConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new RangeError(`the service config is not valid JSON: ${messageOf(error)}`);
+  }
+  if (!isObject(value)) throw new RangeError("the service config must be a JSON object");
+  checkByGrpcJs(text);
+  return readServiceConfig(value);
+}
+
+/** grpc-js exports no check of its own: a channel that is never used does it. */
+function checkByGrpcJs(text: string): void {
+  const options = { "grpc.service_config": text, "grpc.enable_channelz": 0 };
+  try {
+    new Channel("unix:///", credentials.createInsecure(), options).close();
+  } catch (error) {
+    throw new RangeError(messageOf(error));
+  }
+}
+
+/** Reads the service config of a channel's options, which grpc-js has checked. */
+export function readChannelConfig(text: string): ParsedServiceConfig {
+  return readServiceConfig(JSON.parse(text));
+}
+
+function readServiceConfig(json: JsonObject): ParsedServiceConfig {
+  const { loadBalancingConfig = [], loadBalancingPolicy, methodConfig = [], ...rest } = json;
+  const listed = loadBalancingConfig as readonly PolicyConfig[];
+  const named = loadBalancingPolicy ? [{ [String(loadBalancingPolicy).toLowerCase()]: {} }] : [];
+  const policies = listed.length > 0 ? listed : named;
+  const { policy, error } = findPolicy(policies);
+  const chosen = policies.length === 0 ? [] : policy ? [policy] : roundRobin;
+  const methods = Array.isArray(methodConfig) ? (methodConfig as readonly JsonObject[]) : [];
+  const ignored = [
+    ...ignoredFields("", json, knownFields),
+    ...(Array.isArray(methodConfig) ? [] : ["methodConfig is ignored: it must be a list"]),
+    ...methods.flatMap((method) => ignoredFields("methodConfig.", method, knownMethodFields)),
+  ];
+  const config = { ...rest, loadBalancingConfig: [...chosen], methodConfig: methods.map(readTimeout) };
+  return { config: config as unknown as ServiceConfig, policyError: error, ignored: [...new Set(ignored)] };
+}
+
+/**
+ * Chooses the service config that a resolver hands on, which in grpc-js beats the channel's own: that of the channel, else that
+ * of the service; with `round_robin` where it names no policy.
  */
 export function chooseServiceConfig(
-  ofUser: ServiceConfig | undefined,
-  ofService: ServiceConfig | undefined,
+  channelConfig: ServiceConfig | undefined,
+  resolvedConfig: ServiceConfig | undefined,
 ): ServiceConfig {
-  const config = ofUser ?? ofService ?? { loadBalancingConfig: [], methodConfig: [] };
-  return config.loadBalancingConfig.length > 0 ? config : { ...config, loadBalancingConfig: roundRobin };
+  const config = channelConfig ?? resolvedConfig ?? { loadBalancingConfig: [], methodConfig: [] };
+  return config.loadBalancingConfig.length > 0 ? config : { ...config, loadBalancingConfig: [...roundRobin] };
 }
 
 /**
- * Reads the service config of a channel's options, which grpc-js has checked. Durations are read here, because grpc-js 1.14
- * takes a timeout of "0.25s" for 25 ns. The old `loadBalancingPolicy` counts as a choice where there is no
- * `loadBalancingConfig`, as the service config's specification has it; grpc-js itself does not look at it.
- */
-export function readServiceConfig(text: string): ServiceConfig {
-  const config = JSON.parse(text);
-  const { methodConfig, loadBalancingConfig, loadBalancingPolicy, ...rest } = config;
-  const named: PolicyConfigs = loadBalancingPolicy ? [{ [String(loadBalancingPolicy).toLowerCase()]: {} }] : [];
-  return {
-    ...rest,
-    loadBalancingConfig: loadBalancingConfig?.length > 0 ? loadBalancingConfig : named,
-    methodConfig: Array.isArray(methodConfig) ? methodConfig.map(readTimeout) : [], // as grpc-js leaves out what is no array
-  };
-}
-
-/**
- * Reads a service config that nobody has checked yet. grpc-js keeps its own check to itself: a channel that is never used
- * tells whether it would be taken.
+ * What to warn of in a service config; undefined when all of it counts.
  *
- * @throws Error that says what is wrong
+ * @param where it stands, such as `kubernetes:///server: grpc.service_config`
  */
-export function parseServiceConfig(text: string): ServiceConfig {
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("it is no JSON object");
-  const options = { "grpc.service_config": text, "grpc.enable_channelz": 0 };
-  new Channel("unix:///", credentials.createInsecure(), options).close();
-  const config = readServiceConfig(text);
-  const unusable = describeUnusable(config);
-  if (unusable !== undefined) throw new Error(unusable);
-  return config;
+export function describeProblems(where: string, parsed: ParsedServiceConfig): string | undefined {
+  const { config, policyError, ignored } = parsed;
+  const used = Object.keys(config.loadBalancingConfig[0] ?? {}).join();
+  const problems = [...(policyError === undefined ? [] : [`${policyError}; ${used} is used instead`]), ...ignored];
+  return problems.length > 0 ? `${where}: ${problems.join("; ")}` : undefined;
 }
 
-/** What is wrong with a config none of whose policies can be used: grpc-js takes pick_first then, and says nothing. */
-export function describeUnusable({ loadBalancingConfig }: ServiceConfig): string | undefined {
-  if (loadBalancingConfig.length === 0 || canUsePolicy(loadBalancingConfig)) return undefined;
-  const names = loadBalancingConfig.flatMap((policy) => Object.keys(policy)).join(", ");
-  return `no policy of it can be used: ${names} is not registered, or its own config is wrong`;
+function ignoredFields(path: string, json: JsonObject, known: readonly string[]): string[] {
+  return Object.keys(json)
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      if (Object.hasOwn(unsupported, name)) return `${path}${name} is ignored: ${unsupported[name]}`;
+      return `${path}${name} is ignored: unknown field; known fields: ${known.map((each) => path + each).join(", ")}`;
+    });
 }
 
-function readTimeout<T extends { timeout?: unknown }>(method: T): T {
+function readTimeout(method: JsonObject): JsonObject {
   return typeof method.timeout === "string" ? { ...method, timeout: parseDuration(method.timeout) } : method;
 }
 
@@ -67,4 +128,8 @@ function readTimeout<T extends { timeout?: unknown }>(method: T): T {
 function parseDuration(text: string): { seconds: number; nanos: number } {
   const [seconds = "0", decimals = ""] = text.slice(0, -1).split(".");
   return { seconds: Number(seconds), nanos: Number(decimals.padEnd(9, "0")) };
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
