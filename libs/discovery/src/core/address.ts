@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6, SocketAddress } from "node:net";
 import type { Address } from "./snapshot.ts";
 
 /** Names as in DNS; also with underscores, which some networks of containers have in them. */
@@ -23,7 +23,12 @@ export function parseAddress(text: string, defaultPort?: number): Address {
   const isHost = bracketed === undefined ? isIPv4(host) || isHostName(host) : isIPv6(host);
   const port = digits === undefined ? defaultPort : Number(digits);
   if (!isHost || port === undefined || port < 1 || port > 65_535) throw wrong();
-  return { host, port };
+  return { host: canonicalHost(host), port };
+}
+
+/** The one spelling of an IPv6 address (RFC 5952), so that two spellings are one endpoint; any other host as it is. */
+export function canonicalHost(host: string): string {
+  return host.includes(":") && isIPv6(host) ? new SocketAddress({ address: host, family: "ipv6" }).address : host;
 }
 
 /** Writes an address the way `parseAddress` reads it. */

@@ -7,7 +7,7 @@ import type { SourceStats } from "./source-stats.ts";
 /** Receives each newer snapshot. */
 export type SnapshotListener = (snapshot: Snapshot) => void;
 
-/** What a source knows beside the endpoints when it has heard from its server. */
+/** What a source knows beside the endpoints. */
 export interface Synced {
   /** As in `Snapshot`. Default: none. */
   readonly serviceConfig?: string | undefined;
@@ -38,7 +38,8 @@ export class SnapshotStore {
   readonly #errors = { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 0, portNotFound: 0 };
   #latest: Snapshot | undefined;
   #lastSyncMs: number | undefined;
-  #problem: DiscoveryError | undefined;
+  #failure: DiscoveryError | undefined;
+  #synced: Synced | undefined;
 
   constructor(subject: string, clock: Clock) {
     this.subject = subject;
@@ -56,25 +57,26 @@ export class SnapshotStore {
     return { lastSyncAgeMs, lists, watches, events, errors: { ...this.#errors } };
   }
 
-  /** The server was heard: the endpoints are what it has now, and no error keeps the source from it. */
-  sync({ serviceConfig, serviceConfigError, problem }: Synced = {}): void {
+  /** The server was heard: the endpoints are what it has now, and no failure keeps the source from it. */
+  sync(synced: Synced = {}): void {
     this.#lastSyncMs = this.#clock.now();
-    if (problem && problem.message !== this.#problem?.message) this.#errors[problem.code] += 1;
-    this.#problem = problem;
-    this.#publish({
-      subject: this.subject,
-      endpoints: this.endpoints.all,
-      lastSyncMs: this.#lastSyncMs,
-      error: problem,
-      serviceConfig,
-      serviceConfigError,
-    });
+    this.#failure = undefined;
+    this.update(synced);
+  }
+
+  /** As `sync`, while a failure may go on: it stays beside what is known, and so does the time of the last sync. */
+  update(synced: Synced): void {
+    this.#count(synced.problem, this.#synced?.problem);
+    this.#count(synced.serviceConfigError, this.#synced?.serviceConfigError);
+    this.#synced = synced;
+    this.#publish();
   }
 
   /** The source cannot do its work: the last good endpoints stay, with the error beside them. */
   fail(error: DiscoveryError): void {
-    this.#errors[error.code] += 1;
-    this.#publish({ ...(this.#latest ?? nothingKnown), subject: this.subject, error });
+    this.#count(error);
+    this.#failure = error;
+    this.#publish();
   }
 
   /** Calls `listener` with what is known now, and with each newer snapshot. @returns ends that; the listener may call it */
@@ -85,8 +87,21 @@ export class SnapshotStore {
     return () => void this.#listeners.delete(own);
   }
 
-  #publish(next: Snapshot): void {
+  #count(error: DiscoveryError | undefined, before?: DiscoveryError): void {
+    if (error && error.message !== before?.message) this.#errors[error.code] += 1;
+  }
+
+  #publish(): void {
     const before = this.#latest;
+    const { problem, serviceConfig, serviceConfigError } = this.#synced ?? {};
+    const next: Snapshot = {
+      subject: this.subject,
+      endpoints: this.#synced && this.endpoints.all,
+      lastSyncMs: this.#lastSyncMs,
+      error: this.#failure ?? problem,
+      serviceConfig,
+      serviceConfigError,
+    };
     this.#latest = next;
     const isNews =
       before === undefined ||
@@ -110,10 +125,3 @@ export class SnapshotStore {
     }
   }
 }
-
-const nothingKnown = {
-  endpoints: undefined,
-  lastSyncMs: undefined,
-  serviceConfig: undefined,
-  serviceConfigError: undefined,
-};
