@@ -32,7 +32,7 @@ doctor: ## say which tools are there, which are missing, and how to get them; FO
 
 .PHONY: demo
 demo: $(INSTALLED) ## show the problem and its cures on this machine; STRATEGIES=all POLICY=least_request, ARGS='…' goes to the lab
-	@$(NODE) apps/lab/src/main.ts $(ARGS)
+	@$(NODE) apps/lab/src/demo/main.ts $(ARGS)
 
 .PHONY: policies
 policies: $(INSTALLED) ## compare the balancing policies on a slow, a failing and a frozen server; ARGS=--outlier-detection

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Clock, Random } from "@grpc-lb/core";
-import { type PodServer, startPodServer } from "../pod-server.ts";
-import type { ProcessGroup } from "../process-group.ts";
+import { type PodServer, startPodServer } from "../processes/pod-server.ts";
+import type { ProcessGroup } from "../processes/process-group.ts";
 
 /** What a server is like. */
 export type ServerKind = "good" | "slow" | "failing" | "frozen";

@@ -1,8 +1,8 @@
 import { systemClock } from "@grpc-lb/core";
 import { durationFlag, type Flag, integerFlag, ProgramError, runProgram, switchFlag } from "@grpc-lb/program";
-import { podPolicyNames } from "../pod-policy.ts";
+import { podPolicyNames } from "../demo/expectations.ts";
 import { type PoliciesPlan, parsePolicies, validatePlan } from "./plan.ts";
-import { runPolicies } from "./run-policies.ts";
+import { runPolicies } from "./run-comparison.ts";
 import { PoliciesView } from "./view.ts";
 
 const policiesFlag: Flag<readonly string[]> = {

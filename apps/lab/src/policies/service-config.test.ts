@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { experimental } from "@grpc/grpc-js";
 import { registerPolicies } from "@grpc-lb/policies";
-import { podPolicyNames } from "../pod-policy.ts";
+import { podPolicyNames } from "../demo/expectations.ts";
 import { serviceConfigOf } from "./service-config.ts";
 
 type PolicyConfig = Parameters<typeof experimental.parseLoadBalancingConfig>[0];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { widthOf } from "../line.ts";
-import { paint } from "../paint.ts";
+import { widthOf } from "../terminal/line.ts";
+import { paint } from "../terminal/paint.ts";
 import type { FleetServer, ServerKind } from "./fleet.ts";
 import type { PoliciesPlan } from "./plan.ts";
 import { createRow } from "./row.ts";

@@ -1,5 +1,5 @@
 import { formatDuration } from "@grpc-lb/core";
-import { fit, indent, type Line, span, type Tone, widthOf, wrap } from "../line.ts";
+import { fit, indent, type Line, span, type Tone, widthOf, wrap } from "../terminal/line.ts";
 import { goodLatencyMs, goodServers, slowLatencyMs } from "./fleet.ts";
 import { keyCount, keyHeader } from "./load/flags.ts";
 import type { PoliciesPlan } from "./plan.ts";

@@ -1,11 +1,11 @@
-import { contentWidth } from "../board.ts";
-import type { Line } from "../line.ts";
-import { paint } from "../paint.ts";
+import { contentWidth } from "../demo/views/board.ts";
+import type { Line } from "../terminal/line.ts";
+import { paint } from "../terminal/paint.ts";
 import type { FleetServer } from "./fleet.ts";
 import type { Measured } from "./load/measured.ts";
 import type { PoliciesPlan } from "./plan.ts";
 import { createRow, type Row } from "./row.ts";
-import type { PoliciesWatcher } from "./run-policies.ts";
+import type { PoliciesWatcher } from "./run-comparison.ts";
 import { renderNotes, Table } from "./table.ts";
 
 /** A stream that output goes to, and whether a person looks at it. */

@@ -1,0 +1,41 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { FakeApiServer, slice } from "@grpc-lb/discovery/testing";
+import type { PodServer } from "../../processes/pod-server.ts";
+
+/** A Kubernetes API that knows of one service: what the strategy `resolver` watches where there is no cluster. */
+export interface FakeCluster {
+  /** A kubeconfig for it, in the folder given. */
+  readonly kubeconfig: string;
+  close(): Promise<void>;
+}
+
+/** Starts an API server whose service `server` has these servers as its pods, each with ports of its own. */
+export async function startFakeCluster(servers: readonly PodServer[], folder: string): Promise<FakeCluster> {
+  const api = await FakeApiServer.start();
+  const slices = servers.map(({ podName, httpPort, grpcPort }) =>
+    slice({
+      service: "server",
+      name: `server-of-${podName}`,
+      addresses: [{ address: "127.0.0.1", pod: podName }],
+      ports: [
+        { name: "http", port: httpPort },
+        { name: "grpc", port: grpcPort },
+      ],
+    }),
+  );
+  api.putSlice(...slices);
+
+  const kubeconfig = join(folder, "kubeconfig");
+  const cluster = { server: api.access.server.href, "insecure-skip-tls-verify": true }; // it speaks plain HTTP
+  const config = {
+    apiVersion: "v1",
+    kind: "Config",
+    "current-context": "lab",
+    contexts: [{ name: "lab", context: { cluster: "lab", user: "lab" } }],
+    clusters: [{ name: "lab", cluster }],
+    users: [{ name: "lab", user: {} }],
+  };
+  await writeFile(kubeconfig, JSON.stringify(config));
+  return { kubeconfig, close: () => api.close() };
+}

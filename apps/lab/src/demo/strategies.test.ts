@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { policyNames } from "@grpc-lb/policies";
+import { podPolicy, podPolicyNames } from "./expectations.ts";
+import { clientArgs, createStrategies } from "./strategies.ts";
+
+const addresses = {
+  serviceHttpPort: 1,
+  serviceGrpcPort: 2,
+  podGrpcPorts: [3, 4],
+  kubeconfig: "/k",
+  dnsPort: 5,
+  endpointsFile: "/tmp/a lab/endpoints.yaml",
+  registries: { etcd: "etcd://127.0.0.1:6/server", consul: "consul://127.0.0.1:7/server" },
+};
+
+const argsUnder = (policy: string) =>
+  createStrategies(podPolicy(policy)).map((strategy) => clientArgs(strategy, addresses, 200).join(" "));
+
+describe("the strategies", () => {
+  it("give the policy to the clients that know the pods, and to no other", () => {
+    assert.deepEqual(argsUnder("least_request"), [
+      "--target http://127.0.0.1:1/pod --interval 200ms",
+      "--target 127.0.0.1:2 --interval 200ms",
+      "--target ipv4:127.0.0.1:3,127.0.0.1:4 --policy least_request --interval 200ms",
+      "--target kubernetes:///server.default:grpc --policy least_request --interval 200ms",
+      "--target etcd://127.0.0.1:6/server --policy least_request --interval 200ms",
+      "--target consul://127.0.0.1:7/server --policy least_request --interval 200ms",
+      "--target dns-poll://127.0.0.1:5/server.lab:grpc --policy least_request --interval 200ms",
+      "--target file:///tmp/a%20lab/endpoints.yaml --policy least_request --interval 200ms",
+    ]);
+  });
+
+  it("leave round_robin to the client where that is its default", () => {
+    assert.deepEqual(argsUnder("round_robin").slice(2, 4), [
+      "--target ipv4:127.0.0.1:3,127.0.0.1:4 --policy round_robin --interval 200ms",
+      "--target kubernetes:///server.default:grpc --interval 200ms",
+    ]);
+  });
+
+  it("have a hash policy choose by the client", () => {
+    assert.match(argsUnder("maglev")[3] ?? "", / --policy maglev\{"key":"hostname"\} /);
+  });
+
+  it("say what they are in few words, for narrow columns", () => {
+    for (const { name, way, connections } of createStrategies(podPolicy("round_robin"))) {
+      assert.ok(way.length <= 22 && connections.length <= 22, `${name}: "${way}", "${connections}"`);
+    }
+  });
+
+  it("know what to expect of every policy there is", () => {
+    for (const name of podPolicyNames) assert.notEqual(podPolicy(name).why, podPolicy("toString").why, name);
+    for (const name of policyNames) assert.ok(podPolicyNames.includes(name), name);
+  });
+});

@@ -1,0 +1,97 @@
+import type { CallLine, VerdictWord } from "@grpc-lb/verdict";
+import { bar } from "../../terminal/bar.ts";
+import { type Line, printable, type Span, span, widthOf } from "../../terminal/line.ts";
+import type { Strategy } from "../strategies.ts";
+
+/** What one client has done so far. */
+export interface BoardColumn {
+  readonly strategy: Strategy;
+  readonly tail: readonly CallLine[];
+  /** Calls after the warm-up: those that will be judged. */
+  readonly perPod: ReadonlyMap<string, number>;
+  readonly errors: number;
+}
+
+/** Where a run stands. */
+export type Progress =
+  | { readonly t: "starting" }
+  /** Every client has made a call. */
+  | { readonly t: "running"; readonly elapsedMs: number; readonly durationMs: number }
+  | { readonly t: "ended"; readonly words: ReadonlyMap<string, VerdictWord> };
+
+/** What the live board shows. */
+export interface Board {
+  readonly pods: readonly string[];
+  readonly columns: readonly BoardColumn[];
+  readonly progress: Progress;
+  /** The number of calls that fills a bar. */
+  readonly fullBarCalls: number;
+}
+
+/** Red is what the project cures; also where it is what a strategy must show. */
+export const verdictTones = { BALANCED: "good", PINNED: "bad", SKEWED: "warning" } as const;
+
+/** Between what stands side by side. */
+export const gap = 2;
+/** Of a pod's calls, at the end of its bar. */
+export const countWidth = 4;
+
+/** What stands beside a client's name: its state, or its last call where that fits and the last calls have no lines. */
+export function renderNow(column: BoardColumn, board: Board, tailLines: number, width: number): Line {
+  const state = renderState(column, board);
+  const last = column.tail.at(-1);
+  if (!last || tailLines > 0 || widthOf(state) > 0) return state;
+  const call = renderCall(last, board.pods);
+  return column.strategy.name.length + 1 + widthOf(call) <= width ? call : state;
+}
+
+/** What stands above a client's calls: that some failed, and its verdict at the end. */
+function renderState({ strategy, errors }: BoardColumn, { progress }: Board): Line {
+  const word = progress.t === "ended" ? progress.words.get(strategy.name) : undefined;
+  const parts: Span[] = [];
+  if (errors > 0) parts.push(span(`${errors} failed`, "bad"));
+  if (word) parts.push(span(word, verdictTones[word]));
+  return parts.flatMap((part, i) => (i > 0 ? [span(" "), part] : [part]));
+}
+
+export function renderTail({ tail }: BoardColumn, pods: readonly string[], count: number): Line[] {
+  const last = count === 0 ? [] : tail.slice(-count);
+  return Array.from({ length: count }, (_, i) => {
+    const line = last[i];
+    return line ? renderCall(line, pods) : [];
+  });
+}
+
+/** A call as its client printed it. */
+export function renderCall(line: CallLine, pods: readonly string[]): Line {
+  if (line.t === "error") return [span(`Error: ${printable(line.reason)}`, "bad")];
+  return [span(`#${line.number}: `, "faint"), podSpan(line.pod, line.pod, pods)];
+}
+
+export function renderBars({ perPod }: BoardColumn, { pods, fullBarCalls }: Board, width: number): Line[] {
+  const nameWidth = Math.max(...pods.map((pod) => pod.length));
+  const barWidth = width - nameWidth - countWidth - 1;
+  const full = Math.max(fullBarCalls, ...perPod.values());
+  return pods.map((pod) => {
+    const count = perPod.get(pod) ?? 0;
+    const name = podSpan(pod.padEnd(nameWidth), pod, pods);
+    return [name, span(" "), ...renderBar(pod, count / full, barWidth, pods), renderCount(count)];
+  });
+}
+
+export function renderBar(pod: string, share: number, width: number, pods: readonly string[]): Line {
+  return [podSpan(width > 0 ? bar(share, width).padEnd(width) : "", pod, pods)];
+}
+
+export const renderCount = (count: number) =>
+  span(String(count).padStart(countWidth), count === 0 ? "faint" : "strong");
+
+export function renderCounts({ perPod }: BoardColumn, pods: readonly string[]): Line {
+  return pods.map((pod) => podSpan(`  ${perPod.get(pod) ?? 0}`, pod, pods));
+}
+
+/** Text in the colour of a pod. */
+export function podSpan(text: string, pod: string, pods: readonly string[]): Span {
+  const index = pods.indexOf(pod);
+  return span(text, index === -1 ? "plain" : { pod: index });
+}

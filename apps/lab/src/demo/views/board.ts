@@ -1,0 +1,127 @@
+import { beside, fit, indent, type Line, span, spread, wrap } from "../../terminal/line.ts";
+import { renderChart } from "./board-chart.ts";
+import {
+  type Board,
+  type BoardColumn,
+  gap,
+  type Progress,
+  renderBars,
+  renderCounts,
+  renderNow,
+  renderTail,
+} from "./board-parts.ts";
+import { describeRun } from "./describe-run.ts";
+
+/** The cells of a terminal. */
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Wider is not easier to read. */
+const maxColumns = 98;
+const margin = 1;
+const leastBlockWidth = 22;
+const mostTailLines = 6;
+
+/** How many cells of a terminal's width the lab writes into, after its margin. */
+export function contentWidth(columns: number): number {
+  return Math.max(1, Math.min(columns, maxColumns) - 2 * margin);
+}
+
+/** The lines of the board: never wider than the terminal, and fewer than it has rows, so that it can be painted over. */
+export function renderBoard(board: Board, size: Size): Line[] {
+  const width = contentWidth(size.columns);
+  const most = Math.max(1, size.rows - 1);
+  const title = renderTitle(board, width);
+  const heads: Line[][] = [[...title, []], [...title.slice(0, 1), []], title.slice(0, 1)];
+  const foot = board.progress.t === "ended" ? [] : [[], renderProgress(board.progress, width)];
+
+  // From the richest to the poorest; the poorest is cut where the screen ends.
+  let lines: Line[] = [];
+  for (const body of bodiesFor(board, width)) {
+    for (const head of heads) {
+      const spare = most - head.length - foot.length - body(0).length;
+      lines = [...head, ...body(Math.max(0, spare)), ...foot];
+      if (spare >= 0) return withMargin(lines);
+    }
+  }
+  return withMargin(lines.slice(0, most));
+}
+
+/** The ways to show the clients at a width, the richest first; each takes the number of lines that it may add. */
+function bodiesFor(board: Board, width: number): ((spare: number) => Line[])[] {
+  const clients = board.columns.length;
+  const terse = [() => renderStack(board, width, 0, true)];
+  const hasChart = renderChart(board, width, 0).length > 0;
+  const poorer = hasChart ? [(spare: number) => renderChart(board, width, spare), ...terse] : terse;
+  const most = Math.floor((width + gap) / (leastBlockWidth + gap));
+  if (most < Math.min(2, clients)) {
+    const tailLines = (spare: number) => Math.min(mostTailLines, Math.floor(spare / clients));
+    return [(spare) => renderStack(board, width, tailLines(spare), false), ...poorer];
+  }
+  const rows = Math.ceil(clients / most);
+  const perRow = Math.ceil(clients / rows); // no row much shorter than the others
+  // The last lines of a client come with a blank one below them.
+  const tailLines = (spare: number) => Math.min(mostTailLines, Math.max(0, Math.floor(spare / rows) - 1));
+  return [(spare) => renderGrid(board, perRow, blockWidthFor(perRow, width), tailLines(spare)), ...poorer];
+}
+
+const blockWidthFor = (count: number, width: number) => Math.floor((width - gap * (count - 1)) / count);
+
+const withMargin = (lines: readonly Line[]) => lines.map((line) => (line.length === 0 ? line : indent(line, margin)));
+
+function renderTitle({ pods, columns }: Board, width: number): Line[] {
+  const strategies = columns.map(({ strategy }) => strategy);
+  const [title, clients] = describeRun(strategies, pods.length);
+  return [fit([span(title, "strong")], width), ...wrap(clients, width, "faint")];
+}
+
+function renderProgress(progress: Exclude<Progress, { t: "ended" }>, width: number): Line {
+  if (progress.t === "starting") return fit([span("starting servers and clients …", "faint")], width);
+  const { elapsedMs, durationMs } = progress;
+  const label = `${Math.floor(Math.min(elapsedMs, durationMs) / 1000)} s of ${Math.round(durationMs / 1000)} s`;
+  const length = Math.max(0, width - label.length - 2);
+  const done = Math.round(Math.min(1, elapsedMs / durationMs) * length);
+  return fit([span("━".repeat(done)), span("─".repeat(length - done), "faint"), span(`  ${label}`, "faint")], width);
+}
+
+/** The clients beside each other, in as many rows as it takes. */
+function renderGrid(board: Board, perRow: number, width: number, tailLines: number): Line[] {
+  const lines: Line[] = [];
+  for (let from = 0; from < board.columns.length; from += perRow) {
+    if (from > 0) lines.push([]);
+    lines.push(...renderRow(board, board.columns.slice(from, from + perRow), width, tailLines));
+  }
+  return lines;
+}
+
+function renderRow(board: Board, columns: readonly BoardColumn[], width: number, tailLines: number): Line[] {
+  const blocks = columns.map((column) => [
+    spread([span(column.strategy.name, "strong")], renderNow(column, board, tailLines, width), width),
+    [span(column.strategy.way, "faint")],
+    [span(column.strategy.connections, "faint")],
+    [span("─".repeat(width), "faint")],
+    ...renderTail(column, board.pods, tailLines),
+    ...(tailLines > 0 ? [[]] : []),
+    ...renderBars(column, board, width),
+  ]);
+  return beside(blocks, width, gap);
+}
+
+function renderStack(board: Board, width: number, tailLines: number, isTerse: boolean): Line[] {
+  return board.columns.flatMap((column, i) => {
+    const { name, way, connections } = column.strategy;
+    const what = width >= 70 ? `${way}, ${connections}` : way;
+    return [
+      ...(i > 0 && !isTerse ? [[]] : []),
+      spread(
+        [span(name, "strong"), span("  "), span(what, "faint")],
+        renderNow(column, board, tailLines, width),
+        width,
+      ),
+      ...renderTail(column, board.pods, tailLines),
+      ...(isTerse ? [renderCounts(column, board.pods)] : renderBars(column, board, width)),
+    ].map((line) => fit(line, width));
+  });
+}

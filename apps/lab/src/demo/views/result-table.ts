@@ -1,0 +1,131 @@
+import { fit, indent, type Line, span, type Tone, widthOf, wrap } from "../../terminal/line.ts";
+import type { SkippedStrategy } from "../choose-strategies.ts";
+import type { Outcome } from "../outcome.ts";
+import { contentWidth } from "./board.ts";
+import { podSpan, verdictTones } from "./board-parts.ts";
+
+/** What the end of a run says. */
+export interface Result {
+  readonly pods: readonly string[];
+  readonly outcomes: readonly Outcome[];
+  /** What could not be shown. */
+  readonly skipped: readonly SkippedStrategy[];
+  readonly warmUpCalls: number;
+}
+
+/** The verdicts in a table, why they are so, what follows from them, and where to go next. */
+export function renderResult(result: Result, columns: number): Line[] {
+  const width = contentWidth(columns);
+  const table = renderTable(result, width) ?? renderList(result, width);
+  const warmUp = `The first ${result.warmUpCalls} calls of a client are not counted: its connections were opening.`;
+  return [
+    ...table,
+    ...renderSkipped(result, width),
+    [],
+    ...wrap(warmUp, width, "faint"),
+    [],
+    ...renderConclusion(result, width),
+    [],
+    ...renderNextSteps(result, width),
+  ].map((line) => (line.length === 0 ? line : indent(fit(line, Math.min(width, widthOf(line))), 1)));
+}
+
+function renderTable({ pods, outcomes }: Result, width: number): Line[] | undefined {
+  const nameWidth = Math.max(...outcomes.map(({ strategy }) => strategy.name.length));
+  const podLabels = [pods, shortLabels(pods)].find((labels) => {
+    return nameWidth + 8 + labels.reduce((sum, label) => sum + cellWidth(label), 0) + 11 <= width;
+  });
+  if (!podLabels) return undefined;
+  const header: Line = [
+    span("strategy".padEnd(nameWidth), "faint"),
+    span("calls".padStart(8), "faint"),
+    ...podLabels.map((label, i) => podSpan(label.padStart(cellWidth(label)), pods[i] ?? "", pods)),
+    span("   verdict", "faint"),
+  ];
+  const rule = [span("─".repeat(width), "faint")];
+  const rows = outcomes.flatMap((outcome): Line[] => {
+    const { strategy, verdict } = outcome;
+    const counts = podLabels.map((label, i) => {
+      const count = verdict?.perPod.get(pods[i] ?? "") ?? 0;
+      const text = (verdict ? String(count) : "-").padStart(cellWidth(label));
+      return count === 0 ? span(text, "faint") : podSpan(text, pods[i] ?? "", pods);
+    });
+    return [
+      [
+        span(strategy.name.padEnd(nameWidth), "strong"),
+        span(String(verdict?.calls ?? "-").padStart(8)),
+        ...counts,
+        span("   "),
+        ...renderWord(outcome),
+      ],
+      ...renderWhy(outcome, width - 2).map((line) => indent(line, 2)),
+    ];
+  });
+  return [header, rule, ...rows];
+}
+
+function renderList({ pods, outcomes }: Result, width: number): Line[] {
+  return outcomes.flatMap((outcome, i): Line[] => {
+    const { strategy, verdict } = outcome;
+    const counts = pods.map((pod) => `${pod}\u00a0${verdict?.perPod.get(pod) ?? 0}`).join(", ");
+    return [
+      ...(i > 0 ? [[]] : []),
+      [span(strategy.name, "strong"), span("  "), ...renderWord(outcome)],
+      ...wrap(`${verdict?.calls ?? "no"} calls: ${counts}`, width),
+      ...renderWhy(outcome, width),
+    ];
+  });
+}
+
+function renderWord({ verdict }: Outcome): Line {
+  return verdict ? [span(verdict.word, verdictTones[verdict.word])] : [span("no verdict", "bad")];
+}
+
+function renderWhy({ strategy, failure }: Outcome, width: number): Line[] {
+  const [text, tone]: [string, Tone] = failure ? [failure, "bad"] : [strategy.why, "faint"];
+  return wrap(text, width, tone);
+}
+
+function renderSkipped({ skipped }: Result, width: number): Line[] {
+  return skipped.flatMap(({ name, reason }): Line[] => [
+    fit([span(name, "strong"), span("  skipped", "warning")], width),
+    ...wrap(reason, width - 2, "faint").map((line) => indent(line, 2)),
+  ]);
+}
+
+function renderConclusion({ pods, outcomes }: Result, width: number): Line[] {
+  if (outcomes.some(({ failure }) => failure)) return wrap("Not every strategy showed what it must.", width, "bad");
+  if (!outcomes.some(({ strategy }) => strategy.name === "clusterip")) {
+    return wrap("Every strategy showed what it must.", width, "strong");
+  }
+  const idle = pods.length - 1;
+  const text = `A Service balances connections, not calls: over gRPC ${idle} of ${pods.length} pods stayed idle.`;
+  return wrap(text, width, "strong");
+}
+
+function renderNextSteps({ outcomes, skipped }: Result, width: number): Line[] {
+  const shown = outcomes.length + skipped.length;
+  const steps = [
+    ...(shown > 4 ? [] : [["make demo STRATEGIES=all", "etcd, Consul, DNS and a file too"] as const]),
+    ["make docker-build && make kube-deploy", "the same clients on a cluster"],
+    ["make kube-logs", "what they say there, side by side"],
+    ["README.md", "the tutorial, step by step"],
+  ] as const;
+  const commandWidth = Math.max(...steps.map(([command]) => command.length));
+  return [
+    [span("Next", "strong")],
+    ...steps.flatMap(([command, what]): Line[] => {
+      if (2 + commandWidth + 3 + what.length <= width) {
+        return [[span(`  ${command.padEnd(commandWidth)}`), span(`   ${what}`, "faint")]];
+      }
+      return [[span(`  ${command}`)], [span(`    ${what}`, "faint")]];
+    }),
+  ];
+}
+
+const cellWidth = (label: string) => Math.max(label.length, 3) + 2;
+
+/** The first name in full, of the others only what is their own: `server-1  -2  -3`. */
+function shortLabels(pods: readonly string[]): string[] {
+  return pods.map((pod, i) => (i === 0 ? pod : pod.slice(pod.lastIndexOf("-"))));
+}
