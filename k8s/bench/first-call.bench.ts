@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "@grpc-lb/core";
 import { createKubeconfigAccess, createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
-import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { registerResolvers } from "@grpc-lb/resolver";
 import { createKubectl } from "../cluster/kubectl.ts";
 import { startLoad } from "../e2e/load.ts";
 import { makeOk } from "../e2e/make.ts";
@@ -22,7 +22,7 @@ if ((await kubectl.try(["get", "--raw", "/readyz"])).code !== 0) {
   process.stdout.write("first-call: skipped, there is no cluster in the current context\n");
   process.exit(0);
 }
-registerKubernetesResolver();
+registerResolvers();
 
 /** When this process saw that an endpoint is there, by pod name; a watch that the resolver has no part in. */
 const seenMs = new Map<string, number>();

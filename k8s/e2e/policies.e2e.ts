@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { registerPolicies } from "@grpc-lb/policies";
-import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { registerResolvers } from "@grpc-lb/resolver";
 import { describeCalls } from "./client.ts";
 import { type KeyedLoad, startKeyedLoad } from "./keyed-load.ts";
 import { watchLoadReports } from "./load-reports.ts";
@@ -25,7 +25,7 @@ import { until } from "./until.ts";
 const { namespace, kubectl, inNamespace, step, saw, stopAtEnd } = await beginStory("policies");
 const zones = (await zonesOf(kubectl)).slice(0, 2);
 const hasZones = zones.length === 2;
-registerKubernetesResolver();
+registerResolvers();
 registerPolicies();
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "@grpc-lb/core";
-import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { registerResolvers } from "@grpc-lb/resolver";
 import { judge } from "@grpc-lb/verdict";
 import { describeCalls, nextCalls, readClient } from "./client.ts";
 import { type Load, startLoad } from "./load.ts";
@@ -18,7 +18,7 @@ import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, saw, stopAtEnd, hurry, requireNoErrors } = await beginStory("resolver");
 const sandbox = await findSandbox(kubectl);
-const resolver = registerKubernetesResolver();
+const resolver = registerResolvers();
 const target = `kubernetes:///server.${namespace}:grpc`;
 const shareOf = (calls: readonly string[], pod: string) => calls.filter((call) => call === pod).length / calls.length;
 

@@ -1,12 +1,12 @@
 /**
- * Where the backends are: one model for every source. A `Source` is watched and gives whole `Snapshot`s; `./kubernetes`,
- * `./etcd`, `./consul`, `./dns`, `./file` and `./static` have the sources.
+ * Where the backends are: one model for every source. `createSource` makes the `Source` of a target, which publishes whole
+ * `Snapshot`s; `./kubernetes`, `./etcd`, `./consul`, `./dns`, `./file` and `./static` have the sources with all their options.
  *
  * ```ts
- * import { parseTarget } from "@grpc-lb/discovery";
+ * import { createSource } from "@grpc-lb/discovery";
  *
- * parseTarget("kubernetes:///server.default:grpc"); // { t: "kubernetes", service: "server", namespace: "default", port: "grpc" }
- * parseTarget("dns-poll:///server.example:80"); // { t: "dns-poll", name: "server.example", port: 80, … }
+ * const source = createSource("kubernetes:///server.default:grpc");
+ * for await (const { endpoints, error } of source.watch()) console.log(endpoints?.length, error?.message);
  * ```
  */
 
@@ -14,9 +14,12 @@ export type { ConsulTarget } from "./consul/target.ts";
 export { formatAddress, parseAddress } from "./core/address.ts";
 export { attachEndpoint, type EndpointCarrier, endpointOf, targetOption } from "./core/attached-endpoint.ts";
 export { DiscoveryError, type DiscoveryErrorCode } from "./core/discovery-error.ts";
-export type { Address, Endpoint, Snapshot, Source } from "./core/snapshot.ts";
+export type { Address, Endpoint, Snapshot } from "./core/snapshot.ts";
+export type { SnapshotListener, SnapshotStore, Synced } from "./core/snapshot-store.ts";
+export { defineSource, type Source, type SourceDefinition, type Subscription } from "./core/source.ts";
 export type { SourceStats } from "./core/source-stats.ts";
 export { maxWeight } from "./core/weight.ts";
+export { createSource, type SourceOptions } from "./create-source.ts";
 export type { DnsPollTarget } from "./dns/target.ts";
 export type { EtcdTarget } from "./etcd/target.ts";
 export type { FileTarget } from "./file/target.ts";

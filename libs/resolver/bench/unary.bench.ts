@@ -7,7 +7,7 @@ import { credentials } from "@grpc/grpc-js";
 import { FakeApiServer, slice } from "@grpc-lb/discovery/testing";
 import { startProgram } from "@grpc-lb/program/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { registerResolvers } from "@grpc-lb/resolver";
 import { median, report } from "./table.ts";
 
 const inFlight = 64;
@@ -32,7 +32,7 @@ api.putSlice(
     }),
   ),
 );
-registerKubernetesResolver({ access: api.access });
+registerResolvers({ kubernetes: { access: api.access } });
 
 const roundRobin = { "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }) };
 const open = (target: string, options = {}) =>

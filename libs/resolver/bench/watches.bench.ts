@@ -1,23 +1,24 @@
 /** How many watches an API server has to carry for many channels. */
 import { credentials } from "@grpc/grpc-js";
+import { until } from "@grpc-lb/core/testing";
 import { FakeApiServer, slice } from "@grpc-lb/discovery/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { registerKubernetesResolver } from "@grpc-lb/resolver";
+import { registerResolvers } from "@grpc-lb/resolver";
 import { report } from "./table.ts";
 
 /** Opens channels and starts their resolution; counts what the API server saw when every channel has its endpoints. */
 async function measure(channels: number, services: number) {
   const api = await FakeApiServer.start();
   for (let n = 0; n < services; n++) api.putSlice(slice({ service: `s-${n}`, addresses: ["127.0.0.1"] }));
-  const resolver = registerKubernetesResolver({ access: api.access });
+  const resolvers = registerResolvers({ kubernetes: { access: api.access } });
   const clients = Array.from({ length: channels }, (_, n) => {
     const target = `kubernetes:///s-${n % services}.default:grpc`;
     const client = new PodServiceClient(target, credentials.createInsecure());
     client.getChannel().getConnectivityState(true);
     return client;
   });
-  const resolved = () => resolver.stats().reduce((sum, { channels, endpoints }) => sum + channels * endpoints, 0);
-  while (resolved() < channels) await new Promise((resolve) => setImmediate(resolve));
+  const resolved = () => resolvers.stats().reduce((sum, { channels, endpoints }) => sum + channels * endpoints, 0);
+  await until(() => resolved() >= channels, "endpoints in every channel");
   await api.until(({ openWatches }) => openWatches >= services);
   const { watch, list } = api.counts;
   for (const client of clients) client.close();

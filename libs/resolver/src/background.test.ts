@@ -22,7 +22,7 @@ async function serve(mode: string): Promise<{ readonly port: number; end(): void
 }
 
 for (const mode of ["grpc", "http"]) {
-  test(`row 22: ${mode}: what waits for endpoints keeps a process alive, and what was used and not closed does not`, async (t) => {
+  test(`${mode}: a call that waits for endpoints keeps a process alive, an unused open channel or dispatcher does not`, async (t) => {
     const api = await FakeApiServer.start();
     const server = await serve(mode);
     t.after(async () => {

@@ -2,30 +2,27 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { type ChannelOptions, Metadata, type StatusObject } from "@grpc/grpc-js";
-import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort, ManualClock, until } from "@grpc-lb/core/testing";
+import { endpointOf } from "@grpc-lb/discovery";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
 import { call, failure, Rig, settled, spread, untilSpread } from "../testing/rig.ts";
-import { resolverChannelName } from "./diagnostics.ts";
-import { DiscoveryResolver } from "./discovery-resolver.ts";
-import type { ResolverListener, ServiceConfig } from "./grpc-js.ts";
-import { SharedSource } from "./shared-source.ts";
+import { DiscoveryResolver, resolverChannelName } from "./discovery-resolver.ts";
+import type { ResolvedEndpoint, ResolverListener, ServiceConfig } from "./grpc-js.ts";
 
 const policies: Record<string, Record<string, unknown>> = {
   pick_first: { pick_first: {} },
   round_robin: { round_robin: {} },
   weighted_round_robin: { weighted_round_robin: {} },
-  "outlier_detection over round_robin": {
-    outlier_detection: { childPolicy: [{ round_robin: {} }], successRateEjection: {} },
-  },
-  "outlier_detection over pick_first": {
-    outlier_detection: { childPolicy: [{ pick_first: {} }], successRateEjection: {} },
+  outlier_detection: { outlier_detection: { child_policy: [{ round_robin: {} }], success_rate_ejection: {} } },
+  "outlier_detection over pick_first, which grpc-js refuses": {
+    outlier_detection: { child_policy: [{ pick_first: {} }], success_rate_ejection: {} },
   },
 };
 const none = "service default/server has no ready endpoints";
 
 for (const [name, policy] of Object.entries(policies)) {
-  test(`row 16: ${name}: an error with nothing known fails calls at once with its message, waiting ones too`, async (t) => {
+  test(`${name}: an error before anything is known fails calls at once with its message, also those that wait`, async (t) => {
     const rig = new Rig(t);
     const [a] = await rig.start("a");
     const source = rig.source();
@@ -40,7 +37,7 @@ for (const [name, policy] of Object.entries(policies)) {
     assert.equal(await call(client), "a", "recovers at once");
   });
 
-  test(`row 17: ${name}: an error while connected keeps the endpoints, and so does the end of the error`, async (t) => {
+  test(`${name}: an error while connected keeps the endpoints, and so does the end of the error`, async (t) => {
     const rig = new Rig(t);
     const [a] = await rig.start("a");
     const source = rig.source();
@@ -50,15 +47,12 @@ for (const [name, policy] of Object.entries(policies)) {
     source.setError("unavailable", "kubernetes: watch endpointslices default/server: ECONNREFUSED");
     await settled();
     assert.deepEqual(await spread(client, 3), { a: 3 });
-    source.setUnknown("unavailable", "the source has lost all it knew");
-    await settled();
-    assert.deepEqual(await spread(client, 3), { a: 3 });
     source.setEndpoints([a.endpoint]);
     await settled();
     assert.deepEqual(await spread(client, 3), { a: 3 });
   });
 
-  test(`row 11: ${name}: no endpoints from the start fail calls at once; the first one is used at once`, async (t) => {
+  test(`${name}: without endpoints from the start, calls fail at once; the first endpoint is used at once`, async (t) => {
     const rig = new Rig(t);
     const [a] = await rig.start("a");
     const source = rig.source();
@@ -70,7 +64,7 @@ for (const [name, policy] of Object.entries(policies)) {
     assert.equal(await call(client), "a");
   });
 
-  test(`row 11: ${name}: no endpoints any more fail calls at once; the next one is used at once`, async (t) => {
+  test(`${name}: when the last endpoint leaves, calls fail at once; the next endpoint is used at once`, async (t) => {
     const rig = new Rig(t);
     const [a, b] = await rig.start("a", "b");
     const source = rig.source();
@@ -91,23 +85,23 @@ for (const [name, policy] of Object.entries(policies)) {
     }
   });
 
-  test(`row 11: ${name}: a call under way on the last endpoint ends normally when there is none any more`, async (t) => {
+  test(`${name}: a call in flight on the last endpoint ends normally after it has left`, async (t) => {
     const rig = new Rig(t);
     const [a] = await rig.start("a");
     rig.source().setEndpoints([a.endpoint]);
     const client = rig.client({ policy });
     a.hold();
-    const underWay = call(client);
+    const inFlight = call(client);
     await a.called(1);
     rig.source().setEndpoints([]);
     await settled();
     assert.equal(await failure(client), none);
     a.release();
-    assert.equal(await underWay, "a");
+    assert.equal(await inFlight, "a");
   });
 }
 
-test("row 11: a call that waits for ready waits until there is an endpoint", async (t) => {
+test("a call that waits for ready waits until there is an endpoint", async (t) => {
   const rig = new Rig(t);
   const [a] = await rig.start("a");
   rig.source().setEndpoints([]);
@@ -123,7 +117,7 @@ test("row 11: a call that waits for ready waits until there is an endpoint", asy
   assert.equal(await waiting, "a");
 });
 
-test("row 8: with no choice of the user calls go round all endpoints", async (t) => {
+test("without a policy of the channel or of the service, calls go to each endpoint in turn", async (t) => {
   const rig = new Rig(t);
   const servers = await rig.start("a", "b", "c");
   rig.source().setEndpoints(servers.map(({ endpoint }) => endpoint));
@@ -132,14 +126,14 @@ test("row 8: with no choice of the user calls go round all endpoints", async (t)
   assert.deepEqual(await spread(client, 30), { a: 10, b: 10, c: 10 });
 });
 
-test("row 8: GW: the policy that the user chose is used", async (t) => {
+test("the channel's policy is used", async (t) => {
   const rig = new Rig(t);
   const servers = await rig.start("a", "b", "c");
   rig.source().setEndpoints(servers.map(({ endpoint }) => endpoint));
   assert.deepEqual(await spread(rig.client({ policy: "pick_first" }), 9), { a: 9 });
 });
 
-test("rows 8 and 12: a pod with three addresses takes one share, by whichever address answers", async (t) => {
+test("a pod with three addresses takes one share, by whichever address answers", async (t) => {
   const rig = new Rig(t);
   const [a, b] = await rig.start("a", "b");
   rig.source().setEndpoints([endpointAt(await closedPort(), a.port, await closedPort()), b.endpoint]);
@@ -148,7 +142,7 @@ test("rows 8 and 12: a pod with three addresses takes one share, by whichever ad
   assert.deepEqual(await spread(client, 20), { a: 10, b: 10 });
 });
 
-test("row 6: a new pod is called as soon as it is known, with no request for it", async (t) => {
+test("a new pod is called as soon as it is known, with no request for it", async (t) => {
   const rig = new Rig(t);
   const [a, b] = await rig.start("a", "b");
   rig.source().setEndpoints([a.endpoint]);
@@ -156,10 +150,10 @@ test("row 6: a new pod is called as soon as it is known, with no request for it"
   assert.equal(await call(client), "a");
   rig.source().setEndpoints([a.endpoint, b.endpoint]);
   await untilSpread(client, b);
-  assert.equal(rig.source().watches, 1);
+  assert.equal(rig.source().runs, 1);
 });
 
-test("row 9: calls under way on an endpoint that leaves end normally, and no new one goes there", async (t) => {
+test("calls in flight on an endpoint that leaves end normally, and no new call goes there", async (t) => {
   const rig = new Rig(t);
   const [a, b] = await rig.start("a", "b");
   rig.source().setEndpoints([a.endpoint, b.endpoint]);
@@ -167,18 +161,18 @@ test("row 9: calls under way on an endpoint that leaves end normally, and no new
   await untilSpread(client, a, b);
   a.hold();
   const before = a.calls.length;
-  const underWay = [call(client), call(client)];
+  const inFlight = [call(client), call(client)];
   await a.called(before + 1);
   rig.source().setEndpoints([b.endpoint]);
   await settled();
   assert.deepEqual(await spread(client, 6), { b: 6 });
   assert.equal(a.calls.length, before + 1);
   a.release();
-  assert.deepEqual((await Promise.all(underWay)).sort(), ["a", "b"]);
+  assert.deepEqual((await Promise.all(inFlight)).sort(), ["a", "b"]);
 });
 
 for (const policy of ["round_robin", "weighted_round_robin", "pick_first"]) {
-  test(`row 9: ${policy}: replacing every pod, one after the other, under 64 calls in flight loses none`, async (t) => {
+  test(`${policy}: replacing every pod, one after the other, under 64 calls in flight loses none`, async (t) => {
     const rig = new Rig(t);
     let pods: readonly PodServer[] = await rig.start("a0", "b0", "c0");
     const source = rig.source();
@@ -211,14 +205,14 @@ for (const policy of ["round_robin", "weighted_round_robin", "pick_first"]) {
   });
 }
 
-test("row 18: an endpoint where nobody listens costs no call while another is there", async (t) => {
+test("an endpoint that refuses connections costs no call while there is another", async (t) => {
   const rig = new Rig(t);
   const [a] = await rig.start("a");
   rig.source().setEndpoints([endpointAt(await closedPort()), a.endpoint, endpointAt(await closedPort())]);
   assert.deepEqual(await spread(rig.client(), 10), { a: 10 });
 });
 
-test("row 17: what connects nowhere says so, with the error of the source beside it", async (t) => {
+test("the error of a policy that connects to no endpoint includes the error of the source", async (t) => {
   const rig = new Rig(t);
   const source = rig.source();
   source.setEndpoints([endpointAt(await closedPort())]);
@@ -228,7 +222,7 @@ test("row 17: what connects nowhere says so, with the error of the source beside
   assert.match(message, /kubernetes: the API server is away/);
 });
 
-test("row 27: after idle the same instance starts again, and replays nothing that may be no longer true", async (t) => {
+test("after idle the same instance starts again, and publishes nothing that it knew before", async (t) => {
   const rig = new Rig(t);
   const [a, b] = await rig.start("a", "b");
   const source = rig.source();
@@ -242,10 +236,10 @@ test("row 27: after idle the same instance starts again, and replays nothing tha
   await settled();
   source.setEndpoints([b.endpoint]);
   assert.equal(await waiting, "b");
-  assert.deepEqual([a.calls.length, source.watches], [1, 2]);
+  assert.deepEqual([a.calls.length, source.runs], [1, 2]);
 });
 
-test("row 27: a channel that comes back from idle while others watch is told at once what is true", async (t) => {
+test("a channel that comes back from idle while others use the source has the latest endpoints at once", async (t) => {
   const rig = new Rig(t);
   const [a, b] = await rig.start("a", "b");
   const source = rig.source();
@@ -253,36 +247,42 @@ test("row 27: a channel that comes back from idle while others watch is told at 
   const idle = rig.client({ "grpc.client_idle_timeout_ms": 1_000 });
   const busy = rig.client();
   await Promise.all([call(idle), call(busy)]);
-  while (rig.resolver.stats()[0]?.channels !== 1) await settled();
+  await until(() => rig.resolvers.stats()[0]?.channels === 1, "one channel is idle");
   source.setEndpoints([b.endpoint]);
   await settled();
   assert.equal(await call(idle), "b");
-  assert.equal(source.watches, 1);
+  assert.equal(source.runs, 1);
 });
 
-// ── Below, the resolver alone, with a listener that records what grpc-js is told.
+// ── Below, the resolver alone, with a listener that records what grpc-js receives.
 
 function start(t: { after(end: () => Promise<void>): void }, channelOptions: ChannelOptions = {}, wrong?: string) {
   const clock = new ManualClock();
   const source = new FakeSource();
-  const shared = new SharedSource(source, { clock });
+  const running = new Set<DiscoveryResolver>();
   const warnings: string[] = [];
-  const told: string[] = [];
+  const published: string[] = [];
   const notes: string[] = [];
   const configs: (ServiceConfig | undefined)[] = [];
-  let onTold = () => {};
+  let onPublished = () => {};
   const listener: ResolverListener = (endpoints, _attributes, config, note) => {
-    told.push(endpoints.ok ? endpoints.value.map(({ addresses }) => addresses.length).join() : endpoints.error.details);
+    published.push(
+      endpoints.ok ? endpoints.value.map(({ addresses }) => addresses.length).join() : endpoints.error.details,
+    );
     notes.push(note);
     configs.push(config?.ok ? config.value : undefined);
-    onTold();
+    onPublished();
     return true;
   };
   const resolver = new DiscoveryResolver({
     target: "kubernetes:///server",
     listener,
     channelOptions,
-    share: () => (wrong === undefined ? shared : { error: wrong }),
+    createSource: () => {
+      if (wrong !== undefined) throw new RangeError(wrong);
+      return source;
+    },
+    running,
     clock,
     warn: (message) => warnings.push(message),
     configName: "annotation grpc-lb.dev/service-config",
@@ -290,55 +290,59 @@ function start(t: { after(end: () => Promise<void>): void }, channelOptions: Cha
   t.after(async () => {
     resolver.destroy();
     await settled();
-    assert.deepEqual([clock.sleeping, source.openWatches, shared.subscribers], [0, 0, 0]);
+    assert.deepEqual([clock.sleeping, source.openRuns, running.size], [0, 0, 0]);
     await assertNothingLeft();
   });
   return {
     clock,
     source,
-    shared,
+    running,
     warnings,
-    told,
+    published,
     notes,
     configs,
     resolver,
-    onTold: (then: () => void) => (onTold = then),
+    onPublished: (then: () => void) => (onPublished = then),
   };
 }
 
-test("row 7: a storm of 50 updates is one replay in 30 seconds, and no request to the source", async (t) => {
-  const { clock, source, told, resolver } = start(t);
+test("50 requests for a resolution publish once more after 30 seconds, and start no run of the source", async (t) => {
+  const { clock, source, published, resolver } = start(t);
   source.setEndpoints([endpointAt(1), endpointAt(2)]);
   resolver.updateResolution();
   await settled();
   for (let n = 0; n < 50; n++) resolver.updateResolution();
-  assert.deepEqual(told, ["1,1"]);
+  assert.deepEqual(published, ["1,1"]);
   clock.advance(29_999);
   await settled();
-  assert.deepEqual(told, ["1,1"]);
+  assert.deepEqual(published, ["1,1"]);
   clock.advance(1);
   await settled();
-  assert.deepEqual(told, ["1,1", "1,1"]);
+  assert.deepEqual(published, ["1,1", "1,1"]);
   clock.advance(60_000);
   await settled();
-  assert.deepEqual([told.length, source.watches, clock.sleeping], [2, 1, 0], "nothing goes on by itself");
+  assert.deepEqual(
+    [published.length, source.runs, clock.sleeping],
+    [2, 1, 0],
+    "nothing is published without a request",
+  );
   for (let n = 0; n < 50; n++) resolver.updateResolution();
   clock.advance(30_000);
   await settled();
-  assert.deepEqual([told.length, clock.sleeping], [3, 0], "the next storm is one more");
+  assert.deepEqual([published.length, clock.sleeping], [3, 0], "the next storm is one more");
 });
 
-test("row 7: 50 failing calls tell grpc-js nothing new and ask the source nothing", async (t) => {
+test("50 failing calls publish nothing new, and start no run of the source", async (t) => {
   const rig = new Rig(t);
   const source = rig.source();
   source.setEndpoints([]);
   const client = rig.client();
   for (let n = 0; n < 50; n++) assert.equal(await failure(client), none);
-  assert.deepEqual([source.watches, rig.clock.sleeping <= 1], [1, true]);
+  assert.deepEqual([source.runs, rig.clock.sleeping <= 1], [1, true]);
 });
 
-test("row 7: a replay that was asked for before destroy does not come after it", async (t) => {
-  const { clock, source, told, resolver } = start(t);
+test("a replay that was requested before destroy does not come after it", async (t) => {
+  const { clock, source, published, resolver } = start(t);
   source.setEndpoints([endpointAt(1)]);
   resolver.updateResolution();
   await settled();
@@ -346,16 +350,15 @@ test("row 7: a replay that was asked for before destroy does not come after it",
   resolver.destroy();
   resolver.updateResolution();
   await settled();
-  assert.equal(told.length, 2);
+  assert.equal(published.length, 2);
   clock.advance(30_000);
   await settled();
-  assert.equal(told.length, 2);
+  assert.equal(published.length, 2);
 });
 
-test("row 7: a replay that was asked for before destroy does not come in the next run, which has its own", async (t) => {
-  const { clock, source, shared, told, resolver } = start(t);
-  const other = () => {};
-  shared.subscribe(other);
+test("a replay that was requested before destroy does not come in the next run, which has its own", async (t) => {
+  const { clock, source, published, resolver } = start(t);
+  const other = source.subscribe(() => {});
   source.setEndpoints([endpointAt(1)]);
   await settled();
   resolver.updateResolution();
@@ -363,43 +366,43 @@ test("row 7: a replay that was asked for before destroy does not come in the nex
   resolver.destroy();
   resolver.updateResolution();
   await settled();
-  assert.deepEqual([told, clock.sleeping], [["1", "1"], 0], "once a run");
+  assert.deepEqual([published, clock.sleeping], [["1", "1"], 0], "once a run");
   resolver.updateResolution();
   clock.advance(30_000);
   await settled();
-  assert.equal(told.length, 3, "the new run's own replay");
-  await shared.unsubscribe(other);
+  assert.equal(published.length, 3, "the new run's own replay");
+  await other.close();
 });
 
-test("row 27: the next run is told what is true then, be it the same or nothing; nothing old is replayed", async (t) => {
-  const { clock, source, told, resolver } = start(t);
+test("the next run publishes what is known then, be it the same or nothing, and nothing of the run before", async (t) => {
+  const { clock, source, published, resolver } = start(t);
   source.setEndpoints([endpointAt(1)]);
   resolver.updateResolution();
   await settled();
   resolver.destroy();
   resolver.updateResolution();
   await settled();
-  assert.deepEqual(told, ["1", "1"], "policies are new after idle, and know nothing");
+  assert.deepEqual(published, ["1", "1"], "policies are new after idle, and have no endpoints");
   resolver.destroy();
   source.forget();
   resolver.updateResolution();
   resolver.updateResolution();
   clock.advance(30_000);
   await settled();
-  assert.equal(told.length, 2, "nothing is known yet");
+  assert.equal(published.length, 2, "nothing is known yet");
   source.setEndpoints([]);
   await settled();
-  assert.deepEqual(told.slice(2), [none], "a new policy has no endpoints to be rid of");
+  assert.deepEqual(published.slice(2), [none], "a new policy has no endpoints to lose");
   resolver.destroy();
   resolver.updateResolution();
   await settled();
-  assert.deepEqual(told.slice(2), [none, none], "at once: the second between two messages is of one run");
+  assert.deepEqual(published.slice(2), [none, none], "at once: the second between two messages is of one run");
 });
 
-test("row 17: words that change beside the same endpoints are told to all but grpc-js, which would begin anew", async (t) => {
-  const { clock, source, shared, told, configs, resolver } = start(t);
-  let published = 0;
-  const count = () => published++;
+test("an error that changes beside the same endpoints is not published to grpc-js, whose policies would start afresh", async (t) => {
+  const { clock, source, published, configs, resolver } = start(t);
+  let received = 0;
+  const count = () => received++;
   subscribe(resolverChannelName, count);
   t.after(async () => void unsubscribe(resolverChannelName, count));
   const [one, two] = [endpointAt(1), endpointAt(2, 3)];
@@ -410,17 +413,17 @@ test("row 17: words that change beside the same endpoints are told to all but gr
     source.setError("unavailable", `kubernetes: watch endpointslices default/server: ${status}`);
     await settled();
   }
-  assert.equal(shared.latest?.error?.message, "kubernetes: watch endpointslices default/server: 503");
+  assert.equal(resolver.latest?.error?.message, "kubernetes: watch endpointslices default/server: 503");
   source.setEndpoints([one, two], "{ no service config");
   await settled();
   clock.advance(60_000);
   await settled();
-  assert.deepEqual([told, published], [["1,2"], 6]);
+  assert.deepEqual([published, received], [["1,2"], 6]);
   for (const [endpoints, config] of [
     [[two, one], undefined],
     [[two], undefined],
     [[two, one], undefined],
-    [[two, endpointAt(1)], undefined],
+    [[two, { ...one, weight: 2 }], undefined],
     [[two, one], annotation],
     [[two, one], annotation],
     [[two, one], undefined],
@@ -429,16 +432,16 @@ test("row 17: words that change beside the same endpoints are told to all but gr
     await settled();
   }
   assert.deepEqual(
-    told,
+    published,
     ["1,2", "2,1", "2", "2,1", "2,1", "2,1", "2,1"],
-    "order, number, identity and config are news",
+    "order, number, content and config are news",
   );
   const policies = configs.slice(-2).map((config) => config?.loadBalancingConfig);
   assert.deepEqual(policies, [[{ pick_first: {} }], [{ round_robin: {} }]]);
 });
 
-test("row 17: the words of an outage come to grpc-js when it asks", async (t) => {
-  const { clock, source, told, notes, resolver } = start(t);
+test("a requested resolution publishes the error of an outage as its note", async (t) => {
+  const { clock, source, published, notes, resolver } = start(t);
   source.setEndpoints([endpointAt(1)]);
   resolver.updateResolution();
   await settled();
@@ -449,7 +452,7 @@ test("row 17: the words of an outage come to grpc-js when it asks", async (t) =>
   clock.advance(30_000);
   await settled();
   assert.deepEqual(
-    [told, notes],
+    [published, notes],
     [
       ["1", "1"],
       ["", "the API server is away"],
@@ -457,44 +460,44 @@ test("row 17: the words of an outage come to grpc-js when it asks", async (t) =>
   );
 });
 
-test("row 11: with no endpoints the message follows its reason at most once a second, and the last one wins", async (t) => {
-  const { clock, source, told, resolver } = start(t);
-  const say = async (message: string, ms: number) => {
+test("without endpoints the message follows its reason at most once a second, and the last one wins", async (t) => {
+  const { clock, source, published, resolver } = start(t);
+  const fail = async (message: string, ms: number) => {
     source.setError("unavailable", message);
     await settled();
     clock.advance(ms);
     await settled();
   };
   resolver.updateResolution();
-  await say("500", 100);
-  await say("503", 100);
-  await say("500", 100);
-  await say("504", 699);
-  assert.deepEqual(told, ["500"]);
+  await fail("500", 100);
+  await fail("503", 100);
+  await fail("500", 100);
+  await fail("504", 699);
+  assert.deepEqual(published, ["500"]);
   clock.advance(1);
   await settled();
-  assert.deepEqual(told, ["500", "504"], "after a second, the last");
-  await say("500", 100);
-  await say("504", 5_000);
-  assert.deepEqual(told, ["500", "504"], "what calls have already is no news");
-  await say("504", 0);
-  await say("503", 0);
-  assert.deepEqual([told.slice(2), clock.sleeping], [["503"], 0], "at once when the last one was long ago");
+  assert.deepEqual(published, ["500", "504"], "after a second, the last");
+  await fail("500", 100);
+  await fail("504", 5_000);
+  assert.deepEqual(published, ["500", "504"], "the message that calls have already is not published again");
+  await fail("504", 0);
+  await fail("503", 0);
+  assert.deepEqual([published.slice(2), clock.sleeping], [["503"], 0], "at once when the last one was long ago");
 });
 
-test("row 11: with no endpoints another service config is news like another message", async (t) => {
-  const { clock, source, told, configs, resolver } = start(t);
+test("without endpoints another service config is published as another message is", async (t) => {
+  const { clock, source, published, configs, resolver } = start(t);
   source.setEndpoints([]);
   resolver.updateResolution();
   await settled();
   source.setEndpoints([], annotation);
   await settled();
-  assert.deepEqual(told, [none]);
+  assert.deepEqual(published, [none]);
   clock.advance(1_000);
   await settled();
   const policies = configs.map((config) => config?.loadBalancingConfig);
   assert.deepEqual(
-    [told, policies],
+    [published, policies],
     [
       [none, none],
       [[{ round_robin: {} }], [{ pick_first: {} }]],
@@ -502,8 +505,8 @@ test("row 11: with no endpoints another service config is news like another mess
   );
 });
 
-test("row 11: endpoints that come while a message waits are used at once, and the message is dropped", async (t) => {
-  const { clock, source, told, resolver } = start(t);
+test("endpoints that come while a message waits are published at once, and the message is dropped", async (t) => {
+  const { clock, source, published, resolver } = start(t);
   source.setEndpoints([]);
   resolver.updateResolution();
   await settled();
@@ -511,16 +514,20 @@ test("row 11: endpoints that come while a message waits are used at once, and th
   await settled();
   source.setEndpoints([endpointAt(1)]);
   await settled();
-  assert.deepEqual(told, [none, "1"]);
+  assert.deepEqual(published, [none, "1"]);
   clock.advance(1_000);
   await settled();
-  assert.deepEqual(told, [none, "1"]);
+  assert.deepEqual(published, [none, "1"]);
   source.setEndpoints([]);
   await settled();
-  assert.deepEqual(told.slice(2), [none, none, none], "no endpoints any more is said at once, by way of two policies");
+  assert.deepEqual(
+    published.slice(2),
+    [none, none, none],
+    "the loss of all endpoints is published at once, by way of two policies",
+  );
 });
 
-test("row 11: a Service that does not exist is said in the API server's words; an outage beside the empty set says both", async (t) => {
+test("calls fail with the API server's error for a Service that does not exist; during an outage of an empty set, with both", async (t) => {
   const rig = new Rig(t);
   const [a] = await rig.start("a");
   const source = rig.source();
@@ -538,22 +545,22 @@ test("row 11: a Service that does not exist is said in the API server's words; a
   assert.equal(await call(client), "a");
 });
 
-test("row 22: a channel that is closed by one who hears of a snapshot is told nothing more", async (t) => {
-  const { source, told, resolver } = start(t);
+test("a channel that a listener of the diagnostics channel closes receives nothing more", async (t) => {
+  const { source, published, resolver } = start(t);
   const close = () => resolver.destroy();
   subscribe(resolverChannelName, close);
   t.after(async () => void unsubscribe(resolverChannelName, close));
   source.setEndpoints([endpointAt(1)]);
   resolver.updateResolution();
   await settled();
-  assert.deepEqual([told, source.openWatches], [[], 0]);
+  assert.deepEqual([published, source.openRuns], [[], 0]);
 });
 
-test("row 22: destroy in any state, and twice, leaves nothing and tells nothing more", async (t) => {
+test("destroy in any state, and twice, leaves nothing and publishes nothing more", async (t) => {
   const states: Record<string, (rig: ReturnType<typeof start>) => Promise<void> | void> = {
     "never started": () => {},
     "started, nothing known": ({ resolver }) => resolver.updateResolution(),
-    "a snapshot on its way": async ({ resolver, source }) => {
+    "a snapshot just published": async ({ resolver, source }) => {
       resolver.updateResolution();
       await settled();
       source.setEndpoints([endpointAt(1)]);
@@ -588,37 +595,32 @@ test("row 22: destroy in any state, and twice, leaves nothing and tells nothing 
     await reach(rig);
     rig.resolver.destroy();
     rig.resolver.destroy();
-    const { length } = rig.told;
+    const { length } = rig.published;
     rig.source.setEndpoints([endpointAt(2)]);
     await settled();
-    assert.deepEqual([rig.told.length, rig.source.openWatches, rig.clock.sleeping], [length, 0, 0], state);
+    assert.deepEqual([rig.published.length, rig.source.openRuns, rig.clock.sleeping], [length, 0, 0], state);
   }
 });
 
-test("row 22: grpc-js may destroy the resolver while it is being told", async (t) => {
-  for (const begin of ["endpoints", "none", "from the share"]) {
-    const { source, shared, told, resolver, onTold } = start(t);
-    const other = () => {};
-    if (begin === "from the share") shared.subscribe(other);
+test("grpc-js may destroy the resolver while it receives", async (t) => {
+  for (const begin of ["endpoints", "none", "of a source that runs"]) {
+    const { source, published, resolver, onPublished } = start(t);
+    const other = begin === "of a source that runs" ? source.subscribe(() => {}) : undefined;
     source.setEndpoints([endpointAt(1)]);
-    await settled();
-    if (begin === "none") {
-      resolver.updateResolution();
-      await settled();
-      source.setEndpoints([]);
-    }
-    onTold(() => {
+    if (begin === "none") resolver.updateResolution();
+    onPublished(() => {
       resolver.destroy();
-      void shared.unsubscribe(other);
+      void other?.close();
     });
-    resolver.updateResolution();
+    if (begin === "none") source.setEndpoints([]);
+    else resolver.updateResolution();
     await settled();
-    assert.deepEqual([told.length, source.openWatches], [begin === "none" ? 2 : 1, 0], `${begin}: ${told}`);
+    assert.deepEqual([published.length, source.openRuns], [begin === "none" ? 2 : 1, 0], `${begin}: ${published}`);
   }
 });
 
-test("an endpoint that stayed is the same object for grpc-js, with what discovery knows of it", async (t) => {
-  const { source, resolver, shared } = start(t);
+test("an endpoint that stays is the same object for grpc-js, from which endpointOf reads discovery's", async (t) => {
+  const { source, resolver } = start(t);
   const seen: unknown[][] = [];
   const listening = new DiscoveryResolver({
     target: "kubernetes:///server",
@@ -627,9 +629,10 @@ test("an endpoint that stayed is the same object for grpc-js, with what discover
       return true;
     },
     channelOptions: {},
-    share: () => shared,
+    createSource: () => source,
     clock: new ManualClock(),
     warn: () => {},
+    running: new Set(),
   });
   const stays = endpointAt(1, 2);
   source.setEndpoints([stays, endpointAt(3)]);
@@ -638,24 +641,20 @@ test("an endpoint that stayed is the same object for grpc-js, with what discover
   source.setEndpoints([endpointAt(4), stays]);
   await settled();
   assert.equal(seen[0]?.[0], seen[1]?.[1]);
-  assert.deepEqual(seen[0]?.[0], {
-    addresses: [
-      { host: "127.0.0.1", port: 1 },
-      { host: "127.0.0.1", port: 2 },
-    ],
-    discovered: stays,
-  });
+  const first = seen[0]?.[0] as ResolvedEndpoint;
+  assert.equal(endpointOf(first), stays);
+  assert.deepEqual(first.addresses, stays.addresses);
   listening.destroy();
   resolver.destroy();
 });
 
 test("a wrong target fails every call with its message, and does not reconnect", async (t) => {
-  const { clock, told, resolver } = start(t, {}, "target: it names no service");
+  const { clock, published, resolver } = start(t, {}, "target: it names no service");
   resolver.updateResolution();
   for (let n = 0; n < 50; n++) resolver.updateResolution();
   clock.advance(30_000);
   await settled();
-  assert.deepEqual(told, ["target: it names no service", "target: it names no service"]);
+  assert.deepEqual(published, ["target: it names no service", "target: it names no service"]);
 });
 
 const annotation = JSON.stringify({
@@ -676,7 +675,7 @@ test("the service's annotation is used, and its timeout of 0.25s is 250 ms", asy
   assert.deepEqual(warnings, []);
 });
 
-test("an annotation that is wrong is ignored and said once", async (t) => {
+test("an annotation that grpc-js refuses is ignored, with one warning", async (t) => {
   const { source, configs, resolver, warnings } = start(t);
   for (const endpoints of [[endpointAt(1)], [endpointAt(2)], []]) {
     source.setEndpoints(endpoints, '{"methodConfig":[{"name":[{}],"timeout":"soon"}]}');
@@ -689,10 +688,10 @@ test("an annotation that is wrong is ignored and said once", async (t) => {
   assert.deepEqual(configs[0]?.loadBalancingConfig, [{ round_robin: {} }]);
 });
 
-test("the user's service config and grpc.service_config_disable_resolution keep the annotation out", async (t) => {
-  const user = { methodConfig: [{ name: [{}], timeout: "0.25s" }] };
+test("the channel's service config and grpc.service_config_disable_resolution keep the annotation out", async (t) => {
+  const own = { methodConfig: [{ name: [{}], timeout: "0.25s" }] };
   for (const [options, want] of [
-    [{ "grpc.service_config": JSON.stringify(user) }, [{ name: [{}], timeout: { seconds: 0, nanos: 250_000_000 } }]],
+    [{ "grpc.service_config": JSON.stringify(own) }, [{ name: [{}], timeout: { seconds: 0, nanos: 250_000_000 } }]],
     [{ "grpc.service_config_disable_resolution": 1 }, []],
     [{ "grpc.service_config": "", "grpc.service_config_disable_resolution": 1 }, []],
   ] as const) {
@@ -734,7 +733,7 @@ test("a policy of the service's own config that cannot be used falls back as a c
 });
 
 for (const [where, timeout] of [
-  ["user", "0.25s"],
+  ["channel", "0.25s"],
   ["annotation", "0.25s"],
 ] as const) {
   test(`a timeout of ${timeout} in the config of the ${where} gives a call 250 ms`, async (t) => {
@@ -742,7 +741,7 @@ for (const [where, timeout] of [
     const [a] = await rig.start("a");
     const config = JSON.stringify({ methodConfig: [{ name: [{}], timeout }] });
     rig.source().setEndpoints([a.endpoint], where === "annotation" ? config : undefined);
-    const client = rig.client(where === "user" ? { "grpc.service_config": config } : {});
+    const client = rig.client(where === "channel" ? { "grpc.service_config": config } : {});
     assert.equal(await call(client), "a");
     a.hold();
     const began = performance.now();
@@ -754,7 +753,7 @@ for (const [where, timeout] of [
   });
 }
 
-test("a pod server of these tests ends without a trace", async () => {
+test("a pod server of these tests leaves nothing when it has ended", async () => {
   const server = await PodServer.start("a");
   await server.drain();
   await assertNothingLeft();

@@ -1,27 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
+import { createSource } from "@grpc-lb/discovery";
 import { FakeDnsServer } from "@grpc-lb/discovery/testing";
 import type { PodClient } from "../testing/rig.ts";
 
-// With this grpc-js asks the name server that its dns: target names; else it asks the system. It is read when grpc-js is loaded.
+// With this grpc-js queries the name server in its dns: target; else the system resolves. grpc-js reads it when it is loaded.
 process.env.GRPC_NODE_USE_ALTERNATIVE_RESOLVER = "true";
 const { credentials } = await import("@grpc/grpc-js");
 const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
 const { PodServer } = await import("../testing/pod-server.ts");
-const { settled, spread, untilSpread } = await import("../testing/rig.ts");
+const { bareContext, spread, untilSpread } = await import("../testing/rig.ts");
 const { registerResolversIn } = await import("./resolvers.ts");
 
 test("the record of a new pod is seen while no connection fails, which grpc-js's own dns: does not see", async (t) => {
   const clock = new ManualClock();
-  const resolvers = registerResolversIn({ clock, warn: assert.fail }, {});
+  const resolvers = registerResolversIn({ clock, warn: assert.fail }, { ...bareContext, createSource });
   const dns = await FakeDnsServer.start();
   const a = await PodServer.start("a");
   const b = await PodServer.start("b", undefined, {}, { host: "127.0.0.2", port: a.port });
   const clients: PodClient[] = [];
   t.after(async () => {
     for (const client of clients) client.close();
-    while (resolvers.stats().length > 0) await settled();
+    await until(() => resolvers.stats().length === 0, "no target in use");
     for (const pod of [a, b]) pod.kill();
     await dns.close();
     await assertNothingLeft();
@@ -33,7 +34,7 @@ test("the record of a new pod is seen while no connection fails, which grpc-js's
       "grpc.service_config_disable_resolution": 1,
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_http_proxy": 0,
-      "grpc.dns_min_time_between_resolutions_ms": 1, // else dns: waits up to 30 s when it wants to look
+      "grpc.dns_min_time_between_resolutions_ms": 1, // else dns: waits up to 30 s before it resolves again
     });
     clients.push(client);
     return client;
@@ -47,19 +48,19 @@ test("the record of a new pod is seen while no connection fails, which grpc-js's
   const [polled, own] = [make("dns-poll", "polled.example"), make("dns", "own.example")];
   for (const client of [polled, own]) assert.deepEqual(await spread(client, 3), { a: 3 });
   const before = questionsForOwn();
-  assert.ok(before > 0, "both ask this name server");
+  assert.ok(before > 0, "both query this name server");
 
   set("127.0.0.1", "127.0.0.2");
-  while (resolvers.stats()[0]?.endpoints !== 2) {
+  await until(() => {
     clock.advance(500);
-    await settled();
-  }
+    return resolvers.stats()[0]?.endpoints === 2;
+  }, "two endpoints");
   await untilSpread(polled, a, b);
   assert.deepEqual(await spread(polled, 10), { a: 5, b: 5 });
   assert.deepEqual(await spread(own, 10), { a: 10 });
-  assert.equal(questionsForOwn(), before, "it did not look again");
+  assert.equal(questionsForOwn(), before, "no further query");
 
-  a.sayGoaway(); // the end of a connection is what makes it look
+  a.sendGoaway(); // the end of a connection makes it resolve again
   await untilSpread(own, a, b);
   assert.ok(questionsForOwn() > before);
 });

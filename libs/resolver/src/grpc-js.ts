@@ -1,7 +1,7 @@
 /**
- * The one file that touches grpc-js's `experimental` API, whose shape changes between versions without notice (grpc-node
- * PR#2925). What is used of it is checked when it is used first, so that another version is one clear error and not a call
- * that hangs.
+ * The one file that uses grpc-js's `experimental` API, whose shape changes between versions without notice
+ * (https://github.com/grpc/grpc-node/pull/2925). What is used of it is checked at the registration, so that another version is
+ * one clear error and not a call that hangs.
  */
 import { type ChannelOptions, experimental, status } from "@grpc/grpc-js";
 import { loadedCopies, messageOf } from "@grpc-lb/core";
@@ -9,13 +9,13 @@ import { attachEndpoint, type Endpoint as DiscoveredEndpoint, type EndpointCarri
 
 export type ResolverListener = experimental.ResolverListener;
 export type Resolver = experimental.Resolver;
-export type ResolverConstructor = new (
-  target: experimental.GrpcUri,
-  listener: ResolverListener,
-  options: ChannelOptions,
-) => Resolver;
+export interface ResolverConstructor {
+  new (target: GrpcUri, listener: ResolverListener, options: ChannelOptions): Resolver;
+  /** The name for `:authority` and for TLS. */
+  getDefaultAuthority(target: GrpcUri): string;
+}
 export type GrpcUri = experimental.GrpcUri;
-/** A field that stays the same keeps connections: grpc-js opens new ones where an attribute's value is another. */
+/** Options of connections that precede the channel's own. grpc-js opens new connections where a value changes. */
 export type Attributes = Readonly<Record<string, string | number>>;
 type ServiceConfigResult = Exclude<Parameters<ResolverListener>[2], null>;
 export type ServiceConfig = Extract<ServiceConfigResult, { ok: true }>["value"];
@@ -26,6 +26,7 @@ export type PolicyConfig = ServiceConfig["loadBalancingConfig"][number];
 export type ResolvedEndpoint = experimental.Endpoint & EndpointCarrier;
 
 const needed = [
+  "createResolver",
   "isLoadBalancerNameRegistered",
   "parseLoadBalancingConfig",
   "registerResolver",
@@ -34,25 +35,31 @@ const needed = [
   "uriToString",
 ] as const satisfies (keyof typeof experimental)[];
 
+const listMissing = (api: Readonly<Record<string, unknown>> | undefined): string[] =>
+  needed.filter((name) => typeof api?.[name] !== "function");
+
+/** Whether this version of grpc-js has the API that this library was written for. */
+export const isSupportedGrpc = (): boolean => listMissing(experimental).length === 0;
+
 /**
  * @param api what grpc-js exports as `experimental`; given in tests
  * @throws Error when this version of grpc-js has another API than the one that this library was written for
  */
 export function requireSupportedGrpc(api: Readonly<Record<string, unknown>> | undefined = experimental): void {
-  const missing = needed.filter((name) => typeof api?.[name] !== "function");
+  const missing = listMissing(api);
   if (missing.length === 0) return;
   throw new Error(
-    `@grpc-lb/resolver needs @grpc/grpc-js 1.14; the one there is has no experimental.${missing.join(", ")}`,
+    `@grpc-lb/resolver needs @grpc/grpc-js 1.14; the installed version lacks experimental.${missing.join(", ")}`,
   );
 }
 
 /**
- * What to say when there is more than one copy of grpc-js: resolvers are registered in one, and the channels of another take
- * their targets for names of DNS. Undefined when there is one.
+ * The warning when there is more than one copy of grpc-js: resolvers are registered in one, and the channels of another look
+ * their targets up in DNS. Undefined when there is one.
  *
  * @param copies where they are; given in tests
  */
-export function warnOfCopies(
+export function describeCopies(
   copies: readonly string[] = loadedCopies("@grpc/grpc-js", "build/src/index.js"),
 ): string | undefined {
   if (copies.length < 2) return undefined;
@@ -63,11 +70,18 @@ export function warnOfCopies(
 }
 
 /** Makes grpc-js use a resolver for targets of a scheme. */
-export function registerScheme(
-  scheme: string,
-  Resolver: ResolverConstructor & { getDefaultAuthority(target: GrpcUri): string },
-): void {
+export function registerScheme(scheme: string, Resolver: ResolverConstructor): void {
   experimental.registerResolver(scheme, Resolver);
+}
+
+/** Whether grpc-js has a resolver for targets of a scheme. It has no list of them, so one is made, and not started. */
+export function isSchemeRegistered(scheme: string): boolean {
+  try {
+    experimental.createResolver({ scheme, path: "placeholder" }, () => true, {});
+    return true;
+  } catch (error) {
+    return !messageOf(error).startsWith("No resolver could be created"); // else it is one that refuses the target
+  }
 }
 
 export const targetText = (target: GrpcUri): string => experimental.uriToString(target);
@@ -128,18 +142,17 @@ function describePolicyError(config: unknown, message: string): string {
   return inner === undefined || message.includes(inner) ? message : `${message}: ${inner}`;
 }
 
-/** What grpc-js is told along with endpoints, or with the reason why there are none. */
-export interface Beside {
+/** What grpc-js receives with endpoints, or with the reason why there are none. */
+export interface ResolverExtras {
   readonly config: ServiceConfig;
-  /** These become options of the connections, and go before the channel's own. */
   readonly attributes: Attributes;
 }
 
-/** Tells grpc-js which endpoints there are. The note is for the error of a policy that connects to none of them. */
+/** Hands grpc-js the endpoints. The note is for the error of a policy that connects to none of them. */
 export function publishEndpoints(
   listener: ResolverListener,
   endpoints: readonly ResolvedEndpoint[],
-  { config, attributes }: Beside,
+  { config, attributes }: ResolverExtras,
   note: string,
 ): void {
   listener(
@@ -150,8 +163,12 @@ export function publishEndpoints(
   );
 }
 
-/** Tells grpc-js why there are none: a policy that has none fails calls with UNAVAILABLE and this message. */
-export function publishError(listener: ResolverListener, message: string, { config, attributes }: Beside): void {
+/** Hands grpc-js the reason why there are none: a policy that has none fails calls with UNAVAILABLE and this message. */
+export function publishError(
+  listener: ResolverListener,
+  message: string,
+  { config, attributes }: ResolverExtras,
+): void {
   const error = experimental.statusOrFromError<experimental.Endpoint[]>({ code: status.UNAVAILABLE, details: message });
   listener(error, { ...attributes }, experimental.statusOrFromValue(config), "");
 }

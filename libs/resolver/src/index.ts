@@ -9,14 +9,8 @@
  * const client = new PodServiceClient("kubernetes:///server.default:grpc", credentials.createInsecure());
  * ```
  */
-export { type ResolverMessage, resolverChannelName } from "./diagnostics.ts";
+export { type ResolverMessage, resolverChannelName } from "./discovery-resolver.ts";
 export type { ResolvedEndpoint } from "./grpc-js.ts";
-export {
-  type KubernetesResolver,
-  type KubernetesResolverOptions,
-  registerKubernetesResolver,
-  type TargetStats,
-} from "./kubernetes.ts";
 export { type ResolvedTargetStats, type Resolvers, type ResolversOptions, registerResolvers } from "./resolvers.ts";
 export { type ParsedServiceConfig, parseServiceConfig } from "./service-config.ts";
 export type { Warn } from "./warn.ts";

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import type { ChannelOptions } from "@grpc/grpc-js";
 import { endpointAt } from "../testing/fake-source.ts";
 import { call, failure, type PodClient, Rig, settled, untilSpread } from "../testing/rig.ts";
-import { chooseKeepalive } from "./keepalive.ts";
+import { chooseKeepalive } from "./discovery-resolver.ts";
 
-test("row 18: what a channel does not say of keepalive is chosen for it", () => {
+test("a channel has the default of each keepalive option that it does not set", () => {
   const [time, timeout] = ["grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms"] as const;
   for (const [options, want] of [
     [{}, { [time]: 305_000, [timeout]: 20_000 }],
@@ -20,7 +20,7 @@ test("row 18: what a channel does not say of keepalive is chosen for it", () => 
   assert.notEqual(chooseKeepalive({}), chooseKeepalive({}), "nothing that two channels could change");
 });
 
-/** What grpc-js made of a client's options: in the connections themselves, which it keeps to itself. */
+/** What grpc-js made of a client's options, read from its private connections. */
 function connectionsOf(client: PodClient): { keepaliveTimeMs: number; keepaliveTimeoutMs: number }[] {
   const channel = client.getChannel() as unknown as {
     internalChannel: {
@@ -36,7 +36,7 @@ function connectionsOf(client: PodClient): { keepaliveTimeMs: number; keepaliveT
 }
 
 for (const policy of ["round_robin", "pick_first", "weighted_round_robin"]) {
-  test(`row 18: ${policy}: connections have keepalive by default, and the user's wins`, async (t) => {
+  test(`${policy}: connections have keepalive by default, and the channel's own options win`, async (t) => {
     const rig = new Rig(t);
     const [a] = await rig.start("a");
     rig.source().setEndpoints([a.endpoint]);
@@ -52,7 +52,7 @@ for (const policy of ["round_robin", "pick_first", "weighted_round_robin"]) {
     }
   });
 
-  test(`row 18: ${policy}: updates open no connection anew`, async (t) => {
+  test(`${policy}: updates open no further connection`, async (t) => {
     const rig = new Rig(t);
     const [a, b] = await rig.start("a", "b");
     const source = rig.source();
@@ -70,7 +70,7 @@ for (const policy of ["round_robin", "pick_first", "weighted_round_robin"]) {
   });
 }
 
-/** A port that somebody else answers for, or nobody: what becomes of its connections is up to the test. */
+/** A listening port; the test decides what becomes of its connections. */
 async function listen(rig: Rig, onSocket: (socket: Socket, sockets: Set<Socket>) => void) {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -86,7 +86,7 @@ async function listen(rig: Rig, onSocket: (socket: Socket, sockets: Set<Socket>)
   return { endpoint: endpointAt((server.address() as AddressInfo).port), sockets };
 }
 
-test("row 18: a peer that falls silent is noticed, and does not hold its calls", async (t) => {
+test("a peer that falls silent is noticed, and its calls fail", async (t) => {
   const rig = new Rig(t);
   const [a] = await rig.start("a");
   const { endpoint, sockets } = await listen(rig, (near, all) => {
@@ -99,11 +99,11 @@ test("row 18: a peer that falls silent is noticed, and does not hold its calls",
   a.hold();
   const waiting = failure(client);
   await a.called(1);
-  for (const socket of sockets) socket.unpipe().pause(); // open, and silent: as a machine that lost its power
+  for (const socket of sockets) socket.unpipe().pause(); // open and silent, as a machine that lost its power
   assert.match(await waiting, /Connection dropped|keepalive/i);
 });
 
-test("row 18: a peer that accepts and never answers gets no call while another is there", async (t) => {
+test("a peer that accepts and never answers gets no call while another is there", async (t) => {
   const rig = new Rig(t);
   const [a] = await rig.start("a");
   const { endpoint } = await listen(rig, () => {});

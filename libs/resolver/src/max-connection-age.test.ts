@@ -3,8 +3,8 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { test } from "node:test";
 import { type ChannelOptions, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import { PodServer } from "../testing/pod-server.ts";
-import { call, Rig, spread, untilSpread } from "../testing/rig.ts";
-import { type ResolverMessage, resolverChannelName } from "./diagnostics.ts";
+import { Rig, spread, untilCall, untilSpread } from "../testing/rig.ts";
+import { type ResolverMessage, resolverChannelName } from "./discovery-resolver.ts";
 
 /**
  * grpc-js repeats a call that a server refused, because its connection had just ended, once by itself. When two connections
@@ -33,13 +33,13 @@ const cases: readonly Case[] = [
     what: "GOAWAY",
     server: {},
     client: {},
-    onCall: (pods, answers) => void (answers % 20 === 0 && pods[(answers / 20) % pods.length]?.sayGoaway()),
+    onCall: (pods, answers) => void (answers % 20 === 0 && pods[(answers / 20) % pods.length]?.sendGoaway()),
   },
   { what: "max connection age", server: { "grpc.max_connection_age_ms": 300 }, client: withRetries, onCall: () => {} },
 ];
 
 for (const { what, server, client: options, onCall } of cases) {
-  test(`row 18: ${what} ends connections without a failed call, and no address goes or comes for it`, async (t) => {
+  test(`${what} ends connections without a failed call or a new snapshot`, async (t) => {
     const rig = new Rig(t);
     const insecure = ServerCredentials.createInsecure();
     const pods = await Promise.all(["a", "b"].map((name) => PodServer.start(name, insecure, server)));
@@ -53,17 +53,17 @@ for (const { what, server, client: options, onCall } of cases) {
     await untilSpread(client, ...pods);
 
     let answers = 0;
-    const workers = Array.from({ length: 4 }, async () => {
-      while (pods.some(({ connections }) => connections < 4)) {
-        await call(client);
-        answers += 1;
-        onCall(pods, answers);
-      }
-    });
+    const isEnough = () => pods.every(({ connections }) => connections >= 4);
+    const onAnswer = () => {
+      answers += 1;
+      onCall(pods, answers);
+      return isEnough();
+    };
+    const workers = Array.from({ length: 4 }, () => untilCall(client, onAnswer, () => "four connections to each pod"));
     await Promise.all(workers);
     await untilSpread(client, ...pods);
     const { a = 0, b = 0 } = await spread(client, 20);
     assert.ok(a > 0 && b > 0, `both are called still, got ${a} and ${b}`);
-    assert.deepEqual([snapshots.length, rig.source().watches, rig.warnings], [1, 1, []]);
+    assert.deepEqual([snapshots.length, rig.source().runs, rig.warnings], [1, 1, []]);
   });
 }

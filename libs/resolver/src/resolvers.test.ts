@@ -1,232 +1,314 @@
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
-import { type ChannelOptions, credentials } from "@grpc/grpc-js";
-import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/core/testing";
-import { parseTarget } from "@grpc-lb/discovery";
-import { FakeApiServer, FakeDnsServer, slice } from "@grpc-lb/discovery/testing";
-import { runToEnd } from "@grpc-lb/program/testing";
-import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Channel, credentials, ServerCredentials } from "@grpc/grpc-js";
+import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
+import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
-import { call, failure, type PodClient, settled, spread, untilSpread } from "../testing/rig.ts";
-import { type ResolverMessage, type ResolversOptions, resolverChannelName } from "./index.ts";
+import { bareContext, call, failure, type PodClient, Rig, settled, spread, untilSpread } from "../testing/rig.ts";
+import { type ResolverMessage, resolverChannelName } from "./index.ts";
 import { registerResolversIn } from "./resolvers.ts";
-import { schemes } from "./schemes.ts";
 
-/** All schemes, over real sources and servers; with the test's end all of it is ended, and nothing may be left. */
-async function start(t: TestContext, names: readonly string[], options: ResolversOptions = {}) {
-  const clock = new ManualClock();
-  const warnings: string[] = [];
-  const warn = (message: string) => warnings.push(message);
-  const resolvers = registerResolversIn({ clock, warn, ...options }, {});
-  const pods = await Promise.all(names.map((name) => PodServer.start(name)));
-  const clients: PodClient[] = [];
-  const closers: (() => unknown)[] = [];
-  t.after(async () => {
-    for (const client of clients) client.close();
-    while (resolvers.stats().length > 0) await settled();
-    for (const pod of pods) pod.kill();
-    for (const close of closers) await close();
-    await assertNothingLeft();
-  });
-  return {
-    clock,
-    pods,
-    resolvers,
-    warnings,
-    onClose: (close: () => unknown) => void closers.push(close),
-    client(target: string, more: ChannelOptions = {}) {
-      const apart = { "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0 };
-      const client = new PodServiceClient(target, credentials.createInsecure(), { ...apart, ...more });
-      clients.push(client);
-      return client as PodClient;
-    },
-    /** Moves the clock until it is so. */
-    async until(isSo: () => boolean, stepMs = 10) {
-      while (!isSo()) {
-        clock.advance(stepMs);
-        await settled();
-      }
-    },
-  };
-}
+const options = { "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0 };
 
-const at = ({ port }: PodServer) => `127.0.0.1:${port}`;
-
-test("row 14: the authority of each scheme is a valid host, with the port only when it is a number", () => {
-  for (const [text, want] of [
-    ["etcd://a:2379,b/server", "server"],
-    ["etcd://a/team/server", "server"],
-    ["consul://c:8500/web%20shop?tag=v1", "web-shop"],
-    ["dns-poll:///server.example:80", "server.example:80"],
-    ["dns-poll:///server.example.:grpc?refresh=5s", "server.example"],
-    ["static:///10.0.0.1:80,b:1?weights=1,2", "10.0.0.1:80"],
-    ["static:///[::1]:80", "[::1]:80"],
-    ["file:///etc/backends.v2.yaml", "backends.v2"],
+test("servers receive the authority; grpc.default_authority replaces it", async (t) => {
+  const rig = new Rig(t);
+  const [a] = await rig.start("a");
+  for (const key of ["default/server", "default/server:grpc", "default/server:50051"]) {
+    rig.source(key).setEndpoints([a.endpoint]);
+  }
+  for (const [target, options, want] of [
+    ["kubernetes:///server.default", {}, "server.default"],
+    ["kubernetes://default/server:grpc", {}, "server.default"],
+    ["kubernetes:///server:50051", {}, "server:50051"],
+    ["kubernetes:///server.default:grpc", { "grpc.default_authority": "other.example" }, "other.example"],
   ] as const) {
-    const target = parseTarget(text);
-    assert.ok(target.t !== "kubernetes");
-    const { authorityOf } = schemes[target.t] as { authorityOf(of: typeof target): string };
-    assert.equal(authorityOf(target), want, text);
-    assert.ok(URL.canParse(`http://${want}`), want);
+    assert.equal(await call(rig.client(options, target)), "a");
+    assert.equal(a.calls.at(-1)?.getHost(), want, target);
   }
 });
 
-test("static: calls go round the addresses, their weights come along, and stats show it", async (t) => {
-  const { pods, client, resolvers } = await start(t, ["a", "b"]);
+test("TLS checks the certificate against service.namespace, whatever the pod's address", async (t) => {
+  const certificates = makeCertificates("server.default");
+  if (!certificates) return t.skip("there is no openssl to make certificates with");
+  t.after(certificates.remove);
+  const { certFile, keyFile } = certificates.server;
+  const pair = { private_key: readFileSync(keyFile), cert_chain: readFileSync(certFile) };
+  const rig = new Rig(t);
+  const server = await PodServer.start("a", ServerCredentials.createSsl(null, [pair]));
+  for (const key of ["default/server:grpc", "default/server:50051", "default/other"]) {
+    rig.source(key).setEndpoints([server.endpoint]);
+  }
+  const security = credentials.createSsl(readFileSync(certificates.caFile));
+  assert.equal(await call(rig.client({}, "kubernetes:///server.default:grpc", security)), "a");
+  assert.equal(await call(rig.client({}, "kubernetes:///server.default:50051", security)), "a");
+  const other = "kubernetes:///other.default";
+  assert.match(await failure(rig.client({}, other, security)), /other\.default/);
+  const override = { "grpc.ssl_target_name_override": "server.default" };
+  assert.equal(await call(rig.client(override, other, security)), "a");
+  server.kill();
+});
+
+test("100 channels to a target share one run of its source; two targets have two; the last channel ends each", async (t) => {
+  const rig = new Rig(t);
+  const [a] = await rig.start("a");
+  rig.source("default/server:grpc").setEndpoints([a.endpoint]);
+  rig.source("default/server:other").setEndpoints([a.endpoint]);
+  const spellings = ["kubernetes:///server.default:grpc", "kubernetes://default/server:grpc"] as const;
+  const clients = Array.from({ length: 100 }, (_, n) => rig.client({}, spellings[n % 2]));
+  const other = rig.client({}, "kubernetes:///server.default:other");
+  await Promise.all([...clients, other].map(call));
+  assert.deepEqual(
+    rig.sources.map(({ runs, openRuns }) => [runs, openRuns]),
+    [
+      [1, 1],
+      [1, 1],
+    ],
+  );
+  const { target, channels, endpoints, error } = rig.resolvers.stats()[0] ?? {};
+  assert.deepEqual([target, channels, endpoints, error], [spellings[0], 100, 1, undefined]);
+  const [last, ...rest] = clients;
+  for (const client of rest) client.close();
+  await settled();
+  assert.equal(rig.sources[0]?.openRuns, 1, "closing some channels ends the run for no other");
+  last?.close();
+  await settled();
+  assert.deepEqual([rig.sources[0]?.openRuns, rig.sources[1]?.openRuns], [0, 1]);
+});
+
+test("a wrong target fails every call with a message that says what is wrong", async (t) => {
+  const rig = new Rig(t);
+  for (const [target, want] of [
+    [
+      "kubernetes:///server:no_port",
+      /target "kubernetes:\/\/\/server:no_port": "no_port" is no port; expected kubernetes:/,
+    ],
+    ["kubernetes:///server.a.b", /is no service\.namespace\.svc\.domain/],
+    ["kubernetes:///server?token=x", /unknown parameter "token"/],
+    ["kubernetes://a/server.b", /two namespaces/],
+  ] as const) {
+    const client = rig.client({}, target);
+    for (let n = 0; n < 3; n++) assert.match(await failure(client), want);
+  }
+  assert.deepEqual(rig.sources, []);
+});
+
+test("a missing right is one warning, however many channels and retries there are", async (t) => {
+  const rig = new Rig(t);
+  const source = rig.source();
+  const clients = [rig.client(), rig.client(), rig.client()];
+  const failing = Promise.all(clients.map(failure));
+  await source.untilOpen(1);
+  const message = 'kubernetes: list endpointslices default/server: 403 Forbidden: User "x" cannot list resource';
+  source.setError("permissionDenied", message);
+  assert.deepEqual(await failing, [message, message, message]);
+  source.setError("unavailable", "ECONNREFUSED");
+  await settled();
+  source.setError("permissionDenied", message);
+  await settled();
+  assert.deepEqual(rig.warnings, [message]);
+});
+
+test("calls fail with their own error when warn throws, be it for a missing right or a service config that cannot be used", async (t) => {
+  const warnings: string[] = [];
+  const onWarning = ({ message }: Error) => warnings.push(message);
+  process.on("warning", onWarning);
+  const source = new FakeSource();
+  const warn = (message: string) => {
+    throw new Error(`cannot log: ${message}`);
+  };
+  registerResolversIn({ warn }, { ...bareContext, createSource: () => source });
+  const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
+  const config = { "grpc.service_config": '{"loadBalancingConfig":[{"nobody_knows_it":{}}]}' };
+  const client: PodClient = new PodServiceClient("kubernetes:///server", credentials.createInsecure(), {
+    ...options,
+    ...config,
+  });
+  t.after(async () => {
+    client.close();
+    process.off("warning", onWarning);
+    await assertNothingLeft();
+  });
+  source.setError("permissionDenied", "403 Forbidden");
+  assert.equal(await failure(client), "403 Forbidden");
+  await settled();
+  assert.equal(warnings.length, 2, warnings.join("\n"));
+  for (const text of warnings) assert.match(text, /^cannot log: (403 Forbidden|.*nobody_knows_it)/);
+});
+
+for (const [what, options, isEmitted] of [
+  ["one warning, with what it costs", {}, true],
+  ["no warning where the channel's service config counts", { policy: "round_robin" }, false],
+  ["no warning where service configs of services are refused", { "grpc.service_config_disable_resolution": 1 }, false],
+] as const) {
+  test(`a missing right to read the Service is ${what}`, async (t) => {
+    const rig = new Rig(t);
+    const [a] = await rig.start("a");
+    const source = rig.source();
+    source.setEndpoints([a.endpoint]);
+    source.setServiceConfigError("unavailable", "kubernetes: list services default/server: ECONNREFUSED");
+    const clients = [rig.client(options), rig.client(options)] as const;
+    assert.deepEqual([await call(clients[0]), await call(clients[1]), rig.warnings], ["a", "a", []]);
+    source.setServiceConfigError("permissionDenied", "kubernetes: list services default/server: 403 Forbidden");
+    source.setError("unavailable", "away");
+    source.setEndpoints([a.endpoint]);
+    await settled();
+    const want =
+      "kubernetes: list services default/server: 403 Forbidden; calls go on, without its annotation " +
+      "grpc-lb.dev/service-config; grant that right, or give the channels grpc.service_config";
+    assert.deepEqual(rig.warnings, isEmitted ? [want] : []);
+  });
+}
+
+test("an endpoint of weight 0 gets no call under round_robin while there is another, and all calls when it is alone", async (t) => {
+  const rig = new Rig(t);
+  const [a, b, c] = await rig.start("a", "b", "c");
+  const standby = { ...c.endpoint, weight: 0 };
+  rig.source().setEndpoints([standby, a.endpoint, b.endpoint]);
+  const client = rig.client({ policy: "round_robin" });
+  await untilSpread(client, a, b);
+  assert.deepEqual(await spread(client, 60), { a: 30, b: 30 });
+  rig.source().setEndpoints([standby]);
+  await settled();
+  assert.deepEqual(await spread(client, 60), { c: 60 });
+  rig.source().setEndpoints([standby, a.endpoint]);
+  await settled();
+  await untilSpread(client, a);
+  assert.deepEqual(await spread(client, 60), { a: 60 });
+});
+
+test("two endpoints with one address have one share of 60 calls", async (t) => {
+  const rig = new Rig(t);
+  const [a, b] = await rig.start("a", "b");
+  rig.source().setEndpoints([a.endpoint, { ...a.endpoint, id: "the same address" }, b.endpoint]);
+  const client = rig.client();
+  await untilSpread(client, a, b);
+  assert.deepEqual(await spread(client, 60), { a: 30, b: 30 });
+});
+
+test("diagnostics_channel has each snapshot that a channel received, once", async (t) => {
+  const rig = new Rig(t);
   const seen: ResolverMessage[] = [];
   const listen = (message: unknown) => seen.push(message as ResolverMessage);
   subscribe(resolverChannelName, listen);
   t.after(() => void unsubscribe(resolverChannelName, listen));
-  const target = `static:///${pods.map(at)}?weights=3,1`;
-  const one = client(target);
-  await untilSpread(one, ...pods);
-  assert.deepEqual(await spread(one, 10), { a: 5, b: 5 });
-  assert.equal(pods[0]?.calls[0]?.getHost(), at(pods[0] as PodServer));
-  await call(client(target));
-  const stats = resolvers.stats();
-  const want = { scheme: "static", target, channels: 2, endpoints: 2, error: undefined, lists: 0 };
-  assert.equal(stats.length, 1);
-  assert.partialDeepStrictEqual(stats[0], want);
+  rig.source().setEndpoints([]);
+  const client = rig.client();
+  await failure(client);
+  await failure(client);
+  rig.source().setError("unavailable", "away");
+  await settled();
   assert.deepEqual(
-    seen[0]?.snapshot.endpoints?.map(({ weight }) => weight),
-    [3, 1],
-    "the query string comes along",
+    seen.map(({ target, snapshot }) => [target, snapshot.endpoints?.length, snapshot.error?.message]),
+    [
+      ["kubernetes:///server.default", 0, undefined],
+      ["kubernetes:///server.default", 0, "away"],
+    ],
   );
 });
 
-test("file: what changes on disk is where the next calls go; a broken file changes nothing", async (t) => {
-  const { pods, client, resolvers, until, onClose, warnings } = await start(t, ["a", "b"]);
-  const folder = mkdtempSync(join(tmpdir(), "grpc-lb-resolver-"));
-  onClose(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, "server.yaml");
-  const write = (text: string) => {
-    writeFileSync(`${path}.new`, text);
-    renameSync(`${path}.new`, path);
+test("nothing is kept of a target that no channel uses any more", async (t) => {
+  const made: FakeSource[] = [];
+  const createSource = (target: string) => {
+    made.push(new FakeSource(target));
+    return made.at(-1) as FakeSource;
   };
-  const [a, b] = pods as [PodServer, PodServer];
-  const one = client(`file://${path}`);
-  assert.equal(await failure(one), `file: read ${path}: there is no such file`);
-  write(`- address: ${at(a)}\n`);
-  await until(() => resolvers.stats()[0]?.endpoints === 1);
-  assert.deepEqual(await spread(one, 3), { a: 3 });
-  assert.equal(a.calls[0]?.getHost(), "server");
-  write(`endpoints: [{ address: "${at(b)}" }]\nserviceConfig: { loadBalancingConfig: [{ pick_first: {} }] }\n`);
-  await until(() => resolvers.stats()[0]?.lists === 3 && resolvers.stats()[0]?.error === undefined);
-  while ((await call(one)) !== "b");
-  write("endpoints: [");
-  await until(() => resolvers.stats()[0]?.error !== undefined);
-  assert.match(resolvers.stats()[0]?.error ?? "", /server\.yaml:1: Flow sequence/);
-  assert.deepEqual(await spread(one, 3), { b: 3 });
-  write(`endpoints: [{ address: "${at(b)}" }]\nserviceConfig: { methodConfig: [{ name: [{}], timeout: soon }] }\n`);
-  await until(() => warnings.length > 0);
-  assert.match(String(warnings), /^file .*server\.yaml: its service config is ignored: .*timeout/);
-  write("[]");
-  await until(() => resolvers.stats()[0]?.endpoints === 0);
-  assert.equal(await failure(one), `file ${path} has no ready endpoints`);
-});
-
-test("dns-poll: calls follow the records, and go on while the name server is away", async (t) => {
-  const { pods, client, resolvers, until, onClose, clock } = await start(t, ["a", "b"]);
-  const dns = await FakeDnsServer.start();
-  onClose(() => dns.close());
-  const set = (...targets: readonly PodServer[]) => {
-    const SRV = targets.map(({ port, name }) => ({ target: `${name}.example`, priority: 0, weight: 1, port }));
-    dns.set("_grpc._tcp.server.example", { SRV });
+  const resolvers = registerResolversIn({ warn: () => {} }, { ...bareContext, createSource });
+  const use = async (target: string) => {
+    const channel = new Channel(target, credentials.createInsecure(), options);
+    channel.getConnectivityState(true);
+    await settled();
+    const open = made.at(-1)?.openRuns;
+    channel.close();
+    await settled();
+    return [made.length, open, made.at(-1)?.openRuns, resolvers.stats().length];
   };
-  for (const { name } of pods) dns.set(`${name}.example`, { A: ["127.0.0.1"], ttlSeconds: 5 });
-  const [a, b] = pods as [PodServer, PodServer];
-  set(a);
-  const target = `dns-poll://127.0.0.1:${dns.address.port}/server.example:grpc?refresh=10s`;
-  const one = client(target);
-  assert.equal(await call(one), "a");
-  assert.equal(a.calls[0]?.getHost(), "server.example");
-  set(a, b);
-  const looks = () => resolvers.stats()[0]?.lists ?? 0;
-  assert.equal(looks(), 1);
-  await until(() => resolvers.stats()[0]?.endpoints === 2, 500);
-  await untilSpread(one, a, b);
-  assert.deepEqual(await spread(one, 10), { a: 5, b: 5 });
-  dns.fault = { t: "code", code: "SERVFAIL" };
-  await until(() => resolvers.stats()[0]?.error !== undefined, 500);
-  assert.deepEqual(await spread(one, 10), { a: 5, b: 5 });
-  dns.fault = undefined;
-  dns.delete("_grpc._tcp.server.example");
-  await until(() => resolvers.stats()[0]?.endpoints === 0, 500);
-  clock.advance(1_000);
-  assert.equal(await failure(one), "dns-poll: ask for _grpc._tcp.server.example: NXDOMAIN: there is no such name");
+  assert.deepEqual(await use("kubernetes:///a"), [1, 1, 0, 0]);
+  assert.deepEqual(await use("kubernetes:///b"), [2, 1, 0, 0]);
+  assert.deepEqual(await use("kubernetes:///a"), [3, 1, 0, 0], "the first source is not kept");
+  t.after(assertNothingLeft);
 });
 
-test("kubernetes: is one of them, with its own options", async (t) => {
-  const api = await FakeApiServer.start();
-  const { pods, client, resolvers, onClose } = await start(t, ["a"], { kubernetes: { access: api.access } });
-  onClose(() => api.close());
-  const [{ port }] = pods as [PodServer];
-  const ports = [{ name: "grpc", port, protocol: "TCP" as const }];
-  api.putSlice(slice({ service: "server", addresses: ["127.0.0.1"], ports }));
-  assert.equal(await call(client("kubernetes:///server.default:grpc")), "a");
-  assert.partialDeepStrictEqual(resolvers.stats(), [{ scheme: "kubernetes", target: "default/server:grpc", lists: 1 }]);
+test("a channel that comes back from idle shares with one that was made meanwhile", async (t) => {
+  const rig = new Rig(t);
+  const [a] = await rig.start("a");
+  const source = rig.source();
+  source.setEndpoints([a.endpoint]);
+  const idle = rig.client({ "grpc.client_idle_timeout_ms": 1_000 });
+  assert.equal(await call(idle), "a");
+  await source.untilOpen(0);
+  await settled();
+  const other = rig.client();
+  assert.deepEqual([await call(other), await call(idle)], ["a", "a"]);
+  assert.deepEqual([source.runs, source.openRuns, rig.resolvers.stats()[0]?.channels], [2, 1, 2]);
 });
 
-for (const scheme of ["etcd", "consul"] as const) {
-  test(`${scheme}: a registry that nobody can reach fails calls at once, in its source's words`, async (t) => {
-    const { client } = await start(t, []);
-    const port = await closedPort();
-    const message = await failure(client(`${scheme}://127.0.0.1:${port}/server`));
-    assert.match(message, new RegExp(`^${scheme}: .*127\\.0\\.0\\.1:${port}`));
+test("a second registration is for the channels that are made after it; stats show the channels of their registration", async (t) => {
+  const rigs = [new Rig(t)];
+  const open = async (rig: Rig, key: string) => {
+    rig.source(key).setEndpoints([endpointAt(1)]);
+    const client = rig.client({}, `kubernetes://${key}`);
+    client.getChannel().getConnectivityState(true);
+    await settled();
+    return client;
+  };
+  const first = await open(rigs[0] as Rig, "default/first");
+  rigs.push(new Rig(t));
+  const second = await open(rigs[1] as Rig, "default/second");
+  const targets = () => rigs.map(({ resolvers }) => resolvers.stats().map(({ target }) => target));
+  assert.deepEqual(targets(), [["kubernetes://default/first"], ["kubernetes://default/second"]]);
+  first.close();
+  await settled();
+  assert.deepEqual(targets(), [[], ["kubernetes://default/second"]]);
+  second.close();
+});
+
+for (const [where, env, mesh, looks] of [
+  ["in a cluster, beside one", { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }, "Istio", 1],
+  ["in a cluster, beside none", { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }, undefined, 1],
+  ["elsewhere", {}, "Istio", 0],
+] as const) {
+  test(`a sidecar is looked for once, in a cluster only, and warned of: ${where}`, async (t) => {
+    let looked = 0;
+    const warnings: string[] = [];
+    const findSidecar = async () => {
+      looked += 1;
+      return mesh;
+    };
+    const warn = (message: string) => warnings.push(message);
+    registerResolversIn({ warn }, { env, findSidecar, createSource: () => new FakeSource() });
+    for (const target of ["static:///127.0.0.1:1", "kubernetes:///a", "kubernetes:///b", "kubernetes:///a"]) {
+      assert.equal(looked, target === "kubernetes:///b" ? looks : looked, "with the first channel that is used");
+      const channel = new Channel(target, credentials.createInsecure(), options);
+      channel.getConnectivityState(true);
+      await settled();
+      channel.close();
+    }
+    const want =
+      looks > 0 && mesh
+        ? [
+            "kubernetes:///a: Istio has a sidecar in this pod, which does not balance calls to pod addresses and may refuse " +
+              "them under strict mTLS; with a mesh, dial the Service: dns:///service:port",
+          ]
+        : [];
+    assert.deepEqual([looked, warnings], [looks, want]);
+    t.after(assertNothingLeft);
   });
 }
 
-test("row 27: after idle a channel is told what is true then, and not what was", async (t) => {
-  const { pods, client, resolvers, onClose } = await start(t, ["a", "b"]);
-  const folder = mkdtempSync(join(tmpdir(), "grpc-lb-resolver-"));
-  onClose(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, "server.json");
-  const [a, b] = pods as [PodServer, PodServer];
-  writeFileSync(path, JSON.stringify([{ address: at(a) }]));
-  const one = client(`file://${path}`, { "grpc.client_idle_timeout_ms": 1_000 });
-  assert.equal(await call(one), "a");
-  while (resolvers.stats().length > 0) await settled();
-  writeFileSync(path, JSON.stringify([{ address: at(b) }]));
-  assert.equal(await call(one), "b");
-});
-
-test("a target that is wrong fails each call with the words of parseTarget", async (t) => {
-  const { client, resolvers } = await start(t, []);
-  for (const [target, want] of [
-    [
-      "static:///127.0.0.1:1?weigths=1",
-      /^target "static:\/\/\/127\.0\.0\.1:1\?weigths=…": unknown parameter "weigths"; there are weights; expected static:/,
-    ],
-    ["file:///e.yaml?poll=1s", /unknown parameter "poll"; file: has none/],
-    ["dns-poll:///server.example:80?refresh=5", /refresh must be a duration/],
-    ["consul://c/server?token=secret", /^target "consul:\/\/c\/server\?token=…": unknown parameter "token"/],
-    ["etcd://me:secret@a/server", /^target "etcd:\/\/…@a\/server": it must not carry a user or a password/],
-  ] as const) {
-    const one = client(target);
-    for (let n = 0; n < 2; n++) assert.match(await failure(one), want);
-  }
-  assert.deepEqual(resolvers.stats(), []);
-});
-
-test("a proxy in the environment is said once, for all schemes", () => {
+test("a proxy in the environment is one warning at the registration, for all schemes, without its address", async () => {
   const warnings: string[] = [];
   const warn = (message: string) => warnings.push(message);
-  const env = { https_proxy: "http://proxy.example:3128" };
-  registerResolversIn({ warn }, env);
+  const env = { http_proxy: "http://user:secret@proxy.example:3128" };
+  registerResolversIn({ warn }, { ...bareContext, env });
   assert.equal(warnings.length, 1);
-  assert.match(String(warnings), /^https_proxy is set: grpc-js hands kubernetes:, etcd:, .*file: targets/);
-  registerResolversIn({ warn, isProxyDisabled: true }, env);
-  assert.equal(warnings.length, 1);
-});
-
-test("the registration loads no source, and a channel that of its scheme alone", async () => {
-  const { code, stdout, stderr } = await runToEnd(
-    new URL("../testing/programs/import.ts", import.meta.url).pathname,
-    [],
+  assert.match(
+    String(warnings),
+    /^http_proxy is set: grpc-js hands kubernetes:, etcd:, .*file: targets .*"grpc\.enable_http_proxy": 0/,
   );
-  assert.deepEqual([code, stdout], [0, ["by the registration: ", "by a channel: static"]], stderr.join("\n"));
+  assert.doesNotMatch(String(warnings), /secret|user|proxy\.example|3128/);
+
+  registerResolversIn({ warn, isProxyDisabled: true }, { ...bareContext, env });
+  assert.equal(warnings.length, 1, "channels without a proxy need no warning");
 });

@@ -1,113 +1,164 @@
+import type { ChannelOptions } from "@grpc/grpc-js";
 import { type Clock, systemClock } from "@grpc-lb/core";
-import type { SourceStats, TargetScheme } from "@grpc-lb/discovery";
-import type { ConsulCredentials } from "@grpc-lb/discovery/consul";
-import type { EtcdCredentials } from "@grpc-lb/discovery/etcd";
-import type { ApiAccess, ServiceAccess } from "@grpc-lb/discovery/kubernetes";
-import { requireSupportedGrpc } from "./grpc-js.ts";
-import { warnOfProxy } from "./http-proxy.ts";
-import { nothingDone, registerKubernetesResolver } from "./kubernetes.ts";
-import { LazySource } from "./lazy-source.ts";
-import { type SourceSurroundings, schemes } from "./schemes.ts";
-import { registerTargetScheme } from "./target-scheme.ts";
-import { sayOnce, type Warn, warnOnce } from "./warn.ts";
+import {
+  createSource,
+  parseTarget,
+  type Source,
+  type SourceOptions,
+  type SourceStats,
+  type TargetScheme,
+  targetSchemes,
+} from "@grpc-lb/discovery";
+import { DiscoveryResolver, type DiscoveryResolverOptions } from "./discovery-resolver.ts";
+import { describeProxy, describeSidecar, findSidecar } from "./environment.ts";
+import {
+  describeCopies,
+  type GrpcUri,
+  isSchemeRegistered,
+  isSupportedGrpc,
+  type ResolverConstructor,
+  type ResolverListener,
+  registerScheme,
+  requireSupportedGrpc,
+  targetText,
+} from "./grpc-js.ts";
+import { authorityOf, schemes } from "./schemes.ts";
+import { dedupeWarnings, type Warn, warnOnce } from "./warn.ts";
 
-/** How targets are resolved. What a target says itself stands in no option. */
-export interface ResolversOptions {
-  readonly kubernetes?: {
-    /** How to reach the API server. Default: the pod's service account, else the kubeconfig's current context. */
-    readonly access?: ApiAccess;
-    /** Which address of a dual-stack pod comes first. Default: IPv4. */
-    readonly preferredFamily?: "IPv4" | "IPv6";
-  };
-  readonly etcd?: {
-    /** Default: what the environment says, see `@grpc-lb/discovery/etcd`. */
-    readonly credentials?: EtcdCredentials;
-  };
-  readonly consul?: {
-    /** Default: what the environment says, see `@grpc-lb/discovery/consul`. */
-    readonly credentials?: ConsulCredentials;
-  };
-  /** Takes what a person should act on: denied rights, a service config that is ignored, a sidecar, a proxy; each message once. Default: a Node warning. */
-  readonly warn?: Warn;
-  /** That all channels have `grpc.enable_http_proxy: 0`, so that a proxy in the environment is not worth a warning. Default: false. */
-  readonly isProxyDisabled?: boolean;
-  readonly clock?: Clock;
+/** How targets are resolved, beyond what a target itself says. */
+export interface ResolversOptions extends Pick<SourceOptions, "kubernetes" | "etcd" | "consul"> {
+  /**
+   * Receives what an operator should act on: denied rights, a service config that does not count, a sidecar, a proxy; each
+   * message once. What it throws becomes a Node warning. Default: a Node warning.
+   */
+  readonly warn?: Warn | undefined;
+  /** Whether all channels have `grpc.enable_http_proxy: 0`, so that a proxy in the environment needs no warning. Default: false. */
+  readonly isProxyDisabled?: boolean | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** What is known of a target that is in use. */
 export interface ResolvedTargetStats extends SourceStats {
   readonly scheme: TargetScheme;
-  /** As the first channel that uses it wrote it; for kubernetes `namespace/service:port`. */
+  /** As the first channel that uses it wrote it. */
   readonly target: string;
   readonly channels: number;
   readonly endpoints: number;
   /** What is wrong now; undefined when nothing is. */
   readonly error: string | undefined;
-  /** For kubernetes: whether the Service itself could be read. */
-  readonly serviceAccess?: ServiceAccess | undefined;
 }
 
 /** A view of what is resolved. */
 export interface Resolvers {
-  /** One entry for each target that a channel uses now. */
+  /** One entry for each target that a channel which was made under this registration uses now. */
   stats(): ResolvedTargetStats[];
 }
 
+/** What resolvers depend on in their process; tests have their own. */
+export interface Context {
+  readonly env: NodeJS.ProcessEnv;
+  findSidecar(): Promise<string | undefined>;
+  createSource(target: string, options: SourceOptions): Source;
+}
+
 /**
- * Makes grpc-js resolve the targets of every scheme that `parseTarget` reads: kubernetes, etcd, consul, dns-poll, static and file.
- * What a scheme needs is loaded with the first channel that uses one of its targets. However many channels have the same
- * target, there is one watch; it ends with the last of them.
+ * Makes grpc-js resolve the targets of every scheme that `parseTarget` reads: kubernetes, etcd, consul, dns-poll, static and
+ * file; to be called once, before the first such channel. What a scheme needs is loaded with the first channel that uses one of
+ * its targets. All channels of the same target share one run of its source, which ends with the last of them.
  *
- * For the rest it is as with `registerKubernetesResolver`, which it includes: `round_robin` unless somebody chose, keepalive, the
- * last good endpoints through any failure of a source, and a second call is for channels that are made after it.
+ * Channels use `round_robin` unless they or the service choose a policy, and keepalive every 305 s with 20 s for the answer
+ * unless they set `grpc.keepalive_time_ms` or `grpc.keepalive_timeout_ms`. A second call is for the channels that are made after
+ * it; those made before keep their options, and each call's view shows the channels that were made under it.
  *
  * @returns a view of what is resolved, for metrics
  * @throws Error when this version of grpc-js is not supported
  */
 export function registerResolvers(options: ResolversOptions = {}): Resolvers {
-  return registerResolversIn(options, process.env);
+  return registerResolversIn(options, { env: process.env, findSidecar, createSource });
 }
 
-/** The same in any environment. */
-export function registerResolversIn(options: ResolversOptions, env: NodeJS.ProcessEnv): Resolvers {
+/** The same in any context. */
+export function registerResolversIn(options: ResolversOptions, context: Context): Resolvers {
   requireSupportedGrpc();
-  const { clock = systemClock } = options;
-  const warn = options.warn ? sayOnce(options.warn) : warnOnce;
-  const kubernetes = registerKubernetesResolver({ ...options.kubernetes, warn, clock, isProxyDisabled: true });
-  const surroundings: SourceSurroundings = {
-    clock,
-    etcdCredentials: options.etcd?.credentials,
-    consulCredentials: options.consul?.credentials,
-  };
-  const names = Object.keys(schemes) as (keyof typeof schemes)[];
-  const registered = names.map((scheme) => ({ scheme, sources: register(scheme, warn, surroundings) }));
-  const proxy = warnOfProxy(env, ["kubernetes", ...names]);
-  if (proxy !== undefined && !options.isProxyDisabled) warn(proxy);
-  return {
-    stats: () => [
-      ...kubernetes.stats().map((stats) => ({ scheme: "kubernetes" as const, ...stats })),
-      ...registered.flatMap(({ scheme, sources }) =>
-        sources.inUse.map(([, { source, latest, subscribers }]) => ({
-          scheme,
-          target: source.subject,
-          channels: subscribers,
-          endpoints: latest?.endpoints?.length ?? 0,
-          error: latest?.error?.message,
-          ...(source.stats ?? nothingDone),
-        })),
-      ),
-    ],
+  const { kubernetes, etcd, consul, clock = systemClock, isProxyDisabled = false } = options;
+  const warn = options.warn ? dedupeWarnings(options.warn) : warnOnce;
+  const running = new Set<DiscoveryResolver>();
+  const warnOfSidecar = createSidecarCheck(context, warn);
+  for (const scheme of targetSchemes) {
+    const { configName } = schemes[scheme];
+    const create = (target: string) => {
+      const source = context.createSource(target, { kubernetes, etcd, consul, clock });
+      if (scheme === "kubernetes") warnOfSidecar(target);
+      return source;
+    };
+    registerScheme(scheme, createResolverClass({ createSource: create, clock, warn, configName, running }));
+  }
+  const proxy = isProxyDisabled ? undefined : describeProxy(context.env, targetSchemes);
+  for (const warning of [proxy, describeCopies()]) if (warning !== undefined) warn(warning);
+  return { stats: () => summarize(running) };
+}
+
+function createResolverClass(
+  options: Omit<DiscoveryResolverOptions, "target" | "listener" | "channelOptions">,
+): ResolverConstructor {
+  return class extends DiscoveryResolver {
+    constructor(uri: GrpcUri, listener: ResolverListener, channelOptions: ChannelOptions) {
+      super({ ...options, target: targetText(uri), listener, channelOptions });
+    }
+
+    static getDefaultAuthority(uri: GrpcUri): string {
+      return authorityOf(targetText(uri));
+    }
   };
 }
 
-function register<N extends keyof typeof schemes>(scheme: N, warn: Warn, surroundings: SourceSurroundings) {
-  const { load, authorityOf } = schemes[scheme];
-  return registerTargetScheme<N, LazySource>({
-    scheme,
-    clock: surroundings.clock,
-    warn,
-    keyOf: (target) => JSON.stringify(target),
-    create: (target, text) => new LazySource(text, () => load(target, surroundings)),
-    authorityOf,
-  });
+/** Looks for a sidecar once, in a pod alone (where Kubernetes sets this variable), when the first channel is used. */
+function createSidecarCheck({ env, findSidecar }: Context, warn: Warn): (target: string) => void {
+  let isDone = !env.KUBERNETES_SERVICE_HOST;
+  return (target) => {
+    if (isDone) return;
+    isDone = true;
+    void findSidecar().then((mesh) => mesh !== undefined && warn(describeSidecar(mesh, target)));
+  };
 }
+
+function summarize(running: ReadonlySet<DiscoveryResolver>): ResolvedTargetStats[] {
+  const byTarget = new Map<string, ResolvedTargetStats>();
+  for (const { target, source, latest } of running) {
+    if (!source) continue;
+    const parsed = parseTarget(target);
+    const key = JSON.stringify(parsed); // spellings of a target are one
+    const known = byTarget.get(key);
+    byTarget.set(key, {
+      scheme: parsed.t,
+      target: known?.target ?? target,
+      channels: (known?.channels ?? 0) + 1,
+      endpoints: latest?.endpoints?.length ?? 0,
+      error: latest?.error?.message,
+      ...source.stats,
+    });
+  }
+  return [...byTarget.values()];
+}
+
+/**
+ * Until `registerResolvers` is called, channels of our schemes fail each call with the reason; grpc-js would take their targets
+ * for DNS names. Schemes that a resolver is registered for, be it of another copy of this library, keep theirs.
+ */
+function registerPlaceholders(): void {
+  if (!isSupportedGrpc()) return; // `registerResolvers` throws what is missing
+  for (const scheme of targetSchemes) {
+    if (isSchemeRegistered(scheme)) continue;
+    const createSource = () => {
+      throw new Error(
+        `no resolver is registered for ${scheme}: targets; call registerResolvers() of @grpc-lb/resolver before the channel is made`,
+      );
+    };
+    registerScheme(
+      scheme,
+      createResolverClass({ createSource, clock: systemClock, warn: warnOnce, running: new Set() }),
+    );
+  }
+}
+
+registerPlaceholders();

@@ -1,68 +1,54 @@
 import { basename, extname } from "node:path";
-import type { Clock } from "@grpc-lb/core";
-import { formatAddress, type TargetOf, type TargetScheme } from "@grpc-lb/discovery";
-import type { ConsulCredentials } from "@grpc-lb/discovery/consul";
-import type { EtcdCredentials } from "@grpc-lb/discovery/etcd";
-import { toAuthority } from "./authority.ts";
-import type { CountedSource } from "./lazy-source.ts";
+import { formatAddress, parseTarget, type Target, type TargetOf, type TargetScheme } from "@grpc-lb/discovery";
 
-/** What sources need that does not stand in a target. */
-export interface SourceSurroundings {
-  readonly clock: Clock;
-  readonly etcdCredentials: EtcdCredentials | undefined;
-  readonly consulCredentials: ConsulCredentials | undefined;
+/** What grpc-js needs to know of the targets of a scheme. */
+export interface SchemeEntry<S extends TargetScheme> {
+  /** The name for `:authority` and for TLS: a valid host, perhaps with a number for a port. */
+  authorityOf(target: TargetOf<S>): string;
+  /** What a warning calls the service config of the service. Default: `service config`. */
+  readonly configName?: string;
 }
 
-/** How a scheme's targets become sources. */
-export interface SchemeEntry<N extends TargetScheme> {
-  /** Loads what the source is made of, and makes it. */
-  load(target: TargetOf<N>, surroundings: SourceSurroundings): Promise<CountedSource>;
-  authorityOf(target: TargetOf<N>): string;
-}
-
-/** grpc-js keeps the process alive for the calls that wait. */
-const background = true;
-
-/** All schemes but kubernetes, which has options of its own. */
-export const schemes: { readonly [N in Exclude<TargetScheme, "kubernetes">]: SchemeEntry<N> } = {
-  etcd: {
-    async load({ members, service, layout }, { clock, etcdCredentials: credentials }) {
-      const { createEtcdSource } = await import("@grpc-lb/discovery/etcd");
-      const endpoints = members.map(formatAddress);
-      return createEtcdSource({ endpoints, service, layout, clock, background, ...(credentials && { credentials }) });
+export const schemes: { readonly [S in TargetScheme]: SchemeEntry<S> } = {
+  kubernetes: {
+    // Without a namespace it is the service alone, be it in a pod or outside, though a pod could look its namespace up: a name
+    // that certificates are checked against must not depend on where the client runs.
+    authorityOf: ({ service, namespace, port }) => {
+      const host = namespace === undefined ? service : `${service}.${namespace}`;
+      return port !== undefined && /^\d+$/.test(port) ? `${host}:${port}` : host; // a port's name is not valid there
     },
-    authorityOf: ({ service }) => toAuthority(service, "etcd"),
+    configName: "annotation grpc-lb.dev/service-config",
   },
-  consul: {
-    async load({ t: _, ...target }, { clock, consulCredentials: credentials }) {
-      const { createConsulSource } = await import("@grpc-lb/discovery/consul");
-      return createConsulSource({ ...target, clock, background, ...(credentials && { credentials }) });
-    },
-    authorityOf: ({ service }) => toAuthority(service, "consul"),
-  },
+  etcd: { authorityOf: ({ service }) => toAuthority(service, "etcd") },
+  consul: { authorityOf: ({ service }) => toAuthority(service, "consul") },
   "dns-poll": {
-    async load({ name, port, refreshMs, server }, { clock }) {
-      const { createDnsPollSource } = await import("@grpc-lb/discovery/dns");
-      const given = { ...(refreshMs !== undefined && { refreshMs }), ...(server && { server }) };
-      return createDnsPollSource({ name, port, clock, background, ...given });
-    },
     authorityOf: ({ name, port }) => {
       const host = name.replace(/\.$/, "");
-      return typeof port === "number" ? `${host}:${port}` : host; // a port's name is no authority
+      return typeof port === "number" ? `${host}:${port}` : host;
     },
   },
-  static: {
-    async load({ endpoints }, { clock }) {
-      const { createStaticSource } = await import("@grpc-lb/discovery/static");
-      return createStaticSource({ endpoints, clock, background });
-    },
-    authorityOf: ({ endpoints: [first] }) => (first ? formatAddress(first.address) : "static"),
-  },
-  file: {
-    async load({ path }, { clock }) {
-      const { createFileSource } = await import("@grpc-lb/discovery/file");
-      return createFileSource({ path, clock, background });
-    },
-    authorityOf: ({ path }) => toAuthority(basename(path, extname(path)), "file"),
-  },
+  static: { authorityOf: ({ endpoints: [first] }) => (first ? formatAddress(first.address) : "static") },
+  file: { authorityOf: ({ path }) => toAuthority(basename(path, extname(path)), "file") },
 };
+
+/** The authority of a target; also of one that is not valid, whose resolver fails each call with the reason. */
+export function authorityOf(text: string): string {
+  try {
+    const target = parseTarget(text);
+    return (schemes[target.t] as { authorityOf(target: Target): string }).authorityOf(target);
+  } catch {
+    return "invalid.target";
+  }
+}
+
+/**
+ * A name that may stand in `:authority` and be checked by TLS: a host as `URL` takes it, which grpc-js requires. Of a name with
+ * slashes it is the last part; what cannot be in a host becomes a hyphen.
+ *
+ * @param fallback for a name that has no valid character
+ */
+export function toAuthority(name: string, fallback: string): string {
+  const part = name.split("/").at(-1) ?? "";
+  const host = part.replaceAll(/[^\w.-]+/g, "-").replaceAll(/^[.-]+|[.-]+$/g, "");
+  return URL.canParse(`http://${host}`) ? host : fallback;
+}

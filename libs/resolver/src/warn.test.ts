@@ -1,31 +1,31 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { sayOnce } from "./warn.ts";
+import { dedupeWarnings } from "./warn.ts";
 
-test("a message is said once, also when it keeps coming among others", () => {
-  const said: string[] = [];
-  const say = sayOnce((message) => said.push(message));
+test("a message is let through once, also when it repeats among others", () => {
+  const emitted: string[] = [];
+  const warn = dedupeWarnings((message) => emitted.push(message));
   for (let n = 0; n < 2_000; n++) {
-    say("denied");
-    say(`other ${n}`);
+    warn("denied");
+    warn(`other ${n}`);
   }
-  assert.deepEqual([said.length, said.filter((message) => message === "denied")], [2_001, ["denied"]]);
+  assert.deepEqual([emitted.length, emitted.filter((message) => message === "denied")], [2_001, ["denied"]]);
 });
 
-test("row 22: the last thousand messages are remembered, and no more", () => {
-  const said: string[] = [];
-  const say = sayOnce((message) => said.push(message));
-  for (let n = 0; n < 1_001; n++) say(`message ${n}`);
-  say("message 1");
-  assert.equal(said.length, 1_001, "the second of 1 001 is remembered");
-  say("message 0");
-  assert.deepEqual([said.length, said.at(-1)], [1_002, "message 0"]);
+test("the last thousand messages are remembered, and no more", () => {
+  const emitted: string[] = [];
+  const warn = dedupeWarnings((message) => emitted.push(message));
+  for (let n = 0; n < 1_001; n++) warn(`message ${n}`);
+  warn("message 1");
+  assert.equal(emitted.length, 1_001, "the second of 1 001 is remembered");
+  warn("message 0");
+  assert.deepEqual([emitted.length, emitted.at(-1)], [1_002, "message 0"]);
 });
 
-test("what a user's warn throws is a Node warning, and costs whoever had something to say nothing", async () => {
+test("what warn throws becomes a Node warning, and is not thrown", async () => {
   const warned = once(process, "warning");
-  sayOnce(() => {
+  dedupeWarnings(() => {
     throw new Error("a logger's bug");
   })("denied");
   assert.match(String(await warned), /a logger's bug/);

@@ -1,24 +1,24 @@
-/** Takes what a person should act on. */
+/** Receives what an operator should act on. */
 export type Warn = (message: string) => void;
 
-/** How many messages are remembered: targets and errors may be without number in a process that lives long. */
+/** How many messages are remembered: targets and errors may be unlimited in a process that lives long. */
 const remembered = 1_000;
 
-/** Says each message once, as a Node warning: on stderr, or to `process.on("warning")`. One memory for the process. */
-export const warnOnce: Warn = sayOnce((message) => process.emitWarning(message, { type: "GrpcLbWarning" }));
+/** Emits each message once, as a Node warning: on stderr, or to `process.on("warning")`. One memory for the process. */
+export const warnOnce: Warn = dedupeWarnings((message) => process.emitWarning(message, { type: "GrpcLbWarning" }));
 
 /**
- * Lets each message through once, however many channels have it to say; again only when a thousand others came since. It never
- * throws: who has something to say has calls to serve.
+ * Lets each message through once, however many channels emit it; again only when a thousand others came since. It never
+ * throws, as a warning must not cost a call: what `warn` throws becomes a Node warning.
  */
-export function sayOnce(warn: Warn): Warn {
-  const said = new Set<string>();
+export function dedupeWarnings(warn: Warn): Warn {
+  const seen = new Set<string>();
   return (message) => {
-    const wasSaid = said.delete(message);
-    said.add(message); // as the newest
-    const [oldest] = said;
-    if (said.size > remembered && oldest !== undefined) said.delete(oldest);
-    if (wasSaid) return;
+    const wasSeen = seen.delete(message);
+    seen.add(message); // as the newest
+    const [oldest] = seen;
+    if (seen.size > remembered && oldest !== undefined) seen.delete(oldest);
+    if (wasSeen) return;
     try {
       warn(message);
     } catch (error) {

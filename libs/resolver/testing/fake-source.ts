@@ -1,111 +1,110 @@
-import { DiscoveryError, type DiscoveryErrorCode, type Endpoint, type Snapshot, type Source } from "@grpc-lb/discovery";
-import type { FeedStats } from "@grpc-lb/discovery/kubernetes";
+import { until } from "@grpc-lb/core/testing";
+import {
+  DiscoveryError,
+  type DiscoveryErrorCode,
+  defineSource,
+  type Endpoint,
+  type Snapshot,
+  type SnapshotListener,
+  type SnapshotStore,
+  type Source,
+  type SourceStats,
+  type Subscription,
+} from "@grpc-lb/discovery";
+
+let count = 0;
 
 /**
- * A source over a list that a test controls. Each watch is given what is known and what comes; like a real source, it knows
- * nothing at its begin unless something was set.
+ * A source whose knowledge a test controls. Each run begins with what was set; like a real source, it knows nothing before
+ * something was set.
  */
 export class FakeSource implements Source {
-  readonly subject: string;
-  /** What the source says of its work. */
-  stats: FeedStats | undefined;
-  #latest: Snapshot | undefined;
-  #watches = 0;
-  #failure: Error | undefined;
-  readonly #readers = new Set<() => void>();
-  readonly #watchers = new Set<() => void>();
+  /** Runs that have begun. */
+  runs = 0;
+  readonly #source: Source;
+  readonly #stores = new Set<SnapshotStore>();
+  #endpoints: readonly Endpoint[] | undefined;
+  #serviceConfig: string | undefined;
+  #serviceConfigError: DiscoveryError | undefined;
+  #error: DiscoveryError | undefined;
 
   constructor(subject = "service default/server") {
-    this.subject = subject;
+    this.#source = defineSource({
+      subject,
+      key: `fake ${++count}`,
+      start: (store, signal) => this.#run(store, signal),
+    });
   }
 
-  /** Watches begun. */
-  get watches(): number {
-    return this.#watches;
+  get subject(): string {
+    return this.#source.subject;
   }
 
-  /** Watches that have not ended. */
-  get openWatches(): number {
-    return this.#readers.size;
+  get stats(): SourceStats {
+    return this.#source.stats;
   }
 
-  /** Resolves as soon as so many watches are open. */
-  async untilOpen(count: number): Promise<void> {
-    while (this.openWatches !== count) await new Promise<void>((resolve) => this.#watchers.add(resolve));
+  /** Runs that have not ended. */
+  get openRuns(): number {
+    return this.#stores.size;
   }
 
-  /** There are these endpoints, and the source is well. */
+  subscribe(listener: SnapshotListener): Subscription {
+    return this.#source.subscribe(listener);
+  }
+
+  watch(signal?: AbortSignal): AsyncIterableIterator<Snapshot> {
+    return this.#source.watch(signal);
+  }
+
+  /** Resolves as soon as so many runs are open. */
+  untilOpen(runs: number): Promise<void> {
+    return until(() => this.openRuns === runs, `${runs} open runs of ${this.subject}`);
+  }
+
+  /** There are these endpoints, in this order, and the source is well. */
   setEndpoints(endpoints: readonly Endpoint[], serviceConfig?: string): void {
-    this.#set({ subject: this.subject, endpoints, lastSyncMs: 0, error: undefined, serviceConfig });
+    this.#endpoints = endpoints;
+    this.#serviceConfig = serviceConfig;
+    this.#error = undefined;
+    this.#publish();
   }
 
-  /** The source fails, and keeps what it knew. */
+  /** The source fails, and keeps what it knows. */
   setError(code: DiscoveryErrorCode, message: string): void {
-    const { endpoints, lastSyncMs, serviceConfig } = this.#latest ?? {};
-    const error = new DiscoveryError(code, message);
-    this.#set({ subject: this.subject, endpoints, lastSyncMs, error, serviceConfig });
+    this.#error = new DiscoveryError(code, message);
+    for (const store of this.#stores) store.fail(this.#error);
   }
 
-  /** The source fails, and knows nothing. */
-  setUnknown(code: DiscoveryErrorCode, message: string): void {
-    this.#latest = undefined;
-    this.setError(code, message);
+  /** The service config cannot be read, and the endpoints can. */
+  setServiceConfigError(code: DiscoveryErrorCode, message: string): void {
+    this.#serviceConfigError = new DiscoveryError(code, message);
+    this.#publish();
   }
 
-  /** It has not heard anything yet. */
+  /** The next run knows nothing. */
   forget(): void {
-    this.#latest = undefined;
+    this.#endpoints = undefined;
+    this.#serviceConfig = undefined;
+    this.#error = undefined;
   }
 
-  /** Every open watch throws, which no source should. */
-  throw(failure: Error): void {
-    this.#failure = failure;
-    this.#wake();
-    this.#failure = undefined;
+  async #run(store: SnapshotStore, signal: AbortSignal): Promise<void> {
+    this.runs += 1;
+    this.#stores.add(store);
+    this.#publish();
+    await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    this.#stores.delete(store);
   }
 
-  async *watch(signal?: AbortSignal): AsyncGenerator<Snapshot, void, void> {
-    this.#watches += 1;
-    let waiting = Promise.withResolvers<void>();
-    let failure: Error | undefined;
-    const wake = () => {
-      failure ??= this.#failure;
-      waiting.resolve();
-    };
-    this.#readers.add(wake);
-    this.#changed();
-    signal?.addEventListener("abort", wake);
-    let seen: Snapshot | undefined;
-    try {
-      while (!signal?.aborted) {
-        if (failure) throw failure;
-        if (this.#latest && this.#latest !== seen) {
-          seen = this.#latest;
-          yield seen;
-        } else {
-          await waiting.promise;
-          waiting = Promise.withResolvers<void>();
-        }
+  #publish(): void {
+    for (const store of this.#stores) {
+      if (this.#endpoints) {
+        store.endpoints.replaceAll(this.#endpoints, { keepsOrder: true });
+        store.sync({ serviceConfig: this.#serviceConfig, serviceConfigError: this.#serviceConfigError });
       }
-    } finally {
-      this.#readers.delete(wake);
-      this.#changed();
-      signal?.removeEventListener("abort", wake);
+      if (this.#error) store.fail(this.#error);
     }
-  }
-
-  #set(snapshot: Snapshot): void {
-    this.#latest = snapshot;
-    this.#wake();
-  }
-
-  #changed(): void {
-    for (const look of [...this.#watchers]) look();
-    this.#watchers.clear();
-  }
-
-  #wake(): void {
-    for (const wake of [...this.#readers]) wake();
   }
 }
 

@@ -14,11 +14,11 @@ export interface HttpPod {
   readonly port: number;
   readonly endpoint: Endpoint;
   readonly seen: IncomingMessage[];
-  /** What answers; its name unless a test says otherwise. */
+  /** Answers a request; by default with the pod's name. */
   serve: (incoming: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** Servers, a source and a dispatcher that begins with the first endpoint; ended with the test, leaving nothing. */
+/** Servers, a source and a dispatcher that begins with the first endpoint; they end with the test, and nothing may be left. */
 export async function startHttpRig(
   t: TestContext,
   names: readonly string[],
@@ -41,15 +41,15 @@ export async function startHttpRig(
   const all = await Promise.all(started);
   t.after(async () => {
     await dispatcher.destroy();
-    assert.equal(source.openWatches, 0);
-    // Servers stop listening and cut nothing: a connection that the dispatcher left open is found.
+    assert.equal(source.openRuns, 0);
+    // Servers stop listening and close no connection: one that the dispatcher left open is found.
     for (const [, server] of all) server.close();
     await assertNothingLeft();
   });
   return { source, clock, dispatcher, pods: all.map(([pod]) => pod) as [HttpPod, HttpPod, HttpPod] };
 }
 
-/** Asks a dispatcher for the text at one URL. */
+/** Requests one URL. @returns the text of the answer */
 export async function get(
   dispatcher: Dispatcher,
   options: { headers?: unknown; signal?: AbortSignal; method?: "POST"; body?: unknown } = {},

@@ -1,4 +1,5 @@
 import { Server, ServerCredentials, type ServerOptions, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import { until } from "@grpc-lb/core/testing";
 import type { Address, Endpoint } from "@grpc-lb/discovery";
 import { type GetPodRequest, type GetPodResponse, Pod, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { endpointAt } from "./fake-source.ts";
@@ -6,7 +7,7 @@ import { endpointAt } from "./fake-source.ts";
 type Call = ServerUnaryCall<GetPodRequest, GetPodResponse>;
 type Respond = sendUnaryData<GetPodResponse>;
 
-/** A real gRPC server, on a free port of 127.0.0.1 unless it is told another, that answers with its name; calls can be held. */
+/** A real gRPC server, on a free port of 127.0.0.1 by default, that answers with its name; calls can be held. */
 export class PodServer {
   readonly name: string;
   readonly port: number;
@@ -17,7 +18,6 @@ export class PodServer {
   readonly #host: string;
   readonly #peers = new Set<string>();
   readonly #held: (() => void)[] = [];
-  readonly #watchers = new Set<() => void>();
   #isHolding = false;
 
   private constructor(name: string, server: Server, { host, port }: Address) {
@@ -44,27 +44,24 @@ export class PodServer {
     return pod;
   }
 
-  /** From now on calls are not answered. */
+  /** From now on it answers no call. */
   hold(): void {
     this.#isHolding = true;
   }
 
-  /** Answers those that were held, and all that come. */
+  /** Answers the calls that were held, and all that come. */
   release(): void {
     this.#isHolding = false;
     for (const answer of this.#held.splice(0)) answer();
   }
 
   /** Resolves when so many calls have come. */
-  async called(count: number): Promise<void> {
-    while (this.calls.length < count) {
-      await new Promise<void>((resolve) => this.#watchers.add(resolve));
-      this.#watchers.clear();
-    }
+  called(count: number): Promise<void> {
+    return until(() => this.calls.length >= count, `${count} calls to ${this.name}`);
   }
 
-  /** Says GOAWAY on all its connections, and goes on listening. */
-  sayGoaway(): void {
+  /** Sends GOAWAY on all its connections, and goes on listening. */
+  sendGoaway(): void {
     this.#server.drain(`${this.#host}:${this.port}`, 20_000);
   }
 
@@ -73,7 +70,7 @@ export class PodServer {
     return this.#peers.size;
   }
 
-  /** Ends as a pod does: says GOAWAY, and answers what is under way. */
+  /** Ends as a pod does: sends GOAWAY, and answers the calls in flight. */
   drain(): Promise<void> {
     return new Promise((resolve, reject) => this.#server.tryShutdown((error) => (error ? reject(error) : resolve())));
   }
@@ -89,6 +86,5 @@ export class PodServer {
     const answer = () => respond(null, { pod: Pod.fromPartial({ name: this.name }) });
     if (this.#isHolding) this.#held.push(answer);
     else answer();
-    for (const watcher of [...this.#watchers]) watcher();
   }
 }

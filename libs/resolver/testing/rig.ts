@@ -8,35 +8,48 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, ManualClock, turn } from "@grpc-lb/core/testing";
+import { parseTarget } from "@grpc-lb/discovery";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { type KubernetesResolver, registerKubernetesScheme } from "../src/kubernetes.ts";
+import { type Context, type Resolvers, registerResolversIn } from "../src/resolvers.ts";
 import { FakeSource } from "./fake-source.ts";
 import { PodServer } from "./pod-server.ts";
 
 export type PodClient = InstanceType<typeof PodServiceClient>;
 
-/** Long enough for any machine: no test waits so long unless it fails. */
+/** Longer than the slowest machine needs: only a failing test waits this long. */
 const deadlineMs = 20_000;
 
+/** A context without a proxy, a sidecar or a source. */
+export const bareContext: Context = {
+  env: {},
+  findSidecar: async () => undefined,
+  createSource: (target) => assert.fail(`no source for ${target}`),
+};
+
 /**
- * `kubernetes:` targets over fake sources, one for each service and port; and servers and clients that are ended with the
- * test, after which nothing may be left.
+ * `kubernetes:` targets over fake sources, one for each service and port; and servers and clients that end with the test,
+ * after which nothing may be left.
  */
 export class Rig {
   readonly clock = new ManualClock();
   readonly warnings: string[] = [];
-  readonly resolver: KubernetesResolver;
+  readonly resolvers: Resolvers;
   readonly #sources = new Map<string, FakeSource>();
   readonly #clients: PodClient[] = [];
   readonly #servers: PodServer[] = [];
   readonly #closers: (() => void)[] = [];
 
   constructor(t: TestContext) {
-    this.resolver = registerKubernetesScheme(
+    this.resolvers = registerResolversIn(
       { clock: this.clock, warn: (message) => this.warnings.push(message) },
-      ({ namespace = "default", service, port }) => this.source(`${namespace}/${service}${port ? `:${port}` : ""}`),
-      { env: {}, findSidecar: async () => undefined },
+      {
+        ...bareContext,
+        createSource: (text) => {
+          const { namespace = "default", service, port } = parseTarget(text, "kubernetes");
+          return this.source(`${namespace}/${service}${port ? `:${port}` : ""}`);
+        },
+      },
     );
     t.after(() => this.close());
   }
@@ -61,7 +74,7 @@ export class Rig {
     return servers as { [N in keyof Names]: PodServer };
   }
 
-  /** Servers that are to end with the test. */
+  /** Ends these servers with the test. */
   adopt(...servers: readonly PodServer[]): void {
     this.#servers.push(...servers);
   }
@@ -84,7 +97,7 @@ export class Rig {
     return client;
   }
 
-  /** Before the proof that nothing is left. */
+  /** Calls `close` with the test's end, before the proof that nothing is left. */
   onClose(close: () => void): void {
     this.#closers.push(close);
   }
@@ -94,9 +107,9 @@ export class Rig {
     for (const server of this.#servers) server.kill();
     for (const close of this.#closers) close();
     await settled();
-    assert.equal(this.clock.sleeping, 0, "waits that are left");
-    for (const { subject, openWatches } of this.sources) assert.equal(openWatches, 0, `open watches of ${subject}`);
-    assert.deepEqual(this.resolver.stats(), [], "targets in use");
+    assert.equal(this.clock.sleeping, 0, "timers that are left");
+    for (const { subject, openRuns } of this.sources) assert.equal(openRuns, 0, `open runs of ${subject}`);
+    assert.deepEqual(this.resolvers.stats(), [], "targets in use");
     await assertNothingLeft();
   }
 }
@@ -120,21 +133,37 @@ export async function spread(client: PodClient, calls: number): Promise<Record<s
   return counts;
 }
 
-/** Resolves when every pod of these has answered: all connections are up. */
+/** Resolves when every pod of these has answered: all connections are open. */
 export async function untilSpread(client: PodClient, ...servers: readonly PodServer[]): Promise<void> {
   const missing = new Set(servers.map(({ name }) => name));
-  while (missing.size > 0) missing.delete(await call(client));
+  await untilCall(
+    client,
+    (name) => missing.delete(name) && missing.size === 0,
+    () => `an answer of ${[...missing]}`,
+  );
+}
+
+/** Calls one time after the other until an answer satisfies `isLast`; fails after 20 s. */
+export async function untilCall(
+  client: PodClient,
+  isLast: (name: string) => boolean,
+  describe: () => string,
+): Promise<void> {
+  const endMs = performance.now() + deadlineMs;
+  while (!isLast(await call(client))) {
+    assert.ok(performance.now() < endMs, `${describe()}: not within ${deadlineMs} ms`);
+  }
 }
 
 /** The message of a call that fails as UNAVAILABLE. */
 export async function failure(client: PodClient): Promise<string> {
   const error: ServiceError = await call(client).then(
-    (name) => assert.fail(`want an error, got the pod "${name}"`),
+    (name) => assert.fail(`expected an error, got the pod "${name}"`),
     (reason) => reason,
   );
   assert.equal(status[error.code], "UNAVAILABLE", error.details);
   return error.details;
 }
 
-/** Resolves when what was set has reached whom it concerns. */
-export const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Resolves when what was set has reached its listeners. */
+export const settled = turn;

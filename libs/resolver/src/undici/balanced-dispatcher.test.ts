@@ -15,7 +15,7 @@ import { BalancedDispatcher } from "./index.ts";
 
 const none = "service default/server has no ready endpoints";
 
-test("row 8: requests go round all endpoints, each with the URL's path and host", async (t) => {
+test("requests go to each endpoint in turn, each with the URL's path and host", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b", "c"]);
   source.setEndpoints(pods.map(({ endpoint }) => endpoint));
   const answers: string[] = [];
@@ -23,7 +23,7 @@ test("row 8: requests go round all endpoints, each with the URL's path and host"
   assert.equal(answers.slice(0, 3).sort().join(""), "abc");
   assert.deepEqual(answers.slice(3), [...answers.slice(0, 3), ...answers.slice(0, 3)]);
   assert.deepEqual([pods[0].seen[0]?.url, pods[0].seen[0]?.headers.host], ["/pod?x=1", "server.default"]);
-  assert.equal(source.watches, 1);
+  assert.equal(source.runs, 1);
 });
 
 test("Host is the URL's in every form that headers have, unless the caller gives it; no header is lost", async (t) => {
@@ -50,7 +50,7 @@ test("Host is the URL's in every form that headers have, unless the caller gives
   }
 });
 
-test("requests wait until the source knows something, and the waiting ask for no more by `drain`", async (t) => {
+test("requests wait until the source knows something; then `drain` invites more", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b"]);
   const drained = once(dispatcher, "drain");
   const waiting = [get(dispatcher), get(dispatcher), fetch("http://server/", { dispatcher }).then((r) => r.text())];
@@ -62,9 +62,9 @@ test("requests wait until the source knows something, and the waiting ask for no
   assert.equal(String((await drained)[0]), "http://server.default/");
 });
 
-test("row 11: with no endpoint requests fail at once with the reason; the next one is used at once", async (t) => {
+test("without endpoints requests fail at once with the reason; the next endpoint is used at once", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
-  source.setUnknown("permissionDenied", "kubernetes: list endpointslices default/server: 403 Forbidden");
+  source.setError("permissionDenied", "kubernetes: list endpointslices default/server: 403 Forbidden");
   await assert.rejects(get(dispatcher), { code: "permissionDenied", message: /403 Forbidden/ });
   source.setEndpoints([]);
   await settled();
@@ -81,28 +81,28 @@ test("row 11: with no endpoint requests fail at once with the reason; the next o
   assert.equal(await get(dispatcher), "a");
 });
 
-test("row 17: an error of the source keeps the endpoints", async (t) => {
+test("an error of the source keeps the endpoints", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setEndpoints([pods[0].endpoint]);
   await get(dispatcher);
-  source.setUnknown("unavailable", "away");
+  source.setError("unavailable", "away");
   await settled();
   assert.equal(await get(dispatcher), "a");
 });
 
-test("row 9: a request under way on an endpoint that leaves ends normally, and no new one goes there", async (t) => {
+test("a request in flight on an endpoint that leaves ends normally, and no new request goes there", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b"]);
   const [a, b] = pods;
   source.setEndpoints([a.endpoint]);
   const { promise, resolve } = Promise.withResolvers<ServerResponse>();
   a.serve = (_incoming, response) => resolve(response);
-  const underWay = get(dispatcher);
+  const inFlight = get(dispatcher);
   const response = await promise;
   source.setEndpoints([b.endpoint]);
   await settled();
   assert.deepEqual([await get(dispatcher), await get(dispatcher)], ["b", "b"]);
   response.end("late");
-  assert.deepEqual([await underWay, a.seen.length], ["late", 1]);
+  assert.deepEqual([await inFlight, a.seen.length], ["late", 1]);
 });
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
@@ -152,7 +152,7 @@ test("a request that waited can be aborted once it is sent, and its body is read
 
 for (const end of ["close", "destroy"] as const) {
   for (const state of ["unused", "waiting", "used", "ended"] as const) {
-    test(`row 22: ${end} when ${state} leaves nothing, may be called again, and ends what waits`, async (t) => {
+    test(`${end} when ${state} leaves nothing, may be called again, and fails the requests that wait`, async (t) => {
       const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
       const waiting = state === "waiting" ? get(dispatcher) : undefined;
       if (state === "used") {
@@ -163,7 +163,7 @@ for (const end of ["close", "destroy"] as const) {
       const ended = Promise.all([dispatcher[end](), dispatcher[end](), dispatcher.close()]);
       if (waiting) await assert.rejects(waiting, /closed|destroyed/);
       await ended;
-      assert.deepEqual([source.openWatches, pods[0].seen.length], [0, state === "used" ? 1 : 0]);
+      assert.deepEqual([source.openRuns, pods[0].seen.length], [0, state === "used" ? 1 : 0]);
       await assert.rejects(get(dispatcher), /closed|destroyed/);
       await new Promise<void>((resolve) => dispatcher.close(resolve));
       await new Promise<void>((resolve) => dispatcher.destroy(null, resolve));
@@ -171,20 +171,20 @@ for (const end of ["close", "destroy"] as const) {
   }
 }
 
-test("close lets a request under way end", async (t) => {
+test("close lets a request in flight end", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setEndpoints([pods[0].endpoint]);
   const arrived = Promise.withResolvers<ServerResponse>();
   pods[0].serve = (_incoming, response) => arrived.resolve(response);
-  const underWay = get(dispatcher);
+  const inFlight = get(dispatcher);
   const response = await arrived.promise;
   const closed = dispatcher.close();
   response.end("done");
-  assert.equal(await underWay, "done");
+  assert.equal(await inFlight, "done");
   await closed;
 });
 
-test("destroy cuts a request under way, with the reason that it is given", async (t) => {
+test("destroy ends a request in flight, with the given reason", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["b"]);
   source.setEndpoints([pods[0].endpoint]);
   const held = Promise.withResolvers<void>();
@@ -216,7 +216,7 @@ test("a retry goes to the next endpoint", async (t) => {
   assert.deepEqual([await get(retrying), await get(retrying)], ["b", "b"]);
 });
 
-test("https keeps the URL's scheme: plain HTTP is never spoken in its place", async (t) => {
+test("https keeps the URL's scheme: it never falls back to plain HTTP", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setEndpoints([pods[0].endpoint]);
   await assert.rejects(request("https://server.default/", { dispatcher }), /SSL|EPROTO|wrong version|ECONNRESET/i);

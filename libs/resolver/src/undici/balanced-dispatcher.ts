@@ -1,71 +1,81 @@
 import type { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
 import { type Clock, type Random, systemClock } from "@grpc-lb/core";
-import { type Address, DiscoveryError, type Snapshot, type Source } from "@grpc-lb/discovery";
+import {
+  type Address,
+  createSource,
+  DiscoveryError,
+  type Snapshot,
+  type Source,
+  type Subscription,
+} from "@grpc-lb/discovery";
 import { Agent, Dispatcher, errors } from "undici";
-import { SharedSource } from "../shared-source.ts";
-import { whyNone } from "../why-none.ts";
+import { describeNoEndpoints } from "../describe-no-endpoints.ts";
 import { BalancedRequest, type RequestOwner } from "./balanced-request.ts";
 import { readRequestOptions } from "./request-options.ts";
 import { type Choice, Rotation } from "./rotation.ts";
 
 /** Options of the connections to endpoints, as undici's Agent takes them, and: */
 export interface BalancedDispatcherOptions extends Agent.Options {
-  /** Draws the endpoint to begin with, and how long one is left out. Default: Math.random. */
+  /** Draws the endpoint to begin with, and how long one is in backoff. Default: Math.random. */
   readonly random?: Random;
   readonly clock?: Clock;
 }
 
-/** `closed` lets requests under way end, `destroyed` ends them. */
+/** `closed` lets requests in flight end, `destroyed` ends them. */
 type State = "open" | "closed" | "destroyed";
 
 /** As many attempts as gRPC's retries have at most. */
 const maxConnectAttempts = 5;
 
-/** A longer timer of Node would end after a millisecond. */
+/** The longest delay of a Node timer, in milliseconds; a longer one would fire after a millisecond. */
 const maxTimerMs = 2 ** 31 - 1;
 
 /**
  * Spreads HTTP requests over the endpoints of a source, one after the other, whatever host their URL names: the URL gives
  * scheme, path and `Host`, the source gives the address (the first of an endpoint). Until the source knows anything, requests
- * wait for it; with no endpoint at all, they fail with a message that says why. Requests under way on an endpoint that leaves
- * end normally.
+ * wait for it; without any endpoint, they fail with a message that says why. Requests in flight on an endpoint that leaves end
+ * normally.
  *
  * ```ts
- * const source = createKubernetesSource({ service: "server", port: "http", background: true });
- * const dispatcher = new BalancedDispatcher(source);
- * await fetch("http://server/pod", { dispatcher });
+ * const dispatcher = new BalancedDispatcher("kubernetes:///server.default:http");
+ * await fetch("http://server.default/pod", { dispatcher });
  * ```
  *
- * An endpoint that no connection could be opened to is left out while there is another: at first for up to 1 s, with each
+ * An endpoint that no connection could be opened to is in backoff while there is another: at first for up to 1 s, with each
  * failure for up to twice as long, 30 s at most. The request itself goes on to the next endpoint, up to five of them, whatever
  * its method and body: nothing of it was sent. When none is left it fails with the last error. What fails once it is sent is
  * not repeated; compose `interceptors.retry` of undici for that, which comes to the next endpoint with each attempt.
  *
- * Watching begins with the first request and ends with `close` or `destroy`; requests that wait then fail. Requests that wait
- * keep the process alive; whether the watch does is up to the source (`background`).
+ * The source starts with the first request and ends with `close` or `destroy`; requests that wait then fail. Only requests keep
+ * the process alive, those that wait for endpoints included.
  */
 export class BalancedDispatcher extends Dispatcher {
-  readonly #shared: SharedSource;
+  readonly #source: Source;
   readonly #agent: Agent;
   readonly #rotation: Rotation;
-  readonly #onSnapshot = () => this.#sendWaiting();
   readonly #owner: RequestOwner = {
     onConnected: ({ choice }) => choice && this.#rotation.connected(choice.endpoint),
     onUnreachable: (request) => this.#sendElsewhere(request),
-    onEnded: (request) => this.#forget(request),
+    onEnded: (request) => this.#stopWaiting(request),
   };
   readonly #waiting = new Set<BalancedRequest>();
-  /** Keeps the process alive. */
+  /** Keeps the process alive while requests wait. */
   #hold: NodeJS.Timeout | undefined;
   #state: State = "open";
-  #isWatching = false;
-  #watchEnded: Promise<void> | undefined;
+  #subscription: Subscription | undefined;
+  #latest: Snapshot | undefined;
+  #sourceEnded: Promise<void> | undefined;
 
-  constructor(source: Source, options: BalancedDispatcherOptions = {}) {
+  /**
+   * @param source a source, or a target as `createSource` of `@grpc-lb/discovery` takes it; use `createSource` where it needs
+   * options, such as credentials
+   * @throws RangeError for a target that is not valid, TypeError for what is neither
+   */
+  constructor(source: Source | string, options: BalancedDispatcherOptions = {}) {
     super();
     const { random = Math.random, clock = systemClock, ...agentOptions } = options;
-    this.#shared = new SharedSource(source, { clock, random });
+    this.#source = typeof source === "string" ? createSource(source, { clock, random }) : requireSource(source);
     this.#agent = new Agent(agentOptions);
     this.#rotation = new Rotation({ clock, random });
     for (const event of ["connect", "disconnect", "connectionError", "drain"]) {
@@ -87,29 +97,25 @@ export class BalancedDispatcher extends Dispatcher {
       handler.onResponseError(null as never, error as Error); // as undici's dispatchers do: there is no controller yet
       return true;
     }
-    if (!this.#isWatching) {
-      this.#isWatching = true;
-      this.#shared.subscribe(this.#onSnapshot);
-    }
+    this.#subscription ??= this.#source.subscribe((snapshot) => this.#receive(snapshot));
     this.#waiting.add(request);
     request.start();
     if (!this.#waiting.has(request)) return true; // it was aborted, or this closed, by the caller
-    const snapshot = this.#shared.latest;
-    if (snapshot) return this.#sendFirst(request, snapshot);
+    if (this.#latest) return this.#sendFirst(request, this.#latest);
     this.#hold ??= setInterval(() => {}, maxTimerMs);
     return false;
   }
 
-  /** Resolves when the requests under way have ended, and the watch has. */
+  /** Resolves when the requests in flight and the subscription have ended. */
   override close(): Promise<void>;
   override close(callback: () => void): void;
   override close(callback?: () => void): Promise<void> | void {
     if (this.#state === "open") this.#end("closed", new errors.ClientClosedError());
     const agentClosed = this.#agent.destroyed ? this.#agent.destroy() : this.#agent.close();
-    return settle([agentClosed, this.#watchEnded], callback);
+    return settle([agentClosed, this.#sourceEnded], callback);
   }
 
-  /** Resolves when the requests under way were cut off, and the watch has ended. */
+  /** Resolves when the requests in flight are cut off, and the subscription has ended. */
   override destroy(): Promise<void>;
   override destroy(error: Error | null): Promise<void>;
   override destroy(callback: () => void): void;
@@ -118,12 +124,13 @@ export class BalancedDispatcher extends Dispatcher {
     const [first, second] = args;
     const [error, callback] = typeof first === "function" ? [null, first] : [first ?? null, second];
     this.#end("destroyed", error ?? new errors.ClientDestroyedError());
-    return settle([this.#agent.destroy(error), this.#watchEnded], callback);
+    return settle([this.#agent.destroy(error), this.#sourceEnded], callback);
   }
 
   #end(state: State, error: Error): void {
     this.#state = state;
-    this.#watchEnded ??= this.#shared.unsubscribe(this.#onSnapshot);
+    this.#latest = undefined;
+    this.#sourceEnded ??= this.#subscription?.close();
     for (const request of this.#waiting) request.fail(error);
   }
 
@@ -131,13 +138,14 @@ export class BalancedDispatcher extends Dispatcher {
     return this.#state === "closed" ? new errors.ClientClosedError() : new errors.ClientDestroyedError();
   }
 
-  #sendWaiting(): void {
+  #receive(snapshot: Snapshot): void {
+    if (this.#state !== "open") return;
+    this.#latest = snapshot;
     const [first] = this.#waiting;
     for (const request of this.#waiting) {
-      const snapshot = this.#shared.latest;
-      if (!snapshot) return; // the one before closed this dispatcher, and the others have ended
+      if (!this.#latest) return; // the one before closed this dispatcher, and the others have ended
       try {
-        this.#sendFirst(request, snapshot);
+        this.#sendFirst(request, this.#latest);
       } catch (error) {
         request.fail(error as Error);
       }
@@ -146,11 +154,11 @@ export class BalancedDispatcher extends Dispatcher {
   }
 
   #sendFirst(request: BalancedRequest, snapshot: Snapshot): boolean {
-    this.#forget(request);
+    this.#stopWaiting(request);
     const choice = this.#rotation.next(snapshot.endpoints ?? [], request.tried);
     if (choice) return this.#sendTo(choice, request);
     const code = snapshot.error?.code ?? "unavailable";
-    request.fail(new DiscoveryError(code, whyNone(snapshot), { cause: snapshot.error }));
+    request.fail(new DiscoveryError(code, describeNoEndpoints(snapshot), { cause: snapshot.error }));
     return true;
   }
 
@@ -161,8 +169,8 @@ export class BalancedDispatcher extends Dispatcher {
     this.#rotation.failed(choice.endpoint);
     tried.add(choice.endpoint);
     if (aborted || choice.isLastResort || tried.size >= maxConnectAttempts) return false;
-    // After `close` and `destroy` nothing is known any more.
-    const next = this.#rotation.next(this.#shared.latest?.endpoints ?? [], tried);
+    // After `close` and `destroy` there is no latest snapshot.
+    const next = this.#rotation.next(this.#latest?.endpoints ?? [], tried);
     if (next) this.#sendTo(next, request);
     return next !== undefined;
   }
@@ -174,12 +182,20 @@ export class BalancedDispatcher extends Dispatcher {
     return this.#agent.dispatch({ ...request.options, origin }, request);
   }
 
-  /** It does not wait any more. */
-  #forget(request: BalancedRequest): void {
+  #stopWaiting(request: BalancedRequest): void {
     if (!this.#waiting.delete(request) || this.#waiting.size > 0) return;
     clearInterval(this.#hold);
     this.#hold = undefined;
   }
+}
+
+function requireSource(source: unknown): Source {
+  if (typeof (source as Partial<Source> | undefined | null)?.subscribe === "function") return source as Source;
+  const got = source === null ? "null" : typeof source;
+  throw new TypeError(
+    'BalancedDispatcher needs a source or a target, such as new BalancedDispatcher("kubernetes:///server.default:http") or ' +
+      `new BalancedDispatcher(createSource(target, options)) with createSource of @grpc-lb/discovery; got ${got}`,
+  );
 }
 
 function settle(work: readonly (Promise<unknown> | undefined)[], callback?: () => void): Promise<void> | void {

@@ -2,36 +2,31 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
-import { closedPort } from "@grpc-lb/core/testing";
+import { closedPort, until } from "@grpc-lb/core/testing";
 import type { Endpoint } from "@grpc-lb/discovery";
 import { Agent, buildConnector, type Dispatcher, errors, interceptors, request } from "undici";
 import { endpointAt } from "../../testing/fake-source.ts";
 import { get, startHttpRig } from "../../testing/http-rig.ts";
 import { settled } from "../../testing/rig.ts";
 
-/** Connections to an endpoint that `holds` names open when the test says so; all others do at once. */
+/** Connections to the endpoints in `holds` open when the test opens them; all others open at once. */
 function holdConnections() {
   const connector = buildConnector({});
   const holds = new Set<Endpoint>();
   const held: { open(): void; fail(error: Error): void }[] = [];
-  const watchers = new Set<() => void>();
-  const asked: string[] = [];
+  const requested: string[] = [];
   const connect: buildConnector.connector = (options, callback) => {
-    asked.push(options.port);
+    requested.push(options.port);
     const isHeld = [...holds].some(({ addresses }) => String(addresses[0]?.port) === options.port);
     if (!isHeld) return connector(options, callback);
     held.push({ open: () => connector(options, callback), fail: (error) => callback(error, null) });
-    for (const watcher of watchers) watcher();
   };
   /** Resolves with the held connection that is wanted as the n-th, from 0. */
   const wanted = async (n: number) => {
-    for (;;) {
-      const one = held[n];
-      if (one) return one;
-      await new Promise<void>((resolve) => watchers.add(resolve));
-    }
+    await until(() => held.length > n, `${n + 1} held connections`);
+    return held[n] ?? assert.fail();
   };
-  return { connect, holds, held, wanted, asked };
+  return { connect, holds, held, wanted, requested };
 }
 
 test("a body that fails while its request waits fails the request, and not the process", async (t) => {
@@ -85,7 +80,7 @@ test("a body that fails once it is sent fails the request, and the stream keeps 
   await agent.destroy();
 });
 
-test("row 18: a request that no connection was opened for goes to the next endpoint, whatever its method and body", async (t) => {
+test("a request that no connection was opened for goes to the next endpoint, whatever its method and body", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   pods[0].serve = (incoming, response) => void incoming.pipe(response);
   for (const body of ["text", Readable.from(["text"]), Buffer.from("text"), new Blob(["text"])]) {
@@ -96,7 +91,7 @@ test("row 18: a request that no connection was opened for goes to the next endpo
   }
 });
 
-test("row 18: one refused port of two costs no request, and is asked for a connection once", async (t) => {
+test("one refused port of two costs no request, and sees one attempt to connect", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   let refused = 0;
   dispatcher.on("connectionError", () => {
@@ -107,7 +102,7 @@ test("row 18: one refused port of two costs no request, and is asked for a conne
   assert.equal(refused, 1);
 });
 
-test("row 18: an endpoint that was left out is tried again in time, and used like the others once it answers", async (t) => {
+test("an endpoint in backoff is tried again in time, and used like the others once it answers", async (t) => {
   const { connect, holds, held, wanted } = holdConnections();
   const { source, clock, dispatcher, pods } = await startHttpRig(t, ["a", "b"], { connect });
   holds.add(pods[0].endpoint);
@@ -127,7 +122,7 @@ test("row 18: an endpoint that was left out is tried again in time, and used lik
   assert.equal(answers.sort().join(""), "aabb");
 });
 
-test("row 18: a request tries five endpoints at most; when all are left out, it tries one, and says its error", async (t) => {
+test("a request tries five endpoints at most; when all are in backoff, it tries one, and fails with its error", async (t) => {
   const { source, dispatcher } = await startHttpRig(t, []);
   const ports = await Promise.all(Array.from({ length: 7 }, () => closedPort()));
   source.setEndpoints(ports.map((port) => endpointAt(port)));
@@ -147,8 +142,8 @@ test("row 18: a request tries five endpoints at most; when all are left out, it 
   );
 });
 
-test("an abort is obeyed while the connection is opened; nothing is sent, and the connection's failure still counts", async (t) => {
-  const { connect, holds, held, wanted, asked } = holdConnections();
+test("an abort takes effect while the connection is opened; nothing is sent, and the connection's failure still counts", async (t) => {
+  const { connect, holds, held, wanted, requested } = holdConnections();
   const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b"], { connect });
   holds.add(pods[0].endpoint);
   source.setEndpoints(pods.map(({ endpoint }) => endpoint));
@@ -159,17 +154,17 @@ test("an abort is obeyed while the connection is opened; nothing is sent, and th
   await assert.rejects(late, /not wanted/);
   connection.fail(new errors.ConnectTimeoutError("too slow"));
   await settled();
-  assert.equal(asked.length, 1, "it is tried nowhere else");
+  assert.equal(requested.length, 1, "it is tried nowhere else");
   assert.deepEqual([await get(dispatcher), await get(dispatcher), held.length], ["b", "b", 1]);
   assert.equal(pods[0].seen.length, 0);
 });
 
-test("an abort that comes before the connection is there keeps the request from it, and is told once", async (t) => {
+test("a request that is aborted before its connection is open is not sent, and its handler learns it once", async (t) => {
   const { connect, holds, wanted } = holdConnections();
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"], { connect });
   holds.add(pods[0].endpoint);
   source.setEndpoints([pods[0].endpoint]);
-  const told: string[] = [];
+  const received: string[] = [];
   let controller: Dispatcher.DispatchController | undefined;
   dispatcher.dispatch(
     { origin: "http://server", path: "/", method: "GET" },
@@ -177,7 +172,7 @@ test("an abort that comes before the connection is there keeps the request from 
       onRequestStart: (given) => {
         controller = given;
       },
-      onResponseError: (_controller, error) => told.push(error.message),
+      onResponseError: (_controller, error) => received.push(error.message),
     },
   );
   const connection = await wanted(0);
@@ -186,7 +181,7 @@ test("an abort that comes before the connection is there keeps the request from 
   assert.deepEqual([controller?.aborted, controller?.reason?.message], [true, "enough"]);
   connection.open();
   await once(dispatcher, "disconnect");
-  assert.deepEqual([told, pods[0].seen.length], [["enough"], 0]);
+  assert.deepEqual([received, pods[0].seen.length], [["enough"], 0]);
 });
 
 test("a request whose dispatcher is destroyed while it connects is tried nowhere else", async (t) => {
@@ -236,7 +231,7 @@ test("a request that waits may be paused; its answer is read when it is resumed"
   assert.equal(text, "answer");
 });
 
-test("a waiting request that throws, or is none, keeps no other from being sent or from its end", async (t) => {
+test("a waiting request whose handler throws, or that is not valid, keeps no other from being sent", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   const failed: string[] = [];
   const bug = () => {
@@ -265,7 +260,7 @@ test("a waiting request that throws, or is none, keeps no other from being sent 
   assert.deepEqual([failed[0], failed.filter((text) => text === "a handler's bug").length], ["Invalid URL", 1]);
 });
 
-test("a request that is wrong fails at once, and no endpoint is left out for it", async (t) => {
+test("a request that is not valid fails at once, and puts no endpoint in backoff", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a", "b"]);
   source.setEndpoints(pods.map(({ endpoint }) => endpoint));
   assert.deepEqual([await get(dispatcher), await get(dispatcher)], ["a", "b"]);
@@ -276,7 +271,7 @@ test("a request that is wrong fails at once, and no endpoint is left out for it"
   assert.equal(answers.sort().join(""), "aabb");
 });
 
-test("the end of the dispatcher ends all that wait, also when one of them throws", async (t) => {
+test("the end of the dispatcher fails all requests that wait, also when a handler throws", async (t) => {
   const { dispatcher } = await startHttpRig(t, []);
   const warned = once(process, "warning");
   const onResponseError = () => {
@@ -291,12 +286,12 @@ test("the end of the dispatcher ends all that wait, also when one of them throws
   assert.match(String(await warned), /a handler's bug/);
 });
 
-test("interceptors.retry repeats what failed for want of an endpoint, when it is told that code", async (t) => {
+test("interceptors.retry repeats what failed without an endpoint, when its options have that code", async (t) => {
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   source.setEndpoints([]);
   const retrying = dispatcher.compose(
     (dispatch) => (options, handler) => {
-      if (source.openWatches > 0) queueMicrotask(() => source.setEndpoints([pods[0].endpoint]));
+      if (source.openRuns > 0) queueMicrotask(() => source.setEndpoints([pods[0].endpoint]));
       return dispatch(options, handler);
     },
     interceptors.retry({ minTimeout: 1, maxTimeout: 1, errorCodes: ["unavailable"] }),

@@ -7,34 +7,34 @@ type Handler = Dispatcher.DispatchHandler;
 type Controller = Dispatcher.DispatchController;
 type Raw = NonNullable<Controller["rawHeaders"]> | null;
 
-/** What a request tells the one who sends it. */
+/** Receives what becomes of a request; sends it. */
 export interface RequestOwner {
-  /** There is a connection to the endpoint that was chosen. */
+  /** A connection to the chosen endpoint was opened. */
   onConnected(request: BalancedRequest): void;
-  /** No connection could be opened to the endpoint that was chosen; whether another is tried. */
+  /** No connection could be opened to the chosen endpoint. @returns whether another one is tried */
   onUnreachable(request: BalancedRequest): boolean;
-  /** It needs not be sent any more. */
+  /** It ended without being sent. */
   onEnded(request: BalancedRequest): void;
 }
 
 type State =
-  /** It waits for an endpoint, or for a connection to one: nothing of it was sent, nothing of its body read. */
+  /** Waits for an endpoint, or for a connection to one: nothing of it is sent, nothing of its body read. */
   | { readonly t: "unsent" }
-  /** It is on a connection, which this controls. */
+  /** On a connection, which `controller` controls. */
   | { readonly t: "sent"; readonly controller: Controller }
-  /** It has ended without being sent, and its handler knows. */
+  /** Ended without being sent; its handler has received the reason. */
   | { readonly t: "ended"; readonly reason: Error; readonly isAborted: boolean };
 
 /**
- * A request between the one who made it and its connection. It has a controller from the start, so that an abort is obeyed at
- * once, and a request that is not sent by then never is. As undici tells a request only when its connection is there, what
- * fails before has left no trace at any endpoint, and may be tried on another.
+ * A request between its maker and its connection. It is a controller from the start, so that an abort takes effect at once, and
+ * a request that is not sent by then never is. undici calls `onRequestStart` when the connection is open: what fails before has
+ * left no trace at any endpoint, and may be tried on another.
  */
 export class BalancedRequest implements Handler, Controller {
   readonly options: RequestOptions;
-  /** The last endpoint that was chosen for it. */
+  /** The endpoint that was chosen last. */
   choice: Choice | undefined;
-  /** Those that no connection could be opened to. */
+  /** Endpoints that no connection could be opened to. */
   readonly tried = new Set<Choice["endpoint"]>();
   readonly #handler: Handler;
   readonly #owner: RequestOwner;
@@ -51,9 +51,9 @@ export class BalancedRequest implements Handler, Controller {
     this.#body = typeof body?.on === "function" ? (body as Readable) : undefined;
   }
 
-  /** To be called once, when the request is where its end looks for it. */
+  /** Must be called once, when the owner is ready for `onEnded`. */
   start(): void {
-    this.#body?.on("error", this.#onBodyError); // until undici listens, nobody else does: it would end the process
+    this.#body?.on("error", this.#onBodyError); // an error without a listener, as long as undici has none, would end the process
     try {
       this.#handler.onRequestStart?.(this, null);
     } catch (error) {
@@ -61,7 +61,7 @@ export class BalancedRequest implements Handler, Controller {
     }
   }
 
-  /** Ends it with an error that is none of its own, if it is not sent yet. */
+  /** Ends it with an error that is not an abort, if it is not sent yet. */
   fail(error: Error): void {
     if (this.#state.t === "unsent") this.#end(error, false);
   }
@@ -140,7 +140,7 @@ export class BalancedRequest implements Handler, Controller {
     if (state.t === "sent") {
       this.#handler.onResponseError?.(controller, error);
     } else if (state.t === "ended" && state.reason === error) {
-      // The abort of a connection that came too late; the handler knows.
+      // The connection that came too late was aborted; the handler has its reason.
     } else if (!isConnectError(error) || !this.#owner.onUnreachable(this)) {
       this.fail(error);
     }
@@ -165,14 +165,14 @@ export class BalancedRequest implements Handler, Controller {
     try {
       this.#handler.onResponseError?.(this, reason);
     } catch (error) {
-      process.emitWarning(error instanceof Error ? error : new Error(String(error))); // it must not keep other requests from their end
+      process.emitWarning(error instanceof Error ? error : new Error(String(error))); // a throwing handler must not keep other requests waiting
     }
   }
 }
 
 /**
- * Of the errors that come before a request is sent: undici's own codes are for requests that are wrong and dispatchers that
- * are closed, but for its connect timeout; the codes of sockets and of TLS are for connections that did not come about.
+ * Whether an error before the request is sent is one of its connection: undici's own codes mean a request that is not valid or a
+ * dispatcher that is closed, except for its connect timeout; the codes of sockets and of TLS mean a failed connection.
  */
 function isConnectError({ code }: NodeJS.ErrnoException): boolean {
   return code !== undefined && (code === "UND_ERR_CONNECT_TIMEOUT" || !String(code).startsWith("UND_ERR_"));

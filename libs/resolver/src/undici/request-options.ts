@@ -5,16 +5,16 @@ type Headers = NonNullable<Options["headers"]>;
 
 /** Options of a request as they can be sent to any endpoint, and more than once. */
 export interface RequestOptions extends Omit<Options, "origin" | "headers"> {
-  /** What the caller's URL names, not the endpoint. */
+  /** That of the caller's URL, not of the endpoint. */
   readonly origin: URL;
   readonly headers: Headers;
 }
 
 /**
- * Reads what a request is made with, and gives it the URL's host as its `Host`, unless the caller gave that header. Headers
- * that can be read once only are read here.
+ * Reads the options of a request, and sets `Host` to the URL's host unless the caller gave that header. Headers that can be
+ * read only once are read here.
  *
- * @throws TypeError for a URL or headers that are none
+ * @throws TypeError for a URL or headers that are not valid
  */
 export function readRequestOptions(options: Options): RequestOptions {
   const origin = new URL(options.origin ?? "http://localhost");
@@ -23,7 +23,7 @@ export function readRequestOptions(options: Options): RequestOptions {
 }
 
 function withHost(headers: Headers, host: string): Headers {
-  // Pairs become a list, as an object would lose names that are there more than once.
+  // Pairs become a list: an object would lose repeated names.
   const list = Array.isArray(headers) ? headers : isIterable(headers) ? ([...headers].flat() as string[]) : undefined;
   if (list) return hasHost(list.filter((_, i) => i % 2 === 0)) ? list : ["host", host, ...list];
   return hasHost(Object.keys(headers)) ? headers : { host, ...headers };

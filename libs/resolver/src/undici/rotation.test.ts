@@ -21,9 +21,9 @@ function start(random = () => 0.5) {
   return { clock, rotation, next };
 }
 
-test("row 8: all take their turn; who begins is drawn", () => {
-  const begins = (draw: number) => start(() => draw).next(6);
-  assert.deepEqual([0, 1 / 2 ** 16, 2 / 2 ** 16].map(begins), ["231231", "312312", "123123"]);
+test("all have their turn; the first one is drawn", () => {
+  const order = (draw: number) => start(() => draw).next(6);
+  assert.deepEqual([0, 1 / 2 ** 16, 2 / 2 ** 16].map(order), ["231231", "312312", "123123"]);
   const random = createRandom(1);
   const counts: Record<string, number> = {};
   for (let n = 0; n < 3_000; n++) {
@@ -33,29 +33,29 @@ test("row 8: all take their turn; who begins is drawn", () => {
   for (const port of ["1", "2", "3"]) assert.ok(Math.abs((counts[port] ?? 0) - 1_000) < 100, JSON.stringify(counts));
 });
 
-test("no endpoints, or none that was not tried, give none", () => {
+test("without endpoints, or when all were tried, there is no choice", () => {
   const { rotation } = start();
   assert.deepEqual([rotation.next([], untried), rotation.next([a], new Set([a]))], [undefined, undefined]);
 });
 
-test("row 18: one that failed is left out, the others share evenly; then one request tries it", () => {
+test("an endpoint that failed is in backoff, the others share evenly; then one request tries it", () => {
   const { clock, rotation, next } = start();
   rotation.failed(a);
   assert.equal(next(6), "232323");
   clock.advance(499);
   assert.equal(next(2), "23");
   clock.advance(1);
-  assert.equal(next(4), "1232", "the second in the round leaves it out again");
+  assert.equal(next(4), "1232", "after that request it is in backoff again");
   clock.advance(999);
   assert.equal(next(2), "32", "for twice as long");
   clock.advance(1);
   assert.equal(next(3), "312");
 });
 
-test("row 18: the bound doubles from 1 s to 30 s; a connection ends it, and the next failure begins anew", () => {
+test("the bound doubles from 1 s to 30 s; an open connection resets it", () => {
   const { clock, rotation, next } = start();
   const notOther = new Set([b]);
-  /** How long it is left out, each time until it is tried, and fails again. */
+  /** How long it is in backoff, each time until it is tried, and fails again. */
   const waits = (count: number) =>
     Array.from({ length: count }, () => {
       rotation.failed(a);
@@ -69,21 +69,21 @@ test("row 18: the bound doubles from 1 s to 30 s; a connection ends it, and the 
   assert.deepEqual(waits(1), [500]);
 });
 
-test("row 18: failures at the same time count once", () => {
+test("failures at the same time count once", () => {
   const { clock, rotation, next } = start();
   for (let n = 0; n < 20; n++) rotation.failed(a);
   clock.advance(500);
   assert.equal(next(1), "1");
 });
 
-test("row 18: when all are left out, the next in turn is the last resort", () => {
+test("when all are in backoff, the next in turn is the last resort", () => {
   const { rotation, next } = start();
   for (const endpoint of endpoints) rotation.failed(endpoint);
   assert.equal(next(3), "1?2?3?");
   assert.equal(next(2, endpoints, new Set([b])), "1?3?");
 });
 
-test("one that the source knows anew begins anew", () => {
+test("an endpoint that the source has replaced has no backoff", () => {
   const { rotation, next } = start();
   rotation.failed(a);
   assert.equal(next(2, [endpointAt(1), b]), "21");

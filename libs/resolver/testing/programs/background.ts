@@ -1,8 +1,8 @@
 import { credentials } from "@grpc/grpc-js";
-import { createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
+import { createSource } from "@grpc-lb/discovery";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { request } from "undici";
-import { registerKubernetesResolver } from "../../src/index.ts";
+import { registerResolvers } from "../../src/index.ts";
 import { BalancedDispatcher } from "../../src/undici/index.ts";
 import { call } from "../rig.ts";
 
@@ -10,13 +10,13 @@ import { call } from "../rig.ts";
 const [url = "", mode] = process.argv.slice(2);
 const access = { server: new URL(url), namespace: "default", credentials: async () => ({ headers: {}, tls: {} }) };
 
-async function ask(): Promise<string> {
+async function answer(): Promise<string> {
   if (mode === "grpc") {
-    registerKubernetesResolver({ access });
+    registerResolvers({ kubernetes: { access } });
     return call(new PodServiceClient("kubernetes:///server.default", credentials.createInsecure()));
   }
-  const source = createKubernetesSource({ service: "server", access, background: true });
+  const source = createSource("kubernetes:///server", { kubernetes: { access } });
   const response = await request("http://server.default/", { dispatcher: new BalancedDispatcher(source) });
   return response.body.text();
 }
-process.stdout.write(`${await ask()}\n`);
+process.stdout.write(`${await answer()}\n`);

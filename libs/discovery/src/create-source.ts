@@ -1,0 +1,130 @@
+import type { Clock, Random } from "@grpc-lb/core";
+import type { ConsulCredentials } from "./consul/index.ts";
+import { formatAddress } from "./core/address.ts";
+import { identify } from "./core/shared-runs.ts";
+import { defineSource, type Source, type SourceDefinition } from "./core/source.ts";
+import type { EtcdCredentials } from "./etcd/index.ts";
+import type { ApiAccess } from "./kubernetes/index.ts";
+import { parseTarget, type Target, type TargetOf, type TargetScheme } from "./target.ts";
+
+/** What sources need that a target cannot say, by scheme; and what all sources share. */
+export interface SourceOptions {
+  readonly kubernetes?:
+    | {
+        /** How to reach the API server. Default: the pod's service account, else the kubeconfig's current context. */
+        readonly access?: ApiAccess | undefined;
+        /** Which address of a dual-stack pod comes first. Default: IPv4. */
+        readonly preferredFamily?: "IPv4" | "IPv6" | undefined;
+      }
+    | undefined;
+  readonly etcd?:
+    | {
+        /** Default: what the environment has, see `@grpc-lb/discovery/etcd`. */
+        readonly credentials?: EtcdCredentials | undefined;
+      }
+    | undefined;
+  readonly consul?:
+    | {
+        /** Default: what the environment has, see `@grpc-lb/discovery/consul`. */
+        readonly credentials?: ConsulCredentials | undefined;
+      }
+    | undefined;
+  /** Whether an iterator of `watch` does not keep the process alive by itself; a subscription never does. Default: false. */
+  readonly background?: boolean | undefined;
+  /** Default: the machine's. */
+  readonly clock?: Clock | undefined;
+  /** Default: `Math.random`. */
+  readonly random?: Random | undefined;
+}
+
+/**
+ * Makes the source of a target. What its scheme needs is loaded when the source starts, so an unused scheme costs nothing.
+ * Sources of equal targets and of the same option objects (access, credentials, clock) share one run.
+ *
+ * ```ts
+ * const source = createSource("kubernetes:///server.default:grpc");
+ * for await (const { endpoints, error } of source.watch()) console.log(endpoints?.length, error?.message);
+ * ```
+ *
+ * @param target a text as `parseTarget` reads it, or what it returned
+ * @throws RangeError for a text that is not a valid target
+ */
+export function createSource(target: string | Target, options: SourceOptions = {}): Source {
+  const parsed = typeof target === "string" ? parseTarget(target) : target;
+  const { background, clock, random } = options;
+  return defineSource({
+    subject: describeTarget(parsed),
+    key: createKey(parsed, options),
+    background,
+    clock,
+    random,
+    async start(store, signal) {
+      const definition = await load(parsed, options);
+      if (signal.aborted) return;
+      store.subject = definition.subject;
+      await definition.start(store, signal);
+    },
+  });
+}
+
+type Loaders = {
+  readonly [S in TargetScheme]: (target: TargetOf<S>, options: SourceOptions) => Promise<SourceDefinition>;
+};
+
+const loaders: Loaders = {
+  async kubernetes({ service, namespace, port }, { kubernetes: { access, preferredFamily } = {}, clock, random }) {
+    const { defineKubernetesSource } = await import("./kubernetes/source.ts");
+    return defineKubernetesSource({ service, ...defined({ namespace, port, access, preferredFamily, clock, random }) });
+  },
+  async etcd({ members, t: _, ...target }, { etcd: { credentials } = {}, clock, random }) {
+    const { defineEtcdSource } = await import("./etcd/source.ts");
+    return defineEtcdSource({
+      ...target,
+      endpoints: members.map(formatAddress),
+      ...defined({ credentials, clock, random }),
+    });
+  },
+  async consul({ t: _, ...target }, { consul: { credentials } = {}, clock, random }) {
+    const { defineConsulSource } = await import("./consul/source.ts");
+    return defineConsulSource({ ...target, ...defined({ credentials, clock, random }) });
+  },
+  async "dns-poll"({ name, port, t: _, ...target }, { clock, random }) {
+    const { defineDnsPollSource } = await import("./dns/source.ts");
+    return defineDnsPollSource({ name, port, ...defined({ ...target, clock, random }) });
+  },
+  async static({ endpoints }, { clock }) {
+    const { defineStaticSource } = await import("./static/source.ts");
+    return defineStaticSource({ endpoints, ...defined({ clock }) });
+  },
+  async file({ path }, { clock, random }) {
+    const { defineFileSource } = await import("./file/source.ts");
+    return defineFileSource({ path, ...defined({ clock, random }) });
+  },
+};
+
+function load<S extends TargetScheme>(target: TargetOf<S>, options: SourceOptions): Promise<SourceDefinition> {
+  const loader = loaders[target.t] as (of: TargetOf<S>, options: SourceOptions) => Promise<SourceDefinition>;
+  return loader(target, options);
+}
+
+/** For messages until the source is loaded, which names it more precisely. */
+function describeTarget(target: Target): string {
+  if ("service" in target) return `${target.t} service ${target.service}`;
+  if (target.t === "static") return "static endpoints";
+  return `${target.t} ${target.t === "file" ? target.path : target.name}`;
+}
+
+function createKey(target: Target, options: SourceOptions): string {
+  const { kubernetes, etcd, consul, random } = options;
+  const own = { kubernetes: kubernetes?.access, etcd: etcd?.credentials, consul: consul?.credentials };
+  const objects = [target.t in own ? own[target.t as keyof typeof own] : undefined, random];
+  const ids = objects.map((object) => (object ? identify(object) : 0));
+  const family = target.t === "kubernetes" ? (kubernetes?.preferredFamily ?? "IPv4") : "";
+  return `target ${JSON.stringify(target)} ${family} ${ids.join(" ")}`;
+}
+
+/** Takes out what is undefined: sources tell an option that is absent from one that is undefined. */
+function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
