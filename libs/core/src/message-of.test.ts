@@ -13,3 +13,12 @@ test("the message of an error, its name if it has none, and the text of anything
   ];
   for (const [thrown, message] of cases) assert.equal(messageOf(thrown), message);
 });
+
+test("a value that cannot be written as text has a message too", () => {
+  const throwing = {
+    toString() {
+      throw new Error("no text");
+    },
+  };
+  for (const thrown of [Object.create(null), throwing]) assert.equal(messageOf(thrown), "[object Object]");
+});

@@ -1,13 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
-import { formatAddress } from "./address.ts";
 import type { Endpoint } from "./snapshot.ts";
-import { SortedEndpoints } from "./sorted-endpoints.ts";
 
 interface Entry {
   readonly endpoint: Endpoint;
   readonly isStandby: boolean;
   /** Larger for what was set later. */
   readonly serial: number;
+}
+
+/** Endpoints in the order of their ids, and the changes that the next reader applies in one pass. */
+interface Tier {
+  /** Replaced when it changes, and never changed, so that it may be given away. */
+  all: readonly Endpoint[];
+  /** By id; undefined is to be deleted. */
+  readonly changes: Map<string, Endpoint | undefined>;
 }
 
 /**
@@ -23,18 +29,28 @@ interface Entry {
 export class EndpointSet {
   readonly #entries = new Map<string, Entry>();
   /** The ids of the endpoints that have an address. */
-  readonly #idsAt = new Map<string, readonly string[]>();
-  readonly #active = new SortedEndpoints();
-  readonly #standby = new SortedEndpoints();
-  /** The order of the last `replaceAll` that keeps it. */
-  #ordered: readonly Endpoint[] | undefined;
+  readonly #idsAt = new Map<string, string[]>();
+  /** The ids of endpoints that share an address, or did so, since the last reader. */
+  readonly #undecided = new Set<string>();
+  readonly #active: Tier = { all: [], changes: new Map() };
+  readonly #standby: Tier = { all: [], changes: new Map() };
+  /** The places of the last `replaceAll` that keeps its order, by id. */
+  #places: ReadonlyMap<string, number> | undefined;
+  /** What `#ordered` was made of. */
+  #unordered: readonly Endpoint[] | undefined;
+  #ordered: readonly Endpoint[] = [];
   #serial = 0;
 
   /** The endpoints to use, by id; an array that is replaced when it changes, and never changed. */
   get all(): readonly Endpoint[] {
-    if (this.#ordered) return this.#ordered;
-    const active = this.#active.all;
-    return active.length > 0 ? active : this.#standby.all;
+    if (this.#undecided.size > 0) this.#decide();
+    if (this.#active.changes.size > 0) applyChanges(this.#active);
+    let { all } = this.#active;
+    if (all.length === 0) {
+      if (this.#standby.changes.size > 0) applyChanges(this.#standby);
+      all = this.#standby.all;
+    }
+    return this.#places ? this.#putInOrder(all, this.#places) : all;
   }
 
   /** How many were put in, those that share an address and standbys included. */
@@ -55,73 +71,120 @@ export class EndpointSet {
     const { id } = endpoint;
     const known = this.#entries.get(id);
     if (known && known.isStandby === isStandby && isDeepStrictEqual(known.endpoint, endpoint)) return;
-    const rivals = known ? this.#withdraw(known) : new Set<string>();
+    if (known) this.#withdraw(known);
     this.#entries.set(id, { endpoint, isStandby, serial: ++this.#serial });
-    for (const address of endpoint.addresses) {
-      const key = formatAddress(address);
-      const others = this.#idsAt.get(key) ?? none;
-      this.#idsAt.set(key, [...others, id]);
-      for (const other of others) rivals.add(other);
+    for (const { host, port } of endpoint.addresses) {
+      const key = `${host} ${port}`;
+      const ids = this.#idsAt.get(key);
+      if (ids) this.#undecided.add(id);
+      if (ids) ids.push(id);
+      else this.#idsAt.set(key, [id]);
     }
-    if (rivals.size === 0) (isStandby ? this.#standby : this.#active).set(endpoint);
-    else for (const rival of rivals.add(id)) this.#show(rival);
+    (isStandby ? this.#standby : this.#active).changes.set(id, endpoint);
   }
 
   delete(id: string): void {
     const known = this.#entries.get(id);
-    if (known) for (const rival of this.#withdraw(known)) this.#show(rival);
+    if (known) this.#withdraw(known);
   }
 
   /**
    * Makes `endpoints` all there is.
    *
-   * @param options.keepsOrder whether `all` has their order, not that of the ids; until the next `replaceAll`
+   * @param options.keepsOrder whether `all` has their order, not that of the ids, until the next `replaceAll`; what is set
+   * meanwhile follows them
    */
   replaceAll(endpoints: readonly Endpoint[], { keepsOrder = false }: { readonly keepsOrder?: boolean } = {}): void {
-    const ids = new Set(endpoints.map(({ id }) => id));
-    for (const id of [...this.#entries.keys()]) if (!ids.has(id)) this.delete(id);
+    const places = new Map(endpoints.map(({ id }, n) => [id, n]));
+    for (const id of [...this.#entries.keys()]) if (!places.has(id)) this.delete(id);
     for (const endpoint of endpoints) this.set(endpoint);
-    const before = this.#ordered;
-    this.#ordered = undefined;
-    if (!keepsOrder) return;
-    const used = new Set(this.all);
-    const ordered = [...ids].map((id) => this.get(id)).filter((each) => each !== undefined && used.has(each));
-    const isSame = before?.length === ordered.length && before.every((each, n) => each === ordered[n]);
-    this.#ordered = isSame ? before : (ordered as readonly Endpoint[]);
+    this.#places = keepsOrder ? places : undefined;
+    this.#unordered = undefined;
   }
 
-  /** Takes an entry out. @returns the ids of those that share an address with it */
-  #withdraw({ endpoint, isStandby }: Entry): Set<string> {
+  /** Takes an entry out. */
+  #withdraw({ endpoint, isStandby }: Entry): void {
     const { id, addresses } = endpoint;
-    const rivals = new Set<string>();
     this.#entries.delete(id);
-    (isStandby ? this.#standby : this.#active).delete(id);
-    for (const address of addresses) {
-      const key = formatAddress(address);
-      const others = (this.#idsAt.get(key) ?? none).filter((each) => each !== id);
+    (isStandby ? this.#standby : this.#active).changes.set(id, undefined);
+    for (const { host, port } of addresses) {
+      const key = `${host} ${port}`;
+      const others = this.#idsAt.get(key)?.filter((each) => each !== id) ?? [];
       if (others.length > 0) this.#idsAt.set(key, others);
       else this.#idsAt.delete(key);
-      for (const other of others) rivals.add(other);
+      for (const other of others) this.#undecided.add(other);
     }
-    return rivals;
   }
 
-  /** Shows an endpoint, or hides it behind one that precedes it at one of its addresses. */
-  #show(id: string): void {
-    const entry = this.#entries.get(id);
-    if (!entry) return;
-    const rivals = entry.endpoint.addresses.flatMap((address) => this.#idsAt.get(formatAddress(address)) ?? none);
-    const isPreceded = rivals.some((rival) => precedes(this.#entries.get(rival) as Entry, entry));
-    const list = entry.isStandby ? this.#standby : this.#active;
-    if (isPreceded) list.delete(id);
-    else list.set(entry.endpoint);
+  /** Decides which endpoints are used, of those that share an address or are linked by others that do. */
+  #decide(): void {
+    const seen = new Set<string>();
+    const rivals: Entry[] = [];
+    for (const id of this.#undecided) {
+      const entry = this.#entries.get(id);
+      if (entry) rivals.push(entry);
+      for (const { host, port } of entry?.endpoint.addresses ?? []) {
+        const key = `${host} ${port}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        for (const other of this.#idsAt.get(key) ?? []) this.#undecided.add(other); // the loop reaches them too
+      }
+    }
+    this.#undecided.clear();
+    const taken = new Set<string>();
+    for (const { endpoint, isStandby } of rivals.sort(byPrecedence)) {
+      const keys = endpoint.addresses.map(({ host, port }) => `${host} ${port}`);
+      const isUsed = !keys.some((key) => taken.has(key));
+      if (isUsed) for (const key of keys) taken.add(key);
+      (isStandby ? this.#standby : this.#active).changes.set(endpoint.id, isUsed ? endpoint : undefined);
+    }
+  }
+
+  #putInOrder(all: readonly Endpoint[], places: ReadonlyMap<string, number>): readonly Endpoint[] {
+    if (all === this.#unordered) return this.#ordered;
+    this.#unordered = all;
+    const placeOf = ({ id }: Endpoint) => places.get(id) ?? places.size;
+    const before = this.#ordered;
+    const ordered = all.toSorted((a, b) => placeOf(a) - placeOf(b));
+    const isSame = before.length === ordered.length && before.every((each, n) => each === ordered[n]);
+    if (!isSame) this.#ordered = ordered;
+    return this.#ordered;
   }
 }
 
-const none: readonly string[] = [];
+function byPrecedence(a: Entry, b: Entry): number {
+  if (a.isStandby !== b.isStandby) return a.isStandby ? 1 : -1;
+  return b.endpoint.addresses.length - a.endpoint.addresses.length || b.serial - a.serial;
+}
 
-function precedes(a: Entry, b: Entry): boolean {
-  if (a.isStandby !== b.isStandby) return !a.isStandby;
-  const more = a.endpoint.addresses.length - b.endpoint.addresses.length;
-  return more > 0 || (more === 0 && a.serial > b.serial);
+/** Applies the changes of a tier; its array stays the same when they change nothing. */
+function applyChanges(tier: Tier): void {
+  const before = tier.all;
+  const isOne = tier.changes.size === 1;
+  const changes = isOne ? tier.changes : [...tier.changes].sort(([a], [b]) => (a < b ? -1 : 1));
+  const next: Endpoint[] = [];
+  let hasChanged = false;
+  let from = 0;
+  for (const [id, endpoint] of changes) {
+    let at = from;
+    for (let high = before.length; at < high; ) {
+      const middle = (at + high) >>> 1;
+      if ((before[middle] as Endpoint).id < id) at = middle + 1;
+      else high = middle;
+    }
+    const known = before[at]?.id === id ? before[at] : undefined;
+    if (known !== endpoint) hasChanged = true;
+    if (isOne) {
+      // Arrays are fastest at moving references in bulk.
+      if (hasChanged) tier.all = before.toSpliced(at, known ? 1 : 0, ...(endpoint ? [endpoint] : []));
+      tier.changes.clear();
+      return;
+    }
+    for (let i = from; i < at; i++) next.push(before[i] as Endpoint);
+    if (endpoint) next.push(endpoint);
+    from = known ? at + 1 : at;
+  }
+  for (let i = from; i < before.length; i++) next.push(before[i] as Endpoint);
+  tier.changes.clear();
+  if (hasChanged) tier.all = next;
 }

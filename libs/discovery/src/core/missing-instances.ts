@@ -34,8 +34,8 @@ export class MissingInstances {
   /**
    * Replaces the missing ids after the registry was read.
    *
-   * @param isSuspicious whether this reading may have lost instances: then the grace period begins anew; another reading
-   * does not prolong it
+   * @param isSuspicious whether this reading may have lost instances: then a new grace period begins; another reading does
+   * not prolong it
    */
   replace(ids: ReadonlySet<string>, isSuspicious: boolean): void {
     this.#ids = new Set(ids);
@@ -59,5 +59,6 @@ export class MissingInstances {
   /** An instance was registered again, or the registry itself has deleted it. */
   delete(id: string): void {
     this.#ids.delete(id);
+    if (this.#ids.size === 0) this.#dueMs = undefined;
   }
 }

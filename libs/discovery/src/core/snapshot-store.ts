@@ -1,7 +1,7 @@
-import type { Clock } from "@grpc-lb/core";
+import { type Clock, messageOf } from "@grpc-lb/core";
 import type { DiscoveryError } from "./discovery-error.ts";
 import { EndpointSet } from "./endpoint-set.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Endpoint, Snapshot } from "./snapshot.ts";
 import type { SourceStats } from "./source-stats.ts";
 
 /** Receives each newer snapshot. */
@@ -23,7 +23,7 @@ export interface Synced {
  * but its time is not published.
  */
 export class SnapshotStore {
-  /** Changes count with the next `sync`. */
+  /** Changes count with the next `sync` or `update`. */
   readonly endpoints = new EndpointSet();
   /** As in `Snapshot`; a source may name it more precisely while it runs. */
   subject: string;
@@ -34,9 +34,11 @@ export class SnapshotStore {
   /** As in `SourceStats`. */
   events = 0;
   readonly #clock: Clock;
-  readonly #listeners = new Set<SnapshotListener>();
+  readonly #listeners = new Set<{ readonly listener: SnapshotListener }>();
   readonly #errors = { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 0, portNotFound: 0 };
   #latest: Snapshot | undefined;
+  /** The last one that was delivered; the latest one may differ in its time. */
+  #delivered: Snapshot | undefined;
   #lastSyncMs: number | undefined;
   #failure: DiscoveryError | undefined;
   #synced: Synced | undefined;
@@ -61,42 +63,45 @@ export class SnapshotStore {
   sync(synced: Synced = {}): void {
     this.#lastSyncMs = this.#clock.now();
     this.#failure = undefined;
-    this.update(synced);
+    this.#publish(synced, this.endpoints.all);
   }
 
   /** As `sync`, while a failure may go on: it stays beside what is known, and so does the time of the last sync. */
   update(synced: Synced): void {
-    this.#count(synced.problem, this.#synced?.problem);
-    this.#count(synced.serviceConfigError, this.#synced?.serviceConfigError);
-    this.#synced = synced;
-    this.#publish();
+    this.#publish(synced, this.endpoints.all);
   }
 
   /** The source cannot do its work: the last good endpoints stay, with the error beside them. */
   fail(error: DiscoveryError): void {
-    this.#count(error);
+    this.#errors[error.code] += 1;
     this.#failure = error;
-    this.#publish();
+    this.#publish(this.#synced, this.#latest?.endpoints);
   }
 
-  /** Calls `listener` with what is known now, and with each newer snapshot. @returns ends that; the listener may call it */
+  /**
+   * Calls `listener` with what is known now, and with each newer snapshot. An exception of a listener becomes a process warning,
+   * so that it keeps no snapshot from the others.
+   *
+   * @returns ends that; the listener itself may call it
+   */
   subscribe(listener: SnapshotListener): () => void {
-    const own: SnapshotListener = (snapshot) => listener(snapshot); // one listener may subscribe twice
-    this.#listeners.add(own);
-    if (this.#latest) this.#deliver(own, this.#latest);
-    return () => void this.#listeners.delete(own);
+    const entry = { listener }; // one listener may subscribe twice
+    this.#listeners.add(entry);
+    if (this.#latest) this.#deliver([entry], this.#latest);
+    return () => void this.#listeners.delete(entry);
   }
 
-  #count(error: DiscoveryError | undefined, before?: DiscoveryError): void {
-    if (error && error.message !== before?.message) this.#errors[error.code] += 1;
-  }
-
-  #publish(): void {
+  #publish(synced: Synced | undefined, endpoints: readonly Endpoint[] | undefined): void {
     const before = this.#latest;
-    const { problem, serviceConfig, serviceConfigError } = this.#synced ?? {};
+    const { problem, serviceConfig, serviceConfigError } = synced ?? {};
+    if (problem && problem.message !== this.#synced?.problem?.message) this.#errors[problem.code] += 1;
+    if (serviceConfigError && serviceConfigError.message !== this.#synced?.serviceConfigError?.message) {
+      this.#errors[serviceConfigError.code] += 1;
+    }
+    this.#synced = synced;
     const next: Snapshot = {
       subject: this.subject,
-      endpoints: this.#synced && this.endpoints.all,
+      endpoints,
       lastSyncMs: this.#lastSyncMs,
       error: this.#failure ?? problem,
       serviceConfig,
@@ -110,18 +115,20 @@ export class SnapshotStore {
       before.serviceConfig !== next.serviceConfig ||
       before.serviceConfigError?.message !== next.serviceConfigError?.message;
     if (!isNews) return;
-    for (const listener of [...this.#listeners]) {
-      if (this.#latest !== next) return; // a listener has caused a newer one, which all have received
-      if (this.#listeners.has(listener)) this.#deliver(listener, next);
-    }
+    this.#delivered = next;
+    this.#deliver([...this.#listeners], next);
   }
 
-  /** An exception of one listener must not keep the snapshot from the others. */
-  #deliver(listener: SnapshotListener, snapshot: Snapshot): void {
-    try {
-      listener(snapshot);
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+  #deliver(entries: readonly { readonly listener: SnapshotListener }[], snapshot: Snapshot): void {
+    const newest = this.#delivered;
+    for (const entry of entries) {
+      if (this.#delivered !== newest) return; // a listener has caused a newer one, which all have received
+      if (!this.#listeners.has(entry)) continue;
+      try {
+        entry.listener(snapshot);
+      } catch (error) {
+        process.emitWarning(error instanceof Error ? error : messageOf(error));
+      }
     }
   }
 }

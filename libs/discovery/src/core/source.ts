@@ -96,9 +96,17 @@ function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal:
   const { clock = systemClock, random = Math.random } = definition;
   return runWithRestarts(
     {
-      async attempt() {
-        await definition.start(store, signal);
-        await untilAborted(signal);
+      async attempt(onHealthy) {
+        const { latest: before } = store;
+        const unsubscribe = store.subscribe(({ lastSyncMs }) => {
+          if (lastSyncMs !== before?.lastSyncMs) onHealthy();
+        });
+        try {
+          await definition.start(store, signal);
+          await untilAborted(signal);
+        } finally {
+          unsubscribe();
+        }
       },
       onFailure(cause) {
         const error =

@@ -8,8 +8,8 @@ import type { Scheme } from "./scheme.ts";
  * @throws RangeError that names the text, what is wrong with it and what was expected, and nothing that may be secret
  */
 export function readTarget<T>(what: string, text: string, schemes: Readonly<Record<string, Scheme<T>>>): T {
-  const match = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?\/*([^?]*)(?:\?(.*))?$/.exec(text);
-  const [, name = "", authority = "", path = "", query = ""] = match ?? [];
+  const match = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?(\/*)([^?]*)(?:\?(.*))?$/.exec(text);
+  const [, name = "", authority = "", slashes = "", rest = "", query = ""] = match ?? [];
   const wanted = Object.keys(schemes);
   const scheme = Object.hasOwn(schemes, name) ? schemes[name] : undefined;
   if (scheme === undefined) {
@@ -18,7 +18,7 @@ export function readTarget<T>(what: string, text: string, schemes: Readonly<Reco
     const grammars = Object.values(schemes).map(({ grammar }) => grammar);
     throw wrongTarget(what, text, [], why, grammars.join("; "));
   }
-  const { grammar, parameters: known, mayHoldAt, mayOmitSlashes, parse } = scheme;
+  const { grammar, parameters: known, mayHoldAt, mayOmitSlashes, mayBeginWithSlash, parse } = scheme;
   const wrong = (why: string) => wrongTarget(what, text, known, why, grammar);
   // What stands there is meant to be secret, and a secret may hold any character.
   if (authority.includes("@") || (!mayHoldAt && text.includes("@"))) {
@@ -31,6 +31,7 @@ export function readTarget<T>(what: string, text: string, schemes: Readonly<Reco
     const there = known.length === 0 ? `${name}: has none` : `there are ${known.join(", ")}`;
     throw wrong(`unknown parameter "${unknown}"; ${there}`);
   }
+  const path = mayBeginWithSlash ? slashes.slice(1) + rest : rest;
   return parse({ authority, path, parameters, wrong });
 }
 
