@@ -143,6 +143,7 @@ test("stats count lists, watches, events, the age of the last sync, and errors b
   const { clock, store } = start();
   const none = { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 0, portNotFound: 0 };
   assert.deepEqual(store.stats, { lastSyncAgeMs: undefined, lists: 0, watches: 0, events: 0, errors: none });
+  clock.advance(4);
   store.lists += 1;
   store.watches += 2;
   store.events += 3;

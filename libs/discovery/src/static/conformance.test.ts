@@ -21,6 +21,6 @@ function createWorld(): SourceWorld {
 
 /** All others are about what happens to a source while it is read, and to this one nothing does: no server, and no change. */
 const [closing, ...more] = sourceBehaviours.filter(({ name }) => name.includes("closed in any state"));
-assert.ok(closing && more.length === 0, "the behaviour has another name now");
+assert.ok(closing && more.length === 0, "the behaviour has been renamed");
 
 test(closing.name, () => closing.run(createWorld(), "web"));

@@ -7,4 +7,4 @@
  * const source = createStaticSource({ endpoints: [{ address: { host: "10.0.0.1", port: 80 }, weight: 3 }] });
  * ```
  */
-export { createStaticSource, type StaticSource, type StaticSourceOptions } from "./source.ts";
+export { createStaticSource, type StaticSourceOptions } from "./source.ts";

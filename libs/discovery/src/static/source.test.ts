@@ -41,7 +41,7 @@ test("a break ends the watch, and an abort does while nothing comes", async () =
   assert.deepEqual(await source.watch(AbortSignal.abort()).next(), { done: true, value: undefined });
 });
 
-test("an address that stands twice, and a weight that is none, are refused", () => {
+test("an address that occurs twice, and a weight that is not valid, are refused", () => {
   assert.throws(() => createStaticSource({ endpoints: [at(1), at(1)] }), {
     name: "RangeError",
     message: "endpoints must have each address once, got 10.0.0.1:1 twice",
@@ -50,4 +50,30 @@ test("an address that stands twice, and a weight that is none, are refused", () 
     const endpoints = [{ ...at(1), weight }];
     assert.throws(() => createStaticSource({ endpoints }), /^RangeError: the weight of 10\.0\.0\.1:1 must be a number/);
   }
+});
+
+test("an endpoint of weight 0 is used only while there is no other", async () => {
+  for (const [weights, want] of [
+    [[0, 1], ["10.0.0.1:2"]],
+    [
+      [0, 0],
+      ["10.0.0.1:1", "10.0.0.1:2"],
+    ],
+  ] as const) {
+    const source = createStaticSource({ endpoints: weights.map((weight, n) => ({ ...at(n + 1), weight })) });
+    for await (const { endpoints } of source.watch()) {
+      assert.deepEqual(
+        endpoints?.map(({ id }) => id),
+        want,
+      );
+      break;
+    }
+  }
+});
+
+test("two spellings of an IPv6 address are one, which may not occur twice", () => {
+  assert.throws(() => createStaticSource({ endpoints: [at(1, "fd00::1"), at(1, "FD00:0::1")] }), {
+    name: "RangeError",
+    message: "endpoints must have each address once, got [fd00::1]:1 twice",
+  });
 });
