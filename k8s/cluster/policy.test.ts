@@ -17,9 +17,9 @@ test("what client-grpc would refuse in its pod is refused before anything is dep
   for (const [text, message] of [
     ["nothing", /^must be one of pick_first, round_robin, random, .*, locality, got "nothing"$/],
     ["toString", /^must be one of .*, got "toString"$/],
-    ["least_request{", /^must be a policy, or one and its configuration in JSON: /],
+    ["least_request{", /^must be a policy name, optionally followed by its configuration in JSON: /],
     ['least_request{"choiceCount":1}', /choiceCount must be an integer >= 2, got 1$/],
-    ["subset", /^is refused by grpc-js: .*subsetSize/],
+    ["subset", /^is invalid: .*subsetSize/],
   ] as const) {
     assert.throws(() => policyFlag.parse(text), { name: "RangeError", message }, text);
   }

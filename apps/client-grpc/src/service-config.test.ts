@@ -72,7 +72,7 @@ test("what grpc-js would refuse late, or skip without a word, is refused with th
     ['{"loadBalancingConfig":[{"round_robin":null}]}', "must have an object as the configuration of round_robin"],
     [
       '{"loadBalancingConfig":[{"outlier_detection":{}}]}',
-      /^loadBalancingConfig is refused by grpc-js: .*child_policy/,
+      /^loadBalancingConfig is invalid: .*child_policy/,
     ],
     ['{"loadBalancingPolicy":"round_robin"}', /^must name its policy in loadBalancingConfig/],
     ['{"methodConfig":{"name":[{}]}}', "must have a list as methodConfig"],

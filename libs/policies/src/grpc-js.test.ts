@@ -14,7 +14,7 @@ test("the version of grpc-js that there is has what is needed", () => {
 test("another version of grpc-js is refused with what it lacks", () => {
   const { LeafLoadBalancer, registerLoadBalancerType, ...rest } = experimental;
   assert.throws(() => requireSupportedGrpc({ ...rest, registerLoadBalancerType }), {
-    message: "@grpc-lb/policies needs @grpc/grpc-js 1.14; the one there is has no experimental.LeafLoadBalancer",
+    message: "@grpc-lb/policies needs @grpc/grpc-js 1.14; the installed version has no experimental.LeafLoadBalancer",
   });
   assert.throws(() => requireSupportedGrpc(rest), {
     message: /has no experimental\.LeafLoadBalancer, registerLoadBalancerType$/,
@@ -25,8 +25,8 @@ test("another version of grpc-js is refused with what it lacks", () => {
 test("two copies of grpc-js in one process are refused with where they are", () => {
   assert.throws(() => requireOneGrpc([here, nested]), {
     message:
-      `@grpc-lb/policies: there are 2 copies of @grpc/grpc-js in this process, ${here} and ${nested}; ` +
-      "a policy registered in one is unknown to the channels of the other; npm dedupe leaves one",
+      `@grpc-lb/policies: this process has 2 copies of @grpc/grpc-js, ${here} and ${nested}; ` +
+      "a policy registered in one is unknown to the channels of the other; npm dedupe removes the duplicate",
   });
   requireOneGrpc([here]);
   requireOneGrpc([]);

@@ -1,6 +1,7 @@
 /**
- * The one file that touches grpc-js's `experimental` API, whose shape changes between versions without notice (grpc-node
- * PR#2925). What is used of it is checked when policies are registered, so that another version is one clear error.
+ * The only file that uses grpc-js's `experimental` API, which changes between versions without notice
+ * (https://github.com/grpc/grpc-node/pull/2925). Registering policies checks for what this file uses, so that an unsupported version
+ * is one clear error.
  */
 
 import { connectivityState, experimental, type Metadata, type MetadataValue } from "@grpc/grpc-js";
@@ -17,7 +18,7 @@ export type PickResult = experimental.PickResult;
 export type StatusOr<T> = experimental.StatusOr<T>;
 export type Subchannel = experimental.SubchannelInterface;
 
-/** A policy and its configuration, as a service config lists them: `{ "least_request": {} }`. */
+/** An entry of `loadBalancingConfig` in a service config: `{ "least_request": {} }`. */
 export type PolicyJson = Parameters<typeof experimental.parseLoadBalancingConfig>[0];
 
 export const { ChildLoadBalancerHandler, LeafLoadBalancer, QueuePicker, UnavailablePicker } = experimental;
@@ -40,29 +41,29 @@ const needed = [
 ] as const satisfies (keyof typeof experimental)[];
 
 /**
- * @param api what grpc-js exports as `experimental`; given in tests
- * @throws Error when this version of grpc-js has another API than the one that this library was written for
+ * @param api grpc-js's export `experimental`; a parameter for tests
+ * @throws Error when this version of grpc-js lacks a function that this library uses
  */
 export function requireSupportedGrpc(api: Readonly<Record<string, unknown>> | undefined = experimental): void {
   const missing = needed.filter((name) => typeof api?.[name] !== "function");
   if (missing.length === 0) return;
   throw new Error(
-    `@grpc-lb/policies needs @grpc/grpc-js 1.14; the one there is has no experimental.${missing.join(", ")}`,
+    `@grpc-lb/policies needs @grpc/grpc-js 1.14; the installed version has no experimental.${missing.join(", ")}`,
   );
 }
 
 /**
- * Policies are registered in one copy of grpc-js, and the channels of another would never find them, but take pick_first
- * without a word.
+ * Policies are registered in one copy of grpc-js. The channels of another copy would not find them, and use pick_first without a
+ * warning.
  *
- * @param copies where they are; given in tests
- * @throws Error that names the copies, when there are several
+ * @param copies the directories of all copies; a parameter for tests
+ * @throws Error that names the copies when there are several
  */
 export function requireOneGrpc(copies: readonly string[] = loadedCopies("@grpc/grpc-js", "build/src/index.js")): void {
   if (copies.length < 2) return;
   throw new Error(
-    `@grpc-lb/policies: there are ${copies.length} copies of @grpc/grpc-js in this process, ${copies.join(" and ")}; ` +
-      "a policy registered in one is unknown to the channels of the other; npm dedupe leaves one",
+    `@grpc-lb/policies: this process has ${copies.length} copies of @grpc/grpc-js, ${copies.join(" and ")}; ` +
+      "a policy registered in one is unknown to the channels of the other; npm dedupe removes the duplicate",
   );
 }
 
@@ -74,23 +75,23 @@ export function registerPolicyType(
   experimental.registerLoadBalancerType(name, Balancer, Config);
 }
 
-/** Whether there is a policy of that name; asked for `toString`, grpc-js's own look-up says yes. */
+/** Whether a policy of that name is registered. grpc-js's own function returns true for `toString`. */
 export function isRegistered(name: string): boolean {
   return experimental.isLoadBalancerNameRegistered(name) && !(name in Object.prototype);
 }
 
 /**
- * The values of a header, for the way of each call: `Metadata.get` makes the name's small letters anew each time, a sixth of
- * what a policy takes that chooses by a header.
+ * The values of a header, for the hot path: `Metadata.get` converts the name to lower case each time, which takes a sixth of a pick
+ * by header.
  *
- * @param name in small letters
+ * @param name in lower case
  */
 export function headerOf(metadata: Metadata, name: string): readonly MetadataValue[] | undefined {
   const { internalRepr } = metadata as unknown as { readonly internalRepr?: ReadonlyMap<string, MetadataValue[]> };
-  return internalRepr ? internalRepr.get(name) : metadata.get(name); // it is private, and another version may have none
+  return internalRepr ? internalRepr.get(name) : metadata.get(name); // the field is private, and another version may not have it
 }
 
-/** @throws Error that names the policy and the field that is wrong */
+/** @throws Error that names the policy and the wrong field */
 export function parsePolicy(json: PolicyJson): LoadBalancingConfig {
   return experimental.parseLoadBalancingConfig(json);
 }

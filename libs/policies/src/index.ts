@@ -1,5 +1,5 @@
 /**
- * Balancing policies that grpc-js lacks: which endpoint takes the call.
+ * The load balancing policies that grpc-js lacks. A policy picks the endpoint of each call.
  *
  * ```ts
  * import { credentials } from "@grpc/grpc-js";
@@ -12,6 +12,14 @@
  * ```
  */
 
+export {
+  type ConnectionMessage,
+  type EjectionMessage,
+  type PickMessage,
+  policyChannels,
+  type UpdateMessage,
+} from "./balancer/diagnostics.ts";
+export type { EndpointInfo } from "./balancer/endpoint-info.ts";
 export type {
   CallEnd,
   CommonConfig,

@@ -108,8 +108,8 @@ const wrongValues: readonly [unknown, Read, string][] = [
     'window must be a duration such as 10s or 0.3s >= 1ms, got "0s"',
   ],
   [{ isOn: 1 }, (f) => f.flag("isOn", true), "isOn must be true or false, got 1"],
-  [{ weightKey: "" }, (f) => f.text("weightKey"), 'weightKey must be a text, got ""'],
-  [{ weightKey: 7 }, (f) => f.text("weightKey"), "weightKey must be a text, got 7"],
+  [{ weightKey: "" }, (f) => f.text("weightKey"), 'weightKey must be a non-empty string, got ""'],
+  [{ weightKey: 7 }, (f) => f.text("weightKey"), "weightKey must be a non-empty string, got 7"],
   [{ source: "c" }, (f) => f.choice("source", ["a", "b"], "a"), 'source must be one of a, b, got "c"'],
   [{ weights: [1] }, (f) => f.numbers("weights"), "weights must be an object of numbers, got [1]"],
   [{ weights: { a: -1 } }, (f) => f.numbers("weights", { min: 0 }), 'weights["a"] must be a number >= 0, got -1'],
@@ -123,7 +123,7 @@ const wrongValues: readonly [unknown, Read, string][] = [
   [
     { slowStart: { windw: 1 } },
     (f) => f.object("slowStart", (part) => part.duration("window", 2)),
-    "slowStart.windw is no field; there are window",
+    "unknown field slowStart.windw; known fields: window",
   ],
   [
     { childPolicy: {} },
@@ -143,7 +143,7 @@ const wrongValues: readonly [unknown, Read, string][] = [
   [
     { childPolicy: [{ nobody: {} }, { toString: {} }] },
     (f) => f.policy("childPolicy", { random: {} }),
-    "childPolicy must name a policy that is registered, got nobody, toString",
+    "childPolicy must name a registered policy, got nobody, toString",
   ],
   [
     { childPolicy: [{ least_request: { choiceCount: 1 } }] },
@@ -158,9 +158,9 @@ const wrongValues: readonly [unknown, Read, string][] = [
   [
     { choices: 1 },
     (f) => [f.integer("choiceCount", 2), f.flag("alpha", true)],
-    "choices is no field; there are alpha, choiceCount",
+    "unknown field choices; known fields: alpha, choiceCount",
   ],
-  [{ choices: 1 }, () => undefined, "choices is no field; there are none"],
+  [{ choices: 1 }, () => undefined, "unknown field choices; known fields: there are none"],
   [undefined, () => undefined, "the configuration must be an object, got nothing"],
   [null, () => undefined, "the configuration must be an object, got null"],
   [[], () => undefined, "the configuration must be an object, got []"],

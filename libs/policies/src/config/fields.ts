@@ -1,4 +1,4 @@
-import { parseDuration } from "@grpc-lb/core";
+import { messageOf, parseDuration } from "@grpc-lb/core";
 import { isRegistered, type LoadBalancingConfig, type PolicyJson, parsePolicy } from "../grpc-js.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -6,27 +6,27 @@ type JsonObject = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What a number must be. */
+/** The valid range of a number. */
 export interface Bounds {
   readonly min?: number;
   readonly max?: number;
-  /** Whether `min` itself is too small. */
+  /** Whether `min` itself is invalid. */
   readonly isMinExcluded?: boolean;
 }
 
 /**
- * The JSON configuration of a policy, read field by field. Fields may be written as `choiceCount` or `choice_count`, as
- * protobuf's JSON mapping has it (https://protobuf.dev/programming-guides/json/); a field that nobody has asked for by the
- * time of `end` is a mistake, where the mapping would leave it out in silence.
+ * Reads the JSON configuration of a policy field by field. A field may be written `choiceCount` or `choice_count`, as in protobuf's
+ * JSON mapping (https://protobuf.dev/programming-guides/json/). A field that was not read when `end` is called is an error; the
+ * mapping would ignore it.
  *
- * Everything that is wrong is a RangeError which names the field, what it must be and what it is.
+ * Every error is a RangeError that names the field, what it must be and what it is.
  */
 export class Fields {
   readonly #json: JsonObject;
   readonly #path: string;
-  readonly #asked = new Set<string>();
+  readonly #read = new Set<string>();
 
-  /** @param path what stands before a field's name in messages: `slowStart.` */
+  /** @param path the prefix of field names in messages: `slowStart.` */
   constructor(json: unknown, path = "") {
     if (!isObject(json))
       throw new RangeError(`${path.slice(0, -1) || "the configuration"} must be an object, got ${show(json)}`);
@@ -76,7 +76,7 @@ export class Fields {
   text(name: string): string | undefined {
     const value = this.#take(name);
     if (value === undefined) return undefined;
-    if (typeof value !== "string" || value === "") throw this.#wrong(name, "must be a text", value);
+    if (typeof value !== "string" || value === "") throw this.#wrong(name, "must be a non-empty string", value);
     return value;
   }
 
@@ -87,7 +87,7 @@ export class Fields {
     return value as T;
   }
 
-  /** Numbers by name. */
+  /** An object of numbers. */
   numbers(name: string, bounds: Bounds = {}): ReadonlyMap<string, number> {
     const value = this.#take(name) ?? {};
     if (!isObject(value)) throw this.#wrong(name, "must be an object of numbers", value);
@@ -99,7 +99,7 @@ export class Fields {
     return new Map(Object.entries(value) as [string, number][]);
   }
 
-  /** A part with fields of its own; undefined when it is absent. */
+  /** An object with fields of its own; undefined when it is absent. */
   object<T>(name: string, read: (fields: Fields) => T): T | undefined {
     const value = this.#take(name);
     if (value === undefined) return undefined;
@@ -109,38 +109,38 @@ export class Fields {
     return result;
   }
 
-  /** A list of policies, of which the first that is registered counts (gRFC A24). */
+  /** A list of policies: the first registered one counts (gRFC A24). */
   policy(name: string, fallback: PolicyJson): LoadBalancingConfig {
     const value = this.#take(name) ?? [fallback];
     const isList = Array.isArray(value) && value.every((entry) => isObject(entry) && Object.keys(entry).length === 1);
     if (!isList || value.length === 0) throw this.#wrong(name, 'must be a list of {"policy": {…}}', value);
     const known = value.find((entry) => isRegistered(Object.keys(entry)[0] ?? ""));
     const names = value.flatMap((entry) => Object.keys(entry)).join(", ");
-    if (!known) throw new RangeError(`${this.#path}${name} must name a policy that is registered, got ${names}`);
+    if (!known) throw new RangeError(`${this.#path}${name} must name a registered policy, got ${names}`);
     try {
       return parsePolicy(known);
     } catch (cause) {
-      throw new RangeError(`${this.#path}${name}: ${(cause as Error).message}`, { cause });
+      throw new RangeError(`${this.#path}${name}: ${messageOf(cause)}`, { cause });
     }
   }
 
-  /** To be called when every field was asked for. */
+  /** Call it after reading all fields. @throws RangeError when the JSON has a field that was not read */
   end(): void {
-    const unknown = Object.keys(this.#json).find((name) => !this.#asked.has(name));
+    const unknown = Object.keys(this.#json).find((name) => !this.#read.has(name));
     if (unknown === undefined) return;
-    const known = [...this.#asked].filter((name) => !name.includes("_")).sort();
-    const offer = known.length === 0 ? "there are none" : `there are ${known.join(", ")}`;
-    throw new RangeError(`${this.#path}${unknown} is no field; ${offer}`);
+    const known = [...this.#read].filter((name) => !name.includes("_")).sort();
+    const fields = known.length === 0 ? "there are none" : known.join(", ");
+    throw new RangeError(`unknown field ${this.#path}${unknown}; known fields: ${fields}`);
   }
 
   #take(name: string): unknown {
     const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    this.#asked.add(name).add(snake);
+    this.#read.add(name).add(snake);
     if (name !== snake && name in this.#json && snake in this.#json) {
       throw new RangeError(`${this.#path}${name} is given twice, as ${name} and as ${snake}`);
     }
     const value = this.#json[name] ?? this.#json[snake];
-    return value === null ? undefined : value; // null stands for absent in protobuf's JSON
+    return value === null ? undefined : value; // null means absent in protobuf's JSON
   }
 
   #wrong(name: string, must: string, value: unknown): RangeError {
@@ -162,7 +162,7 @@ function describe({ min, max, isMinExcluded }: Bounds, unit = ""): string {
   return max === undefined ? "" : ` <= ${max}${unit}`;
 }
 
-/** Unlike JSON, with NaN, Infinity and bigint, as a config that never was JSON may have them. */
+/** Like JSON, but with NaN, Infinity and bigint, which a configuration that was not parsed from JSON may contain. */
 function show(value: unknown): string {
   if (value === undefined) return "nothing";
   return typeof value === "number" || typeof value === "bigint" ? String(value) : JSON.stringify(value);

@@ -1,38 +1,38 @@
+import { messageOf } from "@grpc-lb/core";
 import { isRegistered, type PolicyJson, parsePolicy as parseJson } from "../grpc-js.ts";
 import { policyNames } from "./register.ts";
 
 export { isRegistered };
 
-/** A policy that was asked for, with its configuration. */
+/** A policy with its configuration. */
 export interface NamedPolicy {
   readonly name: string;
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** The policies that are named in messages: grpc-js's own, of which it has no list, and ours. */
+/** The policies that messages name: grpc-js's own, which it does not list, and this library's. */
 const knownNames = [...new Set(["pick_first", "round_robin", ...policyNames, "outlier_detection"])];
 
-/** The load balancing policies that grpc-js is known to have in this process; ours once they are registered. */
+/** The load balancing policies known to be registered in this process; this library's after `registerPolicies`. */
 export function registeredPolicies(): string[] {
   return knownNames.filter(isRegistered);
 }
 
-/** Whether the policy can be used without a configuration; outlier_detection needs to know what it watches over. */
+/** Whether the policy can be used without a configuration; subset and outlier_detection have required fields. */
 export function needsNoConfig(name: string): boolean {
   try {
     validatePolicy(name, {}, []);
     return true;
   } catch {
-    return false; // why is told to whoever asks for the policy
+    return false; // the error is reported to a user who chooses the policy
   }
 }
 
 /**
- * Checks a load balancing policy and its configuration the way grpc-js will, which itself says nothing and falls back to
- * pick_first when it knows no policy of a list.
+ * Checks a load balancing policy and its configuration as grpc-js will, which reports no errors.
  *
- * @param names those to offer instead of a wrong one
- * @throws RangeError that lists the names, or says what is wrong with the configuration
+ * @param names the policies to suggest instead of an unknown one
+ * @throws RangeError that lists these names, or says what is wrong with the configuration
  */
 export function validatePolicy(
   name: string,
@@ -43,14 +43,14 @@ export function validatePolicy(
   try {
     parseJson({ [name]: config } as PolicyJson);
   } catch (error) {
-    throw new RangeError(`is refused by grpc-js: ${(error as Error).message}`);
+    throw new RangeError(`is invalid: ${messageOf(error)}`);
   }
 }
 
 /**
- * Reads a policy as a person writes it: `least_request`, or with a configuration `least_request{"choiceCount":3}`.
+ * Parses a policy from a command line: `least_request`, or with a configuration `least_request{"choiceCount":3}`.
  *
- * @throws RangeError that lists the policies which need no configuration, or names the field that is wrong
+ * @throws RangeError that lists the policies that need no configuration, or names the wrong field
  */
 export function parsePolicy(text: string): NamedPolicy {
   const [, name = "", json] = /^([^{]*?)\s*(\{.*)?$/s.exec(text) ?? [];
@@ -58,7 +58,9 @@ export function parsePolicy(text: string): NamedPolicy {
   try {
     if (json !== undefined) config = JSON.parse(json);
   } catch (error) {
-    throw new RangeError(`must be a policy, or one and its configuration in JSON: ${(error as Error).message}`);
+    throw new RangeError(
+      `must be a policy name, optionally followed by its configuration in JSON: ${messageOf(error)}`,
+    );
   }
   validatePolicy(name, config, registeredPolicies().filter(needsNoConfig));
   return { name, config };

@@ -20,7 +20,7 @@ test("nothing is registered in a grpc-js that is not supported, or beside anothe
   const { registerPolicies, registerPolicy } = await import("./register.ts");
   const { isRegistered, registerPolicyType } = await import("../grpc-js.ts");
   const { random } = await import("../policies/random.ts");
-  const message = /needs @grpc\/grpc-js 1\.14; the one there is has no experimental\.endpointToString$/;
+  const message = /needs @grpc\/grpc-js 1\.14; the installed version has no experimental\.endpointToString$/;
   assert.throws(() => registerPolicies(), { message });
   assert.throws(() => registerPolicy({ ...random, name: "mine" }), { message });
   assert.deepEqual(["random", "mine"].filter(isRegistered), []);
@@ -28,6 +28,6 @@ test("nothing is registered in a grpc-js that is not supported, or beside anothe
 
   class Other {}
   registerPolicyType("locality", Other as never, Other as never); // as a second copy of this library would
-  assert.throws(() => registerPolicies(), { message: /there is a policy of the name locality already/ });
+  assert.throws(() => registerPolicies(), { message: /a policy named locality is already registered/ });
   assert.deepEqual(["random", "subset"].filter(isRegistered), [], "all or nothing");
 });

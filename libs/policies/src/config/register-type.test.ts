@@ -119,7 +119,7 @@ test("a wrong configuration is refused with the policy, the field and what it mu
     message: "least_request: choiceCount must be an integer >= 2, got 1",
   });
   assert.throws(() => parsePolicy({ least_request: { choices: 1 } }), {
-    message: /least_request: choices is no field; there are choiceCount, /,
+    message: /least_request: unknown field choices; known fields: choiceCount, /,
   });
 });
 

@@ -88,7 +88,7 @@ test("the name of another policy is refused", () => {
   registerPolicy({ ...random, name: "taken" });
   for (const name of ["taken", "round_robin", "weighted_round_robin", "random", "subset"]) {
     assert.throws(() => registerPolicy({ ...random, name }), {
-      message: new RegExp(`^@grpc-lb/policies: there is a policy of the name ${name} already; .*npm dedupe`),
+      message: new RegExp(`^@grpc-lb/policies: a policy named ${name} already; .*npm dedupe`),
     });
   }
 });
@@ -98,7 +98,7 @@ test("a process with two copies of grpc-js is refused, whatever is registered", 
   const copy = "/nowhere/node_modules/@grpc/grpc-js/build/src/index.js";
   cache[copy] = { id: copy } as NonNullable<(typeof cache)[string]>;
   try {
-    const message = /there are 2 copies of @grpc\/grpc-js .*nowhere/;
+    const message = /this process has 2 copies of @grpc\/grpc-js, .*nowhere/;
     assert.throws(() => registerPolicies(), { message });
     assert.throws(() => registerPolicy({ ...random, name: "mine_of_two" }), { message });
     assert.equal(isRegistered("mine_of_two"), false);

@@ -14,11 +14,11 @@ import { weightedRandom } from "../policies/weighted-random.ts";
 import { weightedRoundRobin } from "../policies/weighted-round-robin/weighted-round-robin.ts";
 import { endpointPolicy, registerType } from "./register-type.ts";
 
-/** What policies are made with. */
+/** What policies get time and random numbers from; for tests. */
 export interface PoliciesOptions {
-  /** Default: the machine's. */
+  /** Default: the system's. */
   readonly clock?: Clock;
-  /** Default: `createRandom` with a seed of chance. */
+  /** Default: `createRandom` with a random seed. */
   readonly random?: Random;
 }
 
@@ -35,7 +35,7 @@ const types: readonly Registrable[] = [
   registrable(subset),
 ];
 
-/** A policy type whose configuration is its own affair. */
+/** A policy type with the type of its configuration hidden. */
 interface Registrable {
   readonly name: string;
   register(): void;
@@ -45,33 +45,33 @@ function registrable<Config>(type: PolicyType<Config>): Registrable {
   return { name: type.name, register: () => registerType(type, context) };
 }
 
-/** The policies of this library, as a service config names them. */
+/** The names of this library's policies in a service config. */
 export const policyNames: readonly string[] = types.map(({ name }) => name);
 
-/** Not `Math.random`: that cannot be compiled into its caller, and each of its numbers is an object. */
+/** Not `Math.random`: V8 cannot inline it, and each of its numbers is a heap object. */
 const defaultRandom = createRandom(Math.random() * 2 ** 32);
 
 const context: { clock: Clock; random: Random } = { clock: systemClock, random: defaultRandom };
 let isDone = false;
 
-/** Names that others use too, for policies that ours take the place of: grpc-js's own, and one of grpc-js-xds. */
+/** Policies of others that this library's replace: one of grpc-js, and one of grpc-js-xds. */
 const replaced: ReadonlySet<string> = new Set(["weighted_round_robin", "ring_hash"]);
 
-/** Those that `registerPolicy` has made known, by name. */
+/** The policies of `registerPolicy`, by name. */
 const own = new Map<string, unknown>();
 
-/** A channel that is there would be given the configurations of a policy that took its policy's name. */
+/** Replacing a policy would give existing channels the configurations of the new one. */
 function requireFree(name: string): void {
   if (!isRegistered(name)) return;
   throw new Error(
-    `@grpc-lb/policies: there is a policy of the name ${name} already; ` +
-      "when it is this library's own, there are two copies of it in this process, of which npm dedupe leaves one",
+    `@grpc-lb/policies: a policy named ${name} is already registered; ` +
+      "if it is this library's own, this process has two copies of the library, and npm dedupe removes one",
   );
 }
 
 /**
- * Makes the policies of this library known to grpc-js, so that a service config may name them; `weighted_round_robin` takes the
- * place of grpc-js's own. To be called once, before the first channel; a second call only sets what channels made later get.
+ * Registers this library's policies in grpc-js, so that a service config can name them; `weighted_round_robin` replaces the one of
+ * grpc-js. Call it once, before the first channel is created. A second call only changes the options for channels created later.
  *
  * @throws Error when this version of grpc-js is not supported, when several copies of it or of this library are in this
  *   process, or when another policy has one of the names
@@ -88,11 +88,13 @@ export function registerPolicies(options: PoliciesOptions = {}): void {
 }
 
 /**
- * Makes one's own policy known to grpc-js, on the plumbing of this library; a second call with the same one changes nothing.
+ * Registers a policy of your own in grpc-js, on this library's base balancer. A second call with the same policy does nothing.
  *
  * @throws Error as `registerPolicies` does
  */
-export function registerPolicy<Config extends CommonConfig, Load>(policy: Policy<Config, Load>): void {
+export function registerPolicy<Config extends CommonConfig, EndpointState>(
+  policy: Policy<Config, EndpointState>,
+): void {
   requireSupportedGrpc();
   requireOneGrpc();
   if (own.get(policy.name) === policy) return;

@@ -48,7 +48,7 @@ test("an endpoint that is not connected has no share, and has one again when it 
 
 test("a configuration that cannot be right is refused with the field's name", () => {
   assertRefused("random", [
-    [{ weights: {} }, "weights is no field; there are panicThreshold"],
+    [{ weights: {} }, "unknown field weights; known fields: panicThreshold"],
     [{ panicThreshold: 101 }, "panicThreshold must be a number from 0 to 100, got 101"],
     [[], "the configuration must be an object, got []"],
   ]);

@@ -1,6 +1,6 @@
 import { type CommonConfig, type Policy, parseCommonConfig } from "../balancer/policy.ts";
 
-/** `random`: each endpoint with the same chance. */
+/** `random`: draws an endpoint for each call, all with the same probability. */
 export const random: Policy<CommonConfig, undefined> = {
   name: "random",
   parseConfig: parseCommonConfig,

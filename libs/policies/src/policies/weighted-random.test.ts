@@ -141,18 +141,18 @@ test("one that has reconnected begins anew, and its wait ends with the channel",
 test("a configuration that cannot be right is refused with the field's name", () => {
   const fields = "panicThreshold, slowStart, weightKey, weights";
   assertRefused("weighted_random", [
-    [{ weight: {} }, `weight is no field; there are ${fields}`],
+    [{ weight: {} }, `unknown field weight; known fields: ${fields}`],
     [{ weights: [] }, "weights must be an object of numbers, got []"],
     [{ weights: { a: -1 } }, 'weights["a"] must be a number from 0 to 4294967295, got -1'],
     [{ weights: { a: "1" } }, 'weights["a"] must be a number from 0 to 4294967295, got "1"'],
     [{ weights: { a: 1e308 } }, 'weights["a"] must be a number from 0 to 4294967295, got 1e+308'],
-    [{ weightKey: "" }, 'weightKey must be a text, got ""'],
+    [{ weightKey: "" }, 'weightKey must be a non-empty string, got ""'],
     [{ slowStart: 10 }, "slowStart must be an object, got 10"],
     [{ slowStart: { window: 10 } }, "slowStart.window must be a duration such as 10s or 0.3s >= 1ms, got 10"],
     [{ slowStart: { window: "0s" } }, 'slowStart.window must be a duration such as 10s or 0.3s >= 1ms, got "0s"'],
     [{ slowStart: { aggression: 0 } }, "slowStart.aggression must be a number > 0, got 0"],
     [{ slowStart: { minWeightPercent: 101 } }, "slowStart.minWeightPercent must be a number from 0 to 100, got 101"],
-    [{ slowStart: { speed: 1 } }, "slowStart.speed is no field; there are aggression, minWeightPercent, window"],
+    [{ slowStart: { speed: 1 } }, "unknown field slowStart.speed; known fields: aggression, minWeightPercent, window"],
     [{ panicThreshold: -1 }, "panicThreshold must be a number from 0 to 100, got -1"],
   ]);
 });

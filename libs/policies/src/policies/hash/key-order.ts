@@ -1,19 +1,21 @@
 import { validateWeights } from "../weights/validate-weights.ts";
 
-/** What a hash table knows of a member: what it is hashed by, and its relative weight in any unit. */
+/** A member of a hash table: the key it is hashed by, and its weight in any unit. */
 export interface KeyedMember {
   readonly key: string;
   readonly weight: number;
 }
 
-/** A member that takes keys, with its place in the list that the caller gave. */
+/** A member that takes keys, with its index in the caller's list. */
 export interface PlacedMember extends KeyedMember {
   readonly index: number;
 }
 
 /**
- * The members of weight above 0 in the order of their keys, so that clients which list the same members in different
- * orders build the same table. Throws a RangeError when a weight is negative or not finite, or none is above 0.
+ * The members of a weight above 0, ordered by key, so that clients which list the same members in different orders build the
+ * same table.
+ *
+ * @throws RangeError when a weight is negative or not finite, or none is above 0
  */
 export function inKeyOrder(members: readonly KeyedMember[]): PlacedMember[] {
   validateWeights(members.map(({ weight }) => weight));

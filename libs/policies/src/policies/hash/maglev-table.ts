@@ -5,28 +5,28 @@ import { hashText } from "./xxhash64.ts";
 const hashRange = 2 ** 32;
 
 /**
- * A table of Google's Maglev (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
- * section 3.4), weighted as Envoy does it: members take turns in claiming the next free slot of their own order of all
- * slots, and a request belongs to the slot of its hash. The slots of equal members differ by at most one; others have
- * their share give or take one round. A choice is O(1), and the same for all clients with the same members.
+ * The lookup table of Google's Maglev (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016,
+ * section 3.4), weighted as in Envoy: members take turns in claiming the next free slot of their own permutation of the slots,
+ * and a request belongs to the slot of its hash. Members of equal weight differ by at most one slot; others get their share
+ * plus or minus one turn. A lookup is O(1), and the same for all clients with the same members.
  *
- * A member that is not ready gives its keys to all others; no other key moves. A table that is built anew without it
- * moves some more, of the keys that were not its own: 0.3 % with 10 members and 65537 slots, 0.9 % with 300, 2.7 % with
- * 10 members and 1009 slots. These are means over sets of keys: one set of fifty, whose ways through the slots run side by
- * side, moves several times as many.
+ * A member that is not ready gives its keys to all others; no other key moves. A table that is rebuilt without the member moves
+ * some of the other keys too: 0.3 % with 10 members and 65537 slots, 0.9 % with 300, 2.7 % with 10 members and 1009 slots. These
+ * are means over sets of keys. A set of fifty whose permutations run in parallel moves several times as many.
  */
 export class MaglevTable {
   readonly #slots: Uint16Array | Int32Array;
-  readonly #asked: VisitedSet;
+  readonly #visited: VisitedSet;
   readonly #present: number;
 
   /**
-   * A member of weight 0 has no slot, each other at least one. Built in O(tableSize · log tableSize) with like weights,
-   * some milliseconds at 65537; one member of far more than the others' weight costs up to tableSize · members, 0.1 s
-   * with 1000. Throws a RangeError when a weight is negative or not finite or none is above 0, and when tableSize is
-   * no prime above the number of members.
+   * Builds a table in O(tableSize · log tableSize) with similar weights: some milliseconds for 65537 slots. One member of far
+   * more weight than the others costs up to tableSize · members: 0.1 s with 1000.
    *
-   * @param tableSize a prime (`isPrime`), 100 times the members for an even spread; 65537 is the paper's and Envoy's
+   * @param members a member of weight 0 gets no slot, any other at least one
+   * @param tableSize a prime (`isPrime`) above the number of members; 100 times their number for an even spread; the paper and
+   *   Envoy take 65537
+   * @throws RangeError when a weight is negative or not finite, none is above 0, or `tableSize` is not such a prime
    */
   constructor(members: readonly KeyedMember[], tableSize: number) {
     if (!isPrime(tableSize)) throw new RangeError(`tableSize must be a prime, got ${tableSize}`);
@@ -35,13 +35,15 @@ export class MaglevTable {
     const placed = inKeyOrder(members);
     const owners = claimSlots(placed, tableSize);
     this.#slots = members.length <= 2 ** 16 ? new Uint16Array(owners) : owners;
-    this.#asked = new VisitedSet(members.length);
+    this.#visited = new VisitedSet(members.length);
     this.#present = placed.length;
   }
 
   /**
-   * The index of the member that `hash` (see `hashText32`) belongs to, if `isReady`, by member, is not 0 for it, else of
-   * the first ready one on the hash's own walk through all slots; -1 when there is none.
+   * @param hash of the request, from `hashText32`
+   * @param isReady by member, 0 if it cannot take calls
+   * @returns the member that the hash belongs to, or the first ready one on the hash's own walk through all slots; -1 when no
+   *   member is ready
    */
   choose(hash: number, isReady: Uint8Array): number {
     const size = this.#slots.length;
@@ -57,22 +59,23 @@ export class MaglevTable {
   }
 
   /**
-   * Like `choose`, but asks: the first member on the hash's walk that `accepts`; -1 when none does. Each is asked at most
-   * once, for loads are costly to compare; `accepts` must not choose from this table itself. For hashing with bounded
-   * loads.
+   * Like `choose`, for hashing with bounded loads.
+   *
+   * @param accepts called at most once per member, because loads are expensive to compare; it must not use this table
+   * @returns the first member on the hash's walk that `accepts`; -1 when none does
    */
   chooseWith(hash: number, accepts: (member: number) => boolean): number {
     const size = this.#slots.length;
     let at = slotOf(hash, size);
     const first = this.#slots[at] as number;
-    if (accepts(first)) return first; // which most do, and then nothing is to be remembered
-    const walk = this.#asked.start();
-    this.#asked.isNew(first, walk);
+    if (accepts(first)) return first; // the common case, without a visited set
+    this.#visited.start();
+    this.#visited.add(first);
     const stride = strideOf(hash, size);
     for (let left = this.#present - 1; left > 0; ) {
       at = (at + stride) % size;
       const member = this.#slots[at] as number;
-      if (!this.#asked.isNew(member, walk)) continue;
+      if (!this.#visited.add(member)) continue;
       if (accepts(member)) return member;
       left--;
     }
@@ -80,12 +83,12 @@ export class MaglevTable {
   }
 }
 
-/** By the upper bits. */
+/** From the upper bits. */
 function slotOf(hash: number, size: number): number {
   return (((hash + hashRange / 2) * size) / hashRange) | 0;
 }
 
-/** By the lower bits, so that keys of one slot part when they leave it. As the size is prime a walk meets all slots. */
+/** From the lower bits, so that keys of one slot take different walks. The size is prime, so a walk meets all slots. */
 function strideOf(hash: number, size: number): number {
   return ((hash >>> 0) % (size - 1)) + 1;
 }
@@ -94,7 +97,7 @@ function strideOf(hash: number, size: number): number {
 function claimSlots(members: readonly PlacedMember[], size: number): Int32Array {
   const owners = new Int32Array(size).fill(-1);
   const at = new Int32Array(members.length);
-  /** Each member's way from a slot to its next, less a round of all slots. */
+  /** Each member's distance from a slot to its next, minus the number of slots. */
   const steps = new Int32Array(members.length);
   const indices = new Int32Array(members.length);
   for (const [i, { key, index }] of members.entries()) {
@@ -103,8 +106,8 @@ function claimSlots(members: readonly PlacedMember[], size: number): Int32Array 
     steps[i] = (Math.floor(hash / size) % (size - 1)) + 1 - size;
     indices[i] = index;
   }
-  // One turn costs the greatest weight; who has saved less in all rounds so far waits. So all have the first turn, the
-  // maxWeight has each, and equal weights go round as in the paper.
+  // In each round a member earns its share of the greatest weight; a turn costs 1. So every member has a turn in the first
+  // round, the greatest weight has one in each, and equal weights take turns as in the paper.
   const greatest = members.reduce((max, { weight }) => Math.max(max, weight), 0);
   const shares = Float64Array.from(members, ({ weight }) => weight / greatest);
   const turns = new Int32Array(members.length);
@@ -115,7 +118,7 @@ function claimSlots(members: readonly PlacedMember[], size: number): Int32Array 
       let slot = at[i] as number;
       while (owners[slot] !== -1) {
         slot = (slot + step) | 0;
-        slot = (slot + ((slot >> 31) & size)) | 0; // `if (slot < 0) slot += size`, which no processor could foresee
+        slot = (slot + ((slot >> 31) & size)) | 0; // `if (slot < 0) slot += size` without a branch that no processor could predict
       }
       owners[slot] = indices[i] as number;
       at[i] = slot;
@@ -126,7 +129,7 @@ function claimSlots(members: readonly PlacedMember[], size: number): Int32Array 
   return owners;
 }
 
-/** Whether a number is a prime, for the validation of a `tableSize`; false for what is no whole number. */
+/** Whether a number is a prime, to validate a `tableSize`; false for a number that is not an integer. */
 export function isPrime(number: number): boolean {
   if (!Number.isSafeInteger(number) || number < 2) return false;
   if (number % 2 === 0) return number === 2;

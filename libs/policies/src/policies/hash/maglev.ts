@@ -6,7 +6,7 @@ import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key
 import { flagsOf, TableCache } from "./table-cache.ts";
 
 export interface MaglevConfig extends WeightConfig, KeyConfig {
-  /** How many slots the table has: a prime, well above the number of endpoints. Default: 65 537, as in the paper and in Envoy. */
+  /** The number of slots: a prime, well above the number of endpoints. Default: 65 537, as in the paper and in Envoy. */
   readonly tableSize: number;
 }
 
@@ -14,8 +14,8 @@ export interface MaglevConfig extends WeightConfig, KeyConfig {
 const largestTable = 5_000_011;
 
 /**
- * `maglev`: calls with one key go to one endpoint, found in a table in constant time (Eisenbud et al., "Maglev", NSDI 2016).
- * Keys are spread more evenly than on a ring; when an endpoint leaves, a few keys of others move with its own.
+ * `maglev`: calls with the same key go to the same endpoint, looked up in a table in constant time (Eisenbud et al., "Maglev", NSDI
+ * 2016). Keys are spread more evenly than on a ring. When an endpoint leaves, a few keys of the others move with its own.
  */
 export const maglev: Policy<MaglevConfig, undefined> = {
   name: "maglev",
@@ -47,7 +47,7 @@ export const maglev: Policy<MaglevConfig, undefined> = {
   },
 };
 
-/** A table with fewer slots than endpoints would leave some without a slot. */
+/** The smallest prime that is at least `tableSize` and above the number of members, so that each member gets a slot. */
 export function largerThan(members: number, tableSize: number): number {
   let size = Math.max(tableSize, members + 1);
   while (!isPrime(size)) size += 1;

@@ -4,15 +4,16 @@ import { test } from "node:test";
 import { Metadata } from "@grpc/grpc-js";
 import { createRandom } from "@grpc-lb/core";
 import { Fields } from "../../config/fields.ts";
-import { type ClientIdentity, createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
+import type { ClientIdentity } from "../client-key.ts";
+import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
 import { hashText32 } from "./xxhash64.ts";
 
-const nobody: ClientIdentity = { env: {}, hostname: "host-1", address: "10.1.0.7" };
+const client1: ClientIdentity = { env: {}, hostname: "host-1", address: "10.1.0.7" };
 
 function hash(
   config: Partial<KeyConfig>,
   headers: readonly (readonly [string, string])[] = [],
-  client: ClientIdentity = nobody,
+  client: ClientIdentity = client1,
 ): number {
   const metadata = new Metadata();
   for (const [name, value] of headers) metadata.add(name, value);
@@ -31,25 +32,28 @@ test("the key is the header's value, several of them joined by commas", () => {
     ]),
     hashText32("a,b"),
   );
-  assert.equal(hash(config, [["session", ""]]), hashText32(""), "an empty one is one");
+  assert.equal(hash(config, [["session", ""]]), hashText32(""), "an empty value counts");
 });
 
-test("a call without the header has the client's own key, or with random a hash of its own", () => {
+test("a call without the header has the client's own key, or with random a new hash", () => {
   assert.equal(hash({ requestHashHeader: "session" }), hashText32("host-1"));
   assert.equal(hash({ requestHashHeader: "session", key: "random" }), -(2 ** 31));
   const random = createRandom(1);
-  const hashOf = createRequestHash({ requestHashHeader: undefined, key: "random" }, random, nobody);
+  const hashOf = createRequestHash({ requestHashHeader: undefined, key: "random" }, random, client1);
   const hashes = Array.from({ length: 1_000 }, () => hashOf({ metadata: new Metadata(), extraPickInfo: {} }));
   assert.equal(new Set(hashes).size, 1_000);
   assert.ok(hashes.every((value) => value === (value | 0)));
-  assert.ok(Math.max(...hashes) > 0.98 * 2 ** 31 && Math.min(...hashes) < -0.98 * 2 ** 31, "of the whole range");
+  assert.ok(
+    Math.max(...hashes) > 0.98 * 2 ** 31 && Math.min(...hashes) < -0.98 * 2 ** 31,
+    "hashes cover the whole range",
+  );
 });
 
-test("without a header to go by, headers are not looked at", () => {
+test("without requestHashHeader, headers do not matter", () => {
   assert.equal(hash({}, [["session", "abc"]]), hashText32("host-1"));
 });
 
-test("the client's own key is what is known of it, else the next best", () => {
+test("the client's own key falls back to the next best one that is known", () => {
   for (const { key, env = {}, address = "10.1.0.7", want } of [
     { key: "pod_uid", env: { POD_UID: "uid-1", POD_NAME: "api-1" }, want: "uid-1" },
     { key: "pod_uid", env: { POD_UID: "", POD_NAME: "api-1" }, want: "api-1" },
@@ -65,12 +69,12 @@ test("the client's own key is what is known of it, else the next best", () => {
   }
 });
 
-test("this client is known by its own host", () => {
+test("this client's key is its own host name", () => {
   const hashOf = createRequestHash({ requestHashHeader: undefined, key: "hostname" }, () => 0.5);
   assert.equal(hashOf({ metadata: new Metadata(), extraPickInfo: {} }), hashText32(hostname()));
 });
 
-test("a configuration has its defaults, and the header's name in small letters", () => {
+test("a configuration has defaults, and the header's name in lower case", () => {
   assert.deepEqual(parseKeyConfig(new Fields({}), "pod_uid"), { requestHashHeader: undefined, key: "pod_uid" });
   assert.deepEqual(parseKeyConfig(new Fields({ request_hash_header: "X-Session", key: "address" }), "random"), {
     requestHashHeader: "x-session",
@@ -78,14 +82,14 @@ test("a configuration has its defaults, and the header's name in small letters",
   });
 });
 
-test("a header that carries no text, or is no header, is refused", () => {
-  const must = "requestHashHeader must be the name of a header of text (gRFC A76), got";
+test("a binary header, or an invalid header name, is refused", () => {
+  const must = "requestHashHeader must be the name of a text header (gRFC A76), got";
   for (const [header, message] of [
     ["session-bin", `${must} "session-bin"`],
     ["Session-BIN", `${must} "session-bin"`],
     [":authority", `${must} ":authority"`],
     ["my session", `${must} "my session"`],
-    ["", 'requestHashHeader must be a text, got ""'],
+    ["", 'requestHashHeader must be a non-empty string, got ""'],
   ] as const) {
     assert.throws(() => parseKeyConfig(new Fields({ requestHashHeader: header }), "random"), {
       name: "RangeError",

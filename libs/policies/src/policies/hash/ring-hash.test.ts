@@ -276,9 +276,9 @@ test("a configuration that cannot be right is refused with the field's name", ()
     [{ entriesPerEndpoint: 4_097 }, "entriesPerEndpoint must be an integer from 1 to 4096, got 4097"],
     [
       { requestHashHeader: "session-bin" },
-      'requestHashHeader must be the name of a header of text (gRFC A76), got "session-bin"',
+      'requestHashHeader must be the name of a text header (gRFC A76), got "session-bin"',
     ],
     [{ key: "cookie" }, 'key must be one of random, pod_uid, hostname, address, got "cookie"'],
-    [{ slowStart: {} }, `slowStart is no field; there are ${fields}`],
+    [{ slowStart: {} }, `unknown field slowStart; known fields: ${fields}`],
   ]);
 });

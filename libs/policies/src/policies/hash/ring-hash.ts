@@ -12,28 +12,30 @@ export interface RingHashConfig extends WeightConfig, KeyConfig {
   /** Default: 4096. */
   readonly maxRingSize: number;
   /**
-   * How many places each endpoint (of the least weight) has, in place of the two sizes; undefined: as they say. Halved until
-   * the ring has at most 65 536.
+   * The number of entries of the endpoint with the smallest weight, instead of the two sizes. Halved until the ring has at most
+   * 65 536 entries. Default: undefined, the sizes apply.
    */
   readonly entriesPerEndpoint: number | undefined;
 }
 
-/** The most entries that a client takes on; what is asked beyond it counts as this much (gRFC A42). */
+/** The limit of the client on both sizes; greater ones count as this (gRFC A42). */
 const ringSizeCap = 4096;
-/** What A42 lets one ask for. */
+/** The greatest valid size (gRFC A42). */
 const largestRing = 8 * 1024 * 1024;
-/** Which takes a tenth of a second to build and 8 MB meanwhile; all calls wait for it. */
+/** Such a ring takes 0.1 s and 8 MB to build, and all calls wait for it. */
 const largestExactRing = 65_536;
 
 /**
- * `ring_hash` (gRFC A42, A76): calls with one key go to one endpoint, and when endpoints come or go only their own keys move.
- * The ring is that of the other gRPC languages (ketama with XXH64 of `address_i`), so that clients in all of them agree.
+ * `ring_hash` (gRFC A42, A76): calls with the same key go to the same endpoint, and when endpoints come or go only their own keys
+ * move. The ring is the one of the other gRPC languages (ketama with XXH64 of `address_i`), so that clients of all languages
+ * agree.
  *
- * The sizes of A42 give each endpoint more places when there are fewer of them, so that one which leaves moves more keys than
- * its own (of ten endpoints 16 %, in place of 10 %). With `entriesPerEndpoint` only its own move, and other languages do not agree.
+ * With the sizes of A42 each endpoint gets more entries the fewer endpoints there are, so that an endpoint that leaves moves more
+ * keys than its own (of ten endpoints 16 % instead of 10 %). With `entriesPerEndpoint` only its own keys move, and clients of
+ * other languages do not agree.
  *
- * Otherwise than there, all endpoints are kept connected, and a key never waits for its endpoint's connection: while it is not
- * READY its keys go to those that follow on the ring. With a great many of them put `subset` in front.
+ * Unlike A42, all endpoints are kept connected, and a key does not wait for its endpoint's connection: while that endpoint is not
+ * READY its keys go to the next ones on the ring. With very many endpoints put `subset` in front.
  */
 export const ringHash: Policy<RingHashConfig, undefined> = {
   name: "ring_hash",
@@ -69,7 +71,7 @@ export const ringHash: Policy<RingHashConfig, undefined> = {
   },
 };
 
-/** How large a ring is to be. */
+/** The bounds on the size of the ring of these members. */
 export function sizesOf(
   members: readonly KeyedMember[],
   config: Pick<RingHashConfig, "minRingSize" | "maxRingSize" | "entriesPerEndpoint">,
@@ -78,10 +80,10 @@ export function sizesOf(
   if (entriesPerEndpoint === undefined) return { minSize: minRingSize, maxSize: maxRingSize };
   const weights = members.map(({ weight }) => weight).filter((weight) => weight > 0);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const asked = (total / weights.reduce((a, b) => Math.min(a, b))) * entriesPerEndpoint;
-  // Not just cut off: halves are the same for so many endpoints and one less, but for a few numbers of them, and so one that
-  // leaves still moves its own keys alone.
-  const halvings = Math.max(0, Math.ceil(Math.log2(asked / largestExactRing)));
-  const size = Math.ceil(asked / 2 ** halvings);
+  const wanted = (total / weights.reduce((a, b) => Math.min(a, b))) * entriesPerEndpoint;
+  // Halved rather than clamped: with almost any number of endpoints, one endpoint less gives the same number of entries per
+  // endpoint, so an endpoint that leaves still moves only its own keys.
+  const halvings = Math.max(0, Math.ceil(Math.log2(wanted / largestExactRing)));
+  const size = Math.ceil(wanted / 2 ** halvings);
   return { minSize: size, maxSize: size };
 }

@@ -2,48 +2,48 @@ import { inKeyOrder, type KeyedMember } from "./key-order.ts";
 import { VisitedSet } from "./visited-set.ts";
 import { hashText, upper32 } from "./xxhash64.ts";
 
-/** How many entries a ring has: at least so many that all have their right share, but never too many. */
+/** The bounds on the number of entries of a ring. */
 export interface RingSizes {
-  /** A whole number >= 1. */
+  /** An integer >= 1. */
   readonly minSize: number;
-  /** A whole number >= minSize. With fewer entries than members, some members have none. */
+  /** An integer >= minSize. With fewer entries than members, some members have none. */
   readonly maxSize: number;
 }
 
 const hashRange = 2 ** 32;
 
-/** In entries: more than rounding makes of a whole number of them, up to the 8 million that gRFC A42 allows. */
+/** In entries: more than the rounding error of up to 8 million entries, the limit of gRFC A42. */
 const roundingError = 1e-6;
 
 /**
- * A ketama ring, as gRFC A42 and Envoy build it: each member stands at many places of a circle of hashes, in proportion
- * to its weight, and a request belongs to the first place at or after its own hash. Places are in the order of 53 bits of
- * their hashes; of a request's the upper 32 count, and so one of 2^33 / size requests, of two million with 4096 places,
- * goes to the place before that which all 64 bits would give it.
+ * A ketama ring as in gRFC A42 and Envoy: each member has entries at many points of a circle of hashes, in proportion to its
+ * weight, and a request belongs to the first entry at or after its own hash. Entries are ordered by 53 bits of their hashes, but
+ * of a request's hash only the upper 32 bits count. So one of 2^33 / size requests (one of two million with 4096 entries) goes
+ * to the entry before the one that all 64 bits would give.
  *
- * A member that is not ready gives its keys to the places that follow its own, which are many members'; no other key
- * moves. A ring that is built anew without it is less kind, for `minSize` is then shared by fewer and each of them gets
- * more places: of the keys that were not its own, 8 % move too (10 members, minSize 1024), but none at all where the
- * number of entries a member stays the same. That is so with `minSize` = members * entries of each.
+ * A member that is not ready gives its keys to the entries that follow its own, which belong to many members; no other key
+ * moves. A ring that is rebuilt without the member moves more, because `minSize` is then shared by fewer members and each gets
+ * more entries: of the other keys 8 % move too (10 members, minSize 1024). None of them moves where the number of entries per
+ * member stays the same, as with `minSize` = members × entries per member.
  *
- * Of equal members the busiest has 1.17 of the mean load with 103 entries each (10 members, minSize 1024), 1.5 with 41
- * (100 members, 4096), 2 with 11 and 3 with 5. For a more even spread take `MaglevTable`.
+ * Of members of equal weight the busiest has 1.17 times the mean load with 103 entries each (10 members, minSize 1024), 1.5
+ * times with 41 (100 members, 4096), 2 times with 11 and 3 times with 5. `MaglevTable` spreads more evenly.
  */
 export class HashRing {
-  /** How many entries there are. */
+  /** The number of entries. */
   readonly size: number;
-  /** As `hashText32` gives them, in order. */
+  /** The hashes of the entries as `hashText32` gives them, sorted. */
   readonly #hashes: Int32Array;
   readonly #owners: Int32Array;
-  /** Of the `size` equal parts of all hashes, the first entry that is not before it. */
+  /** The range of hashes is cut into `size` equal buckets: for each, the first entry that is not before it. */
   readonly #firsts: Int32Array;
-  readonly #asked: VisitedSet;
+  readonly #visited: VisitedSet;
   readonly #present: number;
 
   /**
-   * Keys should differ. The entries of equal keys are at equal places, so that the first of two such members has all
-   * calls of both until it is not ready. A member of weight 0 has no entry. Throws a RangeError when a weight is
-   * negative or not finite, or none is above 0.
+   * @param members a member of weight 0 gets no entry. Keys should differ: entries of equal keys are at equal points, and the
+   *   first of two such members gets all calls of both while it is ready
+   * @throws RangeError when a weight is negative or not finite, or none is above 0
    */
   constructor(members: readonly KeyedMember[], { minSize, maxSize }: RingSizes) {
     const placed = inKeyOrder(members);
@@ -56,7 +56,7 @@ export class HashRing {
     const owners: number[] = [];
     let weightSoFar = 0;
     for (const { key, weight, index } of placed) {
-      // Targets come from the sum, so that a share of 2.5 entries is 2 here and 3 there, and no error adds up.
+      // Targets come from the sum: a share of 2.5 entries becomes 2 here and 3 there, and errors do not add up.
       weightSoFar += weight;
       const target = (scale * weightSoFar) / total - roundingError;
       for (let i = 0; hashes.length < target; i++) {
@@ -75,19 +75,20 @@ export class HashRing {
     }
     this.#owners = new Int32Array(this.size).fill(-1);
     for (let i = 0; i < this.size; i++) {
-      // To find one's place is several times faster than to sort pairs by a function.
+      // Looking up the place is several times faster than sorting pairs with a comparison function.
       const hash = hashes[i] as number;
       let at = this.#find(upper32(hash));
       while ((sorted[at] as number) < hash || this.#owners[at] !== -1) at++;
       this.#owners[at] = owners[i] as number;
     }
-    this.#asked = new VisitedSet(members.length);
+    this.#visited = new VisitedSet(members.length);
     this.#present = new Set(owners).size;
   }
 
   /**
-   * The index of the first member at or after `hash` (see `hashText32`) for which `isReady`, by member, is not 0; -1 when
-   * there is none on the ring.
+   * @param hash of the request, from `hashText32`
+   * @param isReady by member, 0 if it cannot take calls
+   * @returns the first ready member at or after the hash; -1 when no member on the ring is ready
    */
   choose(hash: number, isReady: Uint8Array): number {
     let at = this.#find(hash);
@@ -100,18 +101,19 @@ export class HashRing {
   }
 
   /**
-   * Like `choose`, but asks: the first member, in the order of the ring from `hash` on, that `accepts`; -1 when none
-   * does. Each is asked at most once, for loads are costly to compare; `accepts` must not choose from this ring itself.
-   * For hashing with bounded loads.
+   * Like `choose`, for hashing with bounded loads.
+   *
+   * @param accepts called at most once per member, because loads are expensive to compare; it must not use this ring
+   * @returns the first member, in ring order from the hash, that `accepts`; -1 when none does
    */
   chooseWith(hash: number, accepts: (member: number) => boolean): number {
-    const walk = this.#asked.start();
+    this.#visited.start();
     let left = this.#present;
     let at = this.#find(hash);
     for (let walked = 0; walked < this.size && left > 0; walked++, at++) {
       if (at === this.size) at = 0;
       const member = this.#owners[at] as number;
-      if (!this.#asked.isNew(member, walk)) continue;
+      if (!this.#visited.add(member)) continue;
       if (accepts(member)) return member;
       left--;
     }
@@ -119,8 +121,8 @@ export class HashRing {
   }
 
   /**
-   * The first entry whose hash is not below, or `size` after the last. As hashes are uniform, an entry or two of the
-   * bucket are looked at, where a binary search looks at a dozen and the processor guesses half of its branches wrong.
+   * The first entry at or after a hash; `size` after the last. Hashes are uniform, so this reads an entry or two of the bucket. A
+   * binary search reads a dozen, and the processor mispredicts half of its branches.
    */
   #find(hash: number): number {
     const hashes = this.#hashes;

@@ -225,9 +225,9 @@ test("a configuration that cannot be right is refused with the field's name", ()
     [{ balanceFactor: "1" }, 'balanceFactor must be a number >= 0, got "1"'],
     [
       { requestHashHeader: "session-bin" },
-      'requestHashHeader must be the name of a header of text (gRFC A76), got "session-bin"',
+      'requestHashHeader must be the name of a text header (gRFC A76), got "session-bin"',
     ],
     [{ key: "cookie" }, 'key must be one of random, pod_uid, hostname, address, got "cookie"'],
-    [{ slowStart: {} }, `slowStart is no field; there are ${fields}`],
+    [{ slowStart: {} }, `unknown field slowStart; known fields: ${fields}`],
   ]);
 });

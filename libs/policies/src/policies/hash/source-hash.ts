@@ -1,6 +1,6 @@
 import type { Child } from "../../balancer/child.ts";
 import type { Policy } from "../../balancer/policy.ts";
-import { parseWeightConfig, type WeightConfig, weightsNow } from "../weights/weights.ts";
+import { currentWeights, parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
 import { largerThan } from "./maglev.ts";
 import { MaglevTable } from "./maglev-table.ts";
 import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
@@ -8,25 +8,25 @@ import { TableCache } from "./table-cache.ts";
 
 export interface SourceHashConfig extends WeightConfig, KeyConfig {
   /**
-   * How far an endpoint may be above its share (by weight) of the calls under way before the key's calls go on to the next
-   * one; 0 for any distance. Default: 1.25.
+   * An endpoint may have this many times its share (by weight) of the calls in flight; beyond that the key's calls go to the next
+   * endpoint. 0 for no bound. Default: 1.25.
    */
   readonly balanceFactor: number;
 }
 
 /**
- * A prime, as Maglev's tables want it. A quarter of `maglev`'s: shares need not be as even where the load is bounded, and of
- * ten endpoints one that leaves moves 0.6 % of the others' keys, where 65 537 slots would move 0.3 %.
+ * A prime, as Maglev requires. A quarter of the paper's: with bounded loads, shares need not be as even. When one of ten endpoints
+ * leaves, 0.6 % of the others' keys move; with 65 537 slots it would be 0.3 %.
  */
 const tableSize = 16_381;
 
-/** In calls: shares such as 1/3 are no exact numbers, and 3 of them must not make room for one call more. */
+/** In calls: shares such as 1/3 are not exact, and 3 of them must not make room for one more call. */
 const roundingError = 1e-9;
 
 /**
- * `source_hash`: a client keeps to one endpoint, by its own key (the pod's uid, its host's name, its address) or by a header of
- * the call, as long as that endpoint does not carry too much of what this client has under way: then its calls go on to the
- * next in line (Mirrokni et al., "Consistent Hashing with Bounded Loads", 2016). One call at a time always stays.
+ * `source_hash`: a client stays with one endpoint, chosen by the client's own key (the pod's uid, the host's name or the address) or
+ * by a header of the call. When that endpoint has too many of the client's calls in flight, further calls go to the next one
+ * (Mirrokni et al., "Consistent Hashing with Bounded Loads", 2016). A single call always stays.
  */
 export const sourceHash: Policy<SourceHashConfig, undefined> = {
   name: "source_hash",
@@ -45,7 +45,7 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
     const tables = new TableCache(
       (members, _config: SourceHashConfig) => new MaglevTable(members, largerThan(members.length, tableSize)),
     );
-    /** Whoever may still carry calls, also one that has left. */
+    /** All children that may have calls in flight, including those that have left. */
     let carriers: readonly Child<undefined>[] = [];
     return {
       countsCalls: true,
@@ -53,9 +53,9 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
       createPicker: ({ children, ready, config, calls, nowMs }) => {
         const hashOf = createRequestHash(config, random);
         const { balanceFactor } = config;
-        // Each one's bound as a part of all calls; 0 for who is not ready. An endpoint without weight makes no room for less.
+        // Each child's bound as a fraction of all calls; 0 for a child that is not ready.
         const bounds = new Float64Array(children.length);
-        const weights = weightsNow(ready, config, nowMs);
+        const weights = currentWeights(ready, config, nowMs);
         const total = weights.reduce((sum, weight) => sum + weight, 0);
         for (const [i, { index }] of ready.entries()) {
           bounds[index] =
@@ -65,14 +65,14 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
         for (const child of ready) elsewhere.delete(child);
         for (const child of elsewhere) if (child.inFlight === 0) elsewhere.delete(child);
         carriers = [...elsewhere, ...children];
-        let underWay = 0;
-        // A whole number is below the bound rounded up just when it is below the bound.
+        let inFlight = 0;
+        // An integer is below the bound rounded up exactly when it is below the bound.
         const accepts = (index: number) =>
-          (children[index] as Child<undefined>).inFlight < (bounds[index] as number) * (underWay + 1) - roundingError;
+          (children[index] as Child<undefined>).inFlight < (bounds[index] as number) * (inFlight + 1) - roundingError;
         let table: MaglevTable | undefined;
         return (args) => {
           table ??= tables.get(children, ready, config);
-          underWay = calls.inFlight - (elsewhere.size === 0 ? 0 : inFlightOf(elsewhere));
+          inFlight = calls.inFlight - (elsewhere.size === 0 ? 0 : inFlightOf(elsewhere));
           return (children[table.chooseWith(hashOf(args), accepts)] ?? ready[0]) as Child<undefined>;
         };
       },
@@ -80,7 +80,7 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
   },
 };
 
-/** Calls that end where no new ones go: they make no room for these. Those that have no more are taken out. */
+/** The calls in flight on children that take no new ones: they do not make room for new calls. Removes children without calls. */
 function inFlightOf(elsewhere: Set<Child<undefined>>): number {
   let sum = 0;
   for (const child of elsewhere) {

@@ -1,44 +1,46 @@
 import type { Child } from "../../balancer/child.ts";
 import { metadataText } from "../../balancer/endpoint-info.ts";
-import { givenWeight, type WeightConfig } from "../weights/weights.ts";
+import { configuredWeight, type WeightConfig } from "../weights/weights.ts";
 import type { KeyedMember } from "./key-order.ts";
 
 /**
- * Keeps a table for as long as it is true: it depends on the endpoints there are and on their weights, not on which of them
- * are connected, so that an endpoint which comes and goes takes no other's keys. To be asked at a call, not at an update: it
- * costs milliseconds with hundreds of endpoints, of which many updates may come before the next call, or no call at all.
+ * Keeps a hash table for as long as it is valid. The table depends on the endpoints and their weights, not on which of them are
+ * connected, so that an endpoint that loses its connection moves only its own keys.
+ *
+ * Get the table with a call, not with an update: it takes milliseconds to build with hundreds of endpoints, and there may be
+ * many updates before the next call.
  */
 export class TableCache<Table, Config extends WeightConfig> {
   readonly #create: (members: readonly KeyedMember[], config: Config) => Table;
-  #made: { readonly members: readonly KeyedMember[]; readonly config: Config; readonly table: Table } | undefined;
+  #cached: { readonly members: readonly KeyedMember[]; readonly config: Config; readonly table: Table } | undefined;
 
   constructor(create: (members: readonly KeyedMember[], config: Config) => Table) {
     this.#create = create;
   }
 
-  /** The table of these children. When none of the ready has weight all count the same: endpoints are there, and somebody must take the call. */
+  /** The table of all children. When no child in `ready` has a weight, all weigh the same: some endpoint must take the call. */
   get(children: readonly Child[], ready: readonly Child[], config: Config): Table {
-    const given = children.map((child) => memberOf(child, config));
-    const members = ready.some(({ index }) => (given[index]?.weight ?? 0) > 0) ? given : given.map(equal);
-    const made = this.#made;
-    if (made && made.config === config && isSame(made.members, members)) return made.table;
+    const weighted = children.map((child) => memberOf(child, config));
+    const members = ready.some(({ index }) => (weighted[index]?.weight ?? 0) > 0) ? weighted : weighted.map(unweighted);
+    const cached = this.#cached;
+    if (cached && cached.config === config && isSame(cached.members, members)) return cached.table;
     const table = this.#create(members, config);
-    this.#made = { members, config, table };
+    this.#cached = { members, config, table };
     return table;
   }
 }
 
-/** A key that stays when the address changes may be given by the source (gRFC A76); the address is the default. */
+/** The source may give an endpoint a key that survives a change of its address (gRFC A76); the address is the default. */
 function memberOf(child: Child, config: WeightConfig): KeyedMember {
-  return { key: metadataText(child.info, "hashKey") ?? child.info.address, weight: givenWeight(child, config) };
+  return { key: metadataText(child.info, "hashKey") ?? child.info.address, weight: configuredWeight(child, config) };
 }
 
-const equal = ({ key }: KeyedMember): KeyedMember => ({ key, weight: 1 });
+const unweighted = ({ key }: KeyedMember): KeyedMember => ({ key, weight: 1 });
 
 const isSame = (a: readonly KeyedMember[], b: readonly KeyedMember[]) =>
   a.length === b.length && a.every(({ key, weight }, i) => key === b[i]?.key && weight === b[i]?.weight);
 
-/** Which children take calls, by index. */
+/** For each child, by index, 1 if it is in `ready` and 0 if not. */
 export function flagsOf(children: readonly Child[], ready: readonly Child[]): Uint8Array {
   const flags = new Uint8Array(children.length);
   for (const { index } of ready) flags[index] = 1;

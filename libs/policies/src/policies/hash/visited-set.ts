@@ -1,6 +1,6 @@
 /**
- * Remembers whom a walk has asked, without allocating or clearing a set for each walk: a member is stamped with the
- * number of the walk. One walk at a time: who is asked must not walk.
+ * The members that one walk has visited. It neither allocates nor clears a set per walk: a member is stamped with the number of
+ * the walk. Only one walk at a time may use it.
  */
 export class VisitedSet {
   readonly #stamps: Float64Array;
@@ -10,16 +10,15 @@ export class VisitedSet {
     this.#stamps = new Float64Array(memberCount);
   }
 
-  /** The number of a new walk. */
-  start(): number {
+  /** Starts a walk, with no member visited. */
+  start(): void {
     this.#walk += 1;
-    return this.#walk;
   }
 
-  /** Whether this walk meets the member for the first time. */
-  isNew(member: number, walk: number): boolean {
-    if (this.#stamps[member] === walk) return false;
-    this.#stamps[member] = walk;
+  /** Adds a member. @returns whether it was not visited before in this walk */
+  add(member: number): boolean {
+    if (this.#stamps[member] === this.#walk) return false;
+    this.#stamps[member] = this.#walk;
     return true;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * XXH64 of the UTF-8 bytes of `text`, seed 0: the hash of gRFC A42 for requests and for entries of a ring (`XX_HASH` of
- * Envoy), as https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md specifies it. Never for secrets. It makes a
- * BigInt: tables are built with `hashText`, and on the way of a call take `hashText32`.
+ * XXH64 of the UTF-8 bytes of `text`, seed 0: the hash of gRFC A42 for requests and for ring entries (`XX_HASH` in Envoy), as
+ * https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md specifies it. Not for secrets. It creates a BigInt: build
+ * tables with `hashText`, and hash a call's key with `hashText32`.
  */
 export function xxHash64(text: string): bigint {
   digestText(text);
@@ -9,9 +9,8 @@ export function xxHash64(text: string): bigint {
 }
 
 /**
- * The upper 53 bits of XXH64 (see `xxHash64`): a whole number, uniform in [0, 2^53). It orders texts as all 64 bits do,
- * but for a tie of two in 2^53. Texts of up to 256 characters are hashed without allocating. A lone surrogate counts as
- * U+FFFD, as wherever UTF-8 is written.
+ * The upper 53 bits of XXH64 (see `xxHash64`): an integer, uniform in [0, 2^53). It orders texts as all 64 bits do, except for a
+ * tie in one of 2^53. Hashes up to 256 characters without an allocation. A lone surrogate counts as U+FFFD, as in any UTF-8.
  */
 export function hashText(text: string): number {
   digestText(text);
@@ -19,22 +18,22 @@ export function hashText(text: string): number {
 }
 
 /**
- * The upper 32 bits of XXH64 (see `xxHash64`) less 2^31: a whole number, uniform in [-2^31, 2^31). It orders texts as
- * `hashText` does, but for a tie of two in 2^32. For the keys of calls: nothing is allocated, not even for the number,
- * while one of 53 bits is an object wherever it goes from one function to another.
+ * The upper 32 bits of XXH64 (see `xxHash64`) minus 2^31: an integer, uniform in [-2^31, 2^31). It orders texts as `hashText`
+ * does, except for a tie in one of 2^32. For the keys of calls: it allocates nothing, not even its result, while a 53-bit number
+ * becomes a heap object wherever it passes between functions.
  */
 export function hashText32(text: string): number {
   digestText(text);
   return (hash[1] as number) ^ 0x8000_0000;
 }
 
-/** What `hashText32` would give for a text whose `hashText` this is. */
+/** The `hashText32` of a text, from its `hashText`. */
 export function upper32(hash: number): number {
   return Math.floor(hash / 2 ** 21) - 2 ** 31;
 }
 
-// A number of 64 bits is a pair of 32, low half first: a double holds only 53, and BigInt is ten times slower. Steps are
-// few and written out, because V8 stops inlining small functions once a caller has grown.
+// A 64-bit number is a pair of 32-bit numbers, low half first: a double holds only 53 bits, and BigInt is ten times slower. The
+// steps are written out, because V8 stops inlining small functions into a caller that has grown.
 const prime1Low = 0x85ebca87 | 0;
 const prime1High = 0x9e3779b1 | 0;
 const prime2Low = 0x27d4eb4f | 0;
@@ -48,14 +47,14 @@ const prime5High = 0x27d4eb2f | 0;
 
 /** prime1 + prime2, prime2, 0, -prime1. */
 const firstLanes = Int32Array.of(0xadc0b5d6, 0x60ea27ee, prime2Low, prime2High, 0, 0, 0x7a143579, 0x61c8864e);
-/** By how much each lane is rotated where they join, at the place of its low half. */
+/** By how many bits each lane is rotated where the lanes join, at the index of its low half. */
 const joins = Int32Array.of(1, 0, 7, 0, 12, 0, 18, 0);
-/** Four pairs, which take the stripes of 32 bytes in turn. */
+/** Four pairs, one for each quarter of a 32-byte stripe. */
 const lanes = new Int32Array(8);
 const hash = new Int32Array(2);
 
 const scratchCharacters = 256;
-/** A UTF-16 unit takes three bytes of UTF-8 at most. */
+/** A UTF-16 unit takes at most three bytes in UTF-8. */
 const scratch = Buffer.alloc(scratchCharacters * 3);
 const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length);
 
@@ -68,7 +67,7 @@ function digestText(text: string): void {
   }
 }
 
-/** Leaves the hash of the first `length` bytes in `hash`. */
+/** Writes the hash of the first `length` bytes to `hash`. */
 function digest(bytes: DataView, length: number): void {
   let at = 0;
   if (length < 32) {
@@ -108,7 +107,7 @@ function round(lane: number, inputLow: number, inputHigh: number): void {
   lanes[lane + 1] = productHigh(turnedLow, turnedHigh, prime1Low, prime1High);
 }
 
-/** hash = the sum of the lanes, each rotated; then each is mixed in. */
+/** hash = the sum of the rotated lanes; then each lane is mixed in. */
 function joinLanes(): void {
   let low = 0;
   let high = 0;
@@ -167,7 +166,7 @@ function mixByte(input: number): void {
   hash[1] = productHigh(turnedLow, turnedHigh, prime1Low, prime1High);
 }
 
-/** Lets each bit change all: hash ^= hash >>> 33, * prime2, ^= hash >>> 29, * prime3, ^= hash >>> 32. */
+/** Makes each bit affect all others: hash ^= hash >>> 33, * prime2, ^= hash >>> 29, * prime3, ^= hash >>> 32. */
 function avalanche(): void {
   const high = hash[1] as number;
   const low = (hash[0] as number) ^ (high >>> 1);
@@ -180,7 +179,7 @@ function avalanche(): void {
   hash[1] = lastHigh;
 }
 
-/** The upper half of the lower 64 bits of a product, from products of 16 bits by 16, of which no sum passes 2^32. */
+/** The upper half of the lower 64 bits of a product, from 16-bit by 16-bit products, whose sums stay below 2^32. */
 function productHigh(low: number, high: number, primeLow: number, primeHigh: number): number {
   const a = low & 0xffff;
   const b = low >>> 16;

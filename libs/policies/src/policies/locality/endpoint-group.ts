@@ -17,14 +17,14 @@ import {
 import { addressKey, EndpointHealth } from "./endpoint-health.ts";
 import { type SubchannelWatcher, WatchedSubchannel } from "./watched-subchannel.ts";
 
-/** What a group's policy has published. */
+/** The state that a group's policy has published. */
 export interface GroupState {
   readonly state: connectivityState;
   readonly picker: Picker;
   readonly message: string | null;
 }
 
-/** Some of a channel's endpoints with a policy of their own, and how they are. */
+/** Some of a channel's endpoints with their own policy instance and health. */
 export class EndpointGroup implements SubchannelWatcher {
   readonly #handler: InstanceType<typeof ChildLoadBalancerHandler>;
   readonly #clock: Clock;
@@ -33,7 +33,7 @@ export class EndpointGroup implements SubchannelWatcher {
   readonly #held = new Set<WatchedSubchannel>();
   #current: GroupState | undefined;
 
-  /** @param onChange called when the group, or the health of its endpoints, may have changed; also in the midst of `update` */
+  /** @param onChange called when the group, or the health of its endpoints, may have changed; also during `update` */
   constructor(helper: ChannelControlHelper, clock: Clock, onChange: () => void) {
     this.#clock = clock;
     this.#onChange = onChange;
@@ -58,12 +58,12 @@ export class EndpointGroup implements SubchannelWatcher {
     return this.#current?.state === connectivityState.READY;
   }
 
-  /** The subchannels that are in use. */
+  /** The subchannels in use. */
   get held(): readonly Subchannel[] {
     return [...this.#held].map(({ inner }) => inner);
   }
 
-  /** The addresses of those, as `addressKey` writes them. */
+  /** Their addresses, as `addressKey` formats them. */
   get heldAddresses(): ReadonlySet<string> {
     return new Set([...this.#held].map(({ address }) => address));
   }
@@ -73,12 +73,12 @@ export class EndpointGroup implements SubchannelWatcher {
     this.#handler.updateAddressList(found, config, options, note);
   }
 
-  /** The share of endpoints that can take calls, from 0 to 1; those that were not tried yet are taken to be able. */
+  /** The share of endpoints that can take calls, from 0 to 1; an endpoint that was not tried yet counts as healthy. */
   healthyShare(connectTimeoutMs: number): number {
     return this.#health.share(this.#clock.now(), connectTimeoutMs);
   }
 
-  /** When `healthyShare` may become less by the mere passing of time. */
+  /** When `healthyShare` may drop just because time passes; undefined for never. */
   nextChangeMs(connectTimeoutMs: number): number | undefined {
     return this.#health.nextChangeMs(this.#clock.now(), connectTimeoutMs);
   }
@@ -87,7 +87,7 @@ export class EndpointGroup implements SubchannelWatcher {
     this.#handler.exitIdle();
   }
 
-  /** Gives all connections back; `update` begins anew. */
+  /** Releases all connections; the next `update` starts from scratch. */
   stop(): void {
     this.#handler.destroy();
     this.#current = undefined;
@@ -113,7 +113,7 @@ export class EndpointGroup implements SubchannelWatcher {
   }
 }
 
-/** The policy above knows its own subchannels only. */
+/** A policy above expects its own subchannels in pick results. */
 function unwrap(picker: Picker): Picker {
   return {
     pick(args: PickArgs): PickResult {

@@ -4,29 +4,30 @@ import type { WatchedSubchannel } from "./watched-subchannel.ts";
 const { READY, TRANSIENT_FAILURE } = connectivityState;
 
 interface Member {
-  /** The subchannels to its addresses that are in use. */
+  /** The subchannels in use to its addresses. */
   readonly held: Set<WatchedSubchannel>;
-  /** The addresses that could not be connected to since the endpoint was READY. */
+  /** The addresses with a failed connection attempt since the endpoint was last READY. */
   readonly failed: Set<string>;
-  /** Since when it has been trying to connect. */
+  /** Since when it has been connecting. */
   waitingSinceMs: number | undefined;
 }
 
 /**
- * How many endpoints of a group can take calls. One is healthy until the opposite is known, so that a start, or a connection
- * that is opened anew because the server had it closed (`max_connection_age`), does not look like an outage, and a child that
- * connects to a few only, as pick_first, is not taken for one that cannot reach the others. The opposite is known when
+ * How many endpoints of a group can take calls. An endpoint is healthy until the opposite is known. So neither a start nor a
+ * connection that is reopened because the server closed it (`max_connection_age`) looks like an outage, and a child policy that
+ * connects to a few endpoints only, such as pick_first, does not look unable to reach the others. An endpoint is unhealthy when
  *
  * - it is connected, but ejected by an outlier_detection above;
  * - none of its addresses could be connected to, until one is;
- * - it has been connecting for `connectTimeoutMs`: grpc-js itself would wait as long as the kernel does (grpc-node#2785).
+ * - it has been connecting for `connectTimeoutMs`: grpc-js itself waits as long as the kernel does
+ *   (https://github.com/grpc/grpc-node/issues/2785).
  */
 export class EndpointHealth {
   #members = new Map<string, Member>();
   #byAddress = new Map<string, Member>();
   readonly #holders = new Map<WatchedSubchannel, Member>();
 
-  /** Takes the endpoints by id. */
+  /** @param endpoints by id */
   update(endpoints: ReadonlyMap<string, GrpcEndpoint>): void {
     const had = this.#members;
     this.#members = new Map();
@@ -68,13 +69,13 @@ export class EndpointHealth {
     if (this.#members.size === 0) return 1;
     let healthy = 0;
     for (const member of this.#members.values()) {
-      if (member.held.size === 0) member.waitingSinceMs = undefined; // nobody wants it any more
+      if (member.held.size === 0) member.waitingSinceMs = undefined; // no longer in use
       if (isHealthy(member, nowMs, connectTimeoutMs)) healthy += 1;
     }
     return healthy / this.#members.size;
   }
 
-  /** When the share may become less though nothing happens, on the same clock; undefined for never. */
+  /** When the share may drop just because time passes, on the same clock; undefined for never. */
   nextChangeMs(nowMs: number, connectTimeoutMs: number): number | undefined {
     let next: number | undefined;
     for (const { waitingSinceMs } of this.#members.values()) {
@@ -98,6 +99,6 @@ function isHealthy({ held, failed, waitingSinceMs }: Member, nowMs: number, conn
   return waitingSinceMs === undefined || nowMs - waitingSinceMs < connectTimeoutMs;
 }
 
-/** An address as text. */
+/** Formats an address as a key. */
 export const addressKey = (address: GrpcEndpoint["addresses"][number]): string =>
   endpointToString({ addresses: [address] });

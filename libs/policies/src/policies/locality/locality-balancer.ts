@@ -6,6 +6,7 @@ import {
   type ChannelControlHelper,
   connectivityState,
   type GrpcEndpoint,
+  type LoadBalancingConfig,
   type Picker,
   type StatusOr,
   statusOrFromValue,
@@ -13,21 +14,45 @@ import {
 import { EndpointGroup, type GroupState } from "./endpoint-group.ts";
 import { addressKey } from "./endpoint-health.ts";
 import { localShare } from "./local-share.ts";
-import type { LocalityConfig } from "./locality.ts";
 import { splitByZone } from "./split-by-zone.ts";
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 
-/** How it stands with the remote group. */
+export interface LocalityConfig {
+  /** The client's zone. Default: the environment's ZONE; if that is empty, all endpoints are local. */
+  readonly zone: string | undefined;
+  /**
+   * With fewer local endpoints than this, all endpoints are local: a few would have to carry the load of a whole zone. Default: 1, as
+   * in kube-proxy and in Envoy's `force_local_zone.min_size`.
+   */
+  readonly minLocalEndpoints: number;
+  /** How much more than its share an endpoint can carry: see `localShare`. Default: 1.4, as in Envoy. */
+  readonly overprovisioning: number;
+  /**
+   * An endpoint that has been connecting for longer counts as unhealthy, in milliseconds. Default: 10 s, the failover timer of gRFC
+   * A56.
+   */
+  readonly connectTimeoutMs: number;
+  /** Whether remote endpoints are connected before they are needed. Default: false. */
+  readonly keepRemoteConnected: boolean;
+  /**
+   * How long connections to remote endpoints are kept after they were last needed, in milliseconds. Default: 15 min, as in gRFC A56.
+   */
+  readonly remoteIdleTimeoutMs: number;
+  /** The policy within each group. Default: `round_robin`. */
+  readonly childPolicy: LoadBalancingConfig;
+}
+
+/** The state of the remote group. */
 type RemoteState =
-  /** No connection to it; no call needs one. */
+  /** Not connected; no call needs it. */
   | { readonly t: "off" }
-  /** Calls go there, or would if it were connected. */
+  /** Calls go there, or would go there if it were connected. */
   | { readonly t: "needed" }
-  /** Connected, but no call goes there; off when the timer ends. */
+  /** Connected, but no call goes there; becomes `off` when the timer ends. */
   | { readonly t: "spare"; readonly timer: AbortController };
 
-/** What the resolver has found, as the remote group would get it. */
+/** The latest update for the remote group. */
 interface RemoteUpdate {
   readonly endpoints: GrpcEndpoint[];
   readonly options: ChannelOptions;
@@ -36,7 +61,7 @@ interface RemoteUpdate {
 
 const isConnected = (state: RemoteState) => state.t !== "off";
 
-/** Two groups, and how many calls each gets. */
+/** Splits the calls between the local and the remote group. */
 export class LocalityBalancer implements Balancer<LocalityConfig> {
   readonly #helper: ChannelControlHelper;
   readonly #clock: Clock;
@@ -47,7 +72,7 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
   #remoteState: RemoteState = { t: "off" };
   #remoteUpdate: RemoteUpdate = { endpoints: [], options: {}, note: "" };
   #hasLocalBeenReady = false;
-  /** While groups are given endpoints they tell of every step; one picker at the end is enough. */
+  /** While the groups take an update they report every step: one picker at the end is enough. */
   #isPaused = false;
   #published:
     | { readonly local: GroupState; readonly remote: GroupState | undefined; readonly share: number }
@@ -58,8 +83,8 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
     this.#helper = helper;
     this.#clock = clock;
     this.#random = random;
-    this.#local = new EndpointGroup(helper, clock, () => this.#settle());
-    this.#remote = new EndpointGroup(helper, clock, () => this.#settle());
+    this.#local = new EndpointGroup(helper, clock, () => this.#reconcile());
+    this.#remote = new EndpointGroup(helper, clock, () => this.#reconcile());
   }
 
   update(found: StatusOr<GrpcEndpoint[]>, config: LocalityConfig, options: ChannelOptions, note: string): void {
@@ -68,8 +93,8 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
       this.#stopAll(note);
       return;
     }
-    // A connection whose endpoint moves to the other group must not be without holder in between; and all stay until the new
-    // picker is in place.
+    // References keep the connection of an endpoint that moves to the other group, and all connections until the new picker is
+    // published.
     const held = [...this.#local.held, ...this.#remote.held];
     for (const subchannel of held) subchannel.ref();
     this.#config = config;
@@ -77,11 +102,11 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
     if (endpoints) this.#updateEndpoints(endpoints, config, options, note);
     else this.#updateError(found, config, options, note);
     this.#isPaused = false;
-    this.#settle();
+    this.#reconcile();
     for (const subchannel of held) subchannel.unref();
   }
 
-  /** The remote group is connected when calls need it, whoever asks. */
+  /** Only the local group: the remote one is connected when calls need it. */
   connect(): void {
     this.#local.connect();
   }
@@ -96,7 +121,7 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
     this.#local.stop();
   }
 
-  /** An empty list is not left to the groups: with one, round_robin lets calls wait for ever. The next list begins anew. */
+  /** Not the groups' task: with an empty list round_robin makes calls wait forever. The next list starts from scratch. */
   #stopAll(note: string): void {
     publishFailure(this.#helper, noEndpointMessage("locality", note));
     this.#remoteUpdate = { endpoints: [], options: {}, note };
@@ -135,8 +160,8 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
     this.#remote.update(statusOrFromValue(endpoints), childPolicy, options, note);
   }
 
-  /** Brings the remote group, the picker and the timers in line with how the groups are. */
-  #settle(): void {
+  /** Adapts the remote group, the picker and the timers to the state of the groups. */
+  #reconcile(): void {
     const config = this.#config;
     if (this.#isPaused || !config) return;
     this.#isPaused = true;
@@ -148,11 +173,11 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
     } else if (this.#remoteState.t === "needed") {
       this.#spareRemote(config);
     }
-    // No call asks it to connect while calls go elsewhere.
+    // No pick makes it connect while calls go elsewhere.
     if (this.#remote.isReady && this.#local.current?.state === IDLE) this.#local.connect();
     this.#isPaused = false;
     this.#publish(config);
-    if (this.#config !== config) return; // who was told may have closed the channel, or given it another
+    if (this.#config !== config) return; // a listener has closed the channel, or has changed its configuration
     if (this.#remoteUpdate.endpoints.length === 0) this.#stopRemote();
     this.#recheckLater(config);
   }
@@ -180,7 +205,7 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
     void this.#clock.sleep(remoteIdleTimeoutMs, timer.signal, { background: true }).then(() => {
       if (timer.signal.aborted) return;
       this.#stopRemote();
-      this.#settle();
+      this.#reconcile();
     });
   }
 
@@ -192,7 +217,7 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
 
   #publish(config: LocalityConfig): void {
     const local = this.#local.current;
-    // Without endpoints it goes as soon as the picker is there, and whether calls would wait for it is up to its policy.
+    // A group without endpoints is stopped after the next picker; its own picker may make calls wait.
     const remote = this.#remoteUpdate.endpoints.length > 0 ? this.#remote.current : undefined;
     if (!local) return;
     const share = this.#share(config);
@@ -230,7 +255,7 @@ export class LocalityBalancer implements Balancer<LocalityConfig> {
     void this.#clock.sleep(dueMs - this.#clock.now(), timer.signal, { background: true }).then(() => {
       if (this.#recheck !== recheck || timer.signal.aborted) return;
       this.#recheck = undefined;
-      this.#settle();
+      this.#reconcile();
     });
   }
 }

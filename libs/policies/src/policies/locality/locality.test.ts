@@ -594,14 +594,14 @@ test("takes a subset of each zone as a child", () => {
 
 test("says which field is wrong", () => {
   const table: [object, RegExp][] = [
-    [{ zone: "" }, /zone must be a text, got ""/],
+    [{ zone: "" }, /zone must be a non-empty string, got ""/],
     [{ minLocalEndpoints: 0 }, /minLocalEndpoints must be an integer >= 1, got 0/],
     [{ overprovisioning: 0.9 }, /overprovisioning must be a number >= 1, got 0.9/],
     [{ connectTimeout: "0s" }, /connectTimeout must be a duration .*> 0ms, got "0s"/],
     [{ remoteIdleTimeout: 5 }, /remoteIdleTimeout must be a duration .*, got 5/],
     [{ keepRemoteConnected: "yes" }, /keepRemoteConnected must be true or false, got "yes"/],
-    [{ childPolicy: [{ none_such: {} }] }, /childPolicy must name a policy that is registered, got none_such/],
-    [{ zones: "a" }, /zones is no field/],
+    [{ childPolicy: [{ none_such: {} }] }, /childPolicy must name a registered policy, got none_such/],
+    [{ zones: "a" }, /unknown field zones;/],
   ];
   for (const [json, want] of table) assert.throws(() => parsePolicy({ locality: json }), want, JSON.stringify(json));
   parsePolicy({ locality: { overprovisioning: 1, remote_idle_timeout: "0s", min_local_endpoints: 3 } });

@@ -1,23 +1,23 @@
 import { type EndpointInfo, readEndpointInfo } from "../../balancer/endpoint-info.ts";
 import type { GrpcEndpoint } from "../../grpc-js.ts";
 
-/** The endpoints that are ours to use first, and the others; both in the resolver's order. */
+/** The endpoints to use first, and the others; both in the resolver's order. */
 export interface Split {
   readonly local: readonly GrpcEndpoint[];
   readonly remote: readonly GrpcEndpoint[];
 }
 
 /**
- * Which endpoints a client in `zone` should use first. The hints of EndpointSlices come first, as they say what Kubernetes has
- * planned; then the zones that the endpoints are in. Either counts only under kube-proxy's safeguards: every endpoint must
- * have one, since a part without is a change under way, and enough of them must be ours. Otherwise all endpoints are local.
+ * Splits endpoints by zone for a client in `zone`. The hints of EndpointSlices come first, because they are what Kubernetes has
+ * planned; then the zones of the endpoints. Both count only under kube-proxy's safeguards: every endpoint must have one, because a
+ * part without means a change in progress, and enough of them must be local. Otherwise all endpoints are local.
  * https://kubernetes.io/docs/concepts/services-networking/topology-aware-routing/#safeguards
  *
- * @param minLocal how many are enough
+ * @param minLocal how many local endpoints are enough
  */
 export function splitByZone(endpoints: readonly GrpcEndpoint[], zone: string | undefined, minLocal: number): Split {
-  const everywhere = { local: endpoints, remote: [] };
-  if (zone === undefined) return everywhere;
+  const allLocal = { local: endpoints, remote: [] };
+  if (zone === undefined) return allLocal;
   const info = new Map(endpoints.map((endpoint) => [endpoint, readEndpointInfo(endpoint)]));
   const split = (isKnown: (info: EndpointInfo) => boolean, isLocal: (info: EndpointInfo) => boolean) => {
     const local = new Set<GrpcEndpoint>();
@@ -43,6 +43,6 @@ export function splitByZone(endpoints: readonly GrpcEndpoint[], zone: string | u
       (known) => Boolean(known.zone),
       (known) => known.zone === zone,
     ) ??
-    everywhere
+    allLocal
   );
 }

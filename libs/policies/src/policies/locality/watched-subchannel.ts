@@ -2,25 +2,25 @@ import { connectivityState, type Subchannel } from "../../grpc-js.ts";
 
 type StateListener = Parameters<Subchannel["addConnectivityStateListener"]>[0];
 
-/** What a watched subchannel tells of itself. */
+/** Receives the events of watched subchannels. */
 export interface SubchannelWatcher {
-  /** Somebody holds it now. */
+  /** The first reference to it was taken. */
   onHeld(subchannel: WatchedSubchannel): void;
-  /** Its state; told before its own listeners are. */
+  /** It has a new state. Called before its own listeners. */
   onState(subchannel: WatchedSubchannel, state: connectivityState): void;
-  /** All its listeners were told of a state, or outlier_detection has taken it out or let it in. */
+  /** All its listeners have received a new state, or outlier_detection has ejected it or taken it back. */
   onChanged(): void;
-  /** Nobody holds it any more. */
+  /** The last reference to it was released. */
   onReleased(subchannel: WatchedSubchannel): void;
 }
 
 /**
- * A subchannel whose state is known for as long as somebody holds it, and not longer: a subchannel that was given back may go
- * on in grpc-js's pool, for another channel. Pickers must hand out `inner`, by which the policy above knows it.
+ * A subchannel that reports its state while it is referenced, and not longer: a released subchannel may live on in grpc-js's pool
+ * for another channel. Pickers must return `inner`, which the policy above knows.
  */
 export class WatchedSubchannel implements Subchannel {
   readonly inner: Subchannel;
-  /** What was asked for to get it. */
+  /** The address it was created for. */
   readonly address: string;
   readonly #watcher: SubchannelWatcher;
   readonly #listeners = new Set<StateListener>();
@@ -49,7 +49,7 @@ export class WatchedSubchannel implements Subchannel {
       this.inner.removeHealthStateWatcher(this.#onHealth);
       this.#watcher.onReleased(this);
     }
-    this.inner.unref(); // last, as it may tell listeners
+    this.inner.unref(); // last, because it may call listeners
   }
 
   addConnectivityStateListener(listener: StateListener): void {

@@ -1,27 +1,28 @@
 /**
- * A latency that goes up at once and comes down slowly: an exponentially weighted moving average over time, peak-sensitive.
- * All times are in milliseconds of one clock.
+ * A latency estimate that rises at once and falls slowly: a peak-sensitive moving average, exponentially weighted over time.
+ * All times are milliseconds of one clock.
  */
 export class Latency {
   #averageMs: number | undefined;
   #updatedMs = 0;
 
-  /** Whether there was an answer yet. */
+  /** Whether a latency was ever observed. */
   get isKnown(): boolean {
     return this.#averageMs !== undefined;
   }
 
   /**
-   * The latency to expect now. It falls with the time since the last answer, so that an endpoint which was left is tried again.
+   * The latency to expect now. It decays with the time since the last observation, so that an endpoint that was avoided is
+   * tried again.
    *
-   * @param unknownMs what it is before the first answer
+   * @param unknownMs the result before the first observation
    */
   at(nowMs: number, decayMs: number, unknownMs: number): number {
     if (this.#averageMs === undefined) return unknownMs;
     return this.#averageMs * Math.exp((this.#updatedMs - nowMs) / decayMs);
   }
 
-  /** An answer came after `latencyMs`. */
+  /** Records that a call took `latencyMs`. */
   observe(latencyMs: number, nowMs: number, decayMs: number): void {
     const averageMs = this.#averageMs;
     if (averageMs === undefined || latencyMs > averageMs) {
@@ -33,9 +34,9 @@ export class Latency {
     this.#updatedMs = nowMs;
   }
 
-  /** A call failed: twice as slow as was thought, at least `leastMs`, and at most `decayMs` unless it took longer. */
-  penalize(latencyMs: number, nowMs: number, decayMs: number, leastMs: number): void {
-    const doubled = Math.min(decayMs, 2 * Math.max(this.#averageMs ?? 0, leastMs));
+  /** Records a failed call as twice the estimate, at least `minMs`, and at most `decayMs` unless the call took longer. */
+  penalize(latencyMs: number, nowMs: number, decayMs: number, minMs: number): void {
+    const doubled = Math.min(decayMs, 2 * Math.max(this.#averageMs ?? 0, minMs));
     this.observe(Math.max(latencyMs, doubled), nowMs, decayMs);
   }
 }

@@ -299,7 +299,7 @@ test("a configuration that cannot be right is refused with the field's name", ()
     [{ decay: "0s" }, 'decay must be a duration such as 10s or 0.3s >= 1ms, got "0s"'],
     [{ decay: 10 }, "decay must be a duration such as 10s or 0.3s >= 1ms, got 10"],
     [{ default_rtt: "fast" }, 'defaultRtt must be a duration such as 10s or 0.3s >= 1ms, got "fast"'],
-    [{ rtt: "1s" }, `rtt is no field; there are ${fields}`],
+    [{ rtt: "1s" }, `unknown field rtt; known fields: ${fields}`],
     [{ weights: { a: -1 } }, 'weights["a"] must be a number from 0 to 4294967295, got -1'],
   ]);
 });

@@ -2,21 +2,20 @@ import { status } from "@grpc/grpc-js";
 import type { Child } from "../../balancer/child.ts";
 import type { Policy } from "../../balancer/policy.ts";
 import { AliasTable } from "../weights/alias-table.ts";
-import { drawOther } from "../weights/draw.ts";
-import { parseWeightConfig, type WeightConfig, weightRefreshMs, weightsNow } from "../weights/weights.ts";
+import { currentWeights, parseWeightConfig, type WeightConfig, weightRefreshMs } from "../weights/weights.ts";
 import { Latency } from "./latency.ts";
 
 export interface PeakEwmaConfig extends WeightConfig {
-  /** After how long an old latency counts 1/e of what it did, in milliseconds. Default: 10 s. */
+  /** After that time an observed latency counts 1/e, in milliseconds. Default: 10 s. */
   readonly decayMs: number;
-  /** What an endpoint is taken for while its first calls are under way, in milliseconds. Default: 30 ms. */
+  /** The latency assumed while an endpoint's first calls are in flight, in milliseconds. Default: 30 ms. */
   readonly defaultRttMs: number;
 }
 
-/** An endpoint so many times as slow as another is left, were it a hundred times as heavy. */
+/** An endpoint that is slower than another by this factor loses the comparison whatever its weight. */
 const muchSlower = 2;
 
-/** What tells of the server, not of the call: an endpoint that refuses at once must not look fast. */
+/** Statuses that blame the server, not the call: an endpoint that fails at once must not look fast. */
 const serverFailures: ReadonlySet<status> = new Set([
   status.UNKNOWN,
   status.DEADLINE_EXCEEDED,
@@ -28,21 +27,21 @@ const serverFailures: ReadonlySet<status> = new Set([
 ]);
 
 /**
- * `peak_ewma`, as Finagle and Linkerd have it: of two endpoints drawn at random, the one with the lower latency × (calls under
- * way + 1). Latency is a moving average that jumps up at once and comes down slowly.
+ * `peak_ewma`, as in Finagle and Linkerd: of two endpoints drawn at random, the one with the lower latency × (calls in flight +
+ * 1). The latency is a moving average that rises at once and falls slowly.
  *
- * - A failed call counts as slow: twice what the endpoint was taken for, and never less than `defaultRtt`, so that one which
- *   fails fast does not draw all calls. A call that the client cancelled counts only when it was slower than the average.
- * - An endpoint that owes answers is taken for at least as slow as it has been silent: one that accepts calls and never
- *   answers is left at once, where an average would have to wait for the calls to end.
- * - One that was left comes back by itself: what is old counts less and less.
- * - One that was never tried is tried at once, with one call: taken for `defaultRtt` it would wait for ever beside faster ones.
+ * - A failed call counts as slow: twice the estimate, and at least `defaultRtt`, so that an endpoint that fails fast does not
+ *   attract calls. A call that the client cancelled counts only when it took longer than the estimate.
+ * - An endpoint with calls in flight counts as at least as slow as it has been silent: one that accepts calls and never
+ *   responds is avoided at once, where an average would wait for the calls to end.
+ * - An endpoint that was avoided is tried again: its estimate decays.
+ * - A new endpoint is tried at once, with one call: with `defaultRtt` it would never be picked beside faster ones.
  *
- * Endpoints are drawn by weight, and with unequal weights the one drawn first keeps the call unless the other is better for its
- * weight with the call than the first is without it. So shares are near the weights while latencies are; noise does not count
- * as a difference, but twice as slow is slow for any weight.
+ * Endpoints are drawn by weight. With unequal weights the first one keeps the call unless the other, with the call, has the
+ * lower latency for its weight than the first without it. So shares follow the weights while latencies are similar. Noise does
+ * not count as a difference, but an endpoint that is twice as slow loses whatever its weight.
  *
- * Made for unary calls. A stream's length counts as its latency; for long streams take `least_request`.
+ * For unary calls: the length of a stream counts as its latency. With long streams use `least_request`.
  */
 export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
   name: "peak_ewma",
@@ -56,16 +55,16 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
     return {
       countsCalls: true,
       createEndpointState: () => new Latency(),
-      createPicker: (view) => {
-        config = view.config;
-        const { ready, nowMs } = view;
-        const { decayMs, defaultRttMs } = view.config;
-        const weights = weightsNow(ready, view.config, nowMs);
+      createPicker: (input) => {
+        config = input.config;
+        const { ready, nowMs } = input;
+        const { decayMs, defaultRttMs } = input.config;
+        const weights = currentWeights(ready, input.config, nowMs);
         const table = new AliasTable(weights);
         return () => {
           const first = table.pick(random());
           if (ready.length === 1) return ready[first] as Child<Latency>;
-          const second = drawOther(table, random, first, ready.length);
+          const second = table.pickOther(first, random);
           const now = clock.now();
           const a = ready[first] as Child<Latency>;
           const b = ready[second] as Child<Latency>;
@@ -74,7 +73,7 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
           const latencyA = latencyOf(a, now, decayMs, defaultRttMs);
           const latencyB = latencyOf(b, now, decayMs, defaultRttMs);
           const ratio = weightB / weightA;
-          // With equal weights all of the call counts on both sides, and what is left are its latencies there.
+          // With equal weights the whole call counts on both sides, and only the latencies matter.
           const evenness = ratio < 1 ? ratio * ratio : 1 / (ratio * ratio);
           const part = evenness === 1 ? 1 : evenness + (1 - evenness) * Math.sqrt(random());
           const isBetter = latencyB * (b.inFlight + part) < latencyA * (a.inFlight + evenness * part) * ratio;
@@ -89,13 +88,13 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
         const expectedMs = latency.at(nowMs, decayMs, defaultRttMs);
         if (serverFailures.has(ending)) latency.penalize(durationMs, nowMs, decayMs, defaultRttMs);
         else if (ending !== status.CANCELLED || durationMs > expectedMs) latency.observe(durationMs, nowMs, decayMs);
-        else if (!latency.isKnown) latency.observe(expectedMs, nowMs, decayMs); // it was tried, and is not to be tried first again
+        else if (!latency.isKnown) latency.observe(expectedMs, nowMs, decayMs); // it has been tried now
       },
     };
   },
 };
 
-/** What a call is expected to take there, were it alone. */
+/** The expected latency of a single call to the endpoint; 0 for an endpoint that was never tried. */
 function latencyOf(child: Child<Latency>, nowMs: number, decayMs: number, defaultRttMs: number): number {
   const latency = child.endpointState.at(nowMs, decayMs, defaultRttMs);
   if (child.inFlight === 0) return child.endpointState.isKnown ? latency : 0;

@@ -244,11 +244,11 @@ test("says which field is wrong", () => {
     [{ subsetSize: 0 }, /subsetSize must be an integer >= 1, got 0/],
     [{ subsetSize: 1.5 }, /subsetSize must be an integer >= 1, got 1.5/],
     [{ subsetSize: "3" }, /subsetSize must be an integer >= 1, got "3"/],
-    [{ subsetSize: 3, clientKey: "" }, /clientKey must be a text, got ""/],
+    [{ subsetSize: 3, clientKey: "" }, /clientKey must be a non-empty string, got ""/],
     [{ subsetSize: 3, childPolicy: [] }, /childPolicy must be a list/],
-    [{ subsetSize: 3, childPolicy: [{ none_such: {} }] }, /childPolicy must name a policy that is registered/],
+    [{ subsetSize: 3, childPolicy: [{ none_such: {} }] }, /childPolicy must name a registered policy/],
     [{ subsetSize: 3, childPolicy: [{ least_request: { choiceCount: 1 } }] }, /childPolicy: .*choiceCount must be/],
-    [{ subsetSize: 3, size: 3 }, /size is no field; there are childPolicy, clientKey, subsetSize/],
+    [{ subsetSize: 3, size: 3 }, /unknown field size; known fields: childPolicy, clientKey, subsetSize/],
   ];
   for (const [json, want] of table) assert.throws(() => parsePolicy({ subset: json }), want, JSON.stringify(json));
 });

@@ -11,35 +11,34 @@ import {
   type StatusOr,
   statusOrFromValue,
 } from "../../grpc-js.ts";
-import { readClientKey } from "./client-key.ts";
+import { readSubsetKey } from "../client-key.ts";
 import { rankByRendezvous } from "./rendezvous.ts";
 
 export interface SubsetConfig {
-  /** With how many endpoints this client works; all of them when there are no more. */
+  /** How many endpoints this client uses; all of them when there are not more. Required. */
   readonly subsetSize: number;
-  /** What this client is told apart by. Default: see `readClientKey`. */
+  /** Distinguishes this client from others. Default: see `readSubsetKey`. */
   readonly clientKey: string;
-  /** Balances among the chosen. Default: `round_robin`. */
+  /** The policy among the chosen endpoints. Default: `round_robin`. */
   readonly childPolicy: LoadBalancingConfig;
 }
 
 /**
- * `subset` (gRFC A68, `random_subsetting`): each client works with `subsetSize` endpoints only, so that many clients and many
- * servers do not all hold connections to each other. By rendezvous hashing every endpoint is as likely for every client, and
- * an endpoint that comes or goes changes at most one place in a subset.
+ * `subset` (gRFC A68, `random_subsetting`): each client uses only `subsetSize` endpoints, so that not every client has a connection
+ * to every server. With rendezvous hashing every endpoint is equally likely for every client, and an endpoint that comes or goes
+ * changes at most one place in a subset.
  *
- * A68 has each channel draw a random salt; here the client's own key takes its place, so that a process which starts anew
- * comes back to the same endpoints, and a test knows where it goes. It is the endpoint's id that is hashed, not its
- * addresses: a pod with two is one endpoint.
+ * In A68 each channel draws a random salt. Here the client's own key takes its place, so that a restarted process returns to the
+ * same endpoints. The hash is over the endpoint's id, not its addresses: a pod with two addresses is one endpoint.
  *
- * As in A68, health plays no part: when none of its endpoints can be reached, a client's calls fail though others live. To
- * replace an endpoint on each lost connection would move all clients of a failing server at once, and back. Servers that are
- * gone for good leave discovery, and then the subset; `subsetSize` should be large enough for the time in between.
+ * As in A68, health does not matter: when none of its endpoints can be reached, a client's calls fail although others are up.
+ * Replacing an endpoint on each lost connection would move all clients of a failing server at once, and back again. A server
+ * that is gone for good leaves discovery, and with it the subset; choose a `subsetSize` that is large enough until then.
  */
 export const subset: PolicyType<SubsetConfig> = createSubset();
 
-/** @param clientKey asked once, when a configuration that names no key is read for the first time */
-export function createSubset(clientKey: () => string = readClientKey): PolicyType<SubsetConfig> {
+/** @param clientKey called once, for the first configuration without a `clientKey` */
+export function createSubset(clientKey: () => string = readSubsetKey): PolicyType<SubsetConfig> {
   let ownKey: string | undefined;
   const readOwnKey = () => {
     ownKey ??= clientKey();
@@ -56,14 +55,14 @@ export function createSubset(clientKey: () => string = readClientKey): PolicyTyp
   };
 }
 
-/** A68 leaves the size to the user: which one is right depends on how many clients and servers there are. */
+/** Required, as in A68: the right size depends on the numbers of clients and servers. */
 function readSubsetSize(fields: Fields): number {
   const size = fields.integer("subsetSize", 0, { min: 1 });
   if (size === 0) throw new RangeError("subsetSize must be an integer >= 1, got nothing");
   return size;
 }
 
-/** A filter before its child, which does all the work as long as there are endpoints. */
+/** Filters the endpoints for its child policy. */
 class SubsetBalancer implements Balancer<SubsetConfig> {
   readonly #helper: ChannelControlHelper;
   readonly #child: InstanceType<typeof ChildLoadBalancerHandler>;
@@ -83,9 +82,9 @@ class SubsetBalancer implements Balancer<SubsetConfig> {
       this.#child.updateAddressList(statusOrFromValue(chosen), config.childPolicy, options, note);
       return;
     }
-    // Not left to the child: with an empty list round_robin lets calls wait for ever.
+    // Not the child's task: with an empty list round_robin makes calls wait forever.
     publishFailure(this.#helper, noEndpointMessage("subset", note));
-    this.#child.destroy(); // the next endpoints begin anew
+    this.#child.destroy(); // the next list starts from scratch
   }
 
   connect(): void {
@@ -98,8 +97,8 @@ class SubsetBalancer implements Balancer<SubsetConfig> {
 }
 
 /**
- * The endpoints of one client, in the resolver's order. Those without an address take no place, and those with the same id
- * take one together.
+ * The endpoints of one client, in the resolver's order. An endpoint without an address does not count, and endpoints with the same
+ * id count as one.
  */
 export function selectSubset(
   endpoints: readonly GrpcEndpoint[],

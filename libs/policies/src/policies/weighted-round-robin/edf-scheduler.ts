@@ -1,33 +1,34 @@
 import type { Random } from "@grpc-lb/core";
 import { validateWeights } from "../weights/validate-weights.ts";
 
-/** In picks. Deadlines stay below about twice this, so that each sum keeps 36 bits behind the point. */
+/** In picks. Deadlines stay below about twice this number, so that each sum keeps 36 fractional bits. */
 const rebaseAt = 2 ** 16;
 
 /**
- * Takes members in turn, in proportion to their weights and evenly spaced: weighted round robin by earliest deadline
- * first, as Envoy's scheduler and gRFC A58 have it. A member of weight w is due every `total / w` picks.
+ * Takes members in turn, in proportion to their weights and evenly spaced: weighted round robin by earliest deadline first, as
+ * in Envoy's scheduler and gRFC A58. A member of weight w is due every `total / w` picks.
  *
- * Of any m picks in a row, a member gets its exact share m · w / total give or take less than 1 + w / (mean weight):
- * less than 2 with equal weights. With whole weights, each `total` picks in a row hold each member exactly w times.
+ * Of any m consecutive picks a member gets its exact share m · w / total, plus or minus less than 1 + w / (mean weight): less
+ * than 2 with equal weights. With integer weights, every `total` consecutive picks contain each member exactly w times.
  *
- * Each member starts at a random phase, so that many clients with one list do not march in step. Who is due at one time
- * goes in the order of the list. New weights want a new scheduler; it may live for ever, as deadlines are rebased.
+ * Each member starts at a random phase, so that many clients with the same list do not pick in lockstep. Members that are due
+ * at the same time go in the order of the list. New weights need a new scheduler. It runs indefinitely: deadlines are rebased.
  */
 export class EdfScheduler {
-  /** A binary heap by deadline: slot i of these belongs to one member. Deadlines and periods are in picks. */
+  /** A binary heap by deadline: slot i of both arrays belongs to one member. Deadlines and periods are in picks. */
   readonly #deadlines: Float64Array;
   readonly #members: Int32Array;
   /** By member. */
   readonly #periods: Float64Array;
 
   /**
-   * Weights are relative, in any unit; a member of weight 0 is never chosen. `random` is asked once a member, and here
-   * only. Throws a RangeError when a weight is negative or not finite, or none is above 0.
+   * @param weights in any unit; a member of weight 0 is never picked
+   * @param random called once per member, only here
+   * @throws RangeError when a weight is negative or not finite, or none is above 0
    */
   constructor(weights: ArrayLike<number>, random: Random) {
     const total = validateWeights(weights);
-    // Of weight 0, or of one so small that its turn comes after more picks than a number can say: Infinity.
+    // Infinity for a member of weight 0, or of a weight so small that its turn comes after more picks than a number can hold.
     this.#periods = Float64Array.from(weights, (weight) => total / weight);
     this.#members = Int32Array.from([...this.#periods.keys()].filter((i) => this.#periods[i] !== Infinity));
     this.#deadlines = Float64Array.from(this.#members, (member) => random() * (this.#periods[member] as number));
@@ -35,7 +36,7 @@ export class EdfScheduler {
       this.#sink(slot, this.#deadlines[slot] as number, this.#members[slot] as number);
   }
 
-  /** The index of the member whose turn it is; O(log n), and nothing is allocated. */
+  /** The index of the member whose turn it is. O(log n); allocates nothing. */
   next(): number {
     const member = this.#members[0] as number;
     const deadline = this.#deadlines[0] as number;
@@ -44,7 +45,7 @@ export class EdfScheduler {
     return member;
   }
 
-  /** Puts a member into the free `slot`, or below it after those who are due before. */
+  /** Puts a member into the free `slot`, or further down, below the members that are due earlier. */
   #sink(slot: number, deadline: number, member: number): void {
     const deadlines = this.#deadlines;
     const members = this.#members;
@@ -73,7 +74,7 @@ export class EdfScheduler {
     members[free] = member;
   }
 
-  /** Sets the clock back by `elapsed` for all, which keeps their order. */
+  /** Moves all deadlines back by `elapsed`, which keeps their order. */
   #rebase(elapsed: number): void {
     const deadlines = this.#deadlines;
     for (let slot = 0; slot < deadlines.length; slot++) deadlines[slot] = (deadlines[slot] as number) - elapsed;

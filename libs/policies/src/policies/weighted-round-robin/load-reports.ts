@@ -6,24 +6,24 @@ import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
 import type { CallEnd } from "../../balancer/policy.ts";
 import type { Subchannel } from "../../grpc-js.ts";
 
-/** Where a server puts its report at the end of a call (gRFC A51). */
+/** The trailer with a server's load report (gRFC A51). */
 const reportHeader = "endpoint-load-metrics-bin";
 
-/** The report that came with a call; undefined when there is none, or none that can be read. */
+/** The report in the trailers of a call; undefined when there is none or it cannot be decoded. */
 export function readReport(metadata: CallEnd["metadata"]): OrcaLoadReport | undefined {
   const [bytes] = metadata.get(reportHeader);
   if (!Buffer.isBuffer(bytes)) return undefined;
   try {
     return OrcaLoadReport.decode(bytes);
   } catch {
-    return undefined; // a report is a hint: a broken one counts as none
+    return undefined; // a report is only a hint: a broken one counts as none
   }
 }
 
-/** How the reports of one connection are read. */
+/** How to read the load reports of one connection. */
 export interface ReportsOptions {
   readonly subchannel: Subchannel;
-  /** How often the server is to report, in milliseconds. */
+  /** How often the server should report, in milliseconds. */
   readonly periodMs: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -31,15 +31,15 @@ export interface ReportsOptions {
 }
 
 /**
- * Has a server report its load in a stream of its own, on a connection that is there (gRFC A51, out of band), until the signal
- * is aborted. A stream that breaks is begun anew with backoff; a server that knows no reports is not asked again.
+ * Reads a server's out-of-band load reports (gRFC A51): a stream on an existing connection, until the signal is aborted. A stream
+ * that breaks is restarted with backoff. A server that answers UNIMPLEMENTED is not called again.
  */
 export async function watchReports(
   { subchannel, periodMs, clock, random, onReport }: ReportsOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  // Who hears that the channel is READY may close it, or take another configuration, in the same turn: a stream that has only
-  // just begun then could not be cancelled, and its connection would stay.
+  // A listener that learns that the channel is READY may close it, or change its configuration, in the same turn. A stream that
+  // has only just started could not be cancelled then, and its connection would stay open.
   await turn();
   if (signal.aborted) return;
   const client = new OpenRcaServiceClient("unused", credentials.createInsecure(), {
@@ -47,7 +47,7 @@ export async function watchReports(
   });
   const backoff = createBackoff({ baseMs: 1_000, maxMs: 120_000, random });
   const reportInterval = { seconds: BigInt(Math.floor(periodMs / 1_000)), nanos: (periodMs % 1_000) * 1e6 };
-  signal.addEventListener("abort", () => client.close(), { once: true }); // else channelz keeps the connection for ever
+  signal.addEventListener("abort", () => client.close(), { once: true }); // otherwise channelz keeps the connection forever
   while (!signal.aborted) {
     const call = client.streamCoreMetrics({ reportInterval, requestCostNames: [] });
     const cancel = () => call.cancel();
@@ -56,12 +56,12 @@ export async function watchReports(
       for await (const report of call) {
         backoff.reset();
         if (signal.aborted)
-          call.cancel(); // grpc-js loses a cancel that comes while the call waits for its credentials
+          call.cancel(); // grpc-js ignores a cancel while the call waits for its credentials
         else onReport(report);
       }
     } catch (error) {
       if ((error as { code?: status }).code === status.UNIMPLEMENTED) return;
-      // Whatever else it is, what was last reported counts until it expires, and the stream is begun anew.
+      // After any other error the last report counts until it expires, and the stream is restarted.
     } finally {
       signal.removeEventListener("abort", cancel);
     }

@@ -1,27 +1,27 @@
-/** The part of a load report that makes a weight; 0 for what the server does not say. */
+/** The part of a load report that a weight is computed from; 0 for what the server does not report. */
 export interface Load {
   readonly applicationUtilization: number;
   readonly cpuUtilization: number;
-  /** Calls a second. */
+  /** Calls per second. */
   readonly rpsFractional: number;
-  /** Errors a second. */
+  /** Errors per second. */
   readonly eps: number;
 }
 
-/** How reports become weights, in milliseconds and as gRFC A58 names them. */
+/** How reports become weights. Names and defaults are those of gRFC A58. */
 export interface LoadWeightConfig {
-  /** How long an endpoint's reports are not believed after they begin. Default: 10 s. */
+  /** How long the reports of a new connection are ignored, in milliseconds. Default: 10 s. */
   readonly blackoutPeriodMs: number;
-  /** How long the last report counts. Default: 3 min. */
+  /** How long the last report counts, in milliseconds. Default: 3 min. */
   readonly weightExpirationPeriodMs: number;
-  /** What an error rate adds to the utilization. Default: 1. */
+  /** By how much the error rate raises the utilization. Default: 1. */
   readonly errorUtilizationPenalty: number;
 }
 
-/** No server does as much; weights beyond it would not add up any more. */
-const maxWeight = Number.MAX_SAFE_INTEGER;
+/** No server handles that many calls per second. Sums of greater weights would not be exact. */
+const maxLoadWeight = Number.MAX_SAFE_INTEGER;
 
-/** The weight of one endpoint by what it reports of its load: calls a second for each part of it that is used (gRFC A58). */
+/** The weight of one endpoint by the load it reports: calls per second divided by utilization (gRFC A58). */
 export class LoadWeight {
   #weight = 0;
   #nonEmptySinceMs: number | undefined;
@@ -34,20 +34,20 @@ export class LoadWeight {
   ): void {
     const { applicationUtilization, cpuUtilization, rpsFractional, eps } = load;
     const utilization = applicationUtilization > 0 ? applicationUtilization : cpuUtilization;
-    if (!(rpsFractional > 0) || !(utilization > 0)) return; // gRFC A58: such a report says nothing
+    if (!(rpsFractional > 0) || !(utilization > 0)) return; // gRFC A58: such a report is ignored
     const weight = rpsFractional / (utilization + Math.max(0, eps / rpsFractional) * errorUtilizationPenalty);
-    if (!(weight > 0 && weight <= maxWeight)) return;
+    if (!(weight > 0 && weight <= maxLoadWeight)) return;
     this.#nonEmptySinceMs ??= nowMs;
     this.#lastUpdatedMs = nowMs;
     this.#weight = weight;
   }
 
-  /** The endpoint has a new connection, and perhaps another process behind it: the blackout begins anew. */
+  /** The endpoint has a new connection, perhaps to a new process: the blackout period starts again. */
   reset(): void {
     this.#nonEmptySinceMs = undefined;
   }
 
-  /** Undefined while there is nothing to go by. */
+  /** The current weight; undefined during the blackout period, after the last report has expired, or before the first one. */
   at(nowMs: number, { blackoutPeriodMs, weightExpirationPeriodMs }: LoadWeightConfig): number | undefined {
     if (nowMs - this.#lastUpdatedMs >= weightExpirationPeriodMs) {
       this.#nonEmptySinceMs = undefined;
@@ -59,8 +59,9 @@ export class LoadWeight {
 }
 
 /**
- * The weights of all: those that report by their load, the others with the mean of these, so that nobody starves for want of a
- * report. With fewer than two reports there is nothing to compare (gRFC A58), and `undefined` is the answer.
+ * Fills the gaps: an endpoint that does not report gets the mean weight of those that do, so that it is not starved.
+ *
+ * @returns undefined when fewer than two endpoints report: there is nothing to compare (gRFC A58)
  */
 export function fillWeights(weights: readonly (number | undefined)[]): Float64Array | undefined {
   const known = weights.filter((weight) => weight !== undefined);

@@ -2,35 +2,34 @@ import type { Child } from "../../balancer/child.ts";
 import type { PickerInput, Policy, PolicyContext, PolicyInstance } from "../../balancer/policy.ts";
 import type { Subchannel } from "../../grpc-js.ts";
 import {
-  givenWeight,
+  configuredWeight,
+  currentWeights,
   parseWeightConfig,
   type WeightConfig,
   warmth,
   weightRefreshMs,
-  weightsNow,
 } from "../weights/weights.ts";
 import { EdfScheduler } from "./edf-scheduler.ts";
 import { readReport, watchReports } from "./load-reports.ts";
 import { fillWeights, LoadWeight, type LoadWeightConfig } from "./load-weight.ts";
 
 export interface WeightedRoundRobinConfig extends WeightConfig, LoadWeightConfig {
-  /** Whether weights come from the servers' load reports, or only from discovery and configuration. Default: `orca`. */
+  /** `orca`: the servers' load reports. `static`: only discovery and configuration. Default: `orca`. */
   readonly source: "orca" | "static";
-  /** Whether reports come in streams of their own, and not with each call. Default: no. */
+  /** Whether reports come in separate streams instead of with each call. Default: false. */
   readonly enableOobLoadReport: boolean;
-  /** How often, in milliseconds. Default: 10 s. */
+  /** How often they come in such a stream, in milliseconds. Default: 10 s. */
   readonly oobReportingPeriodMs: number;
-  /** How often weights are computed anew, in milliseconds. Default: 1 s; less than 100 ms counts as that (gRFC A58). */
+  /** How often weights are recomputed, in milliseconds. Default: 1 s. Raised to 100 ms if less (gRFC A58). */
   readonly weightUpdatePeriodMs: number;
 }
 
-/** What is remembered of an endpoint. */
 class Reports {
   readonly weight = new LoadWeight();
   stream: Stream | undefined;
 }
 
-/** Reports that come of their own; also of a server that has refused to send any. */
+/** A stream of out-of-band reports; also one that the server has refused. */
 interface Stream {
   readonly subchannel: Subchannel;
   readonly periodMs: number;
@@ -38,9 +37,9 @@ interface Stream {
 }
 
 /**
- * `weighted_round_robin`: each endpoint in turn, as evenly spaced as its weight allows. The weight is what the endpoint reports
- * of its load (gRFC A58), with the mean for those that do not report, which grpc-js's own policy starves; while fewer than two
- * report, and with `source: "static"`, it is the one from discovery or configuration.
+ * `weighted_round_robin`: takes endpoints in turn, evenly spaced by weight. The weight comes from the load that the endpoint
+ * reports (gRFC A58). An endpoint that does not report gets the mean weight; grpc-js's own policy of this name starves it.
+ * While fewer than two endpoints report, and with `source: "static"`, weights come from discovery or the configuration.
  */
 export const weightedRoundRobin: Policy<WeightedRoundRobinConfig, Reports> = {
   name: "weighted_round_robin",
@@ -71,7 +70,7 @@ class WeightedRoundRobin implements PolicyInstance<WeightedRoundRobinConfig, Rep
 
   createPicker({ ready, config, nowMs }: PickerInput<WeightedRoundRobinConfig, Reports>): () => Child<Reports> {
     this.#config = config;
-    // One that is ejected, and takes calls in a panic only, has no stream: nobody would tell of its end.
+    // An ejected endpoint, which takes calls only below the panic threshold, has no stream: no event would end it.
     for (const child of ready) if (child.isReady) this.#watch(child, config);
     const scheduler = new EdfScheduler(this.#weights(ready, config, nowMs), this.#context.random);
     return () => ready[scheduler.next()] as Child<Reports>;
@@ -104,17 +103,17 @@ class WeightedRoundRobin implements PolicyInstance<WeightedRoundRobinConfig, Rep
       config.source === "orca"
         ? fillWeights(ready.map(({ endpointState }) => endpointState.weight.at(nowMs, config)))
         : undefined;
-    if (!reported) return weightsNow(ready, config, nowMs);
+    if (!reported) return currentWeights(ready, config, nowMs);
     const { slowStart } = config;
     const weights = reported.map((weight, i) => {
       const child = ready[i] as Child<Reports>;
-      if (givenWeight(child, config) === 0) return 0; // that is no estimate: somebody wants no calls there
+      if (configuredWeight(child, config) === 0) return 0; // not an estimate: the configuration wants no calls there
       return slowStart ? weight * warmth(nowMs - (child.readyAtMs ?? Number.NEGATIVE_INFINITY), slowStart) : weight;
     });
-    return weights.some((weight) => weight > 0) ? weights : weightsNow(ready, config, nowMs);
+    return weights.some((weight) => weight > 0) ? weights : currentWeights(ready, config, nowMs);
   }
 
-  /** Has the endpoint report in a stream, or no more, as the configuration says. */
+  /** Starts or ends the endpoint's stream of reports as the configuration requires. */
   #watch(child: Child<Reports>, config: WeightedRoundRobinConfig): void {
     const { endpointState, connected } = child;
     const isWanted = config.source === "orca" && config.enableOobLoadReport && connected !== undefined;

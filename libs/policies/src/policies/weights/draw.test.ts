@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { createRandom } from "@grpc-lb/core";
 import { assertShares } from "../../../testing/fake-calls.ts";
 import { AliasTable } from "./alias-table.ts";
-import { drawOther } from "./draw.ts";
 
 /** How often each is drawn beside `taken`. */
 function draw(weights: readonly number[], taken: number, seed: number): Record<string, number> {
@@ -11,7 +10,7 @@ function draw(weights: readonly number[], taken: number, seed: number): Record<s
   const random = createRandom(seed);
   const counts: Record<string, number> = {};
   for (let n = 0; n < 30_000; n++) {
-    const drawn = drawOther(table, random, taken, weights.length);
+    const drawn = table.pickOther(taken, random);
     counts[drawn] = (counts[drawn] ?? 0) + 1;
   }
   return counts;
@@ -31,11 +30,11 @@ test("beside one that has nearly all weight the next in the list is drawn in the
     asked += 1;
     return 0;
   };
-  assert.equal(drawOther(new AliasTable([1, 1e-9, 1e-9]), random, 0, 3), 1);
+  assert.equal(new AliasTable([1, 1e-9, 1e-9]).pickOther(0, random), 1);
   assert.equal(asked, 8, "draws are bounded");
-  assert.equal(drawOther(new AliasTable([0, 0, 1]), createRandom(1), 2, 3), 0);
+  assert.equal(new AliasTable([0, 0, 1]).pickOther(2, createRandom(1)), 0);
 });
 
 test("with one there is no other", () => {
-  assert.equal(drawOther(new AliasTable([1]), createRandom(1), 0, 1), 0);
+  assert.equal(new AliasTable([1]).pickOther(0, createRandom(1)), 0);
 });

@@ -1,6 +1,9 @@
 /**
- * The sum of the weights, in their unit. Throws a RangeError that names the first weight which is negative or no finite
- * number, or says that none is above zero: then there is nobody to choose, and the caller has to see to that before.
+ * Checks weights and adds them up.
+ *
+ * @param weights in any unit
+ * @returns their sum, > 0
+ * @throws RangeError that names the first weight that is negative or not finite; or when all weights are 0 or there are none
  */
 export function validateWeights(weights: ArrayLike<number>): number {
   let total = 0;

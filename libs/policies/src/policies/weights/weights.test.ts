@@ -3,13 +3,13 @@ import { test } from "node:test";
 import type { Child } from "../../balancer/child.ts";
 import { Fields } from "../../config/fields.ts";
 import {
-  givenWeight,
+  configuredWeight,
+  currentWeights,
   parseWeightConfig,
   type SlowStart,
   type WeightConfig,
   warmth,
   weightRefreshMs,
-  weightsNow,
 } from "./weights.ts";
 
 interface Facts {
@@ -49,7 +49,7 @@ test("those that hash have no slow start", () => {
   const fields = new Fields({ slowStart: {} });
   assert.equal(parseWeightConfig(fields, { hasSlowStart: false }).slowStart, undefined);
   assert.throws(() => fields.end(), {
-    message: /^slowStart is no field; there are panicThreshold, weightKey, weights$/,
+    message: /^unknown field slowStart; known fields: panicThreshold, weightKey, weights$/,
   });
 });
 
@@ -63,11 +63,15 @@ test("a weight that is given by name comes first: by id, then address, host, pod
     [{ a: 0 }, 0],
     [{ other: 4 }, 9],
   ] as const) {
-    assert.equal(givenWeight(one, parse({ weights })), want, JSON.stringify(weights));
+    assert.equal(configuredWeight(one, parse({ weights })), want, JSON.stringify(weights));
   }
   const v6 = child({ address: "[fd00::1]:80" });
-  assert.equal(givenWeight(v6, parse({ weights: { "[fd00::1]": 5 } })), 5);
-  assert.equal(givenWeight(child(), parse({ weights: { "": 5 } })), 1, "who has no pod name has not the empty one");
+  assert.equal(configuredWeight(v6, parse({ weights: { "[fd00::1]": 5 } })), 5);
+  assert.equal(
+    configuredWeight(child(), parse({ weights: { "": 5 } })),
+    1,
+    "who has no pod name has not the empty one",
+  );
 });
 
 test("without a name it is discovery's, or with weightKey the metadata's; what is no weight counts as 1", () => {
@@ -88,21 +92,25 @@ test("without a name it is discovery's, or with weightKey the metadata's; what i
     [{ weight: 7, metadata: { share: "Infinity" } }, keyed, 2 ** 32 - 1],
     [{ weight: 7 }, keyed, 1],
   ] as const) {
-    assert.equal(givenWeight(child(info), config), want, JSON.stringify(info));
+    assert.equal(configuredWeight(child(info), config), want, JSON.stringify(info));
   }
 });
 
 test("a name that every object has is no metadata, and what is no text is no weight", () => {
   for (const weightKey of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
-    assert.equal(givenWeight(child({ weight: 7 }), parse({ weightKey })), 1, weightKey);
+    assert.equal(configuredWeight(child({ weight: 7 }), parse({ weightKey })), 1, weightKey);
   }
   const own = JSON.parse('{"__proto__": "4", "constructor": "3", "share": 5}');
   const got = ["__proto__", "constructor", "share"].map((weightKey) =>
-    givenWeight(child({ metadata: own }), parse({ weightKey })),
+    configuredWeight(child({ metadata: own }), parse({ weightKey })),
   );
   assert.deepEqual(got, [4, 3, 1]);
   const inherited = Object.create({ podName: "api" });
-  assert.equal(givenWeight(child({ metadata: inherited }), parse({ weights: { api: 9 } })), 1, "a pod name is its own");
+  assert.equal(
+    configuredWeight(child({ metadata: inherited }), parse({ weights: { api: 9 } })),
+    1,
+    "a pod name is its own",
+  );
 });
 
 test("warmth grows from the least weight to 1 over the window, as the aggression bends it", () => {
@@ -125,19 +133,19 @@ test("warmth grows from the least weight to 1 over the window, as the aggression
 
 test("weights now are what was given, less what slow start holds back", () => {
   const children = [child({ weight: 2, readyAtMs: 0 }), child({ weight: 4, readyAtMs: 5_000 }), ejected];
-  assert.deepEqual([...weightsNow(children, parse({}), 7_000)], [2, 4, 1]);
+  assert.deepEqual([...currentWeights(children, parse({}), 7_000)], [2, 4, 1]);
   assert.deepEqual(
-    [...weightsNow(children, { ...parse({}), slowStart }, 7_000)],
+    [...currentWeights(children, { ...parse({}), slowStart }, 7_000)],
     [1.4, 0.8, 1],
     "an ejected one is warm",
   );
-  assert.deepEqual([...weightsNow(children, { ...parse({}), slowStart }, 20_000)], [2, 4, 1]);
+  assert.deepEqual([...currentWeights(children, { ...parse({}), slowStart }, 20_000)], [2, 4, 1]);
 });
 
 test("weights that are all 0 count as 1 each", () => {
   const children = [child({ weight: 0 }), child({ weight: 0 })];
-  assert.deepEqual([...weightsNow(children, parse({}), 0)], [1, 1]);
-  assert.deepEqual([...weightsNow([...children, child({ weight: 3 })], parse({}), 0)], [0, 0, 3]);
+  assert.deepEqual([...currentWeights(children, parse({}), 0)], [1, 1]);
+  assert.deepEqual([...currentWeights([...children, child({ weight: 3 })], parse({}), 0)], [0, 0, 3]);
 });
 
 test("weights are computed anew while an endpoint warms up, 50 times in a window but not every few milliseconds", () => {

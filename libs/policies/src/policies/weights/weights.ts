@@ -1,33 +1,32 @@
+import { maxWeight } from "@grpc-lb/discovery";
 import type { Child } from "../../balancer/child.ts";
 import { metadataText } from "../../balancer/endpoint-info.ts";
 import { type CommonConfig, parseCommonConfig } from "../../balancer/policy.ts";
 import type { Fields } from "../../config/fields.ts";
 
-/** How a new endpoint comes to its full share. */
+/** How a new endpoint's share of the calls grows to its full weight. */
 export interface SlowStart {
-  /** How long it takes from the endpoint's becoming READY, in milliseconds. */
+  /** How long the growth takes from when the endpoint became READY, in milliseconds. Default: 30 s. */
   readonly windowMs: number;
-  /** The shape: 1 is a straight line; greater rises faster at first. Default: 1. */
+  /** The shape of the growth: 1 is linear; a greater number rises faster at first. Default: 1. */
   readonly aggression: number;
-  /** The share it begins with, in percent of its weight. Default: 10. */
+  /** The share at the start, in percent of the weight. Default: 10. */
   readonly minWeightPercent: number;
 }
 
-/** As protobuf's uint32, which other gRPC languages hold weights in; the sum of greater ones might be no number any more. */
-const maxWeight = 2 ** 32 - 1;
-
-/** What a weighted policy's configuration has beside its own. */
+/** The fields that every weighted policy has. */
 export interface WeightConfig extends CommonConfig {
-  /** Weights by endpoint id, `host:port`, host, or pod name; they come before what discovery says. */
+  /** Weights by endpoint id, `host:port`, host, or pod name. They override discovery's. Default: none. */
   readonly weights: ReadonlyMap<string, number>;
-  /** The field of the endpoint's metadata that holds its weight; undefined: discovery's own `weight`. */
+  /** The field of the endpoint's metadata that holds its weight. Default: discovery's own `weight`. */
   readonly weightKey: string | undefined;
+  /** Default: undefined, a new endpoint has its full share at once. */
   readonly slowStart: SlowStart | undefined;
 }
 
 /**
- * Reads the fields that every weighted policy has. Those that hash have no slow start: weights that move all the time would
- * move keys from one endpoint to another all the time.
+ * Reads the fields that every weighted policy has. Hash policies have no slow start: a weight that changes all the time would
+ * move keys between endpoints all the time.
  */
 export function parseWeightConfig(fields: Fields, { hasSlowStart } = { hasSlowStart: true }): WeightConfig {
   return {
@@ -44,8 +43,8 @@ const parseSlowStart = (fields: Fields): SlowStart => ({
   minWeightPercent: fields.number("minWeightPercent", 10, { min: 0, max: 100 }),
 });
 
-/** The weight that was given to an endpoint, before slow start; never negative, and 1 where nobody gave any. */
-export function givenWeight({ info }: Child, { weights, weightKey }: WeightConfig): number {
+/** The configured weight of an endpoint, before slow start: from 0 to `maxWeight`, and 1 where none is given. */
+export function configuredWeight({ info }: Child, { weights, weightKey }: WeightConfig): number {
   const { id, address } = info;
   if (weights.size > 0) {
     const host = address.slice(0, address.lastIndexOf(":"));
@@ -61,8 +60,10 @@ export function givenWeight({ info }: Child, { weights, weightKey }: WeightConfi
 }
 
 /**
- * The part of its weight that an endpoint has so far, from `minWeightPercent` to 1, as Envoy computes it
+ * The part of its weight that an endpoint has reached, from `minWeightPercent` to 1, as Envoy computes it
  * (https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start).
+ *
+ * @param sinceReadyMs how long the endpoint has been READY
  */
 export function warmth(sinceReadyMs: number, { windowMs, aggression, minWeightPercent }: SlowStart): number {
   if (sinceReadyMs >= windowMs) return 1;
@@ -70,22 +71,22 @@ export function warmth(sinceReadyMs: number, { windowMs, aggression, minWeightPe
   return Math.max(minWeightPercent / 100, part ** (1 / aggression));
 }
 
-/** Weights as they are now. When all are 0 each counts 1: endpoints are there, and somebody must take the call. */
-export function weightsNow(children: readonly Child[], config: WeightConfig, nowMs: number): Float64Array {
+/** The current weights of some children. When all weights are 0 each counts as 1: some endpoint must take the call. */
+export function currentWeights(children: readonly Child[], config: WeightConfig, nowMs: number): Float64Array {
   const { slowStart } = config;
-  const now = Float64Array.from(children, (child) => {
-    const weight = givenWeight(child, config);
-    // One that is used though outlier_detection has taken it out is not new.
+  const weights = Float64Array.from(children, (child) => {
+    const weight = configuredWeight(child, config);
+    // An endpoint that takes calls although outlier_detection has ejected it is not new.
     return slowStart ? weight * warmth(nowMs - (child.readyAtMs ?? Number.NEGATIVE_INFINITY), slowStart) : weight;
   });
-  return now.some((weight) => weight > 0) ? now : now.fill(1);
+  return weights.some((weight) => weight > 0) ? weights : weights.fill(1);
 }
 
-/** How finely slow start moves: a window is cut into so many steps. */
+/** A slow start window is cut into that many steps. */
 const stepsInWindow = 50;
-const leastStepMs = 100;
+const minStepMs = 100;
 
-/** When the weights are to be computed anew, because an endpoint is still warming up; undefined for never. */
+/** After how many milliseconds weights change because an endpoint is in its slow start; undefined for never. */
 export function weightRefreshMs(
   children: readonly Child[],
   { slowStart }: WeightConfig,
@@ -93,5 +94,5 @@ export function weightRefreshMs(
 ): number | undefined {
   if (!slowStart) return undefined;
   const isWarming = children.some(({ readyAtMs }) => readyAtMs !== undefined && nowMs - readyAtMs < slowStart.windowMs);
-  return isWarming ? Math.max(leastStepMs, slowStart.windowMs / stepsInWindow) : undefined;
+  return isWarming ? Math.max(minStepMs, slowStart.windowMs / stepsInWindow) : undefined;
 }

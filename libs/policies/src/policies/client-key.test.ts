@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readClientKey } from "./client-key.ts";
+import { readSubsetKey } from "./client-key.ts";
 
-test("a client is its pod's uid, else its name, else its host", () => {
+test("a client's subset key is its pod's uid, else its pod's name, else its host", () => {
   const env = { POD_UID: "uid", POD_NAME: "pod", HOSTNAME: "env-host" };
-  const host = () => "host";
   const table: [Record<string, string | undefined>, string][] = [
     [env, "uid"],
     [{ ...env, POD_UID: undefined }, "pod"],
@@ -12,6 +11,7 @@ test("a client is its pod's uid, else its name, else its host", () => {
     [{ ...env, POD_UID: undefined, POD_NAME: "" }, "env-host"],
     [{}, "host"],
   ];
-  for (const [given, want] of table) assert.equal(readClientKey(given, host), want, JSON.stringify(given));
-  assert.notEqual(readClientKey(), "");
+  for (const [given, want] of table)
+    assert.equal(readSubsetKey({ env: given, hostname: "host" }), want, JSON.stringify(given));
+  assert.notEqual(readSubsetKey(), "");
 });
