@@ -11,6 +11,16 @@ export function isHostName(text: string): boolean {
 }
 
 /**
+ * Whether this is a port: a number from 1 to 65535, or a name as IANA writes it (RFC 6335, section 5.1).
+ *
+ * @param maxLength of a name; that of a port of an EndpointSlice may have 63 characters, as a DNS label
+ */
+export function isPort(text: string, maxLength = 15): boolean {
+  if (/^\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= 65_535;
+  return text.length <= maxLength && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text);
+}
+
+/**
  * Reads `host:port`; the host is a name, an IPv4 address, or an IPv6 address in brackets.
  *
  * @param defaultPort where the port may be absent

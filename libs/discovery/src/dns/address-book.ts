@@ -8,35 +8,35 @@ export type Addresses =
       readonly A: readonly string[];
       readonly AAAA: readonly string[];
       readonly ttlMs: number;
-      /** What kept one of the families from being asked; what is known of it is older. */
+      /** Why one of the families could not be queried; its addresses are those of an earlier lookup. */
       readonly error: DiscoveryError | undefined;
     }
   | { readonly t: "none"; readonly isNoName: boolean }
   | { readonly t: "failed"; readonly error: DiscoveryError };
 
 /**
- * The addresses of names, both families. Many name servers fail for AAAA alone, and any may fail for once: a family that
- * cannot be asked keeps what it had, and does not take away the other one.
+ * The addresses of names, of both families. Many name servers fail for AAAA alone, and any query may fail once: a family that
+ * cannot be queried keeps its addresses, and does not remove those of the other one.
  */
 export class AddressBook {
   readonly #server: NameServer;
-  /** By the last look that was believed. */
-  #known = new Map<string, readonly string[]>();
-  /** By the look that goes on. */
-  #now = new Map<string, readonly string[]>();
+  /** By the last lookup that was confirmed. */
+  #confirmed = new Map<string, readonly string[]>();
+  /** By the lookup that is under way. */
+  #current = new Map<string, readonly string[]>();
 
   constructor(server: NameServer) {
     this.#server = server;
   }
 
-  /** A look begins; what the one before has found is forgotten, unless it was believed. */
+  /** Begins a lookup. What the last one found is forgotten unless it was confirmed. */
   begin(): void {
-    this.#now = new Map();
+    this.#current = new Map();
   }
 
-  /** The look is believed: what it has found is known from now on, and nothing else. */
-  believe(): void {
-    this.#known = this.#now;
+  /** From now on the results of this lookup, and nothing else, replace those of a query that fails. */
+  confirm(): void {
+    this.#confirmed = this.#current;
   }
 
   /** @param name complete, without the dot at its end */
@@ -52,15 +52,17 @@ export class AddressBook {
   }
 
   #take(key: `${Family} ${string}`, answer: Answer<AddressRecord>): readonly string[] {
-    const known = answer.t === "failed" ? (this.#known.get(key) ?? []) : addressesOf(answer);
-    this.#now.set(key, known);
+    const known = answer.t === "failed" ? (this.#confirmed.get(key) ?? []) : addressesOf(answer);
+    this.#current.set(key, known);
     return known;
   }
 }
 
-/** In an order of their own: name servers turn theirs round with each answer. */
+/** Sorted: name servers rotate the order with each answer. */
 const addressesOf = (answer: Answer<AddressRecord>): readonly string[] =>
   answer.t === "records" ? [...new Set(answer.records.map(({ address }) => address))].sort() : [];
 
 const ttlOf = (answer: Answer<AddressRecord>): number =>
-  answer.t === "records" ? Math.min(...answer.records.map(({ ttlMs }) => ttlMs)) : Number.POSITIVE_INFINITY;
+  answer.t === "records"
+    ? answer.records.reduce((least, { ttlMs }) => Math.min(least, ttlMs), Number.POSITIVE_INFINITY)
+    : Number.POSITIVE_INFINITY;

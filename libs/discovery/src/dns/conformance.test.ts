@@ -7,7 +7,7 @@ import { createDnsPollSource } from "./source.ts";
 
 after(assertNothingLeft);
 
-/** The floor between two looks is a second, which is not worth waiting for. */
+/** Two lookups are at least a second apart, which is not worth waiting for. */
 const times = 20;
 const clock = fasterClock(times);
 

@@ -1,5 +1,5 @@
 /**
- * What DNS says of a name, asked again and again.
+ * The endpoints that DNS has for a name, looked up again and again.
  *
  * ```ts
  * import { createDnsPollSource } from "@grpc-lb/discovery/dns";
@@ -10,4 +10,5 @@
  * }
  * ```
  */
-export { createDnsPollSource, type DnsPollSource, type DnsPollSourceOptions } from "./source.ts";
+export type { FamilyRule } from "./reader.ts";
+export { createDnsPollSource, type DnsPollSourceOptions } from "./source.ts";

@@ -3,9 +3,9 @@ import type { Clock } from "@grpc-lb/core";
 import { formatAddress } from "../core/address.ts";
 import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { Address } from "../core/snapshot.ts";
-import { describeFailure } from "./dns-error.ts";
+import { toDiscoveryError } from "./error.ts";
 
-/** What a name server says to one question. */
+/** The answer to one query. */
 export type Answer<T> =
   | { readonly t: "records"; readonly records: readonly T[] }
   /** There is no such name (NXDOMAIN), or it has no such records (RFC 2308 calls it NODATA). */
@@ -25,9 +25,9 @@ export interface ServiceRecord {
   readonly weight: number;
 }
 
-/** Whom to ask, and how long. */
+/** Which name server to query, and for how long. */
 export interface NameServerOptions {
-  /** Undefined: those of the machine, in its order. */
+  /** Default: those of the machine, in its order. */
   readonly server: Address | undefined;
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -35,12 +35,12 @@ export interface NameServerOptions {
 
 export type Family = "A" | "AAAA";
 
-/** c-ares asks each server in turn, and again after this time, doubled; the whole is ended by `timeoutMs`. */
+/** c-ares tries each server in turn, and again after this time, doubled; `timeoutMs` ends the whole. */
 const tries = { timeout: 1_500, tries: 3 };
 
 /**
- * Asks a name server, by c-ares: truncated answers are asked for again over TCP, answers to other questions are dropped.
- * Each time with another socket and the machine's configuration as it is then, and never from a cache.
+ * Queries name servers by c-ares, which repeats a truncated query over TCP and drops answers to other queries. Each query has
+ * a socket of its own and the machine's configuration of that moment; nothing is cached.
  */
 export class NameServer {
   readonly #options: NameServerOptions;
@@ -51,12 +51,12 @@ export class NameServer {
 
   /** @param name complete, without the dot at its end */
   addresses(name: string, signal: AbortSignal): Promise<Readonly<Record<Family, Answer<AddressRecord>>>> {
-    return this.#ask(signal, async (resolver) => {
+    return this.#query(signal, async (resolver) => {
       const toRecords = (found: readonly { address: string; ttl: number }[]) =>
         found.map(({ address, ttl }) => ({ address, ttlMs: ttl * 1_000 }));
       const [A, AAAA] = await Promise.all([
-        this.#answer(`A ${name}`, resolver.resolve4(name, { ttl: true }).then(toRecords)),
-        this.#answer(`AAAA ${name}`, resolver.resolve6(name, { ttl: true }).then(toRecords)),
+        this.#answer(`A ${name}`, resolver, resolver.resolve4(name, { ttl: true }).then(toRecords)),
+        this.#answer(`AAAA ${name}`, resolver, resolver.resolve6(name, { ttl: true }).then(toRecords)),
       ]);
       return { A, AAAA };
     });
@@ -64,15 +64,15 @@ export class NameServer {
 
   /** @param name complete: `_grpc._tcp.server.example` */
   services(name: string, signal: AbortSignal): Promise<Answer<ServiceRecord>> {
-    return this.#ask(signal, (resolver) => {
+    return this.#query(signal, (resolver) => {
       const found = resolver
         .resolveSrv(name)
         .then((records) => records.map(({ name: target, ...rest }) => ({ target, ...rest })));
-      return this.#answer(`SRV ${name}`, found);
+      return this.#answer(`SRV ${name}`, resolver, found);
     });
   }
 
-  async #ask<T>(signal: AbortSignal, ask: (resolver: Resolver) => Promise<T>): Promise<T> {
+  async #query<T>(signal: AbortSignal, query: (resolver: Resolver) => Promise<T>): Promise<T> {
     const { server, timeoutMs, clock } = this.#options;
     const resolver = new Resolver(tries);
     if (server) resolver.setServers([formatAddress(server)]);
@@ -80,23 +80,25 @@ export class NameServer {
     const late = clock.sleep(timeoutMs, AbortSignal.any([signal, answered.signal]), { background: true });
     void late.then(() => resolver.cancel());
     try {
-      return await ask(resolver);
+      return await query(resolver);
     } finally {
       answered.abort();
       await late;
     }
   }
 
-  async #answer<T>(what: string, found: Promise<readonly T[]>): Promise<Answer<T>> {
+  async #answer<T>(what: string, resolver: Resolver, found: Promise<readonly T[]>): Promise<Answer<T>> {
     try {
       const records = await found;
       return records.length > 0 ? { t: "records", records } : { t: "none", isNoName: false };
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      // A name that the search list has made longer than 255 octets (RFC 1035, 2.3.4) is nobody's.
+      // EBADNAME: with the search list the name is longer than 255 octets (RFC 1035, section 2.3.4), so that it cannot exist.
       if (code === "ENOTFOUND" || code === "EBADNAME") return { t: "none", isNoName: true };
       if (code === "ENODATA") return { t: "none", isNoName: false };
-      return { t: "failed", error: describeFailure(cause, { what, ...this.#options }) };
+      const { server, timeoutMs } = this.#options;
+      const servers = server ? [formatAddress(server)] : resolver.getServers();
+      return { t: "failed", error: toDiscoveryError(cause, { what, servers, timeoutMs }) };
     }
   }
 }

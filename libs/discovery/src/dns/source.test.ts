@@ -3,38 +3,34 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeDnsServer } from "../../testing/dns/fake-dns-server.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { maxTimerMs } from "../core/endable.ts";
+import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { createDnsPollSource, type DnsPollSourceOptions } from "./source.ts";
 
 const timeoutMs = 5_001; // which nothing else takes
 
-/** Notes the waits between looks. */
-class LookClock extends ManualClock {
+/** Records the waits between lookups. */
+class PollClock extends ManualClock {
   readonly waits: number[] = [];
-  readonly #watchers = new Set<() => void>();
 
   override sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    const slept = super.sleep(ms, signal);
-    if (ms === timeoutMs) return slept;
-    this.waits.push(ms);
-    for (const look of [...this.#watchers]) look();
-    return slept;
+    if (ms !== timeoutMs) this.waits.push(ms);
+    return super.sleep(ms, signal);
   }
 
-  /** Resolves when so many looks are over in all. */
-  async looked(count: number): Promise<void> {
-    while (this.waits.length < count) await new Promise<void>((resolve) => this.#watchers.add(resolve));
+  /** Resolves when so many lookups are over in all. */
+  polled(count: number): Promise<void> {
+    return until(() => this.waits.length >= count, `lookup ${count}`);
   }
 
-  /** Ends the wait there is, and resolves when the next look is over. */
+  /** Ends the wait there is, and resolves when the next lookup is over. */
   async again(): Promise<void> {
     const count = this.waits.length;
     this.advance(this.waits.at(-1) ?? 0);
-    await this.looked(count + 1);
-    await new Promise((resolve) => setImmediate(resolve)); // by then readers have it
+    await this.polled(count + 1);
+    await turn(); // by then readers have it
   }
 }
 
@@ -47,7 +43,7 @@ async function start(t: TestContext, { conf = "", hostsText = "", ...options }: 
   const files = { resolvConf: join(folder, "resolv.conf"), hosts: join(folder, "hosts") };
   writeFileSync(files.resolvConf, conf);
   writeFileSync(files.hosts, hostsText);
-  const clock = new LookClock();
+  const clock = new PollClock();
   const readers: SnapshotReader[] = [];
   const create = (more: Given = {}) =>
     createDnsPollSource({
@@ -73,9 +69,9 @@ async function start(t: TestContext, { conf = "", hostsText = "", ...options }: 
   return { dns, clock, source, create, read, at };
 }
 
-test("the addresses of both families are endpoints, sorted, and followed at the TTL", async (t) => {
+test("the addresses of a name are endpoints, sorted, and followed at the TTL", async (t) => {
   const { dns, clock, source, read } = await start(t);
-  dns.set("server.example", { A: ["10.0.0.2", "10.0.0.1"], AAAA: ["fd00::1"], ttlSeconds: 5 });
+  dns.set("server.example", { A: ["10.0.0.2", "10.0.0.1"], ttlSeconds: 5 });
   const reader = read();
   const first = await reader.until("a set", ({ endpoints }) => endpoints !== undefined);
   assert.deepEqual(
@@ -83,39 +79,111 @@ test("the addresses of both families are endpoints, sorted, and followed at the 
     [
       ["10.0.0.1:80", 1],
       ["10.0.0.2:80", 1],
-      ["[fd00::1]:80", 1],
     ],
   );
   assert.deepEqual([first.subject, first.error], ["dns server.example:80", undefined]);
-  await clock.looked(1);
-  dns.set("server.example", { A: ["10.0.0.1", "10.0.0.2"], AAAA: ["fd00::1"], ttlSeconds: 300 });
+  await clock.polled(1);
+  dns.set("server.example", { A: ["10.0.0.1", "10.0.0.2"], ttlSeconds: 300 });
   await clock.again();
-  dns.set("server.example", { A: ["10.0.0.1", "10.0.0.3"], ttlSeconds: 0 });
+  dns.set("server.example", { A: ["10.0.0.1", "10.0.0.3", "10.0.0.4"], ttlSeconds: 0 });
   await clock.again();
-  const last = await reader.until("a change", ({ endpoints }) => endpoints?.length === 2);
+  const last = await reader.until("a change", ({ endpoints }) => endpoints?.length === 3);
   assert.equal(last.endpoints?.[0], first.endpoints?.[0], "an endpoint that stayed is the same object");
-  assert.equal(reader.snapshots.length, 2, "an equal set, turned round, is no news");
+  assert.equal(reader.snapshots.length, 2, "an equal set in another order is not news");
   assert.deepEqual(clock.waits, [5_000, 30_000, 1_000]);
   const { lists, watches, lastSyncAgeMs } = source.stats;
   assert.deepEqual([lists, watches, lastSyncAgeMs], [3, 1, 0]);
 });
 
+test("a dual-stack host has one share: one A and one AAAA record are one endpoint, more are IPv4 alone", async (t) => {
+  const { dns, clock, create, read } = await start(t);
+  dns.set("server.example", { A: ["10.0.0.1"], AAAA: ["fd00::1"] });
+  const readers = [read(), read(create({ family: "ipv6" })), read(create({ family: "all" }))];
+  const [ipv4, ipv6, all] = readers as [SnapshotReader, SnapshotReader, SnapshotReader];
+  await ipv4.untilAddresses("10.0.0.1:80+fd00::1:80");
+  await ipv6.untilAddresses("fd00::1:80+10.0.0.1:80");
+  await all.untilAddresses("10.0.0.1:80", "fd00::1:80");
+  await clock.polled(3);
+  dns.set("server.example", { A: ["10.0.0.1", "10.0.0.2"], AAAA: ["fd00::1", "fd00::2"] });
+  clock.advance(30_000);
+  await ipv4.untilAddresses("10.0.0.1:80", "10.0.0.2:80");
+  await ipv6.untilAddresses("fd00::1:80", "fd00::2:80");
+  await all.untilAddresses("10.0.0.1:80", "10.0.0.2:80", "fd00::1:80", "fd00::2:80");
+});
+
+test("with a union, answers with a part of the addresses give a stable set; an address is left out after the window", async (t) => {
+  const { dns, clock, read } = await start(t, { unionMs: 5_000 });
+  const answer = async (...ns: readonly number[]) => {
+    dns.set("server.example", { A: ns.map((n) => `10.0.0.${n}`), ttlSeconds: 0 });
+    await clock.again();
+  };
+  dns.set("server.example", { A: ["10.0.0.1", "10.0.0.2"], ttlSeconds: 0 });
+  const reader = read();
+  await clock.polled(1);
+  await answer(2, 3);
+  await answer(3, 1);
+  await reader.untilAddresses("10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80");
+  const { length } = reader.snapshots;
+  await answer(1, 2);
+  await answer(2, 3);
+  await answer(3, 1);
+  assert.equal(reader.snapshots.length, length, "the set is stable");
+  for (let n = 0; n < 4; n++) await answer(1, 2);
+  assert.equal(reader.snapshots.length, length, "10.0.0.3 was in an answer 4 s ago");
+  await answer(1, 2);
+  await reader.untilAddresses("10.0.0.1:80", "10.0.0.2:80");
+  dns.set("server.example", { A: [], ttlSeconds: 0 });
+  for (let n = 0; n < 2; n++) await clock.again();
+  await reader.untilAddresses();
+});
+
+test("without a union each answer is the whole set", async (t) => {
+  const { dns, clock, read } = await start(t);
+  dns.set("server.example", { A: ["10.0.0.1", "10.0.0.2"] });
+  const reader = read();
+  await clock.polled(1);
+  dns.set("server.example", { A: ["10.0.0.2", "10.0.0.3"] });
+  await clock.again();
+  await reader.untilAddresses("10.0.0.2:80", "10.0.0.3:80");
+});
+
+test("SRV records that cannot be used are reported beside the endpoints of the others", async (t) => {
+  const { dns, read } = await start(t, { port: "grpc" });
+  const srv = (target: string, port = 80) => ({ target, priority: 0, weight: 0, port });
+  dns.set("_grpc._tcp.server.example", { SRV: [srv("pod-1.example"), srv("pod-2.example", 0)] });
+  dns.set("pod-1.example", { A: ["10.0.0.1"] });
+  const { error } = await read().untilAddresses("10.0.0.1:80");
+  assert.equal(error?.code, "invalid");
+  assert.equal(
+    error?.message,
+    "dns-poll: SRV _grpc._tcp.server.example: 1 of the records cannot be used: a target is not a host name, or a port is 0",
+  );
+});
+
+test("two SRV targets of one address are one endpoint", async (t) => {
+  const { dns, read } = await start(t, { port: "grpc" });
+  const SRV = ["a.example", "b.example"].map((target) => ({ target, priority: 0, weight: 1, port: 80 }));
+  dns.set("_grpc._tcp.server.example", { SRV });
+  for (const name of ["a.example", "b.example"]) dns.set(name, { A: ["10.0.0.1"] });
+  await read().untilAddresses("10.0.0.1:80");
+});
+
 for (const [code, kind, words] of [
-  ["SERVFAIL", "unavailable", "SERVFAIL"],
+  ["SERVFAIL", "unavailable", "SERVFAIL: the name server failed"],
   ["REFUSED", "permissionDenied", "REFUSED: the name server does not answer this client"],
-  ["NOTIMP", "unavailable", "NOTIMP: the name server does not know such questions"],
-  ["FORMERR", "unavailable", "FORMERR: the name server does not understand the question"],
+  ["NOTIMP", "unavailable", "NOTIMP: the name server does not support the query"],
+  ["FORMERR", "unavailable", "FORMERR: the name server cannot read the query"],
 ] as const) {
   test(`${code} leaves the last good set with the error beside it`, async (t) => {
     const { dns, clock, source, read, at } = await start(t);
     dns.set("server.example", { A: ["10.0.0.1"] });
     const reader = read();
-    await clock.looked(1);
+    await clock.polled(1);
     dns.fault = { t: "code", code };
     await clock.again();
     const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
     assert.deepEqual([endpoints?.length, error?.code], [1, kind]);
-    assert.equal(error?.message, `dns-poll: ask for A server.example${at}: ${words}`);
+    assert.equal(error?.message, `dns-poll: query A server.example${at}: ${words}`);
     dns.fault = undefined;
     await clock.again();
     await reader.until("no error", (snapshot) => snapshot.error === undefined);
@@ -123,11 +191,11 @@ for (const [code, kind, words] of [
   });
 }
 
-test("a server that says nothing is given up; what it says before the wrong one is not heard", async (t) => {
+test("a server that does not answer is given up; an answer to another query is ignored", async (t) => {
   const { dns, clock, read, at } = await start(t);
   dns.set("server.example", { A: ["10.0.0.1"] });
   const reader = read();
-  await clock.looked(1);
+  await clock.polled(1);
   for (const fault of [{ t: "silence" }, { t: "wrong-id", alone: true }] as const) {
     dns.fault = fault;
     const { length } = dns.queries;
@@ -135,10 +203,10 @@ test("a server that says nothing is given up; what it says before the wrong one 
     await dns.asked(length + 2);
     const looks = clock.waits.length;
     clock.advance(timeoutMs);
-    await clock.looked(looks + 1);
+    await clock.polled(looks + 1);
     const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
     assert.deepEqual([endpoints?.length, error?.code], [1, "unavailable"]);
-    assert.equal(error?.message, `dns-poll: ask for A server.example${at}: no answer in 5001ms`);
+    assert.equal(error?.message, `dns-poll: query A server.example${at}: no answer in 5001ms`);
   }
   dns.fault = { t: "wrong-id" };
   dns.set("server.example", { A: ["10.0.0.2"] });
@@ -146,14 +214,17 @@ test("a server that says nothing is given up; what it says before the wrong one 
   await reader.untilAddresses("10.0.0.2:80");
 });
 
-test("a server that is down is an error while nothing is known, and is asked again soon", async (t) => {
+test("a server that is down is an error while nothing is known, and is queried again soon", async (t) => {
   const { dns, clock, read, at } = await start(t, { random: () => 1 });
   dns.set("server.example", { A: ["10.0.0.1"] });
   await dns.close();
   const reader = read();
   const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
   assert.deepEqual([endpoints, error?.code], [undefined, "unavailable"]);
-  assert.equal(error?.message, `dns-poll: ask for A server.example${at}: no name server listens there`);
+  assert.equal(
+    error?.message,
+    `dns-poll: query A server.example${at}: connection refused: no name server listens there`,
+  );
   for (let n = 0; n < 5; n++) await clock.again();
   assert.deepEqual(clock.waits, [2_000, 3_000, 5_000, 9_000, 11_000, 11_000]);
   await dns.start();
@@ -161,24 +232,24 @@ test("a server that is down is an error while nothing is known, and is asked aga
   await reader.untilAddresses("10.0.0.1:80");
 });
 
-test("a name that is gone is an empty set when a second look says so, and its return is seen", async (t) => {
+test("a name that is gone is an empty set when a second lookup confirms it, and its return is seen", async (t) => {
   const { dns, clock, source, read } = await start(t);
   dns.set("server.example", { A: ["10.0.0.1"] });
   const reader = read();
-  await clock.looked(1);
+  await clock.polled(1);
   dns.delete("server.example");
   await clock.again();
   assert.equal(clock.waits.at(-1), 1_000);
   dns.set("server.example", { A: ["10.0.0.1"] });
   await clock.again();
-  assert.equal(reader.snapshots.length, 1, "one look alone is not believed");
+  assert.equal(reader.snapshots.length, 1, "one lookup alone does not count");
   dns.delete("server.example");
   await clock.again();
-  assert.equal(reader.snapshots.length, 1, "nor is one after another that was found wrong");
+  assert.equal(reader.snapshots.length, 1, "nor does one after another that was not confirmed");
   await clock.again();
   const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
   assert.deepEqual([endpoints, error?.code], [[], "notFound"]);
-  assert.equal(error?.message, "dns-poll: ask for server.example: NXDOMAIN: there is no such name");
+  assert.equal(error?.message, "dns-poll: query server.example: NXDOMAIN: there is no such name");
   assert.equal(clock.waits.at(-1), 5_000);
   await clock.again();
   dns.set("server.example", { A: ["10.0.0.2"] });
@@ -193,8 +264,8 @@ test("a name without addresses is an empty set without an error; at first it is 
   const reader = read();
   const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
   assert.equal(endpoints, undefined);
-  assert.equal(error?.message, "dns-poll: ask for server.example: there are no addresses");
-  await clock.looked(1);
+  assert.equal(error?.message, "dns-poll: query server.example: there are no addresses");
+  await clock.polled(1);
   await clock.again();
   const empty = await reader.until("a set", (snapshot) => snapshot.endpoints !== undefined);
   assert.deepEqual([empty.endpoints, empty.error], [[], undefined]);
@@ -204,17 +275,16 @@ test("a family that fails takes away neither the other one nor its own addresses
   const { dns, clock, read, at } = await start(t);
   dns.set("server.example", { A: ["10.0.0.1"], AAAA: ["fd00::1"] });
   const reader = read();
-  await clock.looked(1);
+  await clock.polled(1);
   dns.fault = { t: "code", code: "SERVFAIL", types: ["AAAA"] };
   dns.set("server.example", { A: ["10.0.0.2"], AAAA: ["fd00::1"] });
   await clock.again();
-  const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+  const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
   assert.deepEqual(
-    [endpoints?.map(({ id }) => id), error?.message],
-    [["10.0.0.2:80", "[fd00::1]:80"], `dns-poll: ask for AAAA server.example${at}: SERVFAIL`],
+    [reader.addresses, error?.message],
+    [["10.0.0.2:80+fd00::1:80"], `dns-poll: query AAAA server.example${at}: SERVFAIL: the name server failed`],
   );
-  const other = read();
-  await other.until("the same", (snapshot) => snapshot.endpoints?.length === 2);
+  await read().untilAddresses("10.0.0.2:80+fd00::1:80");
 });
 
 test("SRV records give port and weight, those of the lowest priority alone; their targets are followed", async (t) => {
@@ -235,9 +305,9 @@ test("SRV records give port and weight, those of the lowest priority alone; thei
     ],
   );
   assert.deepEqual(reader.addresses, ["10.0.0.1:82+fd00::1:82", "10.0.0.2:81"]);
-  await clock.looked(1);
+  await clock.polled(1);
   assert.deepEqual(clock.waits, [7_000]);
-  assert.ok(!dns.queries.some(({ name }) => name === "spare.example"), "nobody asks for those that are not used");
+  assert.ok(!dns.queries.some(({ name }) => name === "spare.example"), "those that are not used are not looked up");
   dns.set("a.example", { A: ["10.0.0.9"] });
   dns.delete("b.example");
   await clock.again();
@@ -253,7 +323,7 @@ test("SRV records give port and weight, those of the lowest priority alone; thei
   await reader.untilAddresses();
 });
 
-test("of many SRV targets one that cannot be asked keeps its addresses", async (t) => {
+test("SRV targets that cannot be queried keep their addresses", async (t) => {
   const { dns, clock, read } = await start(t, { port: "grpc" });
   const targets = Array.from({ length: 40 }, (_, n) => `pod-${n}.example`);
   const SRV = targets.map((target) => ({ target, priority: 0, weight: 0, port: 80 }));
@@ -263,14 +333,14 @@ test("of many SRV targets one that cannot be asked keeps its addresses", async (
   const all = targets.map((_, n) => `10.0.0.${n}:80`);
   const { endpoints } = await reader.untilAddresses(...all);
   assert.ok(endpoints?.every(({ weight }) => weight === 1));
-  await clock.looked(1);
+  await clock.polled(1);
   dns.fault = { t: "code", code: "SERVFAIL", types: ["A"] };
   await clock.again();
   await reader.until("an error", ({ error }) => error !== undefined);
   assert.deepEqual(reader.addresses?.toSorted(), all.toSorted());
 });
 
-/** From now on one name alone cannot be asked for. @returns what ends it */
+/** From now on queries for one name fail. @returns what ends that */
 function failFor(dns: FakeDnsServer, name: string): () => void {
   const isAsked = () => dns.queries.at(-1)?.name === name;
   const get = () => (isAsked() ? ({ t: "code", code: "SERVFAIL" } as const) : undefined);
@@ -285,14 +355,14 @@ function setTargets(dns: FakeDnsServer, ...ns: readonly number[]): void {
   for (const n of ns) dns.set(`pod-${n}.example`, { A: [`10.0.0.${n}`] });
 }
 
-test("an SRV target that cannot be asked from the start leaves the others, with the error and another look soon", async (t) => {
+test("an SRV target that cannot be queried from the start leaves the others, with the error and another lookup soon", async (t) => {
   const { dns, clock, read, at } = await start(t, { port: "grpc" });
   setTargets(dns, 1, 2, 3);
   const heal = failFor(dns, "pod-2.example");
   const reader = read();
   const { error } = await reader.untilAddresses("10.0.0.1:80", "10.0.0.3:80");
-  assert.equal(error?.message, `dns-poll: ask for A pod-2.example${at}: SERVFAIL`);
-  await clock.looked(1);
+  assert.equal(error?.message, `dns-poll: query A pod-2.example${at}: SERVFAIL: the name server failed`);
+  await clock.polled(1);
   assert.deepEqual(clock.waits, [5_000]);
   heal();
   await clock.again();
@@ -300,20 +370,20 @@ test("an SRV target that cannot be asked from the start leaves the others, with 
   assert.equal(last.error, undefined);
 });
 
-test("an SRV target that cannot be asked any more keeps its addresses, while the others change", async (t) => {
+test("an SRV target that can no longer be queried keeps its addresses, while the others change", async (t) => {
   const { dns, clock, read } = await start(t, { port: "grpc" });
   setTargets(dns, 1, 2);
   const reader = read();
-  await clock.looked(1);
+  await clock.polled(1);
   failFor(dns, "pod-2.example");
   setTargets(dns, 2, 3);
   for (let n = 0; n < 3; n++) await clock.again();
   const { error } = await reader.untilAddresses("10.0.0.2:80", "10.0.0.3:80");
-  assert.match(error?.message ?? "", /pod-2\.example.*SERVFAIL$/);
-  assert.equal(clock.waits.at(-1), 30_000, "nothing is missing, so there is no hurry");
+  assert.match(error?.message ?? "", /pod-2\.example.*SERVFAIL/);
+  assert.equal(clock.waits.at(-1), 30_000, "no target is missing, so the TTL counts");
 });
 
-test("no SRV target that can be asked is an error, and no set", async (t) => {
+test("without an SRV target that can be queried there is an error and no set", async (t) => {
   const { dns, read } = await start(t, { port: "grpc" });
   setTargets(dns, 1);
   failFor(dns, "pod-1.example");
@@ -323,14 +393,14 @@ test("no SRV target that can be asked is an error, and no set", async (t) => {
 
 for (const [what, lookFails] of [
   [
-    "an SRV look that fails",
+    "an SRV lookup that fails",
     (dns: FakeDnsServer) => {
       dns.fault = { t: "code", code: "SERVFAIL", types: ["SRV"] };
     },
   ],
-  ["a look that finds nothing", (dns: FakeDnsServer) => dns.delete("_grpc._tcp.server.example")],
+  ["a lookup that finds nothing", (dns: FakeDnsServer) => dns.delete("_grpc._tcp.server.example")],
 ] as const) {
-  test(`${what} does not make the families of the targets forgotten`, async (t) => {
+  test(`${what} does not forget the families of the targets`, async (t) => {
     const { dns, clock, read } = await start(t, { port: "grpc" });
     const set = () => {
       setTargets(dns, 1);
@@ -339,30 +409,30 @@ for (const [what, lookFails] of [
     set();
     const reader = read();
     await reader.untilAddresses("10.0.0.1:80+fd00::1:80");
-    await clock.looked(1);
+    await clock.polled(1);
     lookFails(dns);
     await clock.again();
     set();
     dns.fault = { t: "code", code: "SERVFAIL", types: ["A"] };
     await clock.again();
-    await reader.until("an error of A", ({ error }) => error?.message.includes("ask for A pod-1.example") ?? false);
+    await reader.until("an error of A", ({ error }) => error?.message.includes("query A pod-1.example") ?? false);
     assert.deepEqual(reader.addresses, ["10.0.0.1:80+fd00::1:80"]);
   });
 }
 
-test("one look that finds no such name does not make a family forgotten; one that is believed does", async (t) => {
+test("one lookup that finds no such name does not forget a family; a confirmed one does", async (t) => {
   const { dns, clock, read } = await start(t);
   const set = () => dns.set("server.example", { A: ["10.0.0.1"], AAAA: ["fd00::1"] });
   set();
   const reader = read();
-  await clock.looked(1);
+  await clock.polled(1);
   dns.delete("server.example");
   await clock.again();
   set();
   dns.fault = { t: "code", code: "SERVFAIL", types: ["A"] };
   await clock.again();
   await reader.until("an error", ({ error }) => error !== undefined);
-  assert.deepEqual(reader.addresses, ["10.0.0.1:80", "fd00::1:80"]);
+  assert.deepEqual(reader.addresses, ["10.0.0.1:80+fd00::1:80"]);
   dns.fault = undefined;
   dns.delete("server.example");
   for (let n = 0; n < 2; n++) await clock.again();
@@ -377,11 +447,11 @@ test("the TTL of a name that has IPv6 alone counts", async (t) => {
   const { dns, clock, read } = await start(t);
   dns.set("server.example", { AAAA: ["fd00::1"], ttlSeconds: 7 });
   read();
-  await clock.looked(1);
+  await clock.polled(1);
   assert.deepEqual(clock.waits, [7_000]);
 });
 
-test("an answer that is too long for UDP comes over TCP, whole", async (t) => {
+test("an answer that is too long for UDP is read over TCP", async (t) => {
   const { dns, read } = await start(t);
   const hosts = Array.from({ length: 200 }, (_, n) => `10.0.1.${n}`);
   dns.set("server.example", { A: hosts });
@@ -389,7 +459,7 @@ test("an answer that is too long for UDP comes over TCP, whole", async (t) => {
   assert.ok(dns.queries.some(({ type, transport }) => type === "A" && transport === "TCP"));
 });
 
-test("a short name is completed by the search list, in its order, and by none when it ends with a dot", async (t) => {
+test("the search list completes a short name, in its order, unless the name ends with a dot", async (t) => {
   const conf = "search default.svc.cluster.local svc.cluster.local\noptions ndots:5\n";
   const { dns, create, read } = await start(t, { conf });
   dns.set("server-headless.svc.cluster.local", { A: ["10.0.0.1"] });
@@ -408,18 +478,18 @@ test("a short name is completed by the search list, in its order, and by none wh
   const { error } = await read(create({ name: "nope" })).until("an error", (snapshot) => snapshot.error !== undefined);
   assert.equal(
     error?.message,
-    "dns-poll: ask for nope.default.svc.cluster.local, nope.svc.cluster.local, nope: NXDOMAIN: there is no such name",
+    "dns-poll: query nope.default.svc.cluster.local, nope.svc.cluster.local, nope: NXDOMAIN: there is no such name",
   );
 });
 
-test("a candidate that is too long for DNS is passed over", async (t) => {
+test("a candidate that is too long for DNS is skipped", async (t) => {
   const name = Array.from({ length: 4 }, () => "a".repeat(60)).join(".");
   const { dns, create, read } = await start(t, { conf: `search ${"b".repeat(60)}.example\noptions ndots:5\n` });
   dns.set(name, { A: ["10.0.0.1"] });
   await read(create({ name })).untilAddresses("10.0.0.1:80");
 });
 
-test("a candidate that cannot be asked ends the look: another name's addresses would be another service's", async (t) => {
+test("a candidate that cannot be queried ends the lookup: a later candidate might be another service", async (t) => {
   const { dns, create, read } = await start(t, { conf: "search a.example b.example\n" });
   dns.set("server.b.example", { A: ["10.0.0.1"] });
   dns.fault = { t: "code", code: "SERVFAIL" };
@@ -427,36 +497,36 @@ test("a candidate that cannot be asked ends the look: another name's addresses w
     "an error",
     (snapshot) => snapshot.error !== undefined,
   );
-  assert.match(error?.message ?? "", /ask for A server\.a\.example at/);
+  assert.match(error?.message ?? "", /query A server\.a\.example at/);
 });
 
-test("the hosts file goes before DNS, but where a certain server is to be asked", async (t) => {
+test("the hosts file precedes DNS, unless the options name a server", async (t) => {
   const hostsText = "127.0.0.1 server.example localhost\n::1 localhost\n";
   const { dns, create, read } = await start(t, { hostsText });
   dns.set("server.example", { A: ["10.0.0.1"] });
   await read().untilAddresses("10.0.0.1:80");
   const asked = dns.queries.length;
-  await read(create({ name: "localhost", server: undefined })).untilAddresses("127.0.0.1:80", "::1:80");
+  await read(create({ name: "localhost", server: undefined })).untilAddresses("127.0.0.1:80+::1:80");
   assert.equal(dns.queries.length, asked);
 });
 
-test("two readers share a watch; it is ended in any state, also while a question is under way", async (t) => {
+test("two readers share a run, which can be ended in any state, also while a query is under way", async (t) => {
   const { dns, source, create, read, clock } = await start(t);
   dns.set("server.example", { A: ["10.0.0.1"] });
   const [one, other] = [read(), read()];
   await Promise.all([one, other].map((reader) => reader.untilAddresses("10.0.0.1:80")));
   assert.deepEqual([source.stats.lists, source.stats.watches], [1, 1]);
-  await clock.looked(1);
+  await clock.polled(1);
   dns.fault = { t: "silence" };
   for (let turns = 0; turns < 20; turns++) {
-    const reader = read(create());
-    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+    const reader = read(create({ refreshMs: 10_000 + turns })); // which shares no run
+    for (let n = 0; n < turns; n++) await turn();
     await reader.close();
     assert.deepEqual(reader.snapshots, []);
   }
 });
 
-test("options that cannot be are refused", () => {
+test("options that are not valid are refused", () => {
   const good = { name: "server.example", port: 80 };
   for (const [options, message] of [
     [{ name: "10.0.0.1" }, 'name must be a DNS name, got "10.0.0.1"'],
@@ -467,6 +537,7 @@ test("options that cannot be are refused", () => {
     [{ port: "gr_pc" }, 'port must be a number from 1 to 65535, or a name, got "gr_pc"'],
     [{ server: { host: "dns.example", port: 53 } }, 'server must be an IP address, got "dns.example"'],
     [{ refreshMs: 999 }, `refreshMs must be from 1000 to ${maxTimerMs}, got 999`],
+    [{ unionMs: -1 }, `unionMs must be from 0 to ${maxTimerMs}, got -1`],
     [{ timeoutMs: Number.NaN }, `timeoutMs must be from 1 to ${maxTimerMs}, got NaN`],
   ] as const) {
     assert.throws(() => createDnsPollSource({ ...good, ...options }), { name: "RangeError", message });

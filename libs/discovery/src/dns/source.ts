@@ -1,63 +1,67 @@
 import { isIP } from "node:net";
 import { type Clock, type Random, systemClock } from "@grpc-lb/core";
-import { isHostName } from "../core/address.ts";
-import { endable, maxTimerMs } from "../core/endable.ts";
-import { LastGood } from "../core/last-good.ts";
-import { SharedWatch } from "../core/shared-watch.ts";
-import type { Address, Source } from "../core/snapshot.ts";
-import { SourceCounts } from "../core/source-counts.ts";
-import type { SourceStats } from "../core/source-stats.ts";
-import { isPort } from "../kubernetes/target.ts";
+import { isHostName, isPort } from "../core/address.ts";
+import type { Address } from "../core/snapshot.ts";
+import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
+import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { NameLookup } from "./name-lookup.ts";
-import { NamePoll } from "./name-poll.ts";
+import { pollName } from "./poll.ts";
+import type { FamilyRule } from "./reader.ts";
 import { minRefreshMs } from "./target.ts";
 
-/** Which name, and how it is asked for. */
+/** Which name to look up, and how. */
 export interface DnsPollSourceOptions {
   /** With a dot at its end it is complete, and the search list is not used. */
   readonly name: string;
   /** A number: the name's A and AAAA records with this port. A name: the SRV records of `_port._tcp.name`. */
   readonly port: number | string;
-  /** The longest time between two looks, in milliseconds; at least a second. Default: 30 s. */
+  /** The longest time between two lookups, in milliseconds; at least a second. Default: 30 s. */
   readonly refreshMs?: number;
-  /** The DNS server to ask, an IP address and a port. Default: those of the machine. */
+  /**
+   * How long an endpoint is used that later answers do not have, in milliseconds: for a name server that answers with a part of
+   * its addresses at a time, as Consul does. Default: 0, each answer is the whole set.
+   */
+  readonly unionMs?: number;
+  /** Which addresses of a name that has A and AAAA records are used. Default: `ipv4`. */
+  readonly family?: FamilyRule;
+  /** The DNS server to query, an IP address and a port. Default: those of the machine. */
   readonly server?: Address;
-  /** How long the answer to a question is waited for, in milliseconds. Default: 5 s. */
+  /** How long to wait for the answer to a query, in milliseconds. Default: 5 s. */
   readonly timeoutMs?: number;
-  /** Where `search` and `ndots` stand. Default: /etc/resolv.conf. */
+  /** The file with `search` and `ndots`. Default: /etc/resolv.conf. */
   readonly resolvConf?: string;
   /** Default: /etc/hosts. */
   readonly hosts?: string;
-  /**
-   * Whether a watch that is read does not keep the process alive by itself; a question under way does, as long as `timeoutMs`.
-   * Default: false.
-   */
+  /** As in `SourceDefinition`; a query under way keeps the process alive all the same, up to `timeoutMs`. Default: false. */
   readonly background?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
 }
 
-/** A source of what DNS says of a name. */
-export interface DnsPollSource extends Source {
-  /** `lists`: how often the name was looked up; `watches`: how often that began. */
-  readonly stats: SourceStats;
+/**
+ * Creates a source that looks a name up in DNS again and again: when the answer's TTL (RFC 1035) is over, but at most once a
+ * second and at least once in `refreshMs`. In its stats, `lists` counts lookups.
+ *
+ * With a port number each host of the name is an endpoint; with a port name each host of the SRV records (RFC 2782) of the lowest
+ * priority, with its weight. A name with at most one A and one AAAA record is one host with two addresses. A name with more has a
+ * host for each address of one family, IPv4 unless `family` is `ipv6`, or of the other one where there are none.
+ *
+ * A lookup that fails (SERVFAIL, REFUSED, no answer) leaves the last good endpoints, with the error beside them. That the name
+ * does not exist, or has no records (NXDOMAIN and NODATA, RFC 2308), counts when a second lookup confirms it.
+ *
+ * The hosts file precedes DNS, except for SRV and for a given server; the search list is used as resolver(3) does.
+ *
+ * @throws RangeError for an option that is not valid
+ */
+export function createDnsPollSource(options: DnsPollSourceOptions): Source {
+  return defineSource(defineDnsPollSource(options));
 }
 
-/**
- * Looks a name up in DNS again and again: when the answer's TTL (RFC 1035) is over, but at most once a second and at least once
- * in `refreshMs`. Each address is an endpoint; an SRV record (RFC 2782) of the lowest priority is one with its weight.
- *
- * A look that fails (SERVFAIL, REFUSED, no answer) leaves the last good endpoints and its error beside them. That there is no such
- * name, or nothing under it (NXDOMAIN and NODATA, RFC 2308), is believed when a second look says the same.
- *
- * The hosts file goes before DNS, except for SRV and for a certain server; the search list is used as resolver(3) does. All
- * readers of this source share one watch; with the last one, sockets and timers are gone.
- *
- * @throws RangeError for an option that cannot be
- */
-export function createDnsPollSource(options: DnsPollSourceOptions): DnsPollSource {
-  const { name, port, server, refreshMs = 30_000, timeoutMs = 5_000, background = false } = options;
-  const { clock = systemClock, random = Math.random, resolvConf = "/etc/resolv.conf", hosts = "/etc/hosts" } = options;
+/** What `createDnsPollSource` makes a source of. @throws RangeError for an option that is not valid */
+export function defineDnsPollSource(options: DnsPollSourceOptions): SourceDefinition {
+  const { name, port, server, refreshMs = 30_000, unionMs = 0, timeoutMs = 5_000, background } = options;
+  const { resolvConf = "/etc/resolv.conf", hosts = "/etc/hosts", family = "ipv4" } = options;
+  const { clock = systemClock, random = Math.random } = options;
   if (!isHostName(name) || isIP(name)) throw new RangeError(`name must be a DNS name, got "${name}"`);
   const isNumber = typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
   if (!isNumber && !(typeof port === "string" && !/^\d+$/.test(port) && isPort(port))) {
@@ -66,23 +70,22 @@ export function createDnsPollSource(options: DnsPollSourceOptions): DnsPollSourc
   if (server && !isIP(server.host)) throw new RangeError(`server must be an IP address, got "${server.host}"`);
   for (const [field, value, least] of [
     ["refreshMs", refreshMs, minRefreshMs],
+    ["unionMs", unionMs, 0],
     ["timeoutMs", timeoutMs, 1],
   ] as const) {
     if (!(value >= least && value <= maxTimerMs)) {
       throw new RangeError(`${field} must be from ${least} to ${maxTimerMs}, got ${value}`);
     }
   }
-  const subject = `dns ${name}:${port}`;
-  const counts = new SourceCounts(clock);
-  const shared = new SharedWatch((latest, signal) => {
-    const lookup = new NameLookup({ name, port, server, timeoutMs, clock, resolvConf, hosts });
-    return new NamePoll({ lookup, refreshMs, clock, random, counts }, new LastGood(subject, latest)).run(signal);
-  });
   return {
-    subject,
-    watch: (signal) => endable((ending) => shared.read(ending), signal, background),
-    get stats() {
-      return counts.stats;
+    subject: `dns ${name}:${port}`,
+    key: JSON.stringify(["dns", name, port, family, refreshMs, unionMs, server, timeoutMs, resolvConf, hosts]),
+    background,
+    clock,
+    random,
+    start(store, signal) {
+      const lookup = new NameLookup({ name, port, family, server, timeoutMs, clock, resolvConf, hosts });
+      return pollName({ lookup, refreshMs, unionMs, clock, random }, store, signal);
     },
   };
 }

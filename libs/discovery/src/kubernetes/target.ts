@@ -1,3 +1,4 @@
+import { isPort } from "../core/address.ts";
 import type { Scheme } from "../core/target/scheme.ts";
 
 /** `kubernetes:///service.namespace:port`: a Kubernetes service. */
@@ -40,14 +41,4 @@ function splitPort(text: string, wrong: (why: string) => RangeError): { host: st
   if (rest.length > 0 || host.includes("/")) throw wrong(`"${text}" is no service:port`);
   if (port !== undefined && !isPort(port, 63)) throw wrong(`"${port}" is no port`);
   return { host, port };
-}
-
-/**
- * A number, or a name as IANA writes it (RFC 6335, 5.1).
- *
- * @param maxLength of a name; an EndpointSlice's may have 63 characters, as a DNS label
- */
-export function isPort(text: string, maxLength = 15): boolean {
-  if (/^\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= 65_535;
-  return text.length <= maxLength && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text);
 }

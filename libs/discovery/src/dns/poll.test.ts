@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { chooseInterval } from "./look-interval.ts";
+import { chooseInterval } from "./poll.ts";
 
 for (const [ttlMs, refreshMs, least, most] of [
   [0, 30_000, 1_000, 1_100],

@@ -1,4 +1,16 @@
-/** What resolv.conf(5) says of how names are completed. */
+import { isIP } from "node:net";
+
+/** The addresses that a text in the format of hosts(5) gives a name, in its order, each once. */
+export function addressesInHosts(text: string, name: string): readonly string[] {
+  const wanted = name.replace(/\.$/, "").toLowerCase();
+  const found = text.split("\n").flatMap((line) => {
+    const [address = "", ...names] = line.replace(/#.*/, "").trim().split(/\s+/);
+    return isIP(address) && names.some((each) => each.toLowerCase() === wanted) ? [address] : [];
+  });
+  return [...new Set(found)];
+}
+
+/** How resolv.conf(5) completes names. */
 export interface SearchRules {
   /** The domains that are tried, in their order. */
   readonly search: readonly string[];
@@ -26,7 +38,7 @@ export function parseSearchRules(text: string): SearchRules {
   return { search: search.map((domain) => domain.replace(/\.$/, "")).filter((domain) => domain !== ""), ndots };
 }
 
-/** The names that are asked for, one after the other, until one is found: as resolver(3) does, which c-ares' queries do not. */
+/** The names to look up, in their order, until one is found: as resolver(3) does it. The queries of c-ares do not. */
 export function candidatesOf(name: string, { search, ndots }: SearchRules): readonly string[] {
   if (name.endsWith(".")) return [name.slice(0, -1)];
   const completed = search.map((domain) => `${name}.${domain}`);
