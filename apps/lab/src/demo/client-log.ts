@@ -3,9 +3,7 @@ import type { Strategy } from "./strategies.ts";
 
 const keptLines = 16;
 
-/**
- * What one client has said so far. Its first calls, made while connections are still opening, are counted but not judged.
- */
+/** Counts the calls of one client from the lines that it prints. The calls of the warm-up are counted but not judged. */
 export class ClientLog {
   readonly strategy: Strategy;
   readonly #warmUpCalls: number;
@@ -21,8 +19,8 @@ export class ClientLog {
     this.#perPod = new Map(pods.map((pod) => [pod, 0]));
   }
 
-  /** Takes a line of the client's output; gives what it says, undefined when it tells of no call. */
-  take(text: string): CallLine | undefined {
+  /** Adds a line of the client's output. Returns the call in it; undefined when the line is not about a call. */
+  add(text: string): CallLine | undefined {
     const line = parseCallLine(text);
     if (!line) return undefined;
     this.#tail.push(line);
@@ -37,31 +35,32 @@ export class ClientLog {
     return line;
   }
 
-  /** How many calls succeeded. */
+  /** The number of successful calls. */
   get calls(): number {
     return this.#calls.length;
   }
 
-  /** The pod that answered, for each call after the warm-up. */
+  /** The pod that answered, for each successful call after the warm-up. */
   get judgedCalls(): readonly string[] {
     return this.#calls.slice(this.#warmUpCalls);
   }
 
-  /** How many of the calls after the warm-up each pod answered. */
+  /** The number of calls after the warm-up that each pod answered. */
   get perPod(): ReadonlyMap<string, number> {
     return this.#perPod;
   }
 
-  /** The last lines, the oldest first. */
+  /** The last calls, the oldest first; at most 16. */
   get tail(): readonly CallLine[] {
     return this.#tail;
   }
 
-  /** How many calls failed. */
+  /** The number of failed calls. */
   get errors(): number {
     return this.#errors;
   }
 
+  /** The reason of the last failed call; empty when none failed. */
   get lastError(): string {
     return this.#lastError;
   }

@@ -1,35 +1,33 @@
 import { policyNames } from "@grpc-lb/policies";
 import type { BalanceRule, VerdictWord } from "@grpc-lb/verdict";
 
-/** A policy by which a client chooses among the pods that it knows, and what is expected of it. */
-export interface PodPolicy {
-  readonly name: string;
-  /** How its calls are judged, and the words of which it must earn one. */
+/** What the demo expects of a load balancing policy when the pods are equal and a client makes one call at a time. */
+export interface PolicyExpectation {
+  /** How the calls are judged. */
   readonly rule: BalanceRule;
+  /** The verdicts of which the policy must get one. */
   readonly expected: readonly VerdictWord[];
-  /** Why that is what one gets. */
+  /** A sentence that explains the verdict. */
   readonly why: string;
-  /** Its configuration; absent, there is none. */
+  /** The configuration of the policy. Default: `{}`. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-type Facts = Omit<PodPolicy, "name">;
-
-const byChance: Facts = {
+const randomChoice: PolicyExpectation = {
   rule: "random",
   expected: ["BALANCED"],
-  why: "The client keeps a connection to every pod and draws one for each call.",
+  why: "The client keeps a connection to every pod and picks one at random for each call.",
 };
 
-/** Each call has the same key: that of the client, which is its host's name. */
-const byClient: Facts = {
+/** The host's name is the key of every call, so all calls of a client have the same key. */
+const hashOfHostname: PolicyExpectation = {
   rule: "random",
   expected: ["PINNED"],
-  why: "The client's own key names its pod, for every call: that is what the policy is for.",
+  why: "All calls of a client have the same key, and a hash policy sends a key to one pod.",
   config: { key: "hostname" },
 };
 
-const facts: Readonly<Record<string, Facts>> = {
+const expectations: Readonly<Record<string, PolicyExpectation>> = {
   round_robin: {
     rule: "round_robin",
     expected: ["BALANCED"],
@@ -38,55 +36,55 @@ const facts: Readonly<Record<string, Facts>> = {
   pick_first: {
     rule: "random",
     expected: ["PINNED"],
-    why: "The client knows every pod, and stays with the first that it can reach.",
+    why: "The client has the addresses of all pods and stays with the first that it reaches.",
   },
-  random: byChance,
-  weighted_random: byChance,
+  random: randomChoice,
+  weighted_random: randomChoice,
   least_request: {
     rule: "random",
     expected: ["BALANCED"],
-    why: "Of two pods drawn, the one with fewer calls under way; with none under way, the first.",
+    why: "Of two random pods the client takes the one with fewer calls in flight; here a tie.",
   },
-  // Not by the rule of round_robin: with a new phase each second, counts may differ by more than one.
+  // Judged by chance, not by turns: the schedule restarts each second, so counts may differ by more than one.
   weighted_round_robin: {
     rule: "random",
     expected: ["BALANCED"],
-    why: "In turn by weight; these pods report no load, so that all weigh the same.",
+    why: "Pods are taken in turn by weight; these report no load, so all weights are equal.",
   },
-  // With two pods, the faster one wins every comparison.
+  // With two pods the faster one wins every comparison, so any verdict is possible.
   peak_ewma: {
     rule: "random",
     expected: ["BALANCED", "SKEWED", "PINNED"],
-    why: "Of two pods drawn, the one that answered faster: of equal ones, by a hair.",
+    why: "Of two random pods the client takes the faster one; equal pods differ a little too.",
   },
-  ring_hash: byClient,
-  maglev: byClient,
-  source_hash: byClient,
+  ring_hash: hashOfHostname,
+  maglev: hashOfHostname,
+  source_hash: hashOfHostname,
   locality: {
     rule: "round_robin",
     expected: ["BALANCED"],
-    why: "Nobody here has a zone: all pods are alike, and taken in turn.",
+    why: "Without zones all pods are equally near, and the client takes them in turn.",
   },
-  // With two pods, its two are all there are.
+  // With two pods the subset has all of them, which is BALANCED.
   subset: {
     rule: "round_robin",
     expected: ["SKEWED", "BALANCED"],
-    why: "Two of the pods are this client's, and it takes them in turn.",
+    why: "The client's subset has two of the pods, and the client takes them in turn.",
     config: { subsetSize: 2 },
   },
 };
 
-/** A policy that the lab has no expectation of may do as it likes. */
-const unknown: Facts = {
+/** For a policy that is registered and not in the table: no expectation. */
+const anyVerdict: PolicyExpectation = {
   rule: "random",
   expected: ["BALANCED", "SKEWED", "PINNED"],
-  why: "The client knows every pod, and its policy chooses.",
+  why: "The client has the addresses of all pods, and its policy chooses.",
 };
 
-/** The policies that there are: two of grpc-js's own, and those of the library. */
-export const podPolicyNames: readonly string[] = ["round_robin", "pick_first", ...policyNames];
+/** The policies that `--policy` accepts: two of grpc-js and those of `@grpc-lb/policies`. */
+export const demoPolicies: readonly string[] = ["round_robin", "pick_first", ...policyNames];
 
-/** What is expected of a policy, by its name. */
-export function podPolicy(name: string): PodPolicy {
-  return { name, ...(Object.hasOwn(facts, name) ? (facts[name] as Facts) : unknown) };
+/** Returns what the demo expects of a policy; of an unknown one, any verdict. */
+export function expectationOf(policy: string): PolicyExpectation {
+  return Object.hasOwn(expectations, policy) ? (expectations[policy] as PolicyExpectation) : anyVerdict;
 }

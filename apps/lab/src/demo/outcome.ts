@@ -4,18 +4,18 @@ import type { ClientLog } from "./client-log.ts";
 import { neededCalls, type Plan, podNames } from "./plan.ts";
 import type { Strategy } from "./strategies.ts";
 
-/** What a strategy has shown. */
+/** The result of a strategy. */
 export interface Outcome {
   readonly strategy: Strategy;
-  /** Undefined when there were too few calls for one. */
+  /** Undefined when there were too few calls. */
   readonly verdict: Verdict | undefined;
-  /** How many calls failed. */
+  /** The number of failed calls. */
   readonly errors: number;
-  /** What is not as it must be; undefined when the strategy showed what it must and no call failed. */
+  /** What was expected and what happened; undefined when the verdict is as expected and no call failed. */
   readonly failure: string | undefined;
 }
 
-/** Judges what a client said in a whole run: the calls after the warm-up, and every error. */
+/** Judges the calls of a client in a whole run. Errors count also during the warm-up. */
 export function judgeClient(log: ClientLog, plan: Plan): Outcome {
   const { strategy, calls, judgedCalls, errors } = log;
   const hasEnough = calls >= neededCalls(plan);
@@ -33,7 +33,7 @@ export function judgeClient(log: ClientLog, plan: Plan): Outcome {
   return { strategy, verdict, errors, failure: failures.join("; ") || undefined };
 }
 
-/** One line that says which strategies failed and what was expected of them; undefined when all is as it must be. */
+/** Names each strategy that failed with its failure, in one line; undefined when none failed. */
 export function describeFailures(outcomes: readonly Outcome[]): string | undefined {
   const failures = outcomes.flatMap(({ strategy, failure }) => (failure ? [`${strategy.name}: ${failure}`] : []));
   return failures.join("; ") || undefined;

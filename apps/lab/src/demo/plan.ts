@@ -1,38 +1,38 @@
 import { formatDuration } from "@grpc-lb/core";
 
-/** What a run of the lab is to be. */
+/** The parameters of a run of the demo. */
 export interface Plan {
-  /** How long the clients call, from the moment that each has made its first call. */
+  /** How long the clients call, from the moment when each has made its first call. */
   readonly durationMs: number;
-  /** The pause between the calls of a client. */
+  /** The pause between two calls of a client. */
   readonly intervalMs: number;
   readonly servers: number;
-  /** Of the random source by which the Service picks a pod for a connection. */
+  /** The seed of the random source by which the Service picks a pod for a connection. */
   readonly seed: number;
 }
 
-/** The names of the servers, which stand for pods. */
+/** The names of the servers, which represent pods. */
 export function podNames(plan: Plan): readonly string[] {
   return Array.from({ length: plan.servers }, (_, i) => `server-${i + 1}`);
 }
 
-/** Cochran's rule of thumb: below 5 expected calls per pod the chi-square test says nothing. */
+/** Cochran's rule: the chi-square test needs an expected count of at least 5 in each cell. */
 const judgedCallsPerServer = 5;
 
-/** The first calls of a client are made while its connections are still opening, one for each server: not judged. */
+/** How many first calls of a client are not judged because its connections are still opening: one per server. */
 export function warmUpCalls(plan: Plan): number {
   return plan.servers;
 }
 
-/** How many calls a client must have made for a verdict. */
+/** How many calls of a client a verdict needs. */
 export function neededCalls(plan: Plan): number {
   return warmUpCalls(plan) + judgedCallsPerServer * plan.servers;
 }
 
 /**
- * Refuses a plan that cannot end with a verdict.
+ * Checks that a plan allows enough calls for a verdict.
  *
- * @throws RangeError that says how many calls there can be at most and how many are needed
+ * @throws RangeError that states how many calls are possible and how many are needed
  */
 export function validatePlan(plan: Plan): Plan {
   const possible = plan.intervalMs === 0 ? Number.POSITIVE_INFINITY : Math.floor(plan.durationMs / plan.intervalMs);
@@ -40,6 +40,6 @@ export function validatePlan(plan: Plan): Plan {
   const given = `--duration (DURATION) ${formatDuration(plan.durationMs)} with --interval (INTERVAL) ${formatDuration(plan.intervalMs)}`;
   const needs = `${warmUpCalls(plan)} to warm up and ${judgedCallsPerServer} for each of ${plan.servers} servers`;
   throw new RangeError(
-    `${given} is at most ${possible} calls a client; a verdict needs ${neededCalls(plan)}: ${needs}`,
+    `${given} allows at most ${possible} calls per client; a verdict needs ${neededCalls(plan)}: ${needs}`,
   );
 }

@@ -5,45 +5,45 @@ import { type PodServer, startPodServer } from "../processes/pod-server.ts";
 import { ProcessGroup } from "../processes/process-group.ts";
 import { createStop } from "../processes/stop.ts";
 import type { ClientLog } from "./client-log.ts";
-import { type Places, startPlaces } from "./environment/environment.ts";
-import { makeLabFolder } from "./environment/temporary-folder.ts";
+import { type Environment, startEnvironment } from "./environment/environment.ts";
+import { createTemporaryFolder } from "./environment/temporary-folder.ts";
 import { type Plan, podNames } from "./plan.ts";
 import { startRegistries } from "./registries/start-registries.ts";
 import { clientArgs, type Strategy } from "./strategies.ts";
 
-/** What a run tells whoever shows it, in this order. */
-export interface LabWatcher {
+/** Receives the events of a run, in this order. */
+export interface DemoObserver {
   /** All servers serve. */
   onServing(servers: readonly PodServer[]): void;
-  /** Each client has made a call: the duration counts from now on. */
+  /** Each client has made a call: the duration starts now. */
   onRunning(): void;
-  /** A client has made a call, which stands in its log. */
-  onLine(strategy: Strategy, line: CallLine): void;
+  /** A client has made a call, which its log already has. */
+  onCall(strategy: Strategy, line: CallLine): void;
 }
 
 const firstCallTimeoutMs = 20_000;
 
-/** What a run needs to know. */
-export interface LabOptions {
+/** Options of a run. */
+export interface DemoOptions {
   readonly plan: Plan;
-  /** What is filled: one log for each client to start. */
+  /** One per client to start; the run fills them. */
   readonly logs: readonly ClientLog[];
-  readonly watcher: LabWatcher;
+  readonly observer: DemoObserver;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs registries, servers, Service and clients as planned, and stops them again. It resolves when the last process has ended, and
- * rejects no earlier.
+ * Starts the registries, the servers, the environment and the clients, lets the clients call, and stops everything. Settles only
+ * when the last process has exited.
  *
- * @throws ProgramError when a process does not start or ends before its time (exit code 1), or when `signal` is aborted
- * (exit code 130)
+ * @throws ProgramError when a process does not start or exits early (exit code 1), or when `signal` is aborted (exit code 130,
+ * for SIGTERM 143)
  */
-export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions): Promise<void> {
-  const folder = await makeLabFolder();
+export async function runDemo({ plan, logs, observer, clock, signal }: DemoOptions): Promise<void> {
+  const folder = await createTemporaryFolder();
   const group = new ProcessGroup();
-  let places: Places | undefined;
+  let environment: Environment | undefined;
   const stop = createStop(signal, group, "stopped before the end, so there is no verdict");
   const { aborted, unlessStopped } = stop;
   const clients = logs.map((log) => log.strategy.name);
@@ -56,18 +56,18 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
     const servers = await unlessStopped(
       Promise.all(podNames(plan).map((name) => startPodServer(group, name, clock, aborted, { registries: targets }))),
     );
-    places = await startPlaces({ servers, seed: plan.seed, folder: folder.path, registries });
-    const { addresses } = places;
+    environment = await startEnvironment({ servers, seed: plan.seed, folder: folder.path, registries });
+    const { addresses } = environment;
 
-    watcher.onServing(servers);
-    const firstLines = logs.map((log) => {
+    observer.onServing(servers);
+    const firstCalls = logs.map((log) => {
       const { strategy } = log;
       const first = Promise.withResolvers<void>();
       const take = (text: string) => {
-        const line = log.take(text);
+        const line = log.add(text);
         if (!line) return;
         first.resolve();
-        watcher.onLine(strategy, line);
+        observer.onCall(strategy, line);
       };
       const args = clientArgs(strategy, addresses, plan.intervalMs);
       const env = strategy.env?.(addresses) ?? {};
@@ -76,21 +76,21 @@ export async function runLab({ plan, logs, watcher, clock, signal }: LabOptions)
     });
     const describe = () => {
       const silent = logs.find((log) => log.tail.length === 0)?.strategy.name ?? "";
-      return `${silent} made no call within ${firstCallTimeoutMs / 1000} s; ${group.describeLastWords(silent)}`;
+      return `${silent} made no call within ${firstCallTimeoutMs / 1000} s; ${group.describeLastLines(silent)}`;
     };
     const deadline = { ms: firstCallTimeoutMs, clock, signal: aborted, describe };
-    await unlessStopped(within(deadline, Promise.all(firstLines)));
+    await unlessStopped(within(deadline, Promise.all(firstCalls)));
 
-    watcher.onRunning();
+    observer.onRunning();
     await unlessStopped(clock.sleep(plan.durationMs, aborted));
-    // A call that is under way must still find its server.
+    // Clients first: a call in flight still needs its server.
     await unlessStopped(group.stop(clients));
   } finally {
     stop.close();
-    // Who needs the others goes before them: a server still has to leave its registries.
+    // Each process is stopped before those it depends on: servers deregister while the registries still run.
     await group.stop(clients);
     await group.stop(podNames(plan));
-    await Promise.all([group.close(), places?.close()]);
+    await Promise.all([group.close(), environment?.close()]);
     folder.remove();
   }
 }

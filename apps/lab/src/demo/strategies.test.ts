@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { policyNames } from "@grpc-lb/policies";
-import { podPolicy, podPolicyNames } from "./expectations.ts";
+import { demoPolicies, expectationOf } from "./expectations.ts";
 import { clientArgs, createStrategies } from "./strategies.ts";
 
 const addresses = {
@@ -15,10 +15,10 @@ const addresses = {
 };
 
 const argsUnder = (policy: string) =>
-  createStrategies(podPolicy(policy)).map((strategy) => clientArgs(strategy, addresses, 200).join(" "));
+  createStrategies(policy).map((strategy) => clientArgs(strategy, addresses, 200).join(" "));
 
 describe("the strategies", () => {
-  it("give the policy to the clients that know the pods, and to no other", () => {
+  it("pass the policy to the clients that know the pods, and to no other", () => {
     assert.deepEqual(argsUnder("least_request"), [
       "--target http://127.0.0.1:1/pod --interval 200ms",
       "--target 127.0.0.1:2 --interval 200ms",
@@ -31,25 +31,25 @@ describe("the strategies", () => {
     ]);
   });
 
-  it("leave round_robin to the client where that is its default", () => {
+  it("do not pass round_robin to a client whose default it is", () => {
     assert.deepEqual(argsUnder("round_robin").slice(2, 4), [
       "--target ipv4:127.0.0.1:3,127.0.0.1:4 --policy round_robin --interval 200ms",
       "--target kubernetes:///server.default:grpc --interval 200ms",
     ]);
   });
 
-  it("have a hash policy choose by the client", () => {
+  it("configure hash policies with the host's name as the key", () => {
     assert.match(argsUnder("maglev")[3] ?? "", / --policy maglev\{"key":"hostname"\} /);
   });
 
-  it("say what they are in few words, for narrow columns", () => {
-    for (const { name, way, connections } of createStrategies(podPolicy("round_robin"))) {
+  it("are described in at most 22 characters, for narrow columns", () => {
+    for (const { name, way, connections } of createStrategies("round_robin")) {
       assert.ok(way.length <= 22 && connections.length <= 22, `${name}: "${way}", "${connections}"`);
     }
   });
 
-  it("know what to expect of every policy there is", () => {
-    for (const name of podPolicyNames) assert.notEqual(podPolicy(name).why, podPolicy("toString").why, name);
-    for (const name of policyNames) assert.ok(podPolicyNames.includes(name), name);
+  it("have an expectation of every policy", () => {
+    for (const name of demoPolicies) assert.notEqual(expectationOf(name).why, expectationOf("toString").why, name);
+    for (const name of policyNames) assert.ok(demoPolicies.includes(name), name);
   });
 });

@@ -2,43 +2,46 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { formatDuration } from "@grpc-lb/core";
 import type { BalanceRule, VerdictWord } from "@grpc-lb/verdict";
-import type { PodPolicy } from "./expectations.ts";
+import { expectationOf } from "./expectations.ts";
 import type { RegistryName, RegistryTargets } from "./registries/registry.ts";
 
-/** What a client may be pointed at. */
+/** The addresses from which a strategy builds its client's target. All ports are of 127.0.0.1. */
 export interface Addresses {
-  /** The Service: the ports of the proxies in front of all pods. */
+  /** The ports of the Service. */
   readonly serviceHttpPort: number;
   readonly serviceGrpcPort: number;
-  /** The pods themselves. */
+  /** The gRPC port of each pod. */
   readonly podGrpcPorts: readonly number[];
-  /** A kubeconfig of the API server that knows the pods. */
+  /** The path of a kubeconfig for the Kubernetes API that has the pods. */
   readonly kubeconfig: string;
-  /** Of the DNS server that knows the pods, on 127.0.0.1. */
+  /** The port of the DNS server that has the pods. */
   readonly dnsPort: number;
-  /** A file in which the pods stand. */
+  /** The path of the YAML file that lists the pods. */
   readonly endpointsFile: string;
-  /** The registries in which the pods stand. */
+  /** The registries that the pods are registered at. */
   readonly registries: RegistryTargets;
 }
 
-/** A way to call the pods, what it is expected to show, and why. */
+/** A way for a client to find and call the pods, and the verdict that the demo expects. */
 export interface Strategy {
   readonly name: string;
-  /** What it is, in two parts of at most 22 characters: the protocol and way, then the connections. */
+  /** The protocol and how pods are found, in at most 22 characters. */
   readonly way: string;
+  /** How connections are used, in at most 22 characters. */
   readonly connections: string;
-  /** How its calls are judged, and the words of which it must earn one. */
+  /** How the calls are judged. */
   readonly rule: BalanceRule;
+  /** The verdicts of which the strategy must get one. */
   readonly expected: readonly VerdictWord[];
-  /** Why that is what one gets. */
+  /** A sentence that explains the verdict. */
   readonly why: string;
-  /** The registry that must run for it; undefined when none must. */
+  /** The registry that the strategy needs; undefined when it needs none. */
   readonly registry?: RegistryName;
   /** The client's .ts file. */
   readonly main: string;
+  /** The client's flags that depend on the strategy. */
   args(addresses: Addresses): readonly string[];
-  /** What the client finds in its environment beside PATH. */
+  /** The client's environment variables. Default: none. */
   env?(addresses: Addresses): Readonly<Record<string, string>>;
 }
 
@@ -47,15 +50,17 @@ const grpcMain = join(import.meta.dirname, "../../../client-grpc/src/main.ts");
 const onLoopback = (port: number) => `127.0.0.1:${port}`;
 
 /**
- * The ways to call the pods that the lab compares, in the order in which they are shown: what works by chance, what does not,
- * what cures it. Where the client knows the pods, it chooses among them by the policy given.
+ * Creates all strategies of the demo, in the order in which they are shown. This is the one list of them.
+ *
+ * @param policy the load balancing policy of the clients that know the pods; it is also the name of the third strategy
  */
-export function createStrategies(policy: PodPolicy): readonly Strategy[] {
-  const { name, rule, expected, why } = policy;
-  const connections = name === "pick_first" ? "to the first reached" : "one connection per pod";
-  const watched = { connections, rule, expected, main: grpcMain };
-  // That policy is what the client takes by itself when it has a source of pods.
-  const chosen = name === "round_robin" ? [] : policyArgs(policy);
+export function createStrategies(policy: string): readonly Strategy[] {
+  const { rule, expected, why, config } = expectationOf(policy);
+  const connections = policy === "pick_first" ? "to the first reached" : "one connection per pod";
+  const toPods = { connections, rule, expected, main: grpcMain };
+  const policyArgs = ["--policy", config ? `${policy}${JSON.stringify(config)}` : policy];
+  // round_robin is the client's default for targets of discovery.
+  const policyArgsUnlessDefault = policy === "round_robin" ? [] : policyArgs;
   return [
     {
       name: "http",
@@ -78,58 +83,58 @@ export function createStrategies(policy: PodPolicy): readonly Strategy[] {
       args: ({ serviceGrpcPort }) => ["--target", onLoopback(serviceGrpcPort)],
     },
     {
-      ...watched,
-      name,
+      ...toPods,
+      name: policy,
       way: "gRPC to a list of pods",
       why,
-      args: ({ podGrpcPorts }) => ["--target", `ipv4:${podGrpcPorts.map(onLoopback).join(",")}`, ...policyArgs(policy)],
+      args: ({ podGrpcPorts }) => ["--target", `ipv4:${podGrpcPorts.map(onLoopback).join(",")}`, ...policyArgs],
     },
     {
-      ...watched,
+      ...toPods,
       name: "resolver",
       way: "gRPC to watched pods",
       why: "The client watches the pods of the Service: a new one is called at once.",
-      args: () => ["--target", "kubernetes:///server.default:grpc", ...chosen],
+      args: () => ["--target", "kubernetes:///server.default:grpc", ...policyArgsUnlessDefault],
       env: ({ kubeconfig }) => ({ KUBECONFIG: kubeconfig }),
     },
     {
-      ...watched,
+      ...toPods,
       name: "etcd",
       way: "gRPC to keys in etcd",
-      why: "The servers put themselves into etcd; the client watches their keys.",
+      why: "The servers register in etcd, and the client watches their keys.",
       registry: "etcd",
-      args: ({ registries }) => ["--target", registries.etcd ?? "", ...chosen],
+      args: ({ registries }) => ["--target", registries.etcd ?? "", ...policyArgsUnlessDefault],
     },
     {
-      ...watched,
+      ...toPods,
       name: "consul",
-      way: "gRPC by Consul",
-      why: "The servers register in Consul, which tells the client of every change.",
+      way: "gRPC to Consul",
+      why: "The servers register in Consul, and the client watches the service.",
       registry: "consul",
-      args: ({ registries }) => ["--target", registries.consul ?? "", ...chosen],
+      args: ({ registries }) => ["--target", registries.consul ?? "", ...policyArgsUnlessDefault],
     },
     {
-      ...watched,
+      ...toPods,
       name: "dns-poll",
-      way: "gRPC by a name in DNS",
-      why: "The client looks the SRV records up again, as often as their TTL says.",
-      args: ({ dnsPort }) => ["--target", `dns-poll://${onLoopback(dnsPort)}/server.lab:grpc`, ...chosen],
+      way: "gRPC to SRV records",
+      why: "The client polls the SRV records at their TTL.",
+      args: ({ dnsPort }) => [
+        "--target",
+        `dns-poll://${onLoopback(dnsPort)}/server.lab:grpc`,
+        ...policyArgsUnlessDefault,
+      ],
     },
     {
-      ...watched,
+      ...toPods,
       name: "file",
       way: "gRPC to pods in a file",
-      why: "The pods stand in a YAML file, and the client watches it.",
-      args: ({ endpointsFile }) => ["--target", pathToFileURL(endpointsFile).href, ...chosen],
+      why: "A YAML file lists the pods, and the client watches it.",
+      args: ({ endpointsFile }) => ["--target", pathToFileURL(endpointsFile).href, ...policyArgsUnlessDefault],
     },
   ];
 }
 
-function policyArgs({ name, config }: PodPolicy): readonly string[] {
-  return ["--policy", config ? `${name}${JSON.stringify(config)}` : name];
-}
-
-/** The flags that every client takes. */
+/** The flags of a strategy's client. */
 export function clientArgs(strategy: Strategy, addresses: Addresses, intervalMs: number): readonly string[] {
   return [...strategy.args(addresses), "--interval", formatDuration(intervalMs)];
 }

@@ -1,12 +1,11 @@
-import { join } from "node:path";
 import type { Clock, Random } from "@grpc-lb/core";
 import { type PodServer, startPodServer } from "../processes/pod-server.ts";
-import type { ProcessGroup } from "../processes/process-group.ts";
+import { type ProcessGroup, watchdogMain } from "../processes/process-group.ts";
 
-/** What a server is like. */
+/** How a server behaves. */
 export type ServerKind = "good" | "slow" | "failing" | "frozen";
 
-/** A server that takes calls, and what it is like. */
+/** A running server of the comparison. */
 export interface FleetServer extends PodServer {
   readonly kind: ServerKind;
 }
@@ -14,7 +13,7 @@ export interface FleetServer extends PodServer {
 export const goodLatencyMs = 10;
 export const slowLatencyMs = 100;
 
-/** More places than are ever taken: what a server reports as its load is how many of them are. */
+/** The capacity is never reached; the reported load is the part of it that is in use. */
 const reporting = ["--load-report", "--capacity", "64"];
 const good = { kind: "good", flags: ["--latency", `${goodLatencyMs}ms`, ...reporting] } as const;
 
@@ -29,9 +28,7 @@ const specs: readonly { readonly name: string; readonly kind: ServerKind; readon
 
 export const goodServers = specs.filter(({ kind }) => kind === "good").length;
 
-const thaw = join(import.meta.dirname, "thaw-with-lab.ts");
-
-/** Six servers: three equal ones, one slow, one that fails at once, and one that is frozen and goes on at will. */
+/** Six servers: three good ones, a slow one, one that fails every call, and one that can be frozen. */
 export class Fleet {
   readonly servers: readonly FleetServer[];
   readonly #frozenPid: number;
@@ -41,7 +38,7 @@ export class Fleet {
     this.#frozenPid = servers.find(({ kind }) => kind === "frozen")?.pid ?? 0;
   }
 
-  /** Starts the servers and waits until they serve. Who froze one must thaw it before it stops the group. */
+  /** Starts the servers and waits until they serve. A frozen server ignores SIGTERM, so call `thaw` before `group.stop`. */
   static async start(group: ProcessGroup, clock: Clock, signal: AbortSignal): Promise<Fleet> {
     const servers = await Promise.all(
       specs.map(async ({ name, kind, flags }): Promise<FleetServer> => {
@@ -49,32 +46,33 @@ export class Fleet {
       }),
     );
     const fleet = new Fleet(servers);
-    group.start({ name: "thaw", main: thaw, args: [String(fleet.#frozenPid)] });
+    group.start({ name: "watchdog", main: watchdogMain, args: ["SIGCONT", String(fleet.#frozenPid)] });
     return fleet;
   }
 
-  /** All servers as one target, in an order that `random` makes. */
+  /** The target of all servers, in random order. */
   target(random: Random): string {
     return `ipv4:${shuffle(this.servers, random).map(addressOf).join(",")}`;
   }
 
-  /** Its connections stay, it takes what is sent, and never answers. */
+  /** Stops the process by SIGSTOP. Its connections stay open; it accepts calls and never answers. */
   freeze(): void {
     process.kill(this.#frozenPid, "SIGSTOP");
   }
 
+  /** Lets the process go on. Does nothing when it is not frozen. */
   thaw(): void {
     try {
       process.kill(this.#frozenPid, "SIGCONT");
     } catch {
-      // ESRCH: it has ended, and is no longer frozen
+      // ESRCH: the process has already exited
     }
   }
 }
 
 export const addressOf = ({ grpcPort }: PodServer) => `127.0.0.1:${grpcPort}`;
 
-/** Fisher and Yates. */
+/** Fisher-Yates. */
 function shuffle<T>(items: readonly T[], random: Random): T[] {
   const shuffled = [...items];
   for (let i = shuffled.length - 1; i > 0; i--) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { assertNothingLeft, until } from "@grpc-lb/core/testing";
 import { type RunningProgram, runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { childrenOf, isAlive, stateOf, untilDead } from "../../testing/processes.ts";
 
@@ -13,15 +13,14 @@ function pidOf(program: RunningProgram, name: string): number {
   return Number(/pid (\d+)/.exec(line ?? "")?.[1]);
 }
 
-/** Starts a comparison that would run for long, and waits until a server is frozen. */
+/** Starts a comparison of 60 s and waits until a server is frozen. */
 async function startFrozen() {
   const program = startProgram(main, ["--json", "--duration", "60s", "--policies", "random"]);
   await program.line((line) => line.startsWith("policies: random"));
   const frozen = pidOf(program, "frozen");
-  // Nobody is told either when a process is stopped.
-  while (stateOf(frozen) !== "T" && isAlive(frozen)) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => stateOf(frozen) === "T", "the server is frozen");
   const children = await childrenOf(program.pid ?? 0);
-  assert.equal(children.length, 8, "six servers, the load, and the one that thaws");
+  assert.equal(children.length, 8, "six servers, the load, and the watchdog");
   return { program, children };
 }
 
@@ -31,18 +30,18 @@ describe("the comparison of policies", { skip: process.platform !== "linux" && "
   afterEach(async () => {
     const left = children.filter(isAlive);
     children = [];
-    assert.deepEqual(left, [], "no process may be left");
+    assert.deepEqual(left, [], "processes left");
     await assertNothingLeft();
   });
 
-  it("prints a table, and no escape code, where there is no terminal", async () => {
+  it("prints a table without escape codes when stdout is not a terminal", async () => {
     const run = await runToEnd(main, [...short, "--policies", "round_robin"]);
     assert.equal(run.code, 0, run.stderr.join("\n"));
     assert.ok(run.stdout.every((line) => !line.includes("\x1b")));
     assert.ok(
       run.stdout.some((line) => /^ policy +3 good +busiest +slow +failing +frozen +errors +p50 +p99$/.test(line)),
     );
-    // Ports differ, but not that each of six has its turn; and the failing one's share is all errors.
+    // Each of six servers has its turn. The calls to the failing one are errors.
     const row = run.stdout.find((line) => line.startsWith(" round_robin ")) ?? "";
     assert.match(
       row,
@@ -52,7 +51,7 @@ describe("the comparison of policies", { skip: process.platform !== "linux" && "
     assert.deepEqual(run.stderr, ["policies: starting servers …", "policies: round_robin: 1 of 1 …"]);
   });
 
-  it("tells the same to machines, also with outlier_detection over the policies", async () => {
+  it("prints the result as JSON, also with outlier_detection", async () => {
     const run = await runToEnd(main, [...short, "--policies", "least_request", "--outlier-detection", "--json"]);
     assert.equal(run.code, 0, run.stderr.join("\n"));
     const report = JSON.parse(run.stdout.join("\n"));
@@ -63,7 +62,7 @@ describe("the comparison of policies", { skip: process.platform !== "linux" && "
     assert.equal(report.hasOutlierDetection, true);
   });
 
-  it("thaws what it froze, and stops everything on SIGTERM", async () => {
+  it("stops all processes on SIGTERM, the frozen one too", async () => {
     const started = await startFrozen();
     children = started.children;
     started.program.kill("SIGTERM");
@@ -80,13 +79,19 @@ describe("the comparison of policies", { skip: process.platform !== "linux" && "
     await untilDead(children);
   });
 
-  it("refuses what cannot be, before it starts anything", async () => {
+  it("rejects invalid flags before it starts anything", async () => {
     for (const [args, message] of [
-      [["--policies", "best"], /^policies: --policies must be of round_robin, pick_first, .*, got "best"$/],
-      [["--duration", "10ms"], /^policies: --rate 500 for --duration 10ms is 5 calls a policy; a share needs 100$/],
+      [
+        ["--policies", "best"],
+        /^policies: --policies must be names of round_robin, random, .*, pick_first, got "best"$/,
+      ],
+      [
+        ["--duration", "10ms"],
+        /^policies: --rate 500 for --duration 10ms is 5 calls per policy; shares need at least 100$/,
+      ],
       [
         ["--policies", "pick_first", "--outlier-detection"],
-        /^policies: --outlier-detection cannot stand over pick_first/,
+        /^policies: grpc-js does not allow pick_first below outlier_detection/,
       ],
     ] as const) {
       const run = await runToEnd(main, args);

@@ -13,17 +13,20 @@ const plan: PoliciesPlan = {
 };
 
 describe("a plan", () => {
-  it("needs a hundred calls a policy", () => {
+  it("needs a hundred calls per policy", () => {
     assert.equal(validatePlan(plan), plan);
     validatePlan({ ...plan, durationMs: 200 });
     assert.throws(() => validatePlan({ ...plan, durationMs: 199 }), {
       name: "RangeError",
-      message: "--rate 500 for --duration 199ms is 99 calls a policy; a share needs 100",
+      message: "--rate 500 for --duration 199ms is 99 calls per policy; shares need at least 100",
     });
   });
 
-  it("keeps outlier_detection and pick_first apart, as grpc-js does", () => {
-    assert.throws(() => validatePlan({ ...plan, hasOutlierDetection: true }), /cannot stand over pick_first/);
+  it("does not allow pick_first below outlier_detection, like grpc-js", () => {
+    assert.throws(
+      () => validatePlan({ ...plan, hasOutlierDetection: true }),
+      /does not allow pick_first below outlier_detection/,
+    );
     validatePlan({ ...plan, policies: ["random"], hasOutlierDetection: true });
   });
 });
@@ -31,18 +34,18 @@ describe("a plan", () => {
 describe("a list of policies", () => {
   const known = ["a", "b", "c"];
 
-  it("is read in its order, each once", () => {
+  it("is parsed in order, without duplicates", () => {
     assert.deepEqual(parsePolicies("b, a,b", known), ["b", "a"]);
   });
 
-  it("says which name is wrong, and what there is", () => {
+  it("is rejected with the unknown name and the known names", () => {
     for (const [text, got] of [
       ["a,d", "d"],
       ["", ""],
       ["a,", ""],
       ["toString", "toString"],
     ] as const) {
-      assert.throws(() => parsePolicies(text, known), { message: `must be of a, b, c, got "${got}"` });
+      assert.throws(() => parsePolicies(text, known), { message: `must be names of a, b, c, got "${got}"` });
     }
   });
 });

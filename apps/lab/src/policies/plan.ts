@@ -1,51 +1,59 @@
-/** What a comparison of policies is to be. */
+import { policyNames } from "@grpc-lb/policies";
+
+/**
+ * All policies, in the order of the table. pick_first is last: it uses one server, so its result depends only on whether that
+ * is a good one.
+ */
+export const comparedPolicies: readonly string[] = ["round_robin", ...policyNames, "pick_first"];
+
+/** The parameters of a comparison of policies. */
 export interface PoliciesPlan {
-  /** The policies, in the order in which they are tried. */
+  /** In the order of the table. */
   readonly policies: readonly string[];
-  /** Calls a second, on the mean. */
+  /** Calls a second, on average. */
   readonly rateHz: number;
-  /** How long calls are sent that count, and before them those that do not. */
+  /** How long the calls count, after the warm-up. */
   readonly durationMs: number;
   readonly warmUpMs: number;
-  /** After which a call is given up. */
+  /** The deadline of a call. */
   readonly deadlineMs: number;
-  /** Of the order of the servers, the times and keys of the calls, and the policies' own draws. */
+  /** The seed of the order of the servers, the times and keys of the calls, and the random picks of the policies. */
   readonly seed: number;
-  /** Whether grpc-js's outlier_detection stands over each policy. */
+  /** Whether each policy is the child of grpc-js's outlier_detection. */
   readonly hasOutlierDetection: boolean;
 }
 
-/** Below this, one call more or less is a whole percent. */
-const leastCalls = 100;
+/** With fewer calls, one call is more than a percent. */
+const minCalls = 100;
 
 /**
- * Refuses a plan that says nothing.
+ * Checks that a plan gives meaningful shares and that grpc-js accepts its policies.
  *
- * @throws RangeError that says why
+ * @throws RangeError that states the reason
  */
 export function validatePlan(plan: PoliciesPlan): PoliciesPlan {
   const calls = Math.floor((plan.rateHz * plan.durationMs) / 1000);
-  if (calls < leastCalls) {
+  if (calls < minCalls) {
     throw new RangeError(
-      `--rate ${plan.rateHz} for --duration ${plan.durationMs}ms is ${calls} calls a policy; a share needs ${leastCalls}`,
+      `--rate ${plan.rateHz} for --duration ${plan.durationMs}ms is ${calls} calls per policy; shares need at least ${minCalls}`,
     );
   }
   if (plan.hasOutlierDetection && plan.policies.includes("pick_first")) {
     throw new RangeError(
-      "--outlier-detection cannot stand over pick_first, which has one connection: leave one of them out",
+      "grpc-js does not allow pick_first below outlier_detection; remove --outlier-detection or pick_first",
     );
   }
   return plan;
 }
 
 /**
- * Reads names with commas between them; one that is given twice counts once.
+ * Parses names separated by commas and removes duplicates.
  *
- * @throws RangeError that lists the names there are
+ * @throws RangeError that lists the known names
  */
 export function parsePolicies(text: string, known: readonly string[]): readonly string[] {
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
-  const wrong = names.find((name) => !known.includes(name));
-  if (wrong !== undefined) throw new RangeError(`must be of ${known.join(", ")}, got "${wrong}"`);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new RangeError(`must be names of ${known.join(", ")}, got "${unknown}"`);
   return names;
 }

@@ -1,25 +1,27 @@
 import { addressOf, type FleetServer, type ServerKind } from "./fleet.ts";
-import type { Measured } from "./load/measured.ts";
+import type { Measured } from "./load/protocol.ts";
 
-/** What a policy made of the load. Shares are of all calls, from 0 to 1. */
+/** The result of a policy. Shares are of all its calls, from 0 to 1. */
 export interface Row {
   readonly policy: string;
   readonly calls: number;
-  /** Of the servers of a kind together. */
+  /** The share of all servers of a kind together. */
   readonly shares: Readonly<Record<ServerKind, number>>;
-  /** Of the one server that got most. */
+  /** The share of the server with the most calls. */
   readonly busiest: number;
-  /** Calls that did not succeed, too late ones among them. */
+  /** The share of the calls that failed or exceeded their deadline. */
   readonly errors: number;
+  /** Calls by server. */
   readonly perServer: Readonly<Record<string, number>>;
+  /** Calls by status. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Of the calls that succeeded; null when none did. */
+  /** Latencies of the successful calls; null when there are none. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   readonly lagP99Ms: number | null;
 }
 
-/** Says of a measurement what is worth comparing. */
+/** Computes the shares of a measurement. */
 export function createRow(policy: string, measured: Measured, servers: readonly FleetServer[]): Row {
   const { calls, perPeer, statuses, p50Ms, p99Ms, lagP99Ms } = measured;
   const countOf = (server: FleetServer) => perPeer[addressOf(server)] ?? 0;

@@ -4,56 +4,57 @@ import { within } from "../processes/deadline.ts";
 import { ProcessGroup } from "../processes/process-group.ts";
 import { createStop, type Stop } from "../processes/stop.ts";
 import { Fleet, type FleetServer } from "./fleet.ts";
-import { connectedLine, type Measured, parseMeasured } from "./load/measured.ts";
+import { connectedLine, type Measured, parseMeasured } from "./load/protocol.ts";
 import type { PoliciesPlan } from "./plan.ts";
 import { serviceConfigOf } from "./service-config.ts";
 
-/** What a run tells whoever shows it: the servers first, and then each policy twice. */
-export interface PoliciesWatcher {
+/** Receives the events of a run: the servers, then for each policy its start and its measurement. */
+export interface ComparisonObserver {
+  /** All servers serve. */
   onServing(servers: readonly FleetServer[]): void;
-  /** A policy's trial begins. */
-  onTrial(policy: string): void;
+  /** The measurement of a policy starts. */
+  onPolicy(policy: string): void;
   onMeasured(policy: string, measured: Measured): void;
 }
 
-/** What a run needs to know. */
-export interface PoliciesOptions {
+/** Options of a run. */
+export interface ComparisonOptions {
   readonly plan: PoliciesPlan;
-  readonly watcher: PoliciesWatcher;
+  readonly observer: ComparisonObserver;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 const loadMain = join(import.meta.dirname, "load/main.ts");
-/** What a trial may take beyond its own time: to start, to connect, to end. */
+/** The time to start, to connect and to end, in addition to the time of the calls. */
 const spareMs = 20_000;
 
 /**
- * Tries the policies of a plan one after the other on the same servers, each with a client process of its own. It resolves
- * when the last process has ended, and rejects no earlier.
+ * Measures the policies of a plan one after the other on the same servers, each with its own client process. Settles only when
+ * the last process has exited.
  *
- * @throws ProgramError when a process does not start or ends before its time (exit code 1), or when `signal` is aborted
- * (exit code 130)
+ * @throws ProgramError when a process does not start or exits early (exit code 1), or when `signal` is aborted (exit code 130,
+ * for SIGTERM 143)
  */
-export async function runPolicies({ plan, watcher, clock, signal }: PoliciesOptions): Promise<void> {
+export async function runComparison({ plan, observer, clock, signal }: ComparisonOptions): Promise<void> {
   const group = new ProcessGroup();
   const stop = createStop(signal, group, "stopped before the end, so there is no comparison");
   let fleet: Fleet | undefined;
   try {
     fleet = await stop.unlessStopped(Fleet.start(group, clock, stop.aborted));
-    watcher.onServing(fleet.servers);
+    observer.onServing(fleet.servers);
     for (const policy of plan.policies) {
-      watcher.onTrial(policy);
-      watcher.onMeasured(policy, await tryPolicy(policy, { plan, fleet, group, stop, clock }));
+      observer.onPolicy(policy);
+      observer.onMeasured(policy, await measurePolicy(policy, { plan, fleet, group, stop, clock }));
     }
   } finally {
     stop.close();
-    fleet?.thaw(); // a frozen process does not hear that it is to end
+    fleet?.thaw(); // a frozen process ignores SIGTERM
     await group.close();
   }
 }
 
-interface TrialContext {
+interface MeasurementContext {
   readonly plan: PoliciesPlan;
   readonly fleet: Fleet;
   readonly group: ProcessGroup;
@@ -61,7 +62,10 @@ interface TrialContext {
   readonly clock: Clock;
 }
 
-async function tryPolicy(policy: string, { plan, fleet, group, stop, clock }: TrialContext): Promise<Measured> {
+async function measurePolicy(
+  policy: string,
+  { plan, fleet, group, stop, clock }: MeasurementContext,
+): Promise<Measured> {
   const result = Promise.withResolvers<Measured>();
   const { rateHz, warmUpMs, durationMs, deadlineMs, seed } = plan;
   const name = `the load under ${policy}`;
@@ -79,14 +83,14 @@ async function tryPolicy(policy: string, { plan, fleet, group, stop, clock }: Tr
     main: loadMain,
     args,
     onStdout(line) {
-      // Only now: no connection to a frozen server would ever be ready.
+      // Freeze only now: a connection to a frozen server never becomes ready.
       if (line === connectedLine && !stop.aborted.aborted) fleet.freeze();
       const measured = parseMeasured(line);
       if (measured) result.resolve(measured);
     },
   });
   const ms = warmUpMs + durationMs + deadlineMs + spareMs;
-  const describe = () => `${name} did not end within ${formatDuration(ms)}; ${group.describeLastWords(name)}`;
+  const describe = () => `${name} did not end within ${formatDuration(ms)}; ${group.describeLastLines(name)}`;
   try {
     const measured = await stop.unlessStopped(within({ ms, clock, signal: stop.aborted, describe }, result.promise));
     await group.stop([name]);

@@ -1,13 +1,13 @@
-import { keyHeader } from "./load/flags.ts";
+import { keyHeader } from "./load/protocol.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** How many of the servers a client has under `subset`. */
+/** The number of servers that `subset` uses. */
 export const subsetSize = 4;
 
-/** The configurations that differ from `{}`. */
+/** The configurations of the policies that need one. Default: `{}`. */
 const configs: Readonly<Record<string, Json>> = {
-  // The defaults, 10 s and 1 s, are longer than the whole trial.
+  // The defaults, 10 s and 1 s, are too long for a measurement of a few seconds.
   weighted_round_robin: { blackoutPeriod: "0s", weightUpdatePeriod: "0.1s" },
   ring_hash: { requestHashHeader: keyHeader },
   maglev: { requestHashHeader: keyHeader },
@@ -16,7 +16,7 @@ const configs: Readonly<Record<string, Json>> = {
   subset: { subsetSize, clientKey: "lab", childPolicy: [{ least_request: {} }] },
 };
 
-/** Half of the servers may be ejected, as half of them are bad; the first check comes within the warm-up. */
+/** Half of the servers are bad, so half may be ejected. The interval is shorter than the warm-up. */
 const outlierDetection = {
   interval: { seconds: 0, nanos: 500_000_000 },
   base_ejection_time: { seconds: 30, nanos: 0 },
@@ -24,7 +24,7 @@ const outlierDetection = {
   failure_percentage_ejection: { threshold: 50, enforcement_percentage: 100, minimum_hosts: 3, request_volume: 5 },
 };
 
-/** The service config by which a channel uses a policy. */
+/** The service config that selects a policy, below outlier_detection if wanted. */
 export function serviceConfigOf(policy: string, hasOutlierDetection: boolean): Json {
   const own = { [policy]: configs[policy] ?? {} };
   if (!hasOutlierDetection) return { loadBalancingConfig: [own] };

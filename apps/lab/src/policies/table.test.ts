@@ -3,9 +3,9 @@ import { describe, it } from "node:test";
 import { widthOf } from "../terminal/line.ts";
 import { paint } from "../terminal/paint.ts";
 import type { FleetServer, ServerKind } from "./fleet.ts";
-import type { PoliciesPlan } from "./plan.ts";
+import { comparedPolicies, type PoliciesPlan } from "./plan.ts";
 import { createRow } from "./row.ts";
-import { formatShare, renderNotes, Table } from "./table.ts";
+import { formatShare, renderBusy, renderNotes, Table } from "./table.ts";
 
 const kinds: readonly ServerKind[] = ["good", "good", "good", "slow", "failing", "frozen"];
 const servers = kinds.map((kind, i): FleetServer => {
@@ -60,23 +60,30 @@ describe("the table", () => {
     );
   });
 
-  it("has a dash for a latency that nobody measured", () => {
+  it("has a dash for a latency without successful calls", () => {
     const text = paint(new Table(["random"], 100).row({ ...row, p50Ms: null, p99Ms: null, errors: 1 }), false);
     assert.match(text, / 100 % {7}- {7}-$/);
   });
 
-  it("leaves the busiest out where it is narrow, and never is wider than the terminal", () => {
+  it("omits the column busiest on a narrow terminal, and is never wider than the terminal", () => {
     assert.doesNotMatch(paint(new Table(plan.policies, 80).header[0] ?? [], false), /busiest/);
     for (let width = 3; width <= 140; width++) {
       const table = new Table(plan.policies, width);
-      const widest = Math.max(...[...table.header, table.row(row), ...renderNotes(plan, [row], width)].map(widthOf));
+      const widest = Math.max(
+        ...[
+          ...table.header,
+          table.row(row),
+          ...renderNotes(plan, width),
+          ...renderBusy([{ ...row, lagP99Ms: 40 }], width),
+        ].map(widthOf),
+      );
       assert.ok(widest <= width, `${width} columns: a line of ${widest} cells`);
     }
   });
 });
 
 describe("a share", () => {
-  it("has a digit more where it is small, and is whole only when it is", () => {
+  it("has a decimal when it is small, and is 0 % or 100 % only when it is exact", () => {
     for (const [share, want] of [
       [0, "0 %"],
       [0.0004, "0.0 %"],
@@ -92,20 +99,40 @@ describe("a share", () => {
 });
 
 describe("the notes", () => {
-  const textOf = (changes: Partial<PoliciesPlan>, lagP99Ms = 1) =>
-    renderNotes({ ...plan, ...changes }, [{ ...row, lagP99Ms }], 1_000)
+  const textOf = (changes: Partial<PoliciesPlan>) =>
+    renderNotes({ ...plan, ...changes }, 1_000)
       .map((line) => paint(line, false))
       .join("\n");
 
-  it("tell of the policies that were tried, and of no other", () => {
-    assert.match(textOf({}), /weighted_round_robin goes by/);
+  it("are about the policies that are compared, and no others", () => {
+    assert.match(textOf({}), /weighted_round_robin: weights from load reports/);
     assert.doesNotMatch(textOf({}), /hash/);
-    assert.match(textOf({ policies: ["maglev"] }), /The hash policies keep each key/);
+    assert.match(textOf({ policies: ["maglev"] }), /maglev, source_hash: each of 1000 keys/);
     assert.doesNotMatch(textOf({ policies: ["maglev"] }), /weighted_round_robin/);
   });
 
-  it("say when the machine was too busy", () => {
-    assert.doesNotMatch(textOf({}), /busy:/);
-    assert.match(textOf({}, 40), /of 100 calls one was sent 40 ms late or more/);
+  it("say why pick_first is the last row", () => {
+    assert.equal(comparedPolicies.at(-1), "pick_first");
+    assert.match(textOf({ policies: ["pick_first"] }), /pick_first: last, because it is luck/);
+  });
+
+  it("leave room for the table of all policies on 80x24 at the end", () => {
+    const all = { ...plan, policies: comparedPolicies };
+    const table = new Table(comparedPolicies, 79);
+    const below = [...table.header, ...comparedPolicies.map((policy) => table.row({ ...row, policy }))];
+    assert.ok(below.length + renderBusy([{ ...row, lagP99Ms: 40 }], 79).length < 23, `${below.length} lines`);
+    assert.ok(renderNotes(all, 79).length < 23, `${renderNotes(all, 79).length} lines of notes`);
+  });
+});
+
+describe("the warning of a busy machine", () => {
+  const textOf = (lagP99Ms: number) =>
+    renderBusy([{ ...row, lagP99Ms }], 1_000)
+      .map((line) => paint(line, false))
+      .join("\n");
+
+  it("is shown when calls started late", () => {
+    assert.equal(textOf(1), "");
+    assert.match(textOf(40), /^ ?\n? The machine was busy: 1 of 100 calls started 40 ms late or more/);
   });
 });

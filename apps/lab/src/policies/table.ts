@@ -1,7 +1,7 @@
 import { formatDuration } from "@grpc-lb/core";
 import { fit, indent, type Line, span, type Tone, widthOf, wrap } from "../terminal/line.ts";
 import { goodLatencyMs, goodServers, slowLatencyMs } from "./fleet.ts";
-import { keyCount, keyHeader } from "./load/flags.ts";
+import { keyCount, keyHeader } from "./load/protocol.ts";
 import type { PoliciesPlan } from "./plan.ts";
 import type { Row } from "./row.ts";
 import { subsetSize } from "./service-config.ts";
@@ -10,13 +10,13 @@ interface Column {
   readonly title: string;
   cell(row: Row): string;
   tone?(row: Row): Tone;
-  /** Left out where the terminal is narrow. */
-  readonly isSpare?: boolean;
+  /** Left out on a narrow terminal. */
+  readonly isOptional?: boolean;
 }
 
 const columns: readonly Column[] = [
   { title: `${goodServers} good`, cell: ({ shares }) => formatShare(shares.good) },
-  { title: "busiest", cell: ({ busiest }) => formatShare(busiest), isSpare: true },
+  { title: "busiest", cell: ({ busiest }) => formatShare(busiest), isOptional: true },
   { title: "slow", cell: ({ shares }) => formatShare(shares.slow) },
   { title: "failing", cell: ({ shares }) => formatShare(shares.failing) },
   { title: "frozen", cell: ({ shares }) => formatShare(shares.frozen) },
@@ -25,19 +25,19 @@ const columns: readonly Column[] = [
   { title: "p99", cell: ({ p99Ms }) => formatLatency(p99Ms) },
 ];
 
-/** The table of a comparison, line by line, so that a row can be shown as soon as it is measured. */
+/** The table of a comparison. It renders line by line, so that each row can be shown when it is measured. */
 export class Table {
   readonly #nameWidth: number;
   readonly #columns: readonly Column[];
   readonly #width: number;
 
-  /** @param width how many cells there are; lines are never wider */
+  /** @param width the maximum width of a line, in cells */
   constructor(policies: readonly string[], width: number) {
     this.#nameWidth = Math.max("policy".length, ...policies.map((name) => name.length));
     const needs = (shown: readonly Column[]) =>
       1 + this.#nameWidth + shown.reduce((sum, column) => sum + cellWidth(column), 0);
     const isTight = needs(columns) > width;
-    this.#columns = isTight ? columns.filter(({ isSpare }) => !isSpare) : columns;
+    this.#columns = isTight ? columns.filter(({ isOptional }) => !isOptional) : columns;
     this.#width = Math.min(width, needs(this.#columns));
   }
 
@@ -62,67 +62,64 @@ export class Table {
   }
 }
 
-/** What stands under the table: what was measured, and how to read it. */
-export function renderNotes(plan: PoliciesPlan, rows: readonly Row[], width: number): Line[] {
-  const lagMs = Math.max(0, ...rows.map((row) => row.lagP99Ms ?? 0));
-  const texts = notesOn(plan, lagMs);
-  return texts.flatMap((text): Line[] => [
-    [],
-    ...wrap(text, Math.max(1, width - 2), "faint").map((line) => indent(line, 1)),
-  ]);
+/** Explains what is measured and how to read the table. */
+export function renderNotes(plan: PoliciesPlan, width: number): Line[] {
+  return notesOn(plan).flatMap((text) => renderText(text, width));
 }
 
-/** From here on, figures say more about the machine than about policies: a quarter of what a good server takes. */
+/** Above this, a figure says more about the machine than about the policy: a quarter of a good server's latency. */
 const busyLagMs = goodLatencyMs / 4;
 
-function notesOn(plan: PoliciesPlan, lagMs: number): string[] {
+/** Warns that the machine was too busy for exact latencies; no lines when it was not. */
+export function renderBusy(rows: readonly Row[], width: number): Line[] {
+  const lagMs = Math.max(0, ...rows.map((row) => row.lagP99Ms ?? 0));
+  if (lagMs <= busyLagMs) return [];
+  const text = `The machine was busy: 1 of 100 calls started ${lagMs.toFixed(0)} ms late or more, which adds to the latencies.`;
+  return [[], ...renderText(text, width)];
+}
+
+const renderText = (text: string, width: number) =>
+  wrap(text, Math.max(1, width - 2), "faint").map((line) => indent(line, 1));
+
+function notesOn(plan: PoliciesPlan): string[] {
   const { policies, rateHz, durationMs, deadlineMs, hasOutlierDetection } = plan;
   const has = (...names: string[]) => names.some((name) => policies.includes(name));
-  const deadline = formatDuration(deadlineMs);
   const notes = [
-    `${rateHz} calls a second on the mean for ${formatDuration(durationMs)}, at random times and whether or not earlier ones have ended (an open loop), from one client. ` +
-      `Shares are of these calls; one that fails or takes more than ${deadline} is an error; p50 and p99 are of the others, from when they were due. ` +
-      `A good server takes ${goodLatencyMs} ms, the slow one ${slowLatencyMs} ms; the failing one says at once that it fails; the frozen one was stopped when all were connected, takes calls and never answers. ` +
-      `busiest is the share of the one server that got most.`,
-    "Read errors first: a policy under which slow calls die has a good p99. One that looks at nothing gives each server its part, and so to each bad one; " +
-      "one that counts calls under way, or times them, leaves those where they pile up, but to a count alone a server that fails at once looks idle." +
+    `One client makes ${rateHz} calls a second for ${formatDuration(durationMs)} per policy, at random times and without waiting for earlier calls (an open loop). ` +
+      `A good server takes ${goodLatencyMs} ms and the slow one ${slowLatencyMs} ms; the failing one fails at once; the frozen one accepts calls and never answers. ` +
+      `Errors are calls that fail or take more than ${formatDuration(deadlineMs)}; p50 and p99 are of the others.`,
+    "Compare errors first: a policy whose slow calls time out has a good p99. A policy that counts or times calls in flight avoids slow and frozen servers, but a server that fails at once looks idle to it. " +
       (hasOutlierDetection
-        ? " Here outlier_detection looks every 0.5s and takes out servers of whose calls more than half fail; a slow one is none to it."
-        : " Against that there is outlier_detection: run this with --outlier-detection."),
+        ? "Against that, outlier_detection ejects servers of whose calls more than half fail, every 0.5s; a slow server stays."
+        : "Against that, use --outlier-detection."),
   ];
   if (has("least_request", "peak_ewma")) {
-    notes.push(
-      "least_request and peak_ewma compare two servers drawn at random: one draw in five of these six is of two bad ones, and one of them gets the call.",
-    );
+    notes.push("least_request, peak_ewma: they compare two random servers, and in one pair of five both are bad.");
   }
   if (has("ring_hash", "maglev", "source_hash")) {
     notes.push(
-      `The hash policies keep each key on its server, good or bad (source_hash while that has not too much under way); each call brings one of ${keyCount} keys in ${keyHeader}. Their shares depend on the servers' ports, and so on the run.`,
+      `ring_hash, maglev, source_hash: each of ${keyCount} keys (header ${keyHeader}) stays on its server, good or bad. The shares depend on the servers' ports, so they differ between runs.`,
     );
   }
-  if (has("pick_first"))
-    notes.push(
-      "pick_first has one connection: its row is that of the server which stood first in the list, by the seed.",
-    );
   if (has("locality", "subset")) {
     notes.push(
-      `locality and subset stand over least_request. No server has a zone, so that locality shows its child; subset has ${subsetSize} of the servers, and which depends on their ports.`,
+      `locality, subset: over least_request. No server has a zone; subset uses ${subsetSize} servers, which depend on their ports.`,
     );
   }
   if (has("weighted_round_robin")) {
     notes.push(
-      "weighted_round_robin goes by what servers report of their load, here from the first report on and ten times a second; its defaults are 10s and once a second. A frozen server's last report counts on.",
+      "weighted_round_robin: weights from load reports, ten times a second and from the first report on (default: once a second, after 10s). A frozen server keeps its last weight.",
     );
   }
-  if (lagMs > busyLagMs) {
+  if (has("pick_first")) {
     notes.push(
-      `The machine was busy: of 100 calls one was sent ${lagMs.toFixed(0)} ms late or more, and latencies have that in them.`,
+      "pick_first: last, because it is luck. It uses one server, the first in a random order; --seed changes which.",
     );
   }
   return notes;
 }
 
-/** `0 %`, `0.4 %`, `17 %`: below ten percent with a digit more. */
+/** Formats a share as `0 %`, `0.4 %`, `17 %`; 0 % and 100 % are exact. */
 export function formatShare(share: number): string {
   const percent = share * 100;
   if (percent === 0 || percent === 100) return `${percent} %`;
@@ -131,7 +128,7 @@ export function formatShare(share: number): string {
 
 const formatLatency = (ms: number | null) => (ms === null ? "-" : `${ms.toFixed(0)} ms`);
 
-/** A blank before the widest value, `100 ms`, and before the title. */
+/** The widest value is `100 ms`. */
 const cellWidth = ({ title }: Column) => Math.max(title.length, "100 ms".length) + 2;
 
 function toneOfErrors(errors: number): Tone {

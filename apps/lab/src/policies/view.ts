@@ -1,21 +1,20 @@
-import { contentWidth } from "../demo/views/board.ts";
-import type { Line } from "../terminal/line.ts";
+import { contentWidth, type Line } from "../terminal/line.ts";
 import { paint } from "../terminal/paint.ts";
 import type { FleetServer } from "./fleet.ts";
-import type { Measured } from "./load/measured.ts";
+import type { Measured } from "./load/protocol.ts";
 import type { PoliciesPlan } from "./plan.ts";
 import { createRow, type Row } from "./row.ts";
-import type { PoliciesWatcher } from "./run-comparison.ts";
-import { renderNotes, Table } from "./table.ts";
+import type { ComparisonObserver } from "./run-comparison.ts";
+import { renderBusy, renderNotes, Table } from "./table.ts";
 
-/** A stream that output goes to, and whether a person looks at it. */
+/** An output stream. */
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
   write(text: string): unknown;
 }
 
-/** How a run is shown. */
+/** Options of a PoliciesView. */
 export interface ViewOptions {
   readonly plan: PoliciesPlan;
   readonly isJson: boolean;
@@ -27,8 +26,11 @@ export interface ViewOptions {
 const eraseLine = "\r\x1b[K";
 const pipeColumns = 100;
 
-/** Shows a comparison: each row on `out` as soon as it is measured, or all as one JSON object; on `err` where it stands. */
-export class PoliciesView implements PoliciesWatcher {
+/**
+ * Shows a comparison: on `out` notes and a table, each row as soon as it is measured, or at the end one JSON object; on `err` the
+ * progress. The notes come first, so that the table is the last thing on a low screen.
+ */
+export class PoliciesView implements ComparisonObserver {
   readonly #options: ViewOptions;
   readonly #columns: number;
   readonly #table: Table;
@@ -49,11 +51,11 @@ export class PoliciesView implements PoliciesWatcher {
         this.#progress(`${podName} serves, pid ${pid}, gRPC port ${grpcPort}`);
       }
     } else {
-      this.#writeLines([[], ...this.#table.header]);
+      this.#writeLines([[], ...renderNotes(this.#options.plan, this.#columns), [], ...this.#table.header]);
     }
   }
 
-  onTrial(policy: string): void {
+  onPolicy(policy: string): void {
     const { plan } = this.#options;
     this.#progress(`${policy}: ${this.#rows.length + 1} of ${plan.policies.length} …`);
   }
@@ -64,11 +66,11 @@ export class PoliciesView implements PoliciesWatcher {
     if (!this.#options.isJson) this.#writeLines([this.#table.row(row)]);
   }
 
-  /** All policies were tried. */
+  /** All policies are measured. */
   showEnd(): void {
     const { plan, isJson, out } = this.#options;
     if (!isJson) {
-      this.#writeLines(renderNotes(plan, this.#rows, this.#columns));
+      this.#writeLines(renderBusy(this.#rows, this.#columns));
       return;
     }
     this.close();
@@ -77,7 +79,7 @@ export class PoliciesView implements PoliciesWatcher {
     out.write(`${JSON.stringify({ ...rest, servers, policies: this.#rows }, null, 2)}\n`);
   }
 
-  /** Takes the progress away; also when the run failed. */
+  /** Erases the progress line. */
   close(): void {
     if (this.#options.err.isTTY) this.#options.err.write(eraseLine);
   }

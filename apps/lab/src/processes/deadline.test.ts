@@ -3,30 +3,31 @@ import { describe, it } from "node:test";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { within } from "./deadline.ts";
 
-const describeIt = () => "server-1 did not serve within 20 s";
+const message = "server-1 did not serve within 20 s";
+
+function deadlineOf(clock: ManualClock, signal = new AbortController().signal) {
+  return { ms: 20_000, clock, signal, describe: () => message };
+}
 
 describe("a deadline", () => {
-  it("gives what comes in time, and stops waiting", async () => {
+  it("returns a result that comes in time, and leaves no timer", async () => {
     const clock = new ManualClock();
-    const deadline = { ms: 20_000, clock, signal: new AbortController().signal, describe: describeIt };
-    assert.equal(await within(deadline, Promise.resolve("served")), "served");
+    assert.equal(await within(deadlineOf(clock), Promise.resolve("served")), "served");
     assert.equal(clock.sleeping, 0);
   });
 
-  it("says what did not come", async () => {
+  it("throws its message when the time is over", async () => {
     const clock = new ManualClock();
-    const deadline = { ms: 20_000, clock, signal: new AbortController().signal, describe: describeIt };
-    const waiting = within(deadline, new Promise(() => {}));
+    const waiting = within(deadlineOf(clock), new Promise(() => {}));
     await clock.asleep();
     clock.advance(20_000);
-    await assert.rejects(waiting, { message: describeIt(), exitCode: 1 });
+    await assert.rejects(waiting, { message, exitCode: 1 });
   });
 
-  it("ends with its signal", async () => {
-    const ending = new AbortController();
-    const deadline = { ms: 20_000, clock: new ManualClock(), signal: ending.signal, describe: describeIt };
-    const waiting = within(deadline, new Promise(() => {}));
-    ending.abort();
-    await assert.rejects(waiting, { message: describeIt() });
+  it("throws its message when its signal is aborted", async () => {
+    const abort = new AbortController();
+    const waiting = within(deadlineOf(new ManualClock(), abort.signal), new Promise(() => {}));
+    abort.abort();
+    await assert.rejects(waiting, { message });
   });
 });

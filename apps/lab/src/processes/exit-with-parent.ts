@@ -1,10 +1,10 @@
 /**
- * Imported into every child of the lab (`node --import`): ends it when the lab is gone. The lab stops its children itself;
- * this is for the one end that it cannot see coming, SIGKILL.
+ * Preloaded into every Node process that the lab starts (`node --import`): exits when the lab is gone. The lab stops its
+ * processes itself; this covers SIGKILL, which the lab cannot handle.
  */
 const parent = process.ppid;
-const checkEveryMs = 250;
+const checkIntervalMs = 250;
 
 setInterval(() => {
   if (process.ppid !== parent) process.exit(1);
-}, checkEveryMs).unref();
+}, checkIntervalMs).unref();

@@ -3,7 +3,7 @@ import type { Clock } from "@grpc-lb/core";
 import { within } from "./deadline.ts";
 import type { ProcessGroup } from "./process-group.ts";
 
-/** A server of the suite that stands for a pod, and serves. */
+/** A running process of `apps/server` that represents a pod. */
 export interface PodServer {
   readonly podName: string;
   readonly pid: number;
@@ -14,17 +14,18 @@ export interface PodServer {
 const main = join(import.meta.dirname, "../../../server/src/main.ts");
 const startTimeoutMs = 20_000;
 
-/** What a server is given beside its name and address. */
+/** Optional settings of a server. */
 export interface PodServerOptions {
+  /** Further flags of `apps/server`. Default: none. */
   readonly flags?: readonly string[];
-  /** The registries in which it is to stand. */
+  /** Targets of the registries in which the server registers itself. Default: none. */
   readonly registries?: readonly string[];
 }
 
 /**
- * Starts a server on free ports and waits until it serves and stands in the registries.
+ * Starts a server on free ports of 127.0.0.1 and waits until it serves and is registered in every registry.
  *
- * @throws ProgramError when that takes longer than 20 s. A server that ends breaks the group, which its owner watches.
+ * @throws ProgramError when that takes longer than 20 s. When the server exits early, `group.failed` rejects.
  */
 export async function startPodServer(
   group: ProcessGroup,
@@ -50,22 +51,22 @@ export async function startPodServer(
     },
   });
   const describe = () => {
-    const what = missing > 0 ? `serve and stand in ${registries.join(" and ")}` : "serve";
-    return `${podName} did not ${what} within ${startTimeoutMs / 1000} s; ${group.describeLastWords(podName)}`;
+    const what = missing > 0 ? `serve and register at ${registries.join(" and ")}` : "serve";
+    return `${podName} did not ${what} within ${startTimeoutMs / 1000} s; ${group.describeLastLines(podName)}`;
   };
   const started = Promise.all([serving.promise, registered.promise]);
   const [ports] = await within({ ms: startTimeoutMs, clock, signal, describe }, started);
   return { podName, pid: child.pid ?? 0, ...ports };
 }
 
-/** Reads the log line with which a server says that it serves; undefined for any other line. */
+/** Parses the log line `serving` of a server; returns undefined for any other line. */
 export function parseServingLine(line: string): { httpPort: number; grpcPort: number } | undefined {
   const { msg, httpPort, grpcPort } = parseLogLine(line);
   if (msg !== "serving" || typeof httpPort !== "number" || typeof grpcPort !== "number") return undefined;
   return { httpPort, grpcPort };
 }
 
-/** Whether a log line says that the server stands in a registry, one of those that it was given. */
+/** Whether the line is a server's log line `registered`, which it writes once per registry. */
 export function isRegisteredLine(line: string): boolean {
   return parseLogLine(line).msg === "registered";
 }
@@ -75,6 +76,6 @@ function parseLogLine(line: string): Readonly<Record<string, unknown>> {
     const entry: unknown = JSON.parse(line);
     return typeof entry === "object" && entry !== null ? (entry as Record<string, unknown>) : {};
   } catch {
-    return {}; // a warning of Node's, say: not a log line
+    return {}; // not a log line, for example a warning of Node's
   }
 }

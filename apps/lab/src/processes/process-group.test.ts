@@ -1,106 +1,101 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, afterEach, before, describe, it } from "node:test";
+import { afterEach, describe, it } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { ProgramError } from "@grpc-lb/program";
 import { ProcessGroup } from "./process-group.ts";
 
-const programs = {
-  waits: `process.stdout.write("ready\\n"); setInterval(() => {}, 1000);`,
-  stubborn: `process.on("SIGTERM", () => {}); process.stdout.write("ready\\n"); setInterval(() => {}, 1000);`,
-  fails: `process.stderr.write("disk full\\n"); process.exitCode = 3;`,
-  tellsEnvironment: `process.stdout.write(Object.keys(process.env).join() + "\\n"); setInterval(() => {}, 1000);`,
-};
+const sampleMember = join(import.meta.dirname, "../../testing/sample-member.ts");
 
 describe("a ProcessGroup", () => {
-  let directory = "";
-  let group = new ProcessGroup();
-
-  before(async () => {
-    await group.close();
-    directory = await mkdtemp(join(tmpdir(), "lab-"));
-    for (const [name, code] of Object.entries(programs)) await writeFile(join(directory, `${name}.mjs`), code);
-  });
+  const groups: ProcessGroup[] = [];
 
   afterEach(async () => {
-    await group.close();
+    await Promise.all(groups.splice(0).map((group) => group.close()));
     await assertNothingLeft();
   });
 
-  after(() => rm(directory, { recursive: true }));
+  function createGroup(options?: ConstructorParameters<typeof ProcessGroup>[0]): ProcessGroup {
+    const group = new ProcessGroup(options);
+    groups.push(group);
+    return group;
+  }
 
-  function start(name: keyof typeof programs) {
+  /** Starts a sample member, named after its behaviour. */
+  function start(group: ProcessGroup, behaviour: string) {
     const line = Promise.withResolvers<string>();
-    const main = join(directory, `${name}.mjs`);
-    const child = group.start({ name, main, args: [], onStdout: line.resolve });
+    const child = group.start({ name: behaviour, main: sampleMember, args: [behaviour], onStdout: line.resolve });
     return { child, firstLine: line.promise };
   }
 
-  it("says who ended, how, and with what last words", async () => {
-    group = new ProcessGroup();
-    start("fails");
-    await assert.rejects(group.broken, (error) => {
+  it("fails with the name, the exit code and the last lines of a member that exits", async () => {
+    const group = createGroup();
+    start(group, "fail");
+    await assert.rejects(group.failed, (error) => {
       assert.ok(error instanceof ProgramError);
       assert.equal(error.exitCode, 1);
-      assert.equal(error.message, "fails ended with exit code 3; its last words on stderr:\n  disk full");
+      assert.equal(error.message, "fail exited with code 3; last lines of stderr:\n  disk full");
       return true;
     });
   });
 
-  it("says which signal ended a member that nobody told to", async () => {
-    group = new ProcessGroup();
-    const { child, firstLine } = start("waits");
+  it("fails with the signal that terminated a member", async () => {
+    const group = createGroup();
+    const { child, firstLine } = start(group, "wait");
     await firstLine;
     child.kill("SIGKILL");
-    await assert.rejects(group.broken, { message: "waits was ended by SIGKILL; it said nothing on stderr" });
+    await assert.rejects(group.failed, { message: "wait was terminated by SIGKILL; stderr is empty" });
   });
 
-  it("stops the members named and leaves the others alone", async () => {
-    group = new ProcessGroup();
-    const waits = start("waits");
-    const tells = start("tellsEnvironment");
-    await Promise.all([waits.firstLine, tells.firstLine]);
-    await group.stop(["waits"]);
-    assert.deepEqual(await waits.child.exited, { code: null, signal: "SIGTERM" });
-    process.kill(tells.child.pid ?? 0, 0); // throws when it is gone
+  it("fails when a program does not exist", async () => {
+    const group = createGroup();
+    group.start({ name: "absent", command: "/nonexistent/program", args: [] });
+    await assert.rejects(group.failed, { message: /^absent could not be started: .*ENOENT/ });
+  });
+
+  it("stops the given members and no others", async () => {
+    const group = createGroup();
+    const stopped = start(group, "wait");
+    const other = start(group, "print-environment");
+    await Promise.all([stopped.firstLine, other.firstLine]);
+    await group.stop(["wait"]);
+    assert.deepEqual(await stopped.child.exited, { code: null, signal: "SIGTERM" });
+    process.kill(other.child.pid ?? 0, 0); // throws when the process is gone
     await group.close();
-    assert.throws(() => process.kill(tells.child.pid ?? 0, 0), { code: "ESRCH" });
+    assert.throws(() => process.kill(other.child.pid ?? 0, 0), { code: "ESRCH" });
   });
 
-  it("gives its members PATH, and Node's cache of compiled files where there is one, and nothing else", async () => {
-    group = new ProcessGroup();
+  it("passes PATH and, when it is set, NODE_COMPILE_CACHE to its members, and nothing else", async () => {
     const expected = process.env.NODE_COMPILE_CACHE ? "NODE_COMPILE_CACHE,PATH" : "PATH";
-    const names = (await start("tellsEnvironment").firstLine).split(",").sort().join();
+    const names = (await start(createGroup(), "print-environment").firstLine).split(",").sort().join();
     assert.equal(names, expected);
   });
 
-  it("refuses a second member of the same name, which would hide the first from stop", async () => {
-    group = new ProcessGroup();
-    await start("waits").firstLine;
-    assert.throws(() => start("waits"), { message: "there is a member waits already" });
+  it("rejects a second member of the same name, which would hide the first from stop", async () => {
+    const group = createGroup();
+    await start(group, "wait").firstLine;
+    assert.throws(() => start(group, "wait"), { message: "a member named wait already exists" });
   });
 
-  it("starts and stops any program, and what guards it", async () => {
-    group = new ProcessGroup();
+  it("starts and stops a program that is not Node's, with its watchdog", async () => {
+    const group = createGroup();
     const line = Promise.withResolvers<string>();
     const args = ["-c", "echo $$; exec tail -f /dev/null"];
-    const child = group.start({ name: "any", command: "/bin/sh", args, onStdout: line.resolve });
+    const child = group.start({ name: "shell", command: "/bin/sh", args, onStdout: line.resolve });
     assert.equal(Number(await line.promise), child.pid);
     await group.stop();
     assert.deepEqual(await child.exited, { code: null, signal: "SIGTERM" });
   });
 
-  it("quotes what a program that is none of the suite said anywhere", async () => {
-    group = new ProcessGroup();
-    group.start({ name: "any", command: "/bin/sh", args: ["-c", "echo port in use; exit 1"] });
-    await assert.rejects(group.broken, { message: "any ended with exit code 1; its last words:\n  port in use" });
+  it("quotes stdout too of a program that is not of this repository", async () => {
+    const group = createGroup();
+    group.start({ name: "shell", command: "/bin/sh", args: ["-c", "echo port in use; exit 1"] });
+    await assert.rejects(group.failed, { message: "shell exited with code 1; last lines of output:\n  port in use" });
   });
 
-  it("makes a member end that does not want to", async () => {
-    group = new ProcessGroup({ graceMs: 50 });
-    const { child, firstLine } = start("stubborn");
+  it("kills a member that ignores SIGTERM", async () => {
+    const group = createGroup({ graceMs: 50 });
+    const { child, firstLine } = start(group, "ignore-sigterm");
     await firstLine;
     await group.stop();
     assert.deepEqual(await child.exited, { code: null, signal: "SIGKILL" });

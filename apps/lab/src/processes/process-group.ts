@@ -1,16 +1,17 @@
 import { join } from "node:path";
+import { messageOf } from "@grpc-lb/core";
 import { type Child, type ChildExit, ProgramError, startChild } from "@grpc-lb/program";
 
 /** A program that runs as a child process. */
 export interface GroupMember {
-  /** What messages call it; no other member of its group has it. */
+  /** The name in error messages, unique in the group. */
   readonly name: string;
-  /** Its .ts file, when it is one of the suite. */
+  /** The .ts file of a program of this repository. */
   readonly main?: string;
-  /** Else a program on the PATH. */
+  /** Any other program, on the PATH. Ignored when `main` is given. */
   readonly command?: string;
   readonly args: readonly string[];
-  /** Its environment, beside PATH. */
+  /** The environment, in addition to PATH and NODE_COMPILE_CACHE. */
   readonly env?: Readonly<Record<string, string>>;
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
@@ -18,64 +19,69 @@ export interface GroupMember {
 
 interface RunningMember {
   readonly child: Child;
-  /** Ends it when this process is gone, where it cannot see to that itself. */
-  readonly guard: Child | undefined;
-  readonly lastWords: string[];
+  /** Kills the child when this process is gone. Only for a program that cannot preload `exit-with-parent.ts`. */
+  readonly watchdog: Child | undefined;
+  readonly lastLines: string[];
   isStopping: boolean;
 }
 
-const keptWords = 12;
-const endWithParent = new URL("./exit-with-parent.ts", import.meta.url).href;
-const killWithLab = join(import.meta.dirname, "watchdog.ts");
+const keptLines = 12;
+const exitWithParent = new URL("./exit-with-parent.ts", import.meta.url).href;
 
-/** Node's command line for a program of the suite. */
-const nodeArgs = (main: string, args: readonly string[]) => ["--import", endWithParent, main, ...args];
+/** The program that sends a signal to a process when the lab is gone. Its arguments are the signal and the process id. */
+export const watchdogMain = join(import.meta.dirname, "watchdog.ts");
+
+const nodeArgs = (main: string, args: readonly string[]) => ["--import", exitWithParent, main, ...args];
 
 /**
- * Child processes that only make sense together. None is left behind: `stop` ends them, and whatever is left when this
- * process exits, for whatever reason, is killed.
+ * Child processes that are started and stopped together. None outlives this process: `stop` ends them, those still running when
+ * this process exits are killed, and after a SIGKILL of this process they exit by themselves or their watchdog kills them.
  */
 export class ProcessGroup {
   readonly #members = new Map<string, RunningMember>();
-  readonly #broken = Promise.withResolvers<never>();
+  readonly #failed = Promise.withResolvers<never>();
+  readonly #graceMs: number;
   readonly #killAll = () => {
-    for (const { child, guard } of this.#members.values()) {
+    for (const { child, watchdog } of this.#members.values()) {
       child.kill("SIGKILL");
-      guard?.kill("SIGKILL");
+      watchdog?.kill("SIGKILL");
     }
   };
 
-  readonly #graceMs: number;
-
-  /** @param options.graceMs how long a member that was told to end may take before it is killed, 3 s by default */
+  /** @param options.graceMs the time between SIGTERM and SIGKILL, in milliseconds. Default: 3000 */
   constructor(options: { readonly graceMs?: number } = {}) {
     this.#graceMs = options.graceMs ?? 3_000;
-    this.#broken.promise.catch(() => {}); // a group that nobody watches any more may break
+    this.#failed.promise.catch(() => {}); // not unhandled when a member fails after the last wait
     process.on("exit", this.#killAll);
   }
 
-  /** Rejects with a ProgramError (exit code 1) when a member ends that was not told to; never resolves. */
-  get broken(): Promise<never> {
-    return this.#broken.promise;
+  /** Rejects with a ProgramError (exit code 1) when a member exits before `stop`; never resolves. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
   }
 
-  /** Starts a member with PATH and NODE_COMPILE_CACHE, and nothing else of this process's environment: flags may come from variables. */
+  /**
+   * Starts a member. Of this process's environment it inherits PATH and NODE_COMPILE_CACHE only, because each flag of a program
+   * can also be set by an environment variable.
+   *
+   * @throws Error when the group already has a member of that name
+   */
   start(member: GroupMember): Child {
-    if (this.#members.has(member.name)) throw new Error(`there is a member ${member.name} already`);
-    const lastWords: string[] = [];
+    if (this.#members.has(member.name)) throw new Error(`a member named ${member.name} already exists`);
     const { main, command = process.execPath, args } = member;
     const { PATH = "", NODE_COMPILE_CACHE } = process.env;
     const env = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
+    const lastLines: string[] = [];
     const keep = (line: string) => {
-      lastWords.push(line);
-      if (lastWords.length > keptWords) lastWords.shift();
+      lastLines.push(line);
+      if (lastLines.length > keptLines) lastLines.shift();
     };
     const child = startChild({
       command,
       args: main === undefined ? args : nodeArgs(main, args),
       env: { ...env, ...member.env },
       onStdout: (line) => {
-        if (main === undefined) keep(line); // a program of the suite complains on stderr alone
+        if (main === undefined) keep(line); // the programs of this repository write errors to stderr only
         member.onStdout?.(line);
       },
       onStderr: (line) => {
@@ -83,42 +89,46 @@ export class ProcessGroup {
         member.onStderr?.(line);
       },
     });
-    const isGuarded = main === undefined && child.pid !== undefined;
-    const guard = isGuarded
-      ? startChild({ command: process.execPath, args: nodeArgs(killWithLab, [String(child.pid)]), env })
+    const needsWatchdog = main === undefined && child.pid !== undefined;
+    const watchdog = needsWatchdog
+      ? startChild({
+          command: process.execPath,
+          args: nodeArgs(watchdogMain, ["SIGKILL", String(child.pid)]),
+          env,
+        })
       : undefined;
-    const running: RunningMember = { child, guard, lastWords, isStopping: false };
+    const running: RunningMember = { child, watchdog, lastLines, isStopping: false };
     this.#members.set(member.name, running);
-    const end = (how: string) => {
+    const fail = (what: string) => {
       if (running.isStopping) return;
-      const words = this.describeLastWords(member.name);
-      this.#broken.reject(new ProgramError(`${member.name} ${how}; ${words}`, { exitCode: 1 }));
+      const message = `${member.name} ${what}; ${this.describeLastLines(member.name)}`;
+      this.#failed.reject(new ProgramError(message, { exitCode: 1 }));
     };
     child.exited.then(
-      (exit) => end(describeExit(exit)),
-      (error: Error) => end(`could not be started: ${error.message}`),
+      (exit) => fail(describeExit(exit)),
+      (error: unknown) => fail(`could not be started: ${messageOf(error)}`),
     );
     return child;
   }
 
-  /** The last lines that a member wrote to stderr, when it is none of the suite also to stdout, as the end of a message. */
-  describeLastWords(name: string): string {
-    const { lastWords: words = [], guard } = this.#members.get(name) ?? {};
-    const where = guard ? "" : " on stderr";
-    if (words.length === 0) return `it said nothing${where}`;
-    return `its last words${where}:\n${words.map((line) => `  ${line}`).join("\n")}`;
+  /** Quotes the last lines of a member for an error message: of stderr, and of stdout too when it has no `main`. */
+  describeLastLines(name: string): string {
+    const { lastLines = [], watchdog } = this.#members.get(name) ?? {};
+    const stream = watchdog ? "output" : "stderr";
+    if (lastLines.length === 0) return `${stream} is empty`;
+    return `last lines of ${stream}:\n${lastLines.map((line) => `  ${line}`).join("\n")}`;
   }
 
-  /** Stops the members named, all by default, and resolves when they have ended: SIGTERM, then SIGKILL. */
+  /** Stops members by SIGTERM, then SIGKILL; resolves when they have exited. Default: all members. */
   async stop(names: Iterable<string> = this.#members.keys()): Promise<void> {
     const stopping = [...names].flatMap((name) => this.#members.get(name) ?? []);
     for (const member of stopping) member.isStopping = true;
-    // One that could not be started rejects, and has ended all the same.
+    // A member that could not be started rejects; it does not run, which is all that counts here.
     await Promise.allSettled(stopping.map(({ child }) => child.stop(this.#graceMs)));
-    await Promise.all(stopping.map(({ guard }) => guard?.stop()));
+    await Promise.all(stopping.map(({ watchdog }) => watchdog?.stop()));
   }
 
-  /** Stops all members; after it the group holds nothing of this process. */
+  /** Stops all members and removes the group's exit listener. */
   async close(): Promise<void> {
     await this.stop();
     process.off("exit", this.#killAll);
@@ -126,5 +136,5 @@ export class ProcessGroup {
 }
 
 function describeExit({ code, signal }: ChildExit): string {
-  return signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+  return signal ? `was terminated by ${signal}` : `exited with code ${code}`;
 }

@@ -1,17 +1,18 @@
 /**
- * Runs beside a process of the lab that is not Node's, and so cannot notice by itself that the lab is gone. This one can, by
- * `end-with-parent.ts`, and on its way out it kills that process.
+ * Usage: `watchdog.ts SIGNAL PID`. Sends the signal to the process when the lab is gone. It stands in for a process that cannot
+ * preload `exit-with-parent.ts` because it is not Node's (SIGKILL), or cannot run it because it is frozen (SIGCONT).
  */
-const pid = Number(process.argv[2]);
+const signal = process.argv[2] as NodeJS.Signals;
+const pid = Number(process.argv[3]);
 
-// A terminal tells all its processes of Ctrl-C, and that it goes away: the first is the lab's to act on, the second may end it.
+// A terminal signals all its processes. On Ctrl-C the lab stops the watchdog last; when the terminal is gone, so is the lab.
 process.on("SIGINT", () => {});
 process.on("SIGHUP", () => process.exit(1));
 process.on("exit", () => {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
-    // ESRCH: it has ended already
+    // ESRCH: the process has already exited
   }
 });
 setInterval(() => {}, 2 ** 30);

@@ -1,29 +1,29 @@
 import headless, { type Terminal as HeadlessTerminal, type IBufferCell } from "@xterm/headless";
 
-/** Neighbouring cells of a row that look alike. */
+/** Adjacent cells of a row that have the same style. */
 export interface CellRun {
   readonly column: number;
   readonly text: string;
-  /** An index into the 256 colours; undefined is the terminal's own. */
+  /** An index into the 256-colour palette; undefined is the terminal's default. */
   readonly colour: number | undefined;
   readonly isBold: boolean;
   readonly isFaint: boolean;
 }
 
-/** What stands on a terminal's screen, row by row. */
+/** The cells of a screen, row by row. */
 export type Cells = readonly (readonly CellRun[])[];
 
-/** A terminal without a screen that takes in what a program writes. */
+/** Creates a terminal emulator without a display. */
 export function createTerminal(columns: number, rows: number): HeadlessTerminal {
   return new headless.Terminal({ cols: columns, rows, scrollback: 200, allowProposedApi: true });
 }
 
-/** Resolves when the terminal has taken all of it in. */
+/** Writes to the emulator; resolves when it has processed the bytes and everything written before. */
 export function feed(terminal: HeadlessTerminal, bytes: string | Uint8Array): Promise<void> {
   return new Promise((resolve) => terminal.write(bytes, resolve));
 }
 
-/** Reads the rows of the screen, or from the first line of the scrollback on. */
+/** Reads the rows of the screen; with `scrollback` those above it too. */
 export function readCells(terminal: HeadlessTerminal, from: "screen" | "scrollback" = "screen"): Cells {
   const buffer = terminal.buffer.active;
   const rows: CellRun[][] = [];
@@ -34,7 +34,7 @@ export function readCells(terminal: HeadlessTerminal, from: "screen" | "scrollba
       if (!cell) continue;
       const run = runOf(cell, x);
       const last = runs.at(-1);
-      if (last && looksAlike(last, run)) runs[runs.length - 1] = { ...last, text: last.text + run.text };
+      if (last && hasSameStyle(last, run)) runs[runs.length - 1] = { ...last, text: last.text + run.text };
       else runs.push(run);
     }
     rows.push(runs);
@@ -42,7 +42,7 @@ export function readCells(terminal: HeadlessTerminal, from: "screen" | "scrollba
   return rows;
 }
 
-/** The rows as text, without blanks at their ends. */
+/** Reads the rows as text, without trailing blanks. */
 export function readText(terminal: HeadlessTerminal, from: "screen" | "scrollback" = "screen"): string[] {
   return readCells(terminal, from).map((runs) =>
     runs
@@ -62,5 +62,5 @@ function runOf(cell: IBufferCell, column: number): CellRun {
   };
 }
 
-const looksAlike = (a: CellRun, b: CellRun) =>
+const hasSameStyle = (a: CellRun, b: CellRun) =>
   a.colour === b.colour && a.isBold === b.isBold && a.isFaint === b.isFaint;

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { bar } from "./bar.ts";
-import { beside, fit, type Line, span, spread, wrap } from "./line.ts";
+import { bar, fit, type Line, sideBySide, span, spread, wrap } from "./line.ts";
 import { paint } from "./paint.ts";
 
 const text = (line: Line) => line.map((part) => part.text).join("");
 
 describe("a line", () => {
-  it("is cut with an ellipsis or filled to the width asked for", () => {
+  it("is cut with an ellipsis or padded to the given width", () => {
     const line = [span("ab", "strong"), span("cdef")];
     const want = ["", "…", "a…", "ab…", "abc…", "abcd…", "abcdef", "abcdef "];
     assert.deepEqual(
@@ -16,7 +15,7 @@ describe("a line", () => {
     );
   });
 
-  it("is spread to both ends, its left part cut first", () => {
+  it("is aligned to both ends, and its left part is cut first", () => {
     assert.equal(text(spread([span("left")], [span("right")], 12)), "left   right");
     assert.equal(text(spread([span("left")], [span("right")], 8)), "l… right");
   });
@@ -26,12 +25,12 @@ describe("a line", () => {
     assert.deepEqual(wrap("unbreakable", 5).map(text), ["unbr…"]);
   });
 
-  it("stands beside others, at equal widths", () => {
-    const rows = beside([[[span("a")], [span("b")]], [[span("c")]]], 3, 1);
+  it("is joined with others side by side, at equal widths", () => {
+    const rows = sideBySide([[[span("a")], [span("b")]], [[span("c")]]], 3, 1);
     assert.deepEqual(rows.map(text), ["a   c  ", "b      "]);
   });
 
-  it("is painted without blanks at its end, and without escape codes where there is no colour", () => {
+  it("is painted without trailing blanks, and without escape codes when colours are off", () => {
     const line = [span("a", "good"), span(" b "), span("c ", { pod: 0 }), span("   ")];
     assert.equal(paint(line, false), "a b c");
     assert.equal(paint(line, true), "\x1b[1;32ma\x1b[0m b \x1b[38;5;38mc\x1b[0m");

@@ -1,6 +1,6 @@
 import type { Line, Tone } from "./line.ts";
 
-/** Colours of the 256 that every terminal of today has, told apart on dark and on light ground; no green, no red. */
+/** Of the 256-colour palette; distinct on dark and light backgrounds. Without green and red, which stand for good and bad. */
 const podColours = [38, 176, 178, 105, 137, 30, 133, 109, 245] as const;
 
 const reset = "\x1b[0m";
@@ -30,7 +30,7 @@ const textOf = (line: Line) =>
     .join("")
     .trimEnd();
 
-/** The line as a terminal takes it, without blanks at its end; with no colour it holds no escape code at all. */
+/** Converts a line to text for a terminal, without trailing blanks. Without colour the text has no escape codes. */
 export function paint(line: Line, isColoured: boolean): string {
   if (!isColoured) return textOf(line);
   let left = textOf(line).length;

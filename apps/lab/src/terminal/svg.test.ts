@@ -9,8 +9,8 @@ async function cellsOf(text: string) {
   return readCells(terminal);
 }
 
-describe("a picture", () => {
-  it("draws text with its colours, bars and rules as shapes, and escapes what XML must", async () => {
+describe("an SVG", () => {
+  it("draws text in its colours, bars and rules as shapes, and escapes XML", async () => {
     const cells = await cellsOf("\x1b[1;31ma<b\x1b[0m\r\n\x1b[38;5;38m█▌\x1b[0m──");
     const svg = renderSvg({ title: "a & b", columns: 20, frames: [{ atMs: 0, cells }], restMs: 0 });
     assert.match(svg, /<text [^>]*class="b" style="fill:#ff7b72">a&lt;b<\/text>/);
@@ -19,7 +19,7 @@ describe("a picture", () => {
     assert.match(svg, /<title>a &amp; b<\/title>/);
   });
 
-  it("hides what the last screen does not show, unless it moves", async () => {
+  it("hides the rows that are not in the last frame when animation is off", async () => {
     const frames = [
       { atMs: 0, cells: await cellsOf("same\r\nfirst") },
       { atMs: 1_000, cells: await cellsOf("same\r\nsecond") },

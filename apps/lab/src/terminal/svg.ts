@@ -1,18 +1,18 @@
 import type { CellRun, Cells } from "./emulator.ts";
 
-/** A screen as it was at a point of the run. */
+/** The screen at a moment of the recorded run. */
 export interface Frame {
   readonly atMs: number;
   readonly cells: Cells;
 }
 
-/** What a picture of a terminal needs. */
-export interface PictureOptions {
+/** A recorded run of a program in a terminal. */
+export interface RecordingOptions {
   readonly title: string;
   readonly columns: number;
-  /** The screens of the run in order; the last is shown where pictures do not move. */
+  /** In order of time. Where animation is off, only the last one is shown. */
   readonly frames: readonly Frame[];
-  /** How long the last one stands before the run is shown again. */
+  /** How long the last frame is shown before the animation starts over, in milliseconds. */
   readonly restMs: number;
 }
 
@@ -27,16 +27,20 @@ const border = "#30363d";
 const textColour = "#e6edf3";
 const faintColour = "#8b949e";
 
-/** Draws the run of a program in a terminal window as an SVG that moves by itself, with CSS alone. */
-export function renderSvg(options: PictureOptions): string {
+/**
+ * Draws a recorded run in a terminal window as an SVG that is animated by CSS alone.
+ *
+ * @throws RangeError without a frame
+ */
+export function renderSvg(options: RecordingOptions): string {
   const last = options.frames.at(-1);
-  if (!last) throw new RangeError("a picture needs at least 1 frame, got 0");
+  if (!last) throw new RangeError("frames must not be empty");
   const rows = Math.max(...options.frames.map(({ cells }) => heightOf(cells)));
   const width = Math.ceil(options.columns * cellWidth + 2 * padding);
   const height = Math.ceil(rows * cellHeight + titleBar + padding);
   const totalMs = last.atMs + options.restMs;
 
-  // A row is drawn once for each time that it changes, not once a frame.
+  // A row is drawn once per change, not once per frame.
   const drawn: string[] = [];
   const rules: string[] = [];
   for (let y = 0; y < rows; y++) {
@@ -78,7 +82,7 @@ export function renderSvg(options: PictureOptions): string {
 interface RowPeriod {
   readonly markup: string;
   readonly fromMs: number;
-  /** Undefined when it stands to the end. */
+  /** Undefined when the row does not change any more. */
   readonly toMs: number | undefined;
 }
 
@@ -94,7 +98,7 @@ function rowTimeline(frames: readonly Frame[], y: number): RowPeriod[] {
   return periods;
 }
 
-/** Seen from one share of the time to another; steps, so that nothing fades. */
+/** The CSS animation of an element that is visible from one share of the total time to another, without fading. */
 function keyframes(name: string, from: number, to: number, totalMs: number): string {
   const percent = (share: number) => `${Math.round(share * 10_000) / 100}%`;
   const stops = [
@@ -110,14 +114,14 @@ function renderRow(runs: readonly CellRun[], y: number): string {
   return runs.map((run) => renderRun(run, y)).join("");
 }
 
-/** Characters that are drawn as shapes: fonts leave gaps between them, and differ. Height and offset are of a cell. */
+/** Drawn as shapes, because fonts differ in these characters and leave gaps between them. The values are line widths. */
 const bars = "▏▎▍▌▋▊▉█";
 const rules: Readonly<Record<string, number>> = { "─": 1, "━": 3 };
 
 function renderRun(run: CellRun, y: number): string {
   const fill = colourOf(run);
   let markup = "";
-  // A shape may follow a text in the same colour, and blanks need no drawing.
+  // Blocks, rules and texts of one style may follow each other; blanks are not drawn.
   for (const match of run.text.matchAll(/[▏▎▍▌▋▊▉█]+|─+|━+|[^▏▎▍▌▋▊▉█─━ ]+(?: [^▏▎▍▌▋▊▉█─━ ]+)*/gu)) {
     const [text] = match;
     const x = padding + (run.column + match.index) * cellWidth;
@@ -148,7 +152,7 @@ const number = (value: number) => String(Math.round(value * 100) / 100);
 
 const heightOf = (cells: Cells) => cells.findLastIndex((runs) => runs.some((run) => run.text.trim() !== "")) + 1;
 
-/** The colours of the verdicts, as GitHub's dark theme has them. */
+/** The colours of the verdicts, from GitHub's dark theme. */
 const firstColours: Readonly<Record<number, string>> = { 1: "#ff7b72", 2: "#56d364", 3: "#e3b341" };
 
 function colourOf({ colour, isFaint }: CellRun): string {

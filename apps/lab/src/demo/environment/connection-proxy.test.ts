@@ -11,7 +11,7 @@ const servers: Server[] = [];
 const sockets = new Set<Socket>();
 let proxy: ConnectionProxy | undefined;
 
-/** Has the teardown destroy it. A cut connection is what some of the tests are about, so its error is no failure. */
+/** Registers a socket for the teardown. Its errors are ignored, because some tests cut connections on purpose. */
 function keep(socket: Socket): Socket {
   sockets.add(socket);
   return socket.on("error", () => {});
@@ -73,7 +73,7 @@ describe("a ConnectionProxy", () => {
     assert.deepEqual([...new Set(got)].sort(), names);
   });
 
-  it("keeps a connection on its backend, whatever is said on it", async () => {
+  it("keeps a connection on its backend, whatever is sent on it", async () => {
     const backends = await Promise.all(
       ["a", "b"].map((name) => startBackend((socket) => socket.on("data", () => socket.write(name)))),
     );
@@ -87,26 +87,26 @@ describe("a ConnectionProxy", () => {
     assert.equal(answers.size, 1);
   });
 
-  it("passes the end of one direction on and leaves the other open", async () => {
+  it("forwards the end of one direction and leaves the other open", async () => {
     const backend = await startBackend(async (socket) => socket.end(`got ${await text(socket)}`));
     const socket = dial(await startProxy({ backends: [backend], random: createRandom(1) }));
     socket.end("all of it");
     assert.equal(await text(socket), "got all of it");
   });
 
-  it("carries what the client says after the backend has ended its side", async () => {
-    const heard = Promise.withResolvers<string>();
+  it("forwards what the client sends after the backend has ended its side", async () => {
+    const received = Promise.withResolvers<string>();
     const backend = await startBackend((socket) => {
       socket.end("bye");
-      text(socket).then(heard.resolve, heard.reject);
+      text(socket).then(received.resolve, received.reject);
     });
     const socket = dial(await startProxy({ backends: [backend], random: createRandom(1) }));
     assert.equal(await text(socket), "bye");
     socket.end("one more thing");
-    assert.equal(await heard.promise, "one more thing");
+    assert.equal(await received.promise, "one more thing");
   });
 
-  it("refuses when the chosen backend refuses, and tries no other", async () => {
+  it("resets the client when the chosen backend refuses, and tries no other", async () => {
     let connections = 0;
     const alive = await startBackend(() => {
       connections += 1;
@@ -137,7 +137,7 @@ describe("a ConnectionProxy", () => {
     assert.equal(await failed.promise, "ECONNRESET");
   });
 
-  it("cuts open connections when it closes", async () => {
+  it("destroys open connections when it closes", async () => {
     const backend = await startBackend((socket) => socket.write("hello"));
     const socket = dial(await startProxy({ backends: [backend], random: createRandom(1) }));
     await once(socket, "data");
@@ -146,7 +146,7 @@ describe("a ConnectionProxy", () => {
     await Promise.all([...sockets].map((side) => once(side.resume(), "end")));
   });
 
-  it("wants at least one backend", async () => {
-    await assert.rejects(startConnectionProxy({ backends: [], random: createRandom(1) }), /at least 1 backend/);
+  it("rejects an empty list of backends", async () => {
+    await assert.rejects(startConnectionProxy({ backends: [], random: createRandom(1) }), /backends must not be empty/);
   });
 });

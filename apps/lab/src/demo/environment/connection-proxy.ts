@@ -2,35 +2,36 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { Random } from "@grpc-lb/core";
 
-/** Where a pod listens. */
+/** The address of a pod. */
 export interface Backend {
   readonly host: string;
   readonly port: number;
 }
 
-/** What a ConnectionProxy needs to know. */
+/** Options of a ConnectionProxy. */
 export interface ConnectionProxyOptions {
   readonly backends: readonly Backend[];
-  /** Decides for each new connection; seeded, it makes the n-th connection go to the same backend in every run. */
+  /** Picks the backend of each new connection. With a seed, the n-th connection goes to the same backend in every run. */
   readonly random: Random;
 }
 
-/** A Service of the lab: one address in front of several backends. */
+/** The Service of the demo: one address in front of several backends. */
 export interface ConnectionProxy {
   /** Listens on 127.0.0.1. */
   readonly port: number;
-  /** Refuses new connections and cuts the open ones; resolves when the last socket is gone. */
+  /** Stops listening and destroys the open connections; resolves when the last socket is closed. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a layer 4 proxy that balances as kube-proxy does in its iptables mode: each new connection goes to a random
- * backend and stays there until it ends. What runs inside of the connection is never looked at, and when the chosen
- * backend refuses, no other is tried.
+ * Starts a layer 4 proxy that balances like kube-proxy in iptables mode: each new connection goes to a random backend and stays
+ * there until it ends. The proxy does not read the traffic, and does not try another backend when the chosen one refuses.
+ *
+ * @throws RangeError when there are no backends
  */
 export async function startConnectionProxy(options: ConnectionProxyOptions): Promise<ConnectionProxy> {
   const { backends, random } = options;
-  if (backends.length === 0) throw new RangeError("a proxy needs at least 1 backend, got 0");
+  if (backends.length === 0) throw new RangeError("backends must not be empty");
   const sockets = new Set<Socket>();
   const track = (socket: Socket) => {
     sockets.add(socket);
@@ -38,7 +39,7 @@ export async function startConnectionProxy(options: ConnectionProxyOptions): Pro
     socket.setNoDelay();
   };
 
-  // Half-open on both sides: the end of one direction is passed on and the other direction goes on, as through DNAT.
+  // Half-open on both sides: a FIN in one direction is forwarded and the other direction stays open, as with DNAT.
   const server = createServer({ allowHalfOpen: true }, (downstream) => {
     const backend = backends[Math.floor(random() * backends.length)] as Backend;
     const upstream = connect({ ...backend, allowHalfOpen: true });
@@ -46,7 +47,7 @@ export async function startConnectionProxy(options: ConnectionProxyOptions): Pro
     track(upstream);
     downstream.pipe(upstream);
     upstream.pipe(downstream);
-    // A reset, as the client of a Service sees it: the kernel's own answer to a dead connection.
+    // A failed peer is seen as a reset, as through a Service: the kernel answers a dead connection with RST.
     downstream.on("error", () => upstream.resetAndDestroy());
     upstream.on("error", () => downstream.resetAndDestroy());
   });
@@ -56,11 +57,11 @@ export async function startConnectionProxy(options: ConnectionProxyOptions): Pro
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
-      const closed = once(server, "close"); // emitted when the accepted sockets are gone too
+      const closed = once(server, "close"); // emitted after the accepted sockets are closed
       server.close();
-      const gone = [...sockets].map((socket) => once(socket, "close"));
+      const socketsClosed = [...sockets].map((socket) => once(socket, "close"));
       for (const socket of sockets) socket.destroy();
-      await Promise.all([closed, ...gone]);
+      await Promise.all([closed, ...socketsClosed]);
     },
   };
 }

@@ -1,18 +1,18 @@
 import { FakeDnsServer } from "@grpc-lb/discovery/testing";
 import type { PodServer } from "../../processes/pod-server.ts";
 
-/** A DNS server that knows of one service: what the strategy `dns-poll` asks. */
-export interface NameServer {
+/** The DNS server that the strategy `dns-poll` queries. */
+export interface DnsServer {
   /** On 127.0.0.1, for UDP and TCP. */
   readonly port: number;
   close(): Promise<void>;
 }
 
 /**
- * Starts a DNS server for the service `server.lab`. The servers share an address and each has a port of its own, which A
- * records cannot say: SRV records do, those of the port `grpc`.
+ * Starts a DNS server for the service `server.lab`. The servers share one address and have different ports, so the ports are
+ * published by SRV records, under the port name `grpc`; A records have no ports.
  */
-export async function startNameServer(servers: readonly PodServer[]): Promise<NameServer> {
+export async function startDnsServer(servers: readonly PodServer[]): Promise<DnsServer> {
   const dns = await FakeDnsServer.start();
   const hostOf = ({ podName }: PodServer) => `${podName}.lab`;
   const records = servers.map((server) => ({

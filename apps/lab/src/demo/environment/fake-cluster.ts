@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { FakeApiServer, slice } from "@grpc-lb/discovery/testing";
 import type { PodServer } from "../../processes/pod-server.ts";
 
-/** A Kubernetes API that knows of one service: what the strategy `resolver` watches where there is no cluster. */
+/** The Kubernetes API that the strategy `resolver` watches. */
 export interface FakeCluster {
-  /** A kubeconfig for it, in the folder given. */
+  /** The path of a kubeconfig for this API. */
   readonly kubeconfig: string;
   close(): Promise<void>;
 }
 
-/** Starts an API server whose service `server` has these servers as its pods, each with ports of its own. */
+/** Starts an API server whose Service `server` has the given servers as its pods. Writes the kubeconfig into `folder`. */
 export async function startFakeCluster(servers: readonly PodServer[], folder: string): Promise<FakeCluster> {
   const api = await FakeApiServer.start();
   const slices = servers.map(({ podName, httpPort, grpcPort }) =>
@@ -27,7 +27,7 @@ export async function startFakeCluster(servers: readonly PodServer[], folder: st
   api.putSlice(...slices);
 
   const kubeconfig = join(folder, "kubeconfig");
-  const cluster = { server: api.access.server.href, "insecure-skip-tls-verify": true }; // it speaks plain HTTP
+  const cluster = { server: api.access.server.href, "insecure-skip-tls-verify": true }; // the API is plain HTTP
   const config = {
     apiVersion: "v1",
     kind: "Config",

@@ -1,25 +1,26 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { within } from "../../processes/deadline.ts";
-import { freePorts } from "./free-ports.ts";
 import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
 
-/** A strategy has the bare name. */
-const member = "consul agent";
+/** Not `consul`, which is the name of the client of that strategy. */
+const memberName = "consul agent";
 
 /**
- * Starts a real Consul agent that is its own server and keeps everything in memory, and waits until it has a leader and knows
- * of itself.
+ * Starts a Consul agent in development mode, which is its own server and stores nothing on disk, and waits until it has elected
+ * itself and registered its node.
  *
- * @returns its target, which ends with the service
- * @throws ProgramError when it is not ready within 20 s. An agent that ends breaks the group, which its owner watches.
+ * @returns the target of the service `server` in it
+ * @throws ProgramError when it is not ready within 20 s. When it exits early, `group.failed` rejects.
  */
 export async function startConsul({ group, clock, signal }: RegistryOptions): Promise<string> {
   const ready = Promise.withResolvers<void>();
-  // Consul takes 0 for none, so the ports are chosen for it.
+  // For Consul port 0 means disabled, so free ports are chosen here.
   const [http, server, serf] = await freePorts(3);
   const ports = { http, server, serf_lan: serf, serf_wan: -1, dns: -1, grpc: -1, grpc_tls: -1 };
   const config = Object.entries(ports).map(([name, port]) => `${name} = ${port}`);
   group.start({
-    name: member,
+    name: memberName,
     command: "consul",
     args: [
       ...["agent", "-dev", "-node", "lab", "-bind", "127.0.0.1", "-log-level", "info"],
@@ -30,7 +31,16 @@ export async function startConsul({ group, clock, signal }: RegistryOptions): Pr
     },
   });
   const describe = () =>
-    `consul was not ready within ${registryTimeoutMs / 1000} s; ${group.describeLastWords(member)}`;
+    `consul was not ready within ${registryTimeoutMs / 1000} s; ${group.describeLastLines(memberName)}`;
   await within({ ms: registryTimeoutMs, clock, signal, describe }, ready.promise);
   return `consul://127.0.0.1:${http}/server`;
+}
+
+/** Distinct free ports of 127.0.0.1. Another process may take one before it is used. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
 }

@@ -2,28 +2,28 @@ import { join } from "node:path";
 import { within } from "../../processes/deadline.ts";
 import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
 
-/** A strategy has the bare name. */
-const member = "etcd server";
+/** Not `etcd`, which is the name of the client of that strategy. */
+const memberName = "etcd server";
 
-/** Any free port of this machine, for its clients and for the other members that it does not have. */
+/** A free port, for clients and for peers, of which there are none. */
 const anyPort = "http://127.0.0.1:0";
 
 /**
- * Starts a real etcd of one member and waits until it serves.
+ * Starts a single-member etcd and waits until it serves.
  *
- * @returns its target, which ends with the service
- * @throws ProgramError when it does not serve within 20 s. An etcd that ends breaks the group, which its owner watches.
+ * @returns the target of the service `server` in it
+ * @throws ProgramError when it does not serve within 20 s. When it exits early, `group.failed` rejects.
  */
 export async function startEtcd({ group, clock, signal, folder }: RegistryOptions): Promise<string> {
   const serving = Promise.withResolvers<string>();
   group.start({
-    name: member,
+    name: memberName,
     command: "etcd",
     args: [
       ...["--name", "lab", "--data-dir", join(folder, "etcd"), "--initial-cluster", `lab=${anyPort}`],
       ...["--listen-client-urls", anyPort, "--advertise-client-urls", anyPort],
       ...["--listen-peer-urls", anyPort, "--initial-advertise-peer-urls", anyPort],
-      ...["--heartbeat-interval", "50", "--election-timeout", "500"], // it elects itself at once
+      ...["--heartbeat-interval", "50", "--election-timeout", "500"], // for a fast election
       ...["--logger", "zap", "--enable-grpc-gateway=false"],
     ],
     onStderr(line) {
@@ -31,12 +31,13 @@ export async function startEtcd({ group, clock, signal, folder }: RegistryOption
       if (address !== undefined) serving.resolve(address);
     },
   });
-  const describe = () => `etcd did not serve within ${registryTimeoutMs / 1000} s; ${group.describeLastWords(member)}`;
+  const describe = () =>
+    `etcd did not serve within ${registryTimeoutMs / 1000} s; ${group.describeLastLines(memberName)}`;
   const address = await within({ ms: registryTimeoutMs, clock, signal, describe }, serving.promise);
   return `etcd://${address}/server`;
 }
 
-/** Reads the log line with which etcd, from 3.4 on, says where it serves clients; undefined for any other line. */
+/** Parses the log line of etcd (3.4 or newer) that has its client address; returns undefined for any other line. */
 export function parseEtcdAddress(line: string): string | undefined {
   return /"serving client traffic insecurely;.*"address":"(127\.0\.0\.1:\d+)"/.exec(line)?.[1];
 }

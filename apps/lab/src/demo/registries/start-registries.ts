@@ -8,14 +8,14 @@ const starters: Readonly<Record<RegistryName, (options: RegistryOptions) => Prom
 };
 
 /**
- * Starts the registries named, each once, and waits until all of them can be used.
+ * Starts the named registries, each once, and waits until all are ready.
  *
- * @throws ProgramError as `startEtcd` and `startConsul`
+ * @throws ProgramError when one is not ready within 20 s
  */
 export async function startRegistries(
   names: readonly RegistryName[],
   options: RegistryOptions,
 ): Promise<RegistryTargets> {
-  const wanted = [...new Set(names)];
-  return Object.fromEntries(await Promise.all(wanted.map(async (name) => [name, await starters[name](options)])));
+  const unique = [...new Set(names)];
+  return Object.fromEntries(await Promise.all(unique.map(async (name) => [name, await starters[name](options)])));
 }

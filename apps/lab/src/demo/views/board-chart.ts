@@ -1,20 +1,20 @@
 import { fit, type Line, span } from "../../terminal/line.ts";
-import { type Board, countWidth, gap, podSpan, renderBar, renderCount, renderNow } from "./board-parts.ts";
+import { type Board, countWidth, gap, podSpan, renderBar, renderCount, renderStatus } from "./board-parts.ts";
 
-/** Of what stands at the end of a client's line: its last call, or that some failed and its verdict. */
+/** The cells at the end of a client's line, for its last call, or its failed calls and its verdict. */
 const stateWidth = 18;
-const leastBarWidth = 4;
+const minBarWidth = 4;
 
 /**
- * A line for each client, with a bar for each pod: for many clients on a screen that is not high. What they are stands below
- * each where there are lines to spare. No line at all when it is too narrow.
+ * One line per client with a bar per pod, for many clients on a low screen. With enough spare lines, a second line describes
+ * the client. Returns no lines when the width is too small.
  */
 export function renderChart(board: Board, width: number, spare: number): Line[] {
   const { pods, columns, fullBarCalls } = board;
   const nameWidth = Math.max(...columns.map(({ strategy }) => strategy.name.length)) + gap;
   const podWidth = Math.floor((width - nameWidth - stateWidth) / pods.length);
   const barWidth = podWidth - countWidth - gap;
-  if (barWidth < leastBarWidth) return [];
+  if (barWidth < minBarWidth) return [];
   const heads = pods.map((pod) => fit([podSpan(pod, pod, pods)], podWidth));
   const rows = columns.flatMap((column): Line[] => {
     const { perPod, strategy } = column;
@@ -23,7 +23,7 @@ export function renderChart(board: Board, width: number, spare: number): Line[] 
       const count = perPod.get(pod) ?? 0;
       return fit([...renderBar(pod, count / full, barWidth, pods), renderCount(count)], podWidth);
     });
-    const state = fit(renderNow(column, board, 0, width), stateWidth);
+    const state = fit(renderStatus(column, board, 0, width), stateWidth);
     const what = fit([span(`  ${strategy.way}, ${strategy.connections}`, "faint")], width);
     const line = [...fit([span(strategy.name, "strong")], nameWidth), ...bars.flat(), ...state];
     return spare >= columns.length ? [line, what] : [line];

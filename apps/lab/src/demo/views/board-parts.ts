@@ -1,43 +1,42 @@
 import type { CallLine, VerdictWord } from "@grpc-lb/verdict";
-import { bar } from "../../terminal/bar.ts";
-import { type Line, printable, type Span, span, widthOf } from "../../terminal/line.ts";
+import { bar, type Line, printable, type Span, span, widthOf } from "../../terminal/line.ts";
 import type { Strategy } from "../strategies.ts";
 
-/** What one client has done so far. */
+/** The calls of one client so far. */
 export interface BoardColumn {
   readonly strategy: Strategy;
   readonly tail: readonly CallLine[];
-  /** Calls after the warm-up: those that will be judged. */
+  /** Calls per pod after the warm-up, which are those that are judged. */
   readonly perPod: ReadonlyMap<string, number>;
   readonly errors: number;
 }
 
-/** Where a run stands. */
+/** The state of a run. */
 export type Progress =
   | { readonly t: "starting" }
-  /** Every client has made a call. */
+  /** Each client has made a call. */
   | { readonly t: "running"; readonly elapsedMs: number; readonly durationMs: number }
   | { readonly t: "ended"; readonly words: ReadonlyMap<string, VerdictWord> };
 
-/** What the live board shows. */
+/** The content of the live board. */
 export interface Board {
   readonly pods: readonly string[];
   readonly columns: readonly BoardColumn[];
   readonly progress: Progress;
-  /** The number of calls that fills a bar. */
+  /** The number of calls that a full bar stands for. */
   readonly fullBarCalls: number;
 }
 
-/** Red is what the project cures; also where it is what a strategy must show. */
+/** PINNED is red also where it is the expected verdict, because it is the problem that this project solves. */
 export const verdictTones = { BALANCED: "good", PINNED: "bad", SKEWED: "warning" } as const;
 
-/** Between what stands side by side. */
+/** The cells between blocks that are side by side. */
 export const gap = 2;
-/** Of a pod's calls, at the end of its bar. */
+/** The cells of a pod's count, at the end of its bar. */
 export const countWidth = 4;
 
-/** What stands beside a client's name: its state, or its last call where that fits and the last calls have no lines. */
-export function renderNow(column: BoardColumn, board: Board, tailLines: number, width: number): Line {
+/** The text next to a client's name: its state, or else its last call when that fits and is not shown elsewhere. */
+export function renderStatus(column: BoardColumn, board: Board, tailLines: number, width: number): Line {
   const state = renderState(column, board);
   const last = column.tail.at(-1);
   if (!last || tailLines > 0 || widthOf(state) > 0) return state;
@@ -45,7 +44,7 @@ export function renderNow(column: BoardColumn, board: Board, tailLines: number, 
   return column.strategy.name.length + 1 + widthOf(call) <= width ? call : state;
 }
 
-/** What stands above a client's calls: that some failed, and its verdict at the end. */
+/** The number of failed calls, and at the end the verdict. */
 function renderState({ strategy, errors }: BoardColumn, { progress }: Board): Line {
   const word = progress.t === "ended" ? progress.words.get(strategy.name) : undefined;
   const parts: Span[] = [];
@@ -62,7 +61,7 @@ export function renderTail({ tail }: BoardColumn, pods: readonly string[], count
   });
 }
 
-/** A call as its client printed it. */
+/** A call as the client printed it. */
 export function renderCall(line: CallLine, pods: readonly string[]): Line {
   if (line.t === "error") return [span(`Error: ${printable(line.reason)}`, "bad")];
   return [span(`#${line.number}: `, "faint"), podSpan(line.pod, line.pod, pods)];
@@ -90,8 +89,21 @@ export function renderCounts({ perPod }: BoardColumn, pods: readonly string[]): 
   return pods.map((pod) => podSpan(`  ${perPod.get(pod) ?? 0}`, pod, pods));
 }
 
-/** Text in the colour of a pod. */
+/** A text in the colour of a pod. */
 export function podSpan(text: string, pod: string, pods: readonly string[]): Span {
   const index = pods.indexOf(pod);
   return span(text, index === -1 ? "plain" : { pod: index });
+}
+
+const numbers = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"] as const;
+
+/** The title of a run, without a full stop, and a sentence about its clients. */
+export function describeRun(strategies: readonly Strategy[], pods: number): readonly [string, string] {
+  const title = strategies.some(({ name }) => name === "clusterip")
+    ? "gRPC behind a Kubernetes Service: one pod gets every call"
+    : "Calls to the same pods, which clients find in different ways";
+  const count = strategies.length;
+  if (count === 1) return [title, `One client calls ${pods} pods.`];
+  const clients = numbers[count] ?? String(count);
+  return [title, `${clients} clients call the same ${pods} pods and differ only in how they connect.`];
 }

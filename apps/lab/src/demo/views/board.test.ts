@@ -3,12 +3,11 @@ import { describe, it } from "node:test";
 import { widthOf } from "../../terminal/line.ts";
 import { paint } from "../../terminal/paint.ts";
 import { ClientLog } from "../client-log.ts";
-import { podPolicy } from "../expectations.ts";
 import { createStrategies } from "../strategies.ts";
 import { renderBoard } from "./board.ts";
 import type { Board, Progress } from "./board-parts.ts";
 
-const strategies = createStrategies(podPolicy("round_robin"));
+const strategies = createStrategies("round_robin");
 
 const running: Progress = { t: "running", elapsedMs: 4_000, durationMs: 10_000 };
 
@@ -17,7 +16,7 @@ function boardOf(servers: number, progress: Progress = running, clients = 4): Bo
   const columns = strategies.slice(0, clients).map((strategy) => {
     const log = new ClientLog(strategy, pods, servers);
     for (let n = 1; n <= 40; n++) {
-      log.take(`#${n}: ${strategy.name === "clusterip" ? pods[1] : pods[n % servers]}`);
+      log.add(`#${n}: ${strategy.name === "clusterip" ? pods[1] : pods[n % servers]}`);
     }
     return log;
   });
@@ -28,7 +27,7 @@ const textOf = (board: Board, columns: number, rows: number) =>
   renderBoard(board, { columns, rows }).map((line) => paint(line, false));
 
 describe("the board", () => {
-  it("never is wider than the terminal, and leaves its last row free", () => {
+  it("is never wider than the terminal, and leaves the last row free", () => {
     for (const servers of [2, 3, 9]) {
       for (const progress of [{ t: "starting" }, running, { t: "ended", words: new Map() }] satisfies Progress[]) {
         for (const clients of [1, 4, 8]) {
@@ -47,7 +46,7 @@ describe("the board", () => {
     }
   });
 
-  it("shows the clients side by side from 96 columns on", () => {
+  it("shows the clients side by side from 96 columns", () => {
     const lines = textOf(boardOf(3), 96, 24);
     const names = lines.find((line) => line.includes("clusterip")) ?? "";
     assert.match(names, /^ http +clusterip +round_robin +resolver$/);
@@ -62,7 +61,7 @@ describe("the board", () => {
     assert.match(lines.at(-1) ?? "", /━+─+ {2}4 s of 10 s$/);
   });
 
-  it("shows them in two rows where it is narrower", () => {
+  it("shows two rows of clients on a narrower terminal", () => {
     const lines = textOf(boardOf(3), 80, 36);
     const names = lines.filter((line) => /^ (http|round_robin) /.test(line));
     assert.deepEqual(
@@ -72,7 +71,7 @@ describe("the board", () => {
     assert.equal(lines.filter((line) => / #40: server-2 +#40: server-2/.test(line)).length, 2, lines.join("\n"));
   });
 
-  it("shows two rows up to 95 columns, whole in 24 rows, and in them the last call beside a name where it fits", () => {
+  it("shows two rows of clients up to 95 columns, complete in 24 lines, with the last call next to a name where it fits", () => {
     const call = " +#40: server-2";
     for (const [columns, first, second] of [
       [48, `http${call} +clusterip`, `round_robin +resolver${call}`],
@@ -88,7 +87,7 @@ describe("the board", () => {
     }
   });
 
-  it("shows them below each other where not even two fit", () => {
+  it("shows the clients below each other where two do not fit side by side", () => {
     const lines = textOf(boardOf(3), 44, 40);
     const heads = lines.filter((line) => /^ (http|clusterip|round_robin|resolver) /.test(line));
     assert.deepEqual(heads, [
@@ -99,12 +98,12 @@ describe("the board", () => {
     ]);
   });
 
-  it("counts in one line per client where bars do not fit", () => {
+  it("shows one line of counts per client where bars do not fit", () => {
     const lines = textOf(boardOf(9), 44, 14);
     assert.ok(lines.includes("   0  31  0  0  0  0  0  0  0"), lines.join("\n"));
   });
 
-  it("shows eight in two rows of four, or three of three where it is narrower and high", () => {
+  it("shows eight clients in two rows, or in three where the terminal is narrower and high", () => {
     const heads = textOf(boardOf(3, running, 8), 100, 36).filter((line) => /^ (http|etcd) /.test(line));
     assert.deepEqual(
       heads.map((line) => line.trim().split(/ +/)),
@@ -121,7 +120,7 @@ describe("the board", () => {
     );
   });
 
-  it("charts eight where they do not fit side by side, a bar for each pod, and what they are where there is room", () => {
+  it("shows eight clients as a chart with a bar per pod where they do not fit side by side, and describes them where there is room", () => {
     const lines = textOf(boardOf(3, running, 8), 80, 24);
     const text = lines.join("\n");
     assert.match(text, /^ clusterip +0 +██+.? +37 +0 {2}#40: server-2$/m);
@@ -132,10 +131,10 @@ describe("the board", () => {
     assert.match(low.at(-1) ?? "", /4 s of 10 s$/);
   });
 
-  it("says how many clients there are, and speaks of a Service only when one is shown", () => {
+  it("states the number of clients, and mentions a Service only when one is used", () => {
     const [first, second] = textOf(boardOf(3, running, 8), 100, 36);
     assert.equal(first, " gRPC behind a Kubernetes Service: one pod gets every call");
-    assert.equal(second, " Eight clients call the same 3 pods; only their way to connect differs.");
+    assert.equal(second, " Eight clients call the same 3 pods and differ only in how they connect.");
     const lone = textOf(boardOf(3, running, 1), 100, 36);
     assert.deepEqual(lone.slice(0, 2), [
       " Calls to the same pods, which clients find in different ways",
@@ -143,10 +142,10 @@ describe("the board", () => {
     ]);
   });
 
-  it("says above a client that calls failed, and its verdict at the end", () => {
+  it("shows the number of failed calls above a client, and its verdict at the end", () => {
     const board = boardOf(3, { t: "ended", words: new Map([["clusterip", "PINNED"]]) });
     board.columns.forEach((column) => {
-      if (column instanceof ClientLog && column.strategy.name === "http") column.take("Error: 503 \x1b[2J");
+      if (column instanceof ClientLog && column.strategy.name === "http") column.add("Error: 503 \x1b[2J");
     });
     const lines = textOf(board, 100, 36);
     assert.match(lines[3] ?? "", /^ http +1 failed {2}clusterip +PINNED {2}round_robin +resolver$/);

@@ -1,70 +1,57 @@
-import { beside, fit, indent, type Line, span, spread, wrap } from "../../terminal/line.ts";
+import { contentWidth, fit, indent, type Line, margin, sideBySide, span, spread, wrap } from "../../terminal/line.ts";
+import type { Size } from "../../terminal/screen.ts";
 import { renderChart } from "./board-chart.ts";
 import {
   type Board,
   type BoardColumn,
+  describeRun,
   gap,
   type Progress,
   renderBars,
   renderCounts,
-  renderNow,
+  renderStatus,
   renderTail,
 } from "./board-parts.ts";
-import { describeRun } from "./describe-run.ts";
 
-/** The cells of a terminal. */
-export interface Size {
-  readonly columns: number;
-  readonly rows: number;
-}
+const minBlockWidth = 22;
+const maxTailLines = 6;
 
-/** Wider is not easier to read. */
-const maxColumns = 98;
-const margin = 1;
-const leastBlockWidth = 22;
-const mostTailLines = 6;
-
-/** How many cells of a terminal's width the lab writes into, after its margin. */
-export function contentWidth(columns: number): number {
-  return Math.max(1, Math.min(columns, maxColumns) - 2 * margin);
-}
-
-/** The lines of the board: never wider than the terminal, and fewer than it has rows, so that it can be painted over. */
+/** Renders the board: no line is wider than the terminal, and there are fewer lines than rows, as a Screen requires. */
 export function renderBoard(board: Board, size: Size): Line[] {
   const width = contentWidth(size.columns);
-  const most = Math.max(1, size.rows - 1);
+  const maxLines = Math.max(1, size.rows - 1);
   const title = renderTitle(board, width);
   const heads: Line[][] = [[...title, []], [...title.slice(0, 1), []], title.slice(0, 1)];
   const foot = board.progress.t === "ended" ? [] : [[], renderProgress(board.progress, width)];
 
-  // From the richest to the poorest; the poorest is cut where the screen ends.
+  // From the most to the least detailed; the last one is cut at the end of the screen.
   let lines: Line[] = [];
   for (const body of bodiesFor(board, width)) {
     for (const head of heads) {
-      const spare = most - head.length - foot.length - body(0).length;
+      const spare = maxLines - head.length - foot.length - body(0).length;
       lines = [...head, ...body(Math.max(0, spare)), ...foot];
       if (spare >= 0) return withMargin(lines);
     }
   }
-  return withMargin(lines.slice(0, most));
+  return withMargin(lines.slice(0, maxLines));
 }
 
-/** The ways to show the clients at a width, the richest first; each takes the number of lines that it may add. */
+/** The layouts of the clients at a width, the most detailed first. Each takes the number of lines that it may add. */
 function bodiesFor(board: Board, width: number): ((spare: number) => Line[])[] {
   const clients = board.columns.length;
   const terse = [() => renderStack(board, width, 0, true)];
   const hasChart = renderChart(board, width, 0).length > 0;
-  const poorer = hasChart ? [(spare: number) => renderChart(board, width, spare), ...terse] : terse;
-  const most = Math.floor((width + gap) / (leastBlockWidth + gap));
-  if (most < Math.min(2, clients)) {
-    const tailLines = (spare: number) => Math.min(mostTailLines, Math.floor(spare / clients));
-    return [(spare) => renderStack(board, width, tailLines(spare), false), ...poorer];
+  const denser = hasChart ? [(spare: number) => renderChart(board, width, spare), ...terse] : terse;
+  const fitting = Math.floor((width + gap) / (minBlockWidth + gap));
+  if (fitting < Math.min(2, clients)) {
+    const tailLines = (spare: number) => Math.min(maxTailLines, Math.floor(spare / clients));
+    return [(spare) => renderStack(board, width, tailLines(spare), false), ...denser];
   }
-  const rows = Math.ceil(clients / most);
-  const perRow = Math.ceil(clients / rows); // no row much shorter than the others
-  // The last lines of a client come with a blank one below them.
-  const tailLines = (spare: number) => Math.min(mostTailLines, Math.max(0, Math.floor(spare / rows) - 1));
-  return [(spare) => renderGrid(board, perRow, blockWidthFor(perRow, width), tailLines(spare)), ...poorer];
+  const rows = Math.ceil(clients / fitting);
+  const perRow = Math.ceil(clients / rows); // rows of about equal length
+  // Below the last calls of a client there is a blank line.
+  const tailLines = (spare: number) => Math.min(maxTailLines, Math.max(0, Math.floor(spare / rows) - 1));
+  return [(spare) => renderGrid(board, perRow, blockWidthFor(perRow, width), tailLines(spare)), ...denser];
 }
 
 const blockWidthFor = (count: number, width: number) => Math.floor((width - gap * (count - 1)) / count);
@@ -86,7 +73,7 @@ function renderProgress(progress: Exclude<Progress, { t: "ended" }>, width: numb
   return fit([span("━".repeat(done)), span("─".repeat(length - done), "faint"), span(`  ${label}`, "faint")], width);
 }
 
-/** The clients beside each other, in as many rows as it takes. */
+/** The clients side by side, in one or more rows. */
 function renderGrid(board: Board, perRow: number, width: number, tailLines: number): Line[] {
   const lines: Line[] = [];
   for (let from = 0; from < board.columns.length; from += perRow) {
@@ -98,7 +85,7 @@ function renderGrid(board: Board, perRow: number, width: number, tailLines: numb
 
 function renderRow(board: Board, columns: readonly BoardColumn[], width: number, tailLines: number): Line[] {
   const blocks = columns.map((column) => [
-    spread([span(column.strategy.name, "strong")], renderNow(column, board, tailLines, width), width),
+    spread([span(column.strategy.name, "strong")], renderStatus(column, board, tailLines, width), width),
     [span(column.strategy.way, "faint")],
     [span(column.strategy.connections, "faint")],
     [span("─".repeat(width), "faint")],
@@ -106,7 +93,7 @@ function renderRow(board: Board, columns: readonly BoardColumn[], width: number,
     ...(tailLines > 0 ? [[]] : []),
     ...renderBars(column, board, width),
   ]);
-  return beside(blocks, width, gap);
+  return sideBySide(blocks, width, gap);
 }
 
 function renderStack(board: Board, width: number, tailLines: number, isTerse: boolean): Line[] {
@@ -117,7 +104,7 @@ function renderStack(board: Board, width: number, tailLines: number, isTerse: bo
       ...(i > 0 && !isTerse ? [[]] : []),
       spread(
         [span(name, "strong"), span("  "), span(what, "faint")],
-        renderNow(column, board, tailLines, width),
+        renderStatus(column, board, tailLines, width),
         width,
       ),
       ...renderTail(column, board.pods, tailLines),

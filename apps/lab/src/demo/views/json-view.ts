@@ -2,17 +2,17 @@ import { formatDuration } from "@grpc-lb/core";
 import type { PodServer } from "../../processes/pod-server.ts";
 import { describeSkipped, type SkippedStrategy } from "../choose-strategies.ts";
 import type { Plan } from "../plan.ts";
-import type { LabWatcher } from "../run-demo.ts";
+import type { DemoObserver } from "../run-demo.ts";
 import type { Result } from "./result-table.ts";
 
-/** Where a JsonView writes. */
+/** The streams of a JsonView. */
 export interface JsonViewOutput {
   writeOut(text: string): void;
   writeErr(text: string): void;
 }
 
-/** Tells of a run in one JSON object at its end; on the way it names the servers' processes on stderr. */
-export class JsonView implements LabWatcher {
+/** Prints the result of a run as one JSON object on stdout; before that the servers' process ids and ports on stderr. */
+export class JsonView implements DemoObserver {
   readonly #plan: Plan;
   readonly #skipped: readonly SkippedStrategy[];
   readonly #output: JsonViewOutput;
@@ -36,7 +36,7 @@ export class JsonView implements LabWatcher {
     this.#output.writeErr(`lab: the clients call for ${formatDuration(this.#plan.durationMs)}\n`);
   }
 
-  onLine(): void {}
+  onCall(): void {}
 
   showResult({ outcomes, skipped, warmUpCalls }: Result): void {
     const { durationMs, intervalMs, seed } = this.#plan;

@@ -5,19 +5,18 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { createTerminal, feed, readText } from "../../terminal/emulator.ts";
 import type { SkippedStrategy } from "../choose-strategies.ts";
 import { ClientLog } from "../client-log.ts";
-import { podPolicy } from "../expectations.ts";
 import { judgeClient } from "../outcome.ts";
 import { type Plan, podNames, warmUpCalls } from "../plan.ts";
 import { createStrategies } from "../strategies.ts";
 import { LiveView } from "./live-view.ts";
 
-const strategies = createStrategies(podPolicy("round_robin")).slice(0, 4);
+const strategies = createStrategies("round_robin").slice(0, 4);
 
 const plan: Plan = { durationMs: 10_000, intervalMs: 200, servers: 3, seed: 1 };
 const pods = podNames(plan);
 const title = " gRPC behind a Kubernetes Service: one pod gets every call";
 
-/** A terminal of the size given, with `before` on it, in which a lab is shown. */
+/** Shows a run in an emulated terminal of the given size, which already has the text `before`. */
 function showIn(
   columns: number,
   rows: number,
@@ -32,7 +31,7 @@ function showIn(
     rows,
     write: (text: string) => {
       written.push(text);
-      emulator.write(text.replaceAll("\r\n", "\n").replaceAll("\n", "\r\n")); // as a tty's output processing does
+      emulator.write(text.replaceAll("\r\n", "\n").replaceAll("\n", "\r\n")); // as the output processing of a tty does
     },
   });
   stdout.write(before);
@@ -48,7 +47,7 @@ function showIn(
     async repaintWithCalls(count: number) {
       for (let n = 0; n < count; n++) {
         calls += 1;
-        for (const log of logs) log.take(`#${calls}: ${log.strategy.name === "clusterip" ? pods[0] : pods[calls % 3]}`);
+        for (const log of logs) log.add(`#${calls}: ${log.strategy.name === "clusterip" ? pods[0] : pods[calls % 3]}`);
       }
       await clock.asleep();
       clock.advance(100);
@@ -75,15 +74,15 @@ const count = (lines: readonly string[], wanted: string) => lines.filter((line) 
 describe("the live view", () => {
   let shown: ReturnType<typeof showIn> | undefined;
 
-  // Timers are not looked at: the terminal emulator has its own, and the view none but the clock's.
+  // The view's only timers are the clock's. Timers of the process are not checked, because the emulator has its own.
   afterEach(() => {
     shown?.view.close();
-    assert.equal(shown?.clock.sleeping, 0, "no repaint may be left");
-    assert.equal(shown?.stdout.listenerCount("resize"), 0, "no listener may be left");
-    assert.equal(process.listenerCount("exit"), 0, "no listener may be left");
+    assert.equal(shown?.clock.sleeping, 0, "timers of the view");
+    assert.equal(shown?.stdout.listenerCount("resize"), 0, "listeners of the view");
+    assert.equal(process.listenerCount("exit"), 0, "listeners of the view");
   });
 
-  it("paints over what it painted before, and over nothing else", async () => {
+  it("repaints its own lines and no others", async () => {
     shown = showIn(100, 36, "$ make demo\n");
     shown.view.onRunning();
     for (let n = 0; n < 20; n++) await shown.repaintWithCalls(1);
@@ -94,7 +93,7 @@ describe("the live view", () => {
     assert.equal(count(lines, "#14:"), 0);
   });
 
-  it("stays in place when it starts at the bottom of the screen", async () => {
+  it("repaints in place when it starts at the bottom of the screen", async () => {
     shown = showIn(80, 24, "$ ls\n".repeat(30));
     for (let n = 0; n < 20; n++) await shown.repaintWithCalls(1);
     const lines = await shown.read();
@@ -103,7 +102,7 @@ describe("the live view", () => {
     assert.equal(count(lines, "clusterip"), 1, lines.join("\n"));
   });
 
-  it("is on the screen once, at its top, when the terminal becomes narrower and wider", async () => {
+  it("is on the screen once, at the top, after the terminal became narrower or wider", async () => {
     shown = showIn(100, 36, "$ ls\n".repeat(40));
     await shown.repaintWithCalls(20);
     for (const columns of [70, 100, 85, 60, 99]) {
@@ -116,7 +115,7 @@ describe("the live view", () => {
     }
   });
 
-  it("comes right when a frame was painted before the new width was known", async () => {
+  it("recovers when a frame was painted before the new width was known", async () => {
     shown = showIn(100, 36, "$ make demo\n");
     await shown.repaintWithCalls(20);
     await shown.resize(70, 36, async () => shown?.repaintWithCalls(1));
@@ -126,7 +125,7 @@ describe("the live view", () => {
     assert.equal(count(lines, "one pod gets every call"), 1);
   });
 
-  it("is whole on a screen that became lower", async () => {
+  it("is complete on a screen that became lower", async () => {
     shown = showIn(80, 30);
     await shown.repaintWithCalls(20);
     await shown.resize(80, 16);
@@ -150,17 +149,17 @@ describe("the live view", () => {
     assert.ok(output.lastIndexOf("\x1b[?25h") > output.lastIndexOf("\x1b[?25l"));
   });
 
-  it("says above the board and in the result what is skipped", async () => {
-    shown = showIn(80, 50, "", true, [{ name: "etcd", reason: "there is none" }]);
+  it("names skipped strategies above the board and in the result", async () => {
+    shown = showIn(80, 50, "", true, [{ name: "etcd", reason: "not installed" }]);
     await shown.repaintWithCalls(40);
     shown.end();
     const lines = await shown.read();
-    assert.deepEqual(lines.slice(0, 4), ["", " etcd is skipped: there is none", "", title]);
+    assert.deepEqual(lines.slice(0, 4), ["", " etcd is skipped: not installed", "", title]);
     const at = lines.indexOf(" etcd  skipped");
-    assert.equal(lines[at + 1], "   there is none", lines.join("\n"));
+    assert.equal(lines[at + 1], "   not installed", lines.join("\n"));
   });
 
-  it("moves the cursor but uses no colour when colours are not wanted", async () => {
+  it("moves the cursor and uses no colour when colours are off", async () => {
     shown = showIn(100, 36, "", false);
     await shown.repaintWithCalls(40);
     shown.end();

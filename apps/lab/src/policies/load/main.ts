@@ -1,20 +1,18 @@
 import { type Client, credentials, experimental, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { createRandom, maxDurationMs, systemClock } from "@grpc-lb/core";
+import { createRandom, maxDurationMs, messageOf, systemClock } from "@grpc-lb/core";
 import { registerPolicies } from "@grpc-lb/policies";
 import { ProgramError, runProgram } from "@grpc-lb/program";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { arrivals } from "./arrivals.ts";
-import { keyCount, keyHeader, loadFlags } from "./flags.ts";
-import { connectedLine } from "./measured.ts";
-import { runOpenLoop } from "./open-loop.ts";
+import { arrivals, runOpenLoop } from "./open-loop.ts";
+import { connectedLine, keyCount, keyHeader, loadFlags } from "./protocol.ts";
 import { Tally } from "./tally.ts";
 
 type PolicyConfig = Parameters<typeof experimental.parseLoadBalancingConfig>[0];
 
 const connectTimeoutMs = 10_000;
-/** The channel is ready with its first connection; the others follow within this. */
-const settleMs = 500;
-const summary = "Calls at a fixed rate under one policy, and counts.";
+/** The channel is ready with its first connection. The others are expected within this time. */
+const otherConnectionsMs = 500;
+const summary = "Calls servers at a fixed rate with one load balancing policy, and prints counts and latencies.";
 
 void runProgram({ name: "load", summary, flags: loadFlags }, async ({ flags, signal }) => {
   const { rate, warmUp, duration, deadline: deadlineMs, seed } = flags;
@@ -28,7 +26,7 @@ void runProgram({ name: "load", summary, flags: loadFlags }, async ({ flags, sig
   });
   try {
     await connect(client);
-    await clock.sleep(settleMs, signal);
+    await clock.sleep(otherConnectionsMs, signal);
     process.stdout.write(`${connectedLine}\n`);
 
     const tally = new Tally();
@@ -53,7 +51,7 @@ void runProgram({ name: "load", summary, flags: loadFlags }, async ({ flags, sig
     if (signal.aborted) return 0;
     await Promise.all(pending);
     process.stdout.write(`${JSON.stringify(tally.measured())}\n`);
-    await clock.sleep(maxDurationMs, signal); // who started it ends it
+    await clock.sleep(maxDurationMs, signal); // until the parent process stops this one
     return 0;
   } finally {
     client.close();
@@ -69,14 +67,18 @@ function connect(client: Client): Promise<void> {
   });
 }
 
-/** grpc-js takes pick_first, without a word, for a policy whose configuration is wrong. */
+/**
+ * Parses the policies, because grpc-js silently falls back to pick_first when a configuration is invalid.
+ *
+ * @throws ProgramError (exit code 2)
+ */
 function validateServiceConfig(text: string): void {
   const { loadBalancingConfig = [] } = JSON.parse(text) as { loadBalancingConfig?: PolicyConfig[] };
   for (const config of loadBalancingConfig) {
     try {
       experimental.parseLoadBalancingConfig(config);
     } catch (cause) {
-      throw new ProgramError(`wrong service config: ${(cause as Error).message}`, { cause, exitCode: 2 });
+      throw new ProgramError(`invalid service config: ${messageOf(cause)}`, { cause, exitCode: 2 });
     }
   }
 }

@@ -1,12 +1,27 @@
-import type { Clock } from "@grpc-lb/core";
+import type { Clock, Random } from "@grpc-lb/core";
 
 /**
- * Sends each call when it is due, whether or not those before it have ended: an open loop. In a closed one, a slow server
- * would slow down its own load, and the calls that then are not made would not be seen waiting.
+ * Generates the times when calls are due, as a Poisson process: independent calls, as from many clients that do not coordinate.
  *
- * @param dueTimes in milliseconds from the start, rising
- * @param send told when the call was due, on the clock; it may be late by as much as this process was busy
- * @returns when the last call was sent, or `signal` is aborted
+ * @param rateHz calls a second, on average
+ * @param untilMs the end, in milliseconds from the start
+ * @returns increasing times in milliseconds from the start
+ */
+export function* arrivals(rateHz: number, untilMs: number, random: Random): Generator<number> {
+  for (let dueMs = 0; ; ) {
+    dueMs += (-Math.log(1 - random()) * 1000) / rateHz;
+    if (dueMs >= untilMs) return;
+    yield dueMs;
+  }
+}
+
+/**
+ * Sends each call when it is due, whether or not earlier calls have ended (an open loop). In a closed loop a slow server would
+ * reduce its own load, and the calls that wait for it would not be measured.
+ *
+ * @param dueTimes increasing times in milliseconds from the start
+ * @param send receives the time when the call was due, on the clock; it is called late when the process is busy
+ * @returns after the last call was sent, or when `signal` is aborted
  */
 export async function runOpenLoop(
   dueTimes: Iterable<number>,

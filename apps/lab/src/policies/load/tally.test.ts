@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseMeasured } from "./measured.ts";
+import { parseMeasured } from "./protocol.ts";
 import { quantile, Tally } from "./tally.ts";
 
-test("a quantile is the least value that so many do not exceed", () => {
+test("a quantile is the nearest rank", () => {
   const hundred = Array.from({ length: 100 }, (_, i) => 100 - i);
   for (const [values, q, want] of [
     [hundred, 0.5, 50],
@@ -18,7 +18,7 @@ test("a quantile is the least value that so many do not exceed", () => {
   }
 });
 
-test("calls are counted by server and status, and only those that succeeded are timed", () => {
+test("calls are counted by server and status, and latencies are of successful calls", () => {
   const tally = new Tally();
   tally.record({ peer: "a", status: "OK", latencyMs: 10, lagMs: 1 });
   tally.record({ peer: "a", status: "OK", latencyMs: 20, lagMs: 2 });
@@ -35,11 +35,11 @@ test("calls are counted by server and status, and only those that succeeded are 
   assert.deepEqual(parseMeasured(JSON.stringify(tally.measured())), want);
 });
 
-test("where no call succeeded there is no latency", () => {
+test("without a successful call there is no latency", () => {
   const { calls, p50Ms, p99Ms } = new Tally().measured();
   assert.deepEqual([calls, p50Ms, p99Ms], [0, null, null]);
 });
 
-test("another line is no measurement", () => {
+test("parseMeasured returns undefined for any other line", () => {
   for (const line of ["connected", "", "{}", "(node:1) Warning: x"]) assert.equal(parseMeasured(line), undefined, line);
 });

@@ -1,17 +1,18 @@
-import type { Measured } from "./measured.ts";
+import type { Measured } from "./protocol.ts";
 
-/** How a call ended. */
+/** The result of a call. */
 export interface CallRecord {
-  /** The address that it went to. */
+  /** The address of the server. */
   readonly peer: string;
-  /** The name of its status. */
+  /** The name of the status. */
   readonly status: string;
-  /** From when it was due to its end, and to when it was sent, in milliseconds. */
+  /** From when the call was due to its end, in milliseconds. */
   readonly latencyMs: number;
+  /** From when the call was due to its start, in milliseconds. */
   readonly lagMs: number;
 }
 
-/** Counts calls. */
+/** Counts calls and collects their latencies. */
 export class Tally {
   readonly #perPeer = new Map<string, number>();
   readonly #statuses = new Map<string, number>();
@@ -37,7 +38,7 @@ export class Tally {
   }
 }
 
-/** The least of the values that at least the part `q` of all does not exceed (nearest rank); null of none. */
+/** The quantile `q` of the values by the nearest-rank method; null without values. */
 export function quantile(values: readonly number[], q: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? null;
