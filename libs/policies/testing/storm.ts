@@ -164,12 +164,12 @@ class World {
   checkCounts(): void {
     const inside = this.#inside;
     if (!inside) return;
-    const want = new Map<Child, number>();
+    const want = new Map<Child["record"], number>();
     for (const { child, stage } of this.#calls) {
-      if (child && stage !== "given up") want.set(child, (want.get(child) ?? 0) + 1);
+      if (child && stage !== "given up") want.set(child.record, (want.get(child.record) ?? 0) + 1);
     }
     for (const child of inside.seen) {
-      assert.equal(child.inFlight, want.get(child) ?? 0, `calls under way to ${child.info.id}`);
+      assert.equal(child.inFlight, want.get(child.record) ?? 0, `calls under way to ${child.info.id}`);
     }
   }
 

@@ -5,6 +5,7 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { watchMethod } from "../../testing/backend.ts";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { Probe } from "../../testing/probe.ts";
 import { call, failure, type PodClient, Rig, turn, until, untilAllAnswer } from "../../testing/rig.ts";
 import { registerPolicies, registerPolicy } from "../config/register.ts";
@@ -15,7 +16,7 @@ import type { Child } from "./child.ts";
 import type { CallEnd, Policy } from "./policy.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(11) });
+registerPolicies({ clock, random: createRandom(11), ...noWaits });
 
 const ends: CallEnd[] = [];
 let onEnd: (child: Child, end: CallEnd) => void = () => {};

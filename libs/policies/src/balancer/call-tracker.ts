@@ -1,3 +1,4 @@
+import { status } from "@grpc/grpc-js";
 import type { Clock } from "@grpc-lb/core";
 import type { OnCallEnded, PickResult } from "../grpc-js.ts";
 import type { Child } from "./child.ts";
@@ -37,8 +38,12 @@ export class CallTracker<EndpointState> implements CallTotal {
     return this.#inFlight;
   }
 
-  /** Counts a pick, and the call that may follow from it. */
-  track(child: Child<EndpointState>, result: PickResult): PickResult {
+  /**
+   * Counts a pick, and the call that may follow from it.
+   *
+   * @param onFailed called when the call ends with another status than OK
+   */
+  track(child: Child<EndpointState>, result: PickResult, onFailed?: () => void): PickResult {
     const { clock } = this.#options;
     const ticket: Ticket<EndpointState> = { stage: "picked", child };
     let startedMs = 0;
@@ -56,9 +61,10 @@ export class CallTracker<EndpointState> implements CallTotal {
         ticket.stage = "active";
         onCallStarted?.();
       },
-      onCallEnded: (status, details, metadata) => {
-        if (ticket.stage === "active") this.#end(ticket, startedMs, status, metadata);
-        onCallEnded?.(status, details, metadata);
+      onCallEnded: (code, details, metadata) => {
+        if (ticket.stage === "active") this.#end(ticket, startedMs, code, metadata);
+        if (code !== status.OK) onFailed?.();
+        onCallEnded?.(code, details, metadata);
       },
     } as PickResult;
   }
@@ -66,22 +72,23 @@ export class CallTracker<EndpointState> implements CallTotal {
   #end(
     ticket: Ticket<EndpointState>,
     startedMs: number,
-    status: CallEnd["status"],
+    code: CallEnd["status"],
     metadata: Parameters<OnCallEnded>[2],
   ): void {
     const { child } = ticket;
     const nowMs = this.#options.clock.now();
     ticket.stage = "ended";
     this.#count(child, -1);
-    child.silentSinceMs = nowMs;
-    this.#options.onCallEnded?.(child, { durationMs: nowMs - startedMs, status, metadata });
+    child.record.silentSinceMs = nowMs;
+    this.#options.onCallEnded?.(child, { durationMs: nowMs - startedMs, status: code, metadata });
   }
 
   #count(child: Child<EndpointState>, change: 1 | -1): void {
+    const { record } = child;
     this.#inFlight += change;
-    child.inFlight += change;
+    record.inFlight += change;
     // The first call has waited longest. A pick that is given up got no response, so it does not end the silence.
-    if (change === 1 && child.inFlight === 1) child.silentSinceMs = this.#options.clock.now();
+    if (change === 1 && record.inFlight === 1) record.silentSinceMs = this.#options.clock.now();
   }
 
   readonly #giveUp = () => {

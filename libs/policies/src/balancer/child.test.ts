@@ -3,6 +3,7 @@ import { type TestContext, test } from "node:test";
 import { Metadata, status } from "@grpc/grpc-js";
 import { createRandom } from "@grpc-lb/core";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { Probe } from "../../testing/probe.ts";
 import { call, Rig, turn, untilAllAnswer } from "../../testing/rig.ts";
 import { registerPolicies, registerPolicy } from "../config/register.ts";
@@ -11,7 +12,7 @@ import { leastRequest } from "../policies/least-request.ts";
 import type { Child } from "./child.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
-registerPolicies({ random: createRandom(5) });
+registerPolicies({ random: createRandom(5), ...noWaits });
 const metadata = new Metadata();
 let names = 0;
 

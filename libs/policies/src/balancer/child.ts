@@ -11,12 +11,15 @@ import {
   type Subchannel,
 } from "../grpc-js.ts";
 import { type EndpointInfo, hasSameAddresses, readEndpointInfo } from "./endpoint-info.ts";
+import type { EndpointRecord } from "./endpoint-record.ts";
 
 /** The state of a child before a change. */
 export interface PreviousChildState {
   readonly state: connectivityState;
   /** The connection that calls went to. */
   readonly connected: Subchannel | undefined;
+  /** Whether it had a connection, also an ejected one. */
+  readonly isOpen: boolean;
   readonly isEjected: boolean;
 }
 
@@ -31,14 +34,14 @@ const anyCall: PickArgs = { metadata: new Metadata(), extraPickInfo: {} };
 
 /** One endpoint of a balancer: its connection, and the policy's state of it. */
 export class Child<EndpointState = unknown> {
-  readonly endpointState: EndpointState;
+  /** What the channel remembers of the endpoint. */
+  readonly record: EndpointRecord<EndpointState>;
   /** Its place among the balancer's children, from 0. */
   index = 0;
-  /** Calls that were picked for it and have not ended. */
-  inFlight = 0;
-  /** Since when calls are in flight without one of them ending, in the clock's milliseconds. */
-  silentSinceMs = 0;
-  /** When it last became READY, in the clock's milliseconds; undefined while it is not READY. */
+  /**
+   * Since when it has been READY, in the clock's milliseconds; undefined while it is not READY. An interruption of less than
+   * `memoryMs` does not count.
+   */
   readyAtMs: number | undefined;
   #info: EndpointInfo;
   #endpoint: GrpcEndpoint;
@@ -50,17 +53,19 @@ export class Child<EndpointState = unknown> {
   #isRelisting = false;
   readonly #leaf: InstanceType<typeof LeafLoadBalancer>;
   #isDestroyed = false;
+  #isOpen = false;
+  #wasEjected = false;
   #state = connectivityState.IDLE;
 
   constructor(
     endpoint: GrpcEndpoint,
-    endpointState: EndpointState,
+    record: EndpointRecord<EndpointState>,
     owner: ChildOwner<EndpointState>,
     helper: ChannelControlHelper,
     options: ChannelOptions,
     note: string,
   ) {
-    this.endpointState = endpointState;
+    this.record = record;
     this.#endpoint = endpoint;
     this.#info = readEndpointInfo(endpoint);
     this.#options = options;
@@ -74,16 +79,32 @@ export class Child<EndpointState = unknown> {
       updateState: (state, picker, message) => {
         if (this.#isDestroyed) return;
         const connected = this.isReady ? this.#picked : undefined;
-        const previous = { state: this.#state, connected, isEjected: this.isEjected };
+        const previous = { state: this.#state, connected, isOpen: this.#isOpen, isEjected: this.#wasEjected };
         this.#state = state;
         if (state === connectivityState.READY) this.#picked = picker.pick(anyCall).subchannel ?? undefined;
         else this.#picked = state === connectivityState.TRANSIENT_FAILURE ? this.#findEjected() : undefined;
+        this.#isOpen = this.connected !== undefined;
+        this.#wasEjected = this.isEjected;
         owner.onChildState(this, previous, message);
       },
       // The leaf's timer outlives the leaf, and requests a resolution when it fires.
       requestReresolution: () => this.#isDestroyed || owner.requestReresolution(),
     });
     this.#leaf = new LeafLoadBalancer(endpoint, childHelper, options, note);
+  }
+
+  get endpointState(): EndpointState {
+    return this.record.state;
+  }
+
+  /** Calls that were picked for it and have not ended; also while it was out of the list. */
+  get inFlight(): number {
+    return this.record.inFlight;
+  }
+
+  /** Since when calls are in flight without one of them ending, in the clock's milliseconds. */
+  get silentSinceMs(): number {
+    return this.record.silentSinceMs;
   }
 
   get info(): EndpointInfo {

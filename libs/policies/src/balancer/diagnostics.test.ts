@@ -7,8 +7,9 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { targetOption } from "@grpc-lb/discovery";
 import { closeChannel, endpoints, openChannel, spread } from "../../testing/fake-calls.ts";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { registerPolicies } from "../config/register.ts";
-import { connectivityState } from "../grpc-js.ts";
+import { connectivityState, type GrpcEndpoint } from "../grpc-js.ts";
 import {
   type ConnectionMessage,
   type EjectionMessage,
@@ -18,7 +19,7 @@ import {
 } from "./diagnostics.ts";
 
 const clock = new ManualClock();
-before(() => registerPolicies({ clock, random: createRandom(1) }));
+before(() => registerPolicies({ clock, random: createRandom(1), ...noWaits }));
 
 /** All messages of a diagnostics channel from now until the test's end. */
 function collect<Message>(t: TestContext, name: string): Message[] {
@@ -61,7 +62,7 @@ test("connections are published as they open and close, also when an endpoint le
   const messages = collect<ConnectionMessage>(t, policyChannels.connection);
   const taken = () =>
     messages.splice(0).map(({ endpoint, isOpen }) => `${endpoint.address} ${isOpen ? "open" : "closed"}`);
-  const [a, b] = endpoints(2);
+  const [a, b] = endpoints(2) as [GrpcEndpoint, GrpcEndpoint];
   const channel = openChannel({ least_request: {} }, [a, b]);
   assert.deepEqual(taken(), ["10.0.0.1:80 open", "10.0.0.2:80 open"]);
   channel.at("10.0.0.1:80").become(connectivityState.IDLE);

@@ -4,6 +4,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { createRandom } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { Probe } from "../../testing/probe.ts";
 import { turn } from "../../testing/rig.ts";
 import { registerPolicies, registerPolicy } from "../config/register.ts";
@@ -14,7 +15,7 @@ import type { CommonConfig, Policy } from "./policy.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 const clock = new ManualClock();
-registerPolicies({ random: createRandom(7), clock });
+registerPolicies({ random: createRandom(7), clock, ...noWaits });
 
 const metadata = new Metadata();
 const [one, two, three] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"] as const;

@@ -1,4 +1,5 @@
-import type { ChannelOptions } from "@grpc/grpc-js";
+import { type ChannelOptions, status } from "@grpc/grpc-js";
+import type { Random } from "@grpc-lb/core";
 import {
   type ChannelControlHelper,
   connectivityState,
@@ -6,6 +7,7 @@ import {
   type LoadBalancer,
   type PickArgs,
   type Picker,
+  type PickResult,
   QueuePicker,
   type StatusOr,
   UnavailablePicker,
@@ -13,12 +15,18 @@ import {
 import { type Balancer, noEndpointMessage } from "./balancer.ts";
 import { CallTracker } from "./call-tracker.ts";
 import { Child, type ChildOwner, type PreviousChildState } from "./child.ts";
+import { type ConnectionTiming, defaultTiming } from "./connection-timing.ts";
 import { PolicyDiagnostics, pickChannel } from "./diagnostics.ts";
 import { mergeEndpoints } from "./endpoint-info.ts";
-import type { CommonConfig, PickerInput, Policy, PolicyContext, PolicyInstance } from "./policy.ts";
+import { EndpointRecord } from "./endpoint-record.ts";
+import { FailedAttempts } from "./failed-attempts.ts";
+import type { CommonConfig, PickChild, PickerInput, Policy, PolicyContext, PolicyInstance } from "./policy.ts";
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const noCalls = { inFlight: 0 };
+
+/** After that many picks of a child that a retry avoids, any other child takes the call. */
+const maxRepicks = 16;
 
 /**
  * Shared base balancer of every policy that picks among endpoints: one child per endpoint, and a new picker whenever the set of
@@ -27,6 +35,12 @@ const noCalls = { inFlight: 0 };
  * - Children are reconciled: a child that stays keeps its connection and its state through every update of endpoints, order,
  *   weights or configuration. The new picker is published before the connection of a child that leaves is released.
  * - All endpoints are kept connected, as by round_robin: no call waits for a connection while another endpoint is READY.
+ * - The first calls of a channel wait a short time (`minGatherMs`, `maxGatherMs`) for further connections, and endpoints connect in
+ *   random order. Otherwise the first endpoint of the list would take the first calls of every channel.
+ * - A connection that closes right after it was opened counts as a failed attempt. The next attempt waits for a growing backoff, and
+ *   calls go to other endpoints until a connection has lasted `minLifetimeMs`.
+ * - What is known of an endpoint (calls in flight, the policy's state, its slow start) outlives a short absence: see `memoryMs`.
+ * - An attempt of a retried call goes to an endpoint that has not failed the call before, if there is one.
  * - With an empty list calls fail at once with the resolver's note. An error of the resolver keeps the endpoints there are.
  */
 export class EndpointBalancer<Config extends CommonConfig, EndpointState>
@@ -35,6 +49,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   readonly #policy: Policy<Config, EndpointState>;
   readonly #helper: ChannelControlHelper;
   readonly #context: PolicyContext;
+  readonly #timing: ConnectionTiming;
   readonly #diagnostics: PolicyDiagnostics;
   readonly #instance: PolicyInstance<Config, EndpointState>;
   readonly #tracker: CallTracker<EndpointState> | undefined;
@@ -47,11 +62,21 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   /** A child requested a resolution while children changed. */
   #wantsReresolution = false;
   #refresh: AbortController | undefined;
+  /** Since when calls wait for a connection; undefined while the balancer is READY. */
+  #waitingSinceMs: number | undefined;
+  /** Until when the first calls wait for further connections; undefined before the first connection. */
+  #gatherEndMs: number | undefined;
+  /** The children that wait for their backoff after a short-lived connection. */
+  readonly #backoffs = new Map<Child<EndpointState>, AbortController>();
+  /** The records of endpoints that have left the list. */
+  readonly #departed = new Map<string, EndpointRecord<EndpointState>>();
+  readonly #failedAttempts = new FailedAttempts();
 
   constructor(policy: Policy<Config, EndpointState>, helper: ChannelControlHelper, context: PolicyContext) {
     this.#policy = policy;
     this.#helper = helper;
     this.#context = context;
+    this.#timing = context.timing ?? defaultTiming;
     this.#diagnostics = new PolicyDiagnostics(policy.name);
     const instance = policy.createInstance(context);
     this.#instance = instance;
@@ -83,7 +108,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   }
 
   connect(): void {
-    for (const child of this.#children.values()) child.connect();
+    for (const child of this.#children.values()) if (!this.#backoffs.has(child)) child.connect();
   }
 
   destroy(): void {
@@ -96,7 +121,8 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   onChildState(child: Child<EndpointState>, previous: PreviousChildState, message: string | null): void {
     const isLost = previous.state === READY && !child.isReady;
     if (message) this.#lastMessage = message;
-    if (child.isReady && previous.state !== READY) child.readyAtMs = this.#context.clock.now();
+    this.#recordConnection(child, previous);
+    if (child.isReady) child.readyAtMs = child.record.readySinceMs;
     if (child.isReady && child.connected !== previous.connected && this.#config) {
       this.#instance.onConnected?.(child, this.#config);
     }
@@ -106,7 +132,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     }
     this.#publishChanges(child, previous);
     if (!this.#isPaused) {
-      child.connect();
+      if (!this.#backoffs.has(child)) child.connect();
       this.#publish();
     }
     if (isLost) this.requestReresolution();
@@ -132,22 +158,66 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     const had = this.#children;
     this.#children = new Map();
     this.#isPaused = true;
+    const added: Child<EndpointState>[] = [];
     for (const [id, endpoint] of endpoints) {
       const known = had.get(id);
       had.delete(id);
-      const child =
-        known ??
-        new Child<EndpointState>(endpoint, this.#instance.createEndpointState(), this, this.#helper, options, note);
+      const child = known ?? new Child(endpoint, this.#recordOf(id), this, this.#helper, options, note);
       child.index = this.#children.size;
       this.#children.set(id, child);
       if (known) known.update(endpoint, options);
-      else child.start();
+      else added.push(child);
     }
+    shuffle(added, this.#context.random);
+    for (const child of added) child.start();
     this.#isPaused = false;
     return [...had.values()];
   }
 
+  /** The record of an endpoint that is new in the list: a fresh one unless the endpoint was there shortly before. */
+  #recordOf(id: string): EndpointRecord<EndpointState> {
+    const record = this.#departed.get(id) ?? new EndpointRecord(this.#instance.createEndpointState(), this.#timing);
+    this.#departed.delete(id);
+    return record;
+  }
+
+  #remember(child: Child<EndpointState>): void {
+    const nowMs = this.#context.clock.now();
+    for (const [id, record] of this.#departed) if (record.isForgettable(nowMs)) this.#departed.delete(id);
+    if (child.connected) child.record.close(nowMs, this.#context.random);
+    else child.record.leave(nowMs);
+    this.#departed.set(child.info.id, child.record);
+  }
+
+  #recordConnection(child: Child<EndpointState>, { isOpen: wasOpen }: PreviousChildState): void {
+    const isOpen = child.connected !== undefined;
+    if (child.state !== IDLE) this.#endBackoff(child);
+    if (isOpen === wasOpen) return;
+    const { clock, random } = this.#context;
+    if (isOpen) {
+      child.record.open(clock.now());
+      return;
+    }
+    const backoffMs = child.record.close(clock.now(), random);
+    if (backoffMs === 0 || child.state !== IDLE) return;
+    this.#lastMessage = `${child.info.address} closed the connection right after it was opened`;
+    const timer = new AbortController();
+    this.#backoffs.set(child, timer);
+    void clock.sleep(backoffMs, timer.signal, { background: true }).then(() => {
+      if (timer.signal.aborted) return;
+      this.#backoffs.delete(child);
+      child.connect();
+    });
+  }
+
+  #endBackoff(child: Child<EndpointState>): void {
+    this.#backoffs.get(child)?.abort();
+    this.#backoffs.delete(child);
+  }
+
   #drop(child: Child<EndpointState>): void {
+    this.#endBackoff(child);
+    this.#remember(child);
     if (child.isReady) this.#instance.onDisconnected?.(child);
     if (child.connected) this.#diagnostics.publishConnection(child.info, false);
     child.destroy();
@@ -156,22 +226,32 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   #publish(): void {
     if (this.#isPaused || !this.#config) return;
     const children = this.children;
-    const ready = selectReady(children, this.#config.panicThreshold);
+    const nowMs = this.#context.clock.now();
+    const { ready, probationEndMs } = selectProven(selectReady(children, this.#config.panicThreshold), nowMs);
+    const has = (state: connectivityState) => children.some((child) => this.#stateOf(child) === state);
     this.#refresh?.abort();
+    this.#waitingSinceMs ??= nowMs;
+    if (ready.length === 0) this.#gatherEndMs = undefined;
+    else if (this.#state !== READY && has(CONNECTING)) {
+      const { minGatherMs, maxGatherMs } = this.#timing;
+      this.#gatherEndMs ??= nowMs + Math.min(Math.max(nowMs - this.#waitingSinceMs, minGatherMs), maxGatherMs);
+      if (nowMs < this.#gatherEndMs) {
+        this.#refreshLater(this.#gatherEndMs - nowMs);
+        if (this.#state !== CONNECTING) this.#set(CONNECTING, new QueuePicker(this.#asBalancer), null);
+        return;
+      }
+    }
     if (ready.length > 0) {
-      const input = {
-        config: this.#config,
-        children,
-        ready,
-        calls: this.#tracker ?? noCalls,
-        nowMs: this.#context.clock.now(),
-      };
+      this.#waitingSinceMs = undefined;
+      this.#gatherEndMs = undefined;
+      const input = { config: this.#config, children, ready, calls: this.#tracker ?? noCalls, nowMs };
       const picker = this.#createPicker(input);
-      this.#refreshLater(this.#instance.refreshMs?.(input)); // before the picker, whose listener may close the channel
+      const refreshMs = Math.min(this.#instance.refreshMs?.(input) ?? Infinity, probationEndMs - nowMs);
+      // Before the picker, whose listener may close the channel.
+      this.#refreshLater(refreshMs === Infinity ? undefined : refreshMs);
       this.#set(READY, picker, null);
       return;
     }
-    const has = (state: connectivityState) => children.some((child) => child.state === state);
     if (has(CONNECTING)) {
       this.#set(CONNECTING, new QueuePicker(this.#asBalancer), null);
     } else if (has(TRANSIENT_FAILURE)) {
@@ -182,17 +262,27 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     }
   }
 
+  /** A child in backoff is idle in grpc-js. After one short-lived connection calls wait for the next; after several they fail. */
+  #stateOf(child: Child<EndpointState>): connectivityState {
+    if (!this.#backoffs.has(child)) return child.state;
+    return child.record.shortLived > 1 ? TRANSIENT_FAILURE : CONNECTING;
+  }
+
   #createPicker(input: PickerInput<Config, EndpointState>): Picker {
     const pickChild = this.#instance.createPicker(input);
     const tracker = this.#tracker;
     const diagnostics = this.#diagnostics;
+    const failedAttempts = this.#failedAttempts;
+    const { ready } = input;
     return {
       pick(args: PickArgs) {
-        const child = pickChild(args);
+        const avoided = failedAttempts.avoidable(args, ready);
+        const child = avoided ? pickOther(pickChild, args, avoided, ready) : pickChild(args);
         const result = child.pick(args);
         if (!result.subchannel) return result;
         if (pickChannel.hasSubscribers) diagnostics.publishPick(child.info);
-        return tracker ? tracker.track(child, result) : result;
+        const onFailed = () => failedAttempts.add(args, child.record);
+        return tracker ? tracker.track(child, result, onFailed) : watchFailure(result, onFailed);
       },
     };
   }
@@ -245,4 +335,58 @@ function selectReady<EndpointState>(
   const ready = children.filter((child) => child.isReady);
   if (ready.length * 100 >= panicThreshold * children.length) return ready;
   return children.filter((child) => child.isReady || child.connected);
+}
+
+/**
+ * The children whose current connection has lasted long enough after short-lived ones; all children when none has.
+ *
+ * @returns with them, when the next one has: in the clock's milliseconds, Infinity for never
+ */
+function selectProven<EndpointState>(
+  ready: readonly Child<EndpointState>[],
+  nowMs: number,
+): { readonly ready: readonly Child<EndpointState>[]; readonly probationEndMs: number } {
+  let probationEndMs = Number.POSITIVE_INFINITY;
+  const proven = ready.filter(({ record }) => {
+    const endMs = record.probationEndMs;
+    if (endMs === undefined || endMs <= nowMs) return true;
+    probationEndMs = Math.min(probationEndMs, endMs);
+    return false;
+  });
+  return { ready: proven.length > 0 ? proven : ready, probationEndMs };
+}
+
+/** Picks until a child is picked that is not to be avoided. */
+function pickOther<EndpointState>(
+  pickChild: PickChild<EndpointState>,
+  args: PickArgs,
+  avoided: ReadonlySet<Child<EndpointState>>,
+  ready: readonly Child<EndpointState>[],
+): Child<EndpointState> {
+  let child = pickChild(args, avoided);
+  for (let repicks = 0; avoided.has(child) && repicks < maxRepicks; repicks++) child = pickChild(args, avoided);
+  return avoided.has(child) ? (ready.find((other) => !avoided.has(other)) ?? child) : child;
+}
+
+/** The pick result of a policy that does not count calls. */
+function watchFailure(result: PickResult, onFailed: () => void): PickResult {
+  const { onCallEnded } = result;
+  return {
+    pickResultType: result.pickResultType,
+    subchannel: result.subchannel,
+    status: null,
+    onCallStarted: result.onCallStarted,
+    onCallEnded: (code, details, metadata) => {
+      if (code !== status.OK) onFailed();
+      onCallEnded?.(code, details, metadata);
+    },
+  } as PickResult;
+}
+
+/** Puts a list into random order (Fisher and Yates). */
+function shuffle(list: unknown[], random: Random): void {
+  for (let last = list.length - 1; last > 0; last--) {
+    const drawn = Math.floor(random() * (last + 1));
+    [list[last], list[drawn]] = [list[drawn], list[last]];
+  }
 }

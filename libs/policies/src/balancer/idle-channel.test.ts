@@ -3,11 +3,12 @@ import { test } from "node:test";
 import { connectivityState } from "@grpc/grpc-js";
 import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
+import { noWaits } from "../../testing/no-waits.ts";
 import { call, failure, type PodClient, Rig, until } from "../../testing/rig.ts";
 import { policyNames, registerPolicies } from "../config/register.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1) });
+registerPolicies({ clock, random: createRandom(1), ...noWaits });
 
 /** Something to wait for in each policy that can wait, so that it would be seen if it went on. */
 const configs: Readonly<Record<string, object>> = {

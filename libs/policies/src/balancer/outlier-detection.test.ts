@@ -5,12 +5,13 @@ import { createRandom } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { closeChannel, endpoints, openChannel, take } from "../../testing/fake-calls.ts";
 import type { FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { turn } from "../../testing/rig.ts";
 import { policyNames, registerPolicies } from "../config/register.ts";
 import { connectivityState } from "../grpc-js.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1) });
+registerPolicies({ clock, random: createRandom(1), ...noWaits });
 afterEach(assertNothingLeft);
 
 const [one, two, three, four] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"] as const;

@@ -2,6 +2,7 @@ import type { Clock, Random } from "@grpc-lb/core";
 import type { Fields } from "../config/fields.ts";
 import type { OnCallEnded, PickArgs } from "../grpc-js.ts";
 import type { Child } from "./child.ts";
+import type { ConnectionTiming } from "./connection-timing.ts";
 
 /** How long a call took, and how it ended. */
 export interface CallEnd {
@@ -12,7 +13,7 @@ export interface CallEnd {
   readonly metadata: Parameters<OnCallEnded>[2];
 }
 
-/** Everything a policy picks from: a whole picture, never a delta. */
+/** Everything a policy picks from: the whole state, never a delta. */
 export interface PickerInput<Config, EndpointState> {
   readonly config: Config;
   /** All endpoints, connected or not, in the resolver's order. */
@@ -29,12 +30,20 @@ export interface CallTotal {
   readonly inFlight: number;
 }
 
-/** Picks a child for one call. Runs once per call: it must be fast and allocate nothing. */
-export type PickChild<EndpointState> = (args: PickArgs) => Child<EndpointState>;
+/**
+ * Picks a child for one call. Runs once per call: it must be fast and allocate nothing.
+ *
+ * @param avoided only for a retry: the children that have failed the call. A policy that picks by a key goes on to the next child; of
+ *   one that ignores the parameter the balancer requests another pick
+ */
+export type PickChild<EndpointState> = (
+  args: PickArgs,
+  avoided?: ReadonlySet<Child<EndpointState>>,
+) => Child<EndpointState>;
 
 /** Per-channel state of a policy. It lives as long as the channel uses the policy, across all updates. */
 export interface PolicyInstance<Config, EndpointState> {
-  /** Creates the policy's state of one endpoint, kept for as long as the endpoint stays. */
+  /** Creates the policy's state of one endpoint, kept while the endpoint is in the list and for 5 s after. */
   createEndpointState(): EndpointState;
   /** Creates a picker. Runs again whenever the endpoints, their connectivity or the configuration have changed. */
   createPicker(input: PickerInput<Config, EndpointState>): PickChild<EndpointState>;
@@ -68,6 +77,8 @@ export function parseCommonConfig(fields: Fields): CommonConfig {
 export interface PolicyContext {
   readonly clock: Clock;
   readonly random: Random;
+  /** Default: `defaultTiming`. */
+  readonly timing?: ConnectionTiming | undefined;
 }
 
 /** A balancing policy: a name, a configuration and a way to pick. */

@@ -3,6 +3,7 @@ import { type TestContext, test } from "node:test";
 import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { Probe } from "../../testing/probe.ts";
 import { type StormOptions, storm } from "../../testing/storm.ts";
 import type { PolicyType } from "../balancer/balancer.ts";
@@ -14,7 +15,7 @@ import { policyNames, registerPolicies, registerPolicy } from "./register.ts";
 import { registerType } from "./register-type.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(3) });
+registerPolicies({ clock, random: createRandom(3), ...noWaits });
 
 /**
  * `PROPERTY_SEED=7 node --test …` runs one storm again. Some seeds are always the same, so that what was found once stays
@@ -29,7 +30,7 @@ const steps = 250;
 /** All chance is the seed's: that of the policies, too, and that of grpc-js's own. */
 function seedAll(t: TestContext, seed: number): void {
   const random = createRandom(seed);
-  registerPolicies({ clock, random });
+  registerPolicies({ clock, random, ...noWaits });
   t.mock.method(Math, "random", random);
 }
 
@@ -168,7 +169,7 @@ function spied(name: string) {
 
 test("what grpc-js asks of a balancer reaches it", () => {
   const { told, type } = spied("spied");
-  registerType(type, { clock, random: createRandom(1) });
+  registerType(type, { clock, random: createRandom(1), ...noWaits });
   const channel = new FakeChannel({ spied: { size: 2 } });
   channel.update([endpoint("10.0.0.1:80")], undefined, {}, "note");
   channel.balancer.exitIdle();
@@ -192,7 +193,7 @@ test("each balancer keeps the time and the chance that there were when it was ma
 
 test("a name that is registered again: channels that are there take endpoints and configurations as before", () => {
   const first = spied("again");
-  registerType(first.type, { clock, random: createRandom(1) });
+  registerType(first.type, { clock, random: createRandom(1), ...noWaits });
   const channel = new FakeChannel({ again: { size: 2 } });
   channel.update([endpoint("10.0.0.1:80")]);
   const second = spied("again");
@@ -219,7 +220,7 @@ test("a name that is registered again: channels that are there take endpoints an
 
 test("a name that is registered again: who was given no configuration that it understands takes nothing", () => {
   const first = spied("never");
-  registerType(first.type, { clock, random: createRandom(1) });
+  registerType(first.type, { clock, random: createRandom(1), ...noWaits });
   const channel = new FakeChannel({ never: {} });
   channel.update([]);
   const { balancer } = channel;

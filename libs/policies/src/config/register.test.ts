@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Metadata } from "@grpc/grpc-js";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { isRegistered, type PolicyJson, parsePolicy, registerPolicyType } from "../grpc-js.ts";
 import { random } from "../policies/random.ts";
 import { policyNames, registerPolicies, registerPolicy } from "./register.ts";
@@ -33,10 +34,10 @@ test("policies are known once they are registered, and not before", () => {
 });
 
 test("a second registration changes no policy, and only channels made later get its chance", () => {
-  registerPolicies({ random: () => 0 });
+  registerPolicies({ random: () => 0, ...noWaits });
   const config = parsePolicy({ random: {} });
   const before = connected({ random: {} });
-  registerPolicies({ random: () => 0.99 });
+  registerPolicies({ random: () => 0.99, ...noWaits });
   assert.equal(
     parsePolicy({ random: {} }).constructor,
     config.constructor,
@@ -52,7 +53,7 @@ test("a second registration changes no policy, and only channels made later get 
 test("a policy waits on the clock that was given, and without one on the machine's", () => {
   const clock = new ManualClock();
   const policy = { weighted_random: { slowStart: { window: "10s" } } };
-  registerPolicies({ clock });
+  registerPolicies({ clock, ...noWaits });
   const manual = connected(policy);
   assert.equal(clock.sleeping, 1);
   registerPolicies();
@@ -88,7 +89,7 @@ test("the name of another policy is refused", () => {
   registerPolicy({ ...random, name: "taken" });
   for (const name of ["taken", "round_robin", "weighted_round_robin", "random", "subset"]) {
     assert.throws(() => registerPolicy({ ...random, name }), {
-      message: new RegExp(`^@grpc-lb/policies: a policy named ${name} already; .*npm dedupe`),
+      message: new RegExp(`^@grpc-lb/policies: a policy named ${name} is already registered; .*npm dedupe`),
     });
   }
 });
@@ -110,9 +111,9 @@ test("a process with two copies of grpc-js is refused, whatever is registered", 
 
 test("channels that are there keep their clock when another is given", () => {
   const [early, late] = [new ManualClock(), new ManualClock()];
-  registerPolicies({ clock: early });
+  registerPolicies({ clock: early, ...noWaits });
   const channel = connected({ weighted_random: { slowStart: { window: "10s" } } });
-  registerPolicies({ clock: late });
+  registerPolicies({ clock: late, ...noWaits });
   channel.update([endpoint("10.0.0.3:80")]);
   channel.connect("10.0.0.3:80");
   assert.deepEqual([early.sleeping, late.sleeping], [1, 0]);

@@ -1,5 +1,6 @@
 import { type Clock, createRandom, type Random, systemClock } from "@grpc-lb/core";
 import type { PolicyType } from "../balancer/balancer.ts";
+import { type ConnectionTiming, defaultTiming } from "../balancer/connection-timing.ts";
 import type { CommonConfig, Policy } from "../balancer/policy.ts";
 import { isRegistered, requireOneGrpc, requireSupportedGrpc } from "../grpc-js.ts";
 import { maglev } from "../policies/hash/maglev.ts";
@@ -20,6 +21,8 @@ export interface PoliciesOptions {
   readonly clock?: Clock;
   /** Default: `createRandom` with a random seed. */
   readonly random?: Random;
+  /** Default: `defaultTiming`. */
+  readonly timing?: ConnectionTiming;
 }
 
 const types: readonly Registrable[] = [
@@ -51,7 +54,11 @@ export const policyNames: readonly string[] = types.map(({ name }) => name);
 /** Not `Math.random`: V8 cannot inline it, and each of its numbers is a heap object. */
 const defaultRandom = createRandom(Math.random() * 2 ** 32);
 
-const context: { clock: Clock; random: Random } = { clock: systemClock, random: defaultRandom };
+const context: { clock: Clock; random: Random; timing: ConnectionTiming } = {
+  clock: systemClock,
+  random: defaultRandom,
+  timing: defaultTiming,
+};
 let isDone = false;
 
 /** Policies of others that this library's replace: one of grpc-js, and one of grpc-js-xds. */
@@ -82,6 +89,7 @@ export function registerPolicies(options: PoliciesOptions = {}): void {
   if (!isDone) for (const { name } of types) if (!replaced.has(name)) requireFree(name);
   context.clock = options.clock ?? systemClock;
   context.random = options.random ?? defaultRandom;
+  context.timing = options.timing ?? defaultTiming;
   if (isDone) return;
   isDone = true;
   for (const type of types) type.register();

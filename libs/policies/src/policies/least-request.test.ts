@@ -13,6 +13,7 @@ import {
   take,
 } from "../../testing/fake-calls.ts";
 import type { FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { registerPolicies } from "../config/register.ts";
 import { connectivityState } from "../grpc-js.ts";
 
@@ -36,7 +37,7 @@ const gap = (counts: Readonly<Record<string, number>>) => {
 
 test("a burst in one tick over two endpoints is halved exactly", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ least_request: {} }, endpoints(2));
     assert.deepEqual(burst(channel, 1_000), { [one]: 500, [two]: 500 });
     closeChannel(channel, clock);
@@ -45,7 +46,7 @@ test("a burst in one tick over two endpoints is halved exactly", () => {
 
 test("a burst in one tick is spread to a call or two when as many are looked at as there are", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     for (const [count, choiceCount, most] of [
       [3, 10, 1],
       [3, 3, 2],
@@ -63,7 +64,7 @@ test("a burst in one tick is spread to a call or two when as many are looked at 
 
 test("two choices of a hundred endpoints leave none far above the mean, where one choice would", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const most = (policy: string) => {
       const channel = openChannel({ [policy]: {} }, endpoints(100));
       const counts = burst(channel, 10_000);
@@ -78,7 +79,7 @@ test("two choices of a hundred endpoints leave none far above the mean, where on
 
 test("with nothing under way each has the same chance", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     for (const choiceCount of [2, 3, 10]) {
       const channel = openChannel({ least_request: { choiceCount } }, endpoints(3));
       assertShares(spread(channel, 15_000), { [one]: 1, [two]: 1, [three]: 1 });
@@ -89,7 +90,7 @@ test("with nothing under way each has the same chance", () => {
 
 test("with nothing under way the shares are those of the weights", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     for (const choiceCount of [2, 5]) {
       const channel = openChannel(
         { least_request: { choiceCount } },
@@ -102,7 +103,7 @@ test("with nothing under way the shares are those of the weights", () => {
 });
 
 test("under load calls under way are in proportion to the weights", () => {
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel({ least_request: {} }, [...endpoints(3, (place) => ({ weight: 2 * place + 1 }))]);
   const counts = burst(channel, 9_000);
   for (const [address, want] of [
@@ -116,7 +117,7 @@ test("under load calls under way are in proportion to the weights", () => {
 });
 
 test("an endpoint of weight 0 has no call while others have weight, however many they carry", () => {
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel(
     { least_request: { choiceCount: 10 } },
     endpoints(3, (place) => ({ weight: place === 0 ? 1 : 0 })),
@@ -129,7 +130,7 @@ test("an endpoint of weight 0 has no call while others have weight, however many
 
 test("more than ten choices count as ten", () => {
   const chosen = (choiceCount: number) => {
-    registerPolicies({ clock, random: createRandom(5) });
+    registerPolicies({ clock, random: createRandom(5), ...noWaits });
     const channel = openChannel({ least_request: { choiceCount } }, endpoints(30));
     const addresses = Array.from({ length: 300 }, () => take(channel).address);
     closeChannel(channel, clock);
@@ -142,7 +143,7 @@ test("more than ten choices count as ten", () => {
 
 test("one endpoint alone costs one number of chance a call", () => {
   let asked = 0;
-  registerPolicies({ clock, random: () => (asked++ % 10) / 10 });
+  registerPolicies({ clock, random: () => (asked++ % 10) / 10, ...noWaits });
   const channel = openChannel({ least_request: { choiceCount: 10 } }, endpoints(1));
   asked = 0;
   assert.deepEqual(spread(channel, 100), { [one]: 100 });
@@ -152,7 +153,7 @@ test("one endpoint alone costs one number of chance a call", () => {
 
 test("a frozen endpoint holds its share of what is under way and a few more, and all others go on", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ least_request: {} }, endpoints(3));
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 3_000, concurrency: 30, answers: (address) => (address === two ? undefined : { ms: 10 }) });
@@ -166,7 +167,7 @@ test("a frozen endpoint holds its share of what is under way and a few more, and
 
 test("one that is ten times as slow has a tenth of the calls under load", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ least_request: {} }, endpoints(3));
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 6_000, concurrency: 60, answers: (address) => ({ ms: address === two ? 100 : 10 }) });
@@ -177,7 +178,7 @@ test("one that is ten times as slow has a tenth of the calls under load", () => 
 });
 
 test("one that is new is not flooded during slow start, though it has nothing under way", () => {
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const counts = (config: object) => {
     const channel = openChannel({ least_request: config }, endpoints(2));
     clock.advance(30_000);

@@ -2,17 +2,18 @@ import { test } from "node:test";
 import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spread } from "../../testing/fake-calls.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { registerPolicies } from "../config/register.ts";
 import { connectivityState } from "../grpc-js.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1) });
+registerPolicies({ clock, random: createRandom(1), ...noWaits });
 
 const [one, two, three] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"] as const;
 
 test("each endpoint has the same chance, whatever its weight, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel(
       { random: {} },
       endpoints(3, (place) => ({ weight: place })),

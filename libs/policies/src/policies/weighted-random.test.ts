@@ -4,19 +4,20 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spread } from "../../testing/fake-calls.ts";
 import { endpoint } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { turn } from "../../testing/rig.ts";
 import { registerPolicies } from "../config/register.ts";
 import { connectivityState } from "../grpc-js.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1) });
+registerPolicies({ clock, random: createRandom(1), ...noWaits });
 
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
 const [one, two, three, four] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"] as const;
 
 test("endpoints have calls in proportion to what discovery says of their weight, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel(
       { weighted_random: {} },
       endpoints(4, (place) => ({ weight: [1, 2, 0, 5][place] ?? 0 })),

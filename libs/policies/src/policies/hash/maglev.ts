@@ -3,7 +3,7 @@ import type { Policy } from "../../balancer/policy.ts";
 import { parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
 import { isPrime, MaglevTable } from "./maglev-table.ts";
 import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
-import { flagsOf, TableCache } from "./table-cache.ts";
+import { flagsOf, TableCache, without } from "./table-cache.ts";
 
 export interface MaglevConfig extends WeightConfig, KeyConfig {
   /** The number of slots: a prime, well above the number of endpoints. Default: 65 537, as in the paper and in Envoy. */
@@ -38,9 +38,9 @@ export const maglev: Policy<MaglevConfig, undefined> = {
         const isReady = flagsOf(children, ready);
         const hashOf = createRequestHash(config, random);
         let table: MaglevTable | undefined;
-        return (args) => {
+        return (args, avoided) => {
           table ??= tables.get(children, ready, config);
-          return (children[table.choose(hashOf(args), isReady)] ?? ready[0]) as Child<undefined>;
+          return (children[table.choose(hashOf(args), without(isReady, avoided))] ?? ready[0]) as Child<undefined>;
         };
       },
     };

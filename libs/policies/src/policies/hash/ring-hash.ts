@@ -4,7 +4,7 @@ import { parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
 import type { KeyedMember } from "./key-order.ts";
 import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
 import { HashRing, type RingSizes } from "./ring.ts";
-import { flagsOf, TableCache } from "./table-cache.ts";
+import { flagsOf, TableCache, without } from "./table-cache.ts";
 
 export interface RingHashConfig extends WeightConfig, KeyConfig {
   /** Default: 1024. */
@@ -62,9 +62,9 @@ export const ringHash: Policy<RingHashConfig, undefined> = {
         const isReady = flagsOf(children, ready);
         const hashOf = createRequestHash(config, random);
         let ring: HashRing | undefined;
-        return (args) => {
+        return (args, avoided) => {
           ring ??= rings.get(children, ready, config);
-          return (children[ring.choose(hashOf(args), isReady)] ?? ready[0]) as Child<undefined>;
+          return (children[ring.choose(hashOf(args), without(isReady, avoided))] ?? ready[0]) as Child<undefined>;
         };
       },
     };

@@ -13,11 +13,12 @@ import {
   take,
 } from "../../../testing/fake-calls.ts";
 import type { FakeCall, FakeChannel } from "../../../testing/fake-channel.ts";
+import { noWaits } from "../../../testing/no-waits.ts";
 import { registerPolicies } from "../../config/register.ts";
 import { connectivityState } from "../../grpc-js.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1) });
+registerPolicies({ clock, random: createRandom(1), ...noWaits });
 
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
 const [one, two, three, four] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"] as const;

@@ -1,4 +1,5 @@
 import type { Child } from "../../balancer/child.ts";
+import type { EndpointRecord } from "../../balancer/endpoint-record.ts";
 import type { Policy } from "../../balancer/policy.ts";
 import { currentWeights, parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
 import { largerThan } from "./maglev.ts";
@@ -45,8 +46,8 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
     const tables = new TableCache(
       (members, _config: SourceHashConfig) => new MaglevTable(members, largerThan(members.length, tableSize)),
     );
-    /** All children that may have calls in flight, including those that have left. */
-    let carriers: readonly Child<undefined>[] = [];
+    /** The records of all endpoints that may have calls in flight, including those that have left. */
+    let carriers: readonly EndpointRecord<undefined>[] = [];
     return {
       countsCalls: true,
       createEndpointState: () => undefined,
@@ -61,31 +62,34 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
           bounds[index] =
             balanceFactor === 0 ? Number.POSITIVE_INFINITY : (balanceFactor * (weights[i] as number)) / total;
         }
-        const elsewhere = new Set([...carriers, ...children]);
-        for (const child of ready) elsewhere.delete(child);
-        for (const child of elsewhere) if (child.inFlight === 0) elsewhere.delete(child);
-        carriers = [...elsewhere, ...children];
+        const records = children.map(({ record }) => record);
+        const elsewhere = new Set([...carriers, ...records]);
+        for (const { record } of ready) elsewhere.delete(record);
+        for (const record of elsewhere) if (record.inFlight === 0) elsewhere.delete(record);
+        carriers = [...elsewhere, ...records];
         let inFlight = 0;
         // An integer is below the bound rounded up exactly when it is below the bound.
         const accepts = (index: number) =>
           (children[index] as Child<undefined>).inFlight < (bounds[index] as number) * (inFlight + 1) - roundingError;
         let table: MaglevTable | undefined;
-        return (args) => {
+        return (args, avoided) => {
           table ??= tables.get(children, ready, config);
           inFlight = calls.inFlight - (elsewhere.size === 0 ? 0 : inFlightOf(elsewhere));
-          return (children[table.chooseWith(hashOf(args), accepts)] ?? ready[0]) as Child<undefined>;
+          const acceptsOther =
+            avoided && ((index: number) => !avoided.has(children[index] as Child<undefined>) && accepts(index));
+          return (children[table.chooseWith(hashOf(args), acceptsOther ?? accepts)] ?? ready[0]) as Child<undefined>;
         };
       },
     };
   },
 };
 
-/** The calls in flight on children that take no new ones: they do not make room for new calls. Removes children without calls. */
-function inFlightOf(elsewhere: Set<Child<undefined>>): number {
+/** The calls in flight on endpoints that take no new ones: they make no room for new calls. Removes endpoints without calls. */
+function inFlightOf(elsewhere: Set<EndpointRecord<undefined>>): number {
   let sum = 0;
-  for (const child of elsewhere) {
-    if (child.inFlight === 0) elsewhere.delete(child);
-    sum += child.inFlight;
+  for (const record of elsewhere) {
+    if (record.inFlight === 0) elsewhere.delete(record);
+    sum += record.inFlight;
   }
   return sum;
 }

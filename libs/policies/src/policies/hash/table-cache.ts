@@ -46,3 +46,11 @@ export function flagsOf(children: readonly Child[], ready: readonly Child[]): Ui
   for (const { index } of ready) flags[index] = 1;
   return flags;
 }
+
+/** The flags with those of the avoided children cleared; the same array when there are none. */
+export function without(flags: Uint8Array, avoided: ReadonlySet<Child> | undefined): Uint8Array {
+  if (!avoided) return flags;
+  const others = Uint8Array.from(flags);
+  for (const { index } of avoided) others[index] = 0;
+  return others;
+}

@@ -6,6 +6,7 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { judge } from "@grpc-lb/verdict";
 import { endpoint, FakeChannel, type FakeSubchannel } from "../../../testing/fake-channel.ts";
+import { noWaits } from "../../../testing/no-waits.ts";
 import { registerPolicies } from "../../config/register.ts";
 import { registerType } from "../../config/register-type.ts";
 import { connectivityState, type PolicyJson, parsePolicy } from "../../grpc-js.ts";
@@ -15,12 +16,12 @@ import { createLocality } from "./locality.ts";
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const random = createRandom(11);
 const clock = new ManualClock();
-registerPolicies({ random, clock });
+registerPolicies({ random, clock, ...noWaits });
 registerType(
   createLocality(() => "a"),
-  { random, clock },
+  { random, clock, ...noWaits },
 );
-registerType(createSubset(), { random, clock });
+registerType(createSubset(), { random, clock, ...noWaits });
 
 const metadata = new Metadata();
 const locals = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"];
@@ -31,7 +32,10 @@ const policy = (fields: object = {}): PolicyJson => ({ locality: { childPolicy: 
 const eager = policy({ keepRemoteConnected: true });
 
 const held = (channel: FakeChannel) =>
-  [...channel.subchannels.values()].filter(({ refs }) => refs > 0).map(({ address }) => address);
+  [...channel.subchannels.values()]
+    .filter(({ refs }) => refs > 0)
+    .map(({ address }) => address)
+    .sort();
 
 function pickMany(channel: FakeChannel, count: number): string[] {
   return Array.from({ length: count }, () => channel.pick(metadata)?.address ?? "none");
@@ -72,7 +76,7 @@ test("calls go to the own zone, evenly, and nobody connects elsewhere", () => {
 });
 
 test("without a zone of its own it uses all endpoints alike", () => {
-  registerType({ ...createLocality(() => ""), name: "locality_nowhere" }, { random, clock });
+  registerType({ ...createLocality(() => ""), name: "locality_nowhere" }, { random, clock, ...noWaits });
   const channel = new FakeChannel({ locality_nowhere: { childPolicy: [{ least_request: {} }] } });
   channel.update(both);
   channel.connect();
@@ -130,6 +134,7 @@ test("a healthy remote group is chosen as the random numbers say", async () => {
     {
       clock,
       random: () => chance,
+      ...noWaits,
     },
   );
   let chance = 0;

@@ -14,6 +14,7 @@ import {
   take,
 } from "../../../testing/fake-calls.ts";
 import type { FakeChannel } from "../../../testing/fake-channel.ts";
+import { noWaits } from "../../../testing/no-waits.ts";
 import { registerPolicies } from "../../config/register.ts";
 import { connectivityState } from "../../grpc-js.ts";
 
@@ -50,7 +51,7 @@ function callOn(channel: FakeChannel, address: string, ms: number, code: number)
 
 test("of two endpoints that were never tried each has one of the first two calls", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({}, 2);
     const first = [take(channel), take(channel)].map(({ address }) => address);
     assert.deepEqual(first.sort(), [one, two]);
@@ -60,7 +61,7 @@ test("of two endpoints that were never tried each has one of the first two calls
 
 test("one that joins faster ones has its first call at once, and not for want of theirs", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open();
     teach(channel, [2, 2]);
     channel.update(endpoints(3));
@@ -79,7 +80,7 @@ test("while its first call is under way one is taken for the default", () => {
     ["10ms", 1],
     ["100ms", 19],
   ] as const) {
-    registerPolicies({ clock, random: createRandom(3) });
+    registerPolicies({ clock, random: createRandom(3), ...noWaits });
     const channel = openChannel({ peak_ewma: { defaultRtt } }, endpoints(1));
     teach(channel, [10]);
     channel.update(endpoints(2));
@@ -93,7 +94,7 @@ test("while its first call is under way one is taken for the default", () => {
 });
 
 test("calls go by latency and by what is under way", () => {
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = open();
   teach(channel, [10, 30]);
   const counts: Record<string, number> = { [one]: 0, [two]: 0 };
@@ -108,7 +109,7 @@ test("calls go by latency and by what is under way", () => {
 
 test("a slow endpoint is left", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({}, 3);
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 6_000, concurrency: 6, answers: (address) => ({ ms: address === two ? 300 : 10 }) });
@@ -120,7 +121,7 @@ test("a slow endpoint is left", () => {
 
 test("an endpoint that becomes slow is left after one answer, and comes back after it is fast again", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
     const run = (slowMs: number, calls: number) => {
       const loop = new ClosedLoop(channel, clock);
@@ -140,7 +141,7 @@ test("an endpoint that becomes slow is left after one answer, and comes back aft
 
 test("an endpoint that fails at once does not look fast, and is tried again when that is long ago", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
     const run = (isBroken: boolean, calls: number) => {
       const loop = new ClosedLoop(channel, clock);
@@ -161,7 +162,7 @@ test("an endpoint that fails at once does not look fast, and is tried again when
 
 test("a frozen endpoint is left at once though its calls never end, and comes back when they do", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
     new ClosedLoop(channel, clock).run({ calls: 300, concurrency: 6, answers: () => ({ ms: 10 }) });
     const loop = new ClosedLoop(channel, clock);
@@ -181,7 +182,7 @@ test("a frozen endpoint is left at once though its calls never end, and comes ba
 });
 
 test("one that owes an answer is taken for as slow as it has been silent", () => {
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = open();
   teach(channel, [10, 10]);
   const owed = take(channel);
@@ -195,7 +196,7 @@ test("codes that tell of the server count as slow, those that tell of the call d
   const server = ["UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE"];
   const wanted = new Set([...server, "DATA_LOSS"]);
   for (let code = 0; code <= 16; code++) {
-    registerPolicies({ clock, random: createRandom(4) });
+    registerPolicies({ clock, random: createRandom(4), ...noWaits });
     const channel = open();
     teach(channel, [1, 5]);
     callOn(channel, one, 1, code);
@@ -210,7 +211,7 @@ test("a call that the client cancelled counts only when it was slower than is kn
     [1, false],
     [20, true],
   ] as const) {
-    registerPolicies({ clock, random: createRandom(4) });
+    registerPolicies({ clock, random: createRandom(4), ...noWaits });
     const channel = open();
     teach(channel, [4, 8]);
     const call = take(channel);
@@ -223,7 +224,7 @@ test("a call that the client cancelled counts only when it was slower than is kn
 });
 
 test("one whose calls are all cancelled early is not tried first again and again", () => {
-  registerPolicies({ clock, random: createRandom(4) });
+  registerPolicies({ clock, random: createRandom(4), ...noWaits });
   const channel = openChannel({ peak_ewma: {} }, endpoints(1));
   teach(channel, [5]);
   channel.update(endpoints(2));
@@ -241,7 +242,7 @@ test("an old latency counts 1/e after each decay, so that one which was left is 
     [2_200, false],
     [2_400, true],
   ] as const) {
-    registerPolicies({ clock, random: createRandom(4) });
+    registerPolicies({ clock, random: createRandom(4), ...noWaits });
     const channel = open({ decay: "1s" });
     teach(channel, [10, 100]);
     clock.advance(waitMs - 10);
@@ -252,7 +253,7 @@ test("an old latency counts 1/e after each decay, so that one which was left is 
 });
 
 test("under load what is under way goes by weight, and an endpoint of weight 0 has nothing", () => {
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel(
     { peak_ewma: {} },
     endpoints(3, (place) => ({ weight: place })),
@@ -273,7 +274,7 @@ test("under load what is under way goes by weight, and an endpoint of weight 0 h
 
 test("equal endpoints have equal parts in the long run", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const noise = createRandom(seed + 1);
     const channel = open({}, 3);
     const loop = new ClosedLoop(channel, clock);
@@ -286,7 +287,7 @@ test("equal endpoints have equal parts in the long run", () => {
 });
 
 test("while all are equal the one drawn first has the call", () => {
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPolicies({ clock, random: createRandom(2), ...noWaits });
   const channel = open({}, 3);
   teach(channel, [10, 10, 10]);
   assertShares(spread(channel, 9_000), { [one]: 1, [two]: 1, [three]: 1 });

@@ -4,6 +4,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { createRandom, systemClock } from "@grpc-lb/core";
 import { judge } from "@grpc-lb/verdict";
 import { endpoint, FakeChannel } from "../../../testing/fake-channel.ts";
+import { noWaits } from "../../../testing/no-waits.ts";
 import { call, failure, Rig } from "../../../testing/rig.ts";
 import { readEndpointInfo } from "../../balancer/endpoint-info.ts";
 import { registerPolicies } from "../../config/register.ts";
@@ -13,10 +14,10 @@ import { createSubset, selectSubset } from "./subset.ts";
 
 const random = createRandom(5);
 let asked = 0;
-registerPolicies({ random });
+registerPolicies({ random, ...noWaits });
 registerType(
   createSubset(() => `own-key-${++asked}`),
-  { clock: systemClock, random },
+  { clock: systemClock, random, ...noWaits },
 );
 
 const metadata = new Metadata();
@@ -230,7 +231,7 @@ test("its own key is asked for once, and only when the configuration names none"
   asked = 0;
   const type = createSubset(() => `key-${++asked}`);
   assert.equal(asked, 0);
-  registerType({ ...type, name: "subset_asked" }, { clock: systemClock, random });
+  registerType({ ...type, name: "subset_asked" }, { clock: systemClock, random, ...noWaits });
   parsePolicy({ subset_asked: { subsetSize: 1, clientKey: "mine" } });
   assert.equal(asked, 0);
   parsePolicy({ subset_asked: { subsetSize: 1 } });

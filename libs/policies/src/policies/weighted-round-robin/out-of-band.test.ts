@@ -5,6 +5,7 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import type { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import type { Backend } from "../../../testing/backend.ts";
+import { noWaits } from "../../../testing/no-waits.ts";
 import { Probe } from "../../../testing/probe.ts";
 import { call, Rig, turn, until, untilAllAnswer } from "../../../testing/rig.ts";
 import { registerPolicies, registerPolicy } from "../../config/register.ts";
@@ -12,7 +13,7 @@ import type { LoadWeight } from "./load-weight.ts";
 import { type WeightedRoundRobinConfig, weightedRoundRobin } from "./weighted-round-robin.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1) });
+registerPolicies({ clock, random: createRandom(1), ...noWaits });
 
 /** What is looked at of an endpoint that reports. */
 type Seen = Probe<

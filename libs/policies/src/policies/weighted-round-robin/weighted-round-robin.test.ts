@@ -6,6 +6,7 @@ import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { assertRefused, closeChannel, endpoints, openChannel, spread, take } from "../../../testing/fake-calls.ts";
 import type { FakeChannel } from "../../../testing/fake-channel.ts";
+import { noWaits } from "../../../testing/no-waits.ts";
 import { Probe } from "../../../testing/probe.ts";
 import { turn } from "../../../testing/rig.ts";
 import { registerPolicies, registerPolicy } from "../../config/register.ts";
@@ -13,7 +14,7 @@ import { connectivityState } from "../../grpc-js.ts";
 import { weightedRoundRobin } from "./weighted-round-robin.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1) });
+registerPolicies({ clock, random: createRandom(1), ...noWaits });
 afterEach(assertNothingLeft);
 
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
@@ -70,7 +71,7 @@ function assertExact(channel: FakeChannel, shares: Readonly<Record<string, numbe
 
 test("static weights are kept exactly, in any stretch of calls, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
-    registerPolicies({ clock, random: createRandom(seed) });
+    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ weighted_round_robin: { source: "static" } }, weighted(5, 2, 1));
     for (const calls of [8, 16, 80, 3, 8_000]) {
       assertExact(channel, { [one]: 5, [two]: 2, [three]: 1 }, `seed ${seed}, ${calls} calls`, calls);

@@ -1,0 +1,23 @@
+/** How a balancer deals with connections that come and go. All times are in milliseconds. */
+export interface ConnectionTiming {
+  /**
+   * The first calls wait for further connections once the first one is up: as long again as that one took, within these two bounds.
+   */
+  readonly minGatherMs: number;
+  readonly maxGatherMs: number;
+  /** A connection that closes sooner than this counts as a failed attempt. */
+  readonly minLifetimeMs: number;
+  /**
+   * How long an endpoint is remembered while it is disconnected or out of the list. One that comes back within this time is the same
+   * endpoint: its statistics and its slow start continue.
+   */
+  readonly memoryMs: number;
+}
+
+/** Long enough for a reconnect and for a list that flaps; shorter than most restarts of a process. */
+export const defaultTiming: ConnectionTiming = {
+  minGatherMs: 10,
+  maxGatherMs: 100,
+  minLifetimeMs: 1_000,
+  memoryMs: 5_000,
+};

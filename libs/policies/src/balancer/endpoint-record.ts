@@ -1,0 +1,81 @@
+import type { Random } from "@grpc-lb/core";
+import type { ConnectionTiming } from "./connection-timing.ts";
+
+/** The delays between failed attempts: the first one, their growth, and the last one. gRPC's own backoff starts at 1 s. */
+const initialBackoffMs = 100;
+const backoffFactor = 1.6;
+const maxBackoffMs = 120_000;
+/** Each delay varies by up to this fraction either way, as in gRPC's backoff. */
+const jitter = 0.2;
+
+/** What a channel remembers of an endpoint: it outlives the connection, and by `memoryMs` the endpoint's place in the list. */
+export class EndpointRecord<EndpointState = unknown> {
+  readonly state: EndpointState;
+  readonly #timing: ConnectionTiming;
+  /** Calls that were picked for it and have not ended. */
+  inFlight = 0;
+  /** Since when calls are in flight without one of them ending, in the clock's milliseconds. */
+  silentSinceMs = 0;
+  /** Since when it has been READY, not counting interruptions of less than `memoryMs`. */
+  #readySinceMs = 0;
+  /** When its connection opened; undefined while it has none. */
+  #openedAtMs: number | undefined;
+  #closedAtMs = Number.NEGATIVE_INFINITY;
+  /** The number of connections in a row that closed within `minLifetimeMs`. */
+  #shortLived = 0;
+
+  constructor(state: EndpointState, timing: ConnectionTiming) {
+    this.state = state;
+    this.#timing = timing;
+  }
+
+  get readySinceMs(): number {
+    return this.#readySinceMs;
+  }
+
+  /** The number of connections in a row that closed right after they were opened. */
+  get shortLived(): number {
+    return this.#shortLived;
+  }
+
+  /** A connection was opened. */
+  open(nowMs: number): void {
+    if (nowMs - this.#closedAtMs >= this.#timing.memoryMs) this.#readySinceMs = nowMs;
+    this.#openedAtMs = nowMs;
+  }
+
+  /**
+   * The connection was closed.
+   *
+   * @returns how long to wait before the next attempt, in milliseconds; 0 unless connections keep closing right after they opened
+   */
+  close(nowMs: number, random: Random): number {
+    const openedAtMs = this.#openedAtMs ?? nowMs;
+    this.#openedAtMs = undefined;
+    this.#closedAtMs = nowMs;
+    if (nowMs - openedAtMs >= this.#timing.minLifetimeMs) {
+      this.#shortLived = 0;
+      return 0;
+    }
+    const backoffMs = Math.min(initialBackoffMs * backoffFactor ** this.#shortLived, maxBackoffMs);
+    this.#shortLived += 1;
+    return backoffMs * (1 + jitter * (2 * random() - 1));
+  }
+
+  /** When a connection that follows short-lived ones has proven itself; undefined when there is nothing to prove. */
+  get probationEndMs(): number | undefined {
+    return this.#shortLived > 0 && this.#openedAtMs !== undefined
+      ? this.#openedAtMs + this.#timing.minLifetimeMs
+      : undefined;
+  }
+
+  /** Whether the record of an endpoint that is not in the list can be dropped. */
+  isForgettable(nowMs: number): boolean {
+    return this.inFlight === 0 && nowMs - this.#closedAtMs >= this.#timing.memoryMs;
+  }
+
+  /** The endpoint has left the list without having a connection. */
+  leave(nowMs: number): void {
+    if (this.#openedAtMs === undefined) this.#closedAtMs = nowMs;
+  }
+}

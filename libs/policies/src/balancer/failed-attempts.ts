@@ -1,0 +1,30 @@
+import { headerOf, type PickArgs } from "../grpc-js.ts";
+import type { Child } from "./child.ts";
+import type { EndpointRecord } from "./endpoint-record.ts";
+
+/** grpc-js sets it on every attempt of a call but the first (gRFC A6). */
+const previousAttemptsHeader = "grpc-previous-rpc-attempts";
+
+/** The endpoints that failed earlier attempts of calls with a retry policy, so that the next attempt goes elsewhere. */
+export class FailedAttempts {
+  /** By `extraPickInfo`: grpc-js creates that object for a call and passes it to all of its attempts. */
+  readonly #byCall = new WeakMap<object, EndpointRecord[]>();
+
+  add({ extraPickInfo }: PickArgs, record: EndpointRecord): void {
+    const failed = this.#byCall.get(extraPickInfo);
+    if (failed) failed.push(record);
+    else this.#byCall.set(extraPickInfo, [record]);
+  }
+
+  /** The children to avoid for a call; undefined when it is not a retry, or every child has failed it. */
+  avoidable<EndpointState>(
+    args: PickArgs,
+    ready: readonly Child<EndpointState>[],
+  ): ReadonlySet<Child<EndpointState>> | undefined {
+    if (headerOf(args.metadata, previousAttemptsHeader) === undefined) return undefined;
+    const failed = this.#byCall.get(args.extraPickInfo);
+    if (!failed) return undefined;
+    const avoided = new Set(ready.filter(({ record }) => failed.includes(record)));
+    return avoided.size > 0 && avoided.size < ready.length ? avoided : undefined;
+  }
+}
