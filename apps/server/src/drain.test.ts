@@ -4,7 +4,7 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { type Drainable, drain } from "./drain.ts";
 import { Readiness } from "./readiness.ts";
 
-/** A server whose calls end when the test says so, or when they are cut. */
+/** A server whose calls end when the test ends them, or when they are cut. */
 function fakeServer() {
   const { promise, resolve } = Promise.withResolvers<void>();
   const seen: string[] = [];
@@ -23,12 +23,12 @@ function fakeServer() {
 
 const timing = { delayMs: 5_000, timeoutMs: 15_000 };
 
-test("a drain says not ready at once, and serves on for the delay before it closes", async () => {
+test("a drain makes the server not ready at once, and serves for the delay before it closes", async () => {
   const clock = new ManualClock();
   const readiness = new Readiness();
   const { server, seen, endCalls } = fakeServer();
   const result = drain(readiness, [server], { clock, ...timing });
-  assert.equal(readiness.isReady, false);
+  assert.equal(readiness.state, "draining");
   clock.advance(4_999);
   await clock.asleep();
   assert.deepEqual(seen, [], "closed before the delay was over");
@@ -37,7 +37,7 @@ test("a drain says not ready at once, and serves on for the delay before it clos
   assert.deepEqual(seen, ["close"]);
   endCalls();
   assert.equal(await result, "drained");
-  assert.equal(clock.sleeping, 0, "the deadline is still waited for");
+  assert.equal(clock.sleeping, 0, "the deadline is still pending");
 });
 
 test("calls that do not end are cut at the deadline, on every server", async () => {
@@ -60,32 +60,21 @@ test("calls that do not end are cut at the deadline, on every server", async () 
   );
 });
 
-test("readiness ends once, and tells each listener once", () => {
-  const readiness = new Readiness();
-  let told = 0;
-  readiness.onUnready(() => {
-    told += 1;
-  });
-  readiness.end();
-  readiness.end();
-  assert.equal(told, 1);
-});
-
-test("registries hear first of all, and the server goes on until they have, and no longer than 2 s beyond its delay", async () => {
+test("the server is deregistered first, and serves until that is done, at most 2 s longer than the delay", async () => {
   const clock = new ManualClock();
   const { server, seen, endCalls } = fakeServer();
   endCalls();
-  const heard = Promise.withResolvers<void>();
+  const deregistered = Promise.withResolvers<void>();
   const leave = () => {
     seen.push("leave");
-    return heard.promise;
+    return deregistered.promise;
   };
   const result = drain(new Readiness(), [server], { clock, delayMs: 0, timeoutMs: 15_000, leave });
   assert.deepEqual(seen, ["leave"]);
   clock.advance(1_999);
   await clock.asleep();
   assert.deepEqual(seen, ["leave"], "closed while clients were still sent here");
-  heard.resolve();
+  deregistered.resolve();
   assert.equal(await result, "drained");
 
   const silent = fakeServer();

@@ -1,24 +1,24 @@
 import type { Clock } from "@grpc-lb/core";
 import type { Readiness } from "./readiness.ts";
 
-/** Something that listens and can be closed with grace or by force. */
+/** A server that can be closed gracefully or by force. */
 export interface Drainable {
   close(): Promise<void>;
   cut(): void;
 }
 
-/** How a drain ended: by itself, or at its deadline with calls cut. */
+/** How a drain ended: all calls have ended, or some were cut at the deadline. */
 export type DrainResult = "drained" | "cut";
 
-/** How long a registry may take to hear that the server leaves; with one that says nothing, the TTL is what ends it. */
+/** How long a registry may take to deregister the server; the TTL removes it from one that does not answer. */
 const leaveTimeoutMs = 2_000;
 
 /**
- * Ends a server without losing a call: leaves its registries, says that it is not ready, goes on serving for `delayMs` until everyone who balances
- * has heard it, then takes no new connection and waits for the calls under way, at most `timeoutMs`.
+ * Ends a server without losing a call: deregisters it, makes it not ready, serves for another `delayMs` so that every load
+ * balancer can notice, then accepts no new connection and waits for the calls in progress, at most `timeoutMs`.
  *
  * Kubernetes removes a terminating pod from the endpoints at once, but kube-proxy, DNS caches and client-side balancers
- * hear of it later than the pod hears SIGTERM (https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/).
+ * notice it later than the pod gets SIGTERM (https://kubernetes.io/docs/tutorials/services/pods-and-endpoint-termination-flow/).
  */
 export async function drain(
   readiness: Readiness,
@@ -27,7 +27,7 @@ export async function drain(
     readonly clock: Clock;
     readonly delayMs: number;
     readonly timeoutMs: number;
-    /** Takes the server out of its registries. Default: it is in none. */
+    /** Deregisters the server. Default: it is in no registry. */
     readonly leave?: () => Promise<unknown>;
   },
 ): Promise<DrainResult> {

@@ -13,10 +13,10 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { assertNothingLeft, until } from "@grpc-lb/core/testing";
 import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { service as healthService } from "grpc-health-check";
-import { createWorkload } from "../testing/workload.ts";
+import { createReadiness, createWorkload } from "../testing/workload.ts";
 import { type GrpcListener, type GrpcOptions, healthNames, listenGrpc } from "./grpc.ts";
 import { Readiness } from "./readiness.ts";
 
@@ -27,7 +27,7 @@ const clients: Client[] = [];
 const local: GrpcOptions = { host: "127.0.0.1", port: 0, maxConnectionAgeMs: 0, loadReports: undefined };
 
 async function start(
-  readiness = new Readiness(),
+  readiness = createReadiness(),
   options: Partial<GrpcOptions> = {},
   { workload } = createWorkload(),
 ): Promise<GrpcListener> {
@@ -70,20 +70,20 @@ afterEach(async () => {
   await assertNothingLeft();
 });
 
-test("GetPod tells all that is known of the pod", async () => {
+test("GetPod returns the whole pod", async () => {
   const { port } = await start();
   assert.deepEqual(await getPod(connect(PodServiceClient, port)), pod);
 });
 
-test("health serves every name that a probe may ask for, and no other", async () => {
+test("health is SERVING by every name that probes use, and NOT_FOUND by any other", async () => {
   const { port } = await start();
   const client = connect(HealthClient, port) as HealthClient;
   for (const name of healthNames) assert.equal(await check(client, name), "SERVING", `health of "${name}"`);
-  assert.match(await check(client, "nobody"), /NOT_FOUND/);
+  assert.match(await check(client, "unknown"), /NOT_FOUND/);
 });
 
 test("a server that drains is NOT_SERVING by every name but liveness", async () => {
-  const readiness = new Readiness();
+  const readiness = createReadiness();
   const { port } = await start(readiness);
   readiness.end();
   const client = connect(HealthClient, port) as HealthClient;
@@ -92,8 +92,23 @@ test("a server that drains is NOT_SERVING by every name but liveness", async () 
   }
 });
 
-test("a health watch hears of the drain and does not hold it up", async () => {
+test("a server that starts is NOT_SERVING by every name but liveness, until it is ready", async () => {
   const readiness = new Readiness();
+  const { port } = await start(readiness);
+  const client = connect(HealthClient, port) as HealthClient;
+  const statuses = async () => {
+    const all = await Promise.all(healthNames.map(async (name) => [name, await check(client, name)] as const));
+    return Object.fromEntries(all);
+  };
+  const no = "NOT_SERVING";
+  assert.deepEqual(await statuses(), { "": no, liveness: "SERVING", readiness: no, "pod.v1.PodService": no });
+  readiness.start();
+  const yes = "SERVING";
+  assert.deepEqual(await statuses(), { "": yes, liveness: yes, readiness: yes, "pod.v1.PodService": yes });
+});
+
+test("a health watch gets NOT_SERVING on the drain, and does not delay it", async () => {
+  const readiness = createReadiness();
   const server = await start(readiness);
   const watch = (connect(HealthClient, server.port) as HealthClient).watch({ service: "readiness" });
   const [first] = await once(watch, "data");
@@ -106,8 +121,8 @@ test("a health watch hears of the drain and does not hold it up", async () => {
   await ended;
 });
 
-test("a connection is told to go away when it has reached its age, and calls go on over a new one", async () => {
-  const { port } = await start(new Readiness(), { maxConnectionAgeMs: 50 });
+test("a connection gets a GOAWAY at its age, and calls go on over a new one", async () => {
+  const { port } = await start(createReadiness(), { maxConnectionAgeMs: 50 });
   const client = connect(PodServiceClient, port);
   await getPod(client);
   await new Promise<void>((resolve, reject) => {
@@ -120,19 +135,19 @@ test("a connection is told to go away when it has reached its age, and calls go 
   assert.equal((await getPod(client))?.name, "server-1");
 });
 
-test("a port that is taken is refused with the reason", async () => {
+test("a port that is taken is an error with the reason", async () => {
   const { port } = await start();
-  const again = listenGrpc(pod, new Readiness(), createWorkload().workload, { ...local, port });
+  const again = listenGrpc(pod, createReadiness(), createWorkload().workload, { ...local, port });
   await assert.rejects(again, /EADDRINUSE/);
 });
 
-test("both versions of reflection list the services that there are", async () => {
+test("both versions of reflection list the services", async () => {
   const orca = "xds.service.orca.v3.OpenRcaService";
   for (const [loadReports, more] of [
     [undefined, []],
     [createWorkload().loadReports, [orca]],
   ] as const) {
-    const { port } = await start(new Readiness(), { loadReports });
+    const { port } = await start(createReadiness(), { loadReports });
     for (const version of ["v1", "v1alpha"]) {
       const path = fileURLToPath(
         import.meta.resolve(`@grpc/reflection/build/proto/grpc/reflection/${version}/reflection.proto`),
@@ -154,8 +169,8 @@ test("both versions of reflection list the services that there are", async () =>
   }
 });
 
-test("a stream that is opened while the server ends does not hold it up", async () => {
-  const readiness = new Readiness();
+test("a stream that is opened while the server ends does not delay it", async () => {
+  const readiness = createReadiness();
   const server = await start(readiness);
   const client = connect(HealthClient, server.port) as HealthClient;
   await check(client, ""); // it is connected
@@ -164,14 +179,14 @@ test("a stream that is opened while the server ends does not hold it up", async 
   first.resume();
   const closed = server.close();
   const late = client.watch({ service: "readiness" });
-  late.on("error", () => {}); // refused is as good as ended
+  late.on("error", () => {}); // it may be refused
   late.resume();
   await closed;
 });
 
-test("calls that are asked to fail say so; health does not fail, nor does it take a place", async () => {
+test("calls that fail by --error-rate are UNAVAILABLE with the reason; health neither fails nor waits", async () => {
   const rig = createWorkload({ errorRate: 1, latencyMs: 1_000, capacity: 1 });
-  const { port } = await start(new Readiness(), {}, rig);
+  const { port } = await start(createReadiness(), {}, rig);
   const failed = getPod(connect(PodServiceClient, port)).then(
     () => assert.fail("it was answered"),
     (error: ServiceError) => error,
@@ -185,29 +200,29 @@ test("calls that are asked to fail say so; health does not fail, nor does it tak
 
 test("a client that cancels, or whose deadline passes, ends the wait of its call", async () => {
   const rig = createWorkload({ latencyMs: 60_000, capacity: 1 });
-  const { port } = await start(new Readiness(), {}, rig);
+  const { port } = await start(createReadiness(), {}, rig);
   const client = connect(PodServiceClient, port);
   const cancelled = Promise.withResolvers<number | undefined>();
   const call = client.getPod({}, (error) => cancelled.resolve(error?.code));
   await rig.clock.asleep();
   call.cancel();
   assert.equal(await cancelled.promise, status.CANCELLED);
-  while (rig.clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => rig.clock.sleeping === 0, "no pending wait");
 
   const late = Promise.withResolvers<number | undefined>();
   client.getPod({}, new Metadata(), { deadline: Date.now() + 100 }, (error) => late.resolve(error?.code));
   assert.equal(await late.promise, status.DEADLINE_EXCEEDED);
-  while (rig.clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => rig.clock.sleeping === 0, "no pending wait");
 });
 
-test("closing waits for calls that take their time or wait in line; cutting ends them", async () => {
+test("closing waits for slow and queued calls; cutting ends them", async () => {
   for (const end of ["wait", "cut"] as const) {
     const rig = createWorkload({ latencyMs: 1_000, capacity: 1 });
-    const server = await start(new Readiness(), {}, rig);
+    const server = await start(createReadiness(), {}, rig);
     const client = connect(PodServiceClient, server.port);
     const calls = Promise.allSettled([getPod(client), getPod(client)]);
     await rig.clock.asleep();
-    // Both have come when one that follows them is answered: clients of one address share their connection.
+    // Both have arrived when a later call is answered: clients of one address share a connection.
     await check(connect(HealthClient, server.port) as HealthClient, "");
     const closed = server.close();
     if (end === "cut") server.cut();
@@ -219,6 +234,6 @@ test("closing waits for calls that take their time or wait in line; cutting ends
     await closed;
     const want = end === "cut" ? "rejected" : "fulfilled";
     for (const { status } of await calls) assert.equal(status, want);
-    while (rig.clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => rig.clock.sleeping === 0, "no pending wait");
   }
 });

@@ -3,9 +3,16 @@ import { ReflectionService } from "@grpc/reflection";
 import { fileDescriptors } from "@grpc-lb/protos/descriptors";
 import { type Pod, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { HealthImplementation } from "grpc-health-check";
-import { listenHost } from "./listen-host.ts";
+import {
+  announceHeaderLimit,
+  defaultHttp2Limits,
+  enforceLimits,
+  type Http2Limits,
+  limitOptions,
+} from "./http2-limits.ts";
 import { OpenStreams } from "./open-streams.ts";
 import type { LoadReports } from "./orca.ts";
+import { listenHost } from "./own-address.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Workload } from "./workload.ts";
 
@@ -14,32 +21,36 @@ type ReflectedPackage = ConstructorParameters<typeof ReflectionService>[0];
 /** A gRPC server that listens. */
 export interface GrpcListener {
   readonly port: number;
-  /** Sends GOAWAY, ends its own streams and takes no new connection; resolves when the calls under way have ended. */
+  /** Sends GOAWAY, ends its own streams and accepts no new connection; resolves when the calls in progress have ended. */
   close(): Promise<void>;
-  /** Cancels what is still open, so that a pending `close` resolves. */
+  /** Cancels the calls in progress, so that a pending `close` resolves. */
   cut(): void;
 }
 
-/** The names that health v1 knows: the server as a whole, what probes ask for, and the service itself. */
+/** The service names of health v1: the whole server, the two that probes use, and the service itself. */
 export const healthNames = ["", "liveness", "readiness", "pod.v1.PodService"] as const;
 
-/** What reflection lists. */
+/** The services that reflection lists. */
 const services = ["pod.v1.PodService", "grpc.health.v1.Health"];
 const orcaService = "xds.service.orca.v3.OpenRcaService";
 
-/** How the gRPC side listens, and what it tells. */
+/** Where the gRPC server listens, and what it sends. */
 export interface GrpcOptions {
   readonly host: string;
   readonly port: number;
-  /** When a connection is told to go away, in milliseconds, +-10 % by grpc-js (gRFC A9); 0 is never. */
+  /** The age at which a connection gets a GOAWAY, in milliseconds, ±10 % by grpc-js (gRFC A9); 0 means never. */
   readonly maxConnectionAgeMs: number;
-  /** What goes out with each answer and over OpenRcaService; without it, neither does. */
+  /** Sent with each answer and by OpenRcaService; undefined for neither. */
   readonly loadReports: LoadReports | undefined;
+  /** Default: `defaultHttp2Limits`. */
+  readonly limits?: Http2Limits;
 }
 
 /**
- * The gRPC side: PodService, which takes its calls through `workload`, health v1, reflection (v1 and v1alpha), and load
- * reports. Every health name but `liveness` turns NOT_SERVING when new calls are not wanted.
+ * Starts the gRPC server: PodService, whose calls go through `workload`, health v1, reflection (v1 and v1alpha), and load
+ * reports. Every health name but `liveness` is SERVING only while the server is ready.
+ *
+ * @throws Error when the address cannot be listened on
  */
 export async function listenGrpc(
   pod: Pod,
@@ -47,8 +58,12 @@ export async function listenGrpc(
   workload: Workload,
   options: GrpcOptions,
 ): Promise<GrpcListener> {
-  const { maxConnectionAgeMs, loadReports } = options;
-  const server = new Server(maxConnectionAgeMs > 0 ? { "grpc.max_connection_age_ms": maxConnectionAgeMs } : {});
+  const { maxConnectionAgeMs, loadReports, limits = defaultHttp2Limits } = options;
+  const server = new Server({
+    ...limitOptions(limits),
+    ...(maxConnectionAgeMs > 0 && { "grpc.max_connection_age_ms": maxConnectionAgeMs }),
+  });
+  announceHeaderLimit(server, limits);
   const failure = { code: status.UNAVAILABLE, details: `${pod.name} fails by --error-rate` };
   const service: PodServiceServer = {
     async getPod(call, respond) {
@@ -61,18 +76,23 @@ export async function listenGrpc(
 
   const streams = new OpenStreams(server);
   loadReports?.addToServer(streams);
-  const health = new HealthImplementation(Object.fromEntries(healthNames.map((name) => [name, "SERVING"])));
+  const health = new HealthImplementation();
+  const setHealth = () => {
+    for (const name of healthNames) {
+      const isServing = name === "liveness" || readiness.state === "ready";
+      health.setStatus(name, isServing ? "SERVING" : "NOT_SERVING");
+    }
+  };
+  setHealth();
+  readiness.onChange(setHealth);
   health.addToServer(streams);
-  readiness.onUnready(() => {
-    for (const name of healthNames) if (name !== "liveness") health.setStatus(name, "NOT_SERVING");
-  });
-  // Descriptors as buf made them: those that proto-loader gives have map entries that grpcurl refuses.
+  // The descriptors come from buf: those of proto-loader have map entries that grpcurl rejects.
   const reflected = { files: { fileDescriptorProtos: [...fileDescriptors] } } as unknown as ReflectedPackage;
   new ReflectionService(reflected, { services: loadReports ? [...services, orcaService] : services }).addToServer(
     streams,
   );
 
-  const port = await bind(server, listenHost(options.host), options.port);
+  const port = await bind(server, listenHost(options.host), options.port, () => enforceLimits(server, limits));
   const closed = Promise.withResolvers<void>();
   return {
     port,
@@ -83,29 +103,35 @@ export async function listenGrpc(
     },
     cut() {
       server.forceShutdown();
-      // grpc-js does not call tryShutdown back for a connection that never sent a byte, so cutting is the end by itself.
+      // grpc-js does not call back tryShutdown for a connection that never sent a byte.
       closed.resolve();
     },
   };
 }
 
-/** Aborted when the call is over before it was answered: its client cancelled it or is gone, or its deadline has passed. */
+/** Aborted when the call has ended before its answer: its client cancelled it or is gone, or its deadline has passed. */
 function goneSignal(call: ServerUnaryCall<unknown, unknown>): AbortSignal {
   const gone = new AbortController();
-  call.once("cancelled", () => gone.abort()); // grpc-js says so after an answer too, when nobody listens any more
+  call.once("cancelled", () => gone.abort()); // grpc-js emits it after an answer too, when nothing listens any more
   return gone.signal;
 }
 
-function bind(server: Server, host: string, port: number): Promise<number> {
+/** @param onBound called before the server can accept a connection */
+function bind(server: Server, host: string, port: number, onBound: () => void): Promise<number> {
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(new Error(reasonOf(error), { cause: error })) : resolve(bound),
-    );
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error) {
+        reject(new Error(reasonOf(error), { cause: error }));
+        return;
+      }
+      onBound();
+      resolve(bound);
+    });
   });
 }
 
-/** grpc-js says "No address added out of total 1 resolved errors: [listen EADDRINUSE: …]"; what counts is in the brackets. */
+/** Takes the reason out of grpc-js's "No address added out of total 1 resolved errors: [listen EADDRINUSE: …]". */
 function reasonOf(error: Error): string {
   return /errors: \[(.*)\]$/.exec(error.message)?.[1] ?? error.message;
 }

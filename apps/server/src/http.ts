@@ -1,34 +1,69 @@
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
 import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
-import { listenHost } from "./listen-host.ts";
+import { ConnectionTable } from "./connection-table.ts";
+import { listenHost } from "./own-address.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Workload } from "./workload.ts";
 
 /** An HTTP server that listens. */
 export interface HttpServer {
   readonly port: number;
-  /** Takes no new connection; resolves when the requests under way are answered and every connection is closed. */
+  /** Accepts no new connection; resolves when the requests in progress are answered and every connection is closed. */
   close(): Promise<void>;
-  /** Cuts what is still open, so that a pending `close` resolves. */
+  /** Cuts the connections that are open, so that a pending `close` resolves. */
   cut(): void;
 }
 
+/** Bounds of what the peers of an HTTP server can make it hold. Node limits the headers of a request to 16 kB. */
+export interface HttpLimits {
+  readonly maxConnections: number;
+  readonly maxBodyBytes: number;
+  /** From the first byte of a connection or request to the end of the request; checked every `checkIntervalMs`. */
+  readonly requestTimeoutMs: number;
+  readonly checkIntervalMs: number;
+  /** How long a connection may have no request: longer than the 60 s of most proxies. */
+  readonly keepAliveTimeoutMs: number;
+}
+
+export const defaultHttpLimits: HttpLimits = {
+  maxConnections: 1_000,
+  maxBodyBytes: 16_384,
+  requestTimeoutMs: 10_000,
+  checkIntervalMs: 2_000,
+  keepAliveTimeoutMs: 72_000,
+};
+
 /**
- * The HTTP side: `GET /pod` (the bare pod name, through `workload`), `GET /` (all that is known, as JSON), `GET /healthz` (the process lives,
- * also while it drains) and `GET /readyz` (503 from the moment new calls are not wanted).
+ * Starts the HTTP server: `GET /pod` (the bare pod name, through `workload`), `GET /` (the whole pod, as JSON), `GET /healthz`
+ * (200 while the process lives) and `GET /readyz` (200 only while the server is ready).
+ *
+ * @throws Error when the address cannot be listened on
  */
 export async function listenHttp(
   pod: Pod,
   readiness: Readiness,
   workload: Workload,
-  options: { readonly host: string; readonly port: number },
+  options: { readonly host: string; readonly port: number; readonly limits?: HttpLimits },
 ): Promise<HttpServer> {
-  // While closing, Fastify would answer 503 on connections that are still open: those calls must succeed.
-  const app = fastify({ return503OnClosing: false, forceCloseConnections: "idle" });
-  app.addHook("onRequest", async (_request, reply) => {
-    // A client that keeps its connection must look for another pod before this one is gone.
-    if (!readiness.isReady) reply.header("connection", "close");
+  const { limits = defaultHttpLimits } = options;
+  const app = fastify({
+    return503OnClosing: false, // while it closes, calls on open connections must still succeed
+    forceCloseConnections: "idle",
+    bodyLimit: limits.maxBodyBytes,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    http: { headersTimeout: limits.requestTimeoutMs, connectionsCheckingInterval: limits.checkIntervalMs },
+  });
+  const table = new ConnectionTable<Socket>(limits.maxConnections, (socket) => socket.destroy());
+  app.server.on("connection", (socket) => {
+    table.add(socket);
+    socket.once("close", () => table.delete(socket));
+  });
+  app.addHook("onRequest", async (request, reply) => {
+    table.use(request.raw.socket);
+    // A client that keeps its connection must move to another pod before this one is gone.
+    if (readiness.state === "draining") reply.header("connection", "close");
   });
   route(app, pod, readiness, workload);
   await app.listen({ host: listenHost(options.host), port: options.port });
@@ -42,20 +77,24 @@ export async function listenHttp(
 function route(app: FastifyInstance, pod: Pod, readiness: Readiness, workload: Workload): void {
   app.get("/pod", async (_request, reply) => {
     const outcome = await workload.serve(() => goneSignal(reply));
-    if (outcome === "cancelled") return reply.hijack(); // nobody is there to answer to
+    if (outcome === "cancelled") return reply.hijack(); // no client is left to answer
     reply.type("text/plain");
     return outcome === "answered" ? pod.name : reply.code(503).send(`${pod.name} fails by --error-rate`);
   });
   app.get("/", () => pod);
   app.get("/healthz", (_request, reply) => reply.type("text/plain").send("ok"));
-  app.get("/readyz", (_request, reply) =>
-    readiness.isReady ? reply.type("text/plain").send("ok") : reply.code(503).type("text/plain").send("draining"),
-  );
+  app.get("/readyz", (_request, reply) => {
+    const { state } = readiness;
+    return reply
+      .type("text/plain")
+      .code(state === "ready" ? 200 : 503)
+      .send(state === "ready" ? "ok" : state);
+  });
 }
 
 /** Aborted when the connection ends before the answer. */
 function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort()); // after an answer too, when nobody listens any more
+  reply.raw.once("close", () => gone.abort()); // emitted after an answer too, when nothing listens any more
   return gone.signal;
 }

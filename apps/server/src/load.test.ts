@@ -9,10 +9,10 @@ function createMeter({ capacity = 0, weight = 1 } = {}) {
   return { clock, cpu, meter: new LoadMeter({ clock, cpuMs: () => cpu.usedMs, capacity, weight }) };
 }
 
-/** Calls that come one after the other, each taking `callMs`, for `forMs`; every `failEach`th fails. */
+/** Calls one after the other for `forMs`, each taking `callMs`; every `failEach`th fails. */
 function serve({ meter, clock, cpu }: ReturnType<typeof createMeter>, forMs: number, callMs: number, failEach = 0) {
   for (let n = 1; n * callMs <= forMs; n++) {
-    meter.begin();
+    meter.start();
     clock.advance(callMs);
     cpu.usedMs += callMs / 4;
     meter.end(failEach > 0 && n % failEach === 0 ? "failed" : "answered");
@@ -37,7 +37,7 @@ test("after a second of traffic each number is right", () => {
   });
 });
 
-test("half a second after a change, half of it shows, and after a second all", () => {
+test("half a second after a change half of it shows, and after a second all of it", () => {
   const rig = createMeter({ capacity: 1 });
   serve(rig, 5_000, 10);
   rig.clock.advance(500);
@@ -47,23 +47,23 @@ test("half a second after a change, half of it shows, and after a second all", (
   assert.deepEqual(rig.meter.read(), quiet);
 });
 
-test("calls that wait count, so that a server with a line is used by more than all it has", () => {
+test("waiting calls count, so the utilization of a server with a queue is above 1", () => {
   const { meter, clock } = createMeter({ capacity: 2 });
-  for (let n = 0; n < 6; n++) meter.begin();
+  for (let n = 0; n < 6; n++) meter.start();
   clock.advance(1_000);
   assertLoad(meter.read(), { applicationUtilization: 3 });
   for (let n = 0; n < 6; n++) meter.end("cancelled");
   assertLoad(meter.read(), { applicationUtilization: 3, callsPerSecond: 0, errorsPerSecond: 0 });
 });
 
-test("without a capacity there is no application utilization, and clients take the CPU's (A58)", () => {
+test("without a capacity the application utilization is 0, and clients use the CPU utilization (gRFC A58)", () => {
   const rig = createMeter();
   serve(rig, 1_000, 10);
   assert.equal(rig.meter.read().applicationUtilization, 0);
   assertLoad(rig.meter.read(), { cpuUtilization: 0.25 });
 });
 
-test("who balances by calls for each utilization gives a weight of 3 three times the calls", () => {
+test("calls divided by utilization is three times as much with a weight of 3", () => {
   const weightOf = (weight: number) => {
     const rig = createMeter({ capacity: 8, weight });
     serve(rig, 2_000, 5);
@@ -77,7 +77,7 @@ test("who balances by calls for each utilization gives a weight of 3 three times
   }
 });
 
-test("the CPU time is read once a slot and not with each call", () => {
+test("the CPU time is read once per slot and not with each call", () => {
   const clock = new ManualClock();
   let reads = 0;
   const cpuMs = () => {
@@ -86,14 +86,25 @@ test("the CPU time is read once a slot and not with each call", () => {
   };
   const meter = new LoadMeter({ clock, cpuMs, capacity: 0, weight: 1 });
   for (let n = 0; n < 1_000; n++) {
-    meter.begin();
+    meter.start();
     meter.end("answered");
     clock.advance(1);
   }
   assert.ok(reads <= 21, `want at most 21 reads, got ${reads}`);
 });
 
-test("the process's own CPU time grows as it works", () => {
+test("the CPU time of the process grows while it works", () => {
   const before = processCpuMs();
-  while (processCpuMs() < before + 5);
+  const endMs = performance.now() + 10_000;
+  while (processCpuMs() < before + 5) assert.ok(performance.now() < endMs, "no CPU time within 10 s of work");
+});
+
+test("a reset forgets the calls, the errors and the CPU time so far, and keeps the calls in progress", () => {
+  const rig = createMeter({ capacity: 1 });
+  serve(rig, 1_000, 10, 2);
+  rig.meter.start();
+  rig.meter.reset();
+  assert.deepEqual(Object.values(rig.meter.read()), [0, 0, 0, 0]);
+  rig.clock.advance(1_000);
+  assertLoad(rig.meter.read(), { callsPerSecond: 0, cpuUtilization: 0, applicationUtilization: 1 });
 });

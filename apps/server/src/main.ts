@@ -1,5 +1,5 @@
 import { setLogger } from "@grpc/grpc-js";
-import { systemClock } from "@grpc-lb/core";
+import { messageOf, systemClock } from "@grpc-lb/core";
 import {
   choiceFlag,
   createLogger,
@@ -18,6 +18,7 @@ import { LoadReports, loadReportFlags } from "./orca.ts";
 import { describePod, podFlags } from "./pod.ts";
 import { Readiness } from "./readiness.ts";
 import { registerServer, registrationFlags } from "./registrations.ts";
+import { warmUp } from "./warm-up.ts";
 import { Workload, workloadFlags } from "./workload.ts";
 
 const flags = {
@@ -31,35 +32,39 @@ const flags = {
   httpPort: portFlag({ help: "port for HTTP, 0 for a free one", default: 8080 }),
   grpcPort: portFlag({ help: "port for gRPC, 0 for a free one", default: 30_051 }),
   maxConnectionAge: durationFlag({
-    help: "age after which a gRPC connection is told to go away, 0 for never",
+    help: "age at which a gRPC connection gets a GOAWAY, at least 1s, 0 for never",
     default: 0,
     defaultText: "off",
+    minMs: 1_000, // below it, clients would spend their time on connecting
+    orZero: true,
   }),
   ...workloadFlags,
   ...loadReportFlags,
   ...registrationFlags,
-  drainDelay: durationFlag({ help: "how long to serve on after SIGTERM, not ready any more", default: 5_000 }),
+  warmUp: durationFlag({
+    help: "how long the server may call itself before it is ready, 0 for not at all",
+    default: 2_000,
+  }),
+  drainDelay: durationFlag({ help: "how long to serve after SIGTERM without being ready", default: 5_000 }),
   drainTimeout: durationFlag({
-    help: "how long to wait then for calls under way before they are cut",
+    help: "how long to wait then for calls in progress before they are cut",
     default: 15_000,
   }),
-  logLevel: choiceFlag({ metavar: "level", help: "least level that is logged", default: "info", choices: logLevels }),
+  logLevel: choiceFlag({ metavar: "level", help: "lowest level that is logged", default: "info", choices: logLevels }),
 };
 
 const summary = "Answers with the name of the pod it runs in, over HTTP and gRPC.";
 
 void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) => {
   if (flags.weight !== 1 && !flags.loadReport && flags.register.length === 0) {
-    const message = "--weight is told by load reports and registries; give --load-report or --register too";
-    throw new ProgramError(message, { exitCode: 2 });
+    throw new ProgramError("--weight has no effect without --load-report or --register", { exitCode: 2 });
   }
   if (flags.capacity > 0 && flags.latency === 0 && !flags.loadReport) {
-    const message = "--capacity is of calls that take time; give --latency or --load-report too";
-    throw new ProgramError(message, { exitCode: 2 });
+    throw new ProgramError("--capacity has no effect without --latency or --load-report", { exitCode: 2 });
   }
   const log = createLogger("server", flags.logLevel);
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
-  setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // else it writes plain text to stderr
+  setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // by default grpc-js writes plain text to stderr
   const pod = describePod(flags);
   const readiness = new Readiness();
   const clock = systemClock;
@@ -70,9 +75,9 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   );
   const loadReports = flags.loadReport ? new LoadReports(meter, clock) : undefined;
 
-  const listening = <T>(what: string, port: number, listener: Promise<T>) =>
-    listener.catch((cause: Error) => {
-      const message = `cannot listen for ${what} on port ${port}: ${cause.message}`;
+  const listening = <T>(protocol: string, port: number, listener: Promise<T>) =>
+    listener.catch((cause: unknown) => {
+      const message = `cannot listen for ${protocol} on port ${port}: ${messageOf(cause)}`;
       throw new ProgramError(message, { cause, exitCode: 1 });
     });
   const { bindAddress: host, httpPort, grpcPort, maxConnectionAge: maxConnectionAgeMs } = flags;
@@ -83,7 +88,18 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     await http.close();
     throw error;
   });
+
+  if (flags.warmUp > 0) {
+    const ended = AbortSignal.any([signal, AbortSignal.timeout(flags.warmUp)]);
+    const ports = { host, httpPort: http.port, grpcPort: grpc.port, hasLoadReports: loadReports !== undefined };
+    // A cold server is slow once; it is no reason not to start.
+    const incomplete = (error: unknown) => log.debug({ reason: messageOf(error) }, "warm-up incomplete");
+    await workload.warmUp(() => warmUp({ ...ports, signal: ended }).catch(incomplete));
+    loadReports?.renew();
+  }
+  readiness.start();
   log.info({ pod, httpPort: http.port, grpcPort: grpc.port }, "serving");
+
   const { register: targets, advertise, weight } = flags;
   const registrations = await registerServer({
     targets,

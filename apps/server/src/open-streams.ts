@@ -3,8 +3,8 @@ import type { Server, ServiceDefinition, UntypedServiceImplementation } from "@g
 type Stream = { end(): void; once(event: "close" | "cancelled" | "finish", listener: () => void): unknown };
 
 /**
- * The streams that a server's own services keep open: health `Watch` and reflection. They end only when their client wants
- * it, so a graceful shutdown would wait for them until its deadline. Give services this instead of the server.
+ * The open streams of a server's own services, such as health `Watch` and reflection. Only their client ends them, so a
+ * graceful shutdown would wait for them until its deadline. Add services to this instead of to the server.
  */
 export class OpenStreams {
   readonly #server: Server;
@@ -15,26 +15,26 @@ export class OpenStreams {
     this.#server = server;
   }
 
-  /** Adds a service to the server, noting each of its streams for as long as it is open. */
+  /** Adds a service to the server, and tracks its open streams. */
   addService(service: object, implementation: UntypedServiceImplementation): void {
     const definition = service as ServiceDefinition;
     const methods = Object.entries(definition);
-    const noted = Object.entries(implementation).map(([name, handler]) => {
-      // grpc-js finds a handler by the method's key or by its name in the .proto, and so must this.
+    const tracked = Object.entries(implementation).map(([name, handler]) => {
+      // As in grpc-js, a handler has the method's key or its name in the .proto file.
       const method = methods.find(([key, { originalName }]) => key === name || originalName === name)?.[1];
       if (!method?.responseStream) return [name, handler];
-      const note = (call: Stream) => {
+      const track = (call: Stream) => {
         this.#open.add(call);
         for (const event of ["close", "cancelled", "finish"] as const) call.once(event, () => this.#open.delete(call));
         (handler as (call: Stream) => void)(call);
         if (this.#hasEnded) call.end();
       };
-      return [name, note];
+      return [name, track];
     });
-    this.#server.addService(definition, Object.fromEntries(noted));
+    this.#server.addService(definition, Object.fromEntries(tracked));
   }
 
-  /** Ends every open stream with status OK, and each that is still opened at once. */
+  /** Ends every open stream with status OK, and each one that is opened later at once. */
   end(): void {
     this.#hasEnded = true;
     for (const stream of this.#open) stream.end();

@@ -3,13 +3,12 @@ import { once } from "node:events";
 import { afterEach, test } from "node:test";
 import { type Client, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { createMetricsReader } from "@grpc/grpc-js/build/src/orca.js";
-import { assertNothingLeft, type ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, type ManualClock, until } from "@grpc-lb/core/testing";
 import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
-import { createWorkload } from "../testing/workload.ts";
+import { createReadiness, createWorkload } from "../testing/workload.ts";
 import { type GrpcListener, listenGrpc } from "./grpc.ts";
-import { Readiness } from "./readiness.ts";
 
 const pod = Pod.fromPartial({ name: "server-1" });
 const trailerKey = "endpoint-load-metrics-bin";
@@ -18,7 +17,7 @@ const clients: Client[] = [];
 
 async function start(options: Parameters<typeof createWorkload>[0] & { report?: boolean } = {}) {
   const rig = createWorkload(options);
-  const server = await listenGrpc(pod, new Readiness(), rig.workload, {
+  const server = await listenGrpc(pod, createReadiness(), rig.workload, {
     host: "127.0.0.1",
     port: 0,
     maxConnectionAgeMs: 0,
@@ -42,16 +41,14 @@ function call(client: PodServiceClient): Promise<{ code: number; trailer: Metada
 
 const reportOf = (trailer: Metadata) => OrcaLoadReport.decode(trailer.get(trailerKey)[0] as Buffer);
 
-/** The next report of a stream. */
+/** Waits for the next report of a stream. */
 async function next(stream: NodeJS.ReadableStream): Promise<OrcaLoadReport> {
   const [report] = await once(stream, "data");
   return report;
 }
 
-/** Waits for the call's end on the server, which shows in a timer that is no more. */
-async function untilNoneSleeps(clock: ManualClock): Promise<void> {
-  while (clock.sleeping > 0) await new Promise((resolve) => setImmediate(resolve));
-}
+/** Waits until the server has noticed the end of its calls. */
+const untilNoneSleeps = (clock: ManualClock) => until(() => clock.sleeping === 0, "no pending wait");
 
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();
@@ -59,7 +56,7 @@ afterEach(async () => {
   await assertNothingLeft();
 });
 
-test("each answer carries the load, failed ones too", async () => {
+test("each answer carries the load, also that of a failed call", async () => {
   const chance = [0.9, 0.1];
   const { pods, clock, cpu } = await start({ capacity: 2, errorRate: 0.5, random: () => chance.pop() ?? 0 });
   cpu.usedMs = 300;
@@ -76,7 +73,7 @@ test("each answer carries the load, failed ones too", async () => {
   assert.deepEqual([second.rpsFractional, second.eps], [2, 1]);
 });
 
-test("the application's utilization is that of the capacity, divided by the weight", async () => {
+test("the application utilization is the used share of the capacity, divided by the weight", async () => {
   const { pods, clock } = await start({ latencyMs: 1_000, capacity: 2, weight: 4 });
   const calls = [call(pods), call(pods)];
   await clock.asleep(2);
@@ -84,7 +81,7 @@ test("the application's utilization is that of the capacity, divided by the weig
   for (const { trailer } of await Promise.all(calls)) assert.equal(reportOf(trailer).applicationUtilization, 1 / 4);
 });
 
-test("a report is small, made anew every 50 ms, and grpc-js reads it", async () => {
+test("a report is small, renewed every 50 ms, and readable by grpc-js", async () => {
   const { pods, clock } = await start();
   const trailers: Metadata[] = [];
   for (const waitMs of [1_000, 49, 1]) {
@@ -103,7 +100,7 @@ test("a report is small, made anew every 50 ms, and grpc-js reads it", async () 
   assert.equal(read.rps_fractional, 3);
 });
 
-test("a stream reports at once and then each interval that its client asks for", async () => {
+test("a stream reports at once and then at the interval of its request", async () => {
   const { pods, orca, clock } = await start();
   const stream = orca.streamCoreMetrics({ reportInterval: { seconds: 2n, nanos: 500_000_000 }, requestCostNames: [] });
   stream.on("error", () => {}); // it is cancelled below
@@ -119,7 +116,7 @@ test("a stream reports at once and then each interval that its client asks for",
   await untilNoneSleeps(clock);
 });
 
-test("an interval that is none, too short or too long is put right", async () => {
+test("a missing, too short or too long interval is corrected", async () => {
   const { orca, clock } = await start();
   for (const [reportInterval, wantMs] of [
     [undefined, 1_000],
@@ -141,7 +138,7 @@ test("an interval that is none, too short or too long is put right", async () =>
   }
 });
 
-test("streams end with OK when the server closes, and hold nothing up", async () => {
+test("streams end with OK when the server closes, and do not delay it", async () => {
   const { orca, clock, server } = await start();
   const stream = orca.streamCoreMetrics({ requestCostNames: [] });
   await next(stream);
@@ -152,7 +149,7 @@ test("streams end with OK when the server closes, and hold nothing up", async ()
   assert.deepEqual([code, clock.sleeping], [status.OK, 0]);
 });
 
-test("a server that does not report says nothing with its answers and has no such service", async () => {
+test("a server without reports has no trailer and no such service", async () => {
   const { pods, orca } = await start({ report: false });
   assert.deepEqual((await call(pods)).trailer.get(trailerKey), []);
   const [error] = (await once(orca.streamCoreMetrics({ requestCostNames: [] }), "error")) as [ServiceError];

@@ -10,32 +10,32 @@ import {
 import type { LoadMeter } from "./load.ts";
 import type { OpenStreams } from "./open-streams.ts";
 
-/** The flags that say what a server tells of its load. */
+/** The flags of load reports. */
 export const loadReportFlags = {
   weight: numberFlag({
-    help: "how many times the calls of the others it asks for: what it reports as utilization is divided by it",
+    help: "how many times the calls of the others it wants: its reported utilization is divided by it",
     default: 1,
     above: 0,
   }),
-  // Off, because calls as short as GetPod become 4 to 6 % fewer a second by it.
-  loadReport: switchFlag({ help: "report its load with each gRPC answer and to who asks for it (ORCA)" }),
+  // Off by default: with calls as short as GetPod it costs 4 to 6 % of the calls per second.
+  loadReport: switchFlag({ help: "report the load with each gRPC answer and to clients that subscribe (ORCA)" }),
 };
 
 /** The trailing metadata that carries a report. */
 const trailerKey = "endpoint-load-metrics-bin";
 
-/** How long a report goes out with answers before the next is made: of what it tells of, a second, a twentieth. */
+/** How long answers carry the same report: a twentieth of the second that it covers. */
 const renewMs = 50;
 
 /**
- * The least time between two reports of a stream, and what stands in for none: A51 wants both to be one number. Its own is
- * 30 s and may be configured; here a change shows while one looks on.
+ * The minimum interval of a stream, and the interval of a request without one. gRFC A51 wants one number for both: 30 s by
+ * default, configurable. It is shorter here, so that a change shows while a user watches.
  */
 const minIntervalMs = 1_000;
 
 /**
- * What a server tells of its load, by ORCA (gRFC A51): with each answer, and out of band to who asks for it. grpc-js has the
- * same, but reads .proto files when it runs, which a bundle does not have beside it.
+ * Reports the load of a server by ORCA (gRFC A51): with each answer, and out of band. grpc-js can do the same, but it loads
+ * .proto files at run time, which a bundle does not have.
  */
 export class LoadReports {
   readonly #meter: LoadMeter;
@@ -48,16 +48,21 @@ export class LoadReports {
     this.#clock = clock;
   }
 
-  /** The trailing metadata of an answer. It may be shared with other answers: who wants to add to it clones it. */
+  /** Returns the trailing metadata of an answer. Answers share it: clone it to add to it. */
   trailer(): Metadata {
     const now = this.#clock.now();
-    // What is made once is not measured and encoded for each call; while it lasts, HPACK need not send it in full again.
+    // Measured and encoded once for many calls, and HPACK can refer to the previous one.
     if (now - this.#trailerMadeAtMs >= renewMs) {
       this.#trailer = new Metadata();
       this.#trailer.set(trailerKey, Buffer.from(OrcaLoadReport.encode(this.#report()).finish()));
       this.#trailerMadeAtMs = now;
     }
     return this.#trailer;
+  }
+
+  /** The next answer carries a new report. */
+  renew(): void {
+    this.#trailerMadeAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** Adds OpenRcaService. Its streams end with their client, or with `streams`. */
@@ -71,7 +76,7 @@ export class LoadReports {
     for (const event of ["finish", "cancelled", "close"] as const) call.once(event, () => ended.abort());
     const intervalMs = reportIntervalMs(call.request);
     while (!ended.signal.aborted) {
-      // What a client does not read is not piled up: it gets a fresh report when it reads again.
+      // A client that does not read gets no more reports into its buffer; when it reads again, it gets a new one.
       if (!call.writableNeedDrain) call.write(this.#report());
       await this.#clock.sleep(intervalMs, ended.signal, { background: true });
     }
@@ -88,8 +93,8 @@ export class LoadReports {
   }
 }
 
-/** The time between two reports that a client asks for, as far as it may. */
+/** The interval that a client requests, within the limits. */
 function reportIntervalMs({ reportInterval }: OrcaLoadReportRequest): number {
-  const askedMs = reportInterval ? Number(reportInterval.seconds) * 1_000 + reportInterval.nanos / 1e6 : 0;
-  return Math.min(Math.max(askedMs, minIntervalMs), maxDurationMs);
+  const requestedMs = reportInterval ? Number(reportInterval.seconds) * 1_000 + reportInterval.nanos / 1e6 : 0;
+  return Math.min(Math.max(requestedMs, minIntervalMs), maxDurationMs);
 }

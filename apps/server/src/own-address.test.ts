@@ -11,7 +11,7 @@ afterEach(async () => {
   await assertNothingLeft();
 });
 
-const nothing: OwnAddressOptions = {
+const unknown: OwnAddressOptions = {
   advertise: {},
   podIp: "",
   bindAddress: "",
@@ -22,31 +22,31 @@ const nothing: OwnAddressOptions = {
 };
 const external = firstHost(networkInterfaces());
 
-test("what is said comes before the pod's address, that before the one listened on, that before the interface's", async () => {
-  const bound = { ...nothing, bindAddress: "127.0.0.3" };
+test("--advertise comes before the pod's address, that before the bind address, that before the interface's", async () => {
+  const bound = { ...unknown, bindAddress: "127.0.0.3" };
   const inPod = { ...bound, podIp: "10.0.0.2" };
-  const said = { ...inPod, advertise: { host: "example.org" } };
-  assert.deepEqual(await ownAddress({ ...said, advertise: { host: "example.org", port: 80 } }), {
+  const advertised = { ...inPod, advertise: { host: "example.org" } };
+  assert.deepEqual(await ownAddress({ ...advertised, advertise: { host: "example.org", port: 80 } }), {
     host: "example.org",
     port: 80,
   });
-  assert.deepEqual(await ownAddress(said), { host: "example.org", port: 30_051 });
+  assert.deepEqual(await ownAddress(advertised), { host: "example.org", port: 30_051 });
   assert.deepEqual(await ownAddress(inPod), { host: "10.0.0.2", port: 30_051 });
-  assert.deepEqual(await ownAddress(bound), { host: "127.0.0.3", port: 30_051 }, "loopback, where that was said");
-  assert.deepEqual(await ownAddress(nothing), { host: external, port: 30_051 });
+  assert.deepEqual(await ownAddress(bound), { host: "127.0.0.3", port: 30_051 }, "loopback, as the user chose it");
+  assert.deepEqual(await ownAddress(unknown), { host: external, port: 30_051 });
 });
 
-test("a registry on this machine is told an address that other machines can reach, and not the way to itself", async () => {
+test("in a registry on this machine the address is one that other machines can reach, and not loopback", async () => {
   for (const host of ["127.0.0.1", "127.8.0.1", "::1", "localhost"]) {
     for (const bindAddress of ["", "0.0.0.0", "::"]) {
       assert.equal(
-        (await ownAddress({ ...nothing, bindAddress, registry: { host, port: 8500 } })).host,
+        (await ownAddress({ ...unknown, bindAddress, registry: { host, port: 8500 } })).host,
         external,
         host,
       );
     }
   }
-  assert.equal((await ownAddress({ ...nothing, registry: { host: external, port: 8500 } })).host, external);
+  assert.equal((await ownAddress({ ...unknown, registry: { host: external, port: 8500 } })).host, external);
 });
 
 const info = (family: "IPv4" | "IPv6", address: string, internal = false) =>
@@ -69,28 +69,28 @@ for (const [what, interfaces, want] of [
   });
 }
 
-test("a registry that has no address does not stop the server", async () => {
-  const { host } = await ownAddress({ ...nothing, registry: { host: "registry.invalid", port: 2379 } });
+test("a registry without an address does not stop the server", async () => {
+  const { host } = await ownAddress({ ...unknown, registry: { host: "registry.invalid", port: 2379 } });
   assert.ok(isIP(host) && host !== "0.0.0.0", host);
 });
 
-test("a name server that says nothing is waited for 2 s, and no longer than the server is to run", async () => {
-  const asked = Promise.withResolvers<void>();
+test("a lookup without an answer ends after 2 s, or when the server ends", async () => {
+  const started = Promise.withResolvers<void>();
   const lookup: Lookup = (name, _options, answer) => {
     if (isIP(name)) answer(null, name, 4);
-    else asked.resolve();
+    else started.resolve();
   };
   const clock = new ManualClock();
   const ending = new AbortController();
   const options = {
-    ...nothing,
+    ...unknown,
     registry: { host: "registry.example", port: 2379 },
     clock,
     signal: ending.signal,
     lookup,
   };
   const late = ownAddress(options);
-  await asked.promise;
+  await started.promise;
   clock.advance(2_000);
   assert.equal((await late).host, external);
   const ended = ownAddress(options);

@@ -5,20 +5,20 @@ import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import type { Clock } from "@grpc-lb/core";
 import type { Address } from "@grpc-lb/discovery/registration";
 
-/** What is known of where this server can be reached. */
+/** The sources of this server's address. */
 export interface OwnAddressOptions {
-  /** By the user's word; comes first. */
+  /** From the user; comes first. */
   readonly advertise: Partial<Address>;
-  /** By the Downward API's; empty for unknown. */
+  /** From the Downward API; empty for unknown. */
   readonly podIp: string;
   /** Empty for every interface. */
   readonly bindAddress: string;
-  /** On which gRPC is served. */
+  /** The gRPC port. */
   readonly port: number;
-  /** Whom the address is to be told. */
+  /** Where the address is to be registered. */
   readonly registry: Address;
   readonly clock: Clock;
-  /** Aborted when the server is to end: then nothing is waited for. */
+  /** Aborted when the server ends: ends the lookup. */
   readonly signal: AbortSignal;
   /** Default: the system's. */
   readonly lookup?: Lookup;
@@ -26,13 +26,13 @@ export interface OwnAddressOptions {
 
 export type Lookup = NonNullable<SocketOptions["lookup"]>;
 
-/** How long the registry's name is looked up; meanwhile the server serves and is not registered. */
+/** How long the lookup of the registry's name may take; meanwhile the server serves and is not registered. */
 const lookupMs = 2_000;
 
 /**
- * The address to register: what was said, else the pod's, else the one that is listened on, else that of the interface which
- * leads to the registry. To one on this machine, as Consul's agents are, leads the loopback, where nobody else finds the server:
- * then it is the machine's first address that others can reach.
+ * Returns the address to register: that of `advertise`, else the pod's, else the bind address, else that of the interface on the
+ * route to the registry. If that is loopback, as with a Consul agent on this machine, the first address that other machines
+ * can reach.
  */
 export async function ownAddress(options: OwnAddressOptions): Promise<Address> {
   const { advertise, podIp, bindAddress } = options;
@@ -41,12 +41,22 @@ export async function ownAddress(options: OwnAddressOptions): Promise<Address> {
   return { host: known || (await hostTowards(options)) || firstHost(networkInterfaces()), port };
 }
 
-/** Addresses that mean every interface. */
+/**
+ * The address to listen on. An empty host means every interface: `::`, which includes IPv4, if the machine has IPv6, else
+ * `0.0.0.0`, because a kernel without IPv6 rejects `::`.
+ */
+export function listenHost(host: string): string {
+  if (host !== "") return host;
+  const addresses = Object.values(networkInterfaces()).flat();
+  return addresses.some((address) => address?.family === "IPv6") ? "::" : "0.0.0.0";
+}
+
+/** Whether an address means every interface. */
 export function isWildcard(host: string): boolean {
   return host === "" || /^[0:.]+$/.test(host);
 }
 
-/** Asks the system's routes; nothing is sent. Empty for what is not known in time, and for loopback. */
+/** Connects a UDP socket, which sends nothing, to find the route. Empty when unknown in time, and for loopback. */
 async function hostTowards({ registry: { host, port }, clock, signal, lookup }: OwnAddressOptions): Promise<string> {
   const socket = createSocket({ type: isIPv6(host) ? "udp6" : "udp4", ...(lookup && { lookup }) });
   const answered = new AbortController();
@@ -57,7 +67,7 @@ async function hostTowards({ registry: { host, port }, clock, signal, lookup }: 
     const address = isConnected ? socket.address().address : "";
     return isLoopback(address) ? "" : address;
   } catch {
-    return ""; // its name is not known yet, or there is no way to it now
+    return ""; // its name is unknown yet, or there is no route now
   } finally {
     answered.abort();
     socket.close();
@@ -67,7 +77,7 @@ async function hostTowards({ registry: { host, port }, clock, signal, lookup }: 
 const isLoopback = (host: string) => /^127\.|^::1$/.test(host);
 const isLinkLocal = (host: string) => /^169\.254\.|^fe[89ab]/i.test(host);
 
-/** The first address that other machines may reach, IPv4 before IPv6; loopback where there is none. */
+/** The first address that other machines may reach, IPv4 before IPv6; 127.0.0.1 if there is none. */
 export function firstHost(interfaces: NodeJS.Dict<readonly NetworkInterfaceInfo[]>): string {
   const all = Object.values(interfaces).flatMap((addresses) => addresses ?? []);
   const usable = all.filter(({ internal, address }) => !internal && !isLinkLocal(address));

@@ -11,13 +11,13 @@ const podNameFlag: Flag<string> = {
   default: "",
   defaultText: "the host name",
   parse(text) {
-    // "$(POD_NAME)" stays as it is when the manifest defines no such variable; an unknown name is better than a wrong one.
+    // Kubernetes leaves "$(POD_NAME)" as it is when the manifest does not define the variable: an error, not a name.
     if (!/^[\w.-]{1,253}$/.test(text)) throw new RangeError(`must be a pod name, got "${text}"`);
     return text;
   },
 };
 
-/** The flags that tell a server what pod it is; the manifest fills them through the Downward API. */
+/** The flags with the fields of the pod; the manifest fills them through the Downward API. */
 export const podFlags = {
   podName: podNameFlag,
   podNamespace: fromDownwardApi("namespace of the pod"),
@@ -31,7 +31,7 @@ export const podFlags = {
   }),
 };
 
-/** What the server answers of itself. Without a pod name, as outside Kubernetes, the host name stands in. */
+/** Returns the pod that the server answers with. Without `--pod-name`, as outside Kubernetes, its name is the host name. */
 export function describePod(flags: { readonly [K in keyof typeof podFlags]: string }): Pod {
   return Pod.fromPartial({
     name: flags.podName || hostname(),

@@ -1,21 +1,32 @@
-/** Whether new calls are wanted: the one truth that `/readyz`, gRPC health and the drain share. */
+/** The state that `/readyz`, gRPC health and the drain share. It goes forwards only. */
+export type ReadinessState = "starting" | "ready" | "draining";
+
+/** Whether the server wants new calls. */
 export class Readiness {
-  #isReady = true;
+  #state: ReadinessState = "starting";
   readonly #listeners: (() => void)[] = [];
 
-  get isReady(): boolean {
-    return this.#isReady;
+  get state(): ReadinessState {
+    return this.#state;
   }
 
-  /** Calls `listener` once, when the server no longer wants new calls. */
-  onUnready(listener: () => void): void {
+  /** Calls `listener` after each change of the state. */
+  onChange(listener: () => void): void {
     this.#listeners.push(listener);
   }
 
-  /** Says that no new calls are wanted. There is no way back: the process is about to end. */
+  /** The server is ready. No effect once it drains. */
+  start(): void {
+    if (this.#state === "starting") this.#setState("ready");
+  }
+
+  /** The server wants no new calls and is about to end. */
   end(): void {
-    if (!this.#isReady) return;
-    this.#isReady = false;
+    if (this.#state !== "draining") this.#setState("draining");
+  }
+
+  #setState(state: ReadinessState): void {
+    this.#state = state;
     for (const listener of this.#listeners) listener();
   }
 }

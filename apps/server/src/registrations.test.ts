@@ -24,7 +24,7 @@ async function startServer(name: string, ...args: readonly string[]) {
   return { server, id: `127.0.0.1:${grpcPort}` };
 }
 
-test("a server stands in etcd with its name, zone and weight, leaves it first of all, and when killed is gone with its TTL", {
+test("a server registers in etcd with name, zone and weight; SIGTERM deregisters it first; a killed one expires with its TTL", {
   skip: etcdIsMissing ?? false,
 }, async (t) => {
   const etcd = await EtcdServer.start();
@@ -49,26 +49,26 @@ test("a server stands in etcd with its name, zone and weight, leaves it first of
   const [first] = (await ids(ended.id, killed.id)).filter(({ id }) => id === ended.id);
   assert.deepEqual([first?.weight, first?.zone, first?.metadata.podName], [3, "a", "ended"]);
 
-  const said = (text: string) => killed.server.stdout.filter((line) => line.includes(`"msg":"${text}"`)).length;
+  const count = (text: string) => killed.server.stdout.filter((line) => line.includes(`"msg":"${text}"`)).length;
   const [lost, found] = ["not registered; trying again", "registered"];
-  const before = [said(lost), said(found)] as const;
+  const before = [count(lost), count(found)] as const;
   await etcd.stop();
-  await killed.server.line(() => said(lost) > before[0]);
+  await killed.server.line(() => count(lost) > before[0]);
   await etcd.start();
-  await killed.server.line(() => said(found) > before[1]);
+  await killed.server.line(() => count(found) > before[1]);
 
   ended.server.kill("SIGTERM");
   await ids(killed.id);
   assert.equal(
     ended.server.stdout.some((line) => line.includes('"stopped"')),
     false,
-    "it serves on",
+    "it still serves",
   );
   killed.server.kill("SIGKILL");
   await ids();
 });
 
-test("a server stands in Consul with its name and tags, and leaves it first of all", {
+test("a server registers in Consul with name and tags, and SIGTERM deregisters it first", {
   skip: consulIsMissing ?? false,
 }, async (t) => {
   const agent = await RealConsulAgent.start();
@@ -91,7 +91,7 @@ test("a server stands in Consul with its name and tags, and leaves it first of a
   await reader.until("none", (snapshot) => snapshot.endpoints?.length === 0);
 });
 
-test("a registry that cannot be reached is said, and does not stop the server, nor its end", async (t) => {
+test("an unreachable registry is a warning, and delays neither the server nor its end", async (t) => {
   const { server } = await startServer("a", "--register", "etcd://127.0.0.1:1/server", "--drain-delay", "0");
   t.after(() => server.kill("SIGKILL"));
   const line = await server.line((text) => text.includes('"level":"warn"'));
@@ -103,8 +103,8 @@ test("a registry that cannot be reached is said, and does not stop the server, n
   assert.deepEqual(await server.exited, { code: 0, signal: null });
 });
 
-test("an instance that a registry cannot take ends the server with one line and exit code 2, and is in no other", async (t) => {
-  const etcd = createServer().listen(0, "127.0.0.1"); // which says nothing: a registration there goes on until it is ended
+test("a server that a registry does not accept exits 2 with one line, and is registered in no other", async (t) => {
+  const etcd = createServer().listen(0, "127.0.0.1"); // it never answers, so the registration is pending until it is closed
   await once(etcd, "listening");
   t.after(() => etcd.close());
   const { port } = etcd.address() as AddressInfo;
@@ -115,13 +115,13 @@ test("an instance that a registry cannot take ends the server with one line and 
     [
       2,
       [
-        'server: cannot be registered in consul at 127.0.0.1:1: metadata "version": in Consul a value must be at most 512 bytes long, got 600',
+        'server: cannot register in consul at 127.0.0.1:1: metadata "version": in Consul a value must be at most 512 bytes long, got 600',
       ],
     ],
   );
 });
 
-test("a registration that was begun before another was refused is ended", async () => {
+test("a registration that started before another failed is closed", async () => {
   const sockets = new Set<Socket>();
   const etcd = createServer((socket) => sockets.add(socket.resume())).listen(0, "127.0.0.1");
   await once(etcd, "listening");
@@ -139,19 +139,19 @@ test("a registration that was begun before another was refused is ended", async 
     onRegistered: () => {},
   };
   const { signal } = new AbortController();
-  const refused = registerServer({ targets, pod, ...rest, clock: systemClock, signal });
-  await assert.rejects(refused, { name: "ProgramError", exitCode: 2 });
+  const failed = registerServer({ targets, pod, ...rest, clock: systemClock, signal });
+  await assert.rejects(failed, { name: "ProgramError", exitCode: 2 });
   etcd.close();
   const ends = [...sockets].map((socket) => socket.destroyed || once(socket, "close"));
   await Promise.all(ends);
   await assertNothingLeft();
 });
 
-test("a registry whose name is looked up without end does not hold up the server's end", async (t) => {
-  const silent = `import dns from "node:dns"; import net from "node:net";
+test("an endless lookup of a registry's name does not delay the server's end", async (t) => {
+  const neverResolves = `import dns from "node:dns"; import net from "node:net";
     const { lookup } = dns;
     dns.lookup = (name, ...rest) => net.isIP(name) && lookup(name, ...rest);`;
-  const env = { NODE_OPTIONS: `--import="data:text/javascript,${encodeURIComponent(silent)}"` };
+  const env = { NODE_OPTIONS: `--import="data:text/javascript,${encodeURIComponent(neverResolves)}"` };
   const ports = ["--http-port", "0", "--grpc-port", "0", "--drain-delay", "0"];
   const server = startProgram(main, [...ports, "--register", "consul://registry.example:8500/server"], env);
   t.after(() => server.kill("SIGKILL"));
@@ -160,15 +160,15 @@ test("a registry whose name is looked up without end does not hold up the server
   assert.deepEqual(await server.exited, { code: 0, signal: null });
 });
 
-test("a registry that is no target, and an address that nobody can reach, end it with one line and exit code 2", async () => {
+test("a target without a known scheme, and an address that cannot be reached, exit 2 with one line", async () => {
   for (const [args, message] of [
     [
       ["--register", "zookeeper://a/b"],
-      /^server: --register is refused: registration "zookeeper:\/\/a\/b": it begins with none of/,
+      /^server: --register is invalid: registration "zookeeper:\/\/a\/b": it begins with none of/,
     ],
     [["--advertise", "0.0.0.0"], /^server: --advertise must be an address that others can reach, got "0\.0\.0\.0"$/],
     [["--advertise", "a b"], /^server: --advertise must be host or host:port, an IPv6 host in brackets, got "a b"$/],
-    [["--weight", "2"], /--weight is told by load reports and registries; give --load-report or --register too$/],
+    [["--weight", "2"], /--weight has no effect without --load-report or --register$/],
   ] as const) {
     const { code, stderr } = await runToEnd(main, [...free, ...args]);
     assert.deepEqual([code, stderr.length], [2, 1], stderr.join("\n"));

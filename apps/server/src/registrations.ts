@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/core";
+import { type Clock, messageOf } from "@grpc-lb/core";
 import { formatAddress } from "@grpc-lb/discovery";
 import {
   type Address,
@@ -14,7 +14,7 @@ import { isWildcard, ownAddress } from "./own-address.ts";
 
 const registerFlag = listFlag({
   metavar: "target",
-  help: "registry to stand in, such as etcd://127.0.0.1:2379/server?ttl=5s or consul://127.0.0.1:8500/server?tag=v1",
+  help: "registry to register in, such as etcd://127.0.0.1:2379/server?ttl=5s or consul://127.0.0.1:8500/server?tag=v1",
   parse: parseRegistration,
 });
 
@@ -22,7 +22,7 @@ function parseRegistration(text: string): RegistrationTarget {
   try {
     return parseRegistrationTarget(text);
   } catch (error) {
-    throw new RangeError(`is refused: ${(error as Error).message}`);
+    throw new RangeError(`is invalid: ${messageOf(error)}`);
   }
 }
 
@@ -30,15 +30,14 @@ const advertiseFlag: Flag<Partial<Address>> = {
   metavar: "host[:port]",
   help: "address to register",
   default: {},
-  defaultText:
-    "the pod's, else the one that is listened on, else that of the interface towards the registry, but no loopback",
+  defaultText: "the pod's, else the bind address, else that of the interface towards the registry, never loopback",
   parse(text) {
     const hasPort = /:\d+$/.test(text);
     let address: Address;
     try {
       address = parseAddress(hasPort ? text : `${text}:1`);
     } catch {
-      throw new RangeError(`must be host or host:port, an IPv6 host in brackets, got "${text}"`); // not the port added here
+      throw new RangeError(`must be host or host:port, an IPv6 host in brackets, got "${text}"`); // not about the port that was added here
     }
     const { host } = address;
     if (isWildcard(host)) throw new RangeError(`must be an address that others can reach, got "${text}"`);
@@ -46,31 +45,31 @@ const advertiseFlag: Flag<Partial<Address>> = {
   },
 };
 
-/** The flags by which a server stands in registries. */
+/** The flags of registrations. */
 export const registrationFlags = { register: registerFlag, advertise: advertiseFlag };
 
-/** What is told to a registry, and on which address. */
+/** Where to register, and what. */
 export interface RegistrationOptions {
   readonly targets: readonly RegistrationTarget[];
   readonly pod: Pod;
   readonly weight: number;
   readonly advertise: Partial<Address>;
   readonly bindAddress: string;
-  /** Of gRPC. */
+  /** The gRPC port. */
   readonly port: number;
-  /** Takes what keeps it from a registry. */
+  /** Takes the error of a failed attempt; the next attempt follows by itself. */
   readonly onError: (error: Error) => void;
-  /** Called when a registry has it, for the first time and after an error. */
+  /** Called when a registry has the server, for the first time and after an error. */
   readonly onRegistered: (subject: string) => void;
   readonly clock: Clock;
-  /** Aborted when the server is to end: it goes to no further registry. */
+  /** Aborted when the server ends: no further registration starts. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Registers a server that serves. Registries that cannot be reached are tried again and again; nothing waits for them.
+ * Registers a server that is ready. Does not wait for a registry that cannot be reached: the registration retries by itself.
  *
- * @throws ProgramError when a registry cannot take it as it is; then it is in none
+ * @throws ProgramError when a registry does not accept this server; then it is registered in none
  */
 export async function registerServer(options: RegistrationOptions): Promise<Registration[]> {
   const { targets, pod, weight, onError, onRegistered, signal } = options;
@@ -96,7 +95,7 @@ export async function registerServer(options: RegistrationOptions): Promise<Regi
       registrations.push(registration);
     } catch (cause) {
       await Promise.all(registrations.map((registration) => registration.close()));
-      const message = `cannot be registered in ${target.t} at ${formatAddress(registry)}: ${(cause as Error).message}`;
+      const message = `cannot register in ${target.t} at ${formatAddress(registry)}: ${messageOf(cause)}`;
       throw new ProgramError(message, { cause, exitCode: 2 });
     }
   }

@@ -1,10 +1,10 @@
 /**
- * A sum over the last `slots` × `slotMs` milliseconds, kept in as many slots, so that adding costs the same at any rate. Time
- * comes with each call and never goes backwards.
+ * A sum over the last `slots` × `slotMs` milliseconds. It keeps one number per slot, so that adding costs the same at any rate.
+ * The time is a parameter of each call and must never go backwards.
  */
 export class SlidingSum {
   readonly #slotMs: number;
-  /** The slot that is filling and those before it; slot n of all time is at n modulo their number. */
+  /** The current slot and those before it; slot n is at index n modulo the length. */
   readonly #sums: Float64Array;
   #newest = 0;
 
@@ -13,7 +13,7 @@ export class SlidingSum {
     this.#sums = new Float64Array(options.slots + 1);
   }
 
-  /** Adds `amount`, spread evenly over the time from `fromMs` to `nowMs`; all of it now where the two are the same. */
+  /** Adds `amount`, spread evenly over the time from `fromMs` to `nowMs`; all of it at `nowMs` if the two are equal. */
   add(amount: number, nowMs: number, fromMs = nowMs): void {
     this.#roll(nowMs);
     if (fromMs >= nowMs) {
@@ -22,19 +22,19 @@ export class SlidingSum {
     }
     const oldest = Math.max(Math.floor(fromMs / this.#slotMs), this.#newest - this.#sums.length + 1);
     for (let slot = oldest; slot <= this.#newest; slot++) {
-      const begin = Math.max(fromMs, slot * this.#slotMs);
+      const start = Math.max(fromMs, slot * this.#slotMs);
       const end = Math.min(nowMs, (slot + 1) * this.#slotMs);
-      this.#put(slot, (amount * (end - begin)) / (nowMs - fromMs));
+      this.#put(slot, (amount * (end - start)) / (nowMs - fromMs));
     }
   }
 
-  /** How much was added each millisecond, over the full slots and the part of the newest that has passed. */
+  /** The amount per millisecond, over the full slots and the elapsed part of the newest. */
   perMs(nowMs: number): number {
     this.#roll(nowMs);
-    const passedMs = nowMs - this.#newest * this.#slotMs;
+    const elapsedMs = nowMs - this.#newest * this.#slotMs;
     let sum = 0;
     for (const amount of this.#sums) sum += amount;
-    return sum / ((this.#sums.length - 1) * this.#slotMs + passedMs);
+    return sum / ((this.#sums.length - 1) * this.#slotMs + elapsedMs);
   }
 
   #put(slot: number, amount: number): void {
@@ -42,7 +42,7 @@ export class SlidingSum {
     this.#sums[at] = (this.#sums[at] ?? 0) + amount;
   }
 
-  /** Empties the slots that have begun since the newest one. */
+  /** Clears the slots that have started since the newest one. */
   #roll(nowMs: number): void {
     const newest = Math.floor(nowMs / this.#slotMs);
     for (let slot = Math.max(this.#newest + 1, newest - this.#sums.length + 1); slot <= newest; slot++) {

@@ -2,9 +2,17 @@ import type { Random } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { LoadMeter } from "../src/load.ts";
 import { LoadReports } from "../src/orca.ts";
+import { Readiness } from "../src/readiness.ts";
 import { Workload } from "../src/workload.ts";
 
-/** A workload with what measures it, on a clock that is moved by hand; without options it answers at once. */
+/** The readiness of a server that has started. */
+export function createReadiness(): Readiness {
+  const readiness = new Readiness();
+  readiness.start();
+  return readiness;
+}
+
+/** A workload with its meter, on a manual clock; without options it answers at once. */
 export function createWorkload(
   options: {
     readonly latencyMs?: number;

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Readiness } from "./readiness.ts";
+
+test("the state goes from starting to ready to draining, and each change is reported once", () => {
+  const readiness = new Readiness();
+  const states: string[] = [readiness.state];
+  readiness.onChange(() => states.push(readiness.state));
+  readiness.start();
+  readiness.start();
+  readiness.end();
+  readiness.end();
+  readiness.start();
+  assert.deepEqual(states, ["starting", "ready", "draining"]);
+});
+
+test("a server that is stopped while it starts never becomes ready", () => {
+  const readiness = new Readiness();
+  readiness.end();
+  readiness.start();
+  assert.equal(readiness.state, "draining");
+});
