@@ -8,8 +8,8 @@ import { afterEach, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { callOverFreshConnections } from "./fresh-connection.ts";
 
-const enough = 10_000;
-const getPod = (url: URL, timeoutMs: number) => callOverFreshConnections(url, timeoutMs).call();
+const timeoutMs = 10_000;
+const getPod = (url: URL, ms: number) => callOverFreshConnections(url, ms).call();
 const servers: Server[] = [];
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
 
@@ -26,8 +26,8 @@ async function listen(server: Server, host = "127.0.0.1") {
 
 const serve = (listener: RequestListener, host?: string) => listen(createServer(listener), host);
 
-async function failure(url: URL, timeoutMs = enough): Promise<string> {
-  const pod = getPod(url, timeoutMs);
+async function failure(url: URL, ms = timeoutMs): Promise<string> {
+  const pod = getPod(url, ms);
   const error: unknown = await pod.then(
     (name) => assert.fail(`want an error, got the pod "${name}"`),
     (reason) => reason,
@@ -36,42 +36,42 @@ async function failure(url: URL, timeoutMs = enough): Promise<string> {
   return error.message.replace(`${url.origin}${url.pathname}`, "URL");
 }
 
-// Servers stop listening here and cut nothing: a connection that the client left open is found.
+// The servers cut no connection, so one that the client left open is found.
 afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
   await assertNothingLeft();
 });
 
-test("each call opens a connection of its own and closes it", async () => {
+test("each call opens a connection and closes it", async () => {
   const { url, sockets } = await serve((_request, response) => response.end("server-1"));
   for (let n = 1; n <= 3; n++) {
-    assert.equal(await getPod(url, enough), "server-1");
+    assert.equal(await getPod(url, timeoutMs), "server-1");
     assert.equal(sockets.length, n, "connections that the server saw");
   }
   await Promise.all(sockets.map((socket) => socket.destroyed || once(socket, "close")));
 });
 
-test("the URL is asked for as it is, with GET, and the connection is not offered for another call", async () => {
+test("the request is a GET of the URL, with connection: close", async () => {
   const seen: unknown[] = [];
   const { url } = await serve(({ method, url, headers }, response) => {
     seen.push(method, url, headers.connection);
     response.end("a");
   });
-  await getPod(new URL("/other?x=1", url), enough);
+  await getPod(new URL("/other?x=1", url), timeoutMs);
   assert.deepEqual(seen, ["GET", "/other?x=1", "close"]);
 });
 
 test("a pod is reached over IPv6", { skip: !hasIpv6 && "no IPv6 here" }, async () => {
   const { url } = await serve((_request, response) => response.end("six"), "::1");
-  assert.equal(await getPod(url, enough), "six");
+  assert.equal(await getPod(url, timeoutMs), "six");
 });
 
-test("a body in pieces is one name; a name of 253 characters is taken", async () => {
+test("a body in pieces is one name; a name may have 253 characters", async () => {
   const name = "a".repeat(253);
   const { url } = await serve((_request, response) => {
     response.write(name.slice(0, 100), () => response.end(name.slice(100)));
   });
-  assert.equal(await getPod(url, enough), name);
+  assert.equal(await getPod(url, timeoutMs), name);
 });
 
 test("a status other than 200 is an error that names it, however long its page is", async () => {
@@ -91,42 +91,42 @@ test("a status other than 200 is an error that names it, however long its page i
   assert.equal(await failure(new URL("?status=502&long", url)), "GET URL: 502 Bad Gateway");
 });
 
-test("an error page that never ends is not waited for", async () => {
+test("an error page that never ends does not delay the error", async () => {
   const { url } = await serve((_request, response) => {
     response.writeHead(503).write("x");
   });
   assert.equal(await failure(url), "GET URL: 503 Service Unavailable");
 });
 
-test("a body that is no pod name is an error that shows its beginning", async () => {
+test("a body that is not a pod name is an error that shows its beginning, without control characters", async () => {
   let body = "";
   const { url } = await serve((_request, response) => response.end(body));
   for (const [text, shown] of [
     ["", ""],
-    ["server-1\n", "server-1\\n"],
-    ["a\nb", "a\\nb"],
+    ["server-1\n", "server-1 "],
+    ["\u001b[2Ja", "\\x1b[2Ja"],
     ["a b", "a b"],
-    ["a".repeat(254), "a".repeat(80)],
+    ["a".repeat(254), `${"a".repeat(79)}…`],
   ] as const) {
     body = text;
-    assert.equal(await failure(url), `GET URL: the answer is no pod name: "${shown}"`);
+    assert.equal(await failure(url), `GET URL: the answer is not a pod name: "${shown}"`);
   }
 });
 
-test("a body that does not end is cut off", async () => {
+test("a body that does not end is an error at 4096 characters", async () => {
   const { url } = await serve((_request, response) => {
     const more = () => response.write("x".repeat(1_000), (error) => error ?? more());
     more();
   });
-  assert.equal(await failure(url), "GET URL: the answer is longer than 4096 bytes");
+  assert.equal(await failure(url), "GET URL: the answer is longer than 4096 characters");
 });
 
-test("a server that accepts and never answers is given up on in time", async () => {
+test("a server that accepts and never answers is an error at the timeout", async () => {
   const { url } = await listen(createTcpServer((socket) => socket.on("error", () => {}).resume()));
   assert.equal(await failure(url, 60), "GET URL: no answer within 60ms");
 });
 
-test("a server that stalls after its headers, or within its body, is given up on in time", async () => {
+test("a server that stalls after its headers, or within its body, is an error at the timeout", async () => {
   for (const begun of ["", "serv"]) {
     const { url } = await serve((_request, response) => {
       response.writeHead(200).flushHeaders();
@@ -136,7 +136,7 @@ test("a server that stalls after its headers, or within its body, is given up on
   }
 });
 
-test("a server that hangs up before or within its answer is an error, not a name cut short", async () => {
+test("a connection that ends before or within the answer is an error, not a shorter name", async () => {
   const { url } = await serve((request, response) => {
     if (request.url === "/now") return void request.socket.destroy();
     response.writeHead(200, { "content-length": "8" });
@@ -152,11 +152,37 @@ test("a refused connection is an error that names the address", async () => {
   assert.equal(await failure(url), `GET URL: connect ECONNREFUSED 127.0.0.1:${url.port}`);
 });
 
-test("a host of which every address refuses gives every reason", async () => {
+test("when every address of a host refuses, the error has every reason", async () => {
   const { url } = await serve(() => {});
   servers.pop()?.close();
   url.hostname = "localhost";
   const addresses = await lookup("localhost", { all: true });
   const reasons = addresses.map(({ address }) => `connect ECONNREFUSED ${address}:${url.port}`);
   assert.equal(await failure(url), `GET URL: ${reasons.join("; ")}`);
+});
+
+test("101 Switching Protocols is an error at once: no upgrade was requested", async () => {
+  const { url } = await listen(
+    createTcpServer((socket) => {
+      socket.on("error", () => {}).resume();
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+    }),
+  );
+  assert.equal(await failure(url), "GET URL: 101 Switching Protocols: no upgrade was requested");
+});
+
+test("an answer that drips is an error at the timeout, in its headers and in its body", async () => {
+  for (const head of ["", "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n"]) {
+    const { url } = await listen(
+      createTcpServer((socket) => {
+        socket.write(head);
+        const text = "HTTP/1.1 200 OK\r\nX-Header: ";
+        let sent = 0;
+        const timer = setInterval(() => socket.write(text[sent++] ?? "x"), 5);
+        socket.on("error", () => {}).on("close", () => clearInterval(timer));
+        socket.resume();
+      }),
+    );
+    assert.equal(await failure(url, 100), "GET URL: no answer within 100ms");
+  }
 });

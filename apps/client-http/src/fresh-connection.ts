@@ -1,23 +1,22 @@
-import { Agent as HttpAgent, get as httpGet } from "node:http";
-import { Agent as HttpsAgent, get as httpsGet } from "node:https";
+import { HttpClient } from "@grpc-lb/core/http";
 import type { Caller } from "@grpc-lb/program";
-import { type Answer, getPod } from "./get-pod.ts";
+import { getPod } from "./get-pod.ts";
 
 /**
- * Asks `url` for the pod's name over a connection of its own, which is closed afterwards: balancing happens when a
- * connection is opened, so this is what makes HTTP through a Service spread.
+ * Creates a caller that opens a connection for each call and closes it afterwards. A Service balances when a connection is
+ * opened, so these calls spread.
  */
 export function callOverFreshConnections(url: URL, timeoutMs: number): Caller {
-  // What a query holds may be a secret, and the path says enough.
-  const what = `GET ${url.origin}${url.pathname}`;
-  return { call: () => getPod(what, timeoutMs, (signal) => open(url, signal)), close: () => {} };
-}
-
-function open(url: URL, signal: AbortSignal): Promise<Answer> {
-  const [get, Agent] = url.protocol === "https:" ? ([httpsGet, HttpsAgent] as const) : ([httpGet, HttpAgent] as const);
-  return new Promise((resolve, reject) => {
-    get(url, { agent: new Agent({ keepAlive: false }), signal }, (response) => {
-      resolve({ status: response.statusCode ?? 0, statusText: response.statusMessage ?? "", body: response });
-    }).on("error", reject);
-  });
+  const isSecure = url.protocol === "https:";
+  const client = new HttpClient({ isSecure, keepAlive: false });
+  const request = {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port) || (isSecure ? 443 : 80),
+    path: `${url.pathname}${url.search}`,
+  };
+  const what = `GET ${url.origin}${url.pathname}`; // not the query, which may hold a secret
+  return {
+    call: () => getPod(what, timeoutMs, (guard, read) => client.exchange(request, guard, read)),
+    close: () => client.close(),
+  };
 }

@@ -1,57 +1,53 @@
-import type { Readable } from "node:stream";
-import { formatDuration } from "@grpc-lb/core";
+import { formatDuration, messageOf, systemClock } from "@grpc-lb/core";
+import { RequestGuard } from "@grpc-lb/core/http";
+import { parsePodName } from "@grpc-lb/program";
 
-/** A pod name is a DNS label or subdomain: at most 253 characters, in one line. */
-const podName = /^\S{1,253}$/;
+/** Far longer than a pod name, so that an error can show the beginning of a wrong answer. */
+const maxBodyLength = 4_096;
 
 /** An answer whose body has not been read. */
 export interface Answer {
   readonly status: number;
-  readonly statusText: string;
-  readonly body: Readable;
+  /** The reason phrase, such as `Not Found`. */
+  readonly phrase: string;
+  /** Reads the body. @throws Error when it is longer than `maxLength` characters */
+  text(maxLength: number): Promise<string>;
 }
 
 /**
- * Asks for a pod's name.
+ * Makes one request and returns the pod name of its answer. Settles within `timeoutMs`, whatever the server does.
  *
- * @param what the request as messages name it
- * @param open makes the request; ended by its signal
- * @throws Error that names the request and why it failed: no connection, no answer in time, a status other than 200, or a
- * body that is no pod name
+ * @param what the request, as error messages name it
+ * @param exchange sends the request, passes its answer to `read`, and ends when the guard aborts
+ * @throws Error that names the request and the reason: no connection, no answer in time, a status other than 200, or a body
+ * that is not a pod name
  */
 export async function getPod(
   what: string,
   timeoutMs: number,
-  open: (signal: AbortSignal) => Promise<Answer>,
+  exchange: (guard: RequestGuard, read: (answer: Answer) => Promise<string>) => Promise<string>,
 ): Promise<string> {
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const guard = new RequestGuard(new AbortController().signal, systemClock, timeoutMs);
+  guard.allow(timeoutMs);
   try {
-    const { status, statusText, body } = await open(timeout);
-    if (status !== 200) {
-      body.on("error", () => {}).destroy(); // an error page may be long or never end, and says less than the status
-      throw new Error(`${status} ${statusText}`.trimEnd());
-    }
-    const text = await readText(body);
-    if (!podName.test(text)) throw new Error(`the answer is no pod name: ${JSON.stringify(text.slice(0, 80))}`);
-    return text;
+    return await guard.race(exchange(guard, readPodName));
   } catch (cause) {
-    const reason = timeout.aborted ? `no answer within ${formatDuration(timeoutMs)}` : why(cause);
+    const reason = guard.signal.aborted ? `no answer within ${formatDuration(timeoutMs)}` : reasonOf(cause);
     throw new Error(`${what}: ${reason}`, { cause });
+  } finally {
+    guard.release();
   }
 }
 
-async function readText(body: Readable): Promise<string> {
-  const maxBytes = 4096;
-  let text = "";
-  for await (const chunk of body.setEncoding("utf8")) {
-    text += chunk;
-    if (text.length > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
-  }
-  return text;
+async function readPodName(answer: Answer): Promise<string> {
+  const { status, phrase } = answer;
+  // The body of an error may be long or never end, and says less than the status.
+  if (status !== 200) throw new Error(`${status} ${phrase}`.trimEnd());
+  return parsePodName(await answer.text(maxBodyLength));
 }
 
 /** Node reports a host with several addresses as an AggregateError whose own message is empty. */
-function why(cause: unknown): string {
+function reasonOf(cause: unknown): string {
   const parts: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
-  return parts.map((part) => (part instanceof Error ? part.message : String(part))).join("; ");
+  return parts.map(messageOf).join("; ");
 }

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort } from "@grpc-lb/core/testing";
 import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 
 const main = `${import.meta.dirname}/main.ts`;
@@ -20,21 +20,12 @@ async function serve(listener: RequestListener, port = 0, host = "127.0.0.1"): P
   return (server.address() as AddressInfo).port;
 }
 
-/** A port of 127.0.0.1 where nobody listens. */
-async function freePort(): Promise<number> {
-  const port = await serve(() => {});
-  const server = servers.pop();
-  server?.close();
-  if (server) await once(server, "close");
-  return port;
-}
-
 afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
   await assertNothingLeft();
 });
 
-test("it prints the numbered name of the pod, once for each call, and nothing else", async () => {
+test("each call prints the numbered name of the pod, and nothing else", async () => {
   const pod = startProgram(server, [
     ...["--pod-name", "server-a", "--http-port", "0", "--grpc-port", "0"],
     ...["--bind-address", "127.0.0.1", "--drain-delay", "0s"],
@@ -46,7 +37,7 @@ test("it prints the numbered name of the pod, once for each call, and nothing el
   assert.deepEqual(await pod.stop(), { code: 0, signal: null });
 });
 
-test("connections that go to other pods give other names: one connection, one choice", async () => {
+test("each connection is a new choice of a pod", async () => {
   let connections = 0;
   const port = await serve((_request, response) => response.end(`pod-${connections}`));
   servers[0]?.on("connection", () => {
@@ -72,8 +63,8 @@ test("a failed call goes to stderr, has no number, and makes the exit code of --
   });
 });
 
-test("a server that is absent at first is called as soon as it is there, beginning with #1", async () => {
-  const port = await freePort();
+test("a server that starts later is called as soon as it is there, from #1", async () => {
+  const port = await closedPort();
   const client = startProgram(main, ["--target", `127.0.0.1:${port}`, "--interval", "20ms"]);
   const error = await client.line((line) => line.startsWith("Error: "));
   assert.equal(error, `Error: GET http://127.0.0.1:${port}/pod: connect ECONNREFUSED 127.0.0.1:${port}`);
@@ -84,7 +75,7 @@ test("a server that is absent at first is called as soon as it is there, beginni
   assert.deepEqual(await client.exited, { code: 0, signal: null }, "without --count, failed calls are no failure");
 });
 
-test("a server that never answers costs one timeout a call", async () => {
+test("a server that never answers costs one timeout per call", async () => {
   const port = await serve(() => {});
   const args = ["--target", `127.0.0.1:${port}`, "--timeout", "50ms", "--count", "2", "--interval", "0"];
   const { code, stdout, stderr } = await runToEnd(main, args);
@@ -92,18 +83,30 @@ test("a server that never answers costs one timeout a call", async () => {
   assert.deepEqual([code, stdout, stderr], [1, [], [line, line]]);
 });
 
-test("a SIGTERM in the middle of a call lets it end, prints it and exits 0", async () => {
-  const asked = Promise.withResolvers<() => void>();
-  const port = await serve((_request, response) => asked.resolve(() => response.end("slow")));
+test("a SIGTERM during a call lets it end, prints it and exits 0", async () => {
+  const requested = Promise.withResolvers<() => void>();
+  const port = await serve((_request, response) => requested.resolve(() => response.end("slow")));
   const client = startProgram(main, ["--target", `127.0.0.1:${port}`]);
-  const answer = await asked.promise;
+  const answer = await requested.promise;
   client.kill("SIGTERM");
   answer();
   assert.deepEqual(await client.exited, { code: 0, signal: null });
   assert.deepEqual([client.stdout, client.stderr], [["#1: slow"], []]);
 });
 
-test("a SIGTERM in the pause ends it", async () => {
+test("a server that answers 101 to every call costs an error per call, and SIGTERM ends the client", async () => {
+  const port = await serve(() => {});
+  servers.at(-1)?.on("connection", (socket: Socket) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+  });
+  const client = startProgram(main, ["--target", `127.0.0.1:${port}`, "--interval", "1ms"]);
+  const reason = "101 Switching Protocols: no upgrade was requested";
+  await client.line((line) => line === `Error: GET http://127.0.0.1:${port}/pod: ${reason}`);
+  client.kill("SIGTERM");
+  assert.deepEqual(await client.exited, { code: 0, signal: null });
+});
+
+test("a SIGTERM in the pause exits 0 at once", async () => {
   const port = await serve((_request, response) => response.end("a"));
   const client = startProgram(main, ["--target", `127.0.0.1:${port}`, "--interval", "1h"]);
   await client.line((line) => line === "#1: a");
@@ -111,7 +114,7 @@ test("a SIGTERM in the pause ends it", async () => {
   assert.deepEqual(await client.exited, { code: 0, signal: null });
 });
 
-test("it calls over IPv6", { skip: !hasIpv6 && "no IPv6 here" }, async () => {
+test("calls work over IPv6", { skip: !hasIpv6 && "no IPv6 here" }, async () => {
   const port = await serve((_request, response) => response.end("six"), 0, "::1");
   const { code, stdout } = await runToEnd(main, ["--target", `[::1]:${port}`, "--count", "1"]);
   assert.deepEqual([code, stdout], [0, ["#1: six"]]);

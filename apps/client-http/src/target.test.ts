@@ -24,7 +24,7 @@ test("a target is a URL or host:port; what is missing is http and /pod", () => {
   }
 });
 
-test("what cannot be called over HTTP is refused with what was got", () => {
+test("anything else is an error with the text", () => {
   for (const text of [
     "",
     " ",
@@ -44,18 +44,38 @@ test("what cannot be called over HTTP is refused with what was got", () => {
   }
 });
 
-test("a user or a password is refused, and not repeated", () => {
+test("a user or a password is an error that does not repeat it", () => {
   for (const text of ["http://me:secret@server", "secret@server", "http://:secret@server"]) {
-    assert.throws(() => parseHttpTarget(text), { name: "RangeError", message: "must not carry a user or a password" });
+    assert.throws(() => parseHttpTarget(text), { name: "RangeError", message: "must not have a user or a password" });
   }
 });
 
-test("the default is what its text in the help says", () => {
+test("the default is the one that the help shows", () => {
   assert.deepEqual(targetFlag.parse(targetFlag.defaultText), targetFlag.default);
 });
 
-test("a kubernetes target names a service, and a wrong one is refused with the reason", () => {
+test("a kubernetes target names a service, and a wrong one is an error with the reason", () => {
   const want = { t: "kubernetes", service: "server", namespace: "shop", port: "http" };
   assert.deepEqual(targetFlag.parse("kubernetes:///server.shop:http"), want);
-  assert.throws(() => targetFlag.parse("kubernetes:///server:http?x=1"), /is refused: .*unknown parameter "x"/);
+  assert.throws(() => targetFlag.parse("kubernetes:///server:http?x=1"), /is invalid: .*unknown parameter "x"/);
+});
+
+test("an error never repeats a query or a fragment, as it may be a secret", () => {
+  for (const text of [
+    "consul://127.0.0.1:8500/server?token=secret",
+    "consul://127.0.0.1:8500/server#secret",
+    "etcd://a:2379/server?password=secret&x=1",
+    "kubernetes:///server:http?token=secret",
+    "ftp://server/pod?token=secret",
+    "server:http?token=secret",
+    "a b?token=a\nsecret",
+  ]) {
+    assert.throws(
+      () => targetFlag.parse(text),
+      ({ message }: Error) => {
+        assert.doesNotMatch(message, /secret/);
+        return true;
+      },
+    );
+  }
 });

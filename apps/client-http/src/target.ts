@@ -1,20 +1,21 @@
+import { messageOf } from "@grpc-lb/core";
 import { type KubernetesTarget, parseTarget } from "@grpc-lb/discovery";
 import type { Flag } from "@grpc-lb/program";
 
-/** What this client calls: an address, or the endpoints of a service. */
+/** A URL, or the endpoints of a service. */
 export type HttpTarget = { readonly t: "url"; readonly url: URL } | KubernetesTarget;
 
 /**
- * Reads what to call: a URL (`http://server/pod`), or `host[:port]`, which means HTTP and the path `/pod`; a URL without a
- * path gets `/pod` too.
+ * Parses a URL (`http://server/pod`), or `host[:port]`, which means HTTP. An empty path means `/pod`.
  *
- * @throws RangeError with what was expected and what was got
+ * @throws RangeError with the expected form and the text, without its query, fragment, user and password, which may be secrets
  */
 export function parseHttpTarget(text: string): URL {
-  if (/^([^/]*\/\/)?[^/?#]*@/.test(text)) throw new RangeError("must not carry a user or a password");
+  if (/^([^/]*\/\/)?[^/?#]*@/.test(text)) throw new RangeError("must not have a user or a password");
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (!url || !["http:", "https:"].includes(url.protocol) || url.hostname === "") {
-    throw new RangeError(`must be a URL such as http://server/pod or a host such as server:80, got "${text}"`);
+    const shown = text.replace(/([?#]).*$/s, "$1…");
+    throw new RangeError(`must be a URL such as http://server/pod or a host such as server:80, got "${shown}"`);
   }
   if (url.pathname === "/") url.pathname = "/pod";
   return url;
@@ -31,7 +32,7 @@ export const targetFlag: Flag<HttpTarget> = {
     try {
       return parseTarget(text, "kubernetes");
     } catch (error) {
-      throw new RangeError(`is refused: ${(error as Error).message}`);
+      throw new RangeError(`is invalid: ${messageOf(error)}`);
     }
   },
 };

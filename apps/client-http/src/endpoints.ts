@@ -1,0 +1,42 @@
+import { createSource, type KubernetesTarget } from "@grpc-lb/discovery";
+import type { Caller } from "@grpc-lb/program";
+import { BalancedDispatcher } from "@grpc-lb/resolver/undici";
+import { type Dispatcher, request } from "undici";
+import { type Answer, getPod } from "./get-pod.ts";
+
+/**
+ * Creates a caller that watches the endpoints of a service and calls one after the other, without the Service, over connections
+ * that it keeps: this client balances by itself.
+ */
+export function callOverEndpoints(target: KubernetesTarget, timeoutMs: number): Caller {
+  const source = createSource(target, { background: true }); // the calls keep the process alive
+  const dispatcher = new BalancedDispatcher(source);
+  const url = `http://${target.service}/pod`;
+  return {
+    call: () =>
+      getPod(`GET ${source.subject}/pod`, timeoutMs, async ({ signal }, read) => {
+        const response = await request(url, { dispatcher, signal });
+        try {
+          return await read(answerOf(response));
+        } finally {
+          response.body.on("error", () => {}).destroy(); // no effect on one that was read to its end
+        }
+      }),
+    close: () => void dispatcher.destroy(),
+  };
+}
+
+function answerOf({ statusCode, statusText, body }: Dispatcher.ResponseData): Answer {
+  return {
+    status: statusCode,
+    phrase: statusText,
+    async text(maxLength) {
+      let text = "";
+      for await (const chunk of body.setEncoding("utf8")) {
+        text += chunk;
+        if (text.length > maxLength) throw new Error(`the answer is longer than ${maxLength} characters`);
+      }
+      return text;
+    },
+  };
+}
