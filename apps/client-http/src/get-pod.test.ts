@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { request } from "undici";
 import { getPod } from "./get-pod.ts";
+
+afterEach(assertNothingLeft);
 
 test("a call ends at its timeout also when its exchange never settles", async () => {
   await assert.rejects(
     getPod("GET a", 50, () => new Promise(() => {})),
     { message: "GET a: no answer within 50ms" },
   );
-  await assertNothingLeft();
 });
 
 test("over undici, as for endpoints, 101 Switching Protocols is an error before the timeout", async () => {
