@@ -1,0 +1,1 @@
+.error this Makefile is for GNU make: install it and run gmake
