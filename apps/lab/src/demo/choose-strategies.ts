@@ -39,7 +39,7 @@ export async function skipUnavailable(
     strategies: chosen.filter((_, i) => reasons[i] === undefined),
     skipped: chosen.flatMap(({ name }, i) => {
       const reason = reasons[i];
-      return reason === undefined ? [] : [{ name, reason: `${reason}; make doctor shows how to install it` }];
+      return reason === undefined ? [] : [{ name, reason: `${reason}; see make doctor` }];
     }),
   };
 }

@@ -16,14 +16,14 @@ export interface PolicyExpectation {
 const randomChoice: PolicyExpectation = {
   rule: "random",
   expected: ["BALANCED"],
-  why: "The client keeps a connection to every pod and picks one at random for each call.",
+  why: "The client is connected to every pod and picks one at random per call.",
 };
 
 /** The host's name is the key of every call, so all calls of a client have the same key. */
 const hashOfHostname: PolicyExpectation = {
   rule: "random",
   expected: ["PINNED"],
-  why: "All calls of a client have the same key, and a hash policy sends a key to one pod.",
+  why: "All calls of a client have one key, and the policy maps a key to one pod.",
   config: { key: "hostname" },
 };
 
@@ -36,26 +36,26 @@ const expectations: Readonly<Record<string, PolicyExpectation>> = {
   pick_first: {
     rule: "random",
     expected: ["PINNED"],
-    why: "The client has the addresses of all pods and stays with the first that it reaches.",
+    why: "The client knows all pods and stays with the first one that it reaches.",
   },
   random: randomChoice,
   weighted_random: randomChoice,
   least_request: {
     rule: "random",
     expected: ["BALANCED"],
-    why: "Of two random pods the client takes the one with fewer calls in flight; here a tie.",
+    why: "Of two random pods the client takes the one with fewer calls in flight.",
   },
   // Judged by chance, not by turns: the schedule restarts each second, so counts may differ by more than one.
   weighted_round_robin: {
     rule: "random",
     expected: ["BALANCED"],
-    why: "Pods are taken in turn by weight; these report no load, so all weights are equal.",
+    why: "Pods are taken in turn by weight; without load reports weights are equal.",
   },
   // With two pods the faster one wins every comparison, so any verdict is possible.
   peak_ewma: {
     rule: "random",
     expected: ["BALANCED", "SKEWED", "PINNED"],
-    why: "Of two random pods the client takes the faster one; equal pods differ a little too.",
+    why: "Of two random pods the client takes the faster one; equal pods differ a bit.",
   },
   ring_hash: hashOfHostname,
   maglev: hashOfHostname,
@@ -69,7 +69,7 @@ const expectations: Readonly<Record<string, PolicyExpectation>> = {
   subset: {
     rule: "round_robin",
     expected: ["SKEWED", "BALANCED"],
-    why: "The client's subset has two of the pods, and the client takes them in turn.",
+    why: "The client's subset has two of the pods; the client takes them in turn.",
     config: { subsetSize: 2 },
   },
 };

@@ -66,7 +66,7 @@ describe("the demo", { skip: process.platform !== "linux" && "reads /proc" }, ()
       ["dns-poll", "BALANCED"],
       ["file", "BALANCED"],
     ]);
-    const reason = (name: string) => `${name} is not on the PATH; make doctor shows how to install it`;
+    const reason = (name: string) => `${name} is not on the PATH; see make doctor`;
     assert.deepEqual(
       report.skipped,
       registryNames.map((name) => ({ name, reason: reason(name) })),

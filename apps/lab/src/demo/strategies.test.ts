@@ -48,6 +48,12 @@ describe("the strategies", () => {
     }
   });
 
+  it("explain their verdict in one line of 80 columns", () => {
+    for (const policy of demoPolicies) {
+      for (const { name, why } of createStrategies(policy)) assert.ok(why.length <= 76, `${policy}, ${name}: "${why}"`);
+    }
+  });
+
   it("have an expectation of every policy", () => {
     for (const name of demoPolicies) assert.notEqual(expectationOf(name).why, expectationOf("toString").why, name);
     for (const name of policyNames) assert.ok(demoPolicies.includes(name), name);

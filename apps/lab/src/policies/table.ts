@@ -86,34 +86,32 @@ function notesOn(plan: PoliciesPlan): string[] {
   const has = (...names: string[]) => names.some((name) => policies.includes(name));
   const notes = [
     `One client makes ${rateHz} calls a second for ${formatDuration(durationMs)} per policy, at random times and without waiting for earlier calls (an open loop). ` +
-      `A good server takes ${goodLatencyMs} ms and the slow one ${slowLatencyMs} ms; the failing one fails at once; the frozen one accepts calls and never answers. ` +
-      `Errors are calls that fail or take more than ${formatDuration(deadlineMs)}; p50 and p99 are of the others.`,
-    "Compare errors first: a policy whose slow calls time out has a good p99. A policy that counts or times calls in flight avoids slow and frozen servers, but a server that fails at once looks idle to it. " +
+      `A good server takes ${goodLatencyMs} ms and the slow one ${slowLatencyMs} ms; the failing one fails at once; the frozen one never answers. ` +
+      `Errors are calls that fail or take over ${formatDuration(deadlineMs)}; p50 and p99 are of the others.`,
+    "Compare errors first: a policy whose slow calls time out has a good p99. Policies that count or time calls in flight avoid slow and frozen servers, but a failing server looks idle to them; " +
       (hasOutlierDetection
-        ? "Against that, outlier_detection ejects servers of whose calls more than half fail, every 0.5s; a slow server stays."
-        : "Against that, use --outlier-detection."),
+        ? "outlier_detection ejects it when more than half of its calls fail, but no slow one."
+        : "--outlier-detection helps there."),
   ];
   if (has("least_request", "peak_ewma")) {
-    notes.push("least_request, peak_ewma: they compare two random servers, and in one pair of five both are bad.");
+    notes.push("least_request, peak_ewma: in one random pair of five both servers are bad.");
   }
   if (has("ring_hash", "maglev", "source_hash")) {
     notes.push(
-      `ring_hash, maglev, source_hash: each of ${keyCount} keys (header ${keyHeader}) stays on its server, good or bad. The shares depend on the servers' ports, so they differ between runs.`,
+      `ring_hash, maglev, source_hash: each of ${keyCount} keys (${keyHeader}) stays on its server, good or bad, which depends on the ports: runs differ.`,
     );
   }
   if (has("locality", "subset")) {
-    notes.push(
-      `locality, subset: over least_request. No server has a zone; subset uses ${subsetSize} servers, which depend on their ports.`,
-    );
+    notes.push(`locality, subset: over least_request, without zones and with ${subsetSize} servers.`);
   }
   if (has("weighted_round_robin")) {
     notes.push(
-      "weighted_round_robin: weights from load reports, ten times a second and from the first report on (default: once a second, after 10s). A frozen server keeps its last weight.",
+      "weighted_round_robin: load reports ten times a second, from the first one on (default: once a second, after 10s). A frozen server keeps its weight.",
     );
   }
   if (has("pick_first")) {
     notes.push(
-      "pick_first: last, because it is luck. It uses one server, the first in a random order; --seed changes which.",
+      "pick_first: the last row, because it is luck: it uses one server, the first in a random order. --seed changes it.",
     );
   }
   return notes;
