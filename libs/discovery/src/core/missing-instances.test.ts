@@ -88,6 +88,15 @@ test("a period that follows one that was settled is as long as the first", async
   }
 });
 
+test("a period that follows one that is over is as long as the first, also after a reading that is not suspicious", async () => {
+  const { missing, expired, pass } = start();
+  missing.replace(new Set(["a"]), true);
+  await pass(graceMs);
+  missing.replace(new Set(["b"]), false);
+  await pass(graceMs);
+  assert.deepEqual(expired, ["a", "b"]);
+});
+
 test("an abort ends the period without a report, and no wait is left", async () => {
   const { clock, missing, expired, ending, pass } = start();
   missing.replace(new Set(["a"]), true);

@@ -52,7 +52,7 @@ export class MissingInstances {
       const expired = this.#ids;
       this.#ids = new Set();
       this.#dueMs = undefined;
-      if (expired.size > 0) this.#options.onExpired(expired);
+      this.#options.onExpired(expired);
     });
   }
 

@@ -68,8 +68,10 @@ export class NameLookup {
     if (typeof port === "number" && !server) {
       const addresses = addressesInHosts(await readText(this.#options.hosts), name);
       const [A, AAAA] = [addresses.filter(isIPv4), addresses.filter(isIPv6)];
-      const found = { t: "found", A, AAAA, ttlMs: Number.POSITIVE_INFINITY, error: undefined } as const;
-      if (addresses.length > 0) return toLookup(found, port, family);
+      if (addresses.length > 0) {
+        const endpoints = toAddressEndpoints({ A, AAAA }, port, family);
+        return { t: "found", endpoints, ttlMs: Number.POSITIVE_INFINITY, error: undefined };
+      }
     }
     const candidates = candidatesOf(name, parseSearchRules(await readText(this.#options.resolvConf)));
     let isNoName = true;

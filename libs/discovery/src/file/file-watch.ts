@@ -2,11 +2,10 @@ import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Clock } from "@grpc-lb/core";
-import type { LastGood } from "../core/last-good.ts";
-import type { SourceCounts } from "../core/source-counts.ts";
+import type { SnapshotStore } from "../core/snapshot-store.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
-import { describeFailure } from "./file-error.ts";
-import { parseContent } from "./parse-content.ts";
+import { toDiscoveryError } from "./error.ts";
+import { maxFileBytes, readContent } from "./reader.ts";
 
 /** What a watch of a file is made with. */
 export interface FileWatchOptions {
@@ -15,28 +14,27 @@ export interface FileWatchOptions {
   readonly pollMs: number;
   readonly debounceMs: number;
   readonly clock: Clock;
-  readonly counts: SourceCounts;
 }
 
-/** A file that is written to without end is read in the end. */
+/** A file that is written to without end is read after so many waits. */
 const mostDebounces = 20;
 
 /**
- * The loop that reads a file whenever it changed: looked at when its directory has news and from time to time, read when it
- * is another than the one read last, once it stayed the same for a moment (an editor may empty it first and write it then).
+ * Reads a file whenever it changed: checks it when its directory reports a change and from time to time, and reads it when it
+ * differs from what was read last, once it has stayed the same for a moment (an editor may empty it first and write it then).
  */
 export class FileWatch {
   readonly #options: FileWatchOptions;
-  readonly #good: LastGood;
+  readonly #store: SnapshotStore;
   readonly #directory: DirectoryWatch;
-  /** Which file was read last, and in which state. */
+  /** The file that was read last, and its state. */
   #read: string | undefined;
   #hasNews = false;
   #wake = () => {};
 
-  constructor(options: FileWatchOptions, good: LastGood) {
+  constructor(options: FileWatchOptions, store: SnapshotStore) {
     this.#options = options;
-    this.#good = good;
+    this.#store = store;
     this.#directory = new DirectoryWatch(dirname(options.path), basename(options.path), () => {
       this.#hasNews = true;
       this.#wake();
@@ -47,12 +45,12 @@ export class FileWatch {
   async run(signal: AbortSignal): Promise<void> {
     try {
       await this.#renewDirectory();
-      if (!signal.aborted) await this.#readFile(signal); // at once: who begins has nothing to lose
+      if (!signal.aborted) await this.#readFile(signal); // without a wait: there is no good set to lose
       while (!signal.aborted) {
         await this.#untilNews(signal);
         if (signal.aborted) return;
-        await this.#renewDirectory(); // before the look, so that no change falls between the two
-        await this.#look(signal);
+        await this.#renewDirectory(); // before the check, so that no change falls between the two
+        await this.#check(signal);
       }
     } finally {
       this.#directory.close();
@@ -60,7 +58,7 @@ export class FileWatch {
   }
 
   async #renewDirectory(): Promise<void> {
-    if (await this.#directory.renew()) this.#options.counts.watches += 1;
+    if (await this.#directory.renew()) this.#store.watches += 1;
   }
 
   async #untilNews(signal: AbortSignal): Promise<void> {
@@ -74,7 +72,7 @@ export class FileWatch {
     this.#hasNews = false;
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  async #check(signal: AbortSignal): Promise<void> {
     const { clock, path, debounceMs } = this.#options;
     let state = await stateOf(path);
     if (state === this.#read) return;
@@ -88,35 +86,35 @@ export class FileWatch {
   }
 
   async #readFile(signal: AbortSignal): Promise<void> {
-    const { clock, path, counts } = this.#options;
-    counts.lists += 1;
+    const store = this.#store;
+    store.lists += 1;
     try {
-      const content = await parseContent(await this.#readText());
+      const { endpoints, serviceConfig } = await readContent(await this.#readBytes());
       if (signal.aborted) return;
-      counts.heard();
-      this.#good.set({ ...content, atMs: clock.now() });
+      store.endpoints.replaceAll(endpoints, { keepsOrder: true });
+      store.sync({ serviceConfig });
     } catch (cause) {
-      if (signal.aborted) return;
-      const error = describeFailure(path, cause);
-      counts.failed(error);
-      this.#good.fail(error);
+      if (!signal.aborted) store.fail(toDiscoveryError(this.#options.path, cause));
     }
   }
 
-  async #readText(): Promise<string> {
+  /** The whole file, or one byte more than is read at most. */
+  async #readBytes(): Promise<Uint8Array> {
     try {
-      // Nobody may ever write to a pipe, which without O_NONBLOCK would be waited for.
+      // Without O_NONBLOCK the open of a pipe waits for its writer.
       const file = await open(this.#options.path, constants.O_RDONLY | constants.O_NONBLOCK);
       try {
         const stats = await file.stat({ bigint: true });
-        if (!stats.isFile()) throw Object.assign(new Error("it is no regular file"), { code: "EISDIR" });
-        this.#read = describeState(stats); // before the text: what changes after it is news
-        return await file.readFile("utf8");
+        if (!stats.isFile()) throw Object.assign(new Error("not a regular file"), { code: "EISDIR" });
+        this.#read = describeState(stats); // before the content: what changes after it is news
+        const chunks: Buffer[] = [];
+        for await (const chunk of file.createReadStream({ end: maxFileBytes, autoClose: false })) chunks.push(chunk);
+        return Buffer.concat(chunks);
       } finally {
         await file.close();
       }
     } catch (error) {
-      this.#read = codeOf(error); // as long as `stat` says the same; else it is tried again
+      this.#read = codeOf(error); // until `stat` returns something else
       throw error;
     }
   }
@@ -130,10 +128,10 @@ interface State {
   readonly ctimeNs: bigint;
 }
 
-/** Another file, or another text, has another state. */
+/** Another file, or another content, has another state. */
 const describeState = ({ dev, ino, size, mtimeNs, ctimeNs }: State) => [dev, ino, size, mtimeNs, ctimeNs].join(":");
 
-/** The state, or why there is none. */
+/** The state of a file, or the code of the error that keeps it from being read. */
 async function stateOf(path: string): Promise<string> {
   try {
     return describeState(await stat(path, { bigint: true }));

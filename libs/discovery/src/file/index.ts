@@ -1,5 +1,5 @@
 /**
- * Endpoints that stand in a file, JSON or YAML, which is watched.
+ * The endpoints of a file, JSON or YAML, which is watched.
  *
  * ```ts
  * import { createFileSource } from "@grpc-lb/discovery/file";
@@ -10,4 +10,4 @@
  * }
  * ```
  */
-export { createFileSource, type FileSource, type FileSourceOptions } from "./source.ts";
+export { createFileSource, type FileSourceOptions } from "./source.ts";

@@ -9,14 +9,15 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { maxTimerMs } from "../core/endable.ts";
+import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { createFileSource } from "./source.ts";
 
 /** Watchers of directories that are open: Node does not name those that do not keep the process alive. */
@@ -28,13 +29,12 @@ createHook({
 
 async function assertLeftClean(): Promise<void> {
   await assertNothingLeft();
-  for (let turn = 0; turn < 50 && watchers.size > 0; turn++) await new Promise((resolve) => setImmediate(resolve));
-  assert.equal(watchers.size, 0, "watchers that are left");
+  await until(() => watchers.size === 0, "watchers that are left");
 }
 
 const debounceMs = 50;
 
-/** Notes every wait; those for the file to come to rest end by themselves unless they are held. */
+/** Ends the waits for a stable file by itself, unless `isHolding`. */
 class FileClock extends ManualClock {
   isHolding = false;
   settles = 0;
@@ -46,16 +46,16 @@ class FileClock extends ManualClock {
     return new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Resolves when the file has been waited for so many times in all. */
-  async settling(count: number): Promise<void> {
-    while (this.settles < count) await new Promise((resolve) => setImmediate(resolve));
+  /** Resolves when there were so many waits for a stable file in all. */
+  settling(count: number): Promise<void> {
+    return until(() => this.settles >= count, `wait ${count}`);
   }
 }
 
 const list = (...ports: readonly number[]) => JSON.stringify(ports.map((port) => ({ address: `10.0.0.1:${port}` })));
 const at = (...ports: readonly number[]) => ports.map((port) => `10.0.0.1:${port}`);
 
-/** A file in a folder of its own, and a source that hears of it by events alone unless it is told to poll. */
+/** A file in a folder of its own, and a source that learns of changes by events alone, unless a test sets `pollMs`. */
 function start(t: TestContext, { text = list(1) as string | null, name = "e.json", pollMs = maxTimerMs } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-file-"));
   const path = join(folder, name);
@@ -73,13 +73,13 @@ function start(t: TestContext, { text = list(1) as string | null, name = "e.json
   return { folder, path, clock, source, reader, broken };
 }
 
-/** As a careful program writes: beside it, then over it. */
+/** Writes a new file and renames it over the old one. */
 function replace(path: string, text: string): void {
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
 }
 
-test("what stands in the file comes, and each change of it: written over, replaced, taken away, back again", async (t) => {
+test("the endpoints of the file are published, and each change: written in place, replaced, removed, restored", async (t) => {
   const { path, reader, broken, source } = start(t);
   const first = await reader.untilAddresses(...at(1));
   assert.deepEqual([first.subject, first.error, first.serviceConfig], [`file ${path}`, undefined, undefined]);
@@ -89,7 +89,7 @@ test("what stands in the file comes, and each change of it: written over, replac
   replace(path, list(2, 3));
   await reader.untilAddresses(...at(2, 3));
   rmSync(path);
-  const { endpoints, error } = await broken(`file: read ${path}: there is no such file`);
+  const { endpoints, error } = await broken(`file: read ${path}: no such file`);
   assert.deepEqual([endpoints?.length, error?.code], [2, "notFound"]);
   replace(path, list(4));
   await reader.untilAddresses(...at(4));
@@ -101,37 +101,37 @@ test("what stands in the file comes, and each change of it: written over, replac
   assert.deepEqual([lists, watches, errors.notFound, lastSyncAgeMs], [6, 1, 1, 0]);
 });
 
-test("a broken file leaves the last good set, with one error that names file, line and field, until it is mended", async (t) => {
+test("a broken file leaves the last good set, with one error that names file, line and field, until it is repaired", async (t) => {
   const { path, reader, broken, source } = start(t, { name: "e.yaml", text: "- address: 10.0.0.1:1\n" });
   await reader.untilAddresses(...at(1));
   writeFileSync(path, "- address: 10.0.0.1:1\n- address: 10.0.0.1:2\n  weight: heavy\n");
   const message = `file: ${path}:3: [1].weight must be a number from 0 to 4294967295, got "heavy"`;
   const { endpoints, error } = await broken(message);
-  assert.deepEqual([endpoints?.length, error?.code], [1, "notFound"]);
+  assert.deepEqual([endpoints?.length, error?.code], [1, "invalid"]);
   writeFileSync(path, '- address: "10.0.0.1:1');
-  await broken(`file: ${path}:1: Missing closing "quote`);
+  await broken(`file: ${path}:1: not valid YAML: Missing closing "quote`);
   writeFileSync(path, "- address: 10.0.0.1:3\n");
   await reader.untilAddresses(...at(3));
   assert.equal(reader.last?.error, undefined);
-  assert.equal(source.stats.errors.notFound, 2);
+  assert.equal(source.stats.errors.invalid, 2);
 });
 
-test("nothing known yet is the error, and a file that appears later is taken", async (t) => {
+test("without a file there is an error and no set, and a file that appears later is read", async (t) => {
   const { path, reader, broken } = start(t, { text: null });
-  const { endpoints } = await broken(`file: read ${path}: there is no such file`);
+  const { endpoints } = await broken(`file: read ${path}: no such file`);
   assert.equal(endpoints, undefined);
   replace(path, list(1));
   await reader.untilAddresses(...at(1));
 });
 
-test("a service config comes along, and goes", async (t) => {
+test("a service config is published, and removed", async (t) => {
   const { path, reader } = start(t, { text: '{"endpoints": [], "serviceConfig": {"loadBalancingConfig": []}}' });
   await reader.until("a config", ({ serviceConfig }) => serviceConfig === '{"loadBalancingConfig":[]}');
   writeFileSync(path, "[]");
   await reader.until("none", ({ serviceConfig }) => serviceConfig === undefined);
 });
 
-test("an editor that empties the file first and writes it then is waited for, and is no error", async (t) => {
+test("an editor that empties the file before it writes causes no error", async (t) => {
   const { path, reader, clock } = start(t, { text: `endpoints:\n- address: 10.0.0.1:1\n`, name: "e.yaml" });
   await reader.untilAddresses(...at(1));
   clock.isHolding = true;
@@ -148,7 +148,7 @@ test("an editor that empties the file first and writes it then is waited for, an
   assert.deepEqual([reader.snapshots.length, reader.last?.error], [2, undefined]);
 });
 
-test("a file that is written to without end is read all the same", async (t) => {
+test("a file that is written to without end is read in the end", async (t) => {
   const { path, reader, clock } = start(t);
   await reader.untilAddresses(...at(1));
   clock.isHolding = true;
@@ -161,9 +161,9 @@ test("a file that is written to without end is read all the same", async (t) => 
   await reader.untilAddresses(...at(2));
 });
 
-test("a ConfigMap's files are swapped behind a symbolic link, and seen", async (t) => {
+test("the files of a ConfigMap are swapped behind a symbolic link, and read again", async (t) => {
   const { folder, path, reader, broken } = start(t, { text: null });
-  await broken(`file: read ${path}: there is no such file`);
+  await broken(`file: read ${path}: no such file`);
   // As the kubelet's AtomicWriter does it: path -> ..data/path, ..data -> ..<time>, which is replaced by rename.
   const publish = (version: string, text: string) => {
     mkdirSync(join(folder, version));
@@ -180,7 +180,7 @@ test("a ConfigMap's files are swapped behind a symbolic link, and seen", async (
   assert.deepEqual([reader.snapshots.length, reader.last?.error], [3, undefined]);
 });
 
-test("where no event comes, as behind a link to another folder, the file is looked at from time to time", async (t) => {
+test("without events, as behind a link to another folder, the file is checked from time to time", async (t) => {
   const elsewhere = mkdtempSync(join(tmpdir(), "grpc-lb-elsewhere-"));
   t.after(() => rmSync(elsewhere, { recursive: true }));
   const real = join(elsewhere, "real.json");
@@ -191,7 +191,7 @@ test("where no event comes, as behind a link to another folder, the file is look
   writeFileSync(real, list(2));
   await clock.asleep();
   clock.advance(4_999);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   assert.deepEqual(reader.addresses, at(1));
   clock.advance(1);
   await reader.untilAddresses(...at(2));
@@ -202,11 +202,11 @@ test("where no event comes, as behind a link to another folder, the file is look
   assert.equal(source.stats.lists, lists, "a file that is the same is not read again");
 });
 
-test("a folder that is made later, or made anew, is watched from the next look on", async (t) => {
+test("a folder that is created again is watched from the next check on", async (t) => {
   const { folder, path, reader, clock, broken, source } = start(t, { pollMs: 5_000 });
   await reader.untilAddresses(...at(1));
   rmSync(folder, { recursive: true });
-  await broken(`file: read ${path}: there is no such file`);
+  await broken(`file: read ${path}: no such file`);
   mkdirSync(folder);
   writeFileSync(path, list(2));
   await clock.asleep();
@@ -218,15 +218,15 @@ test("a folder that is made later, or made anew, is watched from the next look o
   assert.equal(source.stats.watches, 2);
 });
 
-test("what is no file, or may not be read, is said", async (t) => {
+test("what is not a regular file, or may not be read, is an error", async (t) => {
   const { path, broken, reader, source } = start(t);
   await reader.untilAddresses(...at(1));
   rmSync(path);
   mkdirSync(path);
-  await broken(`file: read ${path}: it is no regular file`);
+  await broken(`file: read ${path}: not a regular file`);
   rmSync(path, { recursive: true });
-  execFileSync("mkfifo", [path]); // who opens a pipe waits for its writer
-  while (source.stats.lists < 3) await new Promise((resolve) => setImmediate(resolve));
+  execFileSync("mkfifo", [path]); // without O_NONBLOCK, open waits for a writer
+  await until(() => source.stats.lists >= 3, "a third read");
   replace(path, list(2));
   await reader.untilAddresses(...at(2));
   if (process.getuid?.() !== 0) {
@@ -236,7 +236,7 @@ test("what is no file, or may not be read, is said", async (t) => {
   }
 });
 
-test("two readers of a source share a watch, which ends with the last", async (t) => {
+test("two readers share a run, which ends with the last", async (t) => {
   const { source, reader, path } = start(t);
   await reader.untilAddresses(...at(1));
   const other = new SnapshotReader(source);
@@ -247,19 +247,39 @@ test("two readers of a source share a watch, which ends with the last", async (t
   await reader.untilAddresses(...at(2));
 });
 
-test("a watch can be ended in any state", async (t) => {
+test("a reader can be closed in any state", async (t) => {
   const { path } = start(t);
   for (let turns = 0; turns < 40; turns++) {
     const reader = new SnapshotReader(createFileSource({ path, debounceMs, pollMs: 100 }));
     if (turns % 3 === 0) replace(path, list(turns + 1));
-    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+    for (let n = 0; n < turns; n++) await turn();
     const count = reader.snapshots.length;
     await reader.close();
     assert.ok(reader.snapshots.length <= count + 1, "nothing comes after the close");
   }
 });
 
-test("options that cannot be are refused", () => {
+test("a file that is larger than 4 MiB is an error beside the last good set, and is not read whole", async (t) => {
+  const { path, reader, broken } = start(t);
+  await reader.untilAddresses(...at(1));
+  writeFileSync(path, "[");
+  truncateSync(path, 1.5 * 2 ** 30); // sparse
+  const before = process.memoryUsage().rss;
+  const { endpoints } = await broken(`file: ${path}: the file must be at most 4 MiB`);
+  assert.equal(endpoints?.length, 1);
+  const grownMiB = (process.memoryUsage().rss - before) / 2 ** 20;
+  assert.ok(grownMiB < 100, `memory grew by ${grownMiB} MiB`);
+});
+
+test("an entry of weight 0 is used only while there is no other", async (t) => {
+  const entry = (port: number, weight: number) => ({ address: `10.0.0.1:${port}`, weight });
+  const { path, reader } = start(t, { text: JSON.stringify([entry(1, 0), entry(2, 1)]) });
+  await reader.untilAddresses(...at(2));
+  replace(path, JSON.stringify([entry(1, 0), entry(2, 0)]));
+  await reader.untilAddresses(...at(1, 2));
+});
+
+test("options that are not valid are refused", () => {
   for (const [options, message] of [
     [{ path: "" }, "path must name a file, got an empty one"],
     [{ path: "e", pollMs: 99 }, `pollMs must be from 100 to ${maxTimerMs}, got 99`],

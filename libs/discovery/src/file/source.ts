@@ -1,44 +1,40 @@
 import { resolve } from "node:path";
-import { type Clock, systemClock } from "@grpc-lb/core";
-import { endable, maxTimerMs } from "../core/endable.ts";
-import { LastGood } from "../core/last-good.ts";
-import { SharedWatch } from "../core/shared-watch.ts";
-import type { Source } from "../core/snapshot.ts";
-import { SourceCounts } from "../core/source-counts.ts";
-import type { SourceStats } from "../core/source-stats.ts";
+import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
+import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { FileWatch } from "./file-watch.ts";
 
-/** Which file, and how it is looked at. */
+/** Which file to watch, and how. */
 export interface FileSourceOptions {
-  /** A relative one is of the directory that the process is in now. */
+  /** A relative path is resolved against the current directory of the process. */
   readonly path: string;
-  /** How often the file is looked at where the system tells of no change, in milliseconds; at least 100. Default: 5 s. */
+  /** How often the file is checked where the system reports no changes, in milliseconds; at least 100. Default: 5 s. */
   readonly pollMs?: number;
-  /** How long a changed file must stay the same to be read, in milliseconds; at least 1. Default: 50 ms. */
+  /** How long a changed file must stay the same before it is read, in milliseconds; at least 1. Default: 50 ms. */
   readonly debounceMs?: number;
-  /** Whether a watch that is read does not keep the process alive by itself. Default: false. */
+  /** As in `SourceDefinition`. Default: false. */
   readonly background?: boolean;
   readonly clock?: Clock;
-}
-
-/** A source of the endpoints that stand in a file. */
-export interface FileSource extends Source {
-  /** `lists`: how often the file was read; `watches`: how often its directory began to be watched. */
-  readonly stats: SourceStats;
+  readonly random?: Random;
 }
 
 /**
- * A source of the endpoints that stand in a file, JSON or YAML: a list of `{ address, weight?, zone?, metadata? }`, or
- * `{ endpoints, serviceConfig? }`. The file may be written anew, replaced by rename, or swapped as Kubernetes does with those
- * of a ConfigMap. A file that is broken, half-written or gone leaves the last good endpoints and an error beside them that names
- * file, line and field; with the next good one the error goes. An empty list is an empty set.
+ * Creates a source of the endpoints in a file, JSON or YAML: a list of endpoints, `{ endpoints, serviceConfig? }`, Prometheus'
+ * file_sd, or Envoy's EDS; see the README. The file may be written in place, replaced by rename, or swapped as Kubernetes does
+ * with those of a ConfigMap. A file that is broken, half-written, too large or gone leaves the last good endpoints, with an error
+ * beside them that names file, line and field. An empty list is an empty set.
  *
- * All readers of this source share one watch; with the last one, watcher and timers are gone.
+ * In its stats, `lists` counts reads of the file, and `watches` how often a watch of its directory began.
  *
- * @throws RangeError for an option that cannot be
+ * @throws RangeError for an option that is not valid
  */
-export function createFileSource(options: FileSourceOptions): FileSource {
-  const { pollMs = 5_000, debounceMs = 50, background = false, clock = systemClock } = options;
+export function createFileSource(options: FileSourceOptions): Source {
+  return defineSource(defineFileSource(options));
+}
+
+/** What `createFileSource` makes a source of. @throws RangeError for an option that is not valid */
+export function defineFileSource(options: FileSourceOptions): SourceDefinition {
+  const { pollMs = 5_000, debounceMs = 50, background, clock = systemClock, random } = options;
   if (options.path === "") throw new RangeError("path must name a file, got an empty one");
   const bounds = { pollMs: [pollMs, 100], debounceMs: [debounceMs, 1] } as const;
   for (const [name, [value, least]] of Object.entries(bounds)) {
@@ -47,16 +43,12 @@ export function createFileSource(options: FileSourceOptions): FileSource {
     }
   }
   const path = resolve(options.path);
-  const subject = `file ${path}`;
-  const counts = new SourceCounts(clock);
-  const shared = new SharedWatch((latest, signal) =>
-    new FileWatch({ path, pollMs, debounceMs, clock, counts }, new LastGood(subject, latest)).run(signal),
-  );
   return {
-    subject,
-    watch: (signal) => endable((ending) => shared.read(ending), signal, background),
-    get stats() {
-      return counts.stats;
-    },
+    subject: `file ${path}`,
+    key: JSON.stringify(["file", path, pollMs, debounceMs]),
+    background,
+    clock,
+    random,
+    start: (store, signal) => new FileWatch({ path, pollMs, debounceMs, clock }, store).run(signal),
   };
 }

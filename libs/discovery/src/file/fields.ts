@@ -1,0 +1,40 @@
+/** A path in a document: `["endpoints", 1, "weight"]`. */
+export type FieldPath = readonly (string | number)[];
+
+/** A field that is not valid. */
+export class FieldError extends Error {
+  override readonly name = "FieldError";
+  readonly path: FieldPath;
+
+  constructor(path: FieldPath, why: string) {
+    const field = path
+      .map((part, n) => (typeof part === "number" ? `[${part}]` : n === 0 ? cut(part) : `.${cut(part)}`))
+      .join("");
+    super(field === "" ? why : `${field} ${why}`);
+    this.path = path;
+  }
+}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+export function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The kind of a value, without the value: the file may not be one of endpoints at all, and its content may be secret.
+ */
+export function describeKind(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "an object";
+  return typeof value === "string" ? "text" : `a ${typeof value}`;
+}
+
+/** A value of a field of an endpoint, which may be repeated, in few characters. */
+export function show(value: unknown): string {
+  if (typeof value === "object" || value === undefined) return describeKind(value);
+  return cut(typeof value === "string" ? JSON.stringify(value) : String(value));
+}
+
+const cut = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -1,0 +1,73 @@
+import { ContentError } from "./content-error.ts";
+import { type FileContent, readDocument } from "./document.ts";
+import { FieldError, type FieldPath } from "./fields.ts";
+import { describeSyntaxError, isTooDeep, lineOfField, maxDepth } from "./json-text.ts";
+import { parseYaml } from "./yaml-text.ts";
+
+/** The largest file that is read, in bytes: 4 MiB. */
+export const maxFileBytes = 4 * 2 ** 20;
+/** The largest text that is read as YAML, in characters: 256 Ki. YAML takes about 30 times as long as JSON. */
+export const maxYamlLength = 256 * 2 ** 10;
+/** Resolves after a turn of the event loop. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/**
+ * Reads the bytes of a file of endpoints: JSON, or YAML 1.2, whose library is loaded only then. No step takes the event loop for
+ * longer than 100 ms. What it accepts satisfies the types, whatever the bytes; its errors repeat no text of a file that is not one of
+ * endpoints.
+ *
+ * @throws ContentError
+ */
+export async function readContent(bytes: Uint8Array): Promise<FileContent> {
+  if (bytes.length > maxFileBytes) {
+    throw new ContentError(undefined, `the file must be at most ${maxFileBytes / 2 ** 20} MiB`);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes); // without a byte order mark
+  } catch {
+    throw new ContentError(undefined, "the file is not text in UTF-8"); // the error has no position
+  }
+  if (!/^\s*[[{]/.test(text)) return readYaml(text);
+  if (isTooDeep(text)) throw new ContentError(undefined, `nested more than ${maxDepth} levels deep`);
+  await turn();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    await turn();
+    // Flow style of YAML begins in the same way. JSON that is half-written is not valid YAML either.
+    if (text.length <= maxYamlLength) {
+      const fromYaml = await readYaml(text).catch((error: unknown) => error);
+      if (!(fromYaml instanceof ContentError)) return fromYaml as FileContent;
+      if (!looksLikeJson(text)) throw fromYaml;
+    }
+    const { why, line } = describeSyntaxError(text, cause as Error);
+    throw new ContentError(line, `not valid JSON: ${why}`);
+  }
+  await turn();
+  return checkDocument(value, (path) => lineOfField(text, path));
+}
+
+/** Whether the first key or value is quoted, which nobody needs to do in YAML. */
+const looksLikeJson = (text: string) => /^[\s[{]*("|$)/.test(text);
+
+/** @param lineOf returns the line of a field */
+function checkDocument(value: unknown, lineOf: (path: FieldPath) => number): FileContent {
+  try {
+    return readDocument(value);
+  } catch (cause) {
+    if (!(cause instanceof FieldError)) throw cause;
+    throw new ContentError(lineOf(cause.path), cause.message, { cause });
+  }
+}
+
+async function readYaml(text: string): Promise<FileContent> {
+  if (text.length > maxYamlLength) {
+    const most = `${maxYamlLength / 2 ** 10} KiB`;
+    throw new ContentError(undefined, `YAML must be at most ${most}; write a larger list as JSON, up to 4 MiB`);
+  }
+  const { value, lineOf } = await parseYaml(text);
+  await turn();
+  return checkDocument(value, lineOf);
+}
