@@ -192,11 +192,20 @@ test("exceptions in a row pause longer and longer; a run that was in sync for a 
     await turn();
     assert.equal(runs.length, length + 1);
   }
+  clock.advance(60_000);
+  runs.at(-1)?.fail(new Error("a fault"));
+  await clock.asleep();
+  let { length } = runs;
+  clock.advance(1_599);
+  await turn();
+  assert.equal(runs.length, length, "a run that was never in sync does not count, however long it was");
+  clock.advance(1);
+  await turn();
   learn("a");
   clock.advance(1_000);
   runs.at(-1)?.fail(new Error("a fault"));
   await clock.asleep();
-  const { length } = runs;
+  ({ length } = runs);
   clock.advance(100);
   await turn();
   assert.equal(runs.length, length + 1);
@@ -222,6 +231,24 @@ test("stats are zero before the start, follow the run, and stay after its end", 
   await one.close();
   clock.advance(5);
   assert.deepEqual([source.stats.lastSyncAgeMs, source.stats.lists], [5, 1]);
+});
+
+test("a reader of watch keeps the process alive, unless the source is in the background; a subscription does not", async (t) => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const { define, listen, learn } = begin(t);
+  listen();
+  learn("a");
+  for (const [background, want] of [
+    [undefined, 1],
+    [false, 1],
+    [true, 0],
+  ] as const) {
+    const before = timers();
+    const reader = define({ background }).watch();
+    await reader.next();
+    assert.equal(timers() - before, want);
+    await reader.return?.();
+  }
 });
 
 test("watch is the same as an iterator: it starts with the first next, and break ends the run", async (t) => {

@@ -47,6 +47,7 @@ test("the file in the README is read", async () => {
     [
       ["10.0.0.1:50051", 3],
       ["10.0.0.2:50051", 1],
+      ["10.0.0.3:50051", 1],
     ],
   );
   assert.equal(serviceConfig, '{"loadBalancingConfig":[{"least_request":{"choiceCount":2}}]}');
@@ -317,34 +318,34 @@ for (const [what, create, want] of [
   ["50 000 endpoints in JSON", () => JSON.stringify(entries(50_000)), new RegExp(`^${tooMany}$`)],
   ["5 000 endpoints in YAML", () => yamlEntries(5_000), /^5000 endpoints$/],
   ["50 000 endpoints in YAML", () => yamlEntries(50_000), /^YAML must be at most 256 KiB; write a larger list as JSON/],
-  ["a file of 5 MiB", () => new Uint8Array(5 * 2 ** 20).fill(32), /^the file must be at most 4 MiB$/],
-  ["a string of 10 MB", () => `["${"a".repeat(1e7)}"]`, /^the file must be at most 4 MiB$/],
-  ["a string of 4 MB", () => `["${"a".repeat(4e6)}"]`, /^\[0\] must be host:port, an IPv6 host in brackets, got text$/],
-  ["an address of 4 MB", () => `[{"address": "${"a".repeat(4e6)}"}]`, /^\[0\]\.address must be host:port.*…$/],
-  ["a field of 4 MB", () => `[{"address": "a:1", "${"a".repeat(4e6)}": 1}]`, /^\[0\]\.a{60}… is unknown/],
-  ["4 MB of brackets in JSON", () => `[${"[".repeat(4e6)}`, /^nested more than 100 levels deep$/],
-  ["4 MB of brackets in a string", () => `["${"[".repeat(4e6)}"]`, /^\[0\] must be host:port/],
-  ["half of a JSON file of 4 MB", () => `[${"1,\n".repeat(1.3e6)}`, /^not valid JSON: Unexpected end of JSON input$/],
+  ["a file of 5 MiB", () => new Uint8Array(5 * 2 ** 20).fill(32), /^the file must be at most 2 MiB$/],
+  ["a string of 10 MB", () => `["${"a".repeat(1e7)}"]`, /^the file must be at most 2 MiB$/],
+  ["a string of 2 MB", () => `["${"a".repeat(2e6)}"]`, /^\[0\] must be host:port, an IPv6 host in brackets, got text$/],
+  ["an address of 2 MB", () => `[{"address": "${"a".repeat(2e6)}"}]`, /^\[0\]\.address must be host:port.*…$/],
+  ["a field of 2 MB", () => `[{"address": "a:1", "${"a".repeat(2e6)}": 1}]`, /^\[0\]\.a{60}… is unknown/],
+  ["2 MB of brackets in JSON", () => `[${"[".repeat(2e6)}`, /^nested more than 100 levels deep$/],
+  ["2 MB of brackets in a string", () => `["${"[".repeat(2e6)}"]`, /^\[0\] must be host:port/],
+  ["half of a JSON file of 2 MB", () => `[${"1,\n".repeat(0.6e6)}`, /^not valid JSON: Unexpected end of JSON input$/],
   ["256 KiB of brackets in YAML", () => "- ".repeat(2 ** 17), /^nested too deeply for YAML$|^not valid YAML/],
   [
     "half of a long JSON file",
-    () => JSON.stringify(entries(80_000)).slice(0, -10),
+    () => JSON.stringify(entries(40_000)).slice(0, -10),
     /^not valid JSON: Unterminated string$/,
   ],
   [
     "a long JSON file with a word too many",
-    () => `${JSON.stringify(entries(80_000)).slice(0, -1)},wrong]`,
+    () => `${JSON.stringify(entries(40_000)).slice(0, -1)},wrong]`,
     /Unexpected token 'w'$/,
   ],
   ["a long JSON file with a wrong entry", () => JSON.stringify([...entries(9_999), {}]), /^\[9999\]\.address must be/],
   [
-    "a JSON file of 4 MB with a wrong end",
-    () => `[${"1,\n".repeat(1.3e6)}w]`,
+    "a JSON file of 2 MB with a wrong end",
+    () => `[${"1,\n".repeat(0.6e6)}w]`,
     /^not valid JSON: Unexpected token 'w'$/,
   ],
   [
-    "a JSON file of 4 MB with a wrong field at its end",
-    () => `{"serviceConfig": {"a": [${"1,\n".repeat(1.3e6)}1]}, "endpoints": 1}`,
+    "a JSON file of 2 MB with a wrong field at its end",
+    () => `{"serviceConfig": {"a": [${"1,\n".repeat(0.6e6)}1]}, "endpoints": 1}`,
     /^endpoints must be a list/,
   ],
   ["bytes that are not UTF-8", () => Uint8Array.of(0x5b, 0xff, 0x5d), /^the file is not text in UTF-8$/],
@@ -401,5 +402,5 @@ test("errors do not repeat the text of a file that is not one of endpoints", asy
 });
 
 test("limits are those of the README", () => {
-  assert.deepEqual([maxFileBytes, maxYamlLength], [4 * 1_048_576, 262_144]);
+  assert.deepEqual([maxFileBytes, maxYamlLength], [2 * 1_048_576, 262_144]);
 });

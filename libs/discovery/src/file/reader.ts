@@ -4,8 +4,8 @@ import { FieldError, type FieldPath } from "./fields.ts";
 import { describeSyntaxError, isTooDeep, lineOfField, maxDepth } from "./json-text.ts";
 import { parseYaml } from "./yaml-text.ts";
 
-/** The largest file that is read, in bytes: 4 MiB. */
-export const maxFileBytes = 4 * 2 ** 20;
+/** The largest file that is read, in bytes: 2 MiB. */
+export const maxFileBytes = 2 * 2 ** 20;
 /** The largest text that is read as YAML, in characters: 256 Ki. YAML takes about 30 times as long as JSON. */
 export const maxYamlLength = 256 * 2 ** 10;
 /** Resolves after a turn of the event loop. */
@@ -65,7 +65,7 @@ function checkDocument(value: unknown, lineOf: (path: FieldPath) => number): Fil
 async function readYaml(text: string): Promise<FileContent> {
   if (text.length > maxYamlLength) {
     const most = `${maxYamlLength / 2 ** 10} KiB`;
-    throw new ContentError(undefined, `YAML must be at most ${most}; write a larger list as JSON, up to 4 MiB`);
+    throw new ContentError(undefined, `YAML must be at most ${most}; write a larger list as JSON`);
   }
   const { value, lineOf } = await parseYaml(text);
   await turn();

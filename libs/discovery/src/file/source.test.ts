@@ -259,13 +259,13 @@ test("a reader can be closed in any state", async (t) => {
   }
 });
 
-test("a file that is larger than 4 MiB is an error beside the last good set, and is not read whole", async (t) => {
+test("a file that is larger than 2 MiB is an error beside the last good set, and is not read whole", async (t) => {
   const { path, reader, broken } = start(t);
   await reader.untilAddresses(...at(1));
   writeFileSync(path, "[");
   truncateSync(path, 1.5 * 2 ** 30); // sparse
   const before = process.memoryUsage().rss;
-  const { endpoints } = await broken(`file: ${path}: the file must be at most 4 MiB`);
+  const { endpoints } = await broken(`file: ${path}: the file must be at most 2 MiB`);
   assert.equal(endpoints?.length, 1);
   const grownMiB = (process.memoryUsage().rss - before) / 2 ** 20;
   assert.ok(grownMiB < 100, `memory grew by ${grownMiB} MiB`);
