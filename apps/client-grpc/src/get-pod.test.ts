@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
-import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { assertNothingLeft, until } from "@grpc-lb/core/testing";
 import type { Caller } from "@grpc-lb/program";
 import { type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
+import { parseServiceConfig } from "@grpc-lb/resolver";
 import { openPodCaller } from "./get-pod.ts";
-import { parseServiceConfig } from "./service-config.ts";
 
 const servers: Server[] = [];
 const callers: Caller[] = [];
 
-/** Serves GetPod on a free port, or on `port`, and notes the client's address of each call: one address, one connection. */
+/** Serves GetPod on a free port, or on `port`, and records the peer of each call: one peer is one connection. */
 async function serve(getPod: PodServiceServer["getPod"], port = 0) {
   const server = new Server();
   const peers: string[] = [];
@@ -36,12 +37,12 @@ const answer =
     respond(null, { pod: { name, namespace: "", node: "", zone: "", ip: "", version: "" } });
 
 function open(target: string, timeoutMs = 10_000, serviceConfig?: Record<string, unknown>): Caller {
-  const caller = openPodCaller({ target, timeoutMs, serviceConfig });
+  const caller = openPodCaller({ target, timeoutMs, keepaliveTimeMs: 305_000, serviceConfig });
   callers.push(caller);
   return caller;
 }
 
-/** A peer that accepts connections and never says anything on them. */
+/** A peer that accepts connections and never sends anything. */
 async function listenMute() {
   const sockets: Socket[] = [];
   const mute = createServer((socket) => sockets.push(socket.on("error", () => {}).resume())).listen(0, "127.0.0.1");
@@ -80,7 +81,7 @@ test("nothing is connected before the first call", async () => {
   open(`127.0.0.1:${port}`);
   const probe = connect(port, "127.0.0.1"); // connections are accepted in order: the channel's would be the first
   await once(probe, "connect");
-  while (sockets.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => sockets.length > 0, "a connection is accepted");
   assert.deepEqual(
     sockets.map((socket) => socket.remotePort),
     [probe.localPort],
@@ -113,7 +114,7 @@ test("a server that takes the call and never answers fails it at the deadline, a
   assert.equal(new Set(peers).size, 1, "connections");
 });
 
-test("a peer that accepts and never speaks does not hold a call beyond its deadline", async () => {
+test("a peer that accepts and never sends anything fails a call at its deadline", async () => {
   const { port, close } = await listenMute();
   const caller = open(`127.0.0.1:${port}`, 100);
   assert.match(await failure(caller.call()), new RegExp(`^GetPod 127\\.0\\.0\\.1:${port}: DEADLINE_EXCEEDED: `));
@@ -121,7 +122,7 @@ test("a peer that accepts and never speaks does not hold a call beyond its deadl
   close();
 });
 
-test("a server that is not there is UNAVAILABLE, in words that name target and reason", async () => {
+test("a missing server is UNAVAILABLE, with the target and the reason", async () => {
   const { port, server } = await serve(answer("a"));
   server.forceShutdown();
   const message = await failure(open(`ipv4:127.0.0.1:${port}`).call());
@@ -129,7 +130,7 @@ test("a server that is not there is UNAVAILABLE, in words that name target and r
   assert.doesNotMatch(message, /Resolution note:\s*$/);
 });
 
-test("a server that comes back is found again", async () => {
+test("a server that comes back is called again", async () => {
   const { port, server } = await serve(answer("first"));
   const caller = open(`127.0.0.1:${port}`);
   assert.equal(await caller.call(), "first");
@@ -149,19 +150,20 @@ test("a failed call keeps the server's status, as a name and as a cause", async 
   assert.equal(error.cause.code, status.PERMISSION_DENIED);
 });
 
-test("an answer that is no pod name is an error that shows its beginning", async () => {
+test("an answer that is not a pod name is an error that shows its beginning, without control characters", async () => {
   for (const [name, shown] of [
     [undefined, ""],
     ["", ""],
-    ["a\nb", "a\\nb"],
+    ["a\nb", "a b"],
+    ["\u001b[2Ja", "\\x1b[2Ja"],
     ["a b", "a b"],
-    ["a".repeat(254), "a".repeat(80)],
+    ["a".repeat(254), `${"a".repeat(79)}…`],
   ] as const) {
     const { port } = await serve(
       name === undefined ? (_call, respond) => respond(null, { pod: undefined }) : answer(name),
     );
     const message = await failure(open(`127.0.0.1:${port}`).call());
-    assert.equal(message, `GetPod 127.0.0.1:${port}: the answer is no pod name: "${shown}"`);
+    assert.equal(message, `GetPod 127.0.0.1:${port}: the answer is not a pod name: "${shown}"`);
   }
 });
 
@@ -173,7 +175,8 @@ test("without a service config one of two addresses has every call; round_robin 
 
   const both = open(target, 10_000, { loadBalancingConfig: [{ round_robin: {} }] });
   const seen = new Set<string>();
-  while (seen.size < 2) seen.add(await both.call());
+  for (let n = 0; n < 1_000 && seen.size < 2; n++) seen.add(await both.call());
+  assert.equal(seen.size, 2, "both servers are connected within 1000 calls");
   const counts = { a: 0, b: 0 };
   for (let n = 0; n < 20; n++) counts[(await both.call()) as "a" | "b"] += 1;
   assert.deepEqual(counts, { a: 10, b: 10 });
@@ -181,11 +184,42 @@ test("without a service config one of two addresses has every call; round_robin 
 
 test("a method's timeout of a quarter of a second is that, and not 25 nanoseconds", async () => {
   const { port } = await serve(answer("a"));
-  const config = parseServiceConfig('{"methodConfig":[{"name":[{"service":"pod.v1.PodService"}],"timeout":"0.25s"}]}');
-  assert.equal(await open(`127.0.0.1:${port}`, 10_000, config).call(), "a");
+  const { config } = parseServiceConfig(
+    '{"methodConfig":[{"name":[{"service":"pod.v1.PodService"}],"timeout":"0.25s"}]}',
+  );
+  assert.equal(await open(`127.0.0.1:${port}`, 10_000, { ...config }).call(), "a");
 });
 
-test("a service config that grpc-js refuses throws at once", () => {
+test("a service config that is invalid for grpc-js throws at once", () => {
   const config = { methodConfig: [{ name: [{}], timeout: "soon" }] };
   assert.throws(() => open("127.0.0.1:1", 1_000, config), /invalid timeout/);
+});
+
+test("a long message of a server is cut, in time that its length does not change", async () => {
+  const details = `${"a ".repeat(20_000)}Resolution note:${" ".repeat(20_000)}x`;
+  const { port } = await serve((_call, respond) => respond({ code: status.UNAVAILABLE, details }));
+  const caller = open(`127.0.0.1:${port}`);
+  await failure(caller.call());
+  const startMs = performance.now();
+  const message = await failure(caller.call());
+  const tookMs = performance.now() - startMs;
+  assert.ok(message.length < 1_100, `want at most 1100 characters, got ${message.length}`);
+  assert.ok(tookMs < 300, `want a few milliseconds, took ${tookMs}`);
+});
+
+test("a connection with a call in flight is pinged at the keepalive time", async () => {
+  const pinged = Promise.withResolvers<void>();
+  const server = createHttp2Server();
+  server.on("session", (session) => session.on("ping", () => pinged.resolve()));
+  server.on("stream", (stream) => stream.on("error", () => {}));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const options = { target: `127.0.0.1:${port}`, timeoutMs: 1_000, keepaliveTimeMs: 50, serviceConfig: undefined };
+  const caller = openPodCaller(options);
+  callers.push(caller);
+  const call = caller.call().catch(() => "");
+  await pinged.promise;
+  await call;
+  server.close();
 });

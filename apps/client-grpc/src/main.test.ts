@@ -14,7 +14,7 @@ const main = `${import.meta.dirname}/main.ts`;
 const server = `${import.meta.dirname}/../../server/src/main.ts`;
 const running: RunningProgram[] = [];
 
-/** Starts the server of the suite and gives its gRPC port. */
+/** Starts apps/server and returns its gRPC port. */
 async function startServer(name: string, port = 0) {
   const program = startProgram(server, [
     ...["--pod-name", name, "--http-port", "0", "--grpc-port", String(port)],
@@ -98,7 +98,7 @@ test("a service config does what the flag for the policy does, also from the env
   assert.deepEqual([code, new Set(podsOf(stdout))], [0, new Set(["a", "b"])]);
 });
 
-test("a server that is absent at first is called when it is there; one that dies and returns, again", async () => {
+test("a server that starts later is called when it is there, and again after it was killed and restarted", async () => {
   const port = await closedPort();
   const client = startClient("--target", `127.0.0.1:${port}`, "--interval", "20ms");
   const error = await client.line((line) => line.startsWith("Error: "));
@@ -127,7 +127,7 @@ test("a failed call of --count exits 1", async () => {
   for (const line of stderr) assert.match(line, /^Error: GetPod 127\.0\.0\.1:\d+: UNAVAILABLE: /);
 });
 
-test("a SIGTERM in the pause ends it with 0", async () => {
+test("a SIGTERM in the pause exits 0 at once", async () => {
   const client = startClient("--target", onlyA, "--interval", "1h");
   await client.line((line) => line === "#1: a");
   client.kill("SIGTERM");
@@ -135,31 +135,31 @@ test("a SIGTERM in the pause ends it with 0", async () => {
   assert.deepEqual([client.stdout, client.stderr], [["#1: a"], []]);
 });
 
-test("what cannot be is refused with one line and exit code 2, before any call", async () => {
+test("an invalid flag exits 2 with one line, before any call", async () => {
   const names = registeredPolicies().filter(needsNoConfig).join(", ");
   const policies = '{"loadBalancingConfig":[{"round_robin":{}}]}';
   for (const [args, want] of [
     [["--policy", "toString"], `client-grpc: --policy must be one of ${names}, got "toString"`],
     [
       ["--target", "file:///e.yaml?poll=1s"],
-      'client-grpc: --target is refused: target "file:///e.yaml?poll=…": unknown parameter "poll"; file: has none; ' +
+      'client-grpc: --target is invalid: target "file:///e.yaml?poll=…": unknown parameter "poll"; file: has none; ' +
         "expected file:///path/of/endpoints.yaml, an absolute path",
     ],
     [["--service-config", "[]"], "client-grpc: --service-config must be a JSON object"],
     [
       ["--policy", "pick_first", "--service-config", policies],
-      "client-grpc: --policy and the loadBalancingConfig of --service-config exclude each other; give one",
+      "client-grpc: --policy and --service-config both choose a policy; give one",
     ],
     [
       ["--service-config", '{"methodConfig":[{"name":[{}],"timeout":"soon"}]}'],
-      "client-grpc: grpc-js refuses this: Invalid method config: invalid timeout",
+      "client-grpc: --service-config is invalid: Invalid method config: invalid timeout",
     ],
   ] as const) {
     assert.deepEqual(await runToEnd(main, args), { code: 2, signal: null, stdout: [], stderr: [want] });
   }
 });
 
-test("a policy goes together with a service config that names none", async () => {
+test("--policy works together with a service config that chooses no policy", async () => {
   const config = '{"methodConfig":[{"name":[{}],"timeout":"2.5s"}]}';
   const args = ["--target", onlyA, "--policy", "round_robin", "--service-config", config, "--count", "1"];
   assert.deepEqual(await runToEnd(main, args), {
@@ -170,7 +170,7 @@ test("a policy goes together with a service config that names none", async () =>
   });
 });
 
-test("a hash key keeps its calls to one of two servers, another key may have the other", async () => {
+test("the calls of one hash key go to one of two servers", async () => {
   const podsOfKey = async (key: string) => {
     const args = ["--target", both, "--policy", "ring_hash", "--hash-key", key, "--count", "20", "--interval", "1ms"];
     const { code, stdout } = await runToEnd(main, args);
@@ -181,11 +181,18 @@ test("a hash key keeps its calls to one of two servers, another key may have the
   for (const pods of keys) assert.equal(pods.length, 1, `the calls of one key went to ${pods}`);
 });
 
+test("the policy in use is printed, and fields without effect are warnings", async () => {
+  const config = '{"loadBalancingConfig":[{"not_yet":{}},{"random":{}}],"healthCheckConfig":{"serviceName":"x"}}';
+  const { code, stderr } = await runToEnd(main, ["--target", both, "--service-config", config, "--count", "1"]);
+  assert.deepEqual([code, stderr[0], stderr.length], [0, "Policy: random {}", 2], stderr.join("\n"));
+  assert.match(stderr[1] ?? "", /^Warning: --service-config: healthCheckConfig is ignored: /);
+});
+
 test("the README lists every flag with its variable and default, and every policy", async () => {
   const readme = readFileSync(`${import.meta.dirname}/../README.md`, "utf8");
   const help = (await runToEnd(main, ["--help"])).stdout.join(" ").replace(/\s+/g, " ");
   const flags = [...help.matchAll(/(--[a-z-]+) <[a-z]+> .*?\(default: (.*?), env: ([A-Z_]+)\)/g)];
-  assert.equal(flags.length, 8);
+  assert.equal(flags.length, 9);
   for (const [, flag, value, variable] of flags) {
     const row = `| \`${flag}\` | \`${variable}\` | ${value} |`;
     assert.ok(readme.includes(row), `want a row that begins "${row}"`);
@@ -195,7 +202,7 @@ test("the README lists every flag with its variable and default, and every polic
   for (const policy of policies) assert.ok(readme.includes(`\`${policy}\``), `want ${policy}`);
 });
 
-test("a proxy in the environment is not asked", async () => {
+test("a proxy in the environment is not used", async () => {
   const proxy = "http://127.0.0.1:9"; // nobody listens there
   const env = { http_proxy: proxy, https_proxy: proxy, grpc_proxy: proxy };
   const { code, stdout, stderr } = await runToEnd(main, ["--target", onlyA, "--count", "1"], env);

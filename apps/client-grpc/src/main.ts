@@ -1,40 +1,40 @@
-import { type Flag, ProgramError, runClient } from "@grpc-lb/program";
+import { messageOf } from "@grpc-lb/core";
+import { durationFlag, ProgramError, printableLine, runClient } from "@grpc-lb/program";
 import { registerResolvers } from "@grpc-lb/resolver";
 import { openPodCaller } from "./get-pod.ts";
 import { hashKeyFlag, policyFlag, withHashKey } from "./policy-flag.ts";
-import { mergeServiceConfig, parseServiceConfig } from "./service-config.ts";
+import { chosenPolicy, mergeServiceConfig, serviceConfigFlag } from "./service-config.ts";
 import { targetFlag } from "./target.ts";
-
-const serviceConfigFlag: Flag<Record<string, unknown>> = {
-  metavar: "json",
-  help: "gRPC service config",
-  default: {},
-  defaultText: "none",
-  parse: parseServiceConfig,
-};
 
 const flags = {
   target: targetFlag,
   policy: policyFlag,
   hashKey: hashKeyFlag,
   serviceConfig: serviceConfigFlag,
+  keepaliveTime: durationFlag({
+    help: "how often to ping a connection with calls in flight; servers must permit less than 5m",
+    default: 305_000,
+    minMs: 1_000,
+  }),
 };
 
-const summary = "Asks a server for its pod name over gRPC, on one channel for all calls.";
+const summary = "Gets the pod name of a server over gRPC, on one channel for all calls.";
 
-void runClient({ name: "client-grpc", summary, flags }, ({ target, timeout, policy, hashKey, serviceConfig }) => {
-  const merged = mergeServiceConfig(withHashKey(policy, hashKey), serviceConfig);
-  const [chosen] = (merged?.loadBalancingConfig ?? []) as readonly Record<string, unknown>[];
-  for (const [name, config] of Object.entries(chosen ?? {})) {
-    process.stderr.write(`Policy: ${name} ${JSON.stringify(config)}\n`);
-  }
+const warn = (message: string) => process.stderr.write(`Warning: ${printableLine(message)}\n`);
+
+void runClient({ name: "client-grpc", summary, flags }, (values) => {
+  const { target, timeout, hashKey, keepaliveTime } = values;
+  const serviceConfig = mergeServiceConfig(withHashKey(values.policy, hashKey), values.serviceConfig);
+  const policy = chosenPolicy(serviceConfig);
+  if (policy) process.stderr.write(`Policy: ${policy.name} ${JSON.stringify(policy.config)}\n`);
+  for (const reason of values.serviceConfig?.ignored ?? []) warn(`--service-config: ${reason}`);
   registerResolvers({
-    warn: (message) => process.stderr.write(`Warning: ${message}\n`),
+    warn,
     isProxyDisabled: true, // by openPodCaller
   });
   try {
-    return openPodCaller({ target, timeoutMs: timeout, hashKey, serviceConfig: merged });
+    return openPodCaller({ target, timeoutMs: timeout, keepaliveTimeMs: keepaliveTime, hashKey, serviceConfig });
   } catch (cause) {
-    throw new ProgramError(`grpc-js refuses this: ${(cause as Error).message}`, { cause, exitCode: 2 });
+    throw new ProgramError(`invalid --service-config or --target: ${messageOf(cause)}`, { cause, exitCode: 2 });
   }
 });

@@ -4,7 +4,7 @@ import { type Flag, ProgramError } from "@grpc-lb/program";
 /** The header that carries `--hash-key`. */
 export const hashKeyHeader = "hash-key";
 
-// As this file is loaded, because flags are checked against what is registered, and the help names it.
+// When this file is loaded, because the flags are parsed, and the help is written, with what is registered.
 registerPolicies();
 
 const usableNames = registeredPolicies().filter(needsNoConfig);
@@ -12,14 +12,14 @@ const usableNames = registeredPolicies().filter(needsNoConfig);
 const hashPolicies = ["ring_hash", "maglev", "source_hash"];
 
 /**
- * Has a hash policy choose by the header that `--hash-key` goes in, unless it was told another one.
+ * Configures a hash policy to choose by the header of `--hash-key`, unless its configuration names another one.
  *
- * @throws ProgramError when there is a key and no policy to use it
+ * @throws ProgramError when there is a key and not a hash policy
  */
 export function withHashKey(policy: NamedPolicy | undefined, hashKey: string): NamedPolicy | undefined {
   if (hashKey === "") return policy;
   if (!policy || !hashPolicies.includes(policy.name)) {
-    const message = `--hash-key goes with --policy ${hashPolicies.join(", ")}; got ${policy?.name ?? "none of them"}`;
+    const message = `--hash-key needs --policy ${hashPolicies.join(", ")}, got ${policy?.name ?? "none"}`;
     throw new ProgramError(message, { exitCode: 2 });
   }
   return { ...policy, config: { requestHashHeader: hashKeyHeader, ...policy.config } };
@@ -37,7 +37,7 @@ export const policyFlag: Flag<NamedPolicy | undefined> = {
 /** The flag `--hash-key` of this client. */
 export const hashKeyFlag: Flag<string> = {
   metavar: "text",
-  help: "what hash policies choose by: calls of one key go to one pod",
+  help: "key that hash policies choose by: calls with the same key go to the same pod",
   default: "",
   defaultText: "none",
   parse(text) {

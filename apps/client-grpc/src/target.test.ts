@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { targetFlag, validateTarget } from "./target.ts";
 
-test("all that grpc-js takes is taken, and left as it is", () => {
+test("a target of grpc-js or of discovery is returned unchanged", () => {
   for (const text of [
     "server:30051",
     "server",
@@ -31,23 +31,23 @@ test("all that grpc-js takes is taken, and left as it is", () => {
   }
 });
 
-test("a target that can never be reached is refused with what was got", () => {
+test("a target that can never be reached is an error with the text", () => {
   for (const [text, reason] of [
-    ["http://localhost:30051", /the scheme "http" is none of dns, .*kubernetes/],
-    ["https://server", /the scheme "https" is none of/],
-    ["foo://bar", /the scheme "foo"/],
+    ["http://localhost:30051", /unknown scheme "http", known schemes: dns, .*kubernetes/],
+    ["https://server", /unknown scheme "https", known schemes: /],
+    ["foo://bar", /unknown scheme "foo"/],
     ["localhost:99999", /a port from 1 to 65535; got "localhost:99999"/],
     ["localhost:0", /a port from 1 to 65535/],
     ["localhost:", /a port from 1 to 65535; got "localhost:"/],
     ["dns:///server:grpc", /a port from 1 to 65535/],
-    ["kubernetes:///Server:grpc", /is refused: target "kubernetes:\/\/\/Server:grpc"/],
+    ["kubernetes:///Server:grpc", /is invalid: target "kubernetes:\/\/\/Server:grpc"/],
     ["kubernetes:///server:grpc?x=1", /unknown parameter "x"/],
-    ["etcd:2379", /is refused: target "etcd:2379": it does not begin with etcd:\/\/; expected etcd:\/\/host/],
-    ["consul://c/server?token=secret", /is refused: target "consul:\/\/c\/server\?token=…": unknown parameter "token"/],
-    ["dns-poll:///server", /is refused: .* is no name:port/],
-    ["static:///a:1?weights=1,2", /is refused: .*weights must be one for each of the 1 addresses, got 2/],
-    ["file://e.yaml", /is refused: .*behind three slashes/],
-    ["etcds://a/b", /the scheme "etcds" is none of/],
+    ["etcd:2379", /is invalid: target "etcd:2379": it does not begin with etcd:\/\/; expected etcd:\/\/host/],
+    ["consul://c/server?token=secret", /is invalid: target "consul:\/\/c\/server\?token=…": unknown parameter "token"/],
+    ["dns-poll:///server", /is invalid: .* is not name:port/],
+    ["static:///a:1?weights=1,2", /is invalid: .*weights must be one for each of the 1 addresses, got 2/],
+    ["file://e.yaml", /is invalid: .*behind three slashes/],
+    ["etcds://a/b", /unknown scheme "etcds"/],
     ["", /must be a target/],
     [" ", /must be a target/],
   ] as const) {

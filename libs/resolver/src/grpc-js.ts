@@ -119,6 +119,11 @@ export function findPolicy(policies: readonly PolicyConfig[]): FoundPolicy {
       unknown.push(`"${name}"`);
       continue;
     }
+    const config: unknown = policy[name];
+    if (typeof config !== "object" || config === null || Array.isArray(config)) {
+      errors.push(`the configuration of ${name} must be an object`);
+      continue;
+    }
     try {
       experimental.parseLoadBalancingConfig(policy);
       return { policy, error: errors.length > 0 ? errors.join("; ") : undefined };
