@@ -1,9 +1,9 @@
 /**
  * Generates gen/ from the .proto files, without network and without protoc: ts-proto's code by `buf generate`, and the
- * descriptors that server reflection serves, as a module that needs no file beside it when it is bundled.
+ * descriptors that server reflection serves, as a module that can be bundled.
  *
  *   node protos/generate.ts            into protos/gen
- *   node protos/generate.ts FOLDER     into FOLDER/gen, which leaves what others import alone
+ *   node protos/generate.ts FOLDER     into FOLDER/gen, to compare
  */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -29,7 +29,7 @@ function describe(module: string, ...flags: string[]): Uint8Array[] {
 }
 
 const healthProtos = `${dirname(fileURLToPath(import.meta.resolve("grpc-health-check/package.json")))}/proto`;
-// Not etcd's: reflection must not name services that the server does not have.
+// Not etcd's: reflection must not list services that the server does not have.
 const encoded = [...describe(".", "--exclude-path", "etcd"), ...describe(healthProtos)].map((file) =>
   Buffer.from(file).toString("base64"),
 );

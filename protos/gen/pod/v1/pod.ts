@@ -23,17 +23,17 @@ export const protobufPackage = "pod.v1";
 
 export const protobufFileName = "pod/v1/pod.proto";
 
-/** GetPodRequest asks for nothing in particular. */
+/** GetPodRequest has no fields. */
 export interface GetPodRequest {
 }
 
-/** GetPodResponse carries the pod that took the call. */
+/** GetPodResponse has the pod that answered. */
 export interface GetPodResponse {
   /** The pod that answered; always set. */
   pod?: Pod | undefined;
 }
 
-/** Pod is what a server knows of the pod it runs in, through the Downward API. What is not known is empty. */
+/** Pod describes the pod that a server runs in, from the Downward API. Unknown fields are empty. */
 export interface Pod {
   /** metadata.name, for example "server-6d4cf56db6-7x2kp"; without Kubernetes, the host name. */
   name: string;
@@ -262,10 +262,10 @@ export const Pod: MessageFns<Pod> = {
   },
 };
 
-/** PodService tells a caller which pod took its call. */
+/** PodService returns the pod that answered a call. */
 export type PodServiceService = typeof PodServiceService;
 export const PodServiceService = {
-  /** GetPod answers at once and never fails of itself: an error is the network's or the load balancer's. */
+  /** GetPod returns the pod. An error comes from the network, the load balancer or the server's --error-rate. */
   getPod: {
     path: "/pod.v1.PodService/GetPod" as const,
     requestStream: false as const,
@@ -278,12 +278,12 @@ export const PodServiceService = {
 } as const;
 
 export interface PodServiceServer extends UntypedServiceImplementation {
-  /** GetPod answers at once and never fails of itself: an error is the network's or the load balancer's. */
+  /** GetPod returns the pod. An error comes from the network, the load balancer or the server's --error-rate. */
   getPod: handleUnaryCall<GetPodRequest, GetPodResponse>;
 }
 
 export interface PodServiceClient extends Client {
-  /** GetPod answers at once and never fails of itself: an error is the network's or the load balancer's. */
+  /** GetPod returns the pod. An error comes from the network, the load balancer or the server's --error-rate. */
   getPod(
     request: GetPodRequest,
     callback: (error: ServiceError | null, response: GetPodResponse) => void,

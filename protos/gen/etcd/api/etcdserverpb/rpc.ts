@@ -28,11 +28,11 @@ export const protobufFileName = "etcd/api/etcdserverpb/rpc.proto";
 
 /**
  * A subset of github.com/etcd-io/etcd, api/etcdserverpb/rpc.proto of v3.6.13 (Apache-2.0, see etcd/LICENSE): what discovery
- * and registration ask of etcd. Changed: the other services, calls and fields, and the options of gogoproto, the gateway and
+ * and registration use. Changed: the other services, calls and fields, and the options of gogoproto, the gateway and
  * the versions are left out. Names and numbers are the wire's.
  */
 
-/** ResponseHeader says who answered, and what it knew. */
+/** ResponseHeader identifies the member that answered and the state of its store. */
 export interface ResponseHeader {
   /** The cluster that sent the response. */
   clusterId: bigint;
@@ -47,11 +47,11 @@ export interface ResponseHeader {
   raftTerm: bigint;
 }
 
-/** RangeRequest asks for the keys of a range. */
+/** RangeRequest reads the keys of a range. */
 export interface RangeRequest {
   /** The first key, or the only one. */
   key: Buffer;
-  /** The end of the range, which is not part of it; a prefix plus one asks for all keys with the prefix. Absent: one key. */
+  /** The exclusive end of the range; a prefix plus one reads all keys with the prefix. Absent: one key. */
   rangeEnd: Buffer;
   /** The most keys to return; 0 for all. */
   limit: bigint;
@@ -63,9 +63,9 @@ export interface RangeRequest {
   keysOnly: boolean;
 }
 
-/** RangeResponse has the keys that were asked for. */
+/** RangeResponse has the keys of the range. */
 export interface RangeResponse {
-  /** Who answered, and at which revision. */
+  /** The member that answered, and its revision. */
   header?:
     | ResponseHeader
     | undefined;
@@ -87,9 +87,9 @@ export interface PutRequest {
   lease: bigint;
 }
 
-/** PutResponse says that a key was written. */
+/** PutResponse confirms a write. */
 export interface PutResponse {
-  /** Who answered, and the revision of the write. */
+  /** The member that answered, and the revision of the write. */
   header?: ResponseHeader | undefined;
 }
 
@@ -101,9 +101,9 @@ export interface DeleteRangeRequest {
   rangeEnd: Buffer;
 }
 
-/** DeleteRangeResponse says what was deleted. */
+/** DeleteRangeResponse has the number of deleted keys. */
 export interface DeleteRangeResponse {
-  /** Who answered, and the revision of the deletion. */
+  /** The member that answered, and the revision of the deletion. */
   header?:
     | ResponseHeader
     | undefined;
@@ -113,65 +113,65 @@ export interface DeleteRangeResponse {
 
 /** WatchRequest is one request in the stream of a watch. */
 export interface WatchRequest {
-  /** What is asked for. */
+  /** The kind of the request. */
   requestUnion?:
     | //
-    /** A new watcher. */
+    /** Creates a watcher. */
     { $case: "createRequest"; value: WatchCreateRequest }
     | //
-    /** The end of a watcher. */
+    /** Cancels a watcher. */
     { $case: "cancelRequest"; value: WatchCancelRequest }
     | //
-    /** How far the watchers of the stream are; since etcd 3.4. */
+    /** Requests the progress of the watchers of the stream; since etcd 3.4. */
     { $case: "progressRequest"; value: WatchProgressRequest }
     | undefined;
 }
 
-/** WatchCreateRequest asks for a watcher of a range. */
+/** WatchCreateRequest creates a watcher of a range. */
 export interface WatchCreateRequest {
   /** The first key, or the only one. */
   key: Buffer;
   /** The end of the range, as in RangeRequest. */
   rangeEnd: Buffer;
-  /** The revision to begin with, included; 0 for now. */
+  /** The first revision to report; 0 for changes from now on. */
   startRevision: bigint;
-  /** Whether the server tells from time to time that nothing has happened. */
+  /** Whether the server sends responses without events from time to time. */
   progressNotify: boolean;
 }
 
-/** WatchCancelRequest ends a watcher. */
+/** WatchCancelRequest cancels a watcher. */
 export interface WatchCancelRequest {
   /** The watcher. */
   watchId: bigint;
 }
 
-/** WatchProgressRequest asks for a response without events, as soon as possible. */
+/** WatchProgressRequest requests a response without events as soon as possible. */
 export interface WatchProgressRequest {
 }
 
-/** WatchResponse tells of events, or of a watcher's begin, progress or end. */
+/** WatchResponse has events, or the creation, progress or end of a watcher. */
 export interface WatchResponse {
-  /** Who answered, and at which revision. */
+  /** The member that answered, and its revision. */
   header?:
     | ResponseHeader
     | undefined;
-  /** The watcher that is spoken of; -1 in the answer to a progress request. */
+  /** The watcher; -1 in the response to a progress request. */
   watchId: bigint;
-  /** Whether this answers a request for a watcher. */
+  /** Whether this responds to a request to create a watcher. */
   created: boolean;
   /** Whether the watcher has ended. */
   canceled: boolean;
-  /** The least revision that can be watched from, where a watcher ended because its own was compacted. */
+  /** The first revision that can be watched, when a watcher was canceled because its own was compacted. */
   compactRevision: bigint;
   /** Why the watcher has ended. */
   cancelReason: string;
-  /** What happened, in order. */
+  /** The events, in order. */
   events: Event[];
 }
 
-/** LeaseGrantRequest asks for a lease. */
+/** LeaseGrantRequest creates a lease. */
 export interface LeaseGrantRequest {
-  /** The time to live that is wished for, in seconds. */
+  /** The requested time to live, in seconds. */
   TTL: bigint;
   /** The lease's id; 0 lets the server choose. */
   ID: bigint;
@@ -179,7 +179,7 @@ export interface LeaseGrantRequest {
 
 /** LeaseGrantResponse has the new lease. */
 export interface LeaseGrantResponse {
-  /** Who answered. */
+  /** The member that answered. */
   header?:
     | ResponseHeader
     | undefined;
@@ -191,37 +191,37 @@ export interface LeaseGrantResponse {
   error: string;
 }
 
-/** LeaseRevokeRequest ends a lease. */
+/** LeaseRevokeRequest revokes a lease. */
 export interface LeaseRevokeRequest {
   /** The lease. */
   ID: bigint;
 }
 
-/** LeaseRevokeResponse says that a lease has ended. */
+/** LeaseRevokeResponse confirms a revocation. */
 export interface LeaseRevokeResponse {
-  /** Who answered. */
+  /** The member that answered. */
   header?: ResponseHeader | undefined;
 }
 
-/** LeaseKeepAliveRequest keeps a lease alive. */
+/** LeaseKeepAliveRequest renews a lease. */
 export interface LeaseKeepAliveRequest {
   /** The lease. */
   ID: bigint;
 }
 
-/** LeaseKeepAliveResponse says how long a lease lives now. */
+/** LeaseKeepAliveResponse has the new time to live of a lease. */
 export interface LeaseKeepAliveResponse {
-  /** Who answered. */
+  /** The member that answered. */
   header?:
     | ResponseHeader
     | undefined;
   /** The lease. */
   ID: bigint;
-  /** Its new time to live in seconds; 0 or less when there is no such lease any more. */
+  /** The new time to live in seconds; 0 or less when the lease does not exist any more. */
   TTL: bigint;
 }
 
-/** AuthenticateRequest asks for a token. */
+/** AuthenticateRequest has the name and the password of a user. */
 export interface AuthenticateRequest {
   /** The user. */
   name: string;
@@ -231,7 +231,7 @@ export interface AuthenticateRequest {
 
 /** AuthenticateResponse has the token. */
 export interface AuthenticateResponse {
-  /** Who answered. */
+  /** The member that answered. */
   header?:
     | ResponseHeader
     | undefined;
@@ -1968,7 +1968,7 @@ export const KVClient = makeGenericClientConstructor(KVService, "etcdserverpb.KV
   serviceName: string;
 };
 
-/** Watch tells of changes. */
+/** Watch reports changes. */
 export type WatchService = typeof WatchService;
 export const WatchService = {
   /** Watch takes requests to create and cancel watchers, and sends the events of all watchers of the stream. */
@@ -2001,10 +2001,10 @@ export const WatchClient = makeGenericClientConstructor(WatchService, "etcdserve
   serviceName: string;
 };
 
-/** Lease lets keys end with those who wrote them. */
+/** Lease expires keys whose owner no longer renews them. */
 export type LeaseService = typeof LeaseService;
 export const LeaseService = {
-  /** LeaseGrant creates a lease, which ends with its keys when it is not kept alive. */
+  /** LeaseGrant creates a lease. When it is not renewed, it expires, and its keys are deleted. */
   leaseGrant: {
     path: "/etcdserverpb.Lease/LeaseGrant" as const,
     requestStream: false as const,
@@ -2014,7 +2014,7 @@ export const LeaseService = {
     responseSerialize: (value: LeaseGrantResponse): Buffer => Buffer.from(LeaseGrantResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LeaseGrantResponse => LeaseGrantResponse.decode(value),
   },
-  /** LeaseRevoke ends a lease, and deletes its keys. */
+  /** LeaseRevoke revokes a lease and deletes its keys. */
   leaseRevoke: {
     path: "/etcdserverpb.Lease/LeaseRevoke" as const,
     requestStream: false as const,
@@ -2024,7 +2024,7 @@ export const LeaseService = {
     responseSerialize: (value: LeaseRevokeResponse): Buffer => Buffer.from(LeaseRevokeResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LeaseRevokeResponse => LeaseRevokeResponse.decode(value),
   },
-  /** LeaseKeepAlive begins the time to live of leases anew, once for each request. */
+  /** LeaseKeepAlive renews a lease with each request. */
   leaseKeepAlive: {
     path: "/etcdserverpb.Lease/LeaseKeepAlive" as const,
     requestStream: true as const,
@@ -2039,16 +2039,16 @@ export const LeaseService = {
 } as const;
 
 export interface LeaseServer extends UntypedServiceImplementation {
-  /** LeaseGrant creates a lease, which ends with its keys when it is not kept alive. */
+  /** LeaseGrant creates a lease. When it is not renewed, it expires, and its keys are deleted. */
   leaseGrant: handleUnaryCall<LeaseGrantRequest, LeaseGrantResponse>;
-  /** LeaseRevoke ends a lease, and deletes its keys. */
+  /** LeaseRevoke revokes a lease and deletes its keys. */
   leaseRevoke: handleUnaryCall<LeaseRevokeRequest, LeaseRevokeResponse>;
-  /** LeaseKeepAlive begins the time to live of leases anew, once for each request. */
+  /** LeaseKeepAlive renews a lease with each request. */
   leaseKeepAlive: handleBidiStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse>;
 }
 
 export interface LeaseClient extends Client {
-  /** LeaseGrant creates a lease, which ends with its keys when it is not kept alive. */
+  /** LeaseGrant creates a lease. When it is not renewed, it expires, and its keys are deleted. */
   leaseGrant(
     request: LeaseGrantRequest,
     callback: (error: ServiceError | null, response: LeaseGrantResponse) => void,
@@ -2064,7 +2064,7 @@ export interface LeaseClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: LeaseGrantResponse) => void,
   ): ClientUnaryCall;
-  /** LeaseRevoke ends a lease, and deletes its keys. */
+  /** LeaseRevoke revokes a lease and deletes its keys. */
   leaseRevoke(
     request: LeaseRevokeRequest,
     callback: (error: ServiceError | null, response: LeaseRevokeResponse) => void,
@@ -2080,7 +2080,7 @@ export interface LeaseClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: LeaseRevokeResponse) => void,
   ): ClientUnaryCall;
-  /** LeaseKeepAlive begins the time to live of leases anew, once for each request. */
+  /** LeaseKeepAlive renews a lease with each request. */
   leaseKeepAlive(): ClientDuplexStream<LeaseKeepAliveRequest, LeaseKeepAliveResponse>;
   leaseKeepAlive(options: Partial<CallOptions>): ClientDuplexStream<LeaseKeepAliveRequest, LeaseKeepAliveResponse>;
   leaseKeepAlive(
@@ -2095,10 +2095,10 @@ export const LeaseClient = makeGenericClientConstructor(LeaseService, "etcdserve
   serviceName: string;
 };
 
-/** Auth says who may do what. */
+/** Auth authenticates users. */
 export type AuthService = typeof AuthService;
 export const AuthService = {
-  /** Authenticate gives a token for a user's name and password. */
+  /** Authenticate returns a token for a user's name and password. */
   authenticate: {
     path: "/etcdserverpb.Auth/Authenticate" as const,
     requestStream: false as const,
@@ -2112,12 +2112,12 @@ export const AuthService = {
 } as const;
 
 export interface AuthServer extends UntypedServiceImplementation {
-  /** Authenticate gives a token for a user's name and password. */
+  /** Authenticate returns a token for a user's name and password. */
   authenticate: handleUnaryCall<AuthenticateRequest, AuthenticateResponse>;
 }
 
 export interface AuthClient extends Client {
-  /** Authenticate gives a token for a user's name and password. */
+  /** Authenticate returns a token for a user's name and password. */
   authenticate(
     request: AuthenticateRequest,
     callback: (error: ServiceError | null, response: AuthenticateResponse) => void,

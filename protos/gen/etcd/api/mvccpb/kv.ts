@@ -16,35 +16,35 @@ export const protobufFileName = "etcd/api/mvccpb/kv.proto";
  * gogoproto and for Go are left out, and an event's prev_kv. Names and numbers are the wire's.
  */
 
-/** KeyValue is a key with its value, and where they stand in the history of the store. */
+/** KeyValue is a key with its value and its revisions. */
 export interface KeyValue {
   /** The key in bytes; never empty. */
   key: Buffer;
-  /** The revision in which the key was created last. */
+  /** The revision of the last creation of the key. */
   createRevision: bigint;
-  /** The revision in which the key was changed last. */
+  /** The revision of the last change of the key. */
   modRevision: bigint;
-  /** How often the key was changed since it was created; 0 when it is deleted. */
+  /** The number of changes since the creation; 0 when the key is deleted. */
   version: bigint;
   /** The value in bytes. */
   value: Buffer;
-  /** The lease whose end deletes the key; 0 for none. */
+  /** The lease that the key is attached to; 0 for none. */
   lease: bigint;
 }
 
 /** Event is a change of one key. */
 export interface Event {
-  /** What became of the key. */
+  /** The kind of the change. */
   type: Event_EventType;
-  /** The key as it is now; of a deleted one, the key and the revision of its deletion. */
+  /** The key after the change; for a deletion, the key and the revision of the deletion. */
   kv?: KeyValue | undefined;
 }
 
-/** EventType says what became of the key. */
+/** EventType is the kind of the change. */
 export const Event_EventType = {
-  /** PUT - The key has a new value, and maybe is new itself. */
+  /** PUT - The key was created or has a new value. */
   PUT: 0,
-  /** DELETE - The key was deleted, or its lease has ended. */
+  /** DELETE - The key was deleted, or its lease has expired. */
   DELETE: 1,
   UNRECOGNIZED: -1,
 } as const;

@@ -16,29 +16,29 @@ export const protobufFileName = "xds/data/orca/v3/orca_load_report.proto";
  * of protoc-gen-validate, their import and the options for other languages are left out. Names and numbers are the wire's.
  */
 
-/** OrcaLoadReport is what a server says of its load, to a client that balances by it (gRFC A51). What is not known is 0. */
+/** OrcaLoadReport is the load of a server, for clients that balance by it (gRFC A51). Unknown fields are 0. */
 export interface OrcaLoadReport {
-  /** CPU use as a fraction of what is available; over 1 when a soft limit is exceeded. */
+  /** CPU use as a fraction of what is available; above 1 when a soft limit is exceeded. */
   cpuUtilization: number;
   /** Memory use as a fraction of what is available, from 0 to 1. */
   memUtilization: number;
   /**
-   * Calls a second that the endpoint serves, over all its services; rps_fractional has taken its place.
+   * Calls per second that the endpoint serves, over all its services; replaced by rps_fractional.
    *
    * @deprecated
    */
   rps: bigint;
-  /** What the call cost, by the application's own names and in its own units, such as bytes of storage. */
+  /** The cost of the call, by names and in units of the application, such as bytes of storage. */
   requestCost: { [key: string]: number };
   /** Use of other resources by name, each a fraction of what is available, from 0 to 1. */
   utilization: { [key: string]: number };
-  /** Calls a second that the endpoint serves, over all its services. */
+  /** Calls per second that the endpoint serves, over all its services. */
   rpsFractional: number;
-  /** Errors a second that the endpoint gives, over all its services. */
+  /** Errors per second that the endpoint returns, over all its services. */
   eps: number;
-  /** Measurements that mean something to the application only. */
+  /** Metrics that only the application can interpret. */
   namedMetrics: { [key: string]: number };
-  /** The application's own use of what it has, as a fraction; over 1 when a soft limit is exceeded. */
+  /** Utilization as the application measures it, as a fraction; above 1 when a soft limit is exceeded. */
   applicationUtilization: number;
 }
 

@@ -29,13 +29,13 @@ export const protobufFileName = "xds/service/orca/v3/orca.proto";
  * other languages are left out. Names and numbers are the wire's.
  */
 
-/** OrcaLoadReportRequest says how often to report; for another interval a client ends the call and begins a new one. */
+/** OrcaLoadReportRequest sets the interval; to change it, a client cancels the call and starts a new one. */
 export interface OrcaLoadReportRequest {
-  /** The time between two reports; a server has a least one, which also stands in for none. */
+  /** The time between two reports; the server applies a minimum, also when it is absent. */
   reportInterval?:
     | Duration
     | undefined;
-  /** The request costs to report by name; all of them when it is empty. */
+  /** The names of the request costs to report; empty for all. */
   requestCostNames: string[];
 }
 
@@ -108,10 +108,10 @@ export const OrcaLoadReportRequest: MessageFns<OrcaLoadReportRequest> = {
   },
 };
 
-/** OpenRcaService reports load out of band: beside the calls and not with each of them (gRFC A51). */
+/** OpenRcaService reports load out of band: on a stream of its own, and not with each call (gRFC A51). */
 export type OpenRcaServiceService = typeof OpenRcaServiceService;
 export const OpenRcaServiceService = {
-  /** StreamCoreMetrics reports at once and then once an interval, until the client ends the call. */
+  /** StreamCoreMetrics reports at once and then once per interval, until the client cancels the call. */
   streamCoreMetrics: {
     path: "/xds.service.orca.v3.OpenRcaService/StreamCoreMetrics" as const,
     requestStream: false as const,
@@ -125,12 +125,12 @@ export const OpenRcaServiceService = {
 } as const;
 
 export interface OpenRcaServiceServer extends UntypedServiceImplementation {
-  /** StreamCoreMetrics reports at once and then once an interval, until the client ends the call. */
+  /** StreamCoreMetrics reports at once and then once per interval, until the client cancels the call. */
   streamCoreMetrics: handleServerStreamingCall<OrcaLoadReportRequest, OrcaLoadReport>;
 }
 
 export interface OpenRcaServiceClient extends Client {
-  /** StreamCoreMetrics reports at once and then once an interval, until the client ends the call. */
+  /** StreamCoreMetrics reports at once and then once per interval, until the client cancels the call. */
   streamCoreMetrics(
     request: OrcaLoadReportRequest,
     options?: Partial<CallOptions>,
