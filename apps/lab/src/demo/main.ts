@@ -67,7 +67,7 @@ void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
     if (failures) throw new ProgramError(failures, { exitCode: 1 });
     return 0;
   } catch (error) {
-    if (signal.reason === "EPIPE") return 0; // the reader of the output is gone, and nobody needs a verdict
+    if (signal.reason === "EPIPE") return 0; // the reader of the output has exited
     throw error;
   } finally {
     view.close();

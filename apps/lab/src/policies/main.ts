@@ -46,7 +46,7 @@ void runProgram({ name: "policies", summary, flags }, async ({ flags, signal }) 
     view.showEnd();
     return 0;
   } catch (error) {
-    if (signal.reason === "EPIPE") return 0; // the reader of the output is gone
+    if (signal.reason === "EPIPE") return 0; // the reader of the output has exited
     throw error;
   } finally {
     view.close();
