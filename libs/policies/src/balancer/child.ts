@@ -52,7 +52,7 @@ export class Child<EndpointState = unknown> {
   /** While the leaf takes a new list of addresses it may choose another of the existing connections. */
   #isRelisting = false;
   readonly #leaf: InstanceType<typeof LeafLoadBalancer>;
-  #isDestroyed = false;
+  readonly #destruction = new AbortController();
   #isOpen = false;
   #wasEjected = false;
   #state = connectivityState.IDLE;
@@ -77,7 +77,7 @@ export class Child<EndpointState = unknown> {
         return subchannel;
       },
       updateState: (state, picker, message) => {
-        if (this.#isDestroyed) return;
+        if (this.signal.aborted) return;
         const connected = this.isReady ? this.#picked : undefined;
         const previous = { state: this.#state, connected, isOpen: this.#isOpen, isEjected: this.#wasEjected };
         this.#state = state;
@@ -88,9 +88,14 @@ export class Child<EndpointState = unknown> {
         owner.onChildState(this, previous, message);
       },
       // The leaf's timer outlives the leaf, and requests a resolution when it fires.
-      requestReresolution: () => this.#isDestroyed || owner.requestReresolution(),
+      requestReresolution: () => this.signal.aborted || owner.requestReresolution(),
     });
     this.#leaf = new LeafLoadBalancer(endpoint, childHelper, options, note);
+  }
+
+  /** Aborted when the child is destroyed. */
+  get signal(): AbortSignal {
+    return this.#destruction.signal;
   }
 
   get endpointState(): EndpointState {
@@ -177,7 +182,7 @@ export class Child<EndpointState = unknown> {
 
   /** Releases the connection. Calls in flight continue to their end. */
   destroy(): void {
-    this.#isDestroyed = true;
+    this.#destruction.abort();
     this.#subchannels = [];
     this.#picked = undefined;
     this.#leaf.destroy();

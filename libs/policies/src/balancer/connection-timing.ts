@@ -5,6 +5,11 @@ export interface ConnectionTiming {
    */
   readonly minGatherMs: number;
   readonly maxGatherMs: number;
+  /**
+   * A new connection takes no calls for this long while another endpoint can take them, because a peer that accepts and closes at
+   * once would fail them.
+   */
+  readonly settleMs: number;
   /** A connection that closes sooner than this counts as a failed attempt. */
   readonly minLifetimeMs: number;
   /**
@@ -18,6 +23,7 @@ export interface ConnectionTiming {
 export const defaultTiming: ConnectionTiming = {
   minGatherMs: 10,
   maxGatherMs: 100,
+  settleMs: 1,
   minLifetimeMs: 1_000,
   memoryMs: 5_000,
 };

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { type ChannelOptions, status } from "@grpc/grpc-js";
 import type { Random } from "@grpc-lb/core";
 import {
@@ -158,6 +159,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     const had = this.#children;
     this.#children = new Map();
     this.#isPaused = true;
+    this.#forget();
     const added: Child<EndpointState>[] = [];
     for (const [id, endpoint] of endpoints) {
       const known = had.get(id);
@@ -181,9 +183,13 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     return record;
   }
 
-  #remember(child: Child<EndpointState>): void {
+  #forget(): void {
     const nowMs = this.#context.clock.now();
     for (const [id, record] of this.#departed) if (record.isForgettable(nowMs)) this.#departed.delete(id);
+  }
+
+  #remember(child: Child<EndpointState>): void {
+    const nowMs = this.#context.clock.now();
     if (child.connected) child.record.close(nowMs, this.#context.random);
     else child.record.leave(nowMs);
     this.#departed.set(child.info.id, child.record);
@@ -196,6 +202,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     const { clock, random } = this.#context;
     if (isOpen) {
       child.record.open(clock.now());
+      if (!child.record.isSettled) void this.#settle(child);
       return;
     }
     const backoffMs = child.record.close(clock.now(), random);
@@ -208,6 +215,17 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
       this.#backoffs.delete(child);
       child.connect();
     });
+  }
+
+  /** Lets a new connection take calls when it has settled. The turns let a close that has already arrived be read. */
+  async #settle(child: Child<EndpointState>): Promise<void> {
+    const { connected } = child;
+    await this.#context.clock.sleep(this.#timing.settleMs, child.signal, { background: true });
+    await turn();
+    await turn();
+    if (child.signal.aborted || child.connected !== connected) return;
+    child.record.settle();
+    this.#publish();
   }
 
   #endBackoff(child: Child<EndpointState>): void {
@@ -227,26 +245,23 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     if (this.#isPaused || !this.#config) return;
     const children = this.children;
     const nowMs = this.#context.clock.now();
-    const { ready, probationEndMs } = selectProven(selectReady(children, this.#config.panicThreshold), nowMs);
+    const connected = selectReady(children, this.#config.panicThreshold);
     const has = (state: connectivityState) => children.some((child) => this.#stateOf(child) === state);
     this.#refresh?.abort();
     this.#waitingSinceMs ??= nowMs;
-    if (ready.length === 0) this.#gatherEndMs = undefined;
-    else if (this.#state !== READY && has(CONNECTING)) {
-      const { minGatherMs, maxGatherMs } = this.#timing;
-      this.#gatherEndMs ??= nowMs + Math.min(Math.max(nowMs - this.#waitingSinceMs, minGatherMs), maxGatherMs);
-      if (nowMs < this.#gatherEndMs) {
-        this.#refreshLater(this.#gatherEndMs - nowMs);
-        if (this.#state !== CONNECTING) this.#set(CONNECTING, new QueuePicker(this.#asBalancer), null);
-        return;
-      }
+    const gatherEndMs = this.#gatherEnd(connected, has(CONNECTING), nowMs);
+    if (nowMs < gatherEndMs) {
+      this.#refreshLater(gatherEndMs - nowMs);
+      if (this.#state !== CONNECTING) this.#set(CONNECTING, new QueuePicker(this.#asBalancer), null);
+      return;
     }
+    const { ready, nextMs } = selectTrusted(connected, nowMs);
     if (ready.length > 0) {
       this.#waitingSinceMs = undefined;
       this.#gatherEndMs = undefined;
       const input = { config: this.#config, children, ready, calls: this.#tracker ?? noCalls, nowMs };
       const picker = this.#createPicker(input);
-      const refreshMs = Math.min(this.#instance.refreshMs?.(input) ?? Infinity, probationEndMs - nowMs);
+      const refreshMs = Math.min(this.#instance.refreshMs?.(input) ?? Infinity, nextMs - nowMs);
       // Before the picker, whose listener may close the channel.
       this.#refreshLater(refreshMs === Infinity ? undefined : refreshMs);
       this.#set(READY, picker, null);
@@ -260,6 +275,20 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     } else {
       this.#set(IDLE, new QueuePicker(this.#asBalancer), null);
     }
+  }
+
+  /** Until when the first calls wait although endpoints are connected; -Infinity when they do not. */
+  #gatherEnd(connected: readonly Child<EndpointState>[], isConnecting: boolean, nowMs: number): number {
+    if (this.#state === READY || connected.length === 0) {
+      this.#gatherEndMs = undefined;
+      return Number.NEGATIVE_INFINITY;
+    }
+    const { minGatherMs, maxGatherMs } = this.#timing;
+    const tookMs = nowMs - (this.#waitingSinceMs ?? nowMs);
+    this.#gatherEndMs ??= nowMs + Math.min(Math.max(tookMs, minGatherMs), maxGatherMs);
+    if (isConnecting) return this.#gatherEndMs;
+    const isSettled = this.#children.size === 1 || connected.some(({ record }) => record.isSettled);
+    return isSettled ? Number.NEGATIVE_INFINITY : this.#gatherEndMs;
   }
 
   /** A child in backoff is idle in grpc-js. After one short-lived connection calls wait for the next; after several they fail. */
@@ -338,22 +367,22 @@ function selectReady<EndpointState>(
 }
 
 /**
- * The children whose current connection has lasted long enough after short-lived ones; all children when none has.
+ * The children whose connection can be trusted to last; all children when there is none.
  *
- * @returns with them, when the next one has: in the clock's milliseconds, Infinity for never
+ * @returns with them, when the next one can be trusted: in the clock's milliseconds, Infinity for never
  */
-function selectProven<EndpointState>(
-  ready: readonly Child<EndpointState>[],
+function selectTrusted<EndpointState>(
+  connected: readonly Child<EndpointState>[],
   nowMs: number,
-): { readonly ready: readonly Child<EndpointState>[]; readonly probationEndMs: number } {
-  let probationEndMs = Number.POSITIVE_INFINITY;
-  const proven = ready.filter(({ record }) => {
-    const endMs = record.probationEndMs;
-    if (endMs === undefined || endMs <= nowMs) return true;
-    probationEndMs = Math.min(probationEndMs, endMs);
+): { readonly ready: readonly Child<EndpointState>[]; readonly nextMs: number } {
+  let nextMs = Number.POSITIVE_INFINITY;
+  const trusted = connected.filter(({ record: { isSettled, trustedAtMs } }) => {
+    if (!isSettled) return false;
+    if (trustedAtMs <= nowMs) return true;
+    nextMs = Math.min(nextMs, trustedAtMs);
     return false;
   });
-  return { ready: proven.length > 0 ? proven : ready, probationEndMs };
+  return { ready: trusted.length > 0 ? trusted : connected, nextMs };
 }
 
 /** Picks until a child is picked that is not to be avoided. */

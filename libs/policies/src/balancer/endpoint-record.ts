@@ -20,6 +20,7 @@ export class EndpointRecord<EndpointState = unknown> {
   #readySinceMs = 0;
   /** When its connection opened; undefined while it has none. */
   #openedAtMs: number | undefined;
+  #isSettled = false;
   #closedAtMs = Number.NEGATIVE_INFINITY;
   /** The number of connections in a row that closed within `minLifetimeMs`. */
   #shortLived = 0;
@@ -42,6 +43,7 @@ export class EndpointRecord<EndpointState = unknown> {
   open(nowMs: number): void {
     if (nowMs - this.#closedAtMs >= this.#timing.memoryMs) this.#readySinceMs = nowMs;
     this.#openedAtMs = nowMs;
+    this.#isSettled = this.#timing.settleMs === 0;
   }
 
   /**
@@ -52,6 +54,7 @@ export class EndpointRecord<EndpointState = unknown> {
   close(nowMs: number, random: Random): number {
     const openedAtMs = this.#openedAtMs ?? nowMs;
     this.#openedAtMs = undefined;
+    this.#isSettled = false;
     this.#closedAtMs = nowMs;
     if (nowMs - openedAtMs >= this.#timing.minLifetimeMs) {
       this.#shortLived = 0;
@@ -62,11 +65,20 @@ export class EndpointRecord<EndpointState = unknown> {
     return backoffMs * (1 + jitter * (2 * random() - 1));
   }
 
-  /** When a connection that follows short-lived ones has proven itself; undefined when there is nothing to prove. */
-  get probationEndMs(): number | undefined {
-    return this.#shortLived > 0 && this.#openedAtMs !== undefined
-      ? this.#openedAtMs + this.#timing.minLifetimeMs
-      : undefined;
+  /** Whether the connection has lasted for `ConnectionTiming.settleMs`; false while there is none. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** The connection has lasted for `ConnectionTiming.settleMs`. */
+  settle(): void {
+    this.#isSettled = true;
+  }
+
+  /** When the connection can be trusted to last, after short-lived ones; -Infinity when there were none. */
+  get trustedAtMs(): number {
+    if (this.#shortLived === 0 || this.#openedAtMs === undefined) return Number.NEGATIVE_INFINITY;
+    return this.#openedAtMs + this.#timing.minLifetimeMs;
   }
 
   /** Whether the record of an endpoint that is not in the list can be dropped. */

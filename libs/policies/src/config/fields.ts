@@ -6,6 +6,32 @@ type JsonObject = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Fields of Envoy's policies that have another name in gRPC's: https://github.com/grpc/proposal/blob/master/A42-xds-ring-hash-lb-policy.md. */
+const envoyNames: Readonly<Record<string, string>> = {
+  minimum_ring_size: "minRingSize",
+  minimumRingSize: "minRingSize",
+  maximum_ring_size: "maxRingSize",
+  maximumRingSize: "maxRingSize",
+  hash_balance_factor: "balanceFactor",
+  hashBalanceFactor: "balanceFactor",
+  slow_start_config: "slowStart",
+  slowStartConfig: "slowStart",
+  slow_start_window: "window",
+  slowStartWindow: "window",
+  healthy_panic_threshold: "panicThreshold",
+  healthyPanicThreshold: "panicThreshold",
+};
+
+/** Fields of Envoy's policies that no policy here has, and what to use instead. */
+const envoyOnly: Readonly<Record<string, string>> = {
+  active_request_bias: "weights count in every comparison, without a bias",
+  activeRequestBias: "weights count in every comparison, without a bias",
+  hash_function: "the hash is XXH64",
+  hashFunction: "the hash is XXH64",
+  use_hostname_for_hashing: "an endpoint's metadata.hashKey is hashed if it is set",
+  useHostnameForHashing: "an endpoint's metadata.hashKey is hashed if it is set",
+};
+
 /** The valid range of a number. */
 export interface Bounds {
   readonly min?: number;
@@ -37,32 +63,28 @@ export class Fields {
   number(name: string, fallback: number, bounds: Bounds = {}): number {
     const value = this.#take(name);
     if (value === undefined) return fallback;
-    const must = `must be a number${describe(bounds)}`;
-    if (typeof value !== "number" || !Number.isFinite(value) || !isWithin(value, bounds))
-      throw this.#wrong(name, must, value);
-    return value;
+    const number = toNumber(value);
+    if (number === undefined || !isWithin(number, bounds))
+      throw this.#wrong(name, `must be a number${describe(bounds)}`, value);
+    return number;
   }
 
   integer(name: string, fallback: number, bounds: Bounds = {}): number {
     const value = this.#take(name);
     if (value === undefined) return fallback;
-    const must = `must be an integer${describe(bounds)}`;
-    if (!Number.isSafeInteger(value) || !isWithin(value as number, bounds)) throw this.#wrong(name, must, value);
-    return value as number;
+    const number = toNumber(value);
+    if (number === undefined || !Number.isSafeInteger(number) || !isWithin(number, bounds))
+      throw this.#wrong(name, `must be an integer${describe(bounds)}`, value);
+    return number;
   }
 
-  /** A duration such as `10s` or `300ms`, in milliseconds. */
+  /** A duration such as `10s` or `0.3s`, in milliseconds; also as grpc-js writes it, `{ "seconds": 10, "nanos": 0 }`. */
   duration(name: string, fallbackMs: number, bounds: Bounds = {}): number {
     const value = this.#take(name);
     if (value === undefined) return fallbackMs;
     const must = `must be a duration such as 10s or 0.3s${describe(bounds, "ms")}`;
-    let ms: number;
-    try {
-      ms = parseDuration(String(value));
-    } catch {
-      throw this.#wrong(name, must, value);
-    }
-    if (typeof value !== "string" || !isWithin(ms, bounds)) throw this.#wrong(name, must, value);
+    const ms = toMilliseconds(value);
+    if (ms === undefined || !isWithin(ms, bounds)) throw this.#wrong(name, must, value);
     return ms;
   }
 
@@ -91,12 +113,15 @@ export class Fields {
   numbers(name: string, bounds: Bounds = {}): ReadonlyMap<string, number> {
     const value = this.#take(name) ?? {};
     if (!isObject(value)) throw this.#wrong(name, "must be an object of numbers", value);
-    for (const [key, number] of Object.entries(value)) {
-      if (typeof number !== "number" || !Number.isFinite(number) || !isWithin(number, bounds)) {
-        throw this.#wrong(`${name}["${key}"]`, `must be a number${describe(bounds)}`, number);
+    const numbers = new Map<string, number>();
+    for (const [key, given] of Object.entries(value)) {
+      const number = toNumber(given);
+      if (number === undefined || !isWithin(number, bounds)) {
+        throw this.#wrong(`${name}["${key}"]`, `must be a number${describe(bounds)}`, given);
       }
+      numbers.set(key, number);
     }
-    return new Map(Object.entries(value) as [string, number][]);
+    return numbers;
   }
 
   /** An object with fields of its own; undefined when it is absent. */
@@ -129,8 +154,15 @@ export class Fields {
     const unknown = Object.keys(this.#json).find((name) => !this.#read.has(name));
     if (unknown === undefined) return;
     const known = [...this.#read].filter((name) => !name.includes("_")).sort();
+    const alias = envoyNames[unknown];
+    if (alias !== undefined && known.includes(alias)) {
+      throw new RangeError(`unknown field ${this.#path}${unknown}; Envoy's ${unknown} is ${this.#path}${alias} here`);
+    }
+    const reason = Object.hasOwn(envoyOnly, unknown)
+      ? `Envoy's ${unknown} does not exist here: ${envoyOnly[unknown]}; `
+      : "";
     const fields = known.length === 0 ? "there are none" : known.join(", ");
-    throw new RangeError(`unknown field ${this.#path}${unknown}; known fields: ${fields}`);
+    throw new RangeError(`unknown field ${this.#path}${unknown}; ${reason}known fields: ${fields}`);
   }
 
   #take(name: string): unknown {
@@ -145,6 +177,29 @@ export class Fields {
 
   #wrong(name: string, must: string, value: unknown): RangeError {
     return new RangeError(`${this.#path}${name} ${must}, got ${show(value)}`);
+  }
+}
+
+/** A number, also as the string in which protobuf's JSON writes 64-bit integers; undefined for anything else. */
+function toNumber(value: unknown): number | undefined {
+  const isText = typeof value === "string" && /^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(value);
+  const number = isText ? Number(value) : value;
+  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
+}
+
+/** A duration in milliseconds; undefined for a value that is not a duration. */
+function toMilliseconds(value: unknown): number | undefined {
+  if (isObject(value)) {
+    const { seconds = 0, nanos = 0, ...rest } = value;
+    const [s, n] = [toNumber(seconds), toNumber(nanos)];
+    if (s === undefined || n === undefined || Object.keys(rest).length > 0) return undefined;
+    return Math.round(s * 1_000 + n / 1e6);
+  }
+  if (typeof value !== "string") return undefined;
+  try {
+    return parseDuration(value);
+  } catch {
+    return undefined;
   }
 }
 

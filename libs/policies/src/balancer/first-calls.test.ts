@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Metadata } from "@grpc/grpc-js";
+import { createRandom } from "@grpc-lb/core";
+import { ManualClock } from "@grpc-lb/core/testing";
+import { assertShares, closeChannel, endpoints, openChannel, spread, take } from "../../testing/fake-calls.ts";
+import { FakeChannel } from "../../testing/fake-channel.ts";
+import { policyNames, registerPolicies } from "../config/register.ts";
+import { connectivityState, type PolicyJson } from "../grpc-js.ts";
+
+const { READY } = connectivityState;
+const channels = 500;
+const count = 5;
+const equalShares = Object.fromEntries(Array.from({ length: count }, (_, n) => [`10.0.0.${n + 1}:80`, 1]));
+
+/** A policy for which all endpoints are alike: hash policies without a key, `subset` with a key for each channel. */
+function policyOf(name: string, seed: number): PolicyJson {
+  if (name === "subset")
+    return { subset: { subsetSize: 2, clientKey: `client-${seed}`, childPolicy: [{ random: {} }] } };
+  if (name === "locality") return { locality: { childPolicy: [{ random: {} }] } };
+  return { [name]: name === "source_hash" ? { key: "random" } : {} };
+}
+
+/**
+ * Where the first calls of a new channel go. They wait, as in grpc-js, until the policy publishes a picker.
+ *
+ * @param connects how many connections come up, in the order in which the policy starts them; the others hang
+ */
+async function firstCalls(policy: PolicyJson, seed: number, calls: number, connects: number): Promise<string[]> {
+  const clock = new ManualClock();
+  registerPolicies({ clock, random: createRandom(seed) });
+  const channel = new FakeChannel(policy);
+  channel.update(endpoints(count));
+  const addresses: string[] = [];
+  const sendWaiting = () => {
+    if (channel.state !== READY) return;
+    for (; addresses.length < calls; ) addresses.push(take(channel).address);
+  };
+  for (const address of [...channel.subchannels.keys()].slice(0, connects)) {
+    channel.connect(address);
+    sendWaiting();
+  }
+  clock.advance(100);
+  await Promise.resolve();
+  sendWaiting();
+  closeChannel(channel, clock);
+  return addresses;
+}
+
+async function countCalls(name: string, calls: number, connects: number): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (let seed = 1; seed <= channels; seed++) {
+    const addresses = await firstCalls(policyOf(name, seed), seed, calls, connects);
+    assert.equal(addresses.length, calls, "all calls are sent");
+    for (const address of addresses) counts[address] = (counts[address] ?? 0) + 1;
+  }
+  return counts;
+}
+
+for (const name of policyNames) {
+  test(`${name}: the first calls of 500 new channels go to random endpoints`, async () => {
+    assertShares(await countCalls(name, 1, count), equalShares);
+  });
+
+  test(`${name}: so do first calls while only one endpoint of each channel connects`, async () => {
+    assertShares(await countCalls(name, 1, 1), equalShares);
+  });
+
+  // The calls of one channel are not independent where it uses a part of the endpoints.
+  if (name !== "subset") {
+    test(`${name}: the first 10 calls of a channel, sent at once, go to all endpoints`, async () => {
+      // The endpoints' shares of a ring differ from each other: that of one channel is the expectation for all.
+      const isRing = name === "ring_hash";
+      const shares = isRing ? spread(openChannel({ ring_hash: {} }, endpoints(count)), 100_000) : equalShares;
+      assertShares(await countCalls(name, 10, count), shares);
+    });
+  }
+}
+
+test("a hash policy sends the first call of a key where all further ones go", async () => {
+  for (const name of ["ring_hash", "maglev", "source_hash"]) {
+    const clock = new ManualClock();
+    for (let key = 0; key < 100; key++) {
+      registerPolicies({ clock, random: createRandom(key) });
+      const metadata = new Metadata();
+      metadata.set("x-key", `key-${key}`);
+      const channel = new FakeChannel({ [name]: { requestHashHeader: "x-key" } });
+      channel.update(endpoints(count));
+      let first: string | undefined;
+      for (const address of channel.subchannels.keys()) {
+        channel.connect(address);
+        if (channel.state !== READY || first !== undefined) continue;
+        const call = take(channel, metadata);
+        first = call.address;
+        call.end();
+      }
+      assert.equal(first, take(channel, metadata).address, `${name}: key-${key}`);
+      closeChannel(channel, clock);
+    }
+  }
+});
+
+test("first calls wait for further connections as long again as the first one took, between 10 and 100 ms", async () => {
+  for (const [tookMs, waitMs] of [
+    [1, 10],
+    [40, 40],
+    [5_000, 100],
+  ] as const) {
+    const clock = new ManualClock();
+    registerPolicies({ clock, random: createRandom(1) });
+    const channel = new FakeChannel({ random: {} });
+    channel.update(endpoints(2));
+    clock.advance(tookMs);
+    channel.connect("10.0.0.1:80");
+    clock.advance(waitMs - 0.5);
+    await Promise.resolve();
+    assert.equal(
+      channel.pick(new Metadata()),
+      undefined,
+      `${waitMs - 0.5} ms after a connection that took ${tookMs} ms`,
+    );
+    clock.advance(0.5);
+    await Promise.resolve();
+    assert.equal(channel.pick(new Metadata())?.address, "10.0.0.1:80", `${waitMs} ms after it`);
+    closeChannel(channel, clock);
+  }
+});
+
+test("first calls do not wait for an endpoint that cannot be reached", () => {
+  const clock = new ManualClock();
+  registerPolicies({ clock, random: createRandom(1) });
+  const channel = new FakeChannel({ random: {} });
+  channel.update(endpoints(2));
+  channel.connect("10.0.0.1:80");
+  channel.at("10.0.0.2:80").become(connectivityState.TRANSIENT_FAILURE, "connection refused");
+  assert.equal(channel.pick(new Metadata())?.address, "10.0.0.1:80");
+  closeChannel(channel, clock);
+});
+
+test("an endpoint that joins takes calls as soon as it is connected, and makes no call wait", () => {
+  const clock = new ManualClock();
+  registerPolicies({ clock, random: createRandom(1) });
+  const channel = new FakeChannel({ random: {} });
+  channel.update(endpoints(1));
+  channel.connect("10.0.0.1:80");
+  channel.update(endpoints(3));
+  assert.equal(channel.pick(new Metadata())?.address, "10.0.0.1:80");
+  channel.connect("10.0.0.2:80");
+  const addresses = new Set(Array.from({ length: 50 }, () => channel.pick(new Metadata())?.address));
+  assert.deepEqual([...addresses].sort(), ["10.0.0.1:80", "10.0.0.2:80"]);
+  closeChannel(channel, clock);
+});
