@@ -115,12 +115,8 @@ bench: $(INSTALLED) ## run the benchmarks; fails when one misses its bound
 	done; exit $$missed
 
 .PHONY: e2e
-e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster
-	@$(NODE) --test --test-concurrency=3 --test-reporter=spec libs/discovery/e2e/*.e2e.ts
-	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/resolver.e2e.ts
-	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/policies.e2e.ts
-	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/registries.e2e.ts
-	@$(NODE) --test --test-isolation=none --test-reporter=spec k8s/e2e/suite.e2e.ts
+e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster; STORIES=suite,resolver chooses some
+	@$(NODE) k8s/e2e/main.ts
 
 # Before anything is done, one line for each missing tool that the target needs.
 override NEEDS := docker-build docker-push kube-load kube-deploy kube-logs istio-inject istio-eject kube-delete e2e

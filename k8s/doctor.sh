@@ -1,10 +1,10 @@
 #!/bin/sh
-# Says which tools are there, which are missing, what each is for and how to get it. Needs nothing but a shell, so that it can
-# tell that Node is missing.
+# Shows which tools are installed, which are missing, what each is for and how to get it. Needs only a shell and sed, so that it
+# can report a missing Node.
 #
-#   k8s/doctor.sh                             a table; exits 1 when something that demo or test needs is missing
-#   k8s/doctor.sh --for kube-deploy           the same, for what that target needs
-#   k8s/doctor.sh --for kube-deploy --quiet   only what is missing, a line each, on stderr; istiod is left to istio-inject
+#   k8s/doctor.sh                             a table; exits 1 if demo or test lack something
+#   k8s/doctor.sh --for kube-deploy           the same for one target
+#   k8s/doctor.sh --for kube-deploy --quiet   only what is missing, one line each, on stderr; istio-inject itself checks istiod
 set -u
 
 target='' quiet=''
@@ -25,21 +25,20 @@ case $target in
   istio-inject) needs='node npm kubectl cluster istiod' ;;
   e2e) needs='node npm docker engine kubectl cluster' ;;
   *)
-    echo "doctor: there is no target $target; known: init demo policies test bench format protoc check lint docker-build docker-push" \
+    echo "doctor: unknown target $target; known: init demo policies test bench format protoc check lint docker-build docker-push" \
       "kube-load kube-deploy kube-logs kube-delete istio-inject istio-eject e2e" >&2
     exit 2
     ;;
 esac
 
-there() { command -v "$1" >/dev/null 2>&1; }
+is_installed() { command -v "$1" >/dev/null 2>&1; }
 needed() { case " $needs " in *" $1 "*) true ;; *) false ;; esac; }
-# How wide the columns are, and colours when somebody looks.
-format='%s%s%s %-15s %-30s %-32s %s\n'
+# Colours only on a terminal.
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then red=$(printf '\033[31m') green=$(printf '\033[32m') dim=$(printf '\033[2m') off=$(printf '\033[0m')
 else red='' green='' dim='' off=''; fi
 
 missing=0
-# row NAME FOUND FOR GET : FOUND is empty for what is missing; with a leading "!" it is what is wrong
+# row NAME FOUND FOR GET : FOUND is empty if the tool is missing; after a leading "!" it is what is wrong with it
 row() {
   name=$1 found=$2 used_for=$3 get=$4
   case $found in
@@ -52,26 +51,28 @@ row() {
     if [ -n "$quiet" ]; then echo "${target:-doctor} needs $name: $found; $get" >&2; fi
   fi
   if [ -n "$quiet" ]; then return; fi
-  # shellcheck disable=SC2059 # the format is a constant above
-  if [ -n "$ok" ]; then printf "$format" "$green" '✓' "$off" "$name" "$found" "$used_for" ''
-  elif needed "$name"; then printf "$format" "$red" '✗' "$off" "$name" "$found" "$used_for" "$get"
-  else printf "$format" "$dim" '-' "$off" "$name" "$found" "$used_for" "$get"; fi
+  if [ -n "$ok" ]; then line "$green" '✓' "$name" "$found" "$used_for"; return; fi
+  if needed "$name"; then line "$red" '✗' "$name" "$found" "$used_for"
+  else line "$dim" '-' "$name" "$found" "$used_for"; fi
+  printf '    get it: %s\n' "$get"
 }
-# wanted NAME : whether its row is to be made; the quiet way asks only for what the target needs, as some answers take time
+# line COLOUR MARK NAME FOUND FOR : at most 80 columns; what does not fit into its column moves the next one to a line of its own
+line() {
+  if [ ${#4} -le 27 ]; then printf '%s%s%s %-15s %-27s %s\n' "$1" "$2" "$off" "$3" "$4" "$5"
+  else printf '%s%s%s %-15s %s\n%46s%s\n' "$1" "$2" "$off" "$3" "$4" '' "$5"; fi
+}
+# wanted NAME : whether its row is printed; --quiet checks only what the target needs, because some checks take time
 wanted() { [ -z "$quiet" ] || { needed "$1" && [ "$1" != istiod ]; }; }
 
-if [ -z "$quiet" ]; then
-  # shellcheck disable=SC2059
-  printf "$format" '' ' ' '' 'tool' 'found' 'for' 'how to get it'
-fi
+if [ -z "$quiet" ]; then line '' ' ' 'tool' 'found' 'for'; fi
 
 if wanted node; then
   node=''
-  if there node; then
+  if is_installed node; then
     node=$(node --version 2>/dev/null) node=${node#v}
     major=${node%%.*}
     case $major in
-      '' | *[!0-9]*) node='!does not start' ;;
+      '' | *[!0-9]*) node='!does not run' ;;
       *) if [ "$major" -lt 20 ]; then node="!$node is too old"; fi ;;
     esac
   fi
@@ -79,45 +80,45 @@ if wanted node; then
 fi
 if wanted npm; then
   npm=''
-  if there npm; then npm=$(npm --version 2>/dev/null) || npm='!does not start'; fi
+  if is_installed npm; then npm=$(npm --version 2>/dev/null) || npm='!does not run'; fi
   row npm "$npm" 'everything' 'comes with Node: https://nodejs.org or your package manager'
 fi
 if wanted make; then
   make=''
-  if there make; then make=$(make --version 2>/dev/null | sed -n '1s/.* //p'); fi
-  row make "$make" 'this menu' 'GNU make, from your package manager'
+  if is_installed make; then make=$(make --version 2>/dev/null | sed -n '1s/.* //p'); fi
+  row make "$make" 'all targets' 'GNU make, from your package manager'
 fi
 if wanted git; then
   git=''
-  if there git; then git=$(git --version | sed 's/git version //'); fi
+  if is_installed git; then git=$(git --version | sed 's/git version //'); fi
   row git "$git" 'check (breaking protos)' 'https://git-scm.com or your package manager'
 fi
 if wanted docker; then
   docker=''
-  if there docker; then docker=$(docker --version 2>/dev/null | sed 's/^Docker version //; s/,.*//'); fi
+  if is_installed docker; then docker=$(docker --version 2>/dev/null | sed 's/^Docker version //; s/,.*//'); fi
   row docker "$docker" 'docker-build, kube-load' 'https://docs.docker.com/get-docker'
 fi
 if wanted engine; then
   engine=''
-  if there docker; then
+  if is_installed docker; then
     if engine=$(docker version --format '{{.Server.Version}}' 2>/dev/null) && [ -n "$engine" ]; then engine="running, $engine"
     else engine='!does not answer'; fi
   fi
-  row engine "$engine" 'docker-build, kube-load' 'start Docker (or dockerd), and be allowed to use it'
+  row engine "$engine" 'docker-build, kube-load' 'start Docker (or dockerd), with the right to use it'
 fi
-# Where istiod is and whether any of them is ready: a line `namespace/ready replicas` for each.
+# Where istiod runs, and whether one is ready; kubectl prints a line `namespace/ready replicas` for each.
 find_istiod() {
   rows='{range .items[*]}{.metadata.namespace}/{.status.readyReplicas}{"\n"}{end}'
   if ! list=$(kubectl get deployments --all-namespaces -l app=istiod --request-timeout=10s -o jsonpath="$rows" 2>/dev/null)
-  then echo 'not to be seen with your rights'; return; fi
+  then echo 'not visible with your rights'; return; fi
   ready=$(printf '%s\n' "$list" | sed -n 's|/[1-9][0-9]*$||p;' | sed -n '1p')
   if [ -n "$ready" ]; then echo "in $ready, ready"
-  elif [ -n "$list" ]; then echo "!in ${list%%/*}, but not ready"
+  elif [ -n "$list" ]; then echo "!in ${list%%/*}, not ready"
   else echo '!not in this cluster'; fi
 }
 if wanted kubectl || wanted cluster || wanted istiod; then
   kubectl='' cluster='' istiod=''
-  if there kubectl; then
+  if is_installed kubectl; then
     kubectl=$(kubectl version --client 2>/dev/null | sed -n 's/^Client Version: v*//p')
     kubectl=${kubectl:-found}
     context=$(kubectl config current-context 2>/dev/null) || context=''
@@ -134,7 +135,7 @@ if wanted kubectl || wanted cluster || wanted istiod; then
     fi
     if wanted istiod; then
       case $cluster in
-        '!'*) istiod='!no cluster to look into' ;;
+        '!'*) istiod='!no cluster' ;;
         *) istiod=$(find_istiod) ;;
       esac
     fi
@@ -148,24 +149,23 @@ fi
 if [ -z "$quiet" ]; then
   loader=''
   for tool in kind minikube k3d; do
-    if there "$tool"; then loader="${loader:+$loader, }$tool"; fi
+    if is_installed "$tool"; then loader="${loader:+$loader, }$tool"; fi
   done
-  row 'local cluster' "$loader" 'kube-load' 'one of kind.sigs.k8s.io, minikube.sigs.k8s.io, k3d.io'
-  # Each of the two is asked in its own way for its version.
+  row 'local cluster' "$loader" 'kube-load' 'kind.sigs.k8s.io, minikube.sigs.k8s.io or k3d.io'
   etcd='' consul=''
-  if there etcd; then
-    etcd=$(etcd --version 2>/dev/null | sed -n 's/^etcd Version: //p') etcd=${etcd:-'!does not start'}
+  if is_installed etcd; then
+    etcd=$(etcd --version 2>/dev/null | sed -n 's/^etcd Version: //p') etcd=${etcd:-'!does not run'}
   fi
-  if there consul; then
-    consul=$(consul version 2>/dev/null | sed -n 's/^Consul v//p') consul=${consul:-'!does not start'}
+  if is_installed consul; then
+    consul=$(consul version 2>/dev/null | sed -n 's/^Consul v//p') consul=${consul:-'!does not run'}
   fi
-  row etcd "$etcd" 'demo STRATEGIES=all, test' 'etcd-server of Debian and Ubuntu, etcd of Homebrew, or https://etcd.io/docs/latest/install'
-  row consul "$consul" 'demo STRATEGIES=all, test' 'https://developer.hashicorp.com/consul/install: packages, or one file to put on the PATH'
+  row etcd "$etcd" 'demo STRATEGIES=all, test' 'apt install etcd-server, or https://etcd.io/docs/latest/install'
+  row consul "$consul" 'demo STRATEGIES=all, test' 'https://developer.hashicorp.com/consul/install'
   grpcurl=''
-  if there grpcurl; then grpcurl=$(grpcurl -version 2>&1 | sed 's/^grpcurl //; q'); fi
+  if is_installed grpcurl; then grpcurl=$(grpcurl -version 2>&1 | sed 's/^grpcurl //; q'); fi
   row grpcurl "$grpcurl" 'calling the server by hand' 'https://github.com/fullstorydev/grpcurl'
   for_what=${target:-demo and test}
   if [ "$missing" -eq 0 ]; then echo "$for_what: nothing is missing"
-  else echo "$for_what: missing is what is marked ✗"; fi
+  else echo "$for_what: what is marked ✗ is missing"; fi
 fi
 [ "$missing" -eq 0 ]

@@ -1,6 +1,6 @@
 /**
- * Deploys server, client-http and client-grpc, before them the registry of the strategy that has one, with the images that were built last: `make kube-deploy`. Whatever is missing
- * is said before anything is changed.
+ * Deploys server, client-http and client-grpc with the images of the last build, after the registry if the strategy has one:
+ * `make kube-deploy`. It checks everything it needs before it changes anything.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { choiceFlag, runProgram } from "@grpc-lb/program";
 import { type BuiltImages, requireBuilt } from "../image/built.ts";
 import { appNames, imageName, imagePrefixFlag, root } from "../image/tag.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
-import { loadImages, requireImages, requireLocalCluster, sandboxFlag } from "./local.ts";
+import { loadImages, requireImages, requireLocalCluster } from "./local.ts";
 import { nodesHaveImages } from "./node-images.ts";
 import { namespaceLabels, ourNamespace, ours, requireNoForeignObjects, resourceOf } from "./objects.ts";
 import { policyFlag, policyPatches, requireChoice } from "./policy.ts";
@@ -18,7 +18,6 @@ import { manifestsOf, strategies } from "./strategy.ts";
 
 const flags = {
   imagePrefix: imagePrefixFlag,
-  sandbox: sandboxFlag,
   namespace: namespaceFlag,
   strategy: choiceFlag({
     help: "how client-grpc's calls are balanced",
@@ -37,7 +36,7 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   const names = [...(registry ? [registry.name] : []), ...appNames];
   const built = requireBuilt(flags.imagePrefix);
   const kubectl = await createKubectl(flags.namespace, signal);
-  const local = built.imagePrefix === "" ? requireLocalCluster(kubectl, flags.sandbox) : null;
+  const local = built.imagePrefix === "" ? requireLocalCluster(kubectl) : null;
   const images = local === null ? [] : await requireImages(built, signal);
   const rights = (await kindsIn(kubectl, manifests)).flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
   await requireRights(kubectl, [...rights, "list pods", "watch deployments.apps"]);
@@ -50,7 +49,7 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   else if (local !== null) await loadImages(local, images, signal);
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
   const given = registry ? registryImages(registry) : [];
-  const tree = writeKustomization(manifests, { built, policy: flags.policy, images: given });
+  const tree = writeKustomization(manifests, kubectl.namespace, { built, policy: flags.policy, images: given });
   for (const app of names) {
     await kubectl.run(["apply", "-k", tree, "-l", `app=${app}`], { show: true, doing: `${app} was applied` });
     await waitForRollout(kubectl, app);
@@ -59,7 +58,7 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   return 0;
 });
 
-/** The kinds of objects in a strategy's manifests, as rights name them. */
+/** The kinds of objects in a strategy's manifests, as resource names that `kubectl auth can-i` accepts. */
 async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
   const text = await kubectl.run(["kustomize", join(root, "k8s", manifests)]);
   const found = new Set(
@@ -70,13 +69,17 @@ async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
   return [...found];
 }
 
-/** Writes what puts the tags of the built images, other images and the policy into the manifests, outside of what is committed. */
+/**
+ * Writes a kustomization over the manifests that sets the tags of the built images, other images and the policy; in a folder for
+ * each namespace, so that two deployments do not share one.
+ */
 function writeKustomization(
   manifests: string,
+  namespace: string,
   options: { readonly built: BuiltImages; readonly policy: string; readonly images: readonly object[] },
 ): string {
   const { built, policy } = options;
-  const tree = join(root, "k8s/dist/deploy");
+  const tree = join(root, "k8s/dist/deploy", namespace);
   mkdirSync(tree, { recursive: true });
   const images = appNames.map((app) => ({
     name: `grpc-lb/${app}`,
@@ -86,7 +89,7 @@ function writeKustomization(
   const kustomization = {
     apiVersion: "kustomize.config.k8s.io/v1beta1",
     kind: "Kustomization",
-    resources: [`../../${manifests}`],
+    resources: [`../../../${manifests}`],
     images: [...images, ...options.images],
     patches: policyPatches(policy),
   };
@@ -102,7 +105,7 @@ async function requireNamespaceIsWanted(kubectl: Kubectl, given: string): Promis
   }
   const { stdout } = await kubectl.try(["auth", "can-i", "create", "namespaces"]);
   if (stdout.trim() !== "yes")
-    stop(`namespace ${given} does not exist, and you may not create it; ask the cluster's admin`);
+    stop(`namespace ${given} does not exist, and you are not allowed to create it; ask the cluster's admin`);
 }
 
 async function createNamespace(kubectl: Kubectl): Promise<void> {

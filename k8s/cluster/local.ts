@@ -1,31 +1,27 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
-import { textFlag } from "@grpc-lb/program";
 import { runCommand } from "../command.ts";
 import { type BuiltImages, namesOf } from "../image/built.ts";
 import { requireDocker } from "../image/docker.ts";
-import { appNames, root } from "../image/tag.ts";
+import { appNames } from "../image/tag.ts";
 import { type ContextView, type Kubectl, stop } from "./kubectl.ts";
 
-/** The flag that says where the sandbox's program is: SANDBOX. */
-export const sandboxFlag = textFlag({
-  help: "program that loads images into the cluster named sandbox",
-  default: "../shared/sandbox/sandbox",
-  metavar: "path",
-});
+/**
+ * The program that loads images into a cluster named `sandbox` and stops its components: a path from the environment variable
+ * GRPC_LB_SANDBOX, else the command `sandbox`.
+ */
+export const sandboxProgram = process.env.GRPC_LB_SANDBOX || "sandbox";
 
-/** A cluster on this machine, and the command that takes images to its nodes: null when they have them already. */
+/** A cluster on this machine, and the command that loads images into its nodes; null if the nodes use docker's images. */
 export interface LocalCluster {
   readonly what: string;
   readonly load: readonly string[] | null;
 }
 
 /**
- * Which cluster on this machine a context means, by the names that the makers of such clusters give to the cluster's entry,
- * which stay when a context is renamed; null for any other.
+ * The cluster on this machine that a context refers to, or null. It is recognised by the name of the kubeconfig's cluster entry,
+ * which kind, k3d and minikube choose and which stays when a context is renamed.
  */
-export function localCluster(view: ContextView, sandbox: string): LocalCluster | null {
+export function localCluster(view: ContextView, sandbox = sandboxProgram): LocalCluster | null {
   const cluster = view.clusters?.[0];
   const names = [cluster?.name ?? "", view["current-context"] ?? ""];
   const named = (pattern: RegExp) => names.map((name) => pattern.exec(name)?.[1]).find((part) => part !== undefined);
@@ -45,40 +41,39 @@ export function localCluster(view: ContextView, sandbox: string): LocalCluster |
   return null;
 }
 
-/** The current context's local cluster, ready to take images; ends the program when there is none or its tool is missing. */
-export function requireLocalCluster({ view }: Kubectl, sandbox: string): LocalCluster {
-  const program = resolve(root, sandbox);
-  const cluster = localCluster(view, program);
+/** The current context's local cluster; ends the program if the context is another cluster or the loading tool is missing. */
+export function requireLocalCluster({ view }: Kubectl): LocalCluster {
+  const cluster = localCluster(view);
   if (cluster === null) {
     stop(
-      `context ${view["current-context"] ?? "(none)"} is no kind, minikube, k3d or sandbox cluster; give its nodes a registry ` +
+      `context ${view["current-context"] ?? "(none)"} is not a kind, minikube or k3d cluster; push the images to a registry ` +
         "instead: make docker-build docker-push kube-deploy IMAGE_PREFIX=registry.example.com/team/",
     );
   }
   const tool = cluster.load?.[0];
-  if (tool === program && !existsSync(program))
-    stop(`the sandbox's program is not at ${program}; say where: SANDBOX=path`);
-  if (tool !== undefined && tool !== program && spawnSync(tool, ["version"], { stdio: "ignore" }).error)
-    stop(`${tool} is needed to load images into ${cluster.what}; install it, or use a registry: IMAGE_PREFIX=…`);
-  return cluster;
+  if (tool === undefined || !spawnSync(tool, ["version"], { stdio: "ignore" }).error) return cluster;
+  if (tool === sandboxProgram)
+    stop(`cannot run ${tool}, which loads images into the sandbox; set GRPC_LB_SANDBOX to its path`);
+  stop(`${tool} is needed to load images into ${cluster.what}; install it, or use a registry: IMAGE_PREFIX=…`);
 }
 
 /**
- * The built images of all apps, under both their names, so that `kubectl apply -k k8s/base` finds them too; ends the program
- * when docker does not have one.
+ * The built images of all apps under both their names, so that `kubectl apply -k k8s/base` works too; ends the program if docker
+ * lacks one.
  */
 export async function requireImages(built: BuiltImages, signal: AbortSignal): Promise<string[]> {
   const docker = await requireDocker(signal);
   const images: string[] = [];
   for (const { byContent, byVersion } of appNames.map((app) => namesOf(app, built))) {
-    if (!(await docker.hasImage(byContent))) stop(`docker has no image ${byContent} any more; run: make docker-build`);
-    await docker.run(["tag", byContent, byVersion], `docker could not tag ${byVersion}`); // another checkout may have had it
+    if (!(await docker.hasImage(byContent)))
+      stop(`docker no longer has the image ${byContent}; run: make docker-build`);
+    await docker.run(["tag", byContent, byVersion], `docker could not tag ${byVersion}`); // another checkout may have moved it
     images.push(byContent, byVersion);
   }
   return images;
 }
 
-/** Takes images from docker to the nodes. */
+/** Loads images from docker into the nodes. */
 export async function loadImages(
   cluster: LocalCluster,
   images: readonly string[],
@@ -92,5 +87,5 @@ export async function loadImages(
   const [program = "", ...args] = cluster.load;
   const doing = "the images were loaded";
   const { code, stderr } = await runCommand(program, [...args, ...images], { show: true, interruption, doing });
-  if (code !== 0) stop(`${cluster.what} did not take the images:\n${stderr.trim()}`);
+  if (code !== 0) stop(`${cluster.what} did not load the images:\n${stderr.trim()}`);
 }

@@ -53,8 +53,9 @@ export async function makeFails(
   target: string,
   variables: Readonly<Record<string, string>>,
   complaint: RegExp,
+  folder = root,
 ): Promise<string> {
-  const { code, lines } = await make(target, variables);
+  const { code, lines } = await make(target, variables, folder);
   assert.notEqual(code, 0, `make ${target} passed`);
   const line = lines.find((text) => complaint.test(text));
   assert.ok(line, `no line of make ${target} matches ${complaint}; it said:\n${lines.join("\n")}`);

@@ -19,7 +19,7 @@ import {
   serversToBe,
   zonesOf,
 } from "./server-variant.ts";
-import { beginStory, type Step } from "./story.ts";
+import { beginStory, buildImages, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, saw, stopAtEnd } = await beginStory("policies");
@@ -40,7 +40,7 @@ const busy = { LATENCY: "100ms", CAPACITY: "64", LOAD_REPORT: "true" };
 step(
   "make kube-deploy STRATEGY=resolver POLICY=least_request; a policy that cannot work is refused before",
   async (t) => {
-    await makeOk("docker-build", {});
+    await buildImages();
     saw(
       t,
       await makeFails("kube-deploy", { ...inNamespace, STRATEGY: "resolver", POLICY: "fastest" }, /must be one of/),

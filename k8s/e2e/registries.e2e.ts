@@ -11,7 +11,7 @@ import { makeFails, makeOk } from "./make.ts";
 import { imageVariable, registryImage } from "./registry-image.ts";
 import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServersOf, rolloutRestartServer } from "./server.ts";
-import { beginStory, type Step } from "./story.ts";
+import { beginStory, buildImages, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
 const { kubectl, inNamespace, step, saw, hurry, isReplaced, requireNoErrors } = await beginStory("registries");
@@ -42,7 +42,7 @@ for (const registry of registries) {
   };
 
   registryStep("make kube-deploy; every pod gets its share, within 1 % over 300 calls", async (t) => {
-    await makeOk("docker-build", {});
+    await buildImages();
     const image = imageVariable(registry);
     saw(
       t,

@@ -13,7 +13,7 @@ import { makeOk } from "./make.ts";
 import { progress } from "./progress.ts";
 import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServers, readyServersOf, rolloutRestartServer, scaleServer } from "./server.ts";
-import { beginStory, type Step } from "./story.ts";
+import { beginStory, buildImages, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, saw, stopAtEnd, hurry, requireNoErrors } = await beginStory("resolver");
@@ -51,7 +51,7 @@ step("make kube-deploy STRATEGY=resolver, in a namespace that enforces Pod Secur
   const labels = { "pod-security.kubernetes.io/enforce": "restricted" };
   const object = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
   await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
-  await makeOk("docker-build", {});
+  await buildImages();
   await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver" });
   await hurry("20ms");
   saw(t, `${(await readyServers(kubectl)).length} servers ready`);

@@ -11,6 +11,11 @@ import { until } from "./until.ts";
 /** What a step does; its context takes what was seen. */
 export type Step = (t: TestContext) => Promise<void>;
 
+/** Builds the images, unless `make e2e` has built them for all stories. */
+export async function buildImages(): Promise<void> {
+  if (process.env.GRPC_LB_E2E_IMAGES !== "built") await makeOk("docker-build");
+}
+
 /** Shows what was seen, in numbers: as progress, and in the report. */
 export function saw(t: TestContext, text: string): void {
   progress(`   saw: ${text}`);

@@ -11,7 +11,6 @@ import { copyWithServerVersion, removeCopy } from "./changed-checkout.ts";
 import { describeCalls, firstCalls, nextCalls, readClient } from "./client.ts";
 import { runImage } from "./image.ts";
 import { makeFails, makeOk } from "./make.ts";
-import { sandboxProgram } from "./sandbox.ts";
 import { grpcConnections, readyServers, readyServersOf, rolloutRestartServer, scaleServer } from "./server.ts";
 import { beginStory, type Step } from "./story.ts";
 import * as stranger from "./stranger.ts";
@@ -119,10 +118,9 @@ step("the same content rolls no pod, a rebuilt image rolls them all", async (t) 
 
   const copy = copyWithServerVersion("0.1.0-changed");
   try {
-    const variables = { ...inNamespace, SANDBOX: sandboxProgram };
     await makeOk("docker-build", pushed, copy);
     if (pushed.IMAGE_PREFIX) await makeOk("docker-push", pushed, copy);
-    await makeOk("kube-deploy", variables, copy);
+    await makeOk("kube-deploy", inNamespace, copy);
   } finally {
     removeCopy(copy);
   }
@@ -149,11 +147,15 @@ step("no cluster, or no rights: one line, before anything is changed", async (t)
 
 step("an image that is not there: the deploy fails and says which and why", async (t) => {
   const bad = { NAMESPACE: `${namespace}-bad`, IMAGE_PREFIX: "registry.invalid/" };
-  await makeOk("docker-build", { IMAGE_PREFIX: bad.IMAGE_PREFIX }); // built, and never pushed
-  const line = await makeFails("kube-deploy", bad, /^kube-deploy: .*(ImagePullBackOff|ErrImagePull)/);
-  saw(t, line.trim());
-  await makeOk("docker-build", pushed);
-  await makeOk("kube-delete", bad);
+  const copy = copyWithServerVersion("0.1.0-bad"); // stories that run beside this one deploy the images of this checkout
+  try {
+    await makeOk("docker-build", { IMAGE_PREFIX: bad.IMAGE_PREFIX }, copy); // built, and never pushed
+    const line = await makeFails("kube-deploy", bad, /^kube-deploy: .*(ImagePullBackOff|ErrImagePull)/, copy);
+    saw(t, line.trim());
+  } finally {
+    removeCopy(copy);
+  }
+  await makeOk("kube-delete", { NAMESPACE: bad.NAMESPACE });
   const { problem } = await kubectl.try(["get", "namespace", bad.NAMESPACE]);
   assert.match(problem, /NotFound/, "the namespace that kube-deploy made is gone");
 });

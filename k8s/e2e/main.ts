@@ -1,0 +1,86 @@
+/**
+ * Runs the end-to-end tests on the cluster of the current context: `make e2e`, or some of them, `make e2e STORIES=suite,resolver`.
+ * The images are built once. Then the stories run side by side, each in namespaces of its own; a story that stops the API server
+ * runs alone after them.
+ */
+import { type Flag, runProgram, startChild } from "@grpc-lb/program";
+import { root } from "../image/tag.ts";
+import { makeOk } from "./make.ts";
+
+const perFile = ["--test-concurrency=3"];
+const inOneProcess = ["--test-isolation=none"];
+
+/** Lanes run at the same time, the stories of a lane one after another; the lanes take about as long as each other. */
+const lanes = [["suite"], ["policies", "registries"], ["discovery"]] as const;
+const alone = ["resolver"] as const;
+type Story = (typeof lanes)[number][number] | (typeof alone)[number];
+
+const files: Readonly<Record<Story, readonly string[]>> = {
+  suite: [...inOneProcess, "k8s/e2e/suite.e2e.ts"],
+  policies: [...inOneProcess, "k8s/e2e/policies.e2e.ts"],
+  registries: [...inOneProcess, "k8s/e2e/registries.e2e.ts"],
+  resolver: [...inOneProcess, "k8s/e2e/resolver.e2e.ts"],
+  discovery: [...perFile, "libs/discovery/e2e/*.e2e.ts"],
+};
+const names = Object.keys(files) as Story[];
+
+const stories: Flag<readonly Story[]> = {
+  metavar: "names",
+  help: `which stories to run: ${names.join(", ")}`,
+  default: names,
+  defaultText: "all",
+  parse(text) {
+    const wanted = text.split(",");
+    const unknown = wanted.find((name) => !names.some((known) => known === name));
+    if (unknown !== undefined) throw new RangeError(`must be a list of ${names.join(", ")}, got "${unknown}"`);
+    return names.filter((name) => wanted.includes(name));
+  },
+};
+
+void runProgram(
+  { name: "e2e", summary: "Runs the end-to-end tests.", flags: { stories } },
+  async ({ flags, signal }) => {
+    await makeOk("docker-build", process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {});
+    const sum = { passed: 0, failed: 0, skipped: 0 };
+    const run = async (lane: readonly Story[]) => {
+      for (const story of lane) {
+        if (signal.aborted || !flags.stories.includes(story)) continue;
+        const counts = await runStory(story, signal);
+        for (const key of ["passed", "failed", "skipped"] as const) sum[key] += counts[key];
+      }
+    };
+    await Promise.all(lanes.map(run));
+    await run(alone);
+    if (sum.skipped > 0) process.stdout.write(`${sum.skipped} skipped, with their reasons above\n`);
+    process.stdout.write(`${sum.passed} passed, ${sum.failed} failed\n`);
+    return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
+  },
+);
+
+/** Runs a story in a process of its own, each line of its output after its name, and returns its counts. */
+async function runStory(story: Story, signal: AbortSignal) {
+  const startedMs = performance.now();
+  const totals: Record<string, number> = {};
+  const onLine = (line: string) => {
+    const [, name, count] = /^ℹ (pass|fail|cancelled|skipped) (\d+)$/.exec(line) ?? [];
+    if (name !== undefined) totals[name] = Number(count);
+    else if (!line.startsWith("ℹ ")) process.stdout.write(`${story.padEnd(10)} ${line}\n`);
+  };
+  const child = startChild({
+    command: process.execPath,
+    args: ["--test", "--test-reporter=spec", ...files[story]],
+    cwd: root,
+    env: { ...(process.env as Record<string, string>), GRPC_LB_E2E_IMAGES: "built" },
+    onStdout: onLine,
+    onStderr: onLine,
+  });
+  const interrupt = () => child.kill("SIGINT");
+  signal.addEventListener("abort", interrupt);
+  const { code } = await child.exited;
+  signal.removeEventListener("abort", interrupt);
+  const { pass = 0, fail = 0, cancelled = 0, skipped = 0 } = totals;
+  const failed = code === 0 ? 0 : Math.max(1, fail + cancelled);
+  const seconds = Math.round((performance.now() - startedMs) / 1000);
+  process.stdout.write(`${story.padEnd(10)} ${pass} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
+  return { passed: pass, failed, skipped };
+}
