@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -16,12 +16,11 @@ export interface Envoy {
 
 /** Its program: as ENVOY says, on the PATH, or from the sandbox; or why there is none. */
 export function findEnvoy(): { readonly path: string } | { readonly missing: string } {
-  const { ENVOY, PATH = "", SANDBOX } = process.env;
+  const { ENVOY, PATH = "", GRPC_LB_SANDBOX: sandbox } = process.env;
   if (ENVOY) return isProgram(ENVOY) ? { path: ENVOY } : { missing: `ENVOY=${ENVOY} is no program` };
   const onPath = PATH.split(delimiter).find((folder) => isProgram(join(folder, "envoy")));
   if (onPath !== undefined) return { path: join(onPath, "envoy") };
-  const sandbox = SANDBOX || join(import.meta.dirname, "../../../../shared/sandbox/sandbox");
-  if (!existsSync(sandbox)) return { missing: "no envoy on the PATH; say where: ENVOY=path" };
+  if (!sandbox) return { missing: "no envoy on the PATH; say where: ENVOY=path" };
   try {
     execFileSync(sandbox, ["tool", "envoy"], { stdio: "ignore", timeout: 300_000 });
     const script = 'eval "$("$0" env)" && command -v envoy';
