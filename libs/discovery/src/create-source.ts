@@ -7,7 +7,7 @@ import type { EtcdCredentials } from "./etcd/index.ts";
 import type { ApiAccess } from "./kubernetes/index.ts";
 import { parseTarget, type Target, type TargetOf, type TargetScheme } from "./target.ts";
 
-/** What sources need that a target cannot say, by scheme; and what all sources share. */
+/** What sources need that is not in a target, by scheme; and options of all sources. */
 export interface SourceOptions {
   readonly kubernetes?:
     | {
@@ -123,7 +123,7 @@ function createKey(target: Target, options: SourceOptions): string {
   return `target ${JSON.stringify(target)} ${family} ${ids.join(" ")}`;
 }
 
-/** Takes out what is undefined: sources tell an option that is absent from one that is undefined. */
+/** Leaves out what is undefined: the options of some sources may be absent, and not undefined. */
 function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };

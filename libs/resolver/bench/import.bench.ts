@@ -7,7 +7,7 @@ import { median, report } from "./table.ts";
 
 const rounds = 15;
 
-/** Runs in a fresh process: imports, and says what it cost. */
+/** Runs in a fresh process: imports, and prints the cost. */
 const program = (module: string) => `
   const began = performance.now();
   await import(${JSON.stringify(module)});
@@ -26,7 +26,7 @@ function measure(module: string): Cost {
   return JSON.parse(execFileSync(process.execPath, args, { cwd: import.meta.dirname, encoding: "utf8" }));
 }
 
-// The bound is for the cluster, where the apps run as bundles that are made as k8s/bundle.ts makes them. From source, which has none, Node strips the types of some thirty files, and loads what does that.
+// The bound is for the cluster, where the apps run as bundles like that of k8s/bundle.ts. From source, which has no bound, Node strips the types of some forty files, and loads the code that does it.
 const bundle = join(import.meta.dirname, ".import-bench.cjs");
 const externals = ["@grpc/grpc-js", "@kubernetes/client-node"].map((name) => `--external:${name}`);
 const entry = fileURLToPath(import.meta.resolve("@grpc-lb/resolver"));

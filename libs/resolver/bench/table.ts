@@ -7,7 +7,7 @@ export interface Figure {
   readonly detail: string;
 }
 
-/** A figure beside its bound. */
+/** A figure with its bound. */
 export interface Row extends Figure {
   readonly bound: number;
   /** Whether the value may be more than the bound (`>=`) or less (`<=`). */

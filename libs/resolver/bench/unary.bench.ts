@@ -1,6 +1,6 @@
 /**
- * Unary calls a second with 64 in flight against three servers: the resolver beside grpc-js's own static list, both with
- * round_robin, and beside pick_first to one server. Short slices are interleaved; a figure is the median of the rounds' ratios.
+ * Unary calls a second with 64 in flight against three servers: the resolver against grpc-js's own static list, both with
+ * round_robin, and against pick_first to one server. Short slices are interleaved; a figure is the median of the rounds' ratios.
  */
 import { fileURLToPath } from "node:url";
 import { credentials } from "@grpc/grpc-js";

@@ -54,14 +54,14 @@ async function isAnswering({ port, path }: Sidecar): Promise<boolean> {
     const status = await client.exchange({ host: "127.0.0.1", port, path }, guard, async (answer) => answer.status);
     return status === 200 || status === 503; // 503: the sidecar is there, and starts with this program
   } catch {
-    return false; // nobody listens, or what does is no sidecar
+    return false; // a closed port, or a peer that does not answer as a sidecar does
   } finally {
     guard.release();
     client.close();
   }
 }
 
-/** The warning of a client that dials pods beside a sidecar. */
+/** The warning for a client that dials pods from a pod with a sidecar. */
 export function describeSidecar(mesh: string, target: string): string {
   return (
     `${target}: ${mesh} has a sidecar in this pod, which does not balance calls to pod addresses and may refuse them under ` +

@@ -140,7 +140,7 @@ export function findPolicy(policies: readonly PolicyConfig[]): FoundPolicy {
   return { policy: undefined, error: errors.length > 0 ? errors.join("; ") : undefined };
 }
 
-/** Adds what is wrong in a list of child policies, where the error of grpc-js, as that of its outlier_detection, does not say it. */
+/** Adds what is wrong in a list of child policies where the error lacks it, as that of grpc-js's outlier_detection does. */
 function describePolicyError(config: unknown, message: string): string {
   const { child_policy, childPolicy = child_policy } = (config ?? {}) as Readonly<Record<string, unknown>>;
   const inner = Array.isArray(childPolicy) ? findPolicy(childPolicy).error : undefined;

@@ -97,13 +97,16 @@ test("an API server that is away for a while costs no call, and the Service's an
 
 test("a Role without the right to read Services is one warning, and costs no call", async (t) => {
   const { api, warnings, closers } = await cluster(t, "a");
-  api.forbid("get", "services");
+  for (const verb of ["get", "list", "watch"] as const) api.forbid(verb, "services");
   const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
   const client: PodClient = new PodServiceClient(target, credentials.createInsecure(), options);
   closers.push(() => client.close());
   assert.equal(await call(client), "a");
   assert.equal(warnings.length, 1);
-  assert.match(String(warnings), /^kubernetes: get service default\/server: denied; /);
+  assert.match(
+    String(warnings),
+    /^kubernetes: get service default\/server: 403 .*; calls go on, without its annotation grpc-lb\.dev\/service-config; /,
+  );
 });
 
 test("a missing Role is named in the call's error", async (t) => {

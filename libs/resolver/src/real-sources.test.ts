@@ -89,7 +89,7 @@ test("file: the next calls follow a change on disk; a broken file changes nothin
   };
   const [a, b] = pods as [PodServer, PodServer];
   const one = client(`file://${path}`);
-  assert.equal(await failure(one), `file: read ${path}: there is no such file`);
+  assert.equal(await failure(one), `file: read ${path}: no such file`);
   write(`- address: ${at(a)}\n`);
   await until(() => resolvers.stats()[0]?.endpoints === 1, "one endpoint");
   assert.deepEqual(await spread(one, 3), { a: 3 });
@@ -103,7 +103,7 @@ test("file: the next calls follow a change on disk; a broken file changes nothin
   );
   write("endpoints: [");
   await until(() => resolvers.stats()[0]?.error !== undefined, "an error");
-  assert.match(resolvers.stats()[0]?.error ?? "", /server\.yaml:1: Flow sequence/);
+  assert.match(resolvers.stats()[0]?.error ?? "", /server\.yaml:1: not valid YAML: Flow sequence/);
   assert.deepEqual(await spread(one, 3), { b: 3 });
   write(`endpoints: [{ address: "${at(b)}" }]\nserviceConfig: { methodConfig: [{ name: [{}], timeout: soon }] }\n`);
   await until(() => warnings.length > 0, "a warning");
@@ -140,7 +140,7 @@ test("dns-poll: calls follow the records, and go on while the name server is awa
   dns.delete("_grpc._tcp.server.example");
   await until(() => resolvers.stats()[0]?.endpoints === 0, "no endpoints", 500);
   clock.advance(1_000);
-  assert.equal(await failure(one), "dns-poll: ask for _grpc._tcp.server.example: NXDOMAIN: there is no such name");
+  assert.equal(await failure(one), "dns-poll: query _grpc._tcp.server.example: NXDOMAIN: there is no such name");
 });
 
 test("kubernetes: is one of them, with its own options", async (t) => {

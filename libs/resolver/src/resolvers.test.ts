@@ -77,7 +77,7 @@ test("100 channels to a target share one run of its source; two targets have two
   assert.deepEqual([rig.sources[0]?.openRuns, rig.sources[1]?.openRuns], [0, 1]);
 });
 
-test("a wrong target fails every call with a message that says what is wrong", async (t) => {
+test("a target that is not valid fails every call with the reason", async (t) => {
   const rig = new Rig(t);
   for (const [target, want] of [
     [
@@ -265,8 +265,8 @@ test("a second registration is for the channels that are made after it; stats sh
 });
 
 for (const [where, env, mesh, looks] of [
-  ["in a cluster, beside one", { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }, "Istio", 1],
-  ["in a cluster, beside none", { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }, undefined, 1],
+  ["in a pod with one", { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }, "Istio", 1],
+  ["in a pod without one", { KUBERNETES_SERVICE_HOST: "10.0.0.1", KUBERNETES_SERVICE_PORT: "443" }, undefined, 1],
   ["elsewhere", {}, "Istio", 0],
 ] as const) {
   test(`a sidecar is looked for once, in a cluster only, and warned of: ${where}`, async (t) => {

@@ -25,7 +25,7 @@ import {
 import { authorityOf, schemes } from "./schemes.ts";
 import { dedupeWarnings, type Warn, warnOnce } from "./warn.ts";
 
-/** How targets are resolved, beyond what a target itself says. */
+/** How targets are resolved, beyond what a target contains. */
 export interface ResolversOptions extends Pick<SourceOptions, "kubernetes" | "etcd" | "consul"> {
   /**
    * Receives what an operator should act on: denied rights, a service config that does not count, a sidecar, a proxy; each

@@ -57,7 +57,7 @@ test("timeouts are read as they are meant", () => {
   }
 });
 
-test("what was parsed is good for grpc-js's option, and says the same when it is parsed again", () => {
+test("what was parsed is valid for grpc-js's option, and gives the same when it is parsed again", () => {
   const text = JSON.stringify({
     loadBalancingConfig: roundRobin,
     methodConfig: [{ name: [{}], timeout: "0.25s", retryPolicy }],

@@ -33,7 +33,7 @@ const unsupported: JsonObject = {
 /**
  * Reads a gRPC service config in JSON (https://github.com/grpc/grpc/blob/master/doc/service_config.md) and checks it as grpc-js
  * will, and further: grpc-js 1.14 reads a timeout of "0.25s" as 25 ns, uses `pick_first` where it can use no policy of the
- * list, and says nothing of either.
+ * list, and reports neither.
  *
  * - Policies must be registered before. Of several, the first that can be used counts (gRFC A24); a name that is not registered
  *   before it is no error, a configuration that is wrong is.
@@ -41,7 +41,7 @@ const unsupported: JsonObject = {
  *
  * `JSON.stringify(parseServiceConfig(text).config)` is good for the channel option `grpc.service_config`.
  *
- * @throws RangeError that says what is wrong, when the text is not valid JSON or grpc-js refuses it
+ * @throws RangeError with the reason, when the text is not valid JSON or grpc-js refuses it
  */
 export function parseServiceConfig(text: string): ParsedServiceConfig {
   let value: unknown;

@@ -34,7 +34,7 @@ const maxTimerMs = 2 ** 31 - 1;
 /**
  * Spreads HTTP requests over the endpoints of a source, one after the other, whatever host their URL names: the URL gives
  * scheme, path and `Host`, the source gives the address (the first of an endpoint). Until the source knows anything, requests
- * wait for it; without any endpoint, they fail with a message that says why. Requests in flight on an endpoint that leaves end
+ * wait for it; without any endpoint, they fail with a message that has the reason. Requests in flight on an endpoint that leaves end
  * normally.
  *
  * ```ts
