@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseRegistrationTarget } from "./registration-target.ts";
 
-test("where to register is written as targets are, with the time to live", () => {
+test("a registration is written as a target, with the time to live", () => {
   assert.deepEqual(parseRegistrationTarget("etcd://127.0.0.1:2379/server?ttl=5s"), {
     t: "etcd",
     members: [{ host: "127.0.0.1", port: 2379 }],
     service: "server",
     layout: "endpoints",
+    namespace: undefined,
     ttlMs: 5_000,
   });
   assert.deepEqual(parseRegistrationTarget("consul://127.0.0.1/server?ttl=5s&tag=v1&tag=eu"), {
@@ -25,13 +26,13 @@ test("where to register is written as targets are, with the time to live", () =>
   assert.partialDeepStrictEqual(parseRegistrationTarget("etcd://a,b:1/c?layout=kratos"), { layout: "kratos" });
 });
 
-test("what is wrong is said in one line, and no parameter of a target that a registration does not have is taken", () => {
+test("a registration that is not valid is refused with the reason, and so are parameters that only targets have", () => {
   const expectedConsul = "expected consul://host[:8500]/service[?ttl=10s&tag=&check=grpc]";
   for (const [text, message] of [
     [
       "kubernetes:///server",
-      'registration "kubernetes:///server": it begins with none of etcd:, consul:; expected ' +
-        "etcd://host[:2379][,host2[:2379]]/service[?ttl=10s&layout=kratos]; consul://host[:8500]/service[?ttl=10s&tag=&check=grpc]",
+      'registration "kubernetes:///…": it begins with none of etcd:, consul:; expected ' +
+        "etcd://host[:2379][,host2[:2379]]/service[?ttl=10s&layout=endpoints|kratos|go-micro|value|key&namespace=], //service for keys that begin with a slash; consul://host[:8500]/service[?ttl=10s&tag=&check=grpc]",
     ],
     [
       "consul://a/b?near=_agent",

@@ -8,11 +8,12 @@ const kubernetes = (service: string, namespace?: string, port?: string): Target 
   namespace,
   port,
 });
-const etcd = (hosts: string[], service: string, layout: "endpoints" | "kratos" = "endpoints"): Target => ({
+const etcd = (hosts: string[], service: string, layout: "endpoints" | "kratos" | "key" = "endpoints"): Target => ({
   t: "etcd",
   members: hosts.map((host) => ({ host, port: 2379 })),
   service,
   layout,
+  namespace: undefined,
 });
 const consul = (service: string, more: object = {}): Target => ({
   t: "consul",
@@ -61,6 +62,7 @@ const good: [string, Target][] = [
   ["etcd://a:2379,b,10.0.0.1,[::1]/server", etcd(["a", "b", "10.0.0.1", "::1"], "server")],
   ["etcd://a/team/shop/server", etcd(["a"], "team/shop/server")],
   ["etcd://a/server%40v1?layout=kratos", etcd(["a"], "server@v1", "kratos")],
+  ["etcd://a//services/shop?layout=key", etcd(["a"], "/services/shop", "key")],
   ["etcd://a/server?layout=endpoints", etcd(["a"], "server")],
 
   ["consul://c/server", consul("server")],
@@ -98,7 +100,8 @@ for (const [text, want] of good) {
 const grammars: Readonly<Record<TargetScheme, string>> = {
   kubernetes:
     "kubernetes:///service[.namespace][:port], kubernetes://namespace/service[:port] or kubernetes://service.namespace[:port]",
-  etcd: "etcd://host[:2379][,host2[:2379]]/service[?layout=kratos]",
+  etcd:
+    "etcd://host[:2379][,host2[:2379]]/service[?layout=endpoints|kratos|go-micro|value|key&namespace=], //service for keys that begin with a slash",
   consul: "consul://host[:8500]/service[?tag=&near=&dc=&wait=&limit=&healthy=&allow-stale]",
   "dns-poll": "dns-poll://[server[:53]]/name:port[?refresh=30s&union=60s&family=ipv6]",
   static: "static:///host:port[,host:port][?weights=3,1]",
@@ -131,12 +134,12 @@ const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string
     ["etcd://::1/server", 'a member of the cluster must be host:port, an IPv6 host in brackets, got "::1"'],
     ["etcd://a", "it names no service"],
     ["etcd://a/", "it names no service"],
-    ["etcd://a/server/", '"server/" is no service: a part of it is empty'],
-    ["etcd://a/x//y", '"x//y" is no service: a part of it is empty'],
-    ["etcd://a/server?layout=nacos", 'layout must be endpoints or kratos, got "nacos"'],
+    ["etcd://a/server/", 'service must be a name without empty parts, got "server/"'],
+    ["etcd://a/x//y", 'service must be a name without empty parts, got "x//y"'],
+    ["etcd://a/server?layout=nacos", 'layout must be endpoints, kratos, go-micro, value or key, got "nacos"'],
     ["etcd://a/server?layout=", "the parameter layout is empty"],
     ["etcd://a/server?layout=kratos&layout=kratos", "the parameter layout stands more than once"],
-    ["etcd://a/server?ttl", 'unknown parameter "ttl"; there are layout'],
+    ["etcd://a/server?ttl", 'unknown parameter "ttl"; there are layout, namespace'],
     ["etcd:a/server", "it does not begin with etcd://"],
     ["etcd:/a/server", "it does not begin with etcd://"],
   ],
@@ -171,7 +174,7 @@ const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string
     ["dns-poll:///a:80?refresh=999ms", 'refresh must be at least 1s, got "999ms"'],
     ["dns-poll:///a:80?refresh=1d", 'refresh must be a duration such as 300ms, 5s or 2m, got "1d"'],
     ["dns-poll:///a:80?union=0", 'union must be at least 1s, got "0"'],
-    ["dns-poll:///a:80?family=ipv5", 'family must be ipv4 or ipv6 or all, got "ipv5"'],
+    ["dns-poll:///a:80?family=ipv5", 'family must be ipv4, ipv6 or all, got "ipv5"'],
     ["dns-poll://dns.example/a:80", '"dns.example" is not the address of a DNS server'],
     ["dns-poll:///a:80?ttl", 'unknown parameter "ttl"; there are refresh, union, family'],
     ["dns-poll:a:80", "it does not begin with dns-poll://"],
@@ -183,7 +186,7 @@ const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string
     ["static:///::1:80", 'an address must be host:port, an IPv6 host in brackets, got "::1:80"'],
     ["static:///[a]:1", 'an address must be host:port, an IPv6 host in brackets, got "[a]:1"'],
     ["static:///300.0.0.1:1", 'an address must be host:port, an IPv6 host in brackets, got "300.0.0.1:1"'],
-    ["static:///a:1,b:1,a:1", "it names a:1 twice"],
+    ["static:///a:1,b:1,a:1", 'it names "a:1" twice'],
     ["static://a:1/", 'the addresses stand behind three slashes, and "a:1" behind two'],
     ["static:///a:1,b:1?weights=1", "weights must be one for each of the 2 addresses, got 1"],
     ["static:///a:1?weights=-1", 'a weight must be a number from 0 to 2^32 - 1, got "-1"'],
@@ -202,7 +205,7 @@ const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string
 };
 for (const scheme of targetSchemes) {
   for (const [text, why] of wrong[scheme]) {
-    test(`${text} is refused in words that say what is wrong and what was expected`, () => {
+    test(`${text} is refused with the reason and the grammar`, () => {
       const message = `target "${text}": ${why}; expected ${grammars[scheme]}`;
       for (const expected of [undefined, scheme]) {
         const parse = () => (expected === undefined ? parseTarget(text) : parseTarget(text, expected));
@@ -212,17 +215,24 @@ for (const scheme of targetSchemes) {
   }
 }
 
-test("what has no scheme of ours is refused, with all of them or with the one that is expected", () => {
+test("a target of another scheme is refused with all schemes, or with the one that is expected", () => {
   const all = targetSchemes.map((each) => `${each}:`).join(", ");
-  for (const text of ["", "server:80", "dns:///server", "Static:///a:1", "static", " static:///a:1"]) {
+  for (const [text, shown] of [
+    ["", ""],
+    ["server:80", "server:80"],
+    ["dns:///server", "dns:///…"],
+    ["Static:///a:1", "Static:///…"],
+    ["static", "…"],
+    [" static:///a:1", "…"],
+  ] as const) {
     assert.throws(() => parseTarget(text), {
       name: "RangeError",
-      message: `target "${text}": it begins with none of ${all}; expected ${Object.values(grammars).join("; ")}`,
+      message: `target "${shown}": it begins with none of ${all}; expected ${Object.values(grammars).join("; ")}`,
     });
   }
   assert.throws(() => parseTarget("static:///a:1", "file"), {
     name: "RangeError",
-    message: `target "static:///a:1": it does not begin with file:; expected ${grammars.file}`,
+    message: `target "static:///…": it does not begin with file:; expected ${grammars.file}`,
   });
 });
 
@@ -240,8 +250,8 @@ test("a user or a password, and the value of an unknown parameter, are refused a
     ["consul://c/s?token=a=secret", "consul://c/s?token=…", 'unknown parameter "token"'],
     ["consul://c/s?t%61g=v1&token=secret?secret", "consul://c/s?t%61g=…&token=…", 'unknown parameter "token"'],
     ["file:///e.yaml?key=secret", "file:///e.yaml?key=…", 'unknown parameter "key"'],
-    ["https://me:secret@host/?key=secret", "https://…@host/?key=…", "it begins with none of"],
-    ["me:secret@host", "…@host", "it begins with none of"],
+    ["https://me:secret@host/?key=secret", "https://…@host/…", "it begins with none of"],
+    ["me:secret@host", "…", "it begins with none of"],
   ] as const) {
     assert.throws(
       () => parseTarget(text),

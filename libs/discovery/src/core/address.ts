@@ -1,13 +1,14 @@
 import { isIPv4, isIPv6, SocketAddress } from "node:net";
 import type { Address } from "./snapshot.ts";
 
-/** Names as in DNS; also with underscores, which some networks of containers have in them. */
+/** A label of DNS; also with underscores, which the names of some container networks have. */
 const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i;
 
-/** Whether this is a host name: labels, perhaps with a dot at the end, and nothing that only looks like an address. */
+/** Whether this is a host name: labels, optionally with a dot at the end, the last one not a number as in an IPv4 address. */
 export function isHostName(text: string): boolean {
+  if (text.length > 253) return false;
   const labels = text.replace(/\.$/, "").split(".");
-  return text.length <= 253 && labels.every((each) => label.test(each)) && !/^\d+$/.test(labels.at(-1) ?? "");
+  return labels.every((each) => label.test(each)) && !/^\d+$/.test(labels.at(-1) ?? "");
 }
 
 /**
@@ -27,7 +28,8 @@ export function isPort(text: string, maxLength = 15): boolean {
  * @throws RangeError with what was expected and what was got
  */
 export function parseAddress(text: string, defaultPort?: number): Address {
-  const wrong = () => new RangeError(`must be host:port, an IPv6 host in brackets, got "${text}"`);
+  const shown = text.length > 300 ? `${text.slice(0, 300)}…` : text;
+  const wrong = () => new RangeError(`must be host:port, an IPv6 host in brackets, got "${shown}"`);
   const [, bracketed, plain, digits] = /^(?:\[([^[\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? "";
   const isHost = bracketed === undefined ? isIPv4(host) || isHostName(host) : isIPv6(host);

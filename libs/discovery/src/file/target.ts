@@ -1,7 +1,7 @@
 import { unescapeText } from "../core/target/parameters.ts";
 import type { Scheme } from "../core/target/scheme.ts";
 
-/** `file:///path.yaml`: endpoints that stand in a file, which is watched. */
+/** `file:///path.yaml`: the endpoints of a file, which is watched. */
 export interface FileTarget {
   readonly t: "file";
   /** Absolute. */

@@ -1,9 +1,10 @@
+import { messageOf } from "@grpc-lb/core";
 import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
 import type { Scheme } from "../core/target/scheme.ts";
 import { isWeight } from "../core/weight.ts";
 
-/** `static:///a:1,b:2`: endpoints that stand in the target. */
+/** `static:///a:1,b:2`: the endpoints of the target itself. */
 export interface StaticTarget {
   readonly t: "static";
   /** At least one, each address once. */
@@ -20,12 +21,14 @@ export const staticScheme: Scheme<StaticTarget> = {
       try {
         return parseAddress(text);
       } catch (error) {
-        throw wrong(`an address ${(error as Error).message}`);
+        throw wrong(`an address ${messageOf(error)}`);
       }
     });
-    const texts = addresses.map(formatAddress);
-    const twice = texts.find((text, n) => texts.indexOf(text) < n);
-    if (twice !== undefined) throw wrong(`it names ${twice} twice`);
+    const seen = new Set<string>();
+    for (const text of addresses.map(formatAddress)) {
+      if (seen.has(text)) throw wrong(`it names "${text}" twice`);
+      seen.add(text);
+    }
     const weights = parameters.text("weights")?.split(",") ?? addresses.map(() => "1");
     if (weights.length !== addresses.length) {
       throw wrong(`weights must be one for each of the ${addresses.length} addresses, got ${weights.length}`);

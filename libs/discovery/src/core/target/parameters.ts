@@ -1,11 +1,11 @@
-import { formatDuration, maxDurationMs, parseDuration } from "@grpc-lb/core";
+import { formatDuration, maxDurationMs, messageOf, parseDuration } from "@grpc-lb/core";
 
-/** The parameters of a target, `name=value&name=value`. Each may stand once, unless all its values are asked for. */
+/** The parameters of a target, `name=value&name=value`. Each may occur once, except those that are read by `texts`. */
 export class Parameters {
   readonly #values = new Map<string, string[]>();
   readonly #wrong: (why: string) => RangeError;
 
-  /** @throws RangeError for an escape that is none */
+  /** @throws RangeError for an escape that is not valid */
   constructor(query: string, wrong: (why: string) => RangeError) {
     this.#wrong = wrong;
     for (const part of query.split("&")) {
@@ -13,7 +13,9 @@ export class Parameters {
       const at = part.indexOf("=");
       const name = unescapeText(at < 0 ? part : part.slice(0, at), wrong);
       const value = at < 0 ? "" : unescapeText(part.slice(at + 1), wrong);
-      this.#values.set(name, [...(this.#values.get(name) ?? []), value]);
+      const values = this.#values.get(name);
+      if (values) values.push(value);
+      else this.#values.set(name, [value]);
     }
   }
 
@@ -38,11 +40,14 @@ export class Parameters {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const choice = choices.find((each) => each === text);
-    if (choice === undefined) throw this.#wrong(`${name} must be ${choices.join(" or ")}, got "${text}"`);
+    if (choice === undefined) {
+      const list = choices.join(", ").replace(/, ([^,]*)$/, " or $1");
+      throw this.#wrong(`${name} must be ${list}, got "${text}"`);
+    }
     return choice;
   }
 
-  /** `name`, `name=true` or `name=false`. */
+  /** True for `name` and `name=true`, false for `name=false`. */
   truth(name: string): boolean | undefined {
     if (this.#values.get(name)?.join() === "") return true;
     const choice = this.choice(name, ["true", "false"]);
@@ -70,7 +75,7 @@ export class Parameters {
     try {
       ms = parseDuration(text);
     } catch (error) {
-      throw this.#wrong(`${name} ${(error as Error).message}`);
+      throw this.#wrong(`${name} ${messageOf(error)}`);
     }
     if (ms < minMs) throw this.#wrong(`${name} must be at least ${formatDuration(minMs)}, got "${text}"`);
     if (ms > maxMs) throw this.#wrong(`${name} must be at most ${formatDuration(maxMs)}, got "${text}"`);
@@ -78,7 +83,7 @@ export class Parameters {
   }
 }
 
-/** Takes the %-escapes out. A plus is a plus. */
+/** Decodes %-escapes. A plus is a plus. */
 export function unescapeText(text: string, wrong: (why: string) => RangeError): string {
   try {
     return decodeURIComponent(text);

@@ -1,26 +1,37 @@
 import { Parameters } from "./parameters.ts";
+import { redactReason, redactTarget } from "./redact.ts";
 import type { Scheme } from "./scheme.ts";
 
+/** The longest target, in characters: 64 Ki, or about 3000 addresses. */
+export const maxTargetLength = 2 ** 16;
+
 /**
- * Reads `scheme://authority/path?parameters` by one of the schemes given.
+ * Reads `scheme://authority/path?parameters` by one of the schemes given, in time in proportion to the text.
  *
  * @param what is read, for messages
  * @throws RangeError that names the text, what is wrong with it and what was expected, and nothing that may be secret
  */
 export function readTarget<T>(what: string, text: string, schemes: Readonly<Record<string, Scheme<T>>>): T {
-  const match = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?(\/*)([^?]*)(?:\?(.*))?$/.exec(text);
-  const [, name = "", authority = "", slashes = "", rest = "", query = ""] = match ?? [];
+  if (text.length > maxTargetLength) {
+    throw new RangeError(`${what} must have at most ${maxTargetLength} characters, got ${text.length}`);
+  }
+  const [, name = ""] = /^([a-z][a-z0-9+.-]*):/.exec(text) ?? [];
   const wanted = Object.keys(schemes);
   const scheme = Object.hasOwn(schemes, name) ? schemes[name] : undefined;
   if (scheme === undefined) {
+    const shown = redactTarget(text, { isKnown: false, parameters: [] });
     const names = wanted.map((each) => `${each}:`).join(", ");
     const why = wanted.length > 1 ? `it begins with none of ${names}` : `it does not begin with ${names}`;
     const grammars = Object.values(schemes).map(({ grammar }) => grammar);
-    throw wrongTarget(what, text, [], why, grammars.join("; "));
+    throw new RangeError(`${what} "${shown}": ${why}; expected ${grammars.join("; ")}`);
   }
   const { grammar, parameters: known, mayHoldAt, mayOmitSlashes, mayBeginWithSlash, parse } = scheme;
-  const wrong = (why: string) => wrongTarget(what, text, known, why, grammar);
-  // What stands there is meant to be secret, and a secret may hold any character.
+  const wrong = (why: string) => {
+    const shown = redactTarget(text, { isKnown: true, parameters: known, mayHoldAt });
+    return new RangeError(`${what} "${shown}": ${redactReason(why, known)}; expected ${grammar}`);
+  };
+  const { authority, path, query } = split(text.slice(name.length + 1));
+  // A password may have any character, such as those that end an authority.
   if (authority.includes("@") || (!mayHoldAt && text.includes("@"))) {
     throw wrong("it must not carry a user or a password (an @ in a name is written %40)");
   }
@@ -31,25 +42,22 @@ export function readTarget<T>(what: string, text: string, schemes: Readonly<Reco
     const there = known.length === 0 ? `${name}: has none` : `there are ${known.join(", ")}`;
     throw wrong(`unknown parameter "${unknown}"; ${there}`);
   }
-  const path = mayBeginWithSlash ? slashes.slice(1) + rest : rest;
-  return parse({ authority, path, parameters, wrong });
-}
-
-function wrongTarget(what: string, text: string, known: readonly string[], why: string, grammar: string): RangeError {
-  return new RangeError(`${what} "${redact(text, known)}": ${why}; expected ${grammar}`);
-}
-
-/** The target with nothing that may be secret: no user or password, and no value of a parameter that is not known. */
-function redact(text: string, known: readonly string[]): string {
-  const at = text.lastIndexOf("@");
-  const isPath = /^file:\/\/\/[^?]*$/.test(text); // where an @ stands in a name
-  const open = at < 0 || isPath ? text : text.replace(/^([a-z][a-z0-9+.-]*:\/+)?.*@/s, "$1…@");
-  const [before = "", ...rest] = open.split("?");
-  if (rest.length === 0) return open;
-  const parameters = rest.join("?").split("&");
-  const shown = parameters.map((each) => {
-    const name = each.split("=")[0] ?? "";
-    return known.includes(name) || !each.includes("=") ? each : `${name}=…`;
+  const bare = path.replace(/^\/+/, "");
+  return parse({
+    authority,
+    path: mayBeginWithSlash && path.startsWith("//") ? path.slice(1) : bare,
+    parameters,
+    wrong,
   });
-  return `${before}?${shown.join("&")}`;
+}
+
+/** Splits what follows the scheme; the path has the slashes before it. */
+function split(rest: string): { readonly authority: string; readonly path: string; readonly query: string } {
+  const mark = rest.indexOf("?");
+  const before = mark < 0 ? rest : rest.slice(0, mark);
+  const query = mark < 0 ? "" : rest.slice(mark + 1);
+  if (!before.startsWith("//")) return { authority: "", path: before, query };
+  const slash = before.indexOf("/", 2);
+  const end = slash < 0 ? before.length : slash;
+  return { authority: before.slice(2, end), path: before.slice(end), query };
 }

@@ -1,6 +1,6 @@
 import type { Parameters } from "./parameters.ts";
 
-/** A target, cut in pieces: `scheme://authority/path?parameters`. */
+/** The parts of a target: `scheme://authority/path?parameters`. */
 export interface TargetParts {
   readonly authority: string;
   /** Without the slashes before it, or with `mayBeginWithSlash` without the first; as it was written, with its %-escapes. */
@@ -10,17 +10,17 @@ export interface TargetParts {
   wrong(why: string): RangeError;
 }
 
-/** How the targets of one scheme are written and read. */
+/** The grammar of the targets of one scheme. */
 export interface Scheme<T> {
-  /** As a person is told it. */
+  /** For messages. */
   readonly grammar: string;
-  /** The parameters there are; any other is refused before `parse` is called. */
+  /** The names of the parameters; any other is refused before `parse` is called. */
   readonly parameters: readonly string[];
-  /** Whether an `@` is part of a name here; elsewhere it would part a user from a host. Default: false. */
+  /** Whether an `@` may be part of the path; otherwise it separates a user from a host, and is refused. Default: false. */
   readonly mayHoldAt?: boolean;
   /** Whether `scheme:path` is taken for `scheme:///path`. Default: false. */
   readonly mayOmitSlashes?: boolean;
-  /** Whether only the first slash parts the path from the authority, and others belong to it. Default: all are left out. */
+  /** Whether only the first slash separates the path from the authority, and more belong to it. Default: none belongs to it. */
   readonly mayBeginWithSlash?: boolean;
   /** @throws RangeError made by `parts.wrong` */
   parse(parts: TargetParts): T;
