@@ -1,24 +1,29 @@
 /**
  * What runs between an event of a watch and the snapshot that it makes: `node libs/discovery/bench/event-path.bench.ts [--json]`.
- * Counts the functions and files of this library that one EndpointSlice event calls, by V8's precise coverage.
+ * Counts the functions and files of discovery and core that one EndpointSlice event calls, by V8's precise coverage.
  */
 import { Session } from "node:inspector/promises";
+import type { Snapshot } from "../src/core/snapshot.ts";
 import { createKubernetesSource } from "../src/kubernetes/index.ts";
 import { FakeApiServer, slice } from "../testing/index.ts";
 
-const room = new URL("../src/", import.meta.url).href;
+const rooms = ["../src/", "../../core/src/"].map((path) => new URL(path, import.meta.url).href);
 const api = await FakeApiServer.start();
 const addresses = Array.from({ length: 3 }, (_, n) => `10.0.0.${n + 1}`);
 api.putSlice(slice({ service: "s", addresses }));
-const watch = createKubernetesSource({ service: "s", port: "grpc", access: api.access }).watch();
+let latest: Snapshot | undefined;
+let wake = () => {};
+const subscription = createKubernetesSource({ service: "s", port: "grpc", access: api.access }).subscribe(
+  (snapshot) => {
+    latest = snapshot;
+    wake();
+  },
+);
 const until = async (count: number) => {
-  for (;;) {
-    const { value } = await watch.next();
-    if (value?.endpoints?.length === count) return;
-  }
+  while (latest?.endpoints?.length !== count) await new Promise<void>((resolve) => (wake = resolve));
 };
 await until(3);
-await api.until(({ openWatches }) => openWatches >= 1);
+await api.until(({ openWatches }) => openWatches >= 2);
 // The first event compiles what the second one runs.
 api.putSlice(slice({ service: "s", addresses: addresses.slice(1) }));
 await until(2);
@@ -33,13 +38,13 @@ api.putSlice(slice({ service: "s", addresses }));
 await until(3);
 const { result } = await session.post("Profiler.takePreciseCoverage");
 session.disconnect();
-await watch.return?.();
+await subscription.close();
 await api.close();
 
 const files = result
-  .filter(({ url }) => url.startsWith(room))
+  .filter(({ url }) => rooms.some((room) => url.startsWith(room)))
   .map(({ url, functions }) => ({
-    file: url.slice(room.length),
+    file: url.replace(/^.*\/libs\//, ""),
     functions: functions.filter(({ ranges }) => (ranges[0]?.count ?? 0) > 0).map(({ functionName }) => functionName),
   }))
   .filter(({ functions }) => functions.length > 0);

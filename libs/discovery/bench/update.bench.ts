@@ -6,8 +6,11 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { EndpointSlice } from "../src/kubernetes/endpoint-slice.ts";
-import { EndpointTable } from "../src/kubernetes/endpoint-table.ts";
+import { systemClock } from "@grpc-lb/core";
+import { SnapshotStore } from "../src/core/snapshot-store.ts";
+import { PortView } from "../src/kubernetes/port-view.ts";
+import { readEndpointSlice } from "../src/kubernetes/reader.ts";
+import { ServiceWatch } from "../src/kubernetes/service-watch.ts";
 import { createKubernetesSource } from "../src/kubernetes/source.ts";
 import { FakeApiServer, slice, slices } from "../testing/index.ts";
 
@@ -24,27 +27,47 @@ interface Row {
 /** Time and allocation of applying one pod's change, which comes as one event of its slice of 100, among `count` endpoints. */
 function changeOne(count: number): { apply(rounds: number): { microseconds: number; kilobytes: number } } {
   const all = slices({ service: "s", count });
-  const table = new EndpointTable({ t: "name", name: "grpc" }, "IPv4");
-  for (const one of all) table.setSlice(JSON.parse(JSON.stringify(one)));
+  const store = new SnapshotStore("service default/s", systemClock);
+  const access = {
+    server: new URL("http://127.0.0.1"),
+    namespace: "default",
+    credentials: () => new Promise<never>(() => {}),
+  };
+  const options = {
+    access,
+    namespace: "default",
+    service: "s",
+    clock: systemClock,
+    random: Math.random,
+    idleDeadlineMs: 1,
+  };
+  const port = { t: "name", name: "grpc" } as const;
+  const view = new PortView(new ServiceWatch(options), store, { port, preferredFamily: "IPv4", onUnmapped() {} });
+  const setSlice = (json: string) => {
+    const slice = readEndpointSlice((JSON.parse(json) as { object: unknown }).object);
+    view.onSlice(slice.name, slice);
+    store.sync();
+  };
+  for (const one of all) setSlice(JSON.stringify({ object: one }));
   // Two states of one slice in the middle: a pod of it is ready, or is not.
-  const one = all[Math.floor(all.length / 2)] as EndpointSlice;
-  const endpoints = one.endpoints ?? [];
+  const one = all[Math.floor(all.length / 2)];
+  const endpoints = one?.endpoints ?? [];
   const states = [true, false].map((ready) =>
     JSON.stringify({
       type: "MODIFIED",
       object: { ...one, endpoints: endpoints.map((e, i) => (i === 50 ? { ...e, conditions: { ready } } : e)) },
     }),
   );
-  let seen = table.endpoints;
+  let seen = store.latest?.endpoints;
   return {
     apply(rounds) {
       gc();
       const heapBefore = process.memoryUsage().heapUsed;
       const began = performance.now();
       for (let n = 0; n < rounds; n++) {
-        table.setSlice((JSON.parse(states[n % 2 === 0 ? 1 : 0] as string) as { object: EndpointSlice }).object);
-        if (table.endpoints === seen) throw new Error("the change was not seen");
-        seen = table.endpoints;
+        setSlice(states[n % 2 === 0 ? 1 : 0] as string);
+        if (store.latest?.endpoints === seen) throw new Error("the change was not seen");
+        seen = store.latest?.endpoints;
       }
       const microseconds = ((performance.now() - began) * 1_000) / rounds;
       return { microseconds, kilobytes: (process.memoryUsage().heapUsed - heapBefore) / 1_024 / rounds };
@@ -76,15 +99,17 @@ function measureChange(): Row[] {
 /** A server of one answer, in bytes made beforehand: what is measured is the client. */
 async function measureSync(): Promise<Row[]> {
   const items = slices({ service: "s", count: 10_000 });
-  const list = JSON.stringify({ metadata: { resourceVersion: "1" }, items });
+  const page = { kind: "EndpointSliceList", apiVersion: "discovery.k8s.io/v1", metadata: { resourceVersion: "1" } };
+  const list = JSON.stringify({ ...page, items });
+  const services = JSON.stringify({ ...page, kind: "ServiceList", apiVersion: "v1", items: [] });
   const answer = (body: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-  const answers = { list: Buffer.from(answer(list)), get: Buffer.from(answer('{"metadata":{}}')) };
+  const answers = { slices: Buffer.from(answer(list)), services: Buffer.from(answer(services)) };
   const server = createServer((socket) => {
     socket.on("error", () => {}); // the client has gone
     socket.on("data", (data) => {
       const line = data.toString("latin1", 0, 300);
       if (line.includes("watch=true")) socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
-      else socket.write(line.includes("/services/") ? answers.get : answers.list);
+      else socket.write(line.includes("/services?") ? answers.services : answers.slices);
     });
   });
   server.listen(0, "127.0.0.1");

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
-import type { ApiAccess } from "../src/kubernetes/api.ts";
+import type { ApiAccess } from "../src/kubernetes/api-client.ts";
 import { createKubeconfigAccess, createKubernetesSource } from "../src/kubernetes/index.ts";
 import { type SourceWorld, service, type World } from "../testing/index.ts";
 import { SliceWriter } from "../testing/kubernetes/world.ts";

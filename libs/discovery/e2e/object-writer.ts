@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Agent, request } from "node:https";
-import type { ApiAccess } from "../src/kubernetes/api.ts";
+import type { ApiAccess } from "../src/kubernetes/api-client.ts";
 import type { StoredService, StoredSlice } from "../testing/kubernetes/slices.ts";
 
 const groups = { EndpointSlice: "/apis/discovery.k8s.io/v1", Service: "/api/v1" } as const;

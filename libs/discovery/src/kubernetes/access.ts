@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "@grpc-lb/core";
-import type { ApiAccess } from "./api.ts";
+import type { ApiAccess } from "./api-client.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
 import { createServiceAccountAccess, isInCluster } from "./service-account.ts";
 

@@ -41,10 +41,10 @@ describe("a watch of Kubernetes", { concurrency: 4 }, () => {
   test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", async (t) => {
     const { api, program } = await start(t, "background", "foreground");
     await program.line((line) => line === "foreground: 1");
-    await api.until(({ openWatches }) => openWatches === 1);
+    await api.until(({ openWatches }) => openWatches === 2);
     api.putSlice(at("10.0.0.1", "10.0.0.2"));
     for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 2`);
-    assert.equal(api.counts.watch, 1);
+    assert.equal(api.counts.watch, 2, "of the slices and of the Service");
     api.putSlice(at());
     assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
   });

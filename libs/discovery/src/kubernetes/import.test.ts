@@ -13,7 +13,7 @@ test("outside of a pod and without a kubeconfig, a source says so, once, and goe
   const { code, stdout, stderr } = await runToEnd(probe, [], { HOME: "/nowhere" });
   assert.deepEqual(
     [code, stdout],
-    [0, ["target kubernetes: there is no kubeconfig (KUBECONFIG, ~/.kube/config) and no pod", "snapshots: 1"]],
+    [0, ["notFound kubernetes: there is no kubeconfig (KUBECONFIG, ~/.kube/config) and no pod", "snapshots: 1"]],
     stderr.join("\n"),
   );
 });

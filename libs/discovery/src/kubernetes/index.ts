@@ -1,5 +1,5 @@
 /**
- * Where the pods of a Kubernetes service are, watched.
+ * The pods of a Kubernetes service, watched.
  *
  * ```ts
  * import { createKubernetesSource } from "@grpc-lb/discovery/kubernetes";
@@ -10,10 +10,8 @@
  * }
  * ```
  */
-export type { ApiAccess, Credentials } from "./api.ts";
+export type { ApiAccess, Credentials } from "./api-client.ts";
 export { createKubeconfigAccess } from "./kubeconfig.ts";
+export { serviceConfigAnnotation } from "./port-view.ts";
 export { createServiceAccountAccess, isInCluster } from "./service-account.ts";
-export type { FeedStats } from "./service-feed.ts";
-export type { ServiceAccess } from "./service-reader.ts";
-export { serviceConfigAnnotation } from "./service-view.ts";
-export { createKubernetesSource, type KubernetesSource, type KubernetesSourceOptions } from "./source.ts";
+export { createKubernetesSource, type KubernetesSourceOptions } from "./source.ts";

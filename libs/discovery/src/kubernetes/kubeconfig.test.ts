@@ -9,7 +9,7 @@ import { after, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { assertNothingLeft, ManualClock, makeCertificates } from "@grpc-lb/core/testing";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
-import { ApiClient } from "./api.ts";
+import { ApiClient } from "./api-client.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
 import { createKubernetesSource } from "./source.ts";
 
@@ -101,7 +101,7 @@ function hangingPlugin(name: string) {
   return { path: file(`${name}.json`, kubeconfig({ exec })), until };
 }
 
-test("row 22: an exec plugin that hangs runs once for all who ask, and is ended when the last of them has gone", async () => {
+test("an exec plugin that hangs runs once for all who ask, and is ended when the last of them has gone", async () => {
   const { path, until } = hangingPlugin("hanging");
   const clock = new ManualClock();
   const access = await createKubeconfigAccess(path, { clock });
@@ -129,7 +129,7 @@ test("row 22: an exec plugin that hangs runs once for all who ask, and is ended 
   assert.equal(clock.sleeping, 0);
 });
 
-test("row 22: an exec plugin that has not answered within a minute is ended, and the next who asks runs it anew", async () => {
+test("an exec plugin that has not answered within a minute is ended, and the next who asks runs it anew", async () => {
   const { path, until } = hangingPlugin("slow");
   const clock = new ManualClock();
   const access = await createKubeconfigAccess(path, { clock });
@@ -152,7 +152,7 @@ test("row 22: an exec plugin that has not answered within a minute is ended, and
   assert.deepEqual([clock.sleeping, pipes()], [0, before]);
 });
 
-test("row 2: credentials that do not come are no fault of the server's, and leave nothing when the reader goes", async () => {
+test("credentials that do not come are no fault of the server's, and leave nothing when the reader goes", async () => {
   const { path, until } = hangingPlugin("blamed");
   const clock = new ManualClock();
   const reader = new SnapshotReader(
@@ -219,7 +219,7 @@ test("a client certificate convinces a server whose CA is a private one; without
   const get = async (text: string) => {
     const client = new ApiClient(await createKubeconfigAccess(file("certificate", text)), new ManualClock());
     const { signal } = new AbortController();
-    return client.get({ path: "/api/v1/x", what: "get x", signal }).finally(() => client.close());
+    return client.get({ path: "/api/v1/x", what: "get x", signal }, (answer) => answer).finally(() => client.close());
   };
   try {
     assert.deepEqual(await get(kubeconfig(user, cluster)), { user: "client", url: "/api/v1/x" });

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import { type Clock, systemClock } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
-import type { ApiAccess, Credentials } from "./api.ts";
+import type { ApiAccess, Credentials } from "./api-client.ts";
 import { endPluginBy } from "./exec-plugin.ts";
-import { SharedWork } from "./shared-work.ts";
+import { SingleFlight } from "./single-flight.ts";
 
 /** A plugin may ask a person, in a browser; one that has not answered by then is ended, so that the next may do better. */
 const giveUpAfterMs = 60_000;
@@ -87,8 +87,8 @@ export async function createKubeconfigAccess(
 
   const server = new URL(cluster.server);
   const [known, anew] = [
-    new SharedWork<Credentials>(clock, giveUpAfterMs),
-    new SharedWork<Credentials>(clock, giveUpAfterMs),
+    new SingleFlight<Credentials>(clock, giveUpAfterMs),
+    new SingleFlight<Credentials>(clock, giveUpAfterMs),
   ];
   return {
     server,

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
 import type { Clock } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
-import type { ApiAccess, Credentials } from "./api.ts";
+import type { ApiAccess, Credentials } from "./api-client.ts";
 
 const defaultFolder = "/var/run/secrets/kubernetes.io/serviceaccount";
 /** The kubelet replaces the token when 80 % of its life is over; a minute is far below what is left then. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeApiServer, SnapshotReader, service, slice, slices } from "../../testing/index.ts";
 import { createKubernetesSource, type KubernetesSourceOptions } from "./source.ts";
 
@@ -11,7 +11,6 @@ afterEach(async () => {
   await assertNothingLeft();
 });
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 const quick = () => 0.001; // a random source by which waits are next to nothing
 
 async function start() {
@@ -24,26 +23,28 @@ async function start() {
     cleanups.push(() => reader.close());
     return reader;
   };
-  return { api, create, read };
+  /** Both the slices and the Service are watched. */
+  const watching = () => api.until(({ openWatches }) => openWatches === 2);
+  return { api, create, read, watching };
 }
 const at = (...addresses: string[]) => slice({ service: "s", addresses });
 
-test("rows 3, 15, GW: one watch for 100 readers, whatever their ports; it ends with the last, and nothing is left", async () => {
+test("one watch for 100 readers, whatever their ports; it ends with the last, and nothing is left", async () => {
   const { api, create } = await start();
   api.putSlice(at("10.0.0.1"));
   const readers = Array.from({ length: 100 }, (_, i) => new SnapshotReader(create(i % 2 ? { port: "grpc" } : {})));
   for (const reader of readers) await reader.untilAddresses("10.0.0.1:50051");
-  await api.until(({ openWatches }) => openWatches === 1);
+  await api.until(({ openWatches }) => openWatches === 2);
   for (const reader of readers.slice(1)) await reader.close();
   api.putSlice(at("10.0.0.2"));
   await readers[0]?.untilAddresses("10.0.0.2:50051");
-  assert.deepEqual([api.counts.list, api.counts.watch, api.counts.openWatches], [1, 1, 1]);
+  assert.deepEqual([api.counts.list, api.counts.watch, api.counts.openWatches], [2, 2, 2], "slices and Service");
   await readers[0]?.close();
   await api.until(({ connections }) => connections === 0);
   await assert.rejects(assertNothingLeft(), /TCPServerWrap/, "the server itself is all there is");
 });
 
-test("row 27: a set that was true then is not replayed after everyone left and came back", async () => {
+test("a set that was true then is not replayed after everyone left and came back", async () => {
   const { api, create } = await start();
   api.putSlice(at("10.0.0.1"));
   const source = create();
@@ -73,7 +74,7 @@ test("a reader that comes while the last one's watch is ending gets a watch of i
   await api.until(({ connections }) => connections === 0);
 });
 
-test("row 17: the last good set serves through an outage with the error beside it, said once; recovery clears it", async () => {
+test("the last good set serves through an outage with the error beside it, said once; recovery clears it", async () => {
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   const reader = read();
@@ -92,31 +93,26 @@ test("row 17: the last good set serves through an outage with the error beside i
 });
 
 test("a quiet service: the error goes when the watch has lasted a second", async () => {
-  const { api, create } = await start();
+  const { api, read, watching } = await start();
   api.putSlice(at("10.0.0.1"));
   const clock = new ManualClock();
-  const reader = new SnapshotReader(create({ clock }));
+  const reader = read({ clock });
   await reader.untilAddresses("10.0.0.1:50051");
-  await api.until(({ openWatches }) => openWatches === 1);
+  await watching();
   api.breakWatches();
   await reader.until("an error", ({ error }) => error !== undefined);
-  let isOver = false;
-  const over = reader
-    .until("no error", ({ error }) => error === undefined)
-    .then(() => {
-      isOver = true;
-    });
-  for (let n = 0; n < 2_000 && !isOver; n++) {
-    clock.advance(10);
-    await turn();
-  }
-  await over;
-  assert.equal(api.counts.list, 1);
+  const isOver = () => reader.last?.error === undefined;
+  const advance = () => {
+    if (!isOver()) clock.advance(10);
+    return isOver();
+  };
+  await until(advance, "no error");
+  assert.equal(api.counts.list, 2, "it goes on from the last version");
   await reader.close();
   assert.equal(clock.sleeping, 0);
 });
 
-test("KR: error first: with nothing known yet the error is the answer, and the endpoints come as soon as they can", async () => {
+test("error first: with nothing known yet the error is the answer, and the endpoints come as soon as they can", async () => {
   const { api, read } = await start();
   api.forbid("list", "endpointslices");
   const reader = read();
@@ -127,7 +123,7 @@ test("KR: error first: with nothing known yet the error is the answer, and the e
   assert.equal((await reader.untilAddresses("10.0.0.1:50051")).error, undefined);
 });
 
-test("row 11, KR: zero endpoints are published at once, first and later, and the next ready pod too", async () => {
+test("zero endpoints are published at once, first and later, and the next ready pod too", async () => {
   const { api, read } = await start();
   const reader = read();
   assert.deepEqual((await reader.untilAddresses()).subject, "service default/s");
@@ -139,7 +135,7 @@ test("row 11, KR: zero endpoints are published at once, first and later, and the
   await reader.untilAddresses("10.0.0.1:50051");
 });
 
-test("row 13, KR: an unknown port is an error that lists the ports there are, and says when the Service was not readable", async () => {
+test("an unknown port is an error that lists the ports there are, and says when the Service was not readable", async () => {
   const { api, read } = await start();
   api.putSlice(
     slice({
@@ -159,23 +155,25 @@ test("row 13, KR: an unknown port is an error that lists the ports there are, an
   );
   assert.deepEqual([named.error?.code, named.endpoints], ["portNotFound", []]);
   const numbered = await read({ port: 81 }).until("an error", ({ error }) => error !== undefined);
-  assert.match(numbered.error?.message ?? "", /has no port 81; its target ports are grpc \(1\), http \(8080\)$/);
+  assert.match(
+    numbered.error?.message ?? "",
+    /has no port 81; its target ports are grpc \(1\), http \(8080\); the Service has the ports http \(80\)$/,
+  );
 });
 
-test("row 13: without the right to read the Service, a number of its own is an error that says so; the rest works", async () => {
+test("without the right to read the Service, a number of its own is an error that says so; the rest works", async () => {
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   api.putService(service({ name: "s" }));
-  api.forbid("get", "services");
+  for (const verb of ["get", "list"] as const) api.forbid(verb, "services");
   await read({ port: "grpc" }).untilAddresses("10.0.0.1:50051");
   const { error } = await read({ port: 80 }).until("an error", (snapshot) => snapshot.error !== undefined);
   assert.match(error?.message ?? "", /the Service, which maps its ports to these, could not be read \(services get\)$/);
-  for (let n = 0; n < 10; n++) await turn();
-  assert.equal(api.counts.openWatches, 1, "and the watch is not begun again and again");
+  assert.equal(api.counts.openWatches, 1, "the slices are watched on");
 });
 
-test("two ports of one service share one watch; the Service's number is mapped", async () => {
-  const { api, read } = await start();
+test("two ports of one service share its watches; the Service's number is mapped", async () => {
+  const { api, read, watching } = await start();
   const ports = [
     { name: "grpc", port: 50_051 },
     { name: "http", port: 8080 },
@@ -184,39 +182,62 @@ test("two ports of one service share one watch; the Service's number is mapped",
   api.putService(service({ name: "s", ports: [{ name: "http", port: 80 }] }));
   await read({ port: "grpc" }).untilAddresses("10.0.0.1:50051");
   await read({ port: "80" }).untilAddresses("10.0.0.1:8080");
-  await api.until(({ openWatches }) => openWatches === 1);
-  assert.equal(api.counts.watch, 1);
+  await watching();
+  assert.equal(api.counts.watch, 2);
 });
 
-test("a Service that could not be read at first is read again after 30 s, beside the watch", async () => {
-  const { api, create } = await start();
-  const clock = new ManualClock();
+test("a Service that could not be read at first is read again, beside the watch of the slices", async () => {
+  const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   api.putService(service({ name: "s" }));
-  api.refuse(500, { times: 1, verbs: ["get"] });
-  const reader = new SnapshotReader(create({ port: 80, clock }));
-  cleanups.push(() => reader.close());
-  await reader.until("a port error", ({ error }) => error?.code === "portNotFound");
-  await api.until(({ openWatches }) => openWatches === 1);
-  await turn();
-  clock.advance(29_999);
-  await turn();
-  assert.equal(api.counts.get, 1);
-  clock.advance(1);
+  api.forbid("list", "services");
+  api.refuse(500, { times: 2, verbs: ["get"] });
+  const reader = read({ port: 80 });
   await reader.untilAddresses("10.0.0.1:50051");
-  assert.deepEqual([api.counts.get, api.counts.watch], [2, 1]);
+  assert.deepEqual([api.counts.get, api.counts.openWatches], [3, 1]);
 });
 
-test("the annotation's service config comes along, and its change with the next watch", async () => {
-  const { api, read } = await start();
-  const of = (config: string) => service({ name: "s", annotations: { "grpc-lb.dev/service-config": config } });
-  api.putService(of("{}"));
+const config = (text: string) => service({ name: "s", annotations: { "grpc-lb.dev/service-config": text } });
+
+test("the annotation's service config comes along, and its change at once", async () => {
+  const { api, read, watching } = await start();
+  api.putService(config("{}"));
   const reader = read();
   assert.equal((await reader.untilAddresses()).serviceConfig, "{}");
-  api.putService(of("{ }"));
-  await api.until(({ openWatches }) => openWatches === 1);
-  api.closeWatches();
+  await watching();
+  api.putService(config("{ }"));
   await reader.until("the new one", ({ serviceConfig }) => serviceConfig === "{ }");
+  assert.equal(api.counts.watch, 2);
+});
+
+test("with the right to get the Service alone, it is read every 30 s, and at once when its slices come or go", async () => {
+  const { api, read } = await start();
+  const clock = new ManualClock();
+  api.forbid("list", "services");
+  api.putService(config("{}"));
+  const reader = read({ clock });
+  assert.equal((await reader.untilAddresses()).serviceConfig, "{}");
+  await api.until(({ openWatches }) => openWatches === 1);
+  api.putService(config("{ }"));
+  for (let n = 0; n < 20; n++) await turn();
+  clock.advance(29_000);
+  for (let n = 0; n < 20; n++) await turn();
+  assert.equal(api.counts.get, 1);
+  clock.advance(1_000);
+  await reader.until("the new one", ({ serviceConfig }) => serviceConfig === "{ }");
+  assert.equal(api.counts.get, 2);
+  await until(() => clock.sleeping >= 2, "the wait for the next reading");
+  api.putService(config("{\n}"));
+  api.putSlice(at("10.0.0.1"));
+  await reader.until("the newest one", ({ serviceConfig }) => serviceConfig === "{\n}");
+  await until(() => clock.sleeping >= 2, "the wait for the next reading");
+  api.deleteService("s");
+  api.deleteSlice("s-1");
+  const advance = () => {
+    clock.advance(10); // two readings in a row have a pause between them
+    return reader.last?.error?.code === "notFound";
+  };
+  await until(advance, "no such Service");
 });
 
 test("equal snapshots are not published twice: bookmarks, other pods' readiness and touched slices are no news", async () => {
@@ -224,7 +245,7 @@ test("equal snapshots are not published twice: bookmarks, other pods' readiness 
   api.putSlice(at("10.0.0.1"));
   const reader = read();
   await reader.untilAddresses("10.0.0.1:50051");
-  await api.until(({ openWatches }) => openWatches === 1);
+  await api.until(({ openWatches }) => openWatches === 2);
   api.sendBookmark();
   api.putSlice(at("10.0.0.1"));
   api.putSlice(slice({ service: "s", name: "s-2", addresses: ["10.0.0.9"], ready: false }));
@@ -238,24 +259,25 @@ test("equal snapshots are not published twice: bookmarks, other pods' readiness 
   );
 });
 
-test("rows 3, 11: the stats tell what happened, also after the end", async () => {
-  const { api, create } = await start();
+test("the stats tell what happened, also after the end", async () => {
+  const { api, create, watching } = await start();
   api.putService(service({ name: "s" }));
   const source = create();
-  const stats = () => source.stats;
-  assert.equal(stats(), undefined);
-  api.refuse(503, { times: 2 });
+  const none = { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 0, portNotFound: 0 };
+  assert.deepEqual(source.stats, { lastSyncAgeMs: undefined, lists: 0, watches: 0, events: 0, errors: none });
+  api.forbid("list", "endpointslices");
   const reader = new SnapshotReader(source);
+  await reader.until("a denial", ({ error }) => error?.code === "permissionDenied");
+  api.accept();
   await reader.untilAddresses();
-  await api.until(({ openWatches }) => openWatches === 1);
-  assert.ok((stats()?.lastSyncAgeMs ?? -1) >= 0);
-  assert.equal(stats()?.serviceAccess, "read");
+  await watching();
+  api.putSlice(at("10.0.0.1"));
+  await reader.untilAddresses("10.0.0.1:50051");
+  assert.ok((source.stats.lastSyncAgeMs ?? -1) >= 0);
   await reader.close();
-  const { lists, watches, errors } = stats() ?? {};
-  assert.deepEqual(
-    [lists, watches, errors],
-    [1, 1, { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 2, portNotFound: 0 }],
-  );
+  const { lists, watches, events, errors } = source.stats;
+  assert.deepEqual([lists, watches, events, { ...errors, permissionDenied: 0 }], [1, 1, 1, none]);
+  assert.ok(errors.permissionDenied >= 1);
 });
 
 test("break, return in the middle of a wait, and an abort each end the watch and leave nothing on the signal", async () => {
@@ -310,114 +332,80 @@ for (const [options, complaint] of [
 }
 
 test("losing the right to read the Service leaves what it said: its ports and its annotation stay", async () => {
-  const { api, read } = await start();
+  const { api, read, watching } = await start();
   const annotations = { "grpc-lb.dev/service-config": "{}" };
   api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }], annotations }));
   api.putSlice(at("10.0.0.1"));
   const reader = read({ port: 80 });
   await reader.untilAddresses("10.0.0.1:50051");
-  await api.until(({ openWatches }) => openWatches === 1);
-  api.forbid("get", "services");
+  await watching();
+  for (const verb of ["get", "list", "watch"] as const) api.forbid(verb, "services");
   api.closeWatches();
-  await api.until(({ watch, openWatches }) => watch === 2 && openWatches === 1); // the Service is asked for between two watches
+  const denied = await reader.until("a denial", ({ serviceConfigError }) => serviceConfigError !== undefined);
+  assert.deepEqual([denied.serviceConfigError?.code, denied.error], ["permissionDenied", undefined]);
   api.putSlice(at("10.0.0.2"));
   const { error, serviceConfig } = await reader.untilAddresses("10.0.0.2:50051");
   assert.deepEqual([error, serviceConfig], [undefined, "{}"]);
 });
 
 for (const [answer, before, want] of [
-  ["a Service", (api) => api.putService(service({ name: "s" })), ["read", undefined, 1]],
-  ["404", () => {}, ["read", "notFound", 2]],
-  ["403", (api) => api.forbid("get", "services"), ["permissionDenied", undefined, 1]],
-  ["500", (api) => api.refuse(500, { verbs: ["get"] }), ["failed", undefined, 2]],
-] as [string, (api: FakeApiServer) => void, [string, string | undefined, number]][]) {
-  test(`without slices, services get answered by ${answer}: ${want[0]}, ${want[1] ?? "no"} error, ${want[2]} in 30 s`, async () => {
-    const { api, create } = await start();
+  ["a Service", (api) => api.putService(service({ name: "s" })), [undefined, undefined]],
+  ["no Service", () => {}, ["notFound", undefined]],
+  [
+    "a denial",
+    (api) => {
+      for (const verb of ["get", "list"] as const) api.forbid(verb, "services");
+    },
+    [undefined, "permissionDenied"],
+  ],
+] as [string, (api: FakeApiServer) => void, readonly (string | undefined)[]][]) {
+  test(`without slices, ${answer} means error ${want[0] ?? "none"}, and for the service config ${want[1] ?? "none"}`, async () => {
+    const { api, read } = await start();
     before(api);
-    const clock = new ManualClock();
-    const source = create({ clock });
-    const reader = new SnapshotReader(source);
-    const { error } = await reader.untilAddresses();
-    await api.until(({ openWatches }) => openWatches === 1);
-    for (let n = 0; n < 20; n++) await turn();
-    assert.equal(api.counts.get, 1);
-    clock.advance(30_000);
-    for (let n = 0; n < 200 && api.counts.get < 2; n++) await turn();
-    assert.deepEqual([source.stats?.serviceAccess, error?.code, api.counts.get], want);
-    assert.equal(source.stats?.errors.notFound, error ? 1 : 0);
-    await reader.close();
+    const { error, serviceConfigError } = await read().untilAddresses();
+    assert.deepEqual([error?.code, serviceConfigError?.code], want);
   });
 }
 
-test("row 11: the first slice of a Service that did not exist is used at once, and has the Service read, port and config", async () => {
-  const { api, create } = await start();
-  const source = create({ port: 80 });
-  const reader = new SnapshotReader(source);
+test("a Service that is made later is used at once: its slices, its ports and its config", async () => {
+  const { api, read, watching } = await start();
+  const reader = read({ port: 80 });
   await reader.until("no such Service", ({ error }) => error?.code === "notFound");
-  await api.until(({ openWatches }) => openWatches === 1);
+  await watching();
   const annotations = { "grpc-lb.dev/service-config": "{}" };
   api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }], annotations }));
   api.putSlice(at("10.0.0.1"));
   const { error, serviceConfig } = await reader.untilAddresses("10.0.0.1:50051");
-  assert.deepEqual([error, serviceConfig, api.counts.list, api.counts.get], [undefined, "{}", 1, 2]);
-  assert.ok(
-    reader.snapshots.every(({ error }) => !error?.message.includes("does not exist")),
-    "nothing old is said of it meanwhile",
-  );
-  await reader.close();
+  assert.deepEqual([error, serviceConfig, api.counts.list, api.counts.watch], [undefined, "{}", 2, 2]);
 });
 
-test("row 11: a Service that loses its last slice is read once more, and said to be gone only if it is", async () => {
-  const { api, create } = await start();
+test("a Service without endpoints is said to be gone only when it is", async () => {
+  const { api, create, watching } = await start();
   api.putService(service({ name: "s" }));
-  api.putSlice(at("10.0.0.1"), slice({ service: "s", name: "s-2", addresses: ["10.0.0.2"] }));
+  api.putSlice(at("10.0.0.1"));
   const source = create();
   const reader = new SnapshotReader(source);
-  await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
-  const isRead = (get: number) => api.until((counts) => counts.get === get);
-  await api.until(({ openWatches }) => openWatches === 1);
-  api.deleteSlice("s-2");
+  cleanups.push(() => reader.close());
   await reader.untilAddresses("10.0.0.1:50051");
-  assert.equal(api.counts.get, 1);
+  await watching();
   api.deleteSlice("s-1");
-  await isRead(2);
-  for (let n = 0; n < 20; n++) await turn();
-  assert.deepEqual([(await reader.untilAddresses()).error, api.counts.get], [undefined, 2]);
-
-  api.putSlice(at("10.0.0.1"));
-  await reader.untilAddresses("10.0.0.1:50051");
-  assert.equal(api.counts.get, 2, "a slice of a Service that is known is no riddle");
+  assert.equal((await reader.untilAddresses()).error, undefined);
   api.deleteService("s");
-  api.deleteSlice("s-1");
   const { endpoints } = await reader.until("no such Service", ({ error }) => error?.code === "notFound");
-  assert.deepEqual([endpoints, api.counts.get, api.counts.list, api.counts.watch], [[], 3, 1, 1]);
-
-  api.stallNext(1); // the reading that follows does not end soon
+  assert.deepEqual([endpoints, source.stats.errors.notFound], [[], 1]);
   api.putService(service({ name: "s" }));
-  api.batch(() => {
-    api.putSlice(at("10.0.0.3"));
-    api.deleteSlice("s-1");
-  });
-  await reader.until("no error", ({ error }) => error === undefined, 3_000);
-  assert.equal(source.stats?.errors.notFound, 1);
-  await reader.close();
+  await reader.until("no error", ({ error }) => error === undefined);
 });
 
-test("row 11: a Service that is made later without a slice is noticed by the next reading; a right lost takes the word back", async () => {
-  const { api, create } = await start();
-  for (const end of ["made", "forbidden", "failing"]) {
-    const reader = new SnapshotReader(create());
-    await reader.until("no such Service", ({ error }) => error?.code === "notFound");
-    await api.until(({ openWatches }) => openWatches === 1);
-    if (end === "made") api.putService(service({ name: "s" }));
-    else if (end === "forbidden") api.forbid("get", "services");
-    else api.refuse(500, { verbs: ["get"] });
-    api.closeWatches(); // as the server does after 30 s
-    await reader.until("no error", ({ error }) => error === undefined);
-    await reader.close();
-    api.accept();
-    api.deleteService("s");
-  }
+test("a failing watch of the Service takes back that there is none, and nothing else", async () => {
+  const { api, read, watching } = await start();
+  const reader = read();
+  await reader.until("no such Service", ({ error }) => error?.code === "notFound");
+  await watching();
+  for (const verb of ["get", "list", "watch"] as const) api.forbid(verb, "services");
+  api.closeWatches();
+  const { endpoints } = await reader.until("no error", ({ error }) => error === undefined);
+  assert.deepEqual(endpoints, []);
 });
 
 test("a number is not mapped by a Service that does not exist, and the error says so", async () => {
@@ -427,57 +415,31 @@ test("a number is not mapped by a Service that does not exist, and the error say
   assert.match(error?.message ?? "", /; the Service, which maps its ports to these, does not exist$/);
 });
 
-test("row 22: a reading of the Service that the end has broken off is no failed one", async () => {
-  const { api, create } = await start();
-  api.putSlice(at("10.0.0.1"));
-  api.putService(service({ name: "s" }));
-  const source = create();
-  const reader = new SnapshotReader(source);
-  await reader.untilAddresses("10.0.0.1:50051");
-  await api.until(({ openWatches }) => openWatches === 1);
-  api.stallNext(1);
-  api.closeWatches();
-  await api.until(({ get }) => get === 2);
-  await reader.close();
-  assert.equal(source.stats?.serviceAccess, undefined);
-  const { permissionDenied: denied, unavailable } = source.stats?.errors ?? {};
-  assert.deepEqual([denied, unavailable], [0, 0]);
-});
-
 test("a Service that hangs delays no event, and the first endpoints of a named port by no more than 200 ms", async () => {
-  const { api, create } = await start();
+  const { api, read } = await start();
   const clock = new ManualClock();
   api.putSlice(at("10.0.0.1"));
-  api.freeze("get");
-  const source = create({ port: "grpc", clock });
-  const reader = new SnapshotReader(source);
-  await api.until(({ openWatches, get }) => openWatches === 1 && get === 1);
+  api.freeze("list", "services");
+  const reader = read({ port: "grpc", clock });
+  await api.until(({ openWatches, list }) => openWatches === 1 && list === 2);
   await turn();
   assert.equal(reader.snapshots.length, 0, "it may come in no time, and its config with it");
   clock.advance(200);
   await reader.untilAddresses("10.0.0.1:50051");
   api.putSlice(at("10.0.0.2"));
-  await reader.untilAddresses("10.0.0.2:50051");
-  api.closeWatches(); // and between two watches
-  await api.until(({ watch }) => watch === 2);
-  api.putSlice(at("10.0.0.3"));
-  const { error } = await reader.untilAddresses("10.0.0.3:50051");
-  assert.deepEqual([error, api.counts.get, source.stats?.serviceAccess], [undefined, 1, undefined], "one at a time");
-  await reader.close();
-  await turn();
-  assert.equal(clock.sleeping, 0);
+  const { error } = await reader.untilAddresses("10.0.0.2:50051");
+  assert.equal(error, undefined);
 });
 
-test("row 13: a number of the Service waits for the Service, and is said to be wrong only when that cannot be read", async () => {
-  for (const end of ["read", "given up"]) {
-    const { api, create } = await start();
+for (const end of ["read", "given up"]) {
+  test(`a number of the Service waits for the Service until that is ${end}; a target port does not`, async () => {
+    const { api, read } = await start();
     const clock = new ManualClock();
     api.putSlice(at("10.0.0.1"));
     api.putService(service({ name: "s" }));
-    api.freeze("get");
-    const readers = [80, 50_051].map((port) => new SnapshotReader(create({ port, clock })));
-    const [mapped, target] = readers as [SnapshotReader, SnapshotReader];
-    await api.until(({ openWatches, get }) => openWatches === 1 && get === 1);
+    api.freeze("list", "services");
+    const [mapped, target] = [read({ port: 80, clock }), read({ port: 50_051, clock })];
+    await api.until(({ openWatches, list }) => openWatches === 1 && list === 2);
     await turn();
     clock.advance(200);
     await target.untilAddresses("10.0.0.1:50051");
@@ -490,60 +452,46 @@ test("row 13: a number of the Service waits for the Service, and is said to be w
       clock.advance(5_000);
       await mapped.until("an error", ({ error }) => /could not be read \(services get\)$/.test(error?.message ?? ""));
     }
-    for (const reader of readers) await reader.close();
     api.thaw();
-  }
-});
+  });
+}
 
-test("row 22: with the last reader all connections go at once, the idle one too by which the Service was read", async () => {
-  const { api, create } = await start();
+test("with the last reader all connections go at once", async () => {
+  const { api, create, watching } = await start();
   api.putSlice(at("10.0.0.1"));
   const reader = new SnapshotReader(create());
   await reader.untilAddresses("10.0.0.1:50051");
-  await api.until(({ openWatches }) => openWatches === 1);
+  await watching();
   assert.equal(api.counts.connections, 2);
   await reader.close();
-  for (let n = 0; n < 100 && api.counts.connections > 0; n++) await turn();
-  assert.equal(api.counts.connections, 0); // Node's server ends an idle one after 5 s
+  await until(() => api.counts.connections === 0, "no connection"); // Node's server ends an idle one after 5 s
 });
 
-test("what is seen while the Service is read is not answered by what was read: it is read once more", async () => {
-  const { api, create } = await start();
+test("a port whose number the Service no longer maps serves on for a second, in case the slices' event is late", async () => {
+  const { api, read, watching } = await start();
   const clock = new ManualClock();
-  const [reader, named] = [80, "grpc"].map((port) => new SnapshotReader(create({ port, clock }))) as [
-    SnapshotReader,
-    SnapshotReader,
-  ];
-  cleanups.push(
-    () => reader.close(),
-    () => named.close(),
-  );
-  await reader.until("no such Service", ({ error }) => error?.code === "notFound");
-  await api.until(({ openWatches }) => openWatches === 1);
-  for (let n = 0; n < 20; n++) await turn();
-  api.stallNext(1); // the answer is 404 by now, whenever it comes
-  clock.advance(30_000);
-  await api.until(({ get }) => get === 2);
-  api.putService(service({ name: "s" }));
-  api.putSlice(at("10.0.0.1"));
-  await named.untilAddresses("10.0.0.1:50051");
-  api.unstall();
+  const withPort = (name: string) => service({ name: "s", ports: [{ name, port: 80 }] });
+  const sliceWith = (name: string) => slice({ service: "s", addresses: ["10.0.0.1"], ports: [{ name, port: 50_051 }] });
+  api.putService(withPort("a"));
+  api.putSlice(sliceWith("a"));
+  const reader = read({ port: 80, clock });
   await reader.untilAddresses("10.0.0.1:50051");
-  assert.deepEqual([api.counts.get, api.counts.watch], [3, 1]);
-});
-
-test("row 15: while the server fails, a Service that is missing is not asked for", async () => {
-  const { api, create } = await start();
-  const clock = new ManualClock();
-  const reader = new SnapshotReader(create({ clock }));
-  cleanups.push(() => reader.close());
-  await reader.until("no such Service", ({ error }) => error?.code === "notFound");
-  await api.until(({ openWatches }) => openWatches === 1);
+  await watching();
+  let waits = clock.sleeping;
+  api.putService(withPort("b"));
+  await until(() => clock.sleeping > waits, "the wait for the slices");
+  api.putSlice(sliceWith("b"));
   for (let n = 0; n < 20; n++) await turn();
-  api.refuse(503);
-  api.breakWatches();
-  await reader.until("an outage", ({ error }) => error?.code === "unavailable");
-  clock.advance(30_000);
-  for (let n = 0; n < 50; n++) await turn();
-  assert.equal(api.counts.get, 1);
+  clock.advance(1_000);
+  for (let n = 0; n < 20; n++) await turn();
+  assert.ok(
+    reader.snapshots.every(({ endpoints }) => endpoints?.length === 1),
+    "never without its endpoint",
+  );
+  waits = clock.sleeping;
+  api.putService(withPort("c"));
+  await until(() => clock.sleeping > waits, "the wait for the slices");
+  clock.advance(1_000);
+  const { endpoints } = await reader.until("an error", ({ error }) => error?.code === "portNotFound");
+  assert.deepEqual(endpoints, []);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ApiAccess } from "../../src/kubernetes/api.ts";
+import type { ApiAccess } from "../../src/kubernetes/api-client.ts";
 import { createKubernetesSource } from "../../src/kubernetes/source.ts";
 import { SnapshotReader } from "../snapshot-reader.ts";
 import { type StoredService, type StoredSlice, service, slice } from "./slices.ts";
@@ -64,7 +64,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "a slice that is split, merged or emptied loses no endpoint that another slice names (row 1)",
+    name: "a slice that is split, merged or emptied loses no endpoint that another slice names",
     run: (world, name) =>
       reading(world, { service: name }, async (reader) => {
         const at = (n: number, ...addresses: string[]) =>
@@ -82,7 +82,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "conditions decide: ready serves, terminating leaves at once, and serves only when nothing else does (row 10)",
+    name: "conditions decide: ready serves, terminating leaves at once, and serves only when nothing else does",
     run: (world, name) =>
       reading(world, { service: name }, async (reader) => {
         const pods = (...conditions: readonly object[]) =>
@@ -104,7 +104,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "IPv4 and IPv6 slices of one pod are one endpoint (row 12)",
+    name: "IPv4 and IPv6 slices of one pod are one endpoint",
     run: (world, name) =>
       reading(world, { service: name }, async (reader) => {
         const { namespace } = world;
@@ -122,7 +122,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "ports by name, by target number, by the Service's number; an unknown one lists those there are (row 13)",
+    name: "ports by name, by target number, by the Service's number; an unknown one lists those there are",
     run: async (world, name) => {
       const { namespace } = world;
       const ports = [
@@ -182,17 +182,14 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "a Service that does not exist is an error that says so, until it is made, and again when it is deleted (row 11)",
+    name: "a Service that does not exist is an error that says so, until it is made, and again when it is deleted",
     run: (world, name) =>
       reading(world, { service: name }, async (reader) => {
         const { namespace } = world;
         const missing = async () => {
           const { error, endpoints } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
           assert.deepEqual([error?.code, error?.status, endpoints], ["notFound", 404, []]);
-          assert.equal(
-            error?.message,
-            `kubernetes: get service ${namespace}/${name}: 404 Not Found: there is no such Service`,
-          );
+          assert.equal(error?.message, `kubernetes: service ${namespace}/${name}: there is no such Service`);
         };
         const isFine = (count: number) =>
           reader.until(`${count} and no error`, ({ error, endpoints }) => !error && endpoints?.length === count);
@@ -214,7 +211,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "a broken watch goes on from its version: nothing is missed, and nothing is listed again (row 3)",
+    name: "a broken watch goes on from its version: nothing is missed, and nothing is listed again",
     run: async (world, name) => {
       const { namespace, access } = world;
       await world.put(slice({ service: name, namespace, addresses: ["10.9.6.1"] }));
@@ -235,7 +232,7 @@ export const behaviours: readonly Behaviour[] = [
     },
   },
   {
-    name: "a version that is gone is answered by a new list, while the old set serves (row 4)",
+    name: "a version that is gone is answered by a new list, while the old set serves",
     isPossible: (world) => world.compact !== undefined,
     run: async (world, name) => {
       const { namespace, access } = world;
@@ -259,7 +256,7 @@ export const behaviours: readonly Behaviour[] = [
     },
   },
   {
-    name: "a stranger's error names user, verb, resource and namespace (row 16)",
+    name: "a stranger's error names user, verb, resource and namespace",
     run: async (world, name) => {
       const { access, user } = await world.stranger();
       const { namespace } = world;
@@ -301,7 +298,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "a watch can be closed in any state (row 22)",
+    name: "a watch can be closed in any state",
     run: async (world, name) => {
       await world.put(slice({ service: name, namespace: world.namespace, addresses: ["10.9.9.1"] }));
       for (const afterMs of [0, 1, 2, 4, 8, 16, 32]) {

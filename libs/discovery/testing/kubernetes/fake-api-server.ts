@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { ApiAccess } from "../../src/kubernetes/api.ts";
+import type { ApiAccess } from "../../src/kubernetes/api-client.ts";
 import { FakeFaults } from "./fake-faults.ts";
 import { type FakeRequest, type FakeStatus, readRequest, statusOf, type Verb } from "./fake-request.ts";
 import { FakeStore, type Stored, type StoredEvent } from "./fake-store.ts";
@@ -41,7 +41,13 @@ export class FakeApiServer {
   #port = 0;
   #batch: StoredEvent[] | undefined;
   #chunking: Chunking | undefined;
-  #frozen: { readonly verb: Verb | undefined; readonly thawed: PromiseWithResolvers<void> } | undefined;
+  #frozen:
+    | {
+        readonly verb: Verb | undefined;
+        readonly resource: FakeRequest["resource"] | undefined;
+        readonly thawed: PromiseWithResolvers<void>;
+      }
+    | undefined;
   #truncateTo: number | undefined;
   #stalls = 0;
   readonly #stalled = new Map<ServerResponse, string>();
@@ -162,9 +168,9 @@ export class FakeApiServer {
 
   // ── What is wrong with it
 
-  /** Accepts, and says nothing: neither on new requests nor on open watches. With a verb, only on new requests of that kind. */
-  freeze(verb?: Verb): void {
-    this.#frozen ??= { verb, thawed: Promise.withResolvers<void>() };
+  /** Accepts and never answers: neither new requests nor open watches. With a verb, only new requests of that kind. */
+  freeze(verb?: Verb, resource?: FakeRequest["resource"]): void {
+    this.#frozen ??= { verb, resource, thawed: Promise.withResolvers<void>() };
     if (verb === undefined) for (const watch of this.#watches) watch.hold(true);
   }
 
@@ -240,13 +246,21 @@ export class FakeApiServer {
     if (this.#server.listening) await this.stop();
   }
 
-  /** Resolves as soon as what is asked of the server's counts holds. */
+  /** Resolves as soon as the counts are as wanted. @throws Error with the counts when they are not within 20 s */
   async until(holds: (counts: FakeCounts) => boolean): Promise<void> {
-    while (!holds(this.counts)) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#untils.add(resolve);
-      await promise;
-      this.#untils.delete(resolve);
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(
+      () => late.reject(new Error(`${holds}: not within 20 s: ${JSON.stringify(this.counts)}`)),
+      20_000,
+    );
+    try {
+      while (!holds(this.counts)) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#untils.add(resolve);
+        await Promise.race([promise, late.promise]).finally(() => this.#untils.delete(resolve));
+      }
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -272,7 +286,9 @@ export class FakeApiServer {
       this.#changed();
     });
     this.#changed();
-    while (this.#frozen && request.verb === (this.#frozen.verb ?? request.verb)) await this.#frozen.thawed.promise;
+    const isFrozen = ({ verb = request.verb, resource = request.resource }) =>
+      request.verb === verb && request.resource === resource;
+    while (this.#frozen && isFrozen(this.#frozen)) await this.#frozen.thawed.promise;
     if (response.destroyed) return;
     const refusal = this.#faults.judge(request);
     if (refusal) return answer(response, refusal.status, refusal.retryAfterSeconds);
@@ -318,7 +334,9 @@ export class FakeApiServer {
     const page = items.slice(from, Math.min(to, this.#truncateTo ?? to));
     this.#truncateTo = undefined;
     const next = to < items.length ? { continue: `${id}@${to}`, remainingItemCount: items.length - to } : {};
-    return { kind: "List", apiVersion: "v1", metadata: { resourceVersion: id, ...next }, items: page };
+    const kind = request.resource === "services" ? "ServiceList" : "EndpointSliceList";
+    const apiVersion = request.resource === "services" ? "v1" : "discovery.k8s.io/v1";
+    return { kind, apiVersion, metadata: { resourceVersion: id, ...next }, items: page };
   }
 
   #watch(request: FakeRequest, response: ServerResponse): void {

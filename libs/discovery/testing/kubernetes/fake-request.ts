@@ -23,12 +23,14 @@ export function readRequest({ url = "", headers }: IncomingMessage): FakeRequest
   const match = /^(.+)\/namespaces\/([^/]+)\/(\w+)(?:\/([^/]+))?$/.exec(pathname);
   const [, group = "", namespace = "", resource, name] = match ?? [];
   if (groups[group] === undefined || groups[group] !== resource) return undefined;
+  const [, fieldName] = /^metadata\.name=(.+)$/.exec(query.get("fieldSelector") ?? "") ?? [];
   const labels = (query.get("labelSelector") ?? "").split(",").filter((term) => term !== "");
   return {
     verb: name !== undefined ? "get" : query.get("watch") === "true" ? "watch" : "list",
     resource: groups[group],
     namespace,
     name,
+    fieldName,
     labels: Object.fromEntries(labels.map((term) => term.split("=") as [string, string])),
     query,
     authorization: headers.authorization,

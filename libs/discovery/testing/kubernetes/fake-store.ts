@@ -16,6 +16,8 @@ export interface Selection {
   readonly resource: Resource;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** The only name that is selected, by `fieldSelector=metadata.name=…`. */
+  readonly fieldName: string | undefined;
 }
 
 /** What etcd is to an API server: objects, one version that counts every change, and the changes until they are compacted. */
@@ -86,7 +88,8 @@ export class FakeStore {
   }
 }
 
-export function isSelected({ metadata }: Stored, { namespace, labels }: Selection): boolean {
+export function isSelected({ metadata }: Stored, { namespace, labels, fieldName }: Selection): boolean {
+  if (fieldName !== undefined && metadata.name !== fieldName) return false;
   const own = (metadata as { readonly labels?: Readonly<Record<string, string>> }).labels ?? {};
   return metadata.namespace === namespace && Object.entries(labels).every(([name, value]) => own[name] === value);
 }

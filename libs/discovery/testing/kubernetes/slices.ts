@@ -1,25 +1,60 @@
-import type {
-  EndpointSlice,
-  Service,
-  ServicePort,
-  SliceEndpoint,
-  SlicePort,
-} from "../../src/kubernetes/endpoint-slice.ts";
-
-/** A slice as it is stored: with the labels and the namespace that the API server selects by. */
-export interface StoredSlice extends EndpointSlice {
+/** An EndpointSlice as it is stored and sent: what the API calls optional may be absent or null. */
+export interface StoredSlice {
   readonly apiVersion: "discovery.k8s.io/v1";
   readonly kind: "EndpointSlice";
-  readonly metadata: EndpointSlice["metadata"] & {
+  readonly metadata: {
+    readonly name: string;
     readonly namespace: string;
     readonly labels: Readonly<Record<string, string>>;
+    readonly resourceVersion?: string;
   };
+  readonly addressType: "IPv4" | "IPv6" | "FQDN";
+  readonly endpoints?: readonly StoredEndpoint[] | null;
+  readonly ports?: readonly StoredPort[] | null;
 }
 
-export interface StoredService extends Service {
+export interface StoredEndpoint {
+  readonly addresses?: readonly string[] | null;
+  readonly conditions?: {
+    readonly ready?: boolean | null;
+    readonly serving?: boolean | null;
+    readonly terminating?: boolean | null;
+  } | null;
+  readonly targetRef?: { readonly kind?: string; readonly name?: string; readonly uid?: string } | null;
+  readonly nodeName?: string | null;
+  readonly zone?: string | null;
+  readonly hints?: { readonly forZones?: readonly { readonly name: string }[] | null } | null;
+}
+
+export interface StoredPort {
+  readonly name?: string | null;
+  readonly port?: number | null;
+  readonly protocol?: string | null;
+}
+
+export interface StoredService {
   readonly apiVersion: "v1";
   readonly kind: "Service";
-  readonly metadata: Service["metadata"] & { readonly name: string; readonly namespace: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly annotations?: Readonly<Record<string, string>> | null;
+    readonly resourceVersion?: string;
+  };
+  readonly spec?: {
+    readonly type?: string;
+    readonly externalName?: string;
+    readonly clusterIP?: string;
+    readonly selector?: Readonly<Record<string, string>> | null;
+    readonly ports?:
+      | readonly {
+          readonly name?: string;
+          readonly port: number;
+          readonly protocol?: string | null;
+          readonly targetPort?: number | string;
+        }[]
+      | null;
+  } | null;
 }
 
 /** One endpoint of a slice: an address, or an address with what else is said of it. */
@@ -29,7 +64,7 @@ export type SlicePod =
       readonly address: string;
       /** The pod's name; its uid is `uid-<pod>`. Without it there is no targetRef. */
       readonly pod?: string;
-      readonly conditions?: SliceEndpoint["conditions"];
+      readonly conditions?: StoredEndpoint["conditions"];
       readonly zone?: string;
       readonly nodeName?: string;
       readonly forZones?: readonly string[];
@@ -43,9 +78,9 @@ export interface SliceOptions {
   /** Default: `default`. */
   readonly namespace?: string;
   /** Default: one named `grpc`, 50051. */
-  readonly ports?: readonly SlicePort[] | null;
+  readonly ports?: readonly StoredPort[] | null;
   /** Default: IPv4. */
-  readonly addressType?: EndpointSlice["addressType"];
+  readonly addressType?: StoredSlice["addressType"];
   /** `ready` of all endpoints that do not bring conditions of their own. Default: true. */
   readonly ready?: boolean;
 }
@@ -63,7 +98,7 @@ export function slice(options: SliceOptions): StoredSlice {
   };
 }
 
-function endpointOf(pod: SlicePod, ready: boolean): SliceEndpoint {
+function endpointOf(pod: SlicePod, ready: boolean): StoredEndpoint {
   const { address, pod: name, conditions, zone, nodeName, forZones } = typeof pod === "string" ? { address: pod } : pod;
   return {
     addresses: [address],
@@ -99,14 +134,16 @@ export function slices(options: { readonly service: string; readonly count: numb
 export function service(options: {
   readonly name: string;
   readonly namespace?: string;
-  readonly ports?: readonly (ServicePort & { readonly targetPort?: number | string })[];
+  readonly ports?: NonNullable<NonNullable<StoredService["spec"]>["ports"]>;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** What else its spec says. */
+  readonly spec?: NonNullable<StoredService["spec"]>;
 }): StoredService {
-  const { name, namespace = "default", ports = [{ name: "grpc", port: 80 }], annotations } = options;
+  const { name, namespace = "default", ports = [{ name: "grpc", port: 80 }], annotations, spec } = options;
   return {
     apiVersion: "v1",
     kind: "Service",
     metadata: { name, namespace, ...(annotations && { annotations }) },
-    spec: { ports },
+    spec: { selector: { app: name }, ports, ...spec },
   };
 }

@@ -10,7 +10,7 @@ interface UnderWay<T> {
  * Work that is done once for all who ask while it is under way. Its signal is aborted when all of them have gone, or when it
  * takes too long; then the next to ask begins it anew.
  */
-export class SharedWork<T> {
+export class SingleFlight<T> {
   readonly #clock: Clock;
   readonly #giveUpAfterMs: number;
   #underWay: UnderWay<T> | undefined;

@@ -1,0 +1,53 @@
+import { DiscoveryError } from "../core/discovery-error.ts";
+import { describePort, describePorts, type PortSelector } from "./port.ts";
+import type { ServiceKnowledge } from "./service-watch.ts";
+
+/** Why a service has no endpoints, where its Service or its slices say more than that; undefined otherwise. */
+export function describeNoEndpoints(
+  subject: string,
+  { slices, service, absence }: ServiceKnowledge,
+): DiscoveryError | undefined {
+  const all = [...slices.values()];
+  if (all.length === 0 && absence) return absence;
+  if (all.length === 0 && service?.type === "ExternalName") {
+    const name = service.externalName ?? "";
+    return new DiscoveryError(
+      "invalid",
+      `kubernetes: ${subject} is of type ExternalName; dial dns:///${name}:port instead`,
+    );
+  }
+  if (all.length === 0 && service && !service.hasSelector) {
+    const advice = `create slices with the label kubernetes.io/service-name=${service.name}`;
+    return new DiscoveryError("notFound", `kubernetes: ${subject} has no selector and no EndpointSlices; ${advice}`);
+  }
+  if (all.length > 0 && all.every(({ addressType }) => addressType === "FQDN")) {
+    return new DiscoveryError(
+      "invalid",
+      `kubernetes: ${subject} has EndpointSlices of type FQDN only, which are not supported`,
+    );
+  }
+  return undefined;
+}
+
+/** The service has endpoints, and none at the port that is meant. */
+export function describePortNotFound(subject: string, port: PortSelector, known: ServiceKnowledge): DiscoveryError {
+  const ports = [...known.slices.values()].flatMap((slice) => slice.ports);
+  const message = `kubernetes: ${subject} has no ${describePort(port)}; its target ports are ${describePorts(ports)}`;
+  return new DiscoveryError("portNotFound", `${message}${describeMapping(port, known)}`);
+}
+
+/** What the Service, which maps its numbers to target ports, has to do with it. */
+function describeMapping(port: PortSelector, { service, absence, serviceError }: ServiceKnowledge): string {
+  if (port.t === "name") {
+    const other = service?.ports.find(({ name, protocol }) => name === port.name && protocol !== "TCP");
+    return other ? `; the Service's port "${port.name}" is ${other.protocol}, and TCP is needed` : "";
+  }
+  if (port.t !== "number") return "";
+  const own = service?.ports.find((each) => each.port === port.number);
+  if (own && own.protocol !== "TCP") return `; the Service's port ${port.number} is ${own.protocol}, and TCP is needed`;
+  if (own)
+    return `; the Service maps ${port.number} to ${own.name ? `"${own.name}"` : "its target port"}, which no pod has`;
+  if (service) return `; the Service has the ports ${describePorts(service.ports)}`;
+  if (serviceError && !absence) return "; the Service, which maps its ports to these, could not be read (services get)";
+  return "; the Service, which maps its ports to these, does not exist";
+}

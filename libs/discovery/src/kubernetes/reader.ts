@@ -1,0 +1,276 @@
+import { isIPv4, isIPv6 } from "node:net";
+import { messageOf } from "@grpc-lb/core";
+
+/**
+ * Reads what an API server sends, and lets nothing through that does not satisfy the types. What cannot be read is left out
+ * of an object and named by its `defect`.
+ */
+export interface ApiObject {
+  /** "" when it has none that can be read. */
+  readonly name: string;
+  readonly resourceVersion: string | undefined;
+  /** The first thing of it that cannot be read, such as `endpoints[3].addresses must be IP addresses, got null`. */
+  readonly defect: string | undefined;
+}
+
+/** discovery.k8s.io/v1 EndpointSlice. https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/ */
+export interface EndpointSlice extends ApiObject {
+  readonly addressType: "IPv4" | "IPv6" | "FQDN";
+  /** Those that may get traffic, or that have ended. */
+  readonly endpoints: readonly SliceEndpoint[];
+  readonly ports: readonly ApiPort[];
+}
+
+export interface SliceEndpoint {
+  /** The API says of several addresses: clients should use the first only. Not checked for FQDN slices. */
+  readonly host: string;
+  /** `draining`: terminating, and it still serves. `ended`: terminating, and it serves no more. */
+  readonly state: "ready" | "draining" | "ended";
+  readonly uid: string | undefined;
+  readonly podName: string | undefined;
+  readonly nodeName: string | undefined;
+  readonly zone: string | undefined;
+  readonly forZones: readonly string[];
+}
+
+/** A port of a slice or of a Service. */
+export interface ApiPort {
+  /** "" for none. */
+  readonly name: string;
+  /** Of a slice the target port; undefined means every port. */
+  readonly port: number | undefined;
+  readonly protocol: string;
+}
+
+/** The parts of a v1 Service that matter here. */
+export interface Service extends ApiObject {
+  readonly type: string;
+  readonly externalName: string | undefined;
+  readonly isHeadless: boolean;
+  readonly hasSelector: boolean;
+  readonly ports: readonly ApiPort[];
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** An event of a watch. */
+export type WatchEvent<T extends ApiObject> =
+  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
+  | { readonly type: "BOOKMARK"; readonly resourceVersion: string | undefined }
+  | { readonly type: "ERROR"; readonly status: Status };
+
+/** A Status object, which the API server sends in place of what was requested. */
+export interface Status {
+  readonly message: string;
+  readonly code: number;
+  readonly retryAfterSeconds: number | undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const noFields: Fields = {};
+
+/** The value as an object; one without fields for anything else. */
+function fieldsOf(value: unknown): Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : noFields;
+}
+
+/** @throws RangeError that names the field */
+function expected(what: string, got: unknown): RangeError {
+  const text = JSON.stringify(got) ?? "nothing";
+  return new RangeError(`${what}, got ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`);
+}
+
+/** A line of a watch. @throws SyntaxError or RangeError for a line that is no event */
+export function readWatchEvent<T extends ApiObject>(line: string, read: (object: unknown) => T): WatchEvent<T> {
+  const { type, object } = fieldsOf(JSON.parse(line));
+  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: read(object) };
+  if (type === "BOOKMARK") return { type, resourceVersion: versionOf(fieldsOf(object).metadata) };
+  if (type === "ERROR") return { type, status: readStatus(object) };
+  throw expected("the type of an event must be ADDED, MODIFIED, DELETED, BOOKMARK or ERROR", type);
+}
+
+/** One page of a list. */
+export interface ListPage<T extends ApiObject> {
+  readonly items: readonly T[];
+  readonly resourceVersion: string | undefined;
+  /** Undefined for the last page. */
+  readonly continue: string | undefined;
+}
+
+/** @throws RangeError for what is no list of this kind: an answer of something else must not count as an empty list */
+export function readList<T extends ApiObject>(value: unknown, kind: string, read: (object: unknown) => T): ListPage<T> {
+  const { kind: got, apiVersion, items, metadata, message } = fieldsOf(value);
+  if (got !== kind) {
+    const what = typeof message === "string" ? `${got ?? "an object"}: ${message.slice(0, 200)}` : (got ?? value);
+    throw expected(`the answer must be of kind ${kind}`, what);
+  }
+  if (typeof apiVersion !== "string") throw expected(`the apiVersion of the ${kind} must be text`, apiVersion);
+  if (items !== null && !Array.isArray(items)) throw expected(`the items of the ${kind} must be a list`, items);
+  const next = fieldsOf(metadata).continue;
+  return {
+    items: (items ?? []).map(read),
+    resourceVersion: versionOf(metadata),
+    continue: typeof next === "string" && next !== "" ? next : undefined,
+  };
+}
+
+function versionOf(metadata: unknown): string | undefined {
+  const { resourceVersion } = fieldsOf(metadata);
+  return typeof resourceVersion === "string" && resourceVersion !== "" ? resourceVersion : undefined;
+}
+
+/** Never throws: what is missing is "" or 0. */
+export function readStatus(value: unknown): Status {
+  const { message, code, details } = fieldsOf(value);
+  const { retryAfterSeconds } = fieldsOf(details);
+  return {
+    message: typeof message === "string" ? message : "",
+    code: typeof code === "number" ? code : 0,
+    retryAfterSeconds: typeof retryAfterSeconds === "number" ? retryAfterSeconds : undefined,
+  };
+}
+
+/** Never throws. */
+export function readEndpointSlice(value: unknown): EndpointSlice {
+  const { metadata, addressType, endpoints, ports } = fieldsOf(value);
+  const { name } = fieldsOf(metadata);
+  let defect: string | undefined;
+  if (typeof name !== "string" || name === "") defect = expected("metadata.name must be text", name).message;
+  const isKnownType = addressType === "IPv4" || addressType === "IPv6" || addressType === "FQDN";
+  if (!isKnownType) defect ??= expected("addressType must be IPv4, IPv6 or FQDN", addressType).message;
+  const type = isKnownType ? addressType : "FQDN"; // of which no address is used
+  const found: SliceEndpoint[] = [];
+  const all = endpoints ?? [];
+  if (!Array.isArray(all)) defect ??= expected("endpoints must be a list", endpoints).message;
+  else {
+    for (let n = 0; n < all.length; n++) {
+      const read = readSliceEndpoint(all[n], type);
+      if (typeof read === "string") defect ??= `endpoints[${n}]${read}`;
+      else if (read) found.push(read);
+    }
+  }
+  const read = readPorts(ports, "ports");
+  return {
+    name: typeof name === "string" ? name : "",
+    resourceVersion: versionOf(metadata),
+    addressType: type,
+    endpoints: found,
+    ports: read.ports,
+    defect: defect ?? read.defect,
+  };
+}
+
+/**
+ * An endpoint; undefined for one that gets no traffic, a text that says what is wrong for one that cannot be read.
+ *
+ * `ready` absent means ready; a terminating endpoint is never ready, but while it still serves it is better than none
+ * (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions).
+ */
+function readSliceEndpoint(value: unknown, type: EndpointSlice["addressType"]): SliceEndpoint | string | undefined {
+  if (typeof value !== "object" || value === null) return expected(" must be an object", value).message;
+  const { addresses, conditions, targetRef, nodeName, zone, hints } = value as Fields;
+  if (addresses === undefined || addresses === null || (Array.isArray(addresses) && addresses.length === 0))
+    return undefined;
+  const host: unknown = Array.isArray(addresses) ? addresses[0] : addresses;
+  const isHost = typeof host === "string" && (type === "IPv4" ? isIPv4(host) : type === "FQDN" || isIPv6(host));
+  if (!isHost) return expected(`.addresses must be ${type} addresses`, addresses).message;
+  const { ready = null, serving = null, terminating = null } = (conditions ?? noFields) as Fields;
+  const { uid = null, name = null } = (targetRef ?? noFields) as Fields;
+  const zones = hints ? ((hints as Fields).forZones ?? noZones) : noZones;
+  // Here and not field by field in functions: this runs for each endpoint of a slice with each change of one.
+  const isRead =
+    (ready === null || typeof ready === "boolean") &&
+    (serving === null || typeof serving === "boolean") &&
+    (terminating === null || typeof terminating === "boolean") &&
+    (uid === null || typeof uid === "string") &&
+    (name === null || typeof name === "string") &&
+    (zone === undefined || zone === null || typeof zone === "string") &&
+    (nodeName === undefined || nodeName === null || typeof nodeName === "string") &&
+    Array.isArray(zones);
+  if (!isRead) return describeDefect({ ready, serving, terminating }, { uid, name, zone, nodeName }, zones);
+  const isReady = ready ?? true;
+  if (!terminating && !isReady) return undefined;
+  return {
+    host,
+    state: !terminating ? "ready" : (serving ?? isReady) ? "draining" : "ended",
+    uid: uid || undefined,
+    podName: name || undefined,
+    nodeName: nodeName || undefined,
+    zone: zone || undefined,
+    forZones: zones.length === 0 ? noZones : readZones(zones),
+  };
+}
+
+const noZones: readonly string[] = [];
+
+function readZones(zones: readonly unknown[]): readonly string[] {
+  return zones.map((zone) => fieldsOf(zone).name).filter((name) => typeof name === "string");
+}
+
+function describeDefect(conditions: Fields, texts: Fields, zones: unknown): string {
+  for (const [name, condition] of Object.entries(conditions)) {
+    const isCondition = condition === null || typeof condition === "boolean";
+    if (!isCondition) return expected(`.conditions.${name} must be true or false`, condition).message;
+  }
+  for (const [name, text] of Object.entries(texts)) {
+    const isText = text === undefined || text === null || typeof text === "string";
+    const field = name === "uid" || name === "name" ? `targetRef.${name}` : name;
+    if (!isText) return expected(`.${field} must be text`, text).message;
+  }
+  return expected(".hints.forZones must be a list", zones).message;
+}
+
+function readPorts(value: unknown, field: string): { readonly ports: readonly ApiPort[]; readonly defect?: string } {
+  const all = value ?? [];
+  if (!Array.isArray(all)) return { ports: [], defect: expected(`${field} must be a list`, value).message };
+  const ports: ApiPort[] = [];
+  let defect: string | undefined;
+  for (let n = 0; n < all.length; n++) {
+    const each: unknown = all[n];
+    const { name, port, protocol } = fieldsOf(each);
+    const number = port ?? undefined;
+    const isPort = typeof number === "number" && Number.isInteger(number) && number >= 1 && number <= 65_535;
+    if (each === null || typeof each !== "object")
+      defect ??= expected(`${field}[${n}] must be an object`, each).message;
+    else if (number !== undefined && !isPort) {
+      defect ??= expected(`${field}[${n}].port must be from 1 to 65535`, port).message;
+    } else if (typeof (name ?? "") !== "string") {
+      defect ??= expected(`${field}[${n}].name must be text`, name).message;
+    } else {
+      const spoken = typeof protocol === "string" ? protocol : "TCP"; // what the API calls the default
+      ports.push({ name: (name ?? "") as string, port: number as number | undefined, protocol: spoken });
+    }
+  }
+  return { ports, ...(defect !== undefined && { defect }) };
+}
+
+/** Never throws. */
+export function readService(value: unknown): Service {
+  const { kind, metadata, spec } = fieldsOf(value);
+  const { name, annotations } = fieldsOf(metadata);
+  const { type, externalName, clusterIP, selector, ports } = fieldsOf(spec);
+  const read = readPorts(ports, "spec.ports");
+  const isService = typeof name === "string" && name !== "" && (kind === undefined || kind === "Service");
+  const defect = isService ? read.defect : expected("the answer must be a Service with a name", value).message;
+  const texts = Object.entries(fieldsOf(annotations)).filter(([, text]) => typeof text === "string");
+  return {
+    name: isService ? (name as string) : "",
+    resourceVersion: versionOf(metadata),
+    type: typeof type === "string" ? type : "ClusterIP",
+    externalName: typeof externalName === "string" ? externalName : undefined,
+    isHeadless: clusterIP === "None",
+    hasSelector: Object.keys(fieldsOf(selector)).length > 0,
+    ports: read.ports,
+    annotations: Object.fromEntries(texts) as Record<string, string>,
+    defect,
+  };
+}
+
+/** A JSON answer. @throws RangeError that says what is wrong with the text, without the text */
+export function parseAnswer(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RangeError("the answer is not valid JSON", { cause: messageOf(cause) });
+  }
+}
