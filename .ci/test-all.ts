@@ -1,23 +1,31 @@
 /**
  * Runs the tests of every project through Nx, with its cache, and adds up their counts: `make test`. The last line is
- * `1913 passed, 0 failed`, also when every result comes from the cache; the exit code is 1 when a test or a project failed, and
- * when no test ran.
+ * `1913 passed, 0 failed`, also when every result comes from the cache. The exit code is 1 if a test or a project failed, and if no
+ * test ran.
  */
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { accessSync, constants, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeCounts, listResults, root, sumCounts } from "./test-counts.ts";
 
-// Nx restores the counts of what it has in its cache; whatever is there afterwards is of this run.
+try {
+  accessSync(tmpdir(), constants.W_OK);
+} catch {
+  process.stderr.write(`test: cannot write to the folder for temporary files, ${tmpdir()}; set TMPDIR to another\n`);
+  process.exit(1);
+}
+
+// Nx restores the counts of a cached result, so the counts that exist afterwards are those of this run.
 for (const file of listResults(root)) rmSync(file);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {}); // Nx ends first, and then this program
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {}); // Nx ends first, then this program
 const nx = spawnSync(join(root, "node_modules/.bin/nx"), ["run-many", "-t", "test", "--output-style=static"], {
   cwd: root,
   stdio: "inherit",
 });
 const sum = sumCounts(listResults(root));
-// A project that could not even start its tests has no counts.
+// A project that could not start its tests has no counts.
 const failed = nx.status === 0 ? sum.failed : Math.max(1, sum.failed);
-if (sum.skipped > 0) process.stdout.write(`${sum.skipped} skipped: their reasons stand behind them above\n`);
+if (sum.skipped > 0) process.stdout.write(`${sum.skipped} skipped, with their reasons above\n`);
 process.stdout.write(`${describeCounts({ ...sum, failed })}\n`);
 if (failed > 0 || sum.passed === 0) process.exitCode = 1;

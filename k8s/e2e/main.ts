@@ -1,7 +1,6 @@
 /**
  * Runs the end-to-end tests on the cluster of the current context: `make e2e`, or some of them, `make e2e STORIES=suite,resolver`.
- * The images are built once. Then the stories run side by side, each in namespaces of its own; a story that stops the API server
- * runs alone after them.
+ * The images are built once. Stories that do not disturb each other run at the same time, each in namespaces of its own.
  */
 import { type Flag, runProgram, startChild } from "@grpc-lb/program";
 import { root } from "../image/tag.ts";
@@ -10,10 +9,12 @@ import { makeOk } from "./make.ts";
 const perFile = ["--test-concurrency=3"];
 const inOneProcess = ["--test-isolation=none"];
 
-/** Lanes run at the same time, the stories of a lane one after another; the lanes take about as long as each other. */
-const lanes = [["suite"], ["policies", "registries"], ["discovery"]] as const;
-const alone = ["resolver"] as const;
-type Story = (typeof lanes)[number][number] | (typeof alone)[number];
+/**
+ * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
+ * depend on latency, and `resolver` because it stops the API server.
+ */
+const phases = [["policies"], ["suite", "registries", "discovery"], ["resolver"]] as const;
+type Story = (typeof phases)[number][number];
 
 const files: Readonly<Record<Story, readonly string[]>> = {
   suite: [...inOneProcess, "k8s/e2e/suite.e2e.ts"],
@@ -42,15 +43,12 @@ void runProgram(
   async ({ flags, signal }) => {
     await makeOk("docker-build", process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {});
     const sum = { passed: 0, failed: 0, skipped: 0 };
-    const run = async (lane: readonly Story[]) => {
-      for (const story of lane) {
-        if (signal.aborted || !flags.stories.includes(story)) continue;
-        const counts = await runStory(story, signal);
+    for (const phase of phases) {
+      const wanted = phase.filter((story) => flags.stories.includes(story) && !signal.aborted);
+      for (const counts of await Promise.all(wanted.map((story) => runStory(story, signal)))) {
         for (const key of ["passed", "failed", "skipped"] as const) sum[key] += counts[key];
       }
-    };
-    await Promise.all(lanes.map(run));
-    await run(alone);
+    }
     if (sum.skipped > 0) process.stdout.write(`${sum.skipped} skipped, with their reasons above\n`);
     process.stdout.write(`${sum.passed} passed, ${sum.failed} failed\n`);
     return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
