@@ -133,9 +133,7 @@ export function findPolicy(policies: readonly PolicyConfig[]): FoundPolicy {
   }
   if (unknown.length > 0) {
     const names = `${unknown.length === 1 ? "policy" : "policies"} ${unknown.join(", ")}`;
-    errors.push(
-      `unknown ${names}: nothing of that name is registered (registerPolicies() registers those of @grpc-lb/policies)`,
-    );
+    errors.push(`unknown ${names}: not registered; registerPolicies() of @grpc-lb/policies registers its policies`);
   }
   return { policy: undefined, error: errors.length > 0 ? errors.join("; ") : undefined };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Channel, credentials, ServerCredentials } from "@grpc/grpc-js";
+import { Channel, credentials, experimental, ServerCredentials } from "@grpc/grpc-js";
 import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
@@ -177,6 +177,36 @@ test("an endpoint of weight 0 gets no call under round_robin while there is anot
   await untilSpread(client, a);
   assert.deepEqual(await spread(client, 60), { a: 60 });
 });
+
+/** A policy whose configuration is never valid; grpc-js keeps its errors to itself. */
+class RefusedConfig implements experimental.TypedLoadBalancingConfig {
+  getLoadBalancerName = () => "refused";
+  toJsonObject = () => ({});
+  static createFromJson(): RefusedConfig {
+    throw new RangeError("unknown field choicecount; known fields: choiceCount");
+  }
+}
+
+for (const [where, prefix] of [
+  ["channel", "kubernetes:///server.default: grpc.service_config"],
+  ["service", "service default/server: its annotation grpc-lb.dev/service-config"],
+] as const) {
+  test(`a wrong field in the policy of the ${where} is one warning, and calls go to all endpoints in turn`, async (t) => {
+    experimental.registerLoadBalancerType("refused", class {} as never, RefusedConfig);
+    const rig = new Rig(t);
+    const servers = await rig.start("a", "b", "c");
+    const config = JSON.stringify({ loadBalancingConfig: [{ refused: { choicecount: 3 } }] });
+    rig.source().setEndpoints(
+      servers.map(({ endpoint }) => endpoint),
+      where === "service" ? config : undefined,
+    );
+    const client = rig.client(where === "channel" ? { "grpc.service_config": config } : {});
+    await untilSpread(client, ...servers);
+    assert.deepEqual(await spread(client, 60), { a: 20, b: 20, c: 20 });
+    const error = "refused: unknown field choicecount; known fields: choiceCount";
+    assert.deepEqual(rig.warnings, [`${prefix}: ${error}; round_robin is used instead`]);
+  });
+}
 
 test("two endpoints with one address have one share of 60 calls", async (t) => {
   const rig = new Rig(t);
