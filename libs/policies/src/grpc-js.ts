@@ -67,12 +67,74 @@ export function requireOneGrpc(copies: readonly string[] = loadedCopies("@grpc/g
   );
 }
 
-export function registerPolicyType(
-  name: string,
-  Balancer: new (helper: ChannelControlHelper) => LoadBalancer,
-  Config: { new (): LoadBalancingConfig; createFromJson(json: unknown): LoadBalancingConfig },
-): void {
+export function registerPolicyType(name: string, Balancer: BalancerClass, Config: ConfigClass): void {
   experimental.registerLoadBalancerType(name, Balancer, Config);
+}
+
+type BalancerClass = new (helper: ChannelControlHelper) => LoadBalancer;
+type ConfigClass = { new (): LoadBalancingConfig; createFromJson(json: unknown): LoadBalancingConfig };
+
+/**
+ * The classes of one of grpc-js's own policies, which it does not export: they are read from instances.
+ *
+ * @param sample a valid configuration
+ * @throws Error when this version of grpc-js keeps the instance elsewhere
+ */
+function classesOf(sample: PolicyJson): { readonly Balancer: BalancerClass; readonly Config: ConfigClass } {
+  const config = parsePolicy(sample);
+  const nothing = () => {};
+  const handler = new ChildLoadBalancerHandler({
+    createSubchannel: () => {
+      throw new Error("a policy without endpoints creates no subchannel");
+    },
+    updateState: nothing,
+    requestReresolution: nothing,
+    addChannelzChild: nothing,
+    removeChannelzChild: nothing,
+  });
+  handler.updateAddressList(statusOrFromError({ code: 14, details: "" }), config, {}, "");
+  const { currentChild } = handler as unknown as { readonly currentChild: LoadBalancer | null };
+  handler.destroy();
+  if (!currentChild)
+    throw new Error("@grpc-lb/policies needs @grpc/grpc-js 1.14; ChildLoadBalancerHandler has no currentChild");
+  return {
+    Balancer: currentChild.constructor as BalancerClass,
+    Config: config.constructor as unknown as ConfigClass,
+  };
+}
+
+/** Has one of grpc-js's own policies take further spellings of its configuration. */
+export function registerReader(sample: PolicyJson, read: (json: unknown) => object): void {
+  const [name = ""] = Object.keys(sample);
+  const { Balancer, Config } = classesOf(sample);
+  const createFromJson = (json: unknown) => Config.createFromJson(read(json));
+  registerPolicyType(name, Balancer, { createFromJson } as ConfigClass);
+}
+
+/** Has grpc-js use another policy instead of pick_first where it can use no policy of a service config, or there is none. */
+export function registerDefaultPolicy(Balancer: BalancerClass, createConfig: () => LoadBalancingConfig): void {
+  const { Balancer: PickFirst, Config } = classesOf({ pick_first: {} });
+  const name = createConfig().getLoadBalancerName();
+  // grpc-js creates the default configuration with the constructor of the registered pick_first, and an explicit one from JSON.
+  function DefaultConfig() {
+    return createConfig();
+  }
+  DefaultConfig.createFromJson = (json: unknown) => Config.createFromJson(json);
+  registerPolicyType("pick_first", PickFirst, DefaultConfig as unknown as ConfigClass);
+  registerPolicyType(name, Balancer, DefaultConfig as unknown as ConfigClass);
+}
+
+/** Registers a second name of a policy. */
+export function registerAlias(alias: string, name: string): void {
+  const createFromJson = (json: unknown) => parsePolicy({ [name]: json } as PolicyJson); // it has its own name, not the alias
+  registerPolicyType(alias, UnusedBalancer as unknown as BalancerClass, { createFromJson } as ConfigClass);
+}
+
+/** Stands for the balancer of an alias, whose configurations name another policy. */
+class UnusedBalancer {
+  constructor() {
+    throw new Error("a policy is created by its own name, not by an alias");
+  }
 }
 
 /** Whether a policy of that name is registered. grpc-js's own function returns true for `toString`. */

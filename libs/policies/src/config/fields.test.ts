@@ -20,6 +20,9 @@ const rightValues: readonly [string, object, Read, unknown][] = [
   ["the other spelling of a long name", { min_weight_percent: 3 }, (f) => f.number("minWeightPercent", 2), 3],
   ["a duration", { window: "1.5s" }, (f) => f.duration("window", 10), 1_500],
   ["a duration in milliseconds", { window: "300ms" }, (f) => f.duration("window", 10), 300],
+  ["a number as protobuf's JSON writes 64 bits", { share: "1.5e3" }, (f) => f.number("share", 1), 1_500],
+  ["an integer as protobuf's JSON writes 64 bits", { choiceCount: "3" }, (f) => f.integer("choiceCount", 2), 3],
+  ["a duration as grpc-js writes it", { window: { seconds: "1", nanos: 5e8 } }, (f) => f.duration("window", 1), 1_500],
   ["an absent duration", {}, (f) => f.duration("window", 10), 10],
   ["a flag", { isOn: false }, (f) => f.flag("isOn", true), false],
   ["an absent flag", {}, (f) => f.flag("isOn", true), true],
@@ -74,7 +77,9 @@ for (const [what, json, read, want] of rightValues) {
 }
 
 const wrongValues: readonly [unknown, Read, string][] = [
-  [{ share: "1" }, (f) => f.number("share", 1), 'share must be a number, got "1"'],
+  [{ share: "1x" }, (f) => f.number("share", 1), 'share must be a number, got "1x"'],
+  [{ share: "" }, (f) => f.number("share", 1), 'share must be a number, got ""'],
+  [{ share: "0x10" }, (f) => f.number("share", 1), 'share must be a number, got "0x10"'],
   [{ share: Number.NaN }, (f) => f.number("share", 1), "share must be a number, got NaN"],
   [{ share: 1 / 0 }, (f) => f.number("share", 1), "share must be a number, got Infinity"],
   [{ share: 1n }, (f) => f.number("share", 1), "share must be a number, got 1"],
@@ -88,7 +93,7 @@ const wrongValues: readonly [unknown, Read, string][] = [
     "share must be a number > 0 and <= 1, got 0",
   ],
   [{ choiceCount: 2.5 }, (f) => f.integer("choiceCount", 2), "choiceCount must be an integer, got 2.5"],
-  [{ choiceCount: "3" }, (f) => f.integer("choiceCount", 2), 'choiceCount must be an integer, got "3"'],
+  [{ choiceCount: "2.5" }, (f) => f.integer("choiceCount", 2), 'choiceCount must be an integer, got "2.5"'],
   [
     { choiceCount: 2 ** 53 },
     (f) => f.integer("choiceCount", 2),
@@ -98,9 +103,9 @@ const wrongValues: readonly [unknown, Read, string][] = [
   [{ window: "10" }, (f) => f.duration("window", 1), 'window must be a duration such as 10s or 0.3s, got "10"'],
   [{ window: 0 }, (f) => f.duration("window", 1), "window must be a duration such as 10s or 0.3s, got 0"],
   [
-    { window: { seconds: 1 } },
+    { window: { minutes: 1 } },
     (f) => f.duration("window", 1),
-    'window must be a duration such as 10s or 0.3s, got {"seconds":1}',
+    'window must be a duration such as 10s or 0.3s, got {"minutes":1}',
   ],
   [
     { window: "0s" },
@@ -161,6 +166,17 @@ const wrongValues: readonly [unknown, Read, string][] = [
     "unknown field choices; known fields: alpha, choiceCount",
   ],
   [{ choices: 1 }, () => undefined, "unknown field choices; known fields: there are none"],
+  [
+    { minimum_ring_size: 1 },
+    (f) => f.integer("minRingSize", 1),
+    "unknown field minimum_ring_size; Envoy's minimum_ring_size is minRingSize here",
+  ],
+  [
+    { active_request_bias: 1 },
+    (f) => f.integer("choiceCount", 2),
+    "unknown field active_request_bias; Envoy's active_request_bias does not exist here: " +
+      "weights count in every comparison, without a bias; known fields: choiceCount",
+  ],
   [undefined, () => undefined, "the configuration must be an object, got nothing"],
   [null, () => undefined, "the configuration must be an object, got null"],
   [[], () => undefined, "the configuration must be an object, got []"],

@@ -134,6 +134,12 @@ export class Fields {
     return result;
   }
 
+  /** Like `policy`, without a default. */
+  requiredPolicy(name: string): LoadBalancingConfig {
+    if (this.#peek(name) === undefined) throw this.#wrong(name, 'must be a list of {"policy": {…}}', undefined);
+    return this.policy(name, { round_robin: {} });
+  }
+
   /** A list of policies: the first registered one counts (gRFC A24). */
   policy(name: string, fallback: PolicyJson): LoadBalancingConfig {
     const value = this.#take(name) ?? [fallback];
@@ -165,8 +171,12 @@ export class Fields {
     throw new RangeError(`unknown field ${this.#path}${unknown}; ${reason}known fields: ${fields}`);
   }
 
+  #peek(name: string): unknown {
+    return this.#json[name] ?? this.#json[snakeCase(name)] ?? undefined;
+  }
+
   #take(name: string): unknown {
-    const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const snake = snakeCase(name);
     this.#read.add(name).add(snake);
     if (name !== snake && name in this.#json && snake in this.#json) {
       throw new RangeError(`${this.#path}${name} is given twice, as ${name} and as ${snake}`);
@@ -179,6 +189,8 @@ export class Fields {
     return new RangeError(`${this.#path}${name} ${must}, got ${show(value)}`);
   }
 }
+
+const snakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** A number, also as the string in which protobuf's JSON writes 64-bit integers; undefined for anything else. */
 function toNumber(value: unknown): number | undefined {

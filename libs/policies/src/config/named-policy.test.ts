@@ -43,7 +43,7 @@ test("a configuration that grpc-js refuses is refused with its reason", () => {
   for (const [name, config, reason] of [
     ["pick_first", { shuffleAddressList: "yes" }, /^is invalid: .*shuffleAddressList/],
     ["weighted_round_robin", { weight_update_period: "soon" }, /^is invalid: .*weightUpdatePeriod must be a duration/],
-    ["outlier_detection", {}, /^is invalid: .*child_policy/],
+    ["outlier_detection", {}, /^is invalid: .*childPolicy must be a list/],
   ] as const) {
     assert.throws(() => validatePolicy(name, config), { name: "RangeError", message: reason }, name);
   }
@@ -68,7 +68,7 @@ test("what is no policy, or no configuration of it, is refused with the reason",
     ["least_request{", /^must be a policy name, optionally followed by its configuration in JSON: /],
     ['least_request{"choiceCount":1}', /choiceCount must be an integer >= 2, got 1$/],
     ['least_request{"choice":3}', /unknown field choice; known fields: choiceCount, /],
-    ["outlier_detection", /^is invalid: .*child_policy/],
+    ["outlier_detection", /^is invalid: .*childPolicy must be a list/],
   ] as const) {
     assert.throws(() => parsePolicy(text), { name: "RangeError", message }, text);
   }

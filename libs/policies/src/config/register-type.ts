@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ChannelOptions } from "@grpc/grpc-js";
+import { targetOption } from "@grpc-lb/discovery";
 import type { Balancer, PolicyType } from "../balancer/balancer.ts";
 import { EndpointBalancer } from "../balancer/endpoint-balancer.ts";
 import type { CommonConfig, Policy, PolicyContext } from "../balancer/policy.ts";
@@ -11,7 +12,9 @@ import {
   registerPolicyType,
   type StatusOr,
 } from "../grpc-js.ts";
+import { describeSkipped, warn } from "./default-policy.ts";
 import { Fields } from "./fields.ts";
+import { keepFailure } from "./parse-failure.ts";
 
 /** The policy type of a policy that picks among endpoints, on the shared base balancer. */
 export function endpointPolicy<Config extends CommonConfig, EndpointState>(
@@ -40,7 +43,7 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
     }
 
     static createFromJson(json: unknown): PolicyConfig {
-      return new PolicyConfig(json);
+      return keepFailure(name, () => new PolicyConfig(json));
     }
 
     getLoadBalancerName(): string {
@@ -70,6 +73,7 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
   class PolicyBalancer implements LoadBalancer {
     readonly #balancer: Balancer<Config>;
     #config: PolicyConfig | undefined;
+    #hasChecked = false;
 
     constructor(helper: ChannelControlHelper) {
       this.#balancer = type.createBalancer(helper, { ...context });
@@ -86,8 +90,18 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
       // grpc-js parses the configuration again for each list of endpoints; an equal one keeps its object.
       if (given && !isDeepStrictEqual(this.#config?.toJsonObject(), given.toJsonObject())) this.#config = given;
       if (!this.#config) return false;
+      this.#warnOfSkipped(options);
       this.#balancer.update(found, this.#config.value, options, note);
       return true; // also for an empty list: with false, calls get no config selector and hang
+    }
+
+    /** Where the resolver is this project's, it has reported it already. */
+    #warnOfSkipped(options: ChannelOptions): void {
+      if (this.#hasChecked) return;
+      this.#hasChecked = true;
+      const text = targetOption in options ? undefined : options["grpc.service_config"];
+      const warning = describeSkipped(text, name);
+      if (warning !== undefined) warn(warning);
     }
 
     exitIdle(): void {

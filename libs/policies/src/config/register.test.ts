@@ -65,6 +65,7 @@ test("a policy waits on the clock that was given, and without one on the machine
 });
 
 test("one's own policy is found by its name", () => {
+  registerPolicies(noWaits);
   assert.equal(isRegistered("mine"), false);
   registerPolicy({ ...random, name: "mine" });
   const channel = connected({ mine: {} });

@@ -2,7 +2,7 @@ import { type Clock, createRandom, type Random, systemClock } from "@grpc-lb/cor
 import type { PolicyType } from "../balancer/balancer.ts";
 import { type ConnectionTiming, defaultTiming } from "../balancer/connection-timing.ts";
 import type { CommonConfig, Policy } from "../balancer/policy.ts";
-import { isRegistered, requireOneGrpc, requireSupportedGrpc } from "../grpc-js.ts";
+import { isRegistered, registerAlias, requireOneGrpc, requireSupportedGrpc } from "../grpc-js.ts";
 import { maglev } from "../policies/hash/maglev.ts";
 import { ringHash } from "../policies/hash/ring-hash.ts";
 import { sourceHash } from "../policies/hash/source-hash.ts";
@@ -13,6 +13,8 @@ import { random } from "../policies/random.ts";
 import { subset } from "../policies/subset/subset.ts";
 import { weightedRandom } from "../policies/weighted-random.ts";
 import { weightedRoundRobin } from "../policies/weighted-round-robin/weighted-round-robin.ts";
+import { registerDefault } from "./default-policy.ts";
+import { registerOutlierDetection } from "./outlier-detection.ts";
 import { endpointPolicy, registerType } from "./register-type.ts";
 
 /** What policies get time and random numbers from; for tests. */
@@ -64,6 +66,13 @@ let isDone = false;
 /** Policies of others that this library's replace: one of grpc-js, and one of grpc-js-xds. */
 const replaced: ReadonlySet<string> = new Set(["weighted_round_robin", "ring_hash"]);
 
+/** The names that other gRPC languages use for some of the policies. */
+const aliases: Readonly<Record<string, string>> = {
+  least_request_experimental: "least_request",
+  ring_hash_experimental: "ring_hash",
+  random_subsetting: "subset",
+};
+
 /** The policies of `registerPolicy`, by name. */
 const own = new Map<string, unknown>();
 
@@ -86,13 +95,17 @@ function requireFree(name: string): void {
 export function registerPolicies(options: PoliciesOptions = {}): void {
   requireSupportedGrpc();
   requireOneGrpc();
-  if (!isDone) for (const { name } of types) if (!replaced.has(name)) requireFree(name);
+  const names = [...policyNames, ...Object.keys(aliases)];
+  if (!isDone) for (const name of names) if (!replaced.has(name)) requireFree(name);
   context.clock = options.clock ?? systemClock;
   context.random = options.random ?? defaultRandom;
   context.timing = options.timing ?? defaultTiming;
   if (isDone) return;
   isDone = true;
   for (const type of types) type.register();
+  for (const [alias, name] of Object.entries(aliases)) registerAlias(alias, name);
+  registerOutlierDetection();
+  registerDefault();
 }
 
 /**

@@ -49,7 +49,8 @@ export class HashRing {
     const placed = inKeyOrder(members);
     const total = placed.reduce((sum, { weight }) => sum + weight, 0);
     const least = placed.reduce((min, { weight }) => Math.min(min, weight), Infinity);
-    const leastEntries = Math.ceil((least * minSize) / total - roundingError);
+    // At least 1: a member of next to no weight must not leave the ring empty.
+    const leastEntries = Math.max(1, Math.ceil((least * minSize) / total - roundingError));
     const scale = Math.min((leastEntries * total) / least, maxSize);
 
     const hashes: number[] = [];

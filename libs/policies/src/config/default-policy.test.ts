@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { credentials } from "@grpc/grpc-js";
+import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import type { Backend } from "../../testing/backend.ts";
+import { call, Rig } from "../../testing/rig.ts";
+import { parsePolicy } from "../grpc-js.ts";
+import { chooseDefault } from "./default-policy.ts";
+import { validatePolicy } from "./named-policy.ts";
+import { registerPolicies } from "./register.ts";
+
+registerPolicies();
+
+/** Collects this library's warnings. */
+function collectWarnings(t: TestContext): string[] {
+  const warnings: string[] = [];
+  const listener = (warning: Error) => {
+    if (warning.name === "GrpcLbWarning") warnings.push(warning.message);
+  };
+  process.on("warning", listener);
+  t.after(() => process.off("warning", listener));
+  return warnings;
+}
+
+/** The servers that 12 calls to an `ipv4:` target go to. */
+async function callAll(t: TestContext, backends: readonly Backend[], config: object | undefined): Promise<string[]> {
+  const client = new PodServiceClient(
+    `ipv4:${backends.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+    credentials.createInsecure(),
+    { "grpc.use_local_subchannel_pool": 1, ...(config && { "grpc.service_config": JSON.stringify(config) }) },
+  );
+  t.after(() => client.close());
+  const names = new Set<string>();
+  for (let n = 0; n < 12; n++) names.add(await call(client));
+  client.close();
+  return [...names].sort();
+}
+
+const all = ["a", "b", "c"];
+
+/** Service configs as users have written them, and what a warning must say. */
+const unusable: readonly [config: object, warning: RegExp][] = [
+  [
+    { loadBalancingConfig: [{ least_request: { choicecount: 3 } }] },
+    /least_request: unknown field choicecount; known fields: choiceCount, .*; round_robin is used instead$/,
+  ],
+  [
+    { loadBalancingConfig: [{ least_requests: {} }] },
+    /no policy named least_requests is registered; round_robin is used/,
+  ],
+  [
+    { loadBalancingConfig: [{ outlier_detection: { childPolicy: [{ least_request: { choices: 1 } }] } }] },
+    /outlier_detection: childPolicy: least_request: unknown field choices; known fields: choiceCount/,
+  ],
+  [
+    { loadBalancingConfig: [{ ring_hash: { minimum_ring_size: 1024 } }] },
+    /ring_hash: unknown field minimum_ring_size; Envoy's minimum_ring_size is minRingSize here/,
+  ],
+  [
+    { loadBalancingConfig: [{ least_request: { active_request_bias: 1 } }] },
+    /least_request: unknown field active_request_bias; Envoy's active_request_bias does not exist here/,
+  ],
+  [{ loadBalancingPolicy: "fastest" }, /no policy named fastest is registered/],
+];
+
+for (const [config, warning] of unusable) {
+  test(`round_robin, with a warning, for ${JSON.stringify(config)}`, async (t) => {
+    const rig = new Rig(t);
+    const backends = await rig.start("a", "b", "c");
+    const warnings = collectWarnings(t);
+    assert.deepEqual(await callAll(t, backends, config), all);
+    assert.equal(warnings.length, 1, `want one warning, got ${warnings.join("\n")}`);
+    assert.match(warnings[0] ?? "", warning);
+  });
+}
+
+test("a channel that names no policy keeps pick_first, without a warning", async (t) => {
+  const rig = new Rig(t);
+  const backends = await rig.start("a", "b", "c");
+  const warnings = collectWarnings(t);
+  for (const config of [undefined, {}, { loadBalancingConfig: [] }, { loadBalancingConfig: [{ pick_first: {} }] }]) {
+    assert.equal((await callAll(t, backends, config)).length, 1, JSON.stringify(config));
+  }
+  assert.deepEqual(warnings, []);
+});
+
+test("an invalid policy before the one in use is reported", async (t) => {
+  const rig = new Rig(t);
+  const backends = await rig.start("a", "b", "c");
+  const warnings = collectWarnings(t);
+  const loadBalancingConfig = [{ unknown_policy: {} }, { least_request: { choiceCount: 1 } }, { random: {} }];
+  await callAll(t, backends, { loadBalancingConfig });
+  assert.deepEqual(warnings, [
+    "grpc.service_config: least_request: choiceCount must be an integer >= 2, got 1; random is used instead",
+  ]);
+});
+
+test("a policy is found in loadBalancingPolicy and in load_balancing_config, which grpc-js ignores", () => {
+  for (const [config, policy] of [
+    [{ loadBalancingPolicy: "LEAST_REQUEST" }, { least_request: {} }],
+    [{ loadBalancingPolicy: "round_robin" }, { round_robin: {} }],
+    [{ load_balancing_config: [{ maglev: {} }] }, { maglev: {} }],
+  ] as const) {
+    assert.deepEqual(chooseDefault(JSON.stringify(config), undefined), { policy, warning: undefined });
+  }
+});
+
+test("the error of a config that is not the channel's is reported, too", () => {
+  const { policy, warning } = chooseDefault(undefined, "random: unknown field weights; known fields: panicThreshold");
+  assert.deepEqual(policy, { round_robin: {} });
+  assert.match(warning ?? "", /random: unknown field weights.*round_robin is used instead/);
+});
+
+/** The forms of gRPC's documentation and of other languages' clients. */
+const documented: readonly [string, Readonly<Record<string, unknown>>][] = [
+  ["outlier_detection", { interval: "1s", childPolicy: [{ round_robin: {} }] }],
+  ["outlier_detection", { interval: { seconds: 1, nanos: 0 }, child_policy: [{ round_robin: {} }] }],
+  [
+    "outlier_detection_experimental",
+    {
+      interval: "1.5s",
+      baseEjectionTime: "30s",
+      maxEjectionTime: "300s",
+      maxEjectionPercent: 10,
+      failurePercentageEjection: { threshold: 85, enforcementPercentage: 100, minimumHosts: 5, requestVolume: 50 },
+      successRateEjection: { stdevFactor: 1900, enforcement_percentage: "100" },
+      childPolicy: [{ least_request: {} }],
+    },
+  ],
+  ["least_request", { choiceCount: "3" }],
+  ["least_request_experimental", { choiceCount: 3 }],
+  ["ring_hash", { minRingSize: "1024", maxRingSize: "4096" }],
+  ["ring_hash_experimental", { minRingSize: 1024, max_ring_size: 4096, requestHashHeader: "x-key" }],
+  ["random_subsetting", { subsetSize: 2, childPolicy: [{ round_robin: {} }] }],
+  ["weighted_round_robin", { enableOobLoadReport: true, oobReportingPeriod: "10s", blackoutPeriod: "0.5s" }],
+];
+
+for (const [name, config] of documented) {
+  test(`takes ${name} ${JSON.stringify(config)}`, () => validatePolicy(name, config));
+}
+
+test("outlier_detection keeps grpc-js's defaults and the values that it is given", () => {
+  const parse = (config: object) => parsePolicy({ outlier_detection: config } as never).toJsonObject();
+  const childPolicy = [{ round_robin: {} }];
+  const { outlier_detection: filled } = parse({
+    childPolicy,
+    interval: "1.5s",
+    failurePercentageEjection: { threshold: "50" },
+  }) as {
+    outlier_detection: Record<string, unknown>;
+  };
+  assert.deepEqual(filled.interval, { seconds: 1, nanos: 500_000_000 });
+  assert.deepEqual(filled.failure_percentage_ejection, {
+    threshold: 50,
+    enforcement_percentage: 100,
+    minimum_hosts: 5,
+    request_volume: 50,
+  });
+  assert.equal(filled.success_rate_ejection, undefined);
+  assert.equal(filled.max_ejection_percent, 10);
+});

@@ -1,0 +1,155 @@
+import type { ChannelOptions } from "@grpc/grpc-js";
+import { messageOf } from "@grpc-lb/core";
+import { noEndpointMessage, publishFailure } from "../balancer/balancer.ts";
+import {
+  type ChannelControlHelper,
+  ChildLoadBalancerHandler,
+  type GrpcEndpoint,
+  isRegistered,
+  type LoadBalancer,
+  type LoadBalancingConfig,
+  type PolicyJson,
+  parsePolicy,
+  registerDefaultPolicy,
+  type StatusOr,
+} from "../grpc-js.ts";
+import { latestFailure } from "./parse-failure.ts";
+
+const name = "grpc_lb_default";
+
+/**
+ * Replaces grpc-js's default policy. Where a service config names policies and none of them can be used, grpc-js uses pick_first
+ * without a warning, and one server gets all calls; here it is round_robin, with one warning per channel. A channel whose
+ * service config names no policy keeps pick_first.
+ */
+export function registerDefault(): void {
+  registerDefaultPolicy(DefaultBalancer, () => new DefaultConfig(latestFailure()));
+}
+
+class DefaultConfig implements LoadBalancingConfig {
+  /** Why the last policy of a list cannot be used, where that is known. */
+  readonly failure: string | undefined;
+
+  constructor(failure: string | undefined) {
+    this.failure = failure;
+  }
+
+  getLoadBalancerName(): string {
+    return name;
+  }
+
+  toJsonObject(): object {
+    return { [name]: {} };
+  }
+}
+
+/** The policy that stands for a service config none of whose policies grpc-js can use. */
+export interface DefaultChoice {
+  readonly policy: PolicyJson;
+  /** Why it is not one of the config; undefined when the config names none. */
+  readonly warning: string | undefined;
+}
+
+/**
+ * @param text the channel's service config in JSON; undefined when it has none
+ * @param failure the error of another config, such as one from DNS
+ */
+export function chooseDefault(text: string | undefined, failure: string | undefined): DefaultChoice {
+  const config = (text ? JSON.parse(text) : {}) as Readonly<Record<string, unknown>>;
+  const listed = config.loadBalancingConfig ?? config.load_balancing_config;
+  const policies = Array.isArray(listed) ? (listed as PolicyJson[]) : [];
+  const { loadBalancingPolicy } = config;
+  if (policies.length === 0 && typeof loadBalancingPolicy === "string") {
+    policies.push({ [loadBalancingPolicy.toLowerCase()]: {} } as PolicyJson); // the older form; gRPC ignores its case
+  }
+  const errors: string[] = [];
+  for (const policy of policies) {
+    const error = describeError(policy);
+    if (error === undefined) return { policy, warning: undefined };
+    errors.push(error);
+  }
+  if (errors.length === 0 && failure !== undefined) errors.push(failure);
+  if (errors.length === 0) return { policy: { pick_first: {} }, warning: undefined };
+  return {
+    policy: { round_robin: {} },
+    warning: `grpc.service_config: ${errors.join("; ")}; round_robin is used instead`,
+  };
+}
+
+/** Why a policy cannot be used; undefined when it can. */
+function describeError(policy: PolicyJson): string | undefined {
+  const [policyName = ""] = Object.keys(policy);
+  if (!isRegistered(policyName)) return `no policy named ${policyName} is registered`;
+  try {
+    parsePolicy(policy);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/**
+ * Policies of a channel's list that come before the one in use and cannot be used because their configuration is invalid. gRPC
+ * would reject the whole config; grpc-js skips them.
+ */
+export function describeSkipped(text: string | undefined, used: string): string | undefined {
+  if (!text) return undefined;
+  const { loadBalancingConfig } = JSON.parse(text) as { readonly loadBalancingConfig?: readonly PolicyJson[] };
+  const errors: string[] = [];
+  for (const policy of loadBalancingConfig ?? []) {
+    const error = describeError(policy);
+    if (error === undefined) break;
+    if (isRegistered(Object.keys(policy)[0] ?? "")) errors.push(error);
+  }
+  return errors.length === 0 ? undefined : `grpc.service_config: ${errors.join("; ")}; ${used} is used instead`;
+}
+
+/** Reports a mistake in a channel's service config. */
+export function warn(message: string): void {
+  process.emitWarning(message, { type: "GrpcLbWarning" });
+}
+
+/** Delegates to the chosen policy. */
+class DefaultBalancer implements LoadBalancer {
+  readonly #helper: ChannelControlHelper;
+  readonly #child: InstanceType<typeof ChildLoadBalancerHandler>;
+  #warned: string | undefined;
+
+  constructor(helper: ChannelControlHelper) {
+    this.#helper = helper;
+    this.#child = new ChildLoadBalancerHandler(helper);
+  }
+
+  updateAddressList(
+    found: StatusOr<GrpcEndpoint[]>,
+    config: LoadBalancingConfig,
+    options: ChannelOptions,
+    note: string,
+  ): boolean {
+    const failure = config instanceof DefaultConfig ? config.failure : undefined;
+    const { policy, warning } = chooseDefault(options["grpc.service_config"], failure);
+    if (warning !== undefined && warning !== this.#warned) warn(warning);
+    this.#warned = warning;
+    const isEmpty = found.ok && found.value.length === 0 && "round_robin" in policy;
+    if (!isEmpty) return this.#child.updateAddressList(found, parsePolicy(policy), options, note);
+    publishFailure(this.#helper, noEndpointMessage("round_robin", note)); // round_robin would make calls wait forever
+    this.#child.destroy();
+    return true;
+  }
+
+  exitIdle(): void {
+    this.#child.exitIdle();
+  }
+
+  resetBackoff(): void {
+    this.#child.resetBackoff();
+  }
+
+  destroy(): void {
+    this.#child.destroy();
+  }
+
+  getTypeName(): string {
+    return name;
+  }
+}
