@@ -316,9 +316,11 @@ export class ServiceWatch {
   }
 
   #settleService(): void {
+    const isFirst = this.#hasListed && !this.#known.isSynced; // then the list of the slices has just come
     this.#known.isSynced ||= this.#hasListed;
     for (const observer of this.#observers) observer.onService();
-    if (this.#known.isSynced) for (const observer of this.#observers) observer.onSettled(false);
+    if (!this.#known.isSynced) return;
+    for (const observer of this.#observers) observer.onSettled(isFirst && this.#error === undefined);
   }
 
   #endServiceDelay(): void {
@@ -326,7 +328,7 @@ export class ServiceWatch {
     this.#isServiceDue = true;
     if (!this.#hasListed || this.#known.isSynced) return;
     this.#known.isSynced = true;
-    for (const observer of this.#observers) observer.onSettled(false);
+    for (const observer of this.#observers) observer.onSettled(this.#error === undefined);
   }
 }
 
