@@ -45,6 +45,7 @@ const target = "kubernetes:///server.default:grpc";
 
 test("ts-proto's client works, and stats show what the source did for it", async (t) => {
   const { api, pods, resolvers, closers } = await cluster(t, "a", "b");
+  api.putService(service({ name: "server" }));
   const { PodServiceClient } = await import("@grpc-lb/protos/pod/v1");
   const client: PodClient = new PodServiceClient(target, credentials.createInsecure(), options);
   closers.push(() => client.close());
