@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 const root = join(import.meta.dirname, "..");
 
-test("a bundle runs alone, finds the .proto files that grpc packages read, and comes out the same every time", (t) => {
+test("a bundle runs on its own, finds the .proto files that grpc packages read, and is reproducible", (t) => {
   // Within the repository, so that the bundled packages are found; never in an app's own dist, which may be in use.
   mkdirSync(join(root, "k8s/dist"), { recursive: true });
   const project = mkdtempSync(join(root, "k8s/dist/bundle-test-"));
@@ -48,11 +48,11 @@ test("a bundle runs alone, finds the .proto files that grpc packages read, and c
   assert.equal(run.stdout, "function serves\n", run.stderr);
 });
 
-test("a folder that is no app is refused in one line", () => {
+test("a folder that is not an app is an error in one line", () => {
   const { status, stderr } = spawnSync(process.execPath, ["k8s/bundle.ts", "apps/nope"], {
     cwd: root,
     encoding: "utf8",
   });
   assert.equal(status, 2);
-  assert.match(stderr, /^bundle: say which app.*\n$/);
+  assert.match(stderr, /^bundle: name an app.*\n$/);
 });

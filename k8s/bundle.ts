@@ -1,11 +1,11 @@
 /**
- * Bundles an app into the tree that its image holds and nothing else: `node k8s/bundle.ts apps/server`, from the root of
- * the repository, writes apps/server/dist/image. The same sources give the same bytes, which is what an image's tag rests on.
+ * Bundles an app into the files of its image: `node k8s/bundle.ts apps/server`, from the root of the repository, writes
+ * apps/server/dist/image. The same sources give the same bytes, because the image's tag is made from them.
  *
  * ```
  * dist/app/main.cjs      the program, two folders down, because grpc packages read ../../proto from where they are
  * proto/                 the .proto files that those packages read when they run
- * THIRD-PARTY-NOTICES    what the licences of the bundled packages ask to travel with them
+ * THIRD-PARTY-NOTICES    the notices that the licences of the bundled packages require
  * ```
  */
 import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ import { collectNotices } from "./image/notices.ts";
 
 const project = process.argv[2];
 if (project === undefined || !existsSync(join(project, "src/main.ts"))) {
-  process.stderr.write("bundle: say which app, from the root of the repository: node k8s/bundle.ts apps/server\n");
+  process.stderr.write("bundle: name an app, from the root of the repository: node k8s/bundle.ts apps/server\n");
   process.exit(2);
 }
 
@@ -30,9 +30,9 @@ const { metafile } = await build({
   target: "node24",
   format: "cjs",
   minify: true,
-  // For kubeconfigs only, which no pod has: 4 MB that an image would carry for nothing. Its absence is said by who needs it.
+  // Needed only for a kubeconfig, which a pod does not have; it would add 4 MB. The code that loads it reports its absence.
   external: ["@kubernetes/client-node"],
-  keepNames: true, // an error's class is part of what a log says
+  keepNames: true, // logs contain the names of error classes
   legalComments: "none", // THIRD-PARTY-NOTICES has them
   metafile: true,
   logLevel: "warning",

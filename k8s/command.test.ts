@@ -4,7 +4,7 @@ import { runCommand } from "./command.ts";
 
 const shell = (script: string, options = {}) => runCommand("/bin/sh", ["-c", script], options);
 
-test("a command's end is a value: what it said, and its code", async () => {
+test("a command's result has its output and its exit code", async () => {
   assert.deepEqual(await shell("cat; echo no >&2; exit 3", { input: "yes" }), {
     code: 3,
     stdout: "yes",
@@ -12,12 +12,12 @@ test("a command's end is a value: what it said, and its code", async () => {
   });
 });
 
-test("a command that is not there has the shell's code for that", async () => {
+test("a missing command has the exit code 127, as in a shell", async () => {
   const { code, stderr } = await runCommand("/no/such/command", []);
   assert.deepEqual([code, stderr], [127, "spawn /no/such/command ENOENT"]);
 });
 
-test("a signal of the caller's ends the command, and the program goes on", async () => {
+test("the caller's signal ends the command, and the program continues", async () => {
   const { code } = await shell("exec sleep 60", { signal: AbortSignal.timeout(50) });
   assert.notEqual(code, 0);
 });
@@ -25,9 +25,9 @@ test("a signal of the caller's ends the command, and the program goes on", async
 for (const [reason, exitCode, message] of [
   ["SIGINT", 130, "interrupted while server was rolling out"],
   ["SIGTERM", 143, "interrupted while server was rolling out"],
-  ["EPIPE", 141, "interrupted while server was rolling out: nobody reads its output any more"],
+  ["EPIPE", 141, "interrupted while server was rolling out: its output has no reader"],
 ] as const) {
-  test(`${reason} ends the command and the program, and what was under way is said`, async () => {
+  test(`${reason} ends the command and the program, and the error names what it interrupted`, async () => {
     const controller = new AbortController();
     const running = shell("exec sleep 60", { interruption: controller.signal, doing: "server was rolling out" });
     controller.abort(reason);
@@ -36,7 +36,7 @@ for (const [reason, exitCode, message] of [
   });
 }
 
-test("a command that fails because the terminal's Ctrl-C reached it too is told as interrupted, not as failed", async () => {
+test("a command that the terminal's Ctrl-C ended too counts as interrupted, not as failed", async () => {
   const controller = new AbortController();
   const running = shell("kill -INT $$", { interruption: controller.signal });
   controller.abort("SIGINT");

@@ -2,22 +2,22 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { ProgramError } from "@grpc-lb/program";
 
-/** What a command is given beside its arguments. */
+/** Options of a command. */
 export interface CommandOptions {
-  /** Goes to its standard input. */
+  /** Its standard input. */
   readonly input?: string;
   readonly cwd?: string;
-  /** Shows what it prints as it comes, beside keeping it. */
+  /** Whether to print its stdout as it arrives; the result contains it anyway. */
   readonly show?: boolean;
   /** Ends the command. */
   readonly signal?: AbortSignal;
-  /** Ends the command and the program: `runProgram`'s signal. */
+  /** Ends the command and rejects, so that the program ends: `runProgram`'s signal. */
   readonly interruption?: AbortSignal | undefined;
-  /** What is interrupted then, as a clause: `server was rolling out`. */
+  /** What an interruption interrupts, as a clause: `server was rolling out`. */
   readonly doing?: string;
 }
 
-/** How a command ended; one that could not be started has the code 127, as in a shell. */
+/** The result of a command; a missing command has the code 127, as in a shell. */
 export interface CommandResult {
   readonly code: number;
   readonly stdout: string;
@@ -25,8 +25,8 @@ export interface CommandResult {
 }
 
 /**
- * Runs a command to its end; a failure is a value. What it prints goes through this process, so that a reader that goes away
- * is met by this program, which knows what to say, and not by the command in the middle of its work.
+ * Runs a command to its end; a failure is a value. The output goes through this process: if its reader closes the pipe, this
+ * program reports that, and the command does not fail in the middle of its work.
  */
 export async function runCommand(
   command: string,
@@ -39,7 +39,7 @@ export async function runCommand(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     signal: AbortSignal.any([signal, interruption].filter((one) => one !== undefined)),
   });
-  child.stdin.on("error", () => {}); // it ended before it read everything; its exit code says why
+  child.stdin.on("error", () => {}); // the command ended before it read all its input; its exit code has the reason
   child.stdin.end(options.input ?? "");
   let stdout = "";
   let stderr = "";
@@ -62,15 +62,15 @@ export async function runCommand(
   return { code, stdout, stderr };
 }
 
-/** Ends the program: one line that says what is wrong and what to do. */
+/** Ends the program with exit code 1 and one line: what is wrong, and what to do. */
 export function stop(message: string): never {
   throw new ProgramError(message, { exitCode: 1 });
 }
 
-/** What ends a program that was asked to end while it did something, with the shell's exit code for the signal. */
+/** The error of an interrupted program, with the shell's exit code for the signal. */
 export function interrupted(signal: AbortSignal, doing: string): ProgramError {
   const name: string = signal.reason;
-  const why = name === "EPIPE" ? ": nobody reads its output any more" : "";
+  const why = name === "EPIPE" ? ": its output has no reader" : "";
   const number = constants.signals[name === "EPIPE" ? "SIGPIPE" : (name as NodeJS.Signals)];
   return new ProgramError(`interrupted while ${doing}${why}`, { exitCode: 128 + number });
 }

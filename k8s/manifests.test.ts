@@ -32,7 +32,7 @@ test("base has three deployments, one container each, all of one name and its la
   }
 });
 
-test("every object and pod says that it is of grpc-lb, which is what kube-delete goes by", { skip }, () => {
+test("every object and pod has the label that kube-delete selects by", { skip }, () => {
   for (const { kind, metadata, spec } of objects) {
     assert.equal(metadata.labels["app.kubernetes.io/part-of"], "grpc-lb", `${kind} ${metadata.name}`);
     assert.equal(metadata.namespace, undefined);
@@ -40,7 +40,7 @@ test("every object and pod says that it is of grpc-lb, which is what kube-delete
   }
 });
 
-test("every pod passes Pod Security restricted, and is given no more than it needs", { skip }, () => {
+test("every pod passes Pod Security restricted and has no rights or resources beyond its needs", { skip }, () => {
   for (const { metadata, spec } of byKind("Deployment")) {
     const pod = spec.template.spec;
     assert.equal(pod.securityContext.runAsNonRoot, true, metadata.name);
@@ -65,7 +65,7 @@ test("images have a tag, and it is not latest", { skip }, () => {
     assert.match(spec.template.spec.containers[0].image, new RegExp(`^grpc-lb/${metadata.name}:\\d+\\.\\d+\\.\\d+$`));
 });
 
-test("the server is probed over HTTP for its life and over gRPC for its readiness, and has time to drain", {
+test("the liveness probe is HTTP, the readiness probe is gRPC, and the server has time to drain", {
   skip,
 }, () => {
   const { spec } = named("Deployment", "server");
@@ -78,7 +78,7 @@ test("the server is probed over HTTP for its life and over gRPC for its readines
   assert.ok(spec.template.spec.terminationGracePeriodSeconds >= 40);
 });
 
-test("the server is spread, rolled one by one, and kept from being evicted all at once", { skip }, () => {
+test("server pods are spread over nodes, replaced one by one, and evicted one at a time", { skip }, () => {
   const { spec } = named("Deployment", "server");
   assert.equal(spec.replicas, 3);
   assert.deepEqual(spec.strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
@@ -88,7 +88,7 @@ test("the server is spread, rolled one by one, and kept from being evicted all a
   assert.equal(named("PodDisruptionBudget", "server").spec.maxUnavailable, 1);
 });
 
-test("the Service takes 80 to the server's HTTP and 30051 to its gRPC, and says which is which", { skip }, () => {
+test("the Service maps 80 to the server's HTTP and 30051 to its gRPC, each with its appProtocol", { skip }, () => {
   const { spec } = named("Service", "server");
   assert.deepEqual(spec.selector, { app: "server" });
   const ports = spec.ports.map(({ name, port, targetPort, appProtocol }: Record<string, unknown>) => ({
@@ -111,7 +111,7 @@ test("the Service takes 80 to the server's HTTP and 30051 to its gRPC, and says 
   );
 });
 
-test("client-grpc is told its pod and zone, which policies go by, and its policy where POLICY can take its place", {
+test("client-grpc has its pod and zone for the policies, and its policy in a variable that POLICY overrides", {
   skip,
 }, () => {
   type Variable = { name: string; value?: string; valueFrom?: { fieldRef: { fieldPath: string } } };
@@ -132,7 +132,7 @@ test("client-grpc is told its pod and zone, which policies go by, and its policy
   assert.deepEqual(headless.args, ["--target=dns:///server-headless:30051"]);
 });
 
-test("the resolver's Role allows to watch slices and the Service, and nothing that changes the cluster", {
+test("the resolver's Role allows reading slices and Services, and no change", {
   skip,
 }, () => {
   const overlay = render("overlays/resolver");
@@ -147,7 +147,7 @@ test("the resolver's Role allows to watch slices and the Service, and nothing th
   assert.deepEqual(subjects, [{ kind: "ServiceAccount", name: "client-grpc" }]);
 });
 
-test("each app can be applied by itself", { skip }, () => {
+test("each app can be applied on its own", { skip }, () => {
   const kinds = (folder: string) =>
     render(`base/${folder}`)
       .map(({ kind }) => kind)
@@ -157,7 +157,7 @@ test("each app can be applied by itself", { skip }, () => {
   assert.deepEqual(kinds("client-grpc"), ["Deployment"]);
 });
 
-test("the Dockerfile runs nothing while it is built, starts node itself, and needs no BuildKit", () => {
+test("the Dockerfile has no RUN, starts node directly, and needs no BuildKit", () => {
   const lines = readFileSync(join(here, "Dockerfile"), "utf8").split("\n");
   const instructions = lines.filter((line) => /^[A-Z]+ /.test(line));
   assert.deepEqual(
@@ -171,7 +171,7 @@ test("the Dockerfile runs nothing while it is built, starts node itself, and nee
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API
 function render(folder: string): any[] {
   const yaml = execFileSync("kubectl", ["kustomize", join(here, folder)]);
-  // kubectl reads YAML for us: with --local it changes nothing and asks no server.
+  // kubectl parses the YAML; with --local it needs no server.
   const args = ["label", "--local", "-f", "-", "read=yes", "-o", 'jsonpath={@}{"\\n"}'];
   const json = execFileSync("kubectl", args, { input: yaml, encoding: "utf8" });
   return json

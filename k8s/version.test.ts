@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const { version } = JSON.parse(read("package.json"));
 
-/** Every place that names the version: the file, and what it says there. */
+/** Every place that contains the version: the file, and the version in it. */
 const places = [
   ...globSync(["protos/package.json", "{libs,apps}/*/package.json", "k8s/package.json"], { cwd: root }).flatMap(
     (path) => {
@@ -25,7 +25,7 @@ const places = [
   ]),
 ];
 
-test(`the version of package.json, ${version}, is the one of every package, manifest and image`, () => {
+test(`the version of package.json, ${version}, is the version of every package, manifest and image`, () => {
   const files = new Set(places.map(([path]) => path));
   for (const path of ["k8s/Dockerfile", "k8s/base/server/deployment.yaml", "k8s/base/server/kustomization.yaml"])
     assert.ok(files.has(path), `nothing was found in ${path}`);

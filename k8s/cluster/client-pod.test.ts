@@ -13,22 +13,22 @@ const pod = (name: string, created: string, waiting?: string, restartCount = 0, 
   },
 });
 
-test("the newest pod that has started is taken, before one that still starts", () => {
+test("the newest started pod is chosen over one that is still starting", () => {
   const pods = [pod("old", "1"), pod("new", "2", "ContainerCreating"), pod("older", "0")];
   assert.deepEqual(chooseClientPod("c", pods), { name: "old", restarts: 0, starting: null });
 });
 
-test("a pod on its way out is not taken", () => {
+test("a terminating pod is not chosen", () => {
   assert.equal(chooseClientPod("c", [pod("a", "1"), pod("b", "2", undefined, 0, true)])?.name, "a");
   assert.equal(chooseClientPod("c", [pod("b", "2", undefined, 0, true)]), null);
 });
 
-test("while none has started, it is said why", () => {
+test("while no pod has started, the result has the reason", () => {
   assert.equal(chooseClientPod("c", [pod("a", "1", "ImagePullBackOff")])?.starting, "ImagePullBackOff");
   const unscheduled = { metadata: { name: "a", creationTimestamp: "1" }, status: { phase: "Pending" } };
   assert.equal(chooseClientPod("c", [unscheduled])?.starting, "Pending");
 });
 
-test("one that crashed has lines", () => {
+test("a pod that crashed has logs", () => {
   assert.equal(chooseClientPod("c", [pod("a", "1", "CrashLoopBackOff", 2)])?.starting, null);
 });

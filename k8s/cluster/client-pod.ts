@@ -1,14 +1,14 @@
 import type { Kubectl } from "./kubectl.ts";
 
-/** The pod whose lines are a client's. */
+/** The pod whose logs represent a client. */
 export interface ClientPod {
   readonly name: string;
   readonly restarts: number;
-  /** Why it has no lines yet; null once it has started. */
+  /** Why it has no logs yet; null once it has started. */
   readonly starting: string | null;
 }
 
-/** A pod of the API, as far as it is of use here. */
+/** The fields of an API pod that are used here. */
 export interface ApiPod {
   readonly metadata: {
     readonly name: string;
@@ -25,7 +25,7 @@ export interface ApiPod {
   };
 }
 
-/** The newest pod of a client that is not on its way out and has started; one that starts when none has; null for no pod. */
+/** The newest started pod of a client that is not terminating; without one, the newest that is starting; null without a pod. */
 export function chooseClientPod(client: string, pods: readonly ApiPod[]): ClientPod | null {
   const sights = pods
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
@@ -39,7 +39,7 @@ export function chooseClientPod(client: string, pods: readonly ApiPod[]): Client
   return sights.find(({ starting }) => starting === null) ?? sights[0] ?? null;
 }
 
-/** Asks the cluster for a client's pod; null when there is none, or no answer. */
+/** Reads a client's pod from the cluster; null if there is none or the request fails. */
 export async function findClientPod(kubectl: Kubectl, client: string): Promise<ClientPod | null> {
   const { code, stdout } = await kubectl.try(["get", "pods", "-l", `app=${client}`, "-o", "json"]);
   return code === 0 ? chooseClientPod(client, JSON.parse(stdout).items) : null;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Columns } from "./columns.ts";
 
-test("lines stand beside each other in the order in which each side says them", () => {
+test("lines of both sides are paired in their order", () => {
   const columns = new Columns(23);
   assert.deepEqual(columns.push(0, "#1: a"), []);
   assert.deepEqual(columns.push(0, "#2: b"), []);
@@ -10,7 +10,7 @@ test("lines stand beside each other in the order in which each side says them", 
   assert.deepEqual(columns.push(1, "#2: c"), ["#2: b      │ #2: c"]);
 });
 
-test("a line that has waited long enough stands beside an empty cell", () => {
+test("flush pairs waiting lines with empty cells", () => {
   const columns = new Columns(23);
   columns.push(1, "#1: c");
   assert.deepEqual(columns.flush(), ["           │ #1: c"]);
@@ -19,7 +19,7 @@ test("a line that has waited long enough stands beside an empty cell", () => {
   assert.deepEqual(columns.flush(), []);
 });
 
-test("a line that is too long goes on below, in its own column", () => {
+test("a line that is too long is wrapped in its own column", () => {
   const columns = new Columns(23);
   assert.deepEqual(columns.row("Error: no connection", "#1: c"), ["Error: no  │ #1: c", "connection │"]);
 });

@@ -1,17 +1,17 @@
 /**
- * Lines of two programs, side by side: a line waits for one of the other side, so that the calls of one second stand beside
- * each other, until `flush` says that it has waited long enough.
+ * Pairs the lines of two programs side by side: a line waits for one of the other side, so that the calls of one second share a
+ * row, until `flush` ends the wait.
  */
 export class Columns {
   private readonly waiting: readonly [string[], string[]] = [[], []];
   private readonly cell: number;
 
-  /** @param width how wide a row may be; a longer line goes on in the rows below, in its own column */
+  /** @param width the width of a row in columns; a longer line is wrapped in its own column */
   constructor(width: number) {
     this.cell = Math.max(10, Math.floor((width - gap.length) / 2));
   }
 
-  /** Takes a line of the left (0) or right (1) side, and gives the rows that are complete now. */
+  /** Adds a line of the left (0) or right (1) side and returns the rows that are complete now. */
   push(side: 0 | 1, line: string): string[] {
     this.waiting[side].push(line);
     const [left, right] = this.waiting;
@@ -20,7 +20,7 @@ export class Columns {
     return rows;
   }
 
-  /** Gives the lines that wait, beside an empty cell. */
+  /** Returns the waiting lines, each with an empty cell on the other side. */
   flush(): string[] {
     const [left, right] = this.waiting.map((lines) => lines.splice(0));
     return [
@@ -29,7 +29,7 @@ export class Columns {
     ];
   }
 
-  /** The rows of two lines that stand beside each other. */
+  /** The rows of two lines side by side. */
   row(left: string, right: string): string[] {
     const [a, b] = [this.wrap(left), this.wrap(right)];
     const height = Math.max(a.length, b.length);

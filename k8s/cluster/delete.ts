@@ -1,6 +1,6 @@
 /**
- * Deletes what `make kube-deploy` made in a namespace and waits until it is gone: `make kube-delete`. Other people's objects
- * stay, and so does the namespace, unless kube-deploy created it and nothing else lives there.
+ * Deletes what `make kube-deploy` created in a namespace and waits until it is gone: `make kube-delete`. All other objects stay.
+ * The namespace stays too, unless kube-deploy created it and it contains nothing else.
  */
 import { runProgram } from "@grpc-lb/program";
 import { findForeign } from "./foreign.ts";
@@ -13,16 +13,16 @@ void runProgram({ name: "kube-delete", summary: "Deletes server and clients.", f
   const kubectl = await createKubectl(flags.namespace, signal);
   const labels = await namespaceLabels(kubectl);
   if (labels === null) {
-    process.stdout.write(`there is no namespace ${kubectl.namespace}, and so nothing to delete\n`);
+    process.stdout.write(`namespace ${kubectl.namespace} does not exist; nothing to delete\n`);
     return 0;
   }
   await requireRights(kubectl, [...kinds.flatMap((kind) => [`list ${kind}`, `delete ${kind}`]), "list pods"]);
 
-  // Who may not delete these did not create them either: some strategies have them, and need more rights.
+  // Some strategies add these kinds, which need more rights; a user without the rights cannot have created them.
   const deletable = await Promise.all(
     addedKinds.map(async (kind) => {
-      const answers = ["list", "delete"].map((verb) => kubectl.try(["auth", "can-i", verb, kind]));
-      return (await Promise.all(answers)).every(({ stdout }) => stdout.trim() === "yes") ? [kind] : [];
+      const checks = ["list", "delete"].map((verb) => kubectl.try(["auth", "can-i", verb, kind]));
+      return (await Promise.all(checks)).every(({ stdout }) => stdout.trim() === "yes") ? [kind] : [];
     }),
   );
   const doing = "the objects were deleted";
@@ -36,17 +36,17 @@ void runProgram({ name: "kube-delete", summary: "Deletes server and clients.", f
   return 0;
 });
 
-/** Deletes the namespace that kube-deploy created, if it is sure that nothing of anybody else goes with it. */
+/** Deletes the namespace that kube-deploy created, if it certainly contains no other objects. */
 async function deleteNamespace(kubectl: Kubectl): Promise<void> {
   const foreign = await findForeign(kubectl);
   const stays = (why: string) => process.stdout.write(`namespace ${kubectl.namespace} stays, ${why}\n`);
   if ("unknown" in foreign) {
-    stays(`as not all that is in it can be seen: ${foreign.unknown}`);
+    stays(`because its objects cannot all be listed: ${foreign.unknown}`);
   } else if (foreign.found.length > 0) {
-    stays(`for the sake of ${foreign.found.join(", ")}`);
+    stays(`because it contains ${foreign.found.join(", ")}`);
   } else {
     const doing = `namespace ${kubectl.namespace} was deleted`;
-    // Not shown as it comes: kubectl warns that a namespace is in no namespace.
+    // Without `show`: kubectl would print a warning that namespaces are not namespaced.
     process.stdout.write(await kubectl.run(["delete", "namespace", kubectl.namespace], { doing }));
   }
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findForeign, foreignAmong, kindsToLookThrough } from "./foreign.ts";
+import { findForeign, foreignAmong, kindsToList } from "./foreign.ts";
 import type { Kubectl, Result } from "./kubectl.ts";
 
 const object = (kind: string, name: string, labels = {}) => ({ kind, metadata: { name, labels } });
 
-test("objects of any kind are other people's, but not ours nor those of every namespace", () => {
+test("objects of any kind are foreign, except those of grpc-lb and those in every namespace", () => {
   const items = [
     object("ConfigMap", "kube-root-ca.crt"),
     object("ConfigMap", "istio-ca-root-cert"),
@@ -24,10 +24,10 @@ test("objects of any kind are other people's, but not ours nor those of every na
   ]);
 });
 
-test("every kind is looked through but those that the cluster writes by itself", () => {
+test("every kind is listed except those that the cluster itself writes", () => {
   const listable =
     "configmaps\nendpoints\nevents\nevents.events.k8s.io\nleases.coordination.k8s.io\nwidgets.example.com\n";
-  assert.deepEqual(kindsToLookThrough(listable), ["configmaps", "widgets.example.com"]);
+  assert.deepEqual(kindsToList(listable), ["configmaps", "widgets.example.com"]);
 });
 
 const answering = (kinds: Partial<Result>, objects: Partial<Result>) =>
@@ -40,7 +40,7 @@ const answering = (kinds: Partial<Result>, objects: Partial<Result>) =>
     }),
   }) as Partial<Kubectl> as Kubectl;
 
-test("who may not list all kinds, or gets no list of them, does not know", async () => {
+test("without the right to list every kind the result is unknown", async () => {
   const forbidden = { code: 1, problem: "secrets is forbidden" };
   assert.deepEqual(await findForeign(answering({ stdout: "secrets\n" }, forbidden)), {
     unknown: "secrets is forbidden",

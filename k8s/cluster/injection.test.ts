@@ -39,24 +39,30 @@ const off: Webhook = {
 
 const plain = { "sidecar.istio.io/inject": "true" };
 const cases = [
-  ["the default injector takes the plain label", [off, ...byDefault], {}, "", { labels: plain }],
-  ["so it does where the namespace asks for it", byDefault, { "istio-injection": "enabled" }, "", { labels: plain }],
+  ["the default injector selects the plain label", [off, ...byDefault], {}, "", { labels: plain }],
   [
-    "a namespace of a revision needs no more than that",
+    "the same in a namespace with istio-injection=enabled",
+    byDefault,
+    { "istio-injection": "enabled" },
+    "",
+    { labels: plain },
+  ],
+  [
+    "a namespace of a revision needs only the plain label",
     revisioned("v1"),
     { "istio.io/rev": "v1" },
     "",
     { labels: plain },
   ],
   [
-    "an injector of a revision takes its label",
+    "an injector of a revision selects its label",
     revisioned("v1"),
     {},
     "",
     { labels: { ...plain, "istio.io/rev": "v1" } },
   ],
   [
-    "a revision that was asked for is taken",
+    "the requested revision is used",
     [...byDefault, ...revisioned("v2")],
     {},
     "v2",
@@ -69,16 +75,22 @@ for (const [name, webhooks, namespace, wanted, expected] of cases) {
 }
 
 const errors = [
-  ["two revisions must be chosen from", [...revisioned("v1"), ...revisioned("v2")], {}, "", /v1, v2.*ISTIO_REV=v1/],
-  ["a revision that is not there is said to be so", byDefault, {}, "v9", /no revision v9.*default/],
   [
-    "a namespace that refuses sidecars is said to be so",
+    "with two revisions the error lists them",
+    [...revisioned("v1"), ...revisioned("v2")],
+    {},
+    "",
+    /v1, v2.*ISTIO_REV=v1/,
+  ],
+  ["an unknown revision is an error that lists the known ones", byDefault, {}, "v9", /no revision v9.*default/],
+  [
+    "a namespace that disables injection is an error",
     byDefault,
     { "istio-injection": "disabled" },
     "",
     /istio-injection=disabled/,
   ],
-  ["webhooks that are off take nothing", [off], {}, "", /takes no pod/],
+  ["deactivated webhooks select nothing", [off], {}, "", /injects no pod/],
 ] as const;
 
 for (const [name, webhooks, namespace, wanted, pattern] of errors) {

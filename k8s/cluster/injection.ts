@@ -11,38 +11,38 @@ export interface Selector {
   }[];
 }
 
-/** A webhook of a MutatingWebhookConfiguration, as far as it is of use here. */
+/** The fields of a MutatingWebhookConfiguration's webhook that are used here. */
 export interface Webhook {
   readonly namespaceSelector?: Selector;
   readonly objectSelector?: Selector;
 }
 
-/** The label that asks Istio for a sidecar, and the one that says which revision's: what inject sets and eject removes. */
+/** The labels that inject sets and eject removes: for a sidecar, and for a sidecar of a certain revision. */
 export const injectLabel = "sidecar.istio.io/inject";
 export const revisionLabel = "istio.io/rev";
 
 /**
- * Finds which labels on a pod make Istio's webhooks take it, by reading their selectors as the API server does: the plain
- * one where there is a default injector, with a revision where injectors are revisioned.
+ * Finds the pod labels that Istio's webhooks select, by evaluating their selectors as the API server does: the plain label if there
+ * is a default injector, with a revision if the injectors have revisions.
  *
- * @param wanted the revision to take; empty for any, as long as there is only one
- * @returns the labels, or why there are none
+ * @param wanted the revision; empty for the only one
+ * @returns the labels, or the reason why there are none
  */
 export function findInjectionLabels(
   webhooks: readonly Webhook[],
   namespaceLabels: Labels,
   wanted: string,
 ): { readonly labels: Labels } | { readonly error: string } {
-  const takes = (labels: Labels) =>
+  const selects = (labels: Labels) =>
     webhooks.some(
       ({ namespaceSelector, objectSelector }) =>
         matches(namespaceSelector, namespaceLabels) && matches(objectSelector, labels),
     );
 
   const plain = { [injectLabel]: "true" };
-  if (wanted === "" && takes(plain)) return { labels: plain };
+  if (wanted === "" && selects(plain)) return { labels: plain };
   const known = [...new Set(webhooks.flatMap(({ objectSelector }) => revisionsOf(objectSelector)))];
-  const usable = known.filter((revision) => takes({ ...plain, [revisionLabel]: revision }));
+  const usable = known.filter((revision) => selects({ ...plain, [revisionLabel]: revision }));
   const chosen = usable.filter((revision) => wanted === "" || revision === wanted);
   const [first, second] = chosen;
   if (first !== undefined && second === undefined) return { labels: { ...plain, [revisionLabel]: first } };
@@ -50,12 +50,14 @@ export function findInjectionLabels(
     return { error: `Istio has the revisions ${chosen.join(", ")}; choose one: ISTIO_REV=${first}` };
   if (wanted !== "" && known.length > 0)
     return { error: `Istio has no revision ${wanted} for this namespace; it has ${known.join(", ")}` };
-  const told = Object.entries(namespaceLabels).filter(([key]) => key.startsWith("istio"));
-  const labels = told.map(([key, value]) => `${key}=${value}`).join(", ") || "none of Istio's";
-  return { error: `Istio takes no pod of this namespace, by its labels (${labels}); choose another: NAMESPACE=…` };
+  const istioLabels = Object.entries(namespaceLabels).filter(([key]) => key.startsWith("istio"));
+  const labels = istioLabels.map(([key, value]) => `${key}=${value}`).join(", ") || "none of Istio's";
+  return {
+    error: `Istio injects no pod of this namespace, because of its labels (${labels}); choose another: NAMESPACE=…`,
+  };
 }
 
-/** Whether a selector, as the API server reads it, matches labels; an absent one matches everything. */
+/** Whether a selector matches labels, by the rules of the API server; an absent one matches everything. */
 export function matches(selector: Selector | undefined, labels: Labels): boolean {
   const equal = Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
   return (

@@ -1,6 +1,6 @@
 /**
- * Gives the pods of server and clients a sidecar of Istio, and takes it away again: `make istio-inject`, `make istio-eject`.
- * The label stands on the pod templates and not on the namespace, so that nobody else's pods in it are touched.
+ * Injects Istio sidecars into the pods of server and clients, and removes them: `make istio-inject`, `make istio-eject`. The label
+ * is on the pod templates and not on the namespace, so that no other pods get a sidecar.
  */
 import { runProgram, textFlag } from "@grpc-lb/program";
 import { type AppName, appNames } from "../image/tag.ts";
@@ -25,7 +25,7 @@ if (action === "inject") {
     await label(kubectl, labels);
     let without = await podsWithoutProxy(kubectl);
     if (without.length > 0) {
-      // The labels were there before istiod was: only new pods meet its webhook.
+      // The labels are older than istiod, and its webhook sees only new pods.
       for (const app of new Set(without.map(({ app }) => app))) {
         await kubectl.run(["rollout", "restart", `deployment/${app}`], { show: true });
         await waitForRollout(kubectl, app);
@@ -34,7 +34,7 @@ if (action === "inject") {
     }
     if (without.length > 0) {
       const names = without.map(({ pod }) => pod).join(", ");
-      stop(`istiod gave no sidecar to ${names}; look into its log, or take the label away again: make istio-eject`);
+      stop(`istiod injected no sidecar into ${names}; see its log, or remove the label: make istio-eject`);
     }
     const given = flags.namespace === "" ? "" : ` NAMESPACE=${flags.namespace}`;
     process.stdout.write(
@@ -54,27 +54,26 @@ if (action === "inject") {
       return 0;
     }
     stop(
-      `${left.map(({ pod }) => pod).join(", ")} still got a sidecar, because namespace ${kubectl.namespace} as a whole asks for ` +
-        `it; if that is yours: kubectl label namespace ${kubectl.namespace} istio-injection- istio.io/rev-`,
+      `${left.map(({ pod }) => pod).join(", ")} still have a sidecar, because namespace ${kubectl.namespace} enables injection; ` +
+        `if it is yours: kubectl label namespace ${kubectl.namespace} istio-injection- istio.io/rev-`,
     );
   });
 } else {
-  process.stderr.write("istio: say what to do: inject or eject\n");
+  process.stderr.write("istio: the argument must be inject or eject\n");
   process.exitCode = 2;
 }
 
 /**
- * The labels that make istiod inject; ends the program when there is no istiod that would. A user who may not look at the
- * cluster's own objects gets the plain label: whether it worked is seen by the pods.
+ * The labels that make istiod inject; ends the program if no istiod would. Without the right to read the webhooks it returns the plain
+ * label, and the pods show whether that worked.
  */
 async function requireIstio(kubectl: Kubectl, revision: string): Promise<Labels> {
-  const advice =
-    "install Istio first: https://istio.io/latest/docs/setup/install/istioctl (in the sandbox: sandbox istio)";
+  const advice = "install Istio first: https://istio.io/latest/docs/setup/install/istioctl ";
   const select = ["-l", "app=istiod", "--all-namespaces", "-o", "json"];
   const istiod = await kubectl.try(["get", "deployments", ...select]);
   if (istiod.code === 0) {
     const { items } = JSON.parse(istiod.stdout);
-    if (items.length === 0) stop(`there is no istiod in this cluster; ${advice}`);
+    if (items.length === 0) stop(`this cluster has no istiod; ${advice}`);
     // biome-ignore lint/suspicious/noExplicitAny: an object of the API
     if (!items.some(({ status }: any) => (status?.readyReplicas ?? 0) > 0))
       stop("istiod is not ready; see: kubectl get pods --all-namespaces -l app=istiod");
@@ -107,11 +106,11 @@ async function requireDeployments(kubectl: Kubectl): Promise<void> {
     const { code, problem } = await kubectl.try(["get", "deployment", app, "-o", "name"]);
     if (code === 0) continue;
     if (!problem.includes("NotFound")) stop(problem);
-    stop(`there is no ${app} in namespace ${kubectl.namespace}; run make kube-deploy first, with the same NAMESPACE`);
+    stop(`namespace ${kubectl.namespace} has no ${app}; run make kube-deploy first, with the same NAMESPACE`);
   }
 }
 
-/** Istio's init container changes the pod's network, which Pod Security allows to a privileged namespace only. */
+/** Istio's init container changes the pod's network, which Pod Security allows only in a privileged namespace. */
 async function requireSidecarsAreAdmitted(kubectl: Kubectl): Promise<void> {
   const level = (await namespaceLabels(kubectl))?.["pod-security.kubernetes.io/enforce"];
   if (level !== "restricted" && level !== "baseline") return;
@@ -124,9 +123,9 @@ async function requireSidecarsAreAdmitted(kubectl: Kubectl): Promise<void> {
     "-o",
     "name",
   ]);
-  if (cni.stdout.trim() !== "") return; // the node does it then, and the pod needs no such right
+  if (cni.stdout.trim() !== "") return; // the plugin does it on the node, and the pod needs no such right
   stop(
-    `namespace ${kubectl.namespace} enforces Pod Security ${level}, which refuses Istio's init container (NET_ADMIN); install ` +
+    `namespace ${kubectl.namespace} enforces Pod Security ${level}, which forbids Istio's init container (NET_ADMIN); install ` +
       "Istio's CNI plugin, or deploy to another namespace: make kube-deploy istio-inject NAMESPACE=…",
   );
 }
@@ -137,7 +136,7 @@ async function label(kubectl: Kubectl, labels: Readonly<Record<string, string | 
   for (const app of appNames) await waitForRollout(kubectl, app);
 }
 
-interface PodSight {
+interface ListedPod {
   readonly app: AppName;
   readonly pod: string;
   readonly hasProxy: boolean;
@@ -145,8 +144,8 @@ interface PodSight {
 
 const podsWithoutProxy = async (kubectl: Kubectl) => (await listPods(kubectl)).filter(({ hasProxy }) => !hasProxy);
 
-/** Our pods that are not on their way out; the sidecar is a container, or in newer versions an init container that stays. */
-async function listPods(kubectl: Kubectl): Promise<PodSight[]> {
+/** The pods that are not terminating; the sidecar is a container, or in newer versions a restartable init container. */
+async function listPods(kubectl: Kubectl): Promise<ListedPod[]> {
   const { items } = await kubectl.get(["pods", "-l", `app in (${appNames.join(",")})`]);
   return items
     .filter(({ metadata }: { metadata: object }) => !("deletionTimestamp" in metadata))

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createKubectl, namespaceFlag } from "./kubectl.ts";
 
-/** Puts a kubectl first into the PATH that answers `config view` with `view` and notes all its other arguments. */
+/** Puts a kubectl first in the PATH that prints `view` for `config view` and records all its other arguments. */
 function fakeKubectl(t: TestContext, view: object | null, script = ""): { calls: () => string[] } {
   const bin = mkdtempSync(join(tmpdir(), "kubectl-"));
   const path = process.env.PATH;
@@ -28,7 +28,7 @@ const view = {
   clusters: [{ name: "c", cluster: { extensions: [{ extension: { namespace: "not-this-one" } }] } }],
 };
 
-test("context and namespace are read once and named to every kubectl", async (t) => {
+test("context and namespace are read once and passed to every kubectl", async (t) => {
   const { calls } = fakeKubectl(t, view);
   const kubectl = await createKubectl("");
   assert.equal(kubectl.namespace, "team");
@@ -36,18 +36,18 @@ test("context and namespace are read once and named to every kubectl", async (t)
   assert.deepEqual(calls(), ["--context work --namespace team get pods"]);
 });
 
-test("a namespace that is given goes before the context's; without one it is default", async (t) => {
+test("a given namespace takes precedence over the context's; without either it is default", async (t) => {
   fakeKubectl(t, { ...view, contexts: [{ context: {} }] });
   assert.equal((await createKubectl("")).namespace, "default");
   assert.deepEqual((await createKubectl("mine")).where, ["--context", "work", "--namespace", "mine"]);
 });
 
-test("without a context, none is named", async (t) => {
+test("without a context, no --context is passed", async (t) => {
   fakeKubectl(t, null);
   assert.deepEqual((await createKubectl("mine")).where, ["--namespace", "mine"]);
 });
 
-test("warnings of a command that succeeds are shown, and the client library's log is not", async (t) => {
+test("warnings of a successful command are printed, the client library's log is not", async (t) => {
   fakeKubectl(t, view, 'echo "Warning: would violate PodSecurity" >&2; echo "I0101 log" >&2');
   const kubectl = await createKubectl("");
   const write = t.mock.method(process.stderr, "write", () => true);
@@ -57,7 +57,7 @@ test("warnings of a command that succeeds are shown, and the client library's lo
   assert.deepEqual(written, ["Warning: would violate PodSecurity\n"]);
 });
 
-test("what cannot be a namespace's name is refused", () => {
+test("an invalid namespace name is an error", () => {
   for (const name of ["a", "team-1", "a".repeat(63)]) assert.equal(namespaceFlag.parse(name), name);
   for (const name of ["-A", "a_b", "A", "a.b", "-a", "a-", "a b", "a".repeat(64), "--all-namespaces"])
     assert.throws(() => namespaceFlag.parse(name), /must be a namespace's name/, name);

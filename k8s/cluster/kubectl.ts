@@ -19,18 +19,18 @@ export const namespaceFlag: Flag<string> = {
   },
 };
 
-/** How a run of kubectl ended. */
+/** The result of a kubectl command. */
 export interface Result {
   readonly code: number;
   readonly stdout: string;
-  /** Its last lines of complaint, in one line. */
+  /** Its error output in one line. */
   readonly problem: string;
 }
 
-/** What kubectl is given beside its arguments. */
+/** Options of a kubectl command. */
 export type RunOptions = Pick<CommandOptions, "input" | "signal" | "show" | "doing">;
 
-/** What `kubectl config view --minify -o json` says about the current context, as far as it is of use here. */
+/** The fields of `kubectl config view --minify -o json` that are used here. */
 export interface ContextView {
   readonly "current-context"?: string;
   readonly contexts?: readonly { readonly context?: { readonly namespace?: string } }[];
@@ -40,17 +40,17 @@ export interface ContextView {
   }[];
 }
 
-/** kubectl in one namespace of one context: another `kubectl config use-context` meanwhile changes nothing. */
+/** kubectl in one namespace of one context: a `kubectl config use-context` in between changes nothing. */
 export interface Kubectl {
-  /** The namespace, for messages and for questions about itself. */
+  /** The namespace, for messages and for requests about the namespace itself. */
   readonly namespace: string;
-  /** The context that was the current one at the start. */
+  /** The context that was current at the start. */
   readonly view: ContextView;
-  /** The arguments that say where to work, for who runs kubectl otherwise. */
+  /** The arguments for context and namespace, for code that starts kubectl itself. */
   readonly where: readonly string[];
   /** Runs kubectl; a failure is a value. */
   try(args: readonly string[], options?: RunOptions): Promise<Result>;
-  /** Runs kubectl and gives its output; a failure ends the program with kubectl's own reason. */
+  /** Runs kubectl and returns its output; a failure ends the program with kubectl's reason. */
   run(args: readonly string[], options?: RunOptions): Promise<string>;
   /** `run` for `get … -o json`. */
   // biome-ignore lint/suspicious/noExplicitAny: objects of the API, as wide as the server sends them
@@ -58,7 +58,7 @@ export interface Kubectl {
 }
 
 /**
- * @param namespace where to work; empty for the current context's
+ * @param namespace the namespace; empty for the current context's
  * @param interruption ends kubectl and the program: `runProgram`'s signal
  */
 export async function createKubectl(namespace: string, interruption?: AbortSignal): Promise<Kubectl> {
@@ -84,18 +84,18 @@ export async function createKubectl(namespace: string, interruption?: AbortSigna
   };
 }
 
-/** In a pod there is no context, and kubectl works with the pod's own account, in its namespace. */
+/** In a pod there is no context, and kubectl uses the pod's service account, in its namespace. */
 function namespaceOfPod(): string {
   const file = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
   return existsSync(file) ? readFileSync(file, "utf8").trim() : "";
 }
 
 /**
- * Ends the program when the user may not do one of the things given, each written `verb resource`: before anything is
- * changed, and naming all that is missing.
+ * Ends the program if the user lacks one of the rights, each written `verb resource`. It is called before anything changes, and its
+ * error names every missing right.
  */
 export async function requireRights(kubectl: Kubectl, wanted: readonly string[]): Promise<void> {
-  const answers = await Promise.all(
+  const results = await Promise.all(
     wanted.map(async (right) => {
       const { stdout, problem } = await kubectl.try(["auth", "can-i", ...right.split(" ")]);
       if (stdout.trim() === "yes") return null;
@@ -103,20 +103,20 @@ export async function requireRights(kubectl: Kubectl, wanted: readonly string[])
       return right;
     }),
   );
-  const missing = answers.filter((right) => right !== null);
+  const missing = results.filter((right) => right !== null);
   if (missing.length === 0) return;
   const byVerb = Map.groupBy(missing, (right) => right.split(" ")[0]);
-  const sayings = [...byVerb].map(
+  const lists = [...byVerb].map(
     ([verb, rights]) => `${verb} ${rights.map((right) => right.slice(right.indexOf(" ") + 1)).join(", ")}`,
   );
   stop(
-    `you may not ${sayings.join("; ")} in namespace ${kubectl.namespace}. Ask the cluster's admin for the role "edit" there, ` +
+    `you are not allowed to ${lists.join("; ")} in namespace ${kubectl.namespace}. Ask the cluster's admin for the role "edit" there, ` +
       "or choose another namespace: NAMESPACE=…",
   );
 }
 
 async function runKubectl(args: readonly string[], options: CommandOptions): Promise<Result> {
-  const doing = options.doing ?? "the cluster was asked";
+  const doing = options.doing ?? "a request to the cluster was running";
   const { code, stdout, stderr } = await runCommand("kubectl", args, { ...options, doing });
   if (code === 0 && options.show) {
     for (const [warning] of stderr.matchAll(/^Warning: .*\n?/gm)) process.stderr.write(warning);

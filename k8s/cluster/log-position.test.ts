@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LogPosition } from "./log-position.ts";
 
-test("a reader that comes back asks from its last line on, and takes only what is newer", () => {
+test("a reader that reconnects continues from its last line and drops what it has read", () => {
   const position = new LogPosition();
   assert.deepEqual(position.arguments(["--tail=10"]), ["--tail=10"]);
   assert.equal(position.take("2026-11-21T09:00:01.5Z #1: a"), "#1: a");
@@ -13,7 +13,7 @@ test("a reader that comes back asks from its last line on, and takes only what i
   assert.equal(position.take("2026-11-21T09:00:02Z #3: c"), "#3: c");
 });
 
-test("an empty line is a line, and one without a time is given as it is", () => {
+test("an empty line is a line, and a line without a time is returned unchanged", () => {
   const position = new LogPosition();
   assert.equal(position.take("2026-11-21T09:00:01Z "), "");
   assert.equal(position.take("failed to read"), "failed to read");

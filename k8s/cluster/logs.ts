@@ -1,6 +1,6 @@
 /**
- * Shows what the two clients print, side by side, until Ctrl-C: `make kube-logs`. In a pipe, each line follows its client's
- * name instead. A client whose pod is replaced is followed in the new one.
+ * Shows the logs of the two clients side by side until Ctrl-C: `make kube-logs`. In a pipe, each line follows its client's name
+ * instead. If a pod is replaced, the new one is followed.
  */
 import { systemClock } from "@grpc-lb/core";
 import { choiceFlag, integerFlag, runProgram, startChild } from "@grpc-lb/program";
@@ -10,23 +10,23 @@ import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from 
 import { LogPosition } from "./log-position.ts";
 
 const clients = ["client-http", "client-grpc"] as const;
-/** How long a line waits for the other client's line of the same second. */
+/** How long a line waits for the other client's line of the same second, in milliseconds. */
 const pairingMs = 900;
-/** How long a pod may take to start before a look at its lines is given up. */
+/** How long to wait for a pod to start, in milliseconds. */
 const startLimitMs = 60_000;
 
 const flags = {
   namespace: namespaceFlag,
-  tailLines: integerFlag({ help: "how many lines of the past to begin with", default: 10, min: 0 }),
+  tailLines: integerFlag({ help: "how many past lines to show first", default: 10, min: 0 }),
   follow: choiceFlag<"true" | "false">({
-    help: "whether to go on with new lines",
+    help: "whether to follow new lines",
     choices: ["true", "false"],
     metavar: "bool",
     default: "true",
   }),
 };
 
-void runProgram({ name: "kube-logs", summary: "Shows the clients' lines.", flags }, async ({ flags, signal }) => {
+void runProgram({ name: "kube-logs", summary: "Shows the clients' logs.", flags }, async ({ flags, signal }) => {
   const kubectl = await createKubectl(flags.namespace, signal);
   await requireRights(kubectl, ["get deployments.apps", "list pods", "get pods --subresource=log"]);
   for (const client of clients) {
@@ -34,7 +34,7 @@ void runProgram({ name: "kube-logs", summary: "Shows the clients' lines.", flags
     if (code === 0) continue;
     if (!problem.includes("NotFound")) stop(problem);
     const given = flags.namespace === "" ? "" : ` NAMESPACE=${flags.namespace}`;
-    stop(`there is no ${client} in namespace ${kubectl.namespace}; run: make kube-deploy${given}`);
+    stop(`namespace ${kubectl.namespace} has no ${client}; run: make kube-deploy${given}`);
   }
   const onLine = process.stdout.isTTY ? sideBySide(process.stdout.columns) : prefixed;
   const ends = clients.map((client, side) => {
@@ -58,13 +58,13 @@ interface LogOptions {
 }
 
 async function show(kubectl: Kubectl, client: string, { lines, give, signal }: LogOptions): Promise<void> {
-  const say = sayer();
+  const warn = createWarn();
   const giveUpAt = systemClock.now() + startLimitMs;
   let pod = await findClientPod(kubectl, client);
   for (; pod === null || pod.starting !== null; pod = await findClientPod(kubectl, client)) {
     if (systemClock.now() > giveUpAt)
-      stop(`${whyNot(client, pod)}; see: kubectl get pods,events -n ${kubectl.namespace}`);
-    say(whyNot(client, pod));
+      stop(`${whyNotStarted(client, pod)}; see: kubectl get pods,events -n ${kubectl.namespace}`);
+    warn(whyNotStarted(client, pod));
     await systemClock.sleep(1_000, signal);
   }
   const text = await kubectl.run(["logs", pod.name, "-c", client, `--tail=${lines}`]);
@@ -72,18 +72,18 @@ async function show(kubectl: Kubectl, client: string, { lines, give, signal }: L
 }
 
 async function follow(kubectl: Kubectl, client: string, { lines, give, signal }: LogOptions): Promise<void> {
-  const say = sayer();
+  const warn = createWarn();
   let run = "";
   let position = new LogPosition();
   for (let first = [`--tail=${lines}`]; !signal.aborted; await systemClock.sleep(1_000, signal)) {
     const pod = await findClientPod(kubectl, client);
     if (pod === null || pod.starting !== null) {
-      say(whyNot(client, pod));
+      warn(whyNotStarted(client, pod));
       continue;
     }
     const found = `${pod.name} ${pod.restarts}`;
     if (run !== found) {
-      if (run !== "") first = ["--tail=-1"]; // what replaces the one that was followed is shown from its start
+      if (run !== "") first = ["--tail=-1"]; // a replacement is shown from its start
       run = found;
       position = new LogPosition();
     }
@@ -104,7 +104,7 @@ async function follow(kubectl: Kubectl, client: string, { lines, give, signal }:
       onStdout(stamped) {
         const line = position.take(stamped);
         if (line === null) return;
-        say("");
+        warn("");
         give(line);
       },
       onStderr(line) {
@@ -115,21 +115,21 @@ async function follow(kubectl: Kubectl, client: string, { lines, give, signal }:
     signal.addEventListener("abort", end);
     const { code } = await child.exited;
     signal.removeEventListener("abort", end);
-    if (code !== 0 && problem !== "" && !signal.aborted) say(`${client}: ${problem}`);
+    if (code !== 0 && problem !== "" && !signal.aborted) warn(`${client}: ${problem}`);
   }
 }
 
-/** Says a thing once a change, not once a try. */
-function sayer(): (text: string) => void {
-  let said = "";
+/** Prints a message when it differs from the one before. */
+function createWarn(): (text: string) => void {
+  let last = "";
   return (text) => {
-    if (text !== said && text !== "") process.stderr.write(`${text}\n`);
-    said = text;
+    if (text !== last && text !== "") process.stderr.write(`${text}\n`);
+    last = text;
   };
 }
 
-function whyNot(client: string, pod: ClientPod | null): string {
-  return pod === null ? `${client}: no pod to be seen` : `${client}: pod ${pod.name} has not started (${pod.starting})`;
+function whyNotStarted(client: string, pod: ClientPod | null): string {
+  return pod === null ? `${client}: no pod found` : `${client}: pod ${pod.name} has not started (${pod.starting})`;
 }
 
 function prefixed(side: 0 | 1, line: string): void {

@@ -14,23 +14,23 @@ function node(images: Readonly<Record<string, readonly string[]>>): ApiNode {
 
 const all = { server: [version, "aaa"], "client-http": [version, "bbb"], "client-grpc": ["ccc", version] };
 
-test("images are on the nodes when each node has each of them under both names", () => {
+test("the nodes have the images if each node has each image under both names", () => {
   assert.equal(haveImages([node(all), node(all)], built), true);
 });
 
-test("an image that lost its names does not matter", () => {
+test("an image without names is ignored", () => {
   const images = [{ names: null }, {}, ...(node(all).status?.images ?? [])];
   assert.equal(haveImages([{ status: { images } }], built), true);
 });
 
 for (const [what, nodes] of [
   ["there is no node", []],
-  ["a node says nothing", [node(all), {}]],
+  ["a node reports nothing", [node(all), {}]],
   ["one node lacks one", [node(all), node({ ...all, server: [version] })]],
-  ["the version is another image's", [node({ ...all, server: ["aaa"], "client-http": ["bbb", version] })]],
+  ["the version belongs to another image", [node({ ...all, server: ["aaa"], "client-http": ["bbb", version] })]],
   ["only a longer name matches", [node({ ...all, server: [version, "aaaa"] })]],
 ] as const) {
-  test(`they are not when ${what}`, () => {
+  test(`the nodes lack images if ${what}`, () => {
     assert.equal(haveImages(nodes, built), false);
   });
 }

@@ -1,12 +1,11 @@
 import { type Kubectl, stop } from "./kubectl.ts";
 
-/** On everything that `make kube-deploy` puts into a namespace. */
+/** The label of every object that `make kube-deploy` creates in a namespace. */
 export const ours = "app.kubernetes.io/part-of=grpc-lb";
-/** On a namespace that `make kube-deploy` created, and that `make kube-delete` may delete. */
+/** The label of a namespace that `make kube-deploy` created, and that `make kube-delete` may delete. */
 export const ourNamespace = "app.kubernetes.io/managed-by=grpc-lb";
 /**
- * The kinds of objects there can be among ours, by the name that a manifest has for them, written so that `kubectl auth can-i`
- * and `kubectl delete` both take them.
+ * The resource of each kind in the manifests, in a form that both `kubectl auth can-i` and `kubectl delete` accept.
  */
 export const resourceOf: Readonly<Record<string, string>> = {
   Deployment: "deployments.apps",
@@ -21,26 +20,26 @@ export const kinds = ["deployments.apps", "services", "poddisruptionbudgets.poli
 /** The kinds that some strategies add. */
 export const addedKinds = Object.values(resourceOf).filter((kind) => !kinds.some((always) => always === kind));
 
-/** Whether the labels of an object say what `label`, written `key=value`, says. */
+/** Whether the labels contain `label`, written `key=value`. */
 export function hasLabel(labels: Readonly<Record<string, string>> | undefined, label: string): boolean {
   const [key = "", value] = label.split("=");
   return labels?.[key] === value;
 }
 
-/** The labels of the namespace; null when it is not there, undefined when the user may not see it. */
+/** The labels of the namespace; null if it does not exist, undefined if the user may not read it. */
 export async function namespaceLabels(kubectl: Kubectl): Promise<Record<string, string> | null | undefined> {
   const { code, stdout, problem } = await kubectl.try(["get", "namespace", kubectl.namespace, "-o", "json"]);
   if (code === 0) return JSON.parse(stdout).metadata.labels ?? {};
   return problem.includes("NotFound") ? null : undefined;
 }
 
-/** Ends the program when a name that is about to be applied is taken by an object of somebody else. */
+/** Ends the program if an object without the label of grpc-lb has a name that is about to be applied. */
 export async function requireNoForeignObjects(kubectl: Kubectl, names: readonly string[]): Promise<void> {
   const { items } = await kubectl.get([kinds.join(",")]);
   for (const { kind, metadata } of items) {
     if (!names.includes(metadata.name) || hasLabel(metadata.labels, ours)) continue;
     stop(
-      `namespace ${kubectl.namespace} has a ${kind} ${metadata.name} that is not of grpc-lb (it lacks the label ${ours}); ` +
+      `namespace ${kubectl.namespace} has a ${kind} ${metadata.name} that does not belong to grpc-lb (it lacks the label ${ours}); ` +
         "choose another namespace: NAMESPACE=…",
     );
   }

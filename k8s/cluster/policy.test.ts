@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { policyFlag, policyPatches, requireChoice } from "./policy.ts";
 
-test("a policy is a name, or a name and its configuration, as client-grpc takes it", () => {
+test("POLICY is a name, or a name with its configuration, in client-grpc's syntax", () => {
   for (const text of [
     "round_robin",
     "least_request",
@@ -13,7 +13,7 @@ test("a policy is a name, or a name and its configuration, as client-grpc takes 
   }
 });
 
-test("what client-grpc would refuse in its pod is refused before anything is deployed", () => {
+test("a policy that client-grpc would reject is an error before anything is deployed", () => {
   for (const [text, message] of [
     ["nothing", /^must be one of pick_first, round_robin, random, .*, locality, got "nothing"$/],
     ["toString", /^must be one of .*, got "toString"$/],
@@ -25,7 +25,7 @@ test("what client-grpc would refuse in its pod is refused before anything is dep
   }
 });
 
-test("a policy is refused where the client sees one address", () => {
+test("a policy is an error if the client sees only one address", () => {
   assert.throws(() => requireChoice("least_request", "clusterip"), { exitCode: 2, message: /STRATEGY=resolver/ });
   requireChoice("", "clusterip");
   requireChoice("least_request", "resolver");

@@ -2,13 +2,13 @@ import { needsNoConfig, parsePolicy, registeredPolicies, registerPolicies } from
 import { type Flag, ProgramError } from "@grpc-lb/program";
 import type { Strategy } from "./strategy.ts";
 
-registerPolicies(); // before the flags are read, because a policy's configuration is checked by the policy
+registerPolicies(); // before the flags are parsed: each policy validates its own configuration
 
-/** Those that do without a configuration; the others are told by their error what they lack. */
+/** The policies that need no configuration; the error of any other names what is missing. */
 const names = registeredPolicies().filter(needsNoConfig);
 
 /**
- * The flag of the program that deploys: POLICY, written as client-grpc takes it, `least_request` or with a configuration
+ * The flag POLICY of kube-deploy, in client-grpc's syntax: `least_request`, or with a configuration
  * `least_request{"choiceCount":3}`. Its value is that text; empty for the strategy's own policy.
  */
 export const policyFlag: Flag<string> = {
@@ -23,20 +23,20 @@ export const policyFlag: Flag<string> = {
 };
 
 /**
- * Ends the program when the strategy leaves a policy nothing to choose from.
+ * Ends the program if the strategy leaves a policy only one address.
  *
- * @throws ProgramError that says which strategies do
+ * @throws ProgramError with exit code 2 that names the other strategies
  */
 export function requireChoice(policy: string, strategy: Strategy): void {
   if (policy === "" || strategy !== "clusterip") return;
   throw new ProgramError(
     `POLICY=${policy} has nothing to choose from with STRATEGY=clusterip, whose client sees one address, the Service's; ` +
-      "give STRATEGY=resolver, headless-dns, etcd or consul",
+      "use STRATEGY=resolver, headless-dns, etcd or consul",
     { exitCode: 2 },
   );
 }
 
-/** What gives client-grpc the policy on top of a strategy's manifests, as kustomize takes it. */
+/** The kustomize patches that set client-grpc's policy over a strategy's manifests. */
 export function policyPatches(policy: string): readonly object[] {
   if (policy === "") return [];
   const containers = [{ name: "client-grpc", env: [{ name: "POLICY", value: policy }] }];

@@ -6,13 +6,13 @@ import { registries, registryFlags, registryImages, registryOf } from "./registr
 
 const none = { etcdImage: "", consulImage: "" };
 
-test("the strategies etcd and consul have a registry, the others none", () => {
+test("only the strategies etcd and consul have a registry", () => {
   assert.equal(registryOf("resolver", { etcdImage: "a", consulImage: "b" }), null);
   assert.deepEqual(registryOf("etcd", none), { name: "etcd", image: "" });
   assert.deepEqual(registryOf("consul", { etcdImage: "a", consulImage: "b" }), { name: "consul", image: "b" });
 });
 
-test("an image takes the place of the one in the manifests, by tag, by digest, from a host with a port", () => {
+test("an image replaces the one in the manifests: with a tag, with a digest, from a host with a port", () => {
   const digest = `sha256:${"0a".repeat(32)}`;
   for (const [image, want] of [
     ["", undefined],
@@ -30,7 +30,7 @@ test("an image takes the place of the one in the manifests, by tag, by digest, f
   }
 });
 
-test("what is no image is refused", () => {
+test("an invalid image is an error", () => {
   for (const text of ["Etcd", "a b", "etcd:", "etcd@sha256:12", "https://etcd"]) {
     assert.throws(() => registryFlags.etcdImage.parse(text), /^RangeError: must be an image, such as/, text);
   }

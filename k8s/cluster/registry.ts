@@ -1,17 +1,17 @@
 import { type Flag, textFlag } from "@grpc-lb/program";
 import type { Strategy } from "./strategy.ts";
 
-/** The registries that a strategy brings along, by the name of the strategy and of the Deployment. */
+/** The registries that strategies deploy; the name is also that of the strategy and of the Deployment. */
 export const registries = ["etcd", "consul"] as const;
 export type Registry = (typeof registries)[number];
 
-/** What the manifests run, from its makers; without the tag, as kustomize names images. */
+/** The official image in the manifests, without the tag, as in a kustomization. */
 const imageInManifests: Readonly<Record<Registry, string>> = {
   etcd: "gcr.io/etcd-development/etcd",
   consul: "docker.io/hashicorp/consul",
 };
 
-/** A name as docker takes it, with a tag or a digest at its end. */
+/** An image name in docker's syntax, with or without a tag or a digest. */
 const imagePattern =
   /^([a-z0-9]+(?:[.\-_/]+[a-z0-9]+|:\d{1,5}\/[a-z0-9]+)*)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/;
 
@@ -31,10 +31,10 @@ function imageFlag(registry: Registry): Flag<string> {
   };
 }
 
-/** The flags of the program that deploys: ETCD_IMAGE and CONSUL_IMAGE. */
+/** The flags ETCD_IMAGE and CONSUL_IMAGE of kube-deploy. */
 export const registryFlags = { etcdImage: imageFlag("etcd"), consulImage: imageFlag("consul") };
 
-/** The registry of a strategy, null for the strategies without one, and the image that was asked for, empty for none. */
+/** The registry of a strategy, with the requested image or an empty text; null for a strategy without a registry. */
 export function registryOf(
   strategy: Strategy,
   flags: { readonly etcdImage: string; readonly consulImage: string },
@@ -43,7 +43,7 @@ export function registryOf(
   return name === undefined ? null : { name, image: name === "etcd" ? flags.etcdImage : flags.consulImage };
 }
 
-/** What puts the image into the manifests, as kustomize takes it. */
+/** The kustomize `images` that replace the image in the manifests. */
 export function registryImages({
   name,
   image,

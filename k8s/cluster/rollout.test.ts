@@ -20,7 +20,7 @@ const pod = (number: string, waiting: object | null, conditions: object[] = []) 
 const rolling = [deployment(), replicaSet("1"), replicaSet("2")];
 const notReady = { type: "Ready", status: "False", reason: "ContainersNotReady" };
 
-test("a pod whose image cannot be pulled is stuck, and what to do is said", () => {
+test("a pod whose image cannot be pulled is stuck, with advice", () => {
   const trouble = explain("server", [
     ...rolling,
     pod("2", { reason: "ImagePullBackOff", message: "Back-off" }, [notReady]),
@@ -30,23 +30,23 @@ test("a pod whose image cannot be pulled is stuck, and what to do is said", () =
   assert.match(trouble?.advice ?? "", /kube-load/);
 });
 
-test("pods of an older replica set do not count: this rollout may mend them", () => {
+test("pods of an older replica set are ignored: this rollout may replace them", () => {
   assert.equal(explain("server", [...rolling, pod("1", { reason: "CrashLoopBackOff" })]), null);
 });
 
-test("a pod that starts is no trouble; one that is not ready is told when nothing worse is", () => {
+test("a starting pod is not trouble; a pod that is not ready is reported if nothing is worse", () => {
   assert.equal(explain("server", [...rolling, pod("2", { reason: "ContainerCreating" })]), null);
   const trouble = explain("server", [...rolling, pod("2", null, [notReady])]);
   assert.deepEqual([trouble?.text, trouble?.stuck], ["pod server-2-x: started, but not ready yet", false]);
 });
 
-test("pods that are refused have their reason on the deployment", () => {
+test("the reason for rejected pods comes from the deployment", () => {
   const refused = { type: "ReplicaFailure", status: "True", message: "pods are forbidden: exceeded quota" };
   const trouble = explain("server", [deployment([refused]), replicaSet("2")]);
   assert.deepEqual(trouble, { text: "pods are forbidden: exceeded quota", stuck: true });
 });
 
-test("what was true before the controller saw the change is not told", () => {
+test("a status from before the controller saw the change is ignored", () => {
   const refused = { type: "ReplicaFailure", status: "True", message: "forbidden" };
   assert.equal(explain("server", [deployment([refused], 1), replicaSet("2")]), null);
 });

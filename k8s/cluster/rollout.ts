@@ -3,24 +3,24 @@ import { type Kubectl, stop } from "./kubectl.ts";
 import { registries } from "./registry.ts";
 
 const limitSeconds = 120;
-/** How long a pod may be in trouble before the rollout is given up: a first failed pull or a crash may mend itself. */
-const patienceMs = 15_000;
+/** How long a pod may be stuck before the rollout fails: a failed first pull or a crash can be temporary. */
+const stuckLimitMs = 15_000;
 
-/** Why a rollout does not go on. */
+/** Why a rollout makes no progress. */
 export interface Trouble {
-  /** Who and why, in one line. */
+  /** The pod or deployment and the reason, in one line. */
   readonly text: string;
-  /** The pod it is about, when there is one. */
+  /** The pod, if it is about one. */
   readonly pod?: string;
   /** Whether waiting is unlikely to help. */
   readonly stuck: boolean;
-  /** What to do about it, when that is known. */
+  /** What to do about it, if known. */
   readonly advice?: string;
 }
 
 /**
- * Waits until a deployment has rolled out, and shows kubectl's progress. When it does not, ends the program with the reason:
- * after two minutes, or earlier when pods have been stuck for a while.
+ * Waits until a deployment has rolled out and prints kubectl's progress. Otherwise ends the program with the reason, after two
+ * minutes or when pods have been stuck for 15 s.
  */
 export async function waitForRollout(kubectl: Kubectl, app: string): Promise<void> {
   const giveUp = new AbortController();
@@ -34,7 +34,7 @@ export async function waitForRollout(kubectl: Kubectl, app: string): Promise<voi
     if (done.signal.aborted) break;
     const trouble = await findTrouble(kubectl, app);
     stuckSince = trouble?.stuck ? (stuckSince ?? Date.now()) : null;
-    if (stuckSince !== null && Date.now() - stuckSince >= patienceMs) giveUp.abort();
+    if (stuckSince !== null && Date.now() - stuckSince >= stuckLimitMs) giveUp.abort();
   }
   const { code, problem } = await status;
   if (code === 0) return;
@@ -45,25 +45,25 @@ export async function waitForRollout(kubectl: Kubectl, app: string): Promise<voi
   stop(`${app} did not roll out: ${shorten(trouble?.text ?? problem)}${advice}`);
 }
 
-/** Asks the cluster what keeps a deployment's newest pods from being ready; null when nothing is wrong yet. */
+/** Reads from the cluster why a deployment's newest pods are not ready; null if nothing is wrong yet. */
 async function findTrouble(kubectl: Kubectl, app: string): Promise<Trouble | null> {
   const args = ["get", "deployments,replicasets,pods", "-l", `app=${app}`, "-o", "json"];
   const { code, stdout } = await kubectl.try(args, { doing: `${app} was rolling out` });
   return code === 0 ? explain(app, JSON.parse(stdout).items) : null;
 }
 
-/** What to do about an image that is not there. */
+/** What to do about a missing image. */
 function imageAdvice(app: string, reason: string): string | undefined {
   if (!["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"].includes(reason)) return undefined;
   if (registries.some((registry) => registry === app))
-    return `the nodes must have the image or be able to pull it; ${app.toUpperCase()}_IMAGE=… names another`;
+    return `the nodes must have the image or be able to pull it; ${app.toUpperCase()}_IMAGE=… sets another`;
   if (reason === "ErrImageNeverPull") return "the images are not on the nodes: make kube-load";
   return "are the images on the nodes? make kube-load, or make docker-push with IMAGE_PREFIX";
 }
 
 /**
- * Finds the worst trouble among a deployment, its replica sets and its pods: only pods of the newest replica set count,
- * as those of an older one may be what this rollout mends.
+ * Finds the worst trouble of a deployment, its replica sets and its pods. Only pods of the newest replica set count, because this
+ * rollout replaces older ones.
  *
  * @param items objects of the API
  */
@@ -76,7 +76,7 @@ export function explain(app: string, items: readonly any[]): Trouble | null {
   );
   if (deployment === undefined || newest === undefined) return null;
   const observed = deployment.status?.observedGeneration ?? 0;
-  if (observed < deployment.metadata.generation) return null; // what the controller shows is about the time before
+  if (observed < deployment.metadata.generation) return null; // the status is from before the change
 
   for (const { type, status, message } of deployment.status?.conditions ?? []) {
     if (type === "ReplicaFailure" && status === "True") return { text: message, stuck: true };
@@ -106,13 +106,13 @@ export function explain(app: string, items: readonly any[]): Trouble | null {
   return troubles.find(({ stuck }) => stuck) ?? troubles[0] ?? null;
 }
 
-/** A runtime's reason can be a page long; the events that are shown have all of it. */
+/** A runtime's reason can be a page long; the printed events contain all of it. */
 const shorten = (text: string) => (text.length > 240 ? `${text.slice(0, 240)}…` : text);
 
 const revisionKey = "deployment.kubernetes.io/revision";
 const hashKey = "pod-template-hash";
 
-/** Shows the last events of a pod, and what its program said before it ended. */
+/** Prints the last events of a pod and the last lines of its log. */
 async function showDetails(kubectl: Kubectl, app: string, pod: string): Promise<void> {
   const columns = "custom-columns=REASON:.reason,TIMES:.count,MESSAGE:.message";
   const selector = `involvedObject.name=${pod}`;

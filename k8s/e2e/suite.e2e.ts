@@ -139,7 +139,14 @@ step("no cluster, or no rights: one line, before anything is changed", async (t)
   saw(t, await makeFails("kube-deploy", { ...inNamespace, KUBECONFIG: "/nonexistent" }, /^kube-deploy needs cluster/));
   const path = await stranger.kubeconfig(kubectl);
   try {
-    saw(t, await makeFails("kube-deploy", { ...inNamespace, KUBECONFIG: path }, /^kube-deploy: you may not create/));
+    saw(
+      t,
+      await makeFails(
+        "kube-deploy",
+        { ...inNamespace, KUBECONFIG: path },
+        /^kube-deploy: you are not allowed to create/,
+      ),
+    );
   } finally {
     stranger.forget(path);
   }

@@ -1,4 +1,4 @@
-/** Builds the image of every app from its bundle and says how large each is: `make docker-build`. */
+/** Builds the image of every app from its bundle and prints their sizes: `make docker-build`. */
 import { chmodSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { runProgram, textFlag } from "@grpc-lb/program";
@@ -25,7 +25,7 @@ void runProgram({ name: "docker-build", summary: "Builds the images.", flags }, 
   const wanted = flags.platform || docker.platform;
   if (flags.platform === "" && !(await docker.hasImage(nodeImage))) {
     const args = ["pull", "--quiet", nodeImage];
-    await docker.run(args, `there is no base image ${nodeImage} to be had; NODE_IMAGE=… names another`);
+    await docker.run(args, `docker could not pull the base image ${nodeImage}; NODE_IMAGE=… sets another`);
   }
   const git = await runCommand("git", ["rev-parse", "HEAD"], { cwd: root, interruption: signal });
   const revision = git.code === 0 ? git.stdout.trim() : "unknown";
@@ -50,15 +50,15 @@ void runProgram({ name: "docker-build", summary: "Builds the images.", flags }, 
     const base = baseOf(image);
     if (!isPlatform(base.platform, wanted)) {
       stop(
-        `docker built ${what} for ${base.platform}, not for ${wanted}: that is what it has of ${nodeImage}, and the classic builder ` +
-          `takes it; run: docker pull --platform ${wanted} ${nodeImage}, or build with BuildKit`,
+        `docker built ${what} for ${base.platform}, not for ${wanted}: the classic builder uses the local ${nodeImage}, which is of ` +
+          `that platform; run: docker pull --platform ${wanted} ${nodeImage}, or build with BuildKit`,
       );
     }
     tags[app] = contentTag(app, base) ?? stop(`${app} is not bundled; run: make docker-build`);
     ids.push(id);
   }
 
-  // All are built and as asked: now they get their names, and what deploys is told.
+  // All are built for the right platform: now they get their names, and the record that kube-deploy reads.
   const built = { imagePrefix, nodeImage, platform: wanted, tags: tags as Record<AppName, string> };
   const rows: [image: string, size: string][] = [["image", `above ${nodeImage}`]];
   for (const [i, app] of appNames.entries()) {
@@ -73,7 +73,7 @@ void runProgram({ name: "docker-build", summary: "Builds the images.", flags }, 
   return 0;
 });
 
-/** Another user runs the image than the one under whose umask the bundle was written. */
+/** The image's user is not the one whose umask the bundle was written with. */
 function readableByAll(folder: string): void {
   chmodSync(folder, 0o755);
   for (const entry of globSync("**", { cwd: folder, withFileTypes: true }))
@@ -82,7 +82,7 @@ function readableByAll(folder: string): void {
 
 async function historyOf(docker: Docker, image: string): Promise<HistoryEntry[]> {
   const format = ["--no-trunc", "--human=false", "--format", "{{json .}}"];
-  const lines = await docker.run(["history", ...format, image], `docker could not tell the size of ${image}`);
+  const lines = await docker.run(["history", ...format, image], `docker could not report the size of ${image}`);
   return lines
     .trim()
     .split("\n")

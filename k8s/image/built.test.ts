@@ -18,24 +18,24 @@ function fileIn(t: TestContext): string {
   return join(folder, "dist/images.json");
 }
 
-test("what was built last is found again, with or without the prefix said", (t) => {
+test("the record of the last build is read, with or without the prefix", (t) => {
   const file = fileIn(t);
   writeBuilt(built, file);
   assert.deepEqual(requireBuilt("", file), built);
   assert.deepEqual(requireBuilt("reg.example/team/", file), built);
 });
 
-test("another prefix than the one that was built for is refused, with the way there", (t) => {
+test("another prefix than that of the build is an error with the command to run", (t) => {
   const file = fileIn(t);
   writeBuilt(built, file);
   assert.throws(() => requireBuilt("other/", file), {
     exitCode: 1,
     message:
-      /last are reg\.example\/team\/grpc-lb\/\*, not other\/.*make docker-build docker-push IMAGE_PREFIX=other\/$/,
+      /last build are reg\.example\/team\/grpc-lb\/\*, not other\/.*make docker-build docker-push IMAGE_PREFIX=other\/$/,
   });
 });
 
-test("nothing built, or nothing that can be read, is told as not built", (t) => {
+test("a missing or unreadable record counts as not built", (t) => {
   const file = fileIn(t);
   assert.throws(() => requireBuilt("", file), { message: /not built; run: make docker-build$/ });
   writeBuilt(built, file);
@@ -43,7 +43,7 @@ test("nothing built, or nothing that can be read, is told as not built", (t) => 
   assert.throws(() => requireBuilt("x/", file), { message: /run: make docker-build IMAGE_PREFIX=x\/$/ });
 });
 
-test("an image has two names: by its content, and by the version that the manifests name", () => {
+test("an image has two names: by content, and by the version in the manifests", () => {
   const { byContent, byVersion } = namesOf("server", built);
   assert.equal(byContent, "reg.example/team/grpc-lb/server:a");
   assert.match(byVersion, /^reg\.example\/team\/grpc-lb\/server:\d+\.\d+\.\d+$/);

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { stop } from "../command.ts";
 import { type AppName, appNames, imageName, root, version } from "./tag.ts";
 
-/** The images that were built last: what kube-load, docker-push and kube-deploy work with. */
+/** The images of the last build, which kube-load, docker-push and kube-deploy use. */
 export interface BuiltImages {
   readonly imagePrefix: string;
   readonly nodeImage: string;
@@ -14,17 +14,17 @@ export interface BuiltImages {
 
 const builtFile = join(root, "k8s/dist/images.json");
 
-/** Notes what was built, in a file that is not committed. */
+/** Records the build in a file that is not committed. */
 export function writeBuilt(built: BuiltImages, file = builtFile): void {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(built, null, 2)}\n`);
-  renameSync(`${file}.${process.pid}`, file); // whole, whoever reads it meanwhile
+  renameSync(`${file}.${process.pid}`, file); // atomic for concurrent readers
 }
 
 /**
- * The images that were built last; ends the program when there are none, or when they go elsewhere than asked.
+ * The images of the last build; ends the program if there are none or if they have another prefix.
  *
- * @param imagePrefix where they have to go; empty for wherever they do
+ * @param imagePrefix the prefix they must have; empty for any
  */
 export function requireBuilt(imagePrefix: string, file = builtFile): BuiltImages {
   const built = readBuilt(file);
@@ -32,7 +32,7 @@ export function requireBuilt(imagePrefix: string, file = builtFile): BuiltImages
   if (built === null) stop(`the images are not built; run: make docker-build${given}`);
   if (imagePrefix !== "" && imagePrefix !== built.imagePrefix) {
     stop(
-      `the images that were built last are ${built.imagePrefix}grpc-lb/*, not ${imagePrefix}grpc-lb/*; ` +
+      `the images of the last build are ${built.imagePrefix}grpc-lb/*, not ${imagePrefix}grpc-lb/*; ` +
         `run: make docker-build docker-push${given}`,
     );
   }
@@ -43,11 +43,11 @@ function readBuilt(file: string): BuiltImages | null {
   try {
     return JSON.parse(readFileSync(file, "utf8"));
   } catch {
-    return null; // not there, or from another time: both are mended by a build
+    return null; // missing or unreadable: a build fixes both
   }
 }
 
-/** An image's names, as docker takes them: with the tag from its content, and with the version that the manifests name. */
+/** An image's full names: with the tag from its content, and with the version in the manifests. */
 export function namesOf(app: AppName, built: BuiltImages): { readonly byContent: string; readonly byVersion: string } {
   const name = imageName(app, built);
   return { byContent: `${name}:${built.tags[app]}`, byVersion: `${name}:${version}` };

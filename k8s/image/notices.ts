@@ -10,8 +10,9 @@ interface Package {
 }
 
 /**
- * Collects what the licences of bundled packages ask to be kept: each text once, under the packages it belongs to. Takes the
- * paths of bundled files, as esbuild's metafile lists them; files outside node_modules are this project's own.
+ * Collects the notices that the licences of bundled packages require, each text once, under its packages.
+ *
+ * @param inputs the paths of the bundled files in esbuild's metafile; files outside node_modules are this project's own
  */
 export function collectNotices(inputs: readonly string[]): string {
   const folders = new Set(inputs.flatMap((path) => packageFolder(path) ?? []));
@@ -22,12 +23,13 @@ export function collectNotices(inputs: readonly string[]): string {
     for (const text of bundled.texts) owners.set(text, [...(owners.get(text) ?? []), bundled]);
   }
   const sections = [...owners].map(([text, used]) => `${used.map(idOf).join("\n")}\n\n${text}\n`);
-  const silent = packages.filter(({ texts }) => texts.length === 0);
-  if (silent.length > 0) sections.push(`${silent.map(idOf).join("\n")}\n\n(published without a licence file)\n`);
+  const unlicensed = packages.filter(({ texts }) => texts.length === 0);
+  if (unlicensed.length > 0)
+    sections.push(`${unlicensed.map(idOf).join("\n")}\n\n(published without a licence file)\n`);
   return ["This program contains the following packages.\n", ...sections].join(`\n${"-".repeat(80)}\n`);
 }
 
-/** The folder of the package that a path lies in, or null for a path of our own. */
+/** The folder of the package that a path belongs to, or null for this project's own. */
 export function packageFolder(path: string): string | null {
   return /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? null;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { baseOf, isPlatform } from "./platform.ts";
 
-test("the base is told by its layers and its platform, not by its name", () => {
+test("the base is identified by its layers and its platform, not by its name", () => {
   const image = {
     Os: "linux",
     Architecture: "arm64",
@@ -20,6 +20,5 @@ for (const [got, wanted, is] of [
   ["linux/arm/v6", "linux/arm/v7", false],
   ["linux/arm64", "linux/arm", false],
 ] as const) {
-  test(`an image of ${got} is ${is ? "" : "not "}what ${wanted} asks for`, () =>
-    assert.equal(isPlatform(got, wanted), is));
+  test(`${got} ${is ? "satisfies" : "does not satisfy"} ${wanted}`, () => assert.equal(isPlatform(got, wanted), is));
 }

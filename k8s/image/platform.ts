@@ -1,4 +1,4 @@
-/** What `docker image inspect` says about an image, as far as it is of use here. */
+/** The fields of `docker image inspect` that are used here. */
 export interface InspectedImage {
   readonly Os: string;
   readonly Architecture: string;
@@ -6,13 +6,13 @@ export interface InspectedImage {
   readonly RootFS: { readonly Layers: readonly string[] };
 }
 
-/** What an image of ours stands on, whatever the base is called: its platform and its layers, all but our own. */
+/** The base of an image, whatever its name: its platform, and its layers without the one that the Dockerfile adds. */
 export function baseOf({ Os, Architecture, Variant, RootFS }: InspectedImage): { platform: string; layers: string } {
   const platform = [Os, Architecture, Variant].filter(Boolean).join("/");
-  return { platform, layers: RootFS.Layers.slice(0, -1).join(" ") }; // the Dockerfile adds one: its COPY
+  return { platform, layers: RootFS.Layers.slice(0, -1).join(" ") }; // the last one is the COPY of the Dockerfile
 }
 
-/** Whether an image's platform is the one asked for: `linux/arm64` is also `linux/arm64/v8`. */
+/** Whether an image's platform satisfies the requested one: `linux/arm64` and `linux/arm64/v8` match. */
 export function isPlatform(got: string, wanted: string): boolean {
   return got === wanted || got.startsWith(`${wanted}/`) || wanted.startsWith(`${got}/`);
 }

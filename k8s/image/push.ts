@@ -10,11 +10,13 @@ const flags = { imagePrefix: imagePrefixFlag };
 void runProgram({ name: "docker-push", summary: "Pushes the images.", flags }, async ({ flags, signal }) => {
   const built = requireBuilt(flags.imagePrefix);
   if (built.imagePrefix === "")
-    stop("say where to: make docker-build docker-push IMAGE_PREFIX=registry.example.com/team/");
+    stop(
+      "the images have no registry in their names; run: make docker-build docker-push IMAGE_PREFIX=registry.example.com/team/",
+    );
   const docker = await requireDocker(signal);
   for (const image of refsOf(built)) {
     if (!(await docker.hasImage(image)))
-      stop(`docker has no image ${image} any more; run: make docker-build IMAGE_PREFIX=${built.imagePrefix}`);
+      stop(`docker no longer has the image ${image}; run: make docker-build IMAGE_PREFIX=${built.imagePrefix}`);
   }
   for (const image of refsOf(built)) {
     process.stdout.write(`pushing ${image}\n`);

@@ -19,7 +19,7 @@ const histories = {
 };
 
 for (const [builder, history] of Object.entries(histories)) {
-  test(`what the Dockerfile adds is told from its base in the history of ${builder}`, () => {
+  test(`the layers that the Dockerfile adds are found in the history of ${builder}`, () => {
     assert.equal(bytesAboveBase(history), 1_350_000);
     assert.equal(megabytes(bytesAboveBase(history)), "1.35 MB");
   });

@@ -5,8 +5,8 @@ export interface HistoryEntry {
 }
 
 /**
- * How many bytes an image adds to its base: the layers that the Dockerfile makes, which are those that write to /app. Read
- * from the history because BuildKit leaves no base image behind to compare with.
+ * How many bytes an image adds to its base: the layers of the Dockerfile, which write to /app. They come from the history, because
+ * BuildKit keeps no base image to compare with.
  */
 export function bytesAboveBase(history: readonly HistoryEntry[]): number {
   const own = history.filter(({ CreatedBy }) => /\b(?:COPY|WORKDIR)\b.* \/app\b/.test(CreatedBy));

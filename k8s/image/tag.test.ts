@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { imageName, imagePrefixFlag, tagOf } from "./tag.ts";
 
-test("a tag changes with every name and every content, and with nothing else", () => {
+test("a tag changes with every name and every content, and only with them", () => {
   const tag = tagOf([
     ["a", "1"],
     ["b", "2"],
@@ -46,7 +46,7 @@ test("an image's name begins with the prefix, whether or not that ends with a sl
 });
 
 for (const prefix of ["registry.example.com/team/", "localhost:5000", "team", "10.0.0.1:5000/a/b-c/d__e/"]) {
-  test(`${prefix} is taken as the beginning of an image's name, and ends with a slash then`, () =>
+  test(`${prefix} is a valid prefix; its value ends with a slash`, () =>
     assert.equal(imagePrefixFlag.parse(prefix), prefix.replace(/\/?$/, "/")));
 }
 
@@ -61,6 +61,6 @@ for (const prefix of [
   "reg/x:1/",
   " ",
 ]) {
-  test(`"${prefix}" is refused as the beginning of an image's name`, () =>
+  test(`"${prefix}" is not a valid prefix`, () =>
     assert.throws(() => imagePrefixFlag.parse(prefix), /must be the beginning of an image's name/));
 }

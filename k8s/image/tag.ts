@@ -10,13 +10,13 @@ export type AppName = (typeof appNames)[number];
 /** The root of the repository: the context of every image. */
 export const root = join(import.meta.dirname, "../..");
 
-/** The tag that the manifests name, and that an image carries beside the one made from its content. */
+/** The tag in the manifests, which an image has in addition to the tag from its content. */
 export const version: string = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version;
 
-/** Where images go: a host with or without a port, and folders, as docker allows them in a name. */
+/** A registry host with or without a port, and folders, in docker's syntax. */
 const prefixPattern = /^[a-z0-9]+(?:[.-]+[a-z0-9]+)*(?::\d{1,5})?(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*\/?$/;
 
-/** The flag of every program that deals with images: IMAGE_PREFIX. Its value is empty or ends with a slash. */
+/** The flag IMAGE_PREFIX of every program for images. Its value is empty or ends with a slash. */
 export const imagePrefixFlag: Flag<string> = {
   ...textFlag({ help: "where the images go, such as registry.example.com/team/", default: "", metavar: "prefix" }),
   parse(text) {
@@ -34,16 +34,16 @@ export function imageName(app: AppName, { imagePrefix }: { readonly imagePrefix:
   return `${imagePrefix}${slash}grpc-lb/${app}`;
 }
 
-/** The folder with what the app's image holds, written by k8s/bundle.ts. */
+/** The folder with the files of the app's image, written by k8s/bundle.ts. */
 export function imageTree(app: AppName): string {
   return join(root, "apps", app, "dist/image");
 }
 
 /**
- * The tag of an app's image: made from what goes into it, so that a changed image has a changed name and rolls its pods, and
- * an unchanged one does not. Null before the app was bundled.
+ * The tag of an app's image, made from its content: a changed image has another name and rolls its pods, an unchanged one does
+ * not. Null before the app was bundled.
  *
- * @param base what the image stands on, by name: its platform, its layers
+ * @param base the facts about the base image: its platform, its layers
  */
 export function contentTag(app: AppName, base: Readonly<Record<string, string>>): string | null {
   const files = treeFiles(imageTree(app));
