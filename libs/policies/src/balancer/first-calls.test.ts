@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Metadata } from "@grpc/grpc-js";
 import { createRandom } from "@grpc-lb/core";
-import { ManualClock } from "@grpc-lb/core/testing";
+import { ManualClock, turn } from "@grpc-lb/core/testing";
 import { assertShares, closeChannel, endpoints, openChannel, spread, take } from "../../testing/fake-calls.ts";
 import { FakeChannel } from "../../testing/fake-channel.ts";
+import { noWaits } from "../../testing/no-waits.ts";
 import { policyNames, registerPolicies } from "../config/register.ts";
 import { connectivityState, type PolicyJson } from "../grpc-js.ts";
 
@@ -47,6 +48,12 @@ async function firstCalls(policy: PolicyJson, seed: number, calls: number, conne
   return addresses;
 }
 
+/** New connections take calls once they have settled. */
+async function settle(clock: ManualClock): Promise<void> {
+  clock.advance(1);
+  for (let turns = 0; turns < 5; turns++) await turn();
+}
+
 async function countCalls(name: string, calls: number, connects: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (let seed = 1; seed <= channels; seed++) {
@@ -70,6 +77,7 @@ for (const name of policyNames) {
   if (name !== "subset") {
     test(`${name}: the first 10 calls of a channel, sent at once, go to all endpoints`, async () => {
       // The endpoints' shares of a ring differ from each other: that of one channel is the expectation for all.
+      registerPolicies({ clock: new ManualClock(), random: createRandom(1), ...noWaits });
       const isRing = name === "ring_hash";
       const shares = isRing ? spread(openChannel({ ring_hash: {} }, endpoints(count)), 100_000) : equalShares;
       assertShares(await countCalls(name, 10, count), shares);
@@ -89,6 +97,7 @@ test("a hash policy sends the first call of a key where all further ones go", as
       let first: string | undefined;
       for (const address of channel.subchannels.keys()) {
         channel.connect(address);
+        await settle(clock);
         if (channel.state !== READY || first !== undefined) continue;
         const call = take(channel, metadata);
         first = call.address;
@@ -126,18 +135,19 @@ test("first calls wait for further connections as long again as the first one to
   }
 });
 
-test("first calls do not wait for an endpoint that cannot be reached", () => {
+test("first calls do not wait for an endpoint that cannot be reached", async () => {
   const clock = new ManualClock();
   registerPolicies({ clock, random: createRandom(1) });
   const channel = new FakeChannel({ random: {} });
   channel.update(endpoints(2));
   channel.connect("10.0.0.1:80");
   channel.at("10.0.0.2:80").become(connectivityState.TRANSIENT_FAILURE, "connection refused");
+  await settle(clock);
   assert.equal(channel.pick(new Metadata())?.address, "10.0.0.1:80");
   closeChannel(channel, clock);
 });
 
-test("an endpoint that joins takes calls as soon as it is connected, and makes no call wait", () => {
+test("an endpoint that joins takes calls as soon as it is connected, and makes no call wait", async () => {
   const clock = new ManualClock();
   registerPolicies({ clock, random: createRandom(1) });
   const channel = new FakeChannel({ random: {} });
@@ -146,6 +156,7 @@ test("an endpoint that joins takes calls as soon as it is connected, and makes n
   channel.update(endpoints(3));
   assert.equal(channel.pick(new Metadata())?.address, "10.0.0.1:80");
   channel.connect("10.0.0.2:80");
+  await settle(clock);
   const addresses = new Set(Array.from({ length: 50 }, () => channel.pick(new Metadata())?.address));
   assert.deepEqual([...addresses].sort(), ["10.0.0.1:80", "10.0.0.2:80"]);
   closeChannel(channel, clock);

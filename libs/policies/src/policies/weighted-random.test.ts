@@ -145,7 +145,7 @@ test("a configuration that cannot be right is refused with the field's name", ()
     [{ weight: {} }, `unknown field weight; known fields: ${fields}`],
     [{ weights: [] }, "weights must be an object of numbers, got []"],
     [{ weights: { a: -1 } }, 'weights["a"] must be a number from 0 to 4294967295, got -1'],
-    [{ weights: { a: "1" } }, 'weights["a"] must be a number from 0 to 4294967295, got "1"'],
+    [{ weights: { a: "x" } }, 'weights["a"] must be a number from 0 to 4294967295, got "x"'],
     [{ weights: { a: 1e308 } }, 'weights["a"] must be a number from 0 to 4294967295, got 1e+308'],
     [{ weightKey: "" }, 'weightKey must be a non-empty string, got ""'],
     [{ slowStart: 10 }, "slowStart must be an object, got 10"],

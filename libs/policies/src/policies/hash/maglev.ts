@@ -6,9 +6,14 @@ import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key
 import { flagsOf, TableCache, without } from "./table-cache.ts";
 
 export interface MaglevConfig extends WeightConfig, KeyConfig {
-  /** The number of slots: a prime, well above the number of endpoints. Default: 65 537, as in the paper and in Envoy. */
+  /**
+   * The number of slots: a prime, well above the number of endpoints. Default: 16 381. The paper and Envoy take 65 537, which spreads
+   * more evenly and takes 3 ms to build for 1 000 endpoints, at the first call after each change; 16 381 slots take 1 ms.
+   */
   readonly tableSize: number;
 }
+
+export const defaultTableSize = 16_381;
 
 /** Envoy's limit. */
 const largestTable = 5_000_011;
@@ -20,7 +25,7 @@ const largestTable = 5_000_011;
 export const maglev: Policy<MaglevConfig, undefined> = {
   name: "maglev",
   parseConfig: (fields) => {
-    const tableSize = fields.integer("tableSize", 65_537, { min: 3, max: largestTable });
+    const tableSize = fields.integer("tableSize", defaultTableSize, { min: 3, max: largestTable });
     if (!isPrime(tableSize)) throw new RangeError(`tableSize must be a prime, got ${tableSize}`);
     return {
       tableSize,

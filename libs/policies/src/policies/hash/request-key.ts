@@ -2,7 +2,7 @@ import type { Random } from "@grpc-lb/core";
 import type { Fields } from "../../config/fields.ts";
 import { headerOf, type PickArgs } from "../../grpc-js.ts";
 import { type ClientIdentity, readHashKey } from "../client-key.ts";
-import { hashText32 } from "./xxhash64.ts";
+import { hashKey } from "./key-hash.ts";
 
 const clientKeys = ["random", "pod_uid", "hostname", "address"] as const;
 type ClientKey = (typeof clientKeys)[number];
@@ -36,12 +36,12 @@ export function createRequestHash(
   random: Random,
   client?: ClientIdentity,
 ): (args: PickArgs) => number {
-  const ownHash = key === "random" ? undefined : hashText32(readHashKey(key, client));
+  const ownHash = key === "random" ? undefined : hashKey(readHashKey(key, client));
   const fallback = () => ownHash ?? (random() * hashRange) | 0;
   if (requestHashHeader === undefined) return fallback;
   return ({ metadata }) => {
     const values = headerOf(metadata, requestHashHeader);
     if (!values || values.length === 0) return fallback();
-    return hashText32(values.length === 1 ? String(values[0]) : values.join(","));
+    return hashKey(values.length === 1 ? String(values[0]) : values.join(","));
   };
 }

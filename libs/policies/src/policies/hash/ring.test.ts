@@ -201,3 +201,40 @@ test("weights that leave nobody to choose are refused", () => {
   for (const members of [[], weighted(0, 0), weighted(1, -1), weighted(Number.NaN)])
     assert.throws(() => new HashRing(members, sizes), { name: "RangeError" });
 });
+
+test("any weights up to 2^32 - 1 and any sizes give a ring within its bounds, on which every heavy enough member has entries", () => {
+  for (let seed = 1; seed <= 400; seed++) {
+    const random = createRandom(seed);
+    const integer = (min: number, max: number) => min + Math.floor(random() * (max - min + 1));
+    const weights = Array.from({ length: integer(1, 30) }, () =>
+      random() < 0.1 ? 0 : Math.min(2 ** 32 - 1, Math.floor(2 ** (random() * 33))),
+    );
+    if (!weights.some((weight) => weight > 0)) continue;
+    const minSize = integer(1, 4_096);
+    const maxSize = integer(minSize, 4_096);
+    const ring = new HashRing(weighted(...weights), { minSize, maxSize });
+    const about = `seed ${seed}: weights ${weights}, sizes ${minSize} to ${maxSize}, got ${ring.size} entries`;
+    assert.ok(ring.size >= 1 && ring.size <= maxSize, about);
+    const present = new Set<number>();
+    ring.chooseWith(integer(-(2 ** 31), 2 ** 31 - 1), (member) => {
+      present.add(member);
+      return false;
+    });
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    for (const [member, weight] of weights.entries()) {
+      if (weight === 0) assert.ok(!present.has(member), `${about}: member ${member} has no weight`);
+      if ((weight / total) * ring.size >= 1.001)
+        assert.ok(present.has(member), `${about}: member ${member} has no entry`);
+    }
+    for (let n = 0; n < 20; n++) {
+      const chosen = ring.choose(integer(-(2 ** 31), 2 ** 31 - 1), all(weights.length));
+      assert.ok((weights[chosen] ?? 0) > 0, about);
+    }
+  }
+});
+
+test("weights of 1e9 beside 1 give shares of the weights", () => {
+  const ring = new HashRing(weighted(1e9, 1, 1e9), { minSize: 1_024, maxSize: 4_096 });
+  const [first = 0, second = 0, third = 0] = sharesOf(ring, 3);
+  assert.ok(Math.abs(first - third) < 0.1 && second < 0.01, `got ${[first, second, third]}`);
+});

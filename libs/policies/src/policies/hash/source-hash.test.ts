@@ -223,7 +223,7 @@ test("a configuration that cannot be right is refused with the field's name", ()
   assertRefused("source_hash", [
     [{ balanceFactor: 0.99 }, "balanceFactor must be 0 or >= 1, got 0.99"],
     [{ balance_factor: -1 }, "balanceFactor must be a number >= 0, got -1"],
-    [{ balanceFactor: "1" }, 'balanceFactor must be a number >= 0, got "1"'],
+    [{ balanceFactor: "x" }, 'balanceFactor must be a number >= 0, got "x"'],
     [
       { requestHashHeader: "session-bin" },
       'requestHashHeader must be the name of a text header (gRFC A76), got "session-bin"',

@@ -2,7 +2,7 @@ import type { Child } from "../../balancer/child.ts";
 import type { EndpointRecord } from "../../balancer/endpoint-record.ts";
 import type { Policy } from "../../balancer/policy.ts";
 import { currentWeights, parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
-import { largerThan } from "./maglev.ts";
+import { defaultTableSize, largerThan } from "./maglev.ts";
 import { MaglevTable } from "./maglev-table.ts";
 import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
 import { TableCache } from "./table-cache.ts";
@@ -14,12 +14,6 @@ export interface SourceHashConfig extends WeightConfig, KeyConfig {
    */
   readonly balanceFactor: number;
 }
-
-/**
- * A prime, as Maglev requires. A quarter of the paper's: with bounded loads, shares need not be as even. When one of ten endpoints
- * leaves, 0.6 % of the others' keys move; with 65 537 slots it would be 0.3 %.
- */
-const tableSize = 16_381;
 
 /** In calls: shares such as 1/3 are not exact, and 3 of them must not make room for one more call. */
 const roundingError = 1e-9;
@@ -44,7 +38,7 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
   },
   createInstance: ({ random }) => {
     const tables = new TableCache(
-      (members, _config: SourceHashConfig) => new MaglevTable(members, largerThan(members.length, tableSize)),
+      (members, _config: SourceHashConfig) => new MaglevTable(members, largerThan(members.length, defaultTableSize)),
     );
     /** The records of all endpoints that may have calls in flight, including those that have left. */
     let carriers: readonly EndpointRecord<undefined>[] = [];

@@ -244,7 +244,7 @@ test("says which field is wrong", () => {
     [{}, /subsetSize must be an integer >= 1, got nothing/],
     [{ subsetSize: 0 }, /subsetSize must be an integer >= 1, got 0/],
     [{ subsetSize: 1.5 }, /subsetSize must be an integer >= 1, got 1.5/],
-    [{ subsetSize: "3" }, /subsetSize must be an integer >= 1, got "3"/],
+    [{ subsetSize: "x" }, /subsetSize must be an integer >= 1, got "x"/],
     [{ subsetSize: 3, clientKey: "" }, /clientKey must be a non-empty string, got ""/],
     [{ subsetSize: 3, childPolicy: [] }, /childPolicy must be a list/],
     [{ subsetSize: 3, childPolicy: [{ none_such: {} }] }, /childPolicy must name a registered policy/],

@@ -320,7 +320,7 @@ test("a configuration that cannot be right is refused with the field's name", ()
     ],
     [{ weightUpdatePeriod: "soon" }, 'weightUpdatePeriod must be a duration such as 10s or 0.3s, got "soon"'],
     [{ errorUtilizationPenalty: -0.5 }, "errorUtilizationPenalty must be a number >= 0, got -0.5"],
-    [{ weights: { a: "1" } }, 'weights["a"] must be a number from 0 to 4294967295, got "1"'],
+    [{ weights: { a: "x" } }, 'weights["a"] must be a number from 0 to 4294967295, got "x"'],
     [{ slowStart: { window: "0s" } }, 'slowStart.window must be a duration such as 10s or 0.3s >= 1ms, got "0s"'],
     [{ period: "1s" }, `unknown field period; known fields: ${fields}`],
   ]);
