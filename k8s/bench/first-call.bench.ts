@@ -1,7 +1,7 @@
 /**
- * How long after the API server's event a new pod gets its first call: `node k8s/bench/first-call.bench.ts [--json]`, on the
- * cluster of the current context, in a namespace of its own that it removes. The event is seen by a watch of its own; calls go
- * on all the time from this process, over the resolver and, for comparison, over DNS.
+ * The time from the API server's event to the first call on a new pod: `node k8s/bench/first-call.bench.ts [--json]`, on the cluster
+ * of the current context, in a namespace that it deletes. A separate watch observes the event; this process calls continuously,
+ * through the resolver and, for comparison, through DNS.
  */
 import { randomBytes } from "node:crypto";
 import { systemClock } from "@grpc-lb/core";
@@ -10,7 +10,7 @@ import { registerResolvers } from "@grpc-lb/resolver";
 import { createKubectl } from "../cluster/kubectl.ts";
 import { startLoad } from "../e2e/load.ts";
 import { makeOk } from "../e2e/make.ts";
-import { progress } from "../e2e/progress.ts";
+import { progress } from "../e2e/report.ts";
 import { scaleServer } from "../e2e/server.ts";
 
 const rounds = 9;
@@ -19,12 +19,12 @@ const boundMs = 20;
 const namespace = `grpc-lb-bench-${randomBytes(3).toString("hex")}`;
 const kubectl = await createKubectl(namespace);
 if ((await kubectl.try(["get", "--raw", "/readyz"])).code !== 0) {
-  process.stdout.write("first-call: skipped, there is no cluster in the current context\n");
+  process.stdout.write("first-call: skipped, the current context has no cluster\n");
   process.exit(0);
 }
 registerResolvers();
 
-/** When this process saw that an endpoint is there, by pod name; a watch that the resolver has no part in. */
+/** When a watch of this process, separate from the resolver, first saw an endpoint, by pod name. */
 const seenMs = new Map<string, number>();
 const watching = new AbortController();
 const watch = async () => {
@@ -38,7 +38,7 @@ const watch = async () => {
   }
 };
 
-/** Scales from one pod to two; milliseconds from the event to the first answer of the new one, undefined for none in time. */
+/** Scales from one pod to two; returns the milliseconds from the event to the first answer of the new one, undefined without one. */
 async function measure(target: string, limitMs: number): Promise<number | undefined> {
   const [old] = await scaleServer(kubectl, 1);
   const load = startLoad(target, 1);

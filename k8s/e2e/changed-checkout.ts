@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../image/tag.ts";
 
-/** A copy of this checkout whose server calls itself another version: what a developer has after a change. */
+/** A copy of this checkout whose server has another version, as after a change of the sources. */
 export function copyWithServerVersion(version: string): string {
   const copy = mkdtempSync(join(tmpdir(), "grpc-lb-changed-"));
   const isSource = (path: string) => !/\/(node_modules|dist|\.nx|\.git)(\/|$)/.test(path.slice(root.length));

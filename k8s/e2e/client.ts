@@ -2,25 +2,25 @@ import { parseCallLine } from "@grpc-lb/verdict";
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { until } from "./until.ts";
 
-/** A client of the suite in the cluster, seen through `kubectl logs`. */
+/** A client in the cluster, observed through `kubectl logs`. */
 export type ClientName = "client-http" | "client-grpc";
 
-/** What a client has said since its pod started. */
-export interface ClientSight {
+/** The log of a client since its pod started. */
+export interface ClientLog {
   /** The pod that answered, for each call, in order. */
   readonly calls: readonly string[];
   readonly errors: readonly string[];
-  /** Lines that are neither: there must be none. */
+  /** Lines that are neither; there must be none. */
   readonly others: readonly string[];
 }
 
-/** Everything that the client has said, but for its policy. */
-export async function readClient(kubectl: Kubectl, client: ClientName): Promise<ClientSight> {
+/** The whole log of a client, without the line of its policy. */
+export async function readClient(kubectl: Kubectl, client: ClientName): Promise<ClientLog> {
   return readCallLines(await kubectl.run(["logs", `deployment/${client}`, "--container", client, "--tail=-1"]));
 }
 
-/** What a client has said, from its lines. */
-export function readCallLines(text: string): ClientSight {
+/** Parses the log of a client. */
+export function readCallLines(text: string): ClientLog {
   const calls: string[] = [];
   const errors: string[] = [];
   const others: string[] = [];
@@ -33,7 +33,7 @@ export function readCallLines(text: string): ClientSight {
   return { calls, errors, others };
 }
 
-/** Waits for `count` calls more than the client has made, and gives those. */
+/** Waits until the client has made `count` more calls and returns them. */
 export async function nextCalls(kubectl: Kubectl, client: ClientName, count: number): Promise<readonly string[]> {
   const before = (await readClient(kubectl, client)).calls.length;
   return until(`${count} calls of ${client}`, 90_000, async () => {
@@ -42,7 +42,7 @@ export async function nextCalls(kubectl: Kubectl, client: ClientName, count: num
   });
 }
 
-/** Waits for the first `count` calls of the client's pod. */
+/** Waits for the first `count` calls of the client's pod and returns them. */
 export async function firstCalls(kubectl: Kubectl, client: ClientName, count: number): Promise<readonly string[]> {
   return until(`${count} calls of ${client}`, 90_000, async () => {
     const { calls } = await readClient(kubectl, client);

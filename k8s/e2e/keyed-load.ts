@@ -2,30 +2,30 @@ import { credentials, Metadata } from "@grpc/grpc-js";
 import { systemClock } from "@grpc-lb/core";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 
-/** Calls of many keys that go on and on from this process, over one channel. */
+/** Continuous calls of many keys from this process, over one channel. */
 export interface KeyedLoad {
-  /** The pods that answered each key's calls, in order, each as often as it was another one than before. */
+  /** The pods that answered each key's calls, in order, without repetitions of the same pod. */
   readonly trails: ReadonlyMap<string, readonly string[]>;
-  /** What each failed call said. */
+  /** The error message of each failed call. */
   readonly errors: readonly string[];
-  /** Begins the trails anew. */
-  forget(): void;
-  /** How many calls each key has made at least. */
+  /** Clears the trails. */
+  clear(): void;
+  /** The least number of calls that any key has made. */
   rounds(): number;
-  /** Ends it when the calls under way have ended. */
+  /** Stops calling and resolves when the calls in flight have ended. */
   stop(): Promise<void>;
 }
 
 export interface KeyedLoadOptions {
   readonly target: string;
-  /** A load balancing policy that chooses by the header `hash-key`. */
+  /** A load balancing policy that hashes the header `hash-key`. */
   readonly policy: Readonly<Record<string, unknown>>;
   readonly keys: readonly string[];
   /** The pause between two calls of one key, in milliseconds. */
   readonly intervalMs: number;
 }
 
-/** Calls once for each key, again and again. */
+/** Calls continuously for each key. */
 export function startKeyedLoad({ target, policy, keys, intervalMs }: KeyedLoadOptions): KeyedLoad {
   const client = new PodServiceClient(target, credentials.createInsecure(), {
     "grpc.enable_http_proxy": 0,
@@ -50,7 +50,7 @@ export function startKeyedLoad({ target, policy, keys, intervalMs }: KeyedLoadOp
       });
     });
   const work = async (key: string, index: number) => {
-    await systemClock.sleep((index / keys.length) * intervalMs, stopping.signal); // not all at one moment
+    await systemClock.sleep((index / keys.length) * intervalMs, stopping.signal); // not all at the same time
     while (!stopping.signal.aborted) {
       await call(key);
       await systemClock.sleep(intervalMs, stopping.signal);
@@ -60,7 +60,7 @@ export function startKeyedLoad({ target, policy, keys, intervalMs }: KeyedLoadOp
   return {
     trails,
     errors,
-    forget() {
+    clear() {
       for (const trail of trails.values()) trail.length = 0;
     },
     rounds: () => Math.min(...rounds.values()),

@@ -1,18 +1,18 @@
 import { credentials } from "@grpc/grpc-js";
 import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
 
-/** What servers report of their load, read by streams of this process's own (gRFC A51, out of band). */
+/** The load reports of servers, read by streams of this process (gRFC A51, out-of-band). */
 export interface LoadReports {
   /**
-   * The median of the weights that follow from each server's reports (gRFC A58), in the order of the addresses: the mean would go
-   * by what a server reports as the last of its calls end, when it has done much and has little in hand.
+   * The median of each server's weights by its reports (gRFC A58), in the order of the addresses. The mean would depend on the
+   * reports at the end, when a server has finished many calls and has few in flight.
    */
   weights(): readonly number[];
   /** Ends the streams. */
   stop(): void;
 }
 
-/** Begins to read the reports of the servers at `addresses`, `host:port`, one a second. */
+/** Starts to read the reports of the servers at `addresses` (`host:port`), one a second. */
 export function watchLoadReports(addresses: readonly string[]): LoadReports {
   const servers = addresses.map((address) => {
     const client = new OpenRcaServiceClient(address, credentials.createInsecure(), { "grpc.enable_http_proxy": 0 });
@@ -21,7 +21,7 @@ export function watchLoadReports(addresses: readonly string[]): LoadReports {
     call.on("data", ({ rpsFractional, applicationUtilization }) => {
       if (rpsFractional > 0 && applicationUtilization > 0) weights.push(rpsFractional / applicationUtilization);
     });
-    call.on("error", () => {}); // it was stopped; a server that reports nothing has no weight, and that is seen
+    call.on("error", () => {}); // stopped; a server without reports has the weight 0, and the test fails
     return { client, call, weights };
   });
   return {

@@ -2,27 +2,27 @@ import { credentials, Metadata } from "@grpc/grpc-js";
 import { systemClock } from "@grpc-lb/core";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 
-/** Calls that go on and on from this process, over one channel. */
+/** Continuous calls from this process, over one channel. */
 export interface Load {
-  /** The pod that answered, and when, for each call that succeeded. */
+  /** The pod and the time of the answer, for each successful call. */
   readonly calls: readonly { readonly pod: string; readonly atMs: number }[];
-  /** What each failed call said. */
+  /** The error message of each failed call. */
   readonly errors: readonly string[];
-  /** Ends it when the calls under way have ended. */
+  /** Stops calling and resolves when the calls in flight have ended. */
   stop(): Promise<void>;
 }
 
-/** Calls `target` every `intervalMs`, whether or not the calls before have ended. */
+/** Calls `target` every `intervalMs`, without waiting for earlier calls. */
 export function startLoad(target: string, intervalMs: number): Load {
   const client = new PodServiceClient(target, credentials.createInsecure(), { "grpc.enable_http_proxy": 0 });
   const calls: { pod: string; atMs: number }[] = [];
   const errors: string[] = [];
   const stopping = new AbortController();
-  let underWay = 0;
+  let inFlight = 0;
   const call = () => {
-    underWay += 1;
+    inFlight += 1;
     client.getPod({}, new Metadata(), { deadline: Date.now() + 5_000 }, (error, response) => {
-      underWay -= 1;
+      inFlight -= 1;
       if (error) errors.push(error.message);
       else calls.push({ pod: response.pod?.name ?? "", atMs: systemClock.now() });
     });
@@ -32,7 +32,7 @@ export function startLoad(target: string, intervalMs: number): Load {
       call();
       await systemClock.sleep(intervalMs, stopping.signal);
     }
-    while (underWay > 0) await systemClock.sleep(50);
+    while (inFlight > 0) await systemClock.sleep(50);
     client.close();
   })();
   return {

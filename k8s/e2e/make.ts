@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { startChild } from "@grpc-lb/program";
 import { root } from "../image/tag.ts";
-import { progress } from "./progress.ts";
+import { progress } from "./report.ts";
 
-/** How a target of the Makefile ended. */
+/** The result of a target of the Makefile. */
 interface MakeResult {
   readonly code: number | null;
-  /** The lines of stdout and stderr, as they came. */
+  /** The lines of stdout and stderr, in their order. */
   readonly lines: readonly string[];
 }
 
-/** Runs a target as a user would, showing its lines as progress. */
+/** Runs a target as a user would, and prints its lines as progress. */
 async function make(
   target: string,
   variables: Readonly<Record<string, string>> = {},
@@ -23,7 +23,7 @@ async function make(
     lines.push(line);
     progress(`  ${line}`);
   };
-  // What make itself hands to its children would reach the inner make as if the user had said it.
+  // Variables of the outer make would reach the inner one as if the user had set them.
   const { MAKEFLAGS: _flags, MAKELEVEL: _level, MFLAGS: _mflags, NODE_TEST_CONTEXT: _context, ...env } = process.env;
   const child = startChild({
     command: "make",
@@ -37,7 +37,7 @@ async function make(
   return { code, lines };
 }
 
-/** Runs a target that must succeed, in this checkout or in another. */
+/** Runs a target that must succeed, in this checkout or in another one, and returns its lines. */
 export async function makeOk(
   target: string,
   variables: Readonly<Record<string, string>> = {},
@@ -48,7 +48,7 @@ export async function makeOk(
   return lines;
 }
 
-/** Runs a target that must fail, and gives the line of what it says that matches. */
+/** Runs a target that must fail, and returns the line of its output that matches. */
 export async function makeFails(
   target: string,
   variables: Readonly<Record<string, string>>,
@@ -58,6 +58,6 @@ export async function makeFails(
   const { code, lines } = await make(target, variables, folder);
   assert.notEqual(code, 0, `make ${target} passed`);
   const line = lines.find((text) => complaint.test(text));
-  assert.ok(line, `no line of make ${target} matches ${complaint}; it said:\n${lines.join("\n")}`);
+  assert.ok(line, `no line of make ${target} matches ${complaint}; its output:\n${lines.join("\n")}`);
   return line;
 }

@@ -1,6 +1,6 @@
 /**
  * The balancing policies on a real cluster: client-grpc in pods, one for each policy at the same time, over servers of which one
- * is slow; keys that stay with their pod while the servers become more; and a zone whose servers go and come back.
+ * is slow; keys that keep their pod while servers are added; and a zone whose servers disappear and return.
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -22,7 +22,7 @@ import {
 import { beginStory, buildImages, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
-const { namespace, kubectl, inNamespace, step, saw, stopAtEnd } = await beginStory("policies");
+const { namespace, kubectl, inNamespace, step, report, stopAtEnd } = await beginStory("policies");
 const zones = (await zonesOf(kubectl)).slice(0, 2);
 const hasZones = zones.length === 2;
 registerResolvers();
@@ -32,28 +32,28 @@ const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
 const shareOf = (calls: readonly string[], pod: string) => calls.filter((call) => call === pod).length / calls.length;
 
 /**
- * What every server does: calls that take a while, so that some are under way and a busy machine's delays are small beside it,
- * and places for all of them.
+ * Settings of every server: calls take long enough that some are in flight and that a busy machine's delays are small in
+ * comparison, and there is capacity for all of them.
  */
 const busy = { LATENCY: "100ms", CAPACITY: "64", LOAD_REPORT: "true" };
 
 step(
-  "make kube-deploy STRATEGY=resolver POLICY=least_request; a policy that cannot work is refused before",
+  "make kube-deploy STRATEGY=resolver POLICY=least_request; an invalid policy is an error before that",
   async (t) => {
     await buildImages();
-    saw(
+    report(
       t,
       await makeFails("kube-deploy", { ...inNamespace, STRATEGY: "resolver", POLICY: "fastest" }, /must be one of/),
     );
-    saw(t, await makeFails("kube-deploy", { ...inNamespace, POLICY: "least_request" }, /nothing to choose from/));
+    report(t, await makeFails("kube-deploy", { ...inNamespace, POLICY: "least_request" }, /nothing to choose from/));
     await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver", POLICY: "least_request" });
-    const said = await until("the client to say its policy", 10_000, async () => {
+    const policyLine = await until("the line of the client's policy", 10_000, async () => {
       const text = await kubectl.run(["logs", "deployment/client-grpc"]);
       const line = text.split("\n").find((one) => one.startsWith("Policy: "));
       return line === undefined ? { seen: text.slice(0, 200) } : { value: line };
     });
-    saw(t, said);
-    assert.match(said, /^Policy: least_request /);
+    report(t, policyLine);
+    assert.match(policyLine, /^Policy: least_request /);
   },
 );
 
@@ -66,10 +66,10 @@ step("servers of one Service, two in a zone, one in another, one of them slow", 
   ];
   await Promise.all(variants.map((variant) => deployVariant(kubectl, variant)));
   const servers = await serversToBe(kubectl, { "server-a": 2, "server-b": 1, "server-slow": 1 });
-  saw(t, servers.map(({ name }) => name).join(", "));
+  report(t, servers.map(({ name }) => name).join(", "));
 });
 
-step("one pod of four is ten times as slow: what each policy gives it", async (t) => {
+step("one pod of four is ten times as slow: the share that each policy gives it", async (t) => {
   const servers = await serversToBe(kubectl, { "server-a": 2, "server-b": 1, "server-slow": 1 });
   const pods = servers.map(({ name }) => name);
   const slow = servers.findIndex(({ variant }) => variant === "server-slow");
@@ -82,7 +82,7 @@ step("one pod of four is ten times as slow: what each policy gives it", async (t
     weighted: 'weighted_round_robin{"blackoutPeriod":"1s","weightUpdatePeriod":"0.2s"}',
   };
   const names = Object.keys(policies) as (keyof typeof policies)[];
-  // round_robin waits for the slow pod in every turn, and makes half as many calls in the same time.
+  // round_robin waits for the slow pod in every turn and makes half as many calls in the same time.
   const countOf = (name: string) => String(warmUp + (name === "round-robin" ? 200 : 500));
   const clients = names.map((name) => [name, { ...common, COUNT: countOf(name), POLICY: policies[name] }]);
   await startClients(kubectl, "shares", Object.fromEntries(clients));
@@ -92,33 +92,33 @@ step("one pod of four is ten times as slow: what each policy gives it", async (t
   const shares: Partial<Record<keyof typeof policies, readonly number[]>> = {};
   for (const name of names) {
     const { calls, errors, others } = await readClientOf(kubectl, "shares", name);
-    assert.deepEqual([errors, others], [[], []], `${name} lost calls, or says something else`);
+    assert.deepEqual([errors, others], [[], []], `${name} has failed calls or other lines`);
     const window = calls.slice(warmUp);
     shares[name] = pods.map((pod) => shareOf(window, pod));
-    saw(t, `${name}: ${describeCalls(window, pods)}, the slow one ${percent(shareOf(window, pods[slow] ?? ""))}`);
+    report(t, `${name}: ${describeCalls(window, pods)}, the slow one ${percent(shareOf(window, pods[slow] ?? ""))}`);
   }
   const shareOfSlow = (name: keyof typeof policies) => shares[name]?.[slow] ?? Number.NaN;
 
-  // Exact as calls begin; of the 8 that were under way when the window began, most were the slow pod's and count in it.
+  // Exact by the start of calls; of the 8 calls in flight at the start of the window, most are the slow pod's and count in it.
   assert.ok(
     Math.abs(shareOfSlow("round-robin") - 1 / 4) <= 10 / 200,
-    `round_robin: want 25 % give or take 5, got ${percent(shareOfSlow("round-robin"))}`,
+    `round_robin: want 25 % ± 5, got ${percent(shareOfSlow("round-robin"))}`,
   );
-  // Of two pods the one with fewer calls is taken, so that with 8 under way the slow one never has more than 4: 4 calls a second,
+  // Of two pods the one with fewer calls is picked, so with 8 in flight the slow one never has more than 4: 4 calls a second,
   // while the other 4 are served at 100 ms each, 40 a second. That is 9 %; half of an even share leaves room for a busy machine.
   assert.ok(
     shareOfSlow("least-request") <= 1 / 8,
     `least_request: want <= 12.5 %, got ${percent(shareOfSlow("least-request"))}`,
   );
-  assert.ok(shareOfSlow("least-request") > 0, "least_request goes on to use the slow pod");
-  // 1 s once is more than 100 ms for each of up to 8 calls under way: it is tried again only when that is forgotten.
+  assert.ok(shareOfSlow("least-request") > 0, "least_request must still use the slow pod");
+  // One call of 1 s outweighs 100 ms for each of up to 8 calls in flight: it is tried again only when its latency has decayed.
   assert.ok(shareOfSlow("peak-ewma") <= 0.02, `peak_ewma: want <= 2 %, got ${percent(shareOfSlow("peak-ewma"))}`);
   const weights = reports.weights();
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const wanted = weights.map((weight) => weight / total);
-  saw(
+  report(
     t,
-    `by what they report of their load: ${wanted.map(percent).join(", ")}; got ${shares.weighted?.map(percent).join(", ")}`,
+    `shares by the load reports: ${wanted.map(percent).join(", ")}; got ${shares.weighted?.map(percent).join(", ")}`,
   );
   for (const [index, want] of wanted.entries()) {
     const got = shares.weighted?.[index] ?? Number.NaN;
@@ -128,16 +128,16 @@ step("one pod of four is ten times as slow: what each policy gives it", async (t
     );
   }
   const ratio = shareOfSlow("weighted") / (wanted[slow] ?? Number.NaN);
-  assert.ok(ratio > 0.5 && ratio < 2, `weighted_round_robin: the slow pod got ${ratio} times what it reports`);
+  assert.ok(ratio > 0.5 && ratio < 2, `weighted_round_robin: the slow pod got ${ratio} times its share by the reports`);
 });
 
-// A fixed number of places on the ring for each endpoint: then no key moves between pods that stay (gRFC A42 allows for that).
+// A fixed number of ring entries for each endpoint: then no key moves between pods that stay (gRFC A42 permits such moves).
 const ring = { entriesPerEndpoint: 400 };
 const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`);
 const podKeys = keys.slice(0, 3);
 let load: KeyedLoad | undefined;
 
-/** Until each key has been called `count` times more. */
+/** Waits until each key has been called `count` more times. */
 async function roundsMore(load: KeyedLoad, count: number): Promise<void> {
   const wanted = load.rounds() + count;
   await until(`${count} calls of every key`, 30_000, async () =>
@@ -145,36 +145,36 @@ async function roundsMore(load: KeyedLoad, count: number): Promise<void> {
   );
 }
 
-/** Until keys are called at all these pods and no other; then once or twice more, as the last may still be on their way. */
+/** Waits until the keys reach exactly these pods, and then for two more rounds, because calls may be in flight. */
 async function keysReach(load: KeyedLoad, pods: readonly string[]): Promise<void> {
   await until(`keys at ${pods.length} pods`, 30_000, async () => {
-    const reached = new Set([...load.trails.values()].map((trail) => trail.at(-1) ?? "nobody"));
+    const reached = new Set([...load.trails.values()].map((trail) => trail.at(-1) ?? "none"));
     const isSame = reached.size === pods.length && pods.every((pod) => reached.has(pod));
     return isSame ? { value: true } : { seen: [...reached].join(", ") };
   });
   await roundsMore(load, 2);
 }
 
-/** The clients in their pod send their keys' calls where this process sends them. */
+/** The clients in the pod must reach the same pods for their keys as this process. */
 async function requireAgreement(t: TestContext, load: KeyedLoad): Promise<void> {
   const reached = podKeys.map(async (key) => {
-    const pod = load.trails.get(key)?.at(-1) ?? "nobody";
+    const pod = load.trails.get(key)?.at(-1) ?? "none";
     await callsToBe(kubectl, "sticky", key, { count: 20, pods: [pod] });
     return `${key} → ${pod}`;
   });
-  saw(t, `in the cluster as outside: ${(await Promise.all(reached)).join(", ")}`);
+  report(t, `the same pod inside and outside the cluster: ${(await Promise.all(reached)).join(", ")}`);
 }
 
-/** The client in the first zone calls all these pods, and no other. */
+/** The client in the first zone must call exactly these pods. */
 async function requireLocal(t: TestContext, what: string, pods: readonly string[]): Promise<void> {
   const calls = await callsToBe(kubectl, "sticky", "local", { count: 40, pods });
-  saw(t, `${what}: ${describeCalls(calls, pods)}`);
+  report(t, `${what}: ${describeCalls(calls, pods)}`);
 }
 
 const namesOf = (servers: readonly ServerPod[], variant: string) =>
   servers.filter((server) => server.variant === variant).map(({ name }) => name);
 
-step("keys of ring_hash have a pod each, in the cluster and outside", async (t) => {
+step("ring_hash maps each key to one pod, the same inside and outside the cluster", async (t) => {
   const common: ClientEnv = { INTERVAL: "5ms", CONCURRENCY: "4" };
   const hashing = Object.fromEntries(
     podKeys.map((key) => [key, { ...common, POLICY: `ring_hash${JSON.stringify(ring)}`, HASH_KEY: key }]),
@@ -191,17 +191,17 @@ step("keys of ring_hash have a pod each, in the cluster and outside", async (t) 
     }),
   );
   const pods = servers.map(({ name }) => name);
-  await keysReach(load, pods); // its connections are open
-  load.forget();
+  await keysReach(load, pods); // the connections are open
+  load.clear();
   await roundsMore(load, 3);
   for (const [key, trail] of load.trails) assert.equal(trail.length, 1, `${key} went to ${trail}`);
   const owners = [...load.trails.values()].flat();
-  saw(t, describeCalls(owners, pods).replace("calls", "keys"));
+  report(t, describeCalls(owners, pods).replace("calls", "keys"));
   assert.equal(new Set(owners).size, 3, "every pod has keys");
   await requireAgreement(t, load);
 });
 
-step("3 → 5 pods: only keys that the new pods take move, each once or twice, and no call fails", async (t) => {
+step("3 → 5 pods: keys move only to the new pods, each once or twice, and no call fails", async (t) => {
   assert.ok(load, "the step before started it");
   const before = new Map([...load.trails].map(([key, [pod]]) => [key, pod]));
   const servers = await scaleVariants(kubectl, { "server-slow": 0, "server-a": 2, "server-b": 3 });
@@ -219,18 +219,18 @@ step("3 → 5 pods: only keys that the new pods take move, each once or twice, a
     assert.equal(new Set(rest).size, rest.length, `${key} went back: ${[first, ...rest].join(" → ")}`);
     if (rest.length > 0) moved += 1;
   }
-  saw(
+  report(
     t,
     `${moved} of ${keys.length} keys moved, all of them to the 2 new pods of 5; ${load.errors.length} calls failed`,
   );
   assert.deepEqual([...new Set(load.errors)], []);
-  // 2/5 of 200 are 80, give or take 7 by chance and as much again because the pods' parts of the ring are not quite the same.
+  // 2/5 of 200 are 80, ± 7 by chance and ± 7 because the pods' parts of the ring are not equal.
   assert.ok(moved >= 40 && moved <= 120, `want about 80 of 200 keys to move, got ${moved}`);
   await requireAgreement(t, load);
   await load.stop();
 });
 
-zoneStep("locality: calls stay in their zone, leave it with its last server, and come back", async (t) => {
+zoneStep("locality: calls stay in their zone, leave it when its last server is gone, and return", async (t) => {
   const count = (a: number) => scaleVariants(kubectl, { "server-slow": 0, "server-a": a, "server-b": 3 });
   const servers = await count(2);
   await requireLocal(t, `a client in ${zones[0]}`, namesOf(servers, "server-a"));
@@ -238,16 +238,16 @@ zoneStep("locality: calls stay in their zone, leave it with its last server, and
   await requireLocal(t, `servers in ${zones[0]} again`, namesOf(await count(2), "server-a"));
 });
 
-step("none of the clients lost a call in all this", async (t) => {
+step("no client had a failed call in this story", async (t) => {
   for (const client of [...podKeys, ...(hasZones ? ["local"] : [])]) {
     const { calls, errors, others } = await readClientOf(kubectl, "sticky", client);
-    assert.deepEqual([errors, others], [[], []], `${client} lost calls, or says something else`);
-    saw(t, `${client}: ${calls.length} calls, 0 errors`);
+    assert.deepEqual([errors, others], [[], []], `${client} has failed calls or other lines`);
+    report(t, `${client}: ${calls.length} calls, 0 errors`);
   }
   await kubectl.run(["delete", "pods", "-l", "app=client-policies", "--wait=false"]);
 });
 
-/** A step that needs nodes in two zones; without them, said so and left out. */
+/** A step that needs nodes in two zones; skipped with a reason without them. */
 function zoneStep(name: string, body: Step): void {
   if (hasZones) step(name, body);
   else test(name, { skip: "the cluster has no ready nodes in two zones (topology.kubernetes.io/zone)" }, () => {});

@@ -1,13 +1,13 @@
 import type { Kubectl } from "../cluster/kubectl.ts";
-import { type ClientSight, readCallLines } from "./client.ts";
+import { type ClientLog, readCallLines } from "./client.ts";
 import { until } from "./until.ts";
 
-/** Variables of client-grpc by name: what one of several clients does otherwise than the one that was deployed. */
+/** Environment variables in which a client differs from the deployed client-grpc, by name. */
 export type ClientEnv = Readonly<Record<string, string>>;
 
 /**
- * Starts a pod with one client-grpc for each of `clients`, by name, as the Deployment client-grpc has it but for these variables.
- * A client with a COUNT ends by itself.
+ * Starts a pod with one container for each of `clients`, by name, like that of the Deployment client-grpc except for these
+ * variables. A client with a COUNT ends after that many calls.
  */
 export async function startClients(
   kubectl: Kubectl,
@@ -30,14 +30,14 @@ export async function startClients(
   await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
 }
 
-/** Everything that one of these clients has said, but for its policy. */
-export async function readClientOf(kubectl: Kubectl, pod: string, client: string): Promise<ClientSight> {
+/** The whole log of one of these clients, without the line of its policy. */
+export async function readClientOf(kubectl: Kubectl, pod: string, client: string): Promise<ClientLog> {
   const { code, stdout, problem } = await kubectl.try(["logs", pod, "--container", client, "--tail=-1"]);
   if (code !== 0 && !/waiting to start|not found/.test(problem)) throw new Error(`kubectl logs ${pod}: ${problem}`);
   return readCallLines(stdout);
 }
 
-/** Waits until the client's newest `count` calls, all made after it was asked, are answered by these pods and no other. */
+/** Waits until exactly these pods answer the client's last `count` calls, all of them made after the start of the wait. */
 export async function callsToBe(
   kubectl: Kubectl,
   pod: string,
@@ -51,7 +51,7 @@ export async function callsToBe(
     const news = calls.slice(before).slice(-count);
     const reached = [...new Set(news)].sort().join(", ");
     if (news.length === count && reached === wanted) return { value: news };
-    return { seen: `${news.length} calls to ${reached || "nobody"}, ${errors.length} errors` };
+    return { seen: `${news.length} calls to ${reached || "no pod"}, ${errors.length} errors` };
   });
 }
 

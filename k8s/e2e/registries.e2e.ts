@@ -1,5 +1,5 @@
 /**
- * Self-registered servers on a real cluster: first in etcd, then in Consul, with neither Service nor API server on the way of a
+ * Servers that register themselves on a real cluster, first in etcd, then in Consul, without Service and API server in the path of a
  * call, while servers and registry are restarted and a server is killed.
  */
 import assert from "node:assert/strict";
@@ -14,11 +14,12 @@ import { readyServersOf, rolloutRestartServer } from "./server.ts";
 import { beginStory, buildImages, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
-const { kubectl, inNamespace, step, saw, hurry, isReplaced, requireNoErrors } = await beginStory("registries");
+const { kubectl, inNamespace, step, report, setCallInterval, isReplaced, requireNoErrors } =
+  await beginStory("registries");
 const sandbox = await findSandbox(kubectl);
 const shareOf = (calls: readonly string[], pod: string) => calls.filter((call) => call === pod).length / calls.length;
 
-/** Until the client has called all these pods and no other, and then some more. */
+/** Waits until the client calls exactly these pods, and then for 30 more calls. */
 async function called(pods: readonly string[]): Promise<void> {
   await until(`calls to ${pods.length} pods`, 60_000, async () => {
     const recent = new Set((await readClient(kubectl, "client-grpc")).calls.slice(-pods.length * 4));
@@ -28,7 +29,7 @@ async function called(pods: readonly string[]): Promise<void> {
   await nextCalls(kubectl, "client-grpc", 30);
 }
 
-/** Replaces the registry's pod; its data go with it, so that all that registered there have to come back. */
+/** Replaces the registry's pod, which loses its data, so that every server has to register again. */
 async function replaceRegistry(registry: Registry): Promise<void> {
   await kubectl.run(["rollout", "restart", `deployment/${registry}`]);
   await kubectl.run(["rollout", "status", `deployment/${registry}`, "--timeout=120s"]);
@@ -44,17 +45,17 @@ for (const registry of registries) {
   registryStep("make kube-deploy; every pod gets its share, within 1 % over 300 calls", async (t) => {
     await buildImages();
     const image = imageVariable(registry);
-    saw(
+    report(
       t,
       await makeFails("kube-deploy", { ...inNamespace, STRATEGY: registry, [image]: "No Image" }, /must be an image/),
     );
     await makeOk("kube-deploy", { ...inNamespace, STRATEGY: registry, ...(found.image && { [image]: found.image }) });
-    // Not the same for both, so that both clients are new: what was lost when a server was killed is not counted again.
-    await hurry(registry === "etcd" ? "20ms" : "21ms");
+    // Different for the two, so that the client is new and the killed server's failed calls are not counted again.
+    await setCallInterval(registry === "etcd" ? "20ms" : "21ms");
     const servers = await readyServersOf(kubectl, 3);
     await called(servers);
     const calls = await nextCalls(kubectl, "client-grpc", 300);
-    saw(t, `client-grpc: ${describeCalls(calls, servers)}, ${judge(calls, servers, "round_robin").word}`);
+    report(t, `client-grpc: ${describeCalls(calls, servers)}, ${judge(calls, servers, "round_robin").word}`);
     for (const pod of servers)
       assert.ok(Math.abs(shareOf(calls, pod) - 1 / 3) <= 0.01, `${pod}: ${shareOf(calls, pod)}`);
   });
@@ -65,20 +66,20 @@ for (const registry of registries) {
     await replaceRegistry(registry);
     await called(servers);
     await requireNoErrors(t);
-    // That client may live on what it knew; whoever comes new must find what has registered again.
+    // That client may still use the endpoints from before; a new client must find the new registrations.
     await kubectl.run(["rollout", "restart", "deployment/client-grpc"]);
     await isReplaced("client-grpc");
     await called(servers);
   });
 
-  registryStep("a server is killed: the calls that it had under way fail, and none after them", async (t) => {
-    if (!sandbox) return t.skip("only in the sandbox can a container's process be killed from outside");
+  registryStep("a server is killed: only its calls in flight fail", async (t) => {
+    if (!sandbox) return t.skip("only in the sandbox can a test kill the process of a container");
     const servers = await readyServersOf(kubectl, 3);
     signalServer(servers[0] ?? "", "KILL");
     await nextCalls(kubectl, "client-grpc", 150);
     const { errors } = await readClient(kubectl, "client-grpc");
-    saw(t, `${errors.length} calls failed: ${errors.join("; ")}`);
-    assert.ok(errors.length <= 2, "the client has one call under way at a time");
-    await called(servers); // the kubelet has started it again, and it has registered again
+    report(t, `${errors.length} calls failed: ${errors.join("; ")}`);
+    assert.ok(errors.length <= 2, "the client has one call in flight at a time");
+    await called(servers); // the kubelet has restarted it, and it has registered again
   });
 }

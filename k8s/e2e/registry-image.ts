@@ -8,14 +8,14 @@ import type { Registry } from "../cluster/registry.ts";
 import { tagOf } from "../image/tag.ts";
 import { findSandbox } from "./sandbox.ts";
 
-/** The variable of the Makefile that names the image. */
+/** The Makefile's variable for the image. */
 export const imageVariable = (registry: Registry) => `${registry.toUpperCase()}_IMAGE`;
 
 /**
- * The image that a registry is to run from: that of the environment, in the sandbox (which has no network) one that is made of this
- * machine's own program, else the makers', which is the empty text.
+ * The image for a registry: that of the environment variable; in the sandbox, which has no network, an image built from this machine's
+ * program; otherwise the empty text, for the official image.
  *
- * @returns null, and why, when there is none to be had
+ * @returns a null image and the reason if there is none
  */
 export async function registryImage(
   kubectl: Kubectl,
@@ -29,7 +29,7 @@ export async function registryImage(
   try {
     program = execFileSync("which", [registry], { encoding: "utf8" }).trim();
   } catch {
-    return { image: null, why: `${registry} is not on the PATH, of which the sandbox's image is made` };
+    return { image: null, why: `${registry} is not on the PATH, and the sandbox's image is built from it` };
   }
   const image = `grpc-lb-e2e/${registry}:${tagOf([[registry, readFileSync(program)]])}`;
   const nodes = await kubectl.get(["nodes"]);

@@ -1,6 +1,6 @@
 /**
  * The resolver on a real cluster: client-grpc in a pod with its own service account, and the library in this process with the
- * kubeconfig, both under load while the cluster changes and while its API server is gone.
+ * kubeconfig, both under load while the cluster changes and while its API server is unavailable.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,35 +10,36 @@ import { judge } from "@grpc-lb/verdict";
 import { describeCalls, nextCalls, readClient } from "./client.ts";
 import { type Load, startLoad } from "./load.ts";
 import { makeOk } from "./make.ts";
-import { progress } from "./progress.ts";
+import { progress } from "./report.ts";
 import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServers, readyServersOf, rolloutRestartServer, scaleServer } from "./server.ts";
 import { beginStory, buildImages, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
-const { namespace, kubectl, inNamespace, step, saw, stopAtEnd, hurry, requireNoErrors } = await beginStory("resolver");
+const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval, requireNoErrors } =
+  await beginStory("resolver");
 const sandbox = await findSandbox(kubectl);
 const resolver = registerResolvers();
 const target = `kubernetes:///server.${namespace}:grpc`;
 const shareOf = (calls: readonly string[], pod: string) => calls.filter((call) => call === pod).length / calls.length;
 
-/** The address of the pod whose process a step ended: what a call to it suffers is no fault of the resolver's. */
+/** The address of the pod whose process a step ended; a failed call to it is not a fault of the resolver. */
 let endedAddress = "none";
 
-/** Calls from this process too, every 20 ms, while `body` runs; none to a living pod may fail. */
+/** Calls from this process every 20 ms while `body` runs; no call to a running pod may fail. */
 async function underLoad<T>(t: Parameters<Step>[0], body: (load: Load) => Promise<T>): Promise<T> {
   const load = startLoad(target, 20);
   try {
     return await body(load);
   } finally {
     await load.stop();
-    saw(t, `calls from outside the cluster: ${load.calls.length} succeeded, ${load.errors.length} failed`);
-    const toLiving = load.errors.filter((text) => !text.includes(endedAddress));
-    assert.deepEqual([...new Set(toLiving)], [], "calls to living pods failed");
+    report(t, `calls from outside the cluster: ${load.calls.length} succeeded, ${load.errors.length} failed`);
+    const toRunning = load.errors.filter((text) => !text.includes(endedAddress));
+    assert.deepEqual([...new Set(toRunning)], [], "calls to running pods failed");
   }
 }
 
-/** Until this process has called every server, and no other any more. */
+/** Waits until the calls of this process reach exactly these servers. */
 async function reaches(load: Load, servers: readonly string[]): Promise<void> {
   await until(`calls to ${servers.length} servers`, 30_000, async () => {
     const recent = new Set(load.calls.slice(-servers.length * 3).map(({ pod }) => pod));
@@ -53,15 +54,15 @@ step("make kube-deploy STRATEGY=resolver, in a namespace that enforces Pod Secur
   await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
   await buildImages();
   await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver" });
-  await hurry("20ms");
-  saw(t, `${(await readyServers(kubectl)).length} servers ready`);
+  await setCallInterval("20ms");
+  report(t, `${(await readyServers(kubectl)).length} servers ready`);
 });
 
 step("every pod gets its share, within 1 % over 300 calls", async (t) => {
   const servers = await readyServersOf(kubectl, 3);
   await nextCalls(kubectl, "client-grpc", 30); // its connections are open
   const calls = await nextCalls(kubectl, "client-grpc", 300);
-  saw(t, `client-grpc: ${describeCalls(calls, servers)}, ${judge(calls, servers, "round_robin").word}`);
+  report(t, `client-grpc: ${describeCalls(calls, servers)}, ${judge(calls, servers, "round_robin").word}`);
   for (const pod of servers) assert.ok(Math.abs(shareOf(calls, pod) - 1 / 3) <= 0.01, `${pod}: ${shareOf(calls, pod)}`);
 });
 
@@ -70,10 +71,10 @@ step("3 → 10 → 2 pods and a rolling restart under load: no call fails", asyn
     for (const replicas of [10, 2, 3]) {
       const servers = await scaleServer(kubectl, replicas);
       await reaches(load, servers);
-      saw(t, `${replicas} pods: all of them are called, and nobody else`);
+      report(t, `${replicas} pods: exactly these are called`);
     }
     await reaches(load, await rolloutRestartServer(kubectl));
-    saw(t, "rolling restart: the three new pods are called, and nobody else");
+    report(t, "rolling restart: exactly the three new pods are called");
   });
   await requireNoErrors(t);
 });
@@ -86,37 +87,40 @@ step("no pod ready: calls fail at once and name the service; the first ready pod
     return error === undefined ? { seen: load.errors.at(-1) ?? "no error" } : { value: error };
   });
   assert.match(message, new RegExp(`service ${namespace}/server has no ready endpoints`));
-  saw(t, message);
+  report(t, message);
   const servers = await scaleServer(kubectl, 3);
   await reaches(load, servers);
   await load.stop();
-  saw(t, `3 pods ready again: ${load.calls.length} calls succeeded`);
+  report(t, `3 pods ready again: ${load.calls.length} calls succeeded`);
 });
 
-outageStep("all pods become unready and then ready: calls fail at once meanwhile, and go on after", async (_run, t) => {
-  const servers = await readyServersOf(kubectl, 3);
-  const load = stopAtEnd(startLoad(target, 50));
-  await reaches(load, servers);
-  for (const pod of servers) signalServer(pod, "STOP"); // their probes fail; the kubelet would restart them after 30 s
-  try {
-    await until("calls that fail for want of ready pods", 25_000, async () => {
-      const error = load.errors.find((text) => text.includes("no ready endpoints"));
-      return error === undefined ? { seen: load.errors.at(-1) ?? "no error" } : { value: error };
-    });
-  } finally {
-    for (const pod of servers) signalServer(pod, "CONT");
-  }
-  await reaches(load, servers);
-  await load.stop();
-  saw(t, `frozen pods left the endpoints, and were called again when they went on: ${load.calls.length} calls`);
-});
+outageStep(
+  "all pods become unready and then ready: calls fail at once in between and succeed afterwards",
+  async (_run, t) => {
+    const servers = await readyServersOf(kubectl, 3);
+    const load = stopAtEnd(startLoad(target, 50));
+    await reaches(load, servers);
+    for (const pod of servers) signalServer(pod, "STOP"); // their probes fail; the kubelet restarts them after 30 s
+    try {
+      await until("calls that fail without ready pods", 25_000, async () => {
+        const error = load.errors.find((text) => text.includes("no ready endpoints"));
+        return error === undefined ? { seen: load.errors.at(-1) ?? "no error" } : { value: error };
+      });
+    } finally {
+      for (const pod of servers) signalServer(pod, "CONT");
+    }
+    await reaches(load, servers);
+    await load.stop();
+    report(t, `frozen pods left the endpoints and were called again after they resumed: ${load.calls.length} calls`);
+  },
+);
 
-step("the Service is deleted and made again: calls find it again", async (t) => {
+step("the Service is deleted and created again: calls find it", async (t) => {
   const load = stopAtEnd(startLoad(target, 50));
   const servers = await readyServers(kubectl);
   await reaches(load, servers);
   await kubectl.run(["delete", "service", "server"]);
-  await until("calls that fail for want of endpoints", 20_000, async () =>
+  await until("calls that fail without endpoints", 20_000, async () =>
     load.errors.some((text) => text.includes("no ready endpoints"))
       ? { value: true }
       : { seen: `${load.errors.length} errors` },
@@ -126,40 +130,40 @@ step("the Service is deleted and made again: calls find it again", async (t) => 
   const after = load.errors.length;
   await reaches(load, servers);
   await load.stop();
-  saw(t, `back: ${load.calls.length} calls, ${after} failed while there was no Service`);
+  report(t, `back: ${load.calls.length} calls, ${after} failed while there was no Service`);
 });
 
-/** A step that stops the API server, which only the sandbox lets us do. */
+/** A step that stops the API server, which is possible only in the sandbox. */
 function outageStep(name: string, body: (run: NonNullable<typeof sandbox>, t: Parameters<Step>[0]) => Promise<void>) {
   if (sandbox) step(name, (t) => body(sandbox, t));
   else test(name, { skip: "only in the sandbox can the API server be stopped" }, () => {});
 }
 
-/** What the client in the pod had lost before, while there was no server or no Service. */
+/** The failed calls of the client in the pod before the outages, while there was no server or no Service. */
 let errorsBeforeOutages = 0;
 
-/** How long after the API server is back the watch of this process has heard it, in milliseconds. */
+/** Milliseconds from the return of the API server until the watch of this process has received something. */
 async function catchUp(): Promise<number> {
   const backMs = systemClock.now();
-  return until("the watch to be heard again", 15_000, async () => {
+  return until("an event of the watch", 15_000, async () => {
     const [stats] = resolver.stats();
     const age = stats?.lastSyncAgeMs ?? Number.POSITIVE_INFINITY;
     const sinceMs = systemClock.now() - backMs;
-    return age < sinceMs ? { value: sinceMs - age } : { seen: `last heard ${age} ms ago` };
+    return age < sinceMs ? { value: sinceMs - age } : { seen: `the last one ${age} ms ago` };
   });
 }
 
 /**
- * Takes the cluster's controllers away for an outage; `run("start")` starts them anew. Left alone they may hear of the API server
- * before the nodes do, take all nodes for lost and say of all pods that they are not ready: then no client can know better. And
- * they ask again after up to a minute.
+ * Stops the cluster's controllers for an outage; `run("start")` starts them again. Otherwise they may reach the API server before the
+ * nodes do, consider all nodes lost and mark all pods as not ready, which every client must believe. They also retry only after up
+ * to a minute.
  */
 function stopControllers(run: NonNullable<typeof sandbox>): void {
   for (const name of ["controller-manager", "scheduler"]) run("stop", name);
 }
 
 outageStep(
-  "the API server is stopped for 60 s while a server is restarted: no call to a living pod fails",
+  "the API server is stopped for 60 s while a server is restarted: no call to a running pod fails",
   async (run, t) => {
     await underLoad(t, async (load) => {
       await reaches(load, await readyServersOf(kubectl, 3));
@@ -169,83 +173,86 @@ outageStep(
       stopControllers(run);
       run("stop", "apiserver");
       signalServer(restarted, "TERM");
-      progress(`   the API server is stopped, ${restarted} is restarted by its kubelet; waiting 60 s`);
+      progress(`   the API server is stopped, the kubelet restarts ${restarted}; waiting 60 s`);
       try {
         await systemClock.sleep(60_000);
       } finally {
         run("start");
       }
       const isBack = load.calls.slice(-30).some(({ pod }) => pod === restarted);
-      saw(t, `${restarted} was told to end, came back, and ${isBack ? "is" : "is not"} called again`);
+      report(t, `${restarted} got SIGTERM, restarted, and ${isBack ? "is" : "is not"} called again`);
       assert.ok(isBack, "the restarted server must be called again");
       const caughtUpMs = await catchUp();
-      saw(t, `heard again ${Math.round(caughtUpMs)} ms after it was back`);
+      report(t, `first event ${Math.round(caughtUpMs)} ms after its return`);
       assert.ok(caughtUpMs <= 5_000, `caught up after ${caughtUpMs} ms`);
     });
   },
 );
 
-outageStep("the API server is frozen for 120 s: no call fails, and it is heard within 5 s after", async (run, t) => {
-  await underLoad(t, async (load) => {
-    await reaches(load, await readyServersOf(kubectl, 3));
-    stopControllers(run);
-    try {
-      run("signal", "apiserver", "STOP");
-      progress("   the API server is frozen; waiting 120 s");
+outageStep(
+  "the API server is frozen for 120 s: no call fails, and the watch continues within 5 s after it",
+  async (run, t) => {
+    await underLoad(t, async (load) => {
+      await reaches(load, await readyServersOf(kubectl, 3));
+      stopControllers(run);
       try {
-        await systemClock.sleep(120_000);
+        run("signal", "apiserver", "STOP");
+        progress("   the API server is frozen; waiting 120 s");
+        try {
+          await systemClock.sleep(120_000);
+        } finally {
+          run("signal", "apiserver", "CONT");
+        }
+        const caughtUpMs = await catchUp();
+        report(t, `first event ${Math.round(caughtUpMs)} ms after it resumed`);
+        assert.ok(caughtUpMs <= 5_000, `caught up after ${caughtUpMs} ms`);
       } finally {
-        run("signal", "apiserver", "CONT");
+        run("start");
       }
-      const caughtUpMs = await catchUp();
-      saw(t, `heard again ${Math.round(caughtUpMs)} ms after it went on`);
-      assert.ok(caughtUpMs <= 5_000, `caught up after ${caughtUpMs} ms`);
-    } finally {
-      run("start");
-    }
-  });
-});
+    });
+  },
+);
 
 step(
-  "after the outages the cluster's changes are seen again, and the client in the pod lost no call in them",
+  "after the outages changes of the cluster take effect, and the client in the pod had no failed call in them",
   async (t) => {
     await underLoad(t, async (load) => reaches(load, await scaleServer(kubectl, 4)));
     const { errors, calls } = await readClient(kubectl, "client-grpc");
-    const lost = errors.slice(errorsBeforeOutages).filter((text) => !text.includes(endedAddress));
-    saw(
+    const failed = errors.slice(errorsBeforeOutages).filter((text) => !text.includes(endedAddress));
+    report(
       t,
-      `client-grpc in its pod: ${calls.length} calls, of which ${lost.length} to living pods failed since before the outages`,
+      `client-grpc in its pod: ${calls.length} calls, ${failed.length} failed to running pods since before the outages`,
     );
-    assert.deepEqual([...new Set(lost)], []);
+    assert.deepEqual([...new Set(failed)], []);
   },
 );
 
 step("without the Role the call's error names verb, resource and namespace", async (t) => {
   await kubectl.run(["delete", "rolebinding", "client-grpc"]);
   await kubectl.run(["rollout", "restart", "deployment/client-grpc"]);
-  await kubectl.run(["rollout", "status", "deployment/client-grpc", "--timeout=120s"]); // kubelets may not be back from the outage
-  const error = await until("an error that names what is missing", 60_000, async () => {
+  await kubectl.run(["rollout", "status", "deployment/client-grpc", "--timeout=120s"]); // a kubelet may still recover from the outage
+  const error = await until("an error that names the missing right", 60_000, async () => {
     const { errors } = await readClient(kubectl, "client-grpc");
     const denied = errors.find((text) => text.includes("403"));
     return denied === undefined ? { seen: errors.at(-1) ?? "no error" } : { value: denied };
   });
-  saw(t, error);
+  report(t, error);
   for (const part of ["list", "endpointslices", namespace]) assert.match(error, new RegExp(part));
   await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver" });
   await until("calls that succeed once the Role is bound", 60_000, async () => {
     const { calls } = await readClient(kubectl, "client-grpc");
     return calls.length > 0 ? { value: true } : { seen: "none" };
   });
-  saw(t, "the RoleBinding is back: the same pod's calls succeed");
+  report(t, "the RoleBinding is back: the same pod's calls succeed");
 });
 
 step("make kube-deploy STRATEGY=headless-dns: DNS and round_robin spread calls too", async (t) => {
   await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "headless-dns" });
-  await hurry("20ms");
+  await setCallInterval("20ms");
   const servers = await readyServers(kubectl);
   await nextCalls(kubectl, "client-grpc", 50);
   const calls = await nextCalls(kubectl, "client-grpc", 300);
-  saw(t, `client-grpc: ${describeCalls(calls, servers)}`);
+  report(t, `client-grpc: ${describeCalls(calls, servers)}`);
   assert.equal(judge(calls, servers, "round_robin").word, "BALANCED");
   await makeOk("kube-delete", inNamespace);
 });

@@ -6,21 +6,21 @@ export interface ServerVariant {
   readonly name: string;
   readonly replicas: number;
   readonly env: Readonly<Record<string, string>>;
-  /** Where they run; undefined: anywhere. */
+  /** The zone of their nodes; undefined for any. */
   readonly zone: string | undefined;
 }
 
-/** A server's pod that is ready. */
+/** A ready pod of a server. */
 export interface ServerPod {
   readonly name: string;
   readonly ip: string;
-  /** The variant it is of. */
+  /** The name of its variant. */
   readonly variant: string;
 }
 
 const variantLabel = "variant";
 
-/** Deploys servers as the Deployment `server` has them, but for what the variant says. */
+/** Creates a Deployment like `server`, except for what the variant sets. */
 export async function deployVariant(kubectl: Kubectl, { name, replicas, env, zone }: ServerVariant): Promise<void> {
   const { metadata, spec } = await kubectl.get(["deployment", "server"]);
   const [container] = spec.template.spec.containers;
@@ -46,7 +46,7 @@ export async function deployVariant(kubectl: Kubectl, { name, replicas, env, zon
   await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
 }
 
-/** Scales variants, by name, and waits until exactly that many of their pods are ready, and no other is left that takes calls. */
+/** Scales variants by name and waits until exactly that many of their pods are ready and no other pod serves calls. */
 export async function scaleVariants(
   kubectl: Kubectl,
   replicas: Readonly<Record<string, number>>,
@@ -57,7 +57,7 @@ export async function scaleVariants(
   return serversToBe(kubectl, replicas);
 }
 
-/** Waits until exactly that many pods of each variant are ready; those on their way out, still serving, are not waited for. */
+/** Waits until exactly that many pods of each variant are ready; terminating pods are ignored. */
 export async function serversToBe(
   kubectl: Kubectl,
   replicas: Readonly<Record<string, number>>,
@@ -86,7 +86,7 @@ export async function serversToBe(
   });
 }
 
-/** Zones that have a node which is ready and takes pods, in order. */
+/** The zones with a node that is ready and schedulable, in order. */
 export async function zonesOf(kubectl: Kubectl): Promise<readonly string[]> {
   type NodeObject = {
     metadata: { labels: Record<string, string> };

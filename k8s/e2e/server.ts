@@ -1,7 +1,7 @@
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { until } from "./until.ts";
 
-/** The server's pods that are ready and not on their way out, by name. */
+/** The names of the server's ready pods that are not terminating. */
 export async function readyServers(kubectl: Kubectl): Promise<readonly string[]> {
   const { items } = await kubectl.get(["pods", "-l", "app=server"]);
   type PodObject = {
@@ -15,7 +15,7 @@ export async function readyServers(kubectl: Kubectl): Promise<readonly string[]>
     .sort();
 }
 
-/** The server's ready pods once there are `count`: after an outage the cluster takes nodes for lost for a while. */
+/** Waits until the server has `count` ready pods: after an outage the cluster considers nodes lost for a while. */
 export async function readyServersOf(kubectl: Kubectl, count: number): Promise<readonly string[]> {
   return until(`${count} ready servers`, 120_000, async () => {
     const ready = await readyServers(kubectl);
@@ -23,7 +23,7 @@ export async function readyServersOf(kubectl: Kubectl, count: number): Promise<r
   });
 }
 
-/** Scales the server and waits until exactly that many pods are ready and none is left of the others. */
+/** Scales the server and waits until exactly that many pods exist and are ready. */
 export async function scaleServer(kubectl: Kubectl, replicas: number): Promise<readonly string[]> {
   await kubectl.run(["scale", "deployment/server", `--replicas=${replicas}`]);
   return until(`${replicas} ready servers`, 120_000, async () => {
@@ -34,7 +34,7 @@ export async function scaleServer(kubectl: Kubectl, replicas: number): Promise<r
   });
 }
 
-/** Replaces every pod of the server by a new one, and waits until the old ones are gone. */
+/** Restarts the rollout of the server and waits until the old pods are gone. */
 export async function rolloutRestartServer(kubectl: Kubectl): Promise<readonly string[]> {
   const before = await readyServers(kubectl);
   await kubectl.run(["rollout", "restart", "deployment/server"]);
@@ -48,8 +48,8 @@ export async function rolloutRestartServer(kubectl: Kubectl): Promise<readonly s
 }
 
 /**
- * The connections that client-grpc has to a server's gRPC port, as `local port → remote address`, read in its pod from the
- * kernel's own table: the proof that a connection is still the same one.
+ * The connections of client-grpc to the gRPC port of servers, as `local port → remote address`, from the kernel's table in its pod:
+ * they prove that a connection is still the same one.
  */
 export async function grpcConnections(kubectl: Kubectl): Promise<readonly string[]> {
   const script = `

@@ -5,10 +5,10 @@ import { after, before, type TestContext, test } from "node:test";
 import { createKubectl } from "../cluster/kubectl.ts";
 import { readClient } from "./client.ts";
 import { makeOk } from "./make.ts";
-import { progress } from "./progress.ts";
+import { progress, report } from "./report.ts";
 import { until } from "./until.ts";
 
-/** What a step does; its context takes what was seen. */
+/** The body of a step. */
 export type Step = (t: TestContext) => Promise<void>;
 
 /** Builds the images, unless `make e2e` has built them for all stories. */
@@ -16,17 +16,11 @@ export async function buildImages(): Promise<void> {
   if (process.env.GRPC_LB_E2E_IMAGES !== "built") await makeOk("docker-build");
 }
 
-/** Shows what was seen, in numbers: as progress, and in the report. */
-export function saw(t: TestContext, text: string): void {
-  progress(`   saw: ${text}`);
-  t.diagnostic(text);
-}
-
 /**
- * Begins a story on the cluster of the current context: steps that build on each other, in a namespace of its own that is
- * removed at its end, also when the end is Ctrl-C. When a step fails, those behind it are not run.
+ * Starts a story on the cluster of the current context: steps that build on each other, in a namespace that is deleted at the end,
+ * also after Ctrl-C. If a step fails, the later ones are skipped.
  *
- * @param others suffixes of further namespaces that the story may make, and that are removed too
+ * @param others suffixes of further namespaces that the story may create, and that are deleted too
  */
 export async function beginStory(name: string, others: readonly string[] = []) {
   const namespace = `grpc-lb-e2e-${name}-${randomBytes(3).toString("hex")}`;
@@ -47,7 +41,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
   after(async () => {
     progress("── cleaning up");
     await Promise.all(running.map((part) => part.stop()));
-    // A namespace that is deleted with pods in it waits half of their grace period for them, though they have ended long before.
+    // The deletion of a namespace with pods waits half of their grace period, even if they end much earlier.
     await kubectl.try(["delete", "deployments", "--all", "--cascade=foreground", "--timeout=60s"]);
     const { code, problem } = await kubectl.try([
       "delete",
@@ -62,7 +56,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
 
   const step = (what: string, body: Step) => {
     test(what, async (t) => {
-      if (hasFailed) return t.skip("a step before it failed");
+      if (hasFailed) return t.skip("an earlier step failed");
       progress(`── ${what}`);
       try {
         await body(t);
@@ -73,19 +67,19 @@ export async function beginStory(name: string, others: readonly string[] = []) {
     });
   };
 
-  /** Has the story's end stop what a step that fails would leave running: the process would never end. Stopped twice is fine. */
+  /** Stops `part` at the end of the story, also when a step fails; otherwise the process would not end. */
   const stopAtEnd = <T extends { stop(): Promise<void> }>(part: T): T => {
     running.push(part);
     return part;
   };
 
-  /** More calls in less time than the workshop's one a second. */
-  const hurry = async (interval: string) => {
+  /** Sets the clients' interval between calls, which is 1 s by default. */
+  const setCallInterval = async (interval: string) => {
     await kubectl.run(["set", "env", "deployment/client-http", "deployment/client-grpc", `INTERVAL=${interval}`]);
     await Promise.all(["client-http", "client-grpc"].map(isReplaced));
   };
 
-  /** Waits until a client that was changed is rolled out, and its old pod gone. */
+  /** Waits until a changed client is rolled out and its old pod is gone. */
   const isReplaced = async (client: string) => {
     await kubectl.run(["rollout", "status", `deployment/${client}`, "--timeout=120s"]);
     await until(`the old ${client} to be gone`, 60_000, async () => {
@@ -97,9 +91,9 @@ export async function beginStory(name: string, others: readonly string[] = []) {
   const requireNoErrors = async (t: TestContext) => {
     for (const client of ["client-http", "client-grpc"] as const) {
       const { calls, errors, others } = await readClient(kubectl, client);
-      assert.deepEqual(errors, [], `${client} lost calls`);
-      assert.deepEqual(others, [], `${client} says something else`);
-      saw(t, `${client}: ${calls.length} calls since its start, 0 errors`);
+      assert.deepEqual(errors, [], `${client} has failed calls`);
+      assert.deepEqual(others, [], `${client} has other lines`);
+      report(t, `${client}: ${calls.length} calls since its start, 0 errors`);
     }
   };
 
@@ -109,9 +103,9 @@ export async function beginStory(name: string, others: readonly string[] = []) {
     pushed,
     inNamespace: { NAMESPACE: namespace, ...pushed },
     step,
-    saw,
+    report,
     stopAtEnd,
-    hurry,
+    setCallInterval,
     isReplaced,
     requireNoErrors,
   };

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Kubectl } from "../cluster/kubectl.ts";
 
-/** Writes a kubeconfig for the same cluster whose user, the namespace's default service account, may do nothing. */
+/** Writes a kubeconfig for the same cluster whose user, the namespace's default service account, has no rights. */
 export async function kubeconfig(kubectl: Kubectl): Promise<string> {
   const token = (await kubectl.run(["create", "token", "default", "--duration=10m"])).trim();
   const config = JSON.parse(await kubectl.run(["config", "view", "--minify", "--raw", "--flatten", "-o", "json"]));
@@ -15,7 +15,7 @@ export async function kubeconfig(kubectl: Kubectl): Promise<string> {
   return path;
 }
 
-/** Removes it. */
+/** Deletes the kubeconfig. */
 export function forget(path: string): void {
   rmSync(dirname(path), { recursive: true });
 }

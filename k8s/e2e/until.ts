@@ -1,17 +1,17 @@
 import { systemClock } from "@grpc-lb/core";
 
-/** Asks every half second until `ask` gives a value; after `limitMs` fails with `what` and what was seen last. */
+/** Calls `check` every half second until it returns a value; after `limitMs` throws an error with `what` and the last `seen`. */
 export async function until<T>(
   what: string,
   limitMs: number,
-  ask: () => Promise<{ readonly value: T } | { readonly seen: string }>,
+  check: () => Promise<{ readonly value: T } | { readonly seen: string }>,
 ): Promise<T> {
   const deadline = systemClock.now() + limitMs;
   for (;;) {
-    const answer = await ask();
-    if ("value" in answer) return answer.value;
+    const result = await check();
+    if ("value" in result) return result.value;
     if (systemClock.now() > deadline)
-      throw new Error(`${what} did not come true in ${limitMs / 1000} s; seen: ${answer.seen}`);
+      throw new Error(`waited ${limitMs / 1000} s for ${what}; last seen: ${result.seen}`);
     await systemClock.sleep(500);
   }
 }
