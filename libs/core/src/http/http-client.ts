@@ -116,6 +116,8 @@ export class HttpAnswer {
   /** The reason phrase, such as `Not Found`. */
   readonly phrase: string;
   readonly headers: IncomingHttpHeaders;
+  /** What came behind the last newline, when `lines` has ended. */
+  rest = "";
   readonly #response: IncomingMessage;
   readonly #guard: RequestGuard;
 
@@ -161,7 +163,7 @@ export class HttpAnswer {
 
   /**
    * The lines of the body as they come, empty ones left out; those that one piece completes come together. What has no newline
-   * at the end was cut off, and is dropped. Nothing of it is progress for the guard: that is its reader's to say.
+   * at the end is `rest`. Nothing of it is progress for the guard: that is its reader's to say.
    *
    * @throws HttpError when a line is longer than `maxLength` characters
    */
@@ -187,5 +189,6 @@ export class HttpAnswer {
       }
       if (lines.length > 0) yield lines;
     }
+    this.rest = parts.join("");
   }
 }

@@ -98,8 +98,11 @@ function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal:
     {
       async attempt(onHealthy) {
         const { latest: before } = store;
+        // Until the first sync of this attempt, and not with each snapshot.
         const unsubscribe = store.subscribe(({ lastSyncMs }) => {
-          if (lastSyncMs !== before?.lastSyncMs) onHealthy();
+          if (lastSyncMs === before?.lastSyncMs) return;
+          onHealthy();
+          unsubscribe();
         });
         try {
           await definition.start(store, signal);

@@ -160,6 +160,8 @@ export class ListWatch<T extends ApiObject> {
           if (signal.aborted) return;
           this.#takeLines(lines, answer);
         }
+        // Half an event was cut off, and comes again. Anything else is the answer of something that is no API server.
+        if (answer.rest.trim() !== "" && !isCutOff(answer.rest)) this.#takeLines([answer.rest], answer);
       });
     } catch (cause) {
       if (clock.now() < endMs) throw cause; // an overdue watch is an end like any other
@@ -217,4 +219,13 @@ export class ListWatch<T extends ApiObject> {
  */
 function isVersionGone({ status, message }: DiscoveryError): boolean {
   return status === 410 || status === 400 || (status === 504 && /resource version/i.test(message));
+}
+
+function isCutOff(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return false;
+  } catch {
+    return text.startsWith("{");
+  }
 }

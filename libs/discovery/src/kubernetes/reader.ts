@@ -6,7 +6,7 @@ import { messageOf } from "@grpc-lb/core";
  * of an object and named by its `defect`.
  */
 export interface ApiObject {
-  /** "" when it has none that can be read. */
+  /** "" when it has none that can be read: then nothing can be done with the object. */
   readonly name: string;
   readonly resourceVersion: string | undefined;
   /** The first thing of it that cannot be read, such as `endpoints[3].addresses must be IP addresses, got null`. */
@@ -83,7 +83,7 @@ function expected(what: string, got: unknown): RangeError {
 /** A line of a watch. @throws SyntaxError or RangeError for a line that is no event */
 export function readWatchEvent<T extends ApiObject>(line: string, read: (object: unknown) => T): WatchEvent<T> {
   const { type, object } = fieldsOf(JSON.parse(line));
-  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: read(object) };
+  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: named(read(object)) };
   if (type === "BOOKMARK") return { type, resourceVersion: versionOf(fieldsOf(object).metadata) };
   if (type === "ERROR") return { type, status: readStatus(object) };
   throw expected("the type of an event must be ADDED, MODIFIED, DELETED, BOOKMARK or ERROR", type);
@@ -108,10 +108,16 @@ export function readList<T extends ApiObject>(value: unknown, kind: string, read
   if (items !== null && !Array.isArray(items)) throw expected(`the items of the ${kind} must be a list`, items);
   const next = fieldsOf(metadata).continue;
   return {
-    items: (items ?? []).map(read),
+    items: (items ?? []).map((item) => named(read(item))),
     resourceVersion: versionOf(metadata),
     continue: typeof next === "string" && next !== "" ? next : undefined,
   };
+}
+
+/** @throws RangeError for an object without a name, which no API server sends */
+function named<T extends ApiObject>(object: T): T {
+  if (object.name === "") throw new RangeError(object.defect);
+  return object;
 }
 
 function versionOf(metadata: unknown): string | undefined {

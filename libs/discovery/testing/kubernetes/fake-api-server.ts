@@ -48,6 +48,7 @@ export class FakeApiServer {
         readonly thawed: PromiseWithResolvers<void>;
       }
     | undefined;
+  #interfere: ((request: FakeRequest, response: ServerResponse) => boolean) | undefined;
   #truncateTo: number | undefined;
   #stalls = 0;
   readonly #stalled = new Map<ServerResponse, string>();
@@ -140,9 +141,9 @@ export class FakeApiServer {
     for (const watch of this.#watches) watch.bookmark(this.#store.version);
   }
 
-  /** Sends text as it is to every watch. */
-  sendText(text: string): void {
-    for (const watch of this.#watches) watch.write(text);
+  /** Sends text as it is to every watch, or to those of one resource. */
+  sendText(text: string, resource?: FakeRequest["resource"]): void {
+    for (const watch of this.#watches) if (watch.resource === (resource ?? watch.resource)) watch.write(text);
   }
 
   /** Ends every watch with an ERROR event. */
@@ -189,6 +190,11 @@ export class FakeApiServer {
   /** Ends `refuse` and `forbid`. */
   accept(): void {
     this.#faults.accept();
+  }
+
+  /** Has `answer` answer requests, as a broken server or a proxy would; those for which it returns false are answered as usual. */
+  interfere(answer: ((request: FakeRequest, response: ServerResponse) => boolean) | undefined): void {
+    this.#interfere = answer;
   }
 
   /** Takes away a right, as a missing Role does. */
@@ -292,6 +298,7 @@ export class FakeApiServer {
     if (response.destroyed) return;
     const refusal = this.#faults.judge(request);
     if (refusal) return answer(response, refusal.status, refusal.retryAfterSeconds);
+    if (this.#interfere?.(request, response)) return;
     if (request.verb === "watch") this.#watch(request, response);
     else this.#give(response, request.verb === "list" ? this.#list(request) : this.#get(request));
   }

@@ -25,6 +25,10 @@ export class FakeWatch {
     response.writeHead(200, { "content-type": "application/json" }).flushHeaders();
   }
 
+  get resource(): FakeRequest["resource"] {
+    return this.#request.resource;
+  }
+
   /** Tells of the changes it is about, all in one write. */
   tell(events: readonly StoredEvent[]): void {
     const mine = events.filter(({ resource, object }) => {

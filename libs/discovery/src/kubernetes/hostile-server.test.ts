@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { afterEach, test } from "node:test";
+import { createRandom } from "@grpc-lb/core";
+import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
+import { fasterClock } from "../../testing/faster-clock.ts";
+import { FakeApiServer, SnapshotReader, service, slice } from "../../testing/index.ts";
+import { createKubernetesSource, type KubernetesSourceOptions } from "./source.ts";
+
+const cleanups: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  await assertNothingLeft();
+});
+
+const at = (...addresses: string[]) => slice({ service: "s", addresses });
+const quick = () => 0.001;
+
+async function start(options: Partial<KubernetesSourceOptions> = {}) {
+  const api = await FakeApiServer.start();
+  cleanups.push(() => api.close());
+  api.putService(service({ name: "s" }));
+  api.putSlice(at("10.0.0.1"));
+  const source = createKubernetesSource({ service: "s", access: api.access, random: quick, ...options });
+  const reader = new SnapshotReader(source);
+  cleanups.push(() => reader.close());
+  return { api, source, reader };
+}
+
+const json = (response: ServerResponse, body: unknown) =>
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+
+for (const body of [
+  {},
+  5,
+  [],
+  "hello",
+  null,
+  { metadata: null },
+  { message: "sorry" },
+  { kind: "Status", code: 200 },
+]) {
+  const text = JSON.stringify(body);
+  test(`a list or a Service answered 200 with ${text} takes nothing away, and is an error`, async () => {
+    const { api, reader } = await start();
+    await reader.untilAddresses("10.0.0.1:50051");
+    await api.until(({ openWatches }) => openWatches === 2);
+    api.interfere((_, response) => Boolean(json(response, body)));
+    api.compact();
+    api.closeWatches();
+    const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+    assert.equal(endpoints?.length, 1);
+    assert.match(
+      error?.message ?? "",
+      /endpointslices default\/s: .*(must be of kind EndpointSliceList|must be ADDED)/,
+    );
+    api.interfere(undefined);
+    api.putSlice(at("10.0.0.2"));
+    assert.equal((await reader.untilAddresses("10.0.0.2:50051")).error, undefined);
+  });
+}
+
+test("a get of the Service answered 200 with something else is a Service that cannot be read", async () => {
+  const { api, reader } = await start();
+  api.forbid("list", "services");
+  api.interfere(({ verb }, response) => verb === "get" && Boolean(json(response, {})));
+  const { endpoints, serviceConfigError } = await reader.until(
+    "endpoints",
+    (snapshot) => snapshot.endpoints !== undefined,
+  );
+  assert.deepEqual([endpoints?.length, serviceConfigError?.code], [1, "invalid"]);
+});
+
+for (const [what, event] of [
+  ["endpoints of null", { endpoints: [null] }],
+  ["endpoints that are no list", { endpoints: 5 }],
+  ["a host that is null", { endpoints: [{ addresses: [null] }] }],
+  ["an id that is true", { endpoints: [{ addresses: ["10.0.0.1"], targetRef: { uid: true } }] }],
+  ["ports that are no list", { endpoints: [{ addresses: ["10.0.0.1"] }], ports: 5 }],
+] as const) {
+  test(`an event with ${what} leaves the last good state of its slice, is said once, and the next good one counts`, async () => {
+    const { api, source, reader } = await start();
+    await reader.untilAddresses("10.0.0.1:50051");
+    await api.until(({ openWatches }) => openWatches === 2);
+    const object = { ...at(), ports: [{ name: "grpc", port: 50_051 }], ...event };
+    const text = (version: number) =>
+      `${JSON.stringify({ type: "MODIFIED", object: { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } } })}\n`;
+    api.sendText(text(5_000), "endpointslices");
+    const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+    assert.deepEqual([endpoints?.length, error?.code], [1, "invalid"]);
+    assert.match(error?.message ?? "", /^kubernetes: endpointslice default\/s-1: (endpoints|ports)/);
+    api.sendText(text(5_001), "endpointslices");
+    api.putSlice(slice({ service: "s", name: "s-2", addresses: ["10.0.0.2"] }));
+    await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
+    assert.equal(source.stats.errors.invalid, 1);
+    api.putSlice(at("10.0.0.3"));
+    assert.equal((await reader.untilAddresses("10.0.0.3:50051", "10.0.0.2:50051")).error, undefined);
+  });
+}
+
+test("a 101 is an error at once, for lists and watches, and closing does not wait for it", async () => {
+  const { api, reader } = await start();
+  api.interfere((_, { socket }) =>
+    Boolean(socket?.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n")),
+  );
+  const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+  assert.match(
+    error?.message ?? "",
+    /list endpointslices default\/s: .*101 Switching Protocols: no upgrade was requested$/,
+  );
+  api.interfere(undefined);
+  await reader.untilAddresses("10.0.0.1:50051");
+});
+
+test("a watch that sends newlines makes no progress: it is given up, and the age of the last sync grows meanwhile", async () => {
+  const clock = new ManualClock();
+  const { api, source, reader } = await start({ clock, idleDeadlineMs: 100_000 });
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  for (let n = 0; n < 20; n++) await turn();
+  clock.advance(1_000); // the watch is steady
+  for (let seconds = 1; seconds <= 100; seconds++) {
+    api.sendText("\n");
+    await turn();
+    assert.equal(source.stats.lastSyncAgeMs, (seconds - 1) * 1_000);
+    clock.advance(1_000);
+  }
+  const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+  assert.match(error?.message ?? "", /watch endpointslices default\/s: .*nothing heard for 100 s$/);
+});
+
+test("an endless line, an endless list and endless pages are failed lists with a pause, in bounded memory and requests", async () => {
+  const write = (response: ServerResponse, text: string) => {
+    const piece = Buffer.from(text);
+    const more = () => {
+      while (!response.destroyed && response.write(piece));
+    };
+    response.on("drain", more);
+    more();
+    return true;
+  };
+  for (const [what, expected, answer] of [
+    [
+      "list",
+      /the answer is longer than \d+ characters$/,
+      (response: ServerResponse) => write(response.writeHead(200), `"${"x".repeat(2 ** 20)}`),
+    ],
+    [
+      "pages",
+      /list endpointslices default\/s: more than 100 pages$/,
+      (response: ServerResponse) =>
+        Boolean(
+          json(response, {
+            kind: "EndpointSliceList",
+            apiVersion: "discovery.k8s.io/v1",
+            items: [],
+            metadata: { resourceVersion: "1", continue: "more" },
+          }),
+        ),
+    ],
+  ] as const) {
+    const { api, reader } = await start({ clock: new ManualClock() });
+    api.interfere(({ resource }, response) => resource === "endpointslices" && answer(response));
+    const { error } = await reader.until(what, (snapshot) => snapshot.error !== undefined, 20_000);
+    assert.match(error?.message ?? "", expected, what);
+    const { list } = api.counts;
+    for (let n = 0; n < 100; n++) await turn();
+    assert.equal(api.counts.list, list, "a pause follows");
+    assert.ok(process.memoryUsage().rss < 700e6, `${process.memoryUsage().rss} bytes`);
+  }
+  const { api, reader } = await start();
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  const line = setInterval(() => api.sendText("x".repeat(2 ** 20)), 1);
+  cleanups.push(() => clearInterval(line));
+  const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+  clearInterval(line);
+  assert.match(error?.message ?? "", /a line of the answer is longer than \d+ characters$/);
+  assert.equal(endpoints?.length, 1);
+});
+
+/** What a broken peer may do to a request. */
+const faults: readonly ((response: ServerResponse, random: () => number) => void)[] = [
+  ({ socket }) => void socket?.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
+  ({ socket }) => void socket?.destroy(),
+  ({ socket }) => void socket?.end("HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{"),
+  ({ socket }) => void socket?.end("SSH-2.0-OpenSSH_9.2\r\n"),
+  (response) => void response.writeHead(500).end("<html>Oops</html>"),
+  (response) => void response.writeHead(200).end("<html>Please log in</html>"),
+  (response) => void response.writeHead(503, { "retry-after": "0" }).end(),
+  (response) => void json(response, {}),
+  (response) => void json(response, { kind: "Status", status: "Failure", code: 410 }),
+  (response) =>
+    void json(response, { kind: "EndpointSliceList", apiVersion: "v1", items: [null, 5, { metadata: {} }] }),
+  (response) => void response.writeHead(200).end('{"type":"ADDED","object":{"metadata":{"name":5}}}\n'),
+  (response) => void response.writeHead(200).end('{"type":"ERROR","object":{"code":500}}\n'),
+  (response) => void response.writeHead(302, { location: "http://127.0.0.1:1/" }).end(),
+  // Silence, and a drip.
+  () => {},
+  (response) => {
+    response.writeHead(200);
+    const drip = setInterval(() => response.write(" "), 20);
+    response.on("close", () => clearInterval(drip));
+  },
+];
+
+const seed = Number(process.env.SEED ?? 20_261);
+test(`through a storm of broken answers the last good endpoints serve, and the truth comes in the end (SEED=${seed})`, async () => {
+  const random = createRandom(seed);
+  const clock = fasterClock(100);
+  const { api, source, reader } = await start({ clock, random, idleDeadlineMs: 20_000 });
+  await reader.untilAddresses("10.0.0.1:50051");
+  let left = 120;
+  api.interfere((_, response) => {
+    if (left <= 0 || random() < 0.1) return false;
+    left -= 1;
+    faults[Math.floor(random() * faults.length)]?.(response, random);
+    return true;
+  });
+  const breaking = setInterval(() => (random() < 0.5 ? api.breakWatches() : api.closeWatches()), 20);
+  cleanups.push(() => clearInterval(breaking));
+  await until(() => left <= 0, "the end of the storm");
+  clearInterval(breaking);
+  assert.ok(
+    reader.snapshots.every(({ endpoints }) => endpoints?.length === 1),
+    "the last good endpoints serve",
+  );
+  api.putSlice(at("10.0.0.2", "10.0.0.3"));
+  await reader.untilAddresses("10.0.0.2:50051", "10.0.0.3:50051");
+  await reader.until("no error", ({ error }) => error === undefined);
+  assert.ok(source.stats.errors.unavailable > 20, "the storm was one");
+});
