@@ -1,6 +1,6 @@
 import { formatAddress } from "./core/address.ts";
-import { holdProcess } from "./core/endable.ts";
 import type { Instance, Registration, RegistrationHooks } from "./core/registration.ts";
+import { keepProcessAlive } from "./core/watch-snapshots.ts";
 import { parseRegistrationTarget, type RegistrationTarget } from "./registration-target.ts";
 
 export { parseAddress } from "./core/address.ts";
@@ -41,7 +41,9 @@ export async function register(
   if (parsed.t === "etcd") {
     const { registerInEtcd } = await import("./etcd/index.ts");
     const endpoints = parsed.members.map(formatAddress);
-    return holdUntilRegistered(registerInEtcd({ endpoints, layout: parsed.layout, instance: whole, ...hooks }));
+    return holdUntilRegistered(
+      registerInEtcd({ endpoints, layout: parsed.layout, namespace: parsed.namespace, instance: whole, ...hooks }),
+    );
   }
   const { registerInConsul } = await import("./consul/index.ts");
   const { agent, tags, check } = parsed;
@@ -50,7 +52,7 @@ export async function register(
 
 /** A registration works in the background: a program that waits for `registered`, and has nothing else to do, would end. */
 function holdUntilRegistered(registration: Registration): Registration {
-  const letGo = holdProcess();
+  const letGo = keepProcessAlive();
   void registration.registered.then(letGo);
   return {
     subject: registration.subject,

@@ -100,8 +100,7 @@ for (const [text, want] of good) {
 const grammars: Readonly<Record<TargetScheme, string>> = {
   kubernetes:
     "kubernetes:///service[.namespace][:port], kubernetes://namespace/service[:port] or kubernetes://service.namespace[:port]",
-  etcd:
-    "etcd://host[:2379][,host2[:2379]]/service[?layout=endpoints|kratos|go-micro|value|key&namespace=], //service for keys that begin with a slash",
+  etcd: "etcd://host[:2379][,host2[:2379]]/service[?layout=endpoints|kratos|go-micro|value|key&namespace=], //service for keys that begin with a slash",
   consul: "consul://host[:8500]/service[?tag=&near=&dc=&wait=&limit=&healthy=&allow-stale]",
   "dns-poll": "dns-poll://[server[:53]]/name:port[?refresh=30s&union=60s&family=ipv6]",
   static: "static:///host:port[,host:port][?weights=3,1]",
@@ -123,7 +122,7 @@ const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string
     ["kubernetes:///server..svc", '"" is no DNS label'],
     ["kubernetes:///server.prod.pod", '"server.prod.pod" is no service.namespace.svc.domain'],
     ["kubernetes:///server.prod.svc.", '"server.prod.svc." has an empty label'],
-    ["kubernetes://prod/server.test", "it names two namespaces, prod and test"],
+    ["kubernetes://prod/server.test", 'it names two namespaces, "prod" and "test"'],
     ["kubernetes:///server?zone", 'unknown parameter "zone"; kubernetes: has none'],
     ["kubernetes:///server?%zz", '"%zz" has a % that begins no escape; % itself is written %25'],
   ],

@@ -112,7 +112,7 @@ export class EndpointSet {
       const others = this.#idsAt.get(key)?.filter((each) => each !== id) ?? [];
       if (others.length > 0) this.#idsAt.set(key, others);
       else this.#idsAt.delete(key);
-      for (const other of others) this.#undecided.add(other);
+      if (others[0] !== undefined) this.#undecided.add(others[0]); // by which the rest is found
     }
   }
 

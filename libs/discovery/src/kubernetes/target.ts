@@ -25,7 +25,7 @@ export const kubernetes: Scheme<KubernetesTarget> = {
     if (domain.some((label) => label === "")) throw wrong(`"${host}" has an empty label`);
     const fromAuthority = name === "" || authority === "" ? undefined : authority;
     if (fromAuthority !== undefined && fromName !== undefined && fromAuthority !== fromName) {
-      throw wrong(`it names two namespaces, ${fromAuthority} and ${fromName}`);
+      throw wrong(`it names two namespaces, "${fromAuthority}" and "${fromName}"`);
     }
     const namespace = fromAuthority ?? fromName;
     for (const label of [service, ...(namespace === undefined ? [] : [namespace])]) {

@@ -12,7 +12,7 @@ export class Parameters {
       if (part === "") continue;
       const at = part.indexOf("=");
       const name = unescapeText(at < 0 ? part : part.slice(0, at), wrong);
-      const value = at < 0 ? "" : unescapeText(part.slice(at + 1), wrong);
+      const value = at < 0 ? "" : unescapeText(part.slice(at + 1), wrong, `the value of ${name}`);
       const values = this.#values.get(name);
       if (values) values.push(value);
       else this.#values.set(name, [value]);
@@ -83,11 +83,15 @@ export class Parameters {
   }
 }
 
-/** Decodes %-escapes. A plus is a plus. */
-export function unescapeText(text: string, wrong: (why: string) => RangeError): string {
+/**
+ * Decodes %-escapes. A plus is a plus.
+ *
+ * @param what names the text in the error, where the text may be secret
+ */
+export function unescapeText(text: string, wrong: (why: string) => RangeError, what = `"${text}"`): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw wrong(`"${text}" has a % that begins no escape; % itself is written %25`); // URIError says no more
+    throw wrong(`${what} has a % that begins no escape; % itself is written %25`); // the URIError has no detail
   }
 }

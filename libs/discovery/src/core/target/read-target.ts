@@ -27,7 +27,7 @@ export function readTarget<T>(what: string, text: string, schemes: Readonly<Reco
   }
   const { grammar, parameters: known, mayHoldAt, mayOmitSlashes, mayBeginWithSlash, parse } = scheme;
   const wrong = (why: string) => {
-    const shown = redactTarget(text, { isKnown: true, parameters: known, mayHoldAt });
+    const shown = redactTarget(text, { isKnown: true, parameters: known });
     return new RangeError(`${what} "${shown}": ${redactReason(why, known)}; expected ${grammar}`);
   };
   const { authority, path, query } = split(text.slice(name.length + 1));

@@ -7,11 +7,12 @@ const pair = /([\w.%-]+)(=|%3d)([^&;#]*)/gi;
 /** Text that may be a token: of the characters of hex, base64, UUIDs and JWTs. */
 const run = /[\w+-]{20,}/g;
 
-/** Whether a run is more likely to be a token than a name, which is in lower case, with hyphens. */
+/** Whether a run is more likely to be a token than a name, which is in lower case, in words of fewer characters. */
 function isToken(text: string): boolean {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return true;
-  const isMixed = /\d/.test(text) && /[a-z]/i.test(text);
-  return isMixed && (!/[-_]/.test(text) || (/[a-z]/.test(text) && /[A-Z]/.test(text)));
+  if (/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/i.test(text)) return true;
+  const isMixed = (piece: string) => /\d/.test(piece) && /[a-z]/i.test(piece);
+  if (text.split(/[-_]/).some((piece) => piece.length >= 20 && isMixed(piece))) return true;
+  return isMixed(text) && /[a-z]/.test(text) && /[A-Z]/.test(text);
 }
 
 /** What a redacted target may show. */
@@ -20,8 +21,6 @@ export interface Shown {
   readonly isKnown: boolean;
   /** The parameters whose values are shown. */
   readonly parameters: readonly string[];
-  /** Whether an `@` may be part of a path. */
-  readonly mayHoldAt?: boolean | undefined;
 }
 
 /**
@@ -29,15 +28,12 @@ export interface Shown {
  * not known, no token, and of a target whose scheme is not known no path. Control characters are escaped, and a long text is cut.
  * Takes time in proportion to the text.
  */
-export function redactTarget(text: string, { isKnown, parameters, mayHoldAt = false }: Shown): string {
+export function redactTarget(text: string, { isKnown, parameters }: Shown): string {
   const [scheme = ""] = /^[a-z][a-z0-9+.-]{0,30}:/i.exec(text) ?? [];
-  if (isKnown) {
-    const hasPathAlone = mayHoldAt && /^\/\/\/[^?]*$/.test(text.slice(scheme.length));
-    return redactText(text, parameters, hasPathAlone);
-  }
+  if (isKnown) return redactText(text, parameters);
   if (/^[a-z][a-z0-9.-]{0,252}:\d{1,5}$/i.test(text)) return text; // host:port
   if (!text.startsWith("//", scheme.length)) return text === "" ? "" : "…";
-  const [authority = "", ...rest] = redactText(text.slice(scheme.length + 2), [], false).split(/[/?#]/);
+  const [authority = "", ...rest] = redactText(text.slice(scheme.length + 2), []).split(/[/?#]/);
   return `${scheme}//${authority}${rest.length > 0 ? "/…" : ""}`;
 }
 
@@ -46,12 +42,12 @@ export function redactReason(why: string, parameters: readonly string[]): string
   const first = why.indexOf('"');
   const last = why.lastIndexOf('"');
   if (last <= first) return cut(why);
-  const quoted = redactText(why.slice(first + 1, last), parameters, false);
+  const quoted = redactText(why.slice(first + 1, last), parameters);
   return `${cut(why.slice(0, first))}"${quoted}"${cut(why.slice(last + 1))}`;
 }
 
-function redactText(text: string, parameters: readonly string[], mayHoldAt: boolean): string {
-  const at = mayHoldAt ? -1 : Math.max(text.lastIndexOf("@"), text.toLowerCase().lastIndexOf("%40"));
+function redactText(text: string, parameters: readonly string[]): string {
+  const at = Math.max(text.lastIndexOf("@"), text.toLowerCase().lastIndexOf("%40"));
   let shown = text;
   if (at >= 0) {
     const [scheme = ""] = /^[a-z][a-z0-9+.-]{0,30}:\/+/i.exec(text) ?? [];

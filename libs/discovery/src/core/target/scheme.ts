@@ -6,7 +6,10 @@ export interface TargetParts {
   /** Without the slashes before it, or with `mayBeginWithSlash` without the first; as it was written, with its %-escapes. */
   readonly path: string;
   readonly parameters: Parameters;
-  /** The error that says what is wrong; it names the target and the scheme's grammar. */
+  /**
+   * Creates the error with a reason; it also names the target and the scheme's grammar. Pieces of the target in the reason are
+   * in quotes, by which they are redacted as the target itself.
+   */
   wrong(why: string): RangeError;
 }
 

@@ -1,0 +1,33 @@
+import fc from "fast-check";
+
+/** How long a property is tried, in milliseconds; with `FUZZ_MS=60000 node --test …` a minute. */
+const limitMs = Number(process.env.FUZZ_MS ?? 1_000);
+
+/**
+ * The runs of a property, or fewer on a slow machine: it stops after a second. A failure prints the seed and the path that repeat
+ * it, to be given to `fc.assert` as `{ seed, path }`.
+ */
+export const bounded = (numRuns: number) =>
+  ({
+    numRuns: process.env.FUZZ_MS === undefined ? numRuns : Number.MAX_SAFE_INTEGER,
+    interruptAfterTimeLimit: limitMs,
+    markInterruptAsFailure: false,
+  }) as const;
+
+/** Text of all kinds: of any characters, and of those that the formats give a meaning. */
+export const anyText = (maxLength = 60): fc.Arbitrary<string> =>
+  fc.oneof(
+    fc.string({ unit: "binary", maxLength }),
+    fc.string({ unit: fc.constantFrom(..."aZ0159:/?#[]@!$&'()*+,;=.-_~% %40%41\\\"{}\n\t\u001b\u202e"), maxLength }),
+  );
+
+/** A valid text in which some characters are removed, repeated or replaced. */
+export function mutated(valid: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  const change = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(3), anyText(4));
+  return fc.tuple(valid, fc.array(change, { maxLength: 4 })).map(([text, changes]) =>
+    changes.reduce((current, [where, removed, added]) => {
+      const at = Math.floor(where * current.length);
+      return current.slice(0, at) + added + current.slice(at + removed);
+    }, text),
+  );
+}
