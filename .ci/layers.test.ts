@@ -1,6 +1,6 @@
 /**
- * The layers of the house are held by checks that fail. Each case plants one offence in a copy of the sources and runs the
- * check that must see it; the copy without an offence must pass.
+ * The checks that enforce the layers. Each case adds one offence to a copy of the sources and runs the check that must report it;
+ * the copy without an offence must pass.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -31,10 +31,10 @@ function run(command: string, ...args: string[]) {
   return { status, output: `${stdout}${stderr}` };
 }
 
-/** One line for each complaint, with its file and words. */
+/** One line for each diagnostic, with its file and message. */
 const lint = () => run("biome", "lint", "--reporter=github", "--max-diagnostics=200", "apps", "libs", "protos", "k8s");
 
-/** Runs `check` with `files` planted, and takes them out again. */
+/** Runs `check` while `files` are in the copy. */
 function withFiles<T>(files: Readonly<Record<string, string>>, check: () => T): T {
   for (const [path, text] of Object.entries(files)) writeFileSync(`${copy}/${path}`, text);
   try {
@@ -44,17 +44,17 @@ function withFiles<T>(files: Readonly<Record<string, string>>, check: () => T): 
   }
 }
 
-test("the sources as they are pass", () => {
+test("the sources pass", () => {
   const { status, output } = lint();
   assert.equal(status, 0, output);
 });
 
-/** Its name, the files that it is made of, and the complaint. */
-type Offence = readonly [what: string, files: Readonly<Record<string, string>>, complaint: RegExp];
+/** Its name, its files, and the diagnostic for the first of them. */
+type Offence = readonly [what: string, files: Readonly<Record<string, string>>, diagnostic: RegExp];
 
 const offences: readonly Offence[] = [
   [
-    "an import upwards, from core to an app",
+    "an import from a higher layer: core imports an app",
     { "libs/core/src/up.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
     /core is the lowest/,
   ],
@@ -97,30 +97,30 @@ const offences: readonly Offence[] = [
   ],
 ];
 
-test("each offence fails the lint, where it is and for what it is", async (t) => {
-  // All at once, as a run takes seconds; in files of their own, so that each has its own complaint.
+test("each offence fails the lint with its own diagnostic", async (t) => {
+  // All in one run, because a run takes seconds; in separate files, so that each has its own diagnostics.
   const { status, output } = withFiles(Object.assign({}, ...offences.map(([, files]) => files)), lint);
   assert.notEqual(status, 0, "the offences passed");
-  for (const [what, files, complaint] of offences) {
+  for (const [what, files, diagnostic] of offences) {
     await t.test(what, () => {
       const [file = ""] = Object.keys(files);
       const own = output.split("\n").filter((line) => line.includes(`/${file},line=`));
-      assert.match(own.join("\n"), complaint);
+      assert.match(own.join("\n"), diagnostic);
     });
   }
 });
 
-test("an import by path into another room fails the type check", () => {
+test("an import by path into another project fails the type check", () => {
   const files = { "apps/client-http/src/across.ts": 'export * from "../../server/src/readiness.ts";\n' };
   const { status, output } = withFiles(files, () => run("tsc", "-b", "apps/client-http"));
   assert.notEqual(status, 0, "the offence passed");
   assert.match(output, /across\.ts.*(TS6059|TS6307)/);
 });
 
-/** Where helpers for tests may be imported: tests, and the programs that tests start (*.probe.ts). The lab has its exception. */
+/** The files that may import `@grpc-lb/…/testing`. The lab may also import discovery's, which has the fake servers. */
 const mayImportTesting = /\.(test|probe|e2e|bench)\.ts$|\/(testing|e2e|bench)\//;
 
-/** The files of `folder` that import helpers for tests and are none. */
+/** The files of `folder` that import a `testing` entry point without being allowed to. */
 function importersOfTesting(folder: string): string[] {
   const files = globSync("{apps,libs,protos,k8s}/**/*.ts", {
     cwd: folder,
@@ -136,7 +136,7 @@ function importersOfTesting(folder: string): string[] {
   });
 }
 
-test("helpers for tests are imported by tests, testing folders, end-to-end tests and benchmarks alone", () => {
+test("only tests, testing folders, end-to-end tests and benchmarks import a testing entry point", () => {
   assert.deepEqual(importersOfTesting(copy), []);
   const planted = {
     "apps/server/src/planted.ts": 'export * from "@grpc-lb/core/testing";\n',
