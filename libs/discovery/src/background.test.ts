@@ -7,10 +7,10 @@ import { startProgram } from "@grpc-lb/program/testing";
 import { FakeDnsServer } from "../testing/dns/fake-dns-server.ts";
 
 const probe = new URL("../testing/programs/background.ts", import.meta.url).pathname;
-/** What Node exits with when a top-level await can never end. */
+/** The exit code of Node when a top-level await never settles. */
 const unsettled = 13;
 
-/** A file and a name with one endpoint, and what gives them another. */
+/** A file and a DNS name with one endpoint, to which `add` adds another. */
 const worlds: Record<string, (t: TestContext) => Promise<{ argument: string; add(): void }>> = {
   async file(t) {
     const folder = mkdtempSync(join(tmpdir(), "grpc-lb-background-"));
@@ -29,10 +29,10 @@ const worlds: Record<string, (t: TestContext) => Promise<{ argument: string; add
   },
 };
 
-// Most of the time they wait for the start of a program, so they do it together.
+// Most of the time is the start of a program, so they run together.
 describe("files, DNS and static targets", { concurrency: 4 }, () => {
   for (const [kind, start] of Object.entries(worlds)) {
-    test(`${kind}: a program that does nothing but read lives until it has read enough`, async (t) => {
+    test(`${kind}: a program that only reads a source lives until it has read enough`, async (t) => {
       const { argument, add } = await start(t);
       const program = startProgram(probe, [kind, "foreground", argument]);
       await program.line((line) => line === "1");
@@ -42,7 +42,7 @@ describe("files, DNS and static targets", { concurrency: 4 }, () => {
   }
 
   for (const kind of [...Object.keys(worlds), "static"]) {
-    test(`${kind}: a watch in the background does not keep a process alive that has nothing else to do`, async (t) => {
+    test(`${kind}: a watch in the background does not keep the process alive`, async (t) => {
       const argument = (await worlds[kind]?.(t))?.argument ?? "";
       const program = startProgram(probe, [kind, "background", argument]);
       await program.line((line) => line === "1");

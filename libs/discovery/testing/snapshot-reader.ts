@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import type { Snapshot, Source } from "../src/core/snapshot.ts";
+import type { Snapshot } from "../src/core/snapshot.ts";
+import type { Source } from "../src/core/source.ts";
 
-/** Reads a source in the background and keeps what came, so that a test can wait for what must come. */
+/** Reads a source in the background and keeps its snapshots, so that a test can wait for one. */
 export class SnapshotReader {
   readonly #ending = new AbortController();
   readonly #snapshots: Snapshot[] = [];
@@ -26,7 +27,7 @@ export class SnapshotReader {
     return this.last?.endpoints?.map(({ addresses }) => addresses.map(({ host, port }) => `${host}:${port}`).join("+"));
   }
 
-  /** Resolves with the newest snapshot as soon as it is as wanted; fails with what there was when that takes too long. */
+  /** Resolves with the newest snapshot as soon as it satisfies the condition; fails with the last one after `timeoutMs`. */
   async until(what: string, isWanted: (snapshot: Snapshot) => boolean, timeoutMs = 10_000): Promise<Snapshot> {
     const dueMs = performance.now() + timeoutMs;
     for (;;) {
@@ -41,7 +42,7 @@ export class SnapshotReader {
     }
   }
 
-  /** Waits for exactly these addresses, `host:port`, without regard to their order. */
+  /** Waits for exactly these addresses, `host:port`, in any order. */
   untilAddresses(...wanted: readonly string[]): Promise<Snapshot> {
     const sorted = [...wanted].sort().join(" ");
     return this.until(`[${sorted}]`, () => [...(this.addresses ?? ["unknown"])].sort().join(" ") === sorted);

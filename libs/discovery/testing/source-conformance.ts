@@ -1,32 +1,32 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Address, Source } from "../src/core/snapshot.ts";
+import type { Address } from "../src/core/snapshot.ts";
+import type { Source } from "../src/core/source.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
 
 /**
- * A registry and what can be done to it: a real server, or whatever a source reads. A fault that cannot be commanded is
- * absent, and the behaviour that needs it is skipped with that word. Deadlines of the sources are to be short here, so that
- * what they notice they notice within 10 s.
+ * A registry and its faults: a real server, a fake, or whatever a source reads. A fault that cannot be caused is absent, and the
+ * behaviour that needs it is skipped. The sources need short deadlines, so that they notice each fault within 10 s.
  */
 export interface SourceWorld {
-  /** A source with the right credentials; another one for each call. */
+  /** A new source, with the right credentials. */
   createSource(service: string): Source;
-  /** Writes an instance, whether it is there or not; it stays until it is removed. */
+  /** Writes an instance, or replaces it; it stays until it is removed. */
   put(service: string, instance: WorldInstance): Promise<void>;
   remove(service: string, address: Address): Promise<void>;
   /** Whether instances have weights. */
   readonly hasWeights: boolean;
-  /** Ends the server, and brings it back with what it knew. */
+  /** Stops the server, and starts it with what it knew. */
   readonly outage?: { stop(): Promise<void>; start(): Promise<void> };
-  /** How long an outage goes on when it has been noticed, in milliseconds. Default: no longer. */
+  /** How long an outage lasts after a source has noticed it, in milliseconds. Default: 0. */
   readonly outageMs?: number;
-  /** Lets the server accept and say nothing, and go on. */
+  /** Makes the server accept requests without an answer, and answer again. */
   readonly freeze?: { begin(): Promise<void>; end(): Promise<void> };
-  /** Ends the server and brings it back with nothing. */
+  /** Stops the server and starts it without data. */
   readonly restartEmpty?: () => Promise<void>;
-  /** Cuts the sources off, and lets them back in when `meanwhile` is done and all that they could go on from is too old. */
+  /** Disconnects the sources, and lets them back when `meanwhile` is done and the version they would resume from is too old. */
   readonly outdate?: (meanwhile: () => Promise<void>) => Promise<void>;
-  /** A source with wrong credentials, and what makes them right. */
+  /** A source with wrong credentials, and a way to make them right. */
   readonly stranger?: (service: string) => Promise<{ readonly source: Source; admit(): Promise<void> }>;
   /** Resolves when no source has a connection to the server any more. */
   readonly untilLeft?: () => Promise<void>;
@@ -34,14 +34,14 @@ export interface SourceWorld {
 
 export interface WorldInstance {
   readonly address: Address;
-  /** Default: what the registry takes for one. */
+  /** Default: the registry's. */
   readonly weight?: number;
 }
 
-/** What holds of every source, on every server. */
+/** A behaviour of every source, on every server. */
 export interface SourceBehaviour {
   readonly name: string;
-  /** Why this world cannot show it; undefined when it can. */
+  /** Why it cannot be shown with this world; undefined if it can. */
   readonly cannot: (world: SourceWorld) => string | undefined;
   /** @param service that no other behaviour uses */
   readonly run: (world: SourceWorld, service: string) => Promise<void>;
@@ -51,12 +51,12 @@ const at = (n: number): Address => ({ host: `10.9.0.${n}`, port: 50_051 });
 const text = (...ns: readonly number[]) => ns.map((n) => `10.9.0.${n}:50051`);
 const always = () => undefined;
 const needs = (fault: keyof SourceWorld, what: string) => (world: SourceWorld) =>
-  world[fault] ? undefined : `${what} cannot be commanded`;
+  world[fault] ? undefined : `${what} cannot be caused`;
 
 const put = (world: SourceWorld, service: string, ...ns: readonly number[]) =>
   Promise.all(ns.map((n) => world.put(service, { address: at(n) })));
 
-/** Reads a source while `run` goes on, and sees to it that the watch ends and leaves nothing. */
+/** Reads a source during `run`, and then ends the watch and checks that nothing is left. */
 async function reading(world: SourceWorld, source: Source, run: (reader: SnapshotReader) => Promise<void>) {
   const reader = new SnapshotReader(source);
   try {
@@ -67,7 +67,7 @@ async function reading(world: SourceWorld, source: Source, run: (reader: Snapsho
   await world.untilLeft?.();
 }
 
-/** The error is told beside the last good set, which was never taken away since `from`. */
+/** The last good set is published with an error beside it, and was in every snapshot since `from`. */
 async function assertKept(reader: SnapshotReader, from: number, ...ns: readonly number[]): Promise<void> {
   await reader.until("an error", ({ error }) => error !== undefined);
   const sets = reader.snapshots.slice(from).map(({ endpoints }) => endpoints?.length);
@@ -78,9 +78,9 @@ async function assertKept(reader: SnapshotReader, from: number, ...ns: readonly 
   assert.deepEqual([...(reader.addresses ?? [])].sort(), text(...ns));
 }
 
-/** Holds however long the server is down: `outageMs` of the world says how long. */
+/** Holds for any length of the outage, which `outageMs` of the world gives. */
 export const outageBehaviour: SourceBehaviour = {
-  name: "while the server is down the last set serves with the error beside it, and a change is seen when it is back",
+  name: "while the server is down the last set stays, with an error beside it, and changes are published when it is back",
   cannot: needs("outage", "an outage"),
   run: (world, service) =>
     reading(world, world.createSource(service), async (reader) => {
@@ -102,7 +102,7 @@ export const outageBehaviour: SourceBehaviour = {
 
 export const sourceBehaviours: readonly SourceBehaviour[] = [
   {
-    name: "a service without instances has zero endpoints, said at once; those that appear and disappear are seen",
+    name: "a service without instances is published at once as an empty set; instances that appear and disappear are published",
     cannot: always,
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -119,7 +119,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "a service whose name begins like another's has its own instances alone",
+    name: "a service whose name begins with another's has its own instances alone",
     cannot: always,
     run: async (world, service) => {
       await put(world, `${service}2`, 1);
@@ -129,12 +129,12 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
         await put(world, `${service}2`, 3);
         await put(world, service, 4);
         await reader.untilAddresses(...text(2, 4));
-        assert.ok(!JSON.stringify(reader.snapshots).includes("10.9.0.3"), "nothing of the other service is seen");
+        assert.ok(!JSON.stringify(reader.snapshots).includes("10.9.0.3"), "no instance of the other service");
       });
     },
   },
   {
-    name: "a changed weight is seen, and the endpoints that did not change are the same objects",
+    name: "a changed weight is published, and endpoints that did not change are the same objects",
     cannot: (world) => (world.hasWeights ? undefined : "instances have no weights"),
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -151,7 +151,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "of a burst the last state arrives, in the order that a new look has, and no snapshot comes twice",
+    name: "of a burst the last state is published, in the order of a new source, and no snapshot twice",
     cannot: always,
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -163,7 +163,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
         const sets = reader.snapshots.map(({ endpoints, error }) => JSON.stringify([endpoints, error?.message]));
         assert.ok(
           sets.every((each, n) => n === 0 || each !== sets[n - 1]),
-          "each snapshot has news",
+          "each snapshot differs from the one before",
         );
         const ids = watched.endpoints?.map(({ id }) => id);
         await reader.close();
@@ -178,7 +178,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
   },
   outageBehaviour,
   {
-    name: "a server that is down at the start is an error and no set, and the set comes with the server",
+    name: "a server that is down at the start is an error without a set, and the set is published when it is back",
     cannot: needs("outage", "an outage"),
     run: async (world, service) => {
       await put(world, service, 1);
@@ -193,7 +193,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
     },
   },
   {
-    name: "a frozen server is noticed, the last set serves with the error beside it, and a change is seen when it goes on",
+    name: "a frozen server is noticed: the last set stays, with an error beside it, and changes are published when it answers again",
     cannot: needs("freeze", "a freeze"),
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -213,7 +213,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "a server that comes back empty is believed in the end, and instances that return are seen",
+    name: "the empty set of a server that lost its data is published in the end, and so are instances that return",
     cannot: needs("restartEmpty", "an empty restart"),
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -229,7 +229,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "what happened while the way back was too long is seen at once, and the set was never empty",
+    name: "when the version to resume from is gone, changes are published, and the set is never empty",
     cannot: needs("outdate", "a compaction or the like"),
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -249,7 +249,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "wrong credentials are an error that says denied, and right ones are taken without a new source",
+    name: "wrong credentials are an error, permissionDenied, and right ones are used without a new source",
     cannot: needs("stranger", "who may read"),
     run: async (world, service) => {
       const stranger = await world.stranger?.(service);
@@ -265,7 +265,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
     },
   },
   {
-    name: "a watch can be closed in any state: soon after its begin, when it waits, in a freeze and in an outage",
+    name: "a watch can be closed in any state: soon after its start, while it waits, in a freeze and in an outage",
     cannot: always,
     run: async (world, service) => {
       await put(world, service, 1);
@@ -274,7 +274,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
         for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
         const count = reader.snapshots.length;
         await reader.close();
-        assert.ok(reader.snapshots.length <= count + 1, "nothing comes after the close");
+        assert.ok(reader.snapshots.length <= count + 1, "no snapshot after the close");
       };
       const closeSoon = async () => {
         for (const turns of [0, 1, 2, 4, 8, 16, 32, 64, 128]) await closeAfter(turns);

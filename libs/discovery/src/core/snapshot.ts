@@ -20,7 +20,7 @@ export interface Endpoint {
   /** The zones that should use it (EndpointSlice hints); empty when there are no hints. */
   readonly forZones: readonly string[];
   readonly nodeName: string | undefined;
-  /** What else is known, such as `podName`; for logs and for policies that choose by it. */
+  /** What else is known, such as `podName`; for logs, and for policies that choose by it. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -29,10 +29,10 @@ export interface Endpoint {
  * not change is the same object as in the snapshot before.
  */
 export interface Snapshot {
-  /** What is watched, in words fit for a message: `service default/server`. */
+  /** What is watched, for messages: `service default/server`. */
   readonly subject: string;
   /**
-   * The endpoints to use now; after an error still the last good ones. Undefined when nothing was ever learned: then
+   * The endpoints to use now; after an error still the last good ones. Undefined while nothing is known: then
    * `error` says why.
    */
   readonly endpoints: readonly Endpoint[] | undefined;
@@ -43,9 +43,9 @@ export interface Snapshot {
    * such service, no such port.
    */
   readonly error: DiscoveryError | undefined;
-  /** A gRPC service config in JSON that the service itself asks for; undefined when it asks for none. */
+  /** The gRPC service config that the service itself has, in JSON; undefined if it has none. */
   readonly serviceConfig: string | undefined;
-  /** Why the service could not be asked for its service config, where that is so; the endpoints are good all the same. */
+  /** Why the service config cannot be read; undefined if it can. The endpoints are not affected. */
   readonly serviceConfigError?: DiscoveryError | undefined;
 }
 

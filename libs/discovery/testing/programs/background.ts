@@ -2,7 +2,7 @@ import { createDnsPollSource } from "../../src/dns/index.ts";
 import { createFileSource } from "../../src/file/index.ts";
 import { createStaticSource } from "../../src/static/index.ts";
 
-/** A program for `background.test.ts`, whose only work is to read a source until it has two endpoints. */
+/** A program for `background.test.ts`, that only reads a source until it has two endpoints. */
 const [kind = "", background = "", argument = ""] = process.argv.slice(2);
 const common = { background: background === "background" };
 const [host = "", port = ""] = argument.split(":");
