@@ -120,7 +120,7 @@ test("a call lasts from its start to its end, and its status and trailers are to
   clock.advance(30);
   const trailer = new Metadata();
   call?.end(status.ABORTED, trailer);
-  assert.deepEqual(ends, [{ durationMs: 30, status: status.ABORTED, metadata: trailer }]);
+  assert.deepEqual(ends, [{ durationMs: 30, isLong: false, status: status.ABORTED, metadata: trailer }]);
   channel.balancer.destroy();
 });
 

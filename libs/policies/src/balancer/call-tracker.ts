@@ -10,6 +10,12 @@ type Stage = "picked" | "active" | "given up" | "ended";
 interface Ticket<EndpointState> {
   stage: Stage;
   readonly child: Child<EndpointState>;
+  startedMs: number;
+  /** Whether it has lasted so long that it does not count any more. */
+  isLong: boolean;
+  /** The neighbours in the order of their start, while it is active and not long. */
+  previous: Ticket<EndpointState> | undefined;
+  next: Ticket<EndpointState> | undefined;
 }
 
 export interface CallTrackerOptions<EndpointState> {
@@ -24,11 +30,21 @@ export interface CallTrackerOptions<EndpointState> {
  * becomes a call: between the two grpc-js waits for the call credentials, and a call that is cancelled meanwhile, or whose
  * connection goes away, neither starts nor ends. So a pick that has not started by the end of this turn of the event loop is
  * given up, and counted again if it starts after all.
+ *
+ * A call that lasts longer than `longCallAfterMs` is taken for an idle stream, and does not count any more: grpc-js shows a policy
+ * neither a call's method nor its messages, so that a stream cannot be told from a unary call.
  */
 export class CallTracker<EndpointState> implements CallTotal {
   readonly #options: CallTrackerOptions<EndpointState>;
   #picked: Ticket<EndpointState>[] = [];
   #inFlight = 0;
+  /** After how long a call does not count any more; Infinity for never. */
+  #longCallAfterMs = Number.POSITIVE_INFINITY;
+  /** The active calls in the order of their start. */
+  #oldest: Ticket<EndpointState> | undefined;
+  #newest: Ticket<EndpointState> | undefined;
+  #timer: AbortController | undefined;
+  #isClosed = false;
 
   constructor(options: CallTrackerOptions<EndpointState>) {
     this.#options = options;
@@ -38,6 +54,24 @@ export class CallTracker<EndpointState> implements CallTotal {
     return this.#inFlight;
   }
 
+  set longCallAfterMs(ms: number) {
+    if (ms === this.#longCallAfterMs) return;
+    this.#longCallAfterMs = ms;
+    this.#stopTimer();
+    this.#checkLater();
+  }
+
+  /** Ends the timer for good. Calls in flight are counted to their end. */
+  close(): void {
+    this.#isClosed = true;
+    this.#stopTimer();
+  }
+
+  #stopTimer(): void {
+    this.#timer?.abort();
+    this.#timer = undefined;
+  }
+
   /**
    * Counts a pick, and the call that may follow from it.
    *
@@ -45,8 +79,14 @@ export class CallTracker<EndpointState> implements CallTotal {
    */
   track(child: Child<EndpointState>, result: PickResult, onFailed?: () => void): PickResult {
     const { clock } = this.#options;
-    const ticket: Ticket<EndpointState> = { stage: "picked", child };
-    let startedMs = 0;
+    const ticket: Ticket<EndpointState> = {
+      stage: "picked",
+      child,
+      startedMs: 0,
+      isLong: false,
+      previous: undefined,
+      next: undefined,
+    };
     this.#count(child, 1);
     if (this.#picked.push(ticket) === 1) setImmediate(this.#giveUp);
     const { onCallStarted, onCallEnded } = result;
@@ -56,31 +96,71 @@ export class CallTracker<EndpointState> implements CallTotal {
       subchannel: result.subchannel,
       status: null,
       onCallStarted: () => {
-        startedMs = clock.now();
+        ticket.startedMs = clock.now();
         if (ticket.stage === "given up") this.#count(child, 1);
         ticket.stage = "active";
+        this.#append(ticket);
         onCallStarted?.();
       },
       onCallEnded: (code, details, metadata) => {
-        if (ticket.stage === "active") this.#end(ticket, startedMs, code, metadata);
+        if (ticket.stage === "active") this.#end(ticket, code, metadata);
         if (code !== status.OK) onFailed?.();
         onCallEnded?.(code, details, metadata);
       },
     } as PickResult;
   }
 
-  #end(
-    ticket: Ticket<EndpointState>,
-    startedMs: number,
-    code: CallEnd["status"],
-    metadata: Parameters<OnCallEnded>[2],
-  ): void {
+  #end(ticket: Ticket<EndpointState>, code: CallEnd["status"], metadata: Parameters<OnCallEnded>[2]): void {
     const { child } = ticket;
     const nowMs = this.#options.clock.now();
     ticket.stage = "ended";
-    this.#count(child, -1);
-    child.record.silentSinceMs = nowMs;
-    this.#options.onCallEnded?.(child, { durationMs: nowMs - startedMs, status: code, metadata });
+    if (!ticket.isLong) {
+      this.#remove(ticket);
+      this.#count(child, -1);
+      child.record.silentSinceMs = nowMs;
+    }
+    const { startedMs, isLong } = ticket;
+    this.#options.onCallEnded?.(child, { durationMs: nowMs - startedMs, isLong, status: code, metadata });
+  }
+
+  #append(ticket: Ticket<EndpointState>): void {
+    ticket.previous = this.#newest;
+    if (this.#newest) this.#newest.next = ticket;
+    else this.#oldest = ticket;
+    this.#newest = ticket;
+    if (this.#timer === undefined) this.#checkLater();
+  }
+
+  #remove(ticket: Ticket<EndpointState>): void {
+    const { previous, next } = ticket;
+    if (previous) previous.next = next;
+    else this.#oldest = next;
+    if (next) next.previous = previous;
+    else this.#newest = previous;
+    ticket.previous = undefined;
+    ticket.next = undefined;
+  }
+
+  /** Takes calls off the count that have lasted too long, and comes back when the next one has. */
+  #checkLater(): void {
+    const { clock } = this.#options;
+    if (this.#isClosed || !this.#oldest || this.#longCallAfterMs === Number.POSITIVE_INFINITY) return;
+    const timer = new AbortController();
+    this.#timer = timer;
+    const waitMs = this.#oldest.startedMs + this.#longCallAfterMs - clock.now();
+    void clock.sleep(Math.max(0, waitMs), timer.signal, { background: true }).then(() => {
+      if (timer.signal.aborted) return;
+      this.#timer = undefined;
+      const sinceMs = clock.now() - this.#longCallAfterMs;
+      while (this.#oldest && this.#oldest.startedMs <= sinceMs) this.#makeLong(this.#oldest);
+      this.#checkLater();
+    });
+  }
+
+  #makeLong(ticket: Ticket<EndpointState>): void {
+    this.#remove(ticket);
+    ticket.isLong = true;
+    this.#count(ticket.child, -1);
   }
 
   #count(child: Child<EndpointState>, change: 1 | -1): void {

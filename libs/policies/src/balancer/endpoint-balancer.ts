@@ -114,6 +114,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
 
   destroy(): void {
     this.#refresh?.abort();
+    this.#tracker?.close();
     this.#isPaused = true;
     for (const child of this.#children.values()) this.#drop(child);
     this.#children.clear();
@@ -260,6 +261,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
       this.#waitingSinceMs = undefined;
       this.#gatherEndMs = undefined;
       const input = { config: this.#config, children, ready, calls: this.#tracker ?? noCalls, nowMs };
+      if (this.#tracker) this.#tracker.longCallAfterMs = this.#instance.longCallAfterMs?.(this.#config) ?? Infinity;
       const picker = this.#createPicker(input);
       const refreshMs = Math.min(this.#instance.refreshMs?.(input) ?? Infinity, nextMs - nowMs);
       // Before the picker, whose listener may close the channel.

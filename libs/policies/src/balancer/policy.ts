@@ -8,6 +8,8 @@ import type { ConnectionTiming } from "./connection-timing.ts";
 export interface CallEnd {
   /** From the call's start on the connection to its status, in milliseconds. */
   readonly durationMs: number;
+  /** Whether it lasted so long that it was taken for an idle stream: see `longCallAfter`. */
+  readonly isLong: boolean;
   readonly status: Parameters<OnCallEnded>[0];
   /** The trailers. */
   readonly metadata: Parameters<OnCallEnded>[2];
@@ -51,6 +53,8 @@ export interface PolicyInstance<Config, EndpointState> {
   refreshMs?(input: PickerInput<Config, EndpointState>): number | undefined;
   /** Whether the balancer keeps `Child.inFlight` up to date. Default: false. */
   readonly countsCalls?: boolean;
+  /** After how many milliseconds a call in flight does not count any more; Infinity for never. Default: Infinity. */
+  longCallAfterMs?(config: Config): number;
   /** Runs at the end of each call, after `Child.inFlight` went down. */
   onCallEnded?(child: Child<EndpointState>, end: CallEnd): void;
   /** The endpoint has a connection, or a different one than before. */
@@ -71,6 +75,20 @@ export interface CommonConfig {
 /** Reads the fields that every policy has. */
 export function parseCommonConfig(fields: Fields): CommonConfig {
   return { panicThreshold: fields.number("panicThreshold", 0, { min: 0, max: 100 }) };
+}
+
+/** The field of the policies that count calls. */
+export interface CountConfig {
+  /**
+   * A call that lasts longer than this is taken for an idle stream and does not count as in flight any more, in milliseconds; Infinity
+   * for never, written `0s`. Default: 10 s.
+   */
+  readonly longCallAfterMs: number;
+}
+
+/** Reads the field of the policies that count calls. */
+export function parseCountConfig(fields: Fields): CountConfig {
+  return { longCallAfterMs: fields.duration("longCallAfter", 10_000) || Number.POSITIVE_INFINITY };
 }
 
 /** Where a policy gets time and random numbers from. */

@@ -200,7 +200,10 @@ test("a configuration that cannot be right is refused with the field's name", ()
     [{ choice_count: 2.5 }, "choiceCount must be an integer >= 2, got 2.5"],
     [{ choiceCount: "x" }, 'choiceCount must be an integer >= 2, got "x"'],
     [{ choiceCount: 2, choice_count: 2 }, "choiceCount is given twice, as choiceCount and as choice_count"],
-    [{ choices: 2 }, "unknown field choices; known fields: choiceCount, panicThreshold, slowStart, weightKey, weights"],
+    [
+      { choices: 2 },
+      "unknown field choices; known fields: choiceCount, longCallAfter, panicThreshold, slowStart, weightKey, weights",
+    ],
     [{ weights: { a: -1 } }, 'weights["a"] must be a number from 0 to 4294967295, got -1'],
   ]);
 });

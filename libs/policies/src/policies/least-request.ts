@@ -1,10 +1,10 @@
 import type { Random } from "@grpc-lb/core";
 import type { Child } from "../balancer/child.ts";
-import type { Policy } from "../balancer/policy.ts";
+import { type CountConfig, type Policy, parseCountConfig } from "../balancer/policy.ts";
 import { AliasTable } from "./weights/alias-table.ts";
 import { currentWeights, parseWeightConfig, type WeightConfig, weightRefreshMs } from "./weights/weights.ts";
 
-export interface LeastRequestConfig extends WeightConfig {
+export interface LeastRequestConfig extends CountConfig, WeightConfig {
   /** How many endpoints are compared for each call. Default: 2. More than 10 counts as 10 (gRFC A48). */
   readonly choiceCount: number;
 }
@@ -23,10 +23,12 @@ export const leastRequest: Policy<LeastRequestConfig, undefined> = {
   name: "least_request",
   parseConfig: (fields) => ({
     choiceCount: Math.min(10, fields.integer("choiceCount", 2, { min: 2 })),
+    ...parseCountConfig(fields),
     ...parseWeightConfig(fields),
   }),
   createInstance: ({ random }) => ({
     countsCalls: true,
+    longCallAfterMs: ({ longCallAfterMs }) => longCallAfterMs,
     createEndpointState: () => undefined,
     createPicker: ({ ready, config, nowMs }) => {
       const weights = currentWeights(ready, config, nowMs);

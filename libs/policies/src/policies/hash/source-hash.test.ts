@@ -219,7 +219,7 @@ test("calls of an endpoint that comes back make room again", () => {
 });
 
 test("a configuration that cannot be right is refused with the field's name", () => {
-  const fields = "balanceFactor, key, panicThreshold, requestHashHeader, weightKey, weights";
+  const fields = "balanceFactor, key, longCallAfter, panicThreshold, requestHashHeader, weightKey, weights";
   assertRefused("source_hash", [
     [{ balanceFactor: 0.99 }, "balanceFactor must be 0 or >= 1, got 0.99"],
     [{ balance_factor: -1 }, "balanceFactor must be a number >= 0, got -1"],

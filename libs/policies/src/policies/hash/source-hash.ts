@@ -1,13 +1,13 @@
 import type { Child } from "../../balancer/child.ts";
 import type { EndpointRecord } from "../../balancer/endpoint-record.ts";
-import type { Policy } from "../../balancer/policy.ts";
+import { type CountConfig, type Policy, parseCountConfig } from "../../balancer/policy.ts";
 import { currentWeights, parseWeightConfig, type WeightConfig } from "../weights/weights.ts";
 import { defaultTableSize, largerThan } from "./maglev.ts";
 import { MaglevTable } from "./maglev-table.ts";
 import { createRequestHash, type KeyConfig, parseKeyConfig } from "./request-key.ts";
 import { TableCache } from "./table-cache.ts";
 
-export interface SourceHashConfig extends WeightConfig, KeyConfig {
+export interface SourceHashConfig extends CountConfig, WeightConfig, KeyConfig {
   /**
    * An endpoint may have this many times its share (by weight) of the calls in flight; beyond that the key's calls go to the next
    * endpoint. 0 for no bound. Default: 1.25.
@@ -33,6 +33,7 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
     return {
       balanceFactor,
       ...parseKeyConfig(fields, "pod_uid"),
+      ...parseCountConfig(fields),
       ...parseWeightConfig(fields, { hasSlowStart: false }),
     };
   },
@@ -44,6 +45,7 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
     let carriers: readonly EndpointRecord<undefined>[] = [];
     return {
       countsCalls: true,
+      longCallAfterMs: ({ longCallAfterMs }) => longCallAfterMs,
       createEndpointState: () => undefined,
       createPicker: ({ children, ready, config, calls, nowMs }) => {
         const hashOf = createRequestHash(config, random);

@@ -295,7 +295,7 @@ test("while all are equal the one drawn first has the call", () => {
 });
 
 test("a configuration that cannot be right is refused with the field's name", () => {
-  const fields = "decay, defaultRtt, panicThreshold, slowStart, weightKey, weights";
+  const fields = "decay, defaultRtt, longCallAfter, panicThreshold, slowStart, weightKey, weights";
   assertRefused("peak_ewma", [
     [{ decay: "0s" }, 'decay must be a duration such as 10s or 0.3s >= 1ms, got "0s"'],
     [{ decay: 10 }, "decay must be a duration such as 10s or 0.3s >= 1ms, got 10"],

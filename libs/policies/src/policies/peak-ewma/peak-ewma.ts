@@ -1,11 +1,11 @@
 import { status } from "@grpc/grpc-js";
 import type { Child } from "../../balancer/child.ts";
-import type { Policy } from "../../balancer/policy.ts";
+import { type CountConfig, type Policy, parseCountConfig } from "../../balancer/policy.ts";
 import { AliasTable } from "../weights/alias-table.ts";
 import { currentWeights, parseWeightConfig, type WeightConfig, weightRefreshMs } from "../weights/weights.ts";
 import { Latency } from "./latency.ts";
 
-export interface PeakEwmaConfig extends WeightConfig {
+export interface PeakEwmaConfig extends CountConfig, WeightConfig {
   /** After that time an observed latency counts 1/e, in milliseconds. Default: 10 s. */
   readonly decayMs: number;
   /** The latency assumed while an endpoint's first calls are in flight, in milliseconds. Default: 30 ms. */
@@ -48,12 +48,14 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
   parseConfig: (fields) => ({
     decayMs: fields.duration("decay", 10_000, { min: 1 }),
     defaultRttMs: fields.duration("defaultRtt", 30, { min: 1 }),
+    ...parseCountConfig(fields),
     ...parseWeightConfig(fields),
   }),
   createInstance: ({ clock, random }) => {
     let config: PeakEwmaConfig | undefined;
     return {
       countsCalls: true,
+      longCallAfterMs: ({ longCallAfterMs }) => longCallAfterMs,
       createEndpointState: () => new Latency(),
       createPicker: (input) => {
         config = input.config;
@@ -81,8 +83,8 @@ export const peakEwma: Policy<PeakEwmaConfig, Latency> = {
         };
       },
       refreshMs: ({ ready, config, nowMs }) => weightRefreshMs(ready, config, nowMs),
-      onCallEnded: ({ endpointState: latency }, { durationMs, status: ending }) => {
-        if (!config) return;
+      onCallEnded: ({ endpointState: latency }, { durationMs, isLong, status: ending }) => {
+        if (!config || (isLong && !serverFailures.has(ending))) return; // the length of a stream is not a latency
         const { decayMs, defaultRttMs } = config;
         const nowMs = clock.now();
         const expectedMs = latency.at(nowMs, decayMs, defaultRttMs);
