@@ -7,13 +7,13 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { run } from "node:test";
-import { spec } from "node:test/reporters";
 import { describeCounts, resultsFile, root } from "./test-counts.ts";
 
 /** Nx runs three projects at a time. Tests wait for processes and sockets, so one file more than processors runs at once. */
 const filesAtOnce = Math.max(1, Math.round((availableParallelism() + 1) / 3));
-/** The longest that one file may take. */
-const timeoutMs = 120_000;
+/** The longest that one test may take, and the longest for all: a file whose process does not end is ended and fails. */
+const testLimitMs = 120_000;
+const projectLimitMs = 600_000;
 
 const project = process.argv[2];
 if (project === undefined) {
@@ -23,6 +23,7 @@ if (project === undefined) {
 
 // Tests must see the same environment with Nx and without it, and a cached output has no colours.
 for (const name of Object.keys(process.env)) if (/^(?:NX_|FORCE_COLOR$)/.test(name)) delete process.env[name];
+const { spec } = await import("node:test/reporters"); // which reads FORCE_COLOR
 // The tests start hundreds of programs; Node compiles each file once.
 process.env.NODE_COMPILE_CACHE ??= join(root, "node_modules/.cache/node");
 
@@ -36,8 +37,8 @@ const events = run({
   cwd: root,
   globPatterns: [`${project}/**/*.test.ts`],
   concurrency: filesAtOnce,
-  timeout: timeoutMs,
-  signal: interruption.signal,
+  timeout: testLimitMs,
+  signal: AbortSignal.any([interruption.signal, AbortSignal.timeout(projectLimitMs)]),
 });
 let counts = { passed: 0, failed: 0, skipped: 0 };
 events.on("test:summary", ({ file, counts: total, success }) => {
