@@ -93,7 +93,7 @@ test("a parsed target is good, and a text that is not valid throws at once", asy
 
 test("sources of equal targets and of the same option objects share one run; others do not", async (t) => {
   const { requests, target } = await startAgent(t);
-  const [one, two] = [{ token: "one" }, { token: "one" }];
+  const [one, two] = [{ token: "one" }, { token: "two" }];
   const clock = new ManualClock();
   const sourceOf = (text: string, credentials: object, rest: SourceOptions = {}) =>
     createSource(text, { consul: { credentials }, clock, ...rest });
@@ -113,7 +113,7 @@ test("sources of equal targets and of the same option objects share one run; oth
     "one target, two spellings",
   );
   assert.equal(await count(sourceOf(target, one), sourceOf(`${target}?tag=v1`, one)), 2, "two targets");
-  assert.equal(await count(sourceOf(target, one), sourceOf(target, two)), 2, "two credentials objects");
+  assert.equal(await count(sourceOf(target, one), sourceOf(target, two)), 2, "two credentials");
   const other = { clock: new ManualClock() };
   assert.equal(await count(sourceOf(target, one), sourceOf(target, one, other)), 2, "two clocks");
   const etcd = { etcd: { credentials: {} } };
