@@ -44,7 +44,6 @@ for (const [file, expected] of [
   ["libs/core/src/clock.ts", all.filter((name) => name !== "@grpc-lb/protos")],
   ["protos/pod/v1/pod.proto", all.filter((name) => !own("core", "program", "verdict").includes(name))],
   ["apps/server/src/main.ts", [...own("client-grpc", "client-http", "k8s", "lab", "server"), "workspace"]],
-  ["k8s/base/server/deployment.yaml", [...own("k8s"), "workspace"]],
 ] as const) {
   test(`a change of ${file} affects ${expected.length} of the ${all.length} projects`, () => {
     const affected: string[] = JSON.parse(nx("show", "projects", "--affected", `--files=${file}`, "--json"));
