@@ -2,6 +2,8 @@ import type { FieldPath } from "./fields.ts";
 
 /** The deepest nesting that is read: V8 takes seconds for millions of levels. */
 export const maxDepth = 100;
+/** Why a text with more is refused. */
+export const tooDeep = `nested more than ${maxDepth} levels deep`;
 
 /** Whether brackets and braces are nested more than `maxDepth` levels deep. */
 export function isTooDeep(text: string): boolean {

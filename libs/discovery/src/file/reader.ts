@@ -1,7 +1,7 @@
 import { ContentError } from "./content-error.ts";
 import { type FileContent, readDocument } from "./document.ts";
 import { FieldError, type FieldPath } from "./fields.ts";
-import { describeSyntaxError, isTooDeep, lineOfField, maxDepth } from "./json-text.ts";
+import { describeSyntaxError, isTooDeep, lineOfField, tooDeep } from "./json-text.ts";
 import { parseYaml } from "./yaml-text.ts";
 
 /** The largest file that is read, in bytes: 2 MiB. */
@@ -29,7 +29,7 @@ export async function readContent(bytes: Uint8Array): Promise<FileContent> {
     throw new ContentError(undefined, "the file is not text in UTF-8"); // the error has no position
   }
   if (!/^\s*[[{]/.test(text)) return readYaml(text);
-  if (isTooDeep(text)) throw new ContentError(undefined, `nested more than ${maxDepth} levels deep`);
+  if (isTooDeep(text)) throw new ContentError(undefined, tooDeep);
   await turn();
   let value: unknown;
   try {

@@ -1,6 +1,7 @@
 import { messageOf } from "@grpc-lb/core";
 import { ContentError } from "./content-error.ts";
 import type { FieldPath } from "./fields.ts";
+import { maxDepth, tooDeep } from "./json-text.ts";
 
 /** How long the parser works before the event loop has its turn, in milliseconds. */
 const sliceMs = 10;
@@ -23,6 +24,8 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
     let dueMs = performance.now() + sliceMs;
     for (const lexeme of new Lexer().lex(text)) {
       tokens.push(...parser.next(lexeme));
+      // A level is two tokens at most: a collection and its item.
+      if (parser.stack.length > 2 * maxDepth) throw new ContentError(undefined, tooDeep);
       if (performance.now() < dueMs) continue;
       await new Promise((resolve) => setImmediate(resolve));
       dueMs = performance.now() + sliceMs;
@@ -47,13 +50,8 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
     return { value: document.toJS(), lineOf };
   } catch (cause) {
     if (cause instanceof ContentError) throw cause;
-    // An alias of nothing or of too much, or thousands of levels, which overflow the stack of the parser.
-    const isDeep = cause instanceof RangeError;
-    throw new ContentError(
-      undefined,
-      isDeep ? "nested too deeply for YAML" : describe({ code: undefined, message: messageOf(cause) }),
-      { cause },
-    );
+    // An alias of nothing, or of too much.
+    throw new ContentError(undefined, describe({ code: undefined, message: messageOf(cause) }), { cause });
   }
 }
 
