@@ -2,14 +2,14 @@
  * Why a source cannot do its work.
  *
  * - `notFound`: what the target names does not exist: no such Service, file, DNS name or kubeconfig.
- * - `invalid`: it exists and cannot be used: a broken file, a value that is no endpoint, a wrong target.
+ * - `invalid`: it exists and cannot be used: a broken file, a value that does not describe an endpoint, a wrong target.
  * - `permissionDenied`: the server refuses the caller (401, 403). Retries back off longer, as an operator has to act.
  * - `unavailable`: the server cannot be reached, or fails.
  * - `portNotFound`: the service has no such port.
  */
 export type DiscoveryErrorCode = "notFound" | "invalid" | "permissionDenied" | "unavailable" | "portNotFound";
 
-/** The one error of discovery; its message says who, what and to what. */
+/** The error of discovery; its message names the source, the operation and its object. */
 export class DiscoveryError extends Error {
   override readonly name = "DiscoveryError";
   readonly code: DiscoveryErrorCode;

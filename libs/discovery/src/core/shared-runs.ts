@@ -50,7 +50,7 @@ export class SharedRuns<T> {
     if (shared.users > 0) return Promise.resolve();
     this.#forget(key, shared);
     shared.controller.abort();
-    return shared.ended.catch(() => {}); // who releases is no longer interested
+    return shared.ended.catch(() => {}); // the failure no longer matters to this user
   }
 
   #forget(key: string, shared: Shared<T>): void {

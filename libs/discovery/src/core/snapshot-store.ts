@@ -7,7 +7,7 @@ import type { SourceStats } from "./source-stats.ts";
 /** Receives each newer snapshot. */
 export type SnapshotListener = (snapshot: Snapshot) => void;
 
-/** What a source knows beside the endpoints. */
+/** What a source learns in addition to the endpoints. */
 export interface Synced {
   /** As in `Snapshot`. Default: none. */
   readonly serviceConfig?: string | undefined;
@@ -18,7 +18,7 @@ export interface Synced {
 }
 
 /**
- * What is known of one service: its endpoints, the error beside them, and who listens. A source changes `endpoints` and then
+ * What is known of one service: its endpoints, its error and its listeners. A source changes `endpoints` and then
  * calls `sync`; or it calls `fail`, and the last good endpoints stay. A snapshot that differs from the one before in nothing
  * but its time is not published.
  */
@@ -59,19 +59,19 @@ export class SnapshotStore {
     return { lastSyncAgeMs, lists, watches, events, errors: { ...this.#errors } };
   }
 
-  /** The server was heard: the endpoints are what it has now, and no failure keeps the source from it. */
+  /** Publishes what the server has now, and clears a failure. */
   sync(synced: Synced = {}): void {
     this.#lastSyncMs = this.#clock.now();
     this.#failure = undefined;
     this.#publish(synced, this.endpoints.all);
   }
 
-  /** As `sync`, while a failure may go on: it stays beside what is known, and so does the time of the last sync. */
+  /** Publishes as `sync` does, but keeps a failure and the time of the last sync. */
   update(synced: Synced): void {
     this.#publish(synced, this.endpoints.all);
   }
 
-  /** The source cannot do its work: the last good endpoints stay, with the error beside them. */
+  /** Publishes an error; the last good endpoints stay. */
   fail(error: DiscoveryError): void {
     this.#errors[error.code] += 1;
     this.#failure = error;

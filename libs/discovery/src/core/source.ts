@@ -59,7 +59,7 @@ const running = new SharedRuns<SnapshotStore>();
 
 /**
  * Makes a source of a definition. All sources of the same key share one run, which begins with the first subscription and ends
- * with the last. Whoever comes after its end starts another, which knows nothing of what was true before.
+ * with the last. A later subscription starts a new run without the old snapshot.
  */
 export function defineSource(definition: SourceDefinition): Source {
   const { subject, background = false, clock = systemClock } = definition;

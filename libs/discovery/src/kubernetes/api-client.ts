@@ -98,7 +98,7 @@ export class ApiClient {
       return ((await attempt(false)) ?? ((await attempt(true)) as { value: T })).value;
     } catch (cause) {
       if (cause instanceof DiscoveryError) throw cause;
-      // What an ended request throws says that it was ended; the reason is what the guard knows.
+      // An ended request throws an abort error; the guard knows the reason.
       throw describeUnavailable(request.what, this.#access.server, guard.signal.aborted ? guard.signal.reason : cause);
     } finally {
       guard.release();

@@ -11,7 +11,7 @@ export interface Change<T extends ApiObject> {
   readonly object: T;
 }
 
-/** Receives what a ListWatch learns; never concurrently, and never after its attempt has ended. */
+/** Receives the results of a ListWatch; never concurrently, and never after the attempt has returned. */
 export interface ListWatchReceiver<T extends ApiObject> {
   /** Replaces all objects. */
   onList(items: readonly T[]): void;
@@ -48,15 +48,15 @@ export interface ListWatchOptions<T extends ApiObject> {
   readonly listTimeouts?: { readonly silenceMs: number; readonly totalMs: number };
 }
 
-/** The limits of one list: more pages than a service of 50 000 slices has are the answer of a broken server. */
+/** The limits of one list; 100 pages hold 50 000 slices. */
 const pageSize = 500;
 const maxPages = 100;
 const defaultListTimeouts = { silenceMs: 15_000, totalMs: 60_000 };
-/** However good the watches look, a list from time to time makes up for a lost event; the ends of watches spread it. */
+/** A list from time to time makes up for an event that was lost. The random ends of watches spread the lists of clients. */
 const relistAfterMs = 30 * 60_000;
-/** A list that shrinks is requested again after a second; one that shrinks each time is accepted in the end. */
+/** A sharply shorter list is requested again after a second; the fifth list is accepted in any case. */
 const confirmation = { afterMs: 1_000, times: 4 };
-/** A watch that goes on from a version is silent without news: that it lasts this long shows that the server is well. */
+/** A resumed watch is silent while nothing changes: a watch that lasts this long shows that the server is well. */
 const steadyMs = 1_000;
 /** Like client-go, but shorter: a watch lives 4 to 8 minutes, so that watches spread over the API servers again. */
 const watchSeconds = { least: 240, spread: 240 };
@@ -160,7 +160,7 @@ export class ListWatch<T extends ApiObject> {
           if (signal.aborted) return;
           this.#takeLines(lines, answer);
         }
-        // Half an event was cut off, and comes again. Anything else is the answer of something that is no API server.
+        // A cut-off event comes again with the next watch. Anything else was not sent by an API server.
         if (answer.rest.trim() !== "" && !isCutOff(answer.rest)) this.#takeLines([answer.rest], answer);
       });
     } catch (cause) {
@@ -170,13 +170,13 @@ export class ListWatch<T extends ApiObject> {
     }
   }
 
-  /** That a watch was accepted is not enough: a server in trouble accepts, and says so by an ERROR event. */
+  /** An accepted watch does not prove that the server is well: a server in trouble accepts it and sends an ERROR event. */
   async #confirmWhenSteady(ended: AbortSignal, signal: AbortSignal): Promise<void> {
     await this.#options.clock.sleep(steadyMs, ended, { background: true });
     if (!ended.aborted && !signal.aborted) this.#receiver.onChanges([]);
   }
 
-  /** Takes the events that came together as one change: of a burst, not every state needs to be seen. */
+  /** Delivers the events that arrived together in one call: a receiver need not see every state of a burst. */
   #takeLines(lines: readonly string[], answer: HttpAnswer): void {
     const changes: Change<T>[] = [];
     let version: string | undefined;
@@ -194,7 +194,7 @@ export class ListWatch<T extends ApiObject> {
     if (changes.length > 0 || version !== undefined) {
       answer.heard(); // progress is a whole event, not a byte
       const before = this.#version;
-      this.#version = undefined; // what the receiver cannot take comes again with a list
+      this.#version = undefined; // if the receiver throws, a list must repeat the changes
       try {
         this.#receiver.onChanges(changes);
       } catch (cause) {

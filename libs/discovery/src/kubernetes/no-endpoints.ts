@@ -2,7 +2,7 @@ import { DiscoveryError } from "../core/discovery-error.ts";
 import { describePort, describePorts, type PortSelector } from "./port.ts";
 import type { ServiceKnowledge } from "./service-watch.ts";
 
-/** Why a service has no endpoints, where its Service or its slices say more than that; undefined otherwise. */
+/** Why a service has no endpoints, if its Service or its slices show a reason; undefined otherwise. */
 export function describeNoEndpoints(
   subject: string,
   { slices, service, absence }: ServiceKnowledge,
@@ -29,14 +29,14 @@ export function describeNoEndpoints(
   return undefined;
 }
 
-/** The service has endpoints, and none at the port that is meant. */
+/** The error for a service that has endpoints, but none at the wanted port. */
 export function describePortNotFound(subject: string, port: PortSelector, known: ServiceKnowledge): DiscoveryError {
   const ports = [...known.slices.values()].flatMap((slice) => slice.ports);
   const message = `kubernetes: ${subject} has no ${describePort(port)}; its target ports are ${describePorts(ports)}`;
   return new DiscoveryError("portNotFound", `${message}${describeMapping(port, known)}`);
 }
 
-/** What the Service, which maps its numbers to target ports, has to do with it. */
+/** What the Service contributes to the reason: it maps its port numbers to target ports. */
 function describeMapping(port: PortSelector, { service, absence, serviceError }: ServiceKnowledge): string {
   if (port.t === "name") {
     const other = service?.ports.find(({ name, protocol }) => name === port.name && protocol !== "TCP");

@@ -10,14 +10,14 @@ import { isSameEntry, laterInLifecycle, mergeEntries, type SliceEntry } from "./
 /** The annotation by which a Service may bring its own gRPC service config. */
 export const serviceConfigAnnotation = "grpc-lb.dev/service-config";
 
-/** What a slice says at one port. */
+/** The entries of a slice at one port. */
 interface SliceEntries {
   readonly entries: ReadonlyMap<string, SliceEntry>;
   /** Whether the slice has the port; undefined where it has neither the port nor endpoints that need it. */
   readonly hasPort: boolean | undefined;
 }
 
-/** A port that is no longer mapped may be so again with the next event of the other watch: the last endpoints serve so long. */
+/** How long the last endpoints are used after the Service stopped mapping the port: the slices' own event may be late. */
 const mappingGraceMs = 1_000;
 
 /** What a view needs of a ServiceWatch. */
@@ -99,7 +99,7 @@ export class PortView implements ServiceObserver {
     let problem = defect;
     if (this.#store.endpoints.size === 0) {
       const lacksPort = this.#lacksPort;
-      // A number may be the Service's: then only the Service can say so.
+      // The number may be a port of the Service, which only the Service can map.
       if (lacksPort && this.#port.t === "number" && this.#isMappingExpected) return;
       problem = lacksPort
         ? describePortNotFound(this.#store.subject, this.#port, this.#watch.known)
@@ -110,13 +110,13 @@ export class PortView implements ServiceObserver {
     else this.#store.update({ problem, serviceConfig, serviceConfigError: serviceError });
   }
 
-  /** The time that a mapping was waited for is over. */
+  /** Ends the wait for a mapping. */
   endGrace(): void {
     this.#isGraceOver = true;
     this.onSettled(false);
   }
 
-  /** Whether the Service may still say what the port is: at the beginning, or when its event is late. */
+  /** Whether the Service may still map the port: before its first answer, and while an event may be late. */
   get #isMappingExpected(): boolean {
     const { service, absence, serviceError } = this.#watch.known;
     if ((service ?? absence ?? serviceError) === undefined) return true;
@@ -175,7 +175,7 @@ export class PortView implements ServiceObserver {
     return { entries, hasPort: true };
   }
 
-  /** Joins what the slices say of one endpoint. */
+  /** Merges the entries that the slices have for one endpoint. */
   #merge(id: string): void {
     const entries: SliceEntry[] = [];
     for (const name of this.#slicesOf.get(id) ?? []) {

@@ -1,17 +1,17 @@
 import type { ApiPort, EndpointSlice, Service } from "./reader.ts";
 
-/** Which port of a service is meant: by name, by number (of the target or of the Service), or the one that most slices have. */
+/** Which port of a service to dial: by name, by number (of the target or of the Service), or the one that most slices have. */
 export type PortSelector =
   | { readonly t: "name"; readonly name: string }
   | { readonly t: "number"; readonly number: number }
   | { readonly t: "mostCommon" };
 
-/** A port that is meant in every slice alike. */
+/** A selector that means the same in every slice. */
 export type FixedPort = Exclude<PortSelector, { readonly t: "mostCommon" }>;
 
 /**
  * The number to dial in a slice; undefined when the slice has no such port. A number that is a target port is taken as it is;
- * else it is looked up among the ports of the Service, whose names the ports of slices have. Of a service without any port (a
+ * else the Service maps it: its port with this number has the name of a port of the slice. Of a service without any port (a
  * headless one) every number is taken, as DNS does.
  */
 export function resolvePort(
@@ -32,7 +32,7 @@ export function resolvePort(
 }
 
 /**
- * Which port is meant when none is named: one for the whole service, so that its endpoints never speak different protocols. It
+ * The port to dial when none is named: one for the whole service, so that its endpoints never speak different protocols. It
  * is the port that most slices have, the first by name of several: the controller makes a slice for each set of ports that pods
  * have, and few endpoints are lost so. Slices without endpoints do not count. Undefined while there is none.
  */

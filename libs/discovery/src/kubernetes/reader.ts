@@ -2,8 +2,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import { messageOf } from "@grpc-lb/core";
 
 /**
- * Reads what an API server sends, and lets nothing through that does not satisfy the types. What cannot be read is left out
- * of an object and named by its `defect`.
+ * An object of the API, checked: each field satisfies its type. A part that cannot be read is left out, and `defect` names it.
  */
 export interface ApiObject {
   /** "" when it has none that can be read: then nothing can be done with the object. */
@@ -22,7 +21,7 @@ export interface EndpointSlice extends ApiObject {
 }
 
 export interface SliceEndpoint {
-  /** The API says of several addresses: clients should use the first only. Not checked for FQDN slices. */
+  /** The first address; the API reference tells clients to ignore the others. Not checked for FQDN slices. */
   readonly host: string;
   /** `draining`: terminating, and it still serves. `ended`: terminating, and it serves no more. */
   readonly state: "ready" | "draining" | "ended";
@@ -80,7 +79,7 @@ function expected(what: string, got: unknown): RangeError {
   return new RangeError(`${what}, got ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`);
 }
 
-/** A line of a watch. @throws SyntaxError or RangeError for a line that is no event */
+/** Reads a line of a watch. @throws SyntaxError or RangeError for anything but an event */
 export function readWatchEvent<T extends ApiObject>(line: string, read: (object: unknown) => T): WatchEvent<T> {
   const { type, object } = fieldsOf(JSON.parse(line));
   if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: named(read(object)) };
@@ -97,7 +96,7 @@ export interface ListPage<T extends ApiObject> {
   readonly continue: string | undefined;
 }
 
-/** @throws RangeError for what is no list of this kind: an answer of something else must not count as an empty list */
+/** Reads a page of a list. @throws RangeError for anything but a list of this kind, which must not count as an empty list */
 export function readList<T extends ApiObject>(value: unknown, kind: string, read: (object: unknown) => T): ListPage<T> {
   const { kind: got, apiVersion, items, metadata, message } = fieldsOf(value);
   if (got !== kind) {
@@ -167,7 +166,7 @@ export function readEndpointSlice(value: unknown): EndpointSlice {
 }
 
 /**
- * An endpoint; undefined for one that gets no traffic, a text that says what is wrong for one that cannot be read.
+ * Reads an endpoint: undefined if it gets no traffic, the reason as text if it cannot be read.
  *
  * `ready` absent means ready; a terminating endpoint is never ready, but while it still serves it is better than none
  * (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions).
@@ -272,7 +271,7 @@ export function readService(value: unknown): Service {
   };
 }
 
-/** A JSON answer. @throws RangeError that says what is wrong with the text, without the text */
+/** Parses a JSON answer. @throws RangeError that does not repeat the text */
 export function parseAnswer(text: string): unknown {
   try {
     return JSON.parse(text);

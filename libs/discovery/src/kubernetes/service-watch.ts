@@ -44,11 +44,11 @@ export interface ServiceKnowledge {
   readonly slices: ReadonlyMap<string, EndpointSlice>;
   /** The Service as it was last seen. */
   readonly service: Service | undefined;
-  /** That there is no such Service. */
+  /** The error of a Service that does not exist. */
   readonly absence: DiscoveryError | undefined;
   /** Why the Service cannot be read at the moment. */
   readonly serviceError: DiscoveryError | undefined;
-  /** What of the slices cannot be read; undefined when all can. */
+  /** Which part of a slice cannot be read; undefined when all can. */
   readonly defect: DiscoveryError | undefined;
   /** Whether all slices were seen, and the Service too unless that takes too long. */
   readonly isSynced: boolean;
@@ -56,7 +56,7 @@ export interface ServiceKnowledge {
 
 /**
  * Watches the EndpointSlices of one service, and the Service itself, for however many observers. Without the right to list and
- * watch Services it reads the Service every 30 s, and when the slices call for it; without the right to read it, it does without:
+ * watch Services it reads the Service every 30 s, and when the slices call for it; without the right to read it, there is
  * no mapping of the Service's port numbers, no service config of its own.
  */
 export class ServiceWatch {
@@ -80,7 +80,7 @@ export class ServiceWatch {
   readonly known: ServiceKnowledge = this.#known;
   #hasListed = false;
   #error: DiscoveryError | undefined;
-  /** Whether the first answer for the Service is no longer waited for. */
+  /** Whether the first endpoints no longer wait for the Service. */
   #isServiceDue = false;
   /** Ends the wait for the next reading of a Service that cannot be watched. */
   #pollWait: AbortController | undefined;
@@ -102,7 +102,7 @@ export class ServiceWatch {
     this.#observers.delete(observer);
   }
 
-  /** Something was seen that the Service, as it is known, does not explain. No effect while it is watched. */
+  /** Reads the Service again at once because the known one does not explain the slices. No effect while it is watched. */
   refreshService(): void {
     this.#pollWait?.abort();
   }
@@ -201,7 +201,7 @@ export class ServiceWatch {
     ]);
   }
 
-  /** An exception of one observer keeps nothing from the others: what it did not take comes again with the next list. */
+  /** If an observer throws, the others still receive the slice, and the next list repeats it. */
   #applySlices(changes: readonly Change<EndpointSlice>[]): void {
     const had = this.#slices.size;
     let failure: { readonly cause: unknown } | undefined;
@@ -246,7 +246,7 @@ export class ServiceWatch {
 
   #failSlices(error: DiscoveryError): DiscoveryError {
     this.#error = error;
-    if (this.#hasListed) this.#endServiceDelay(); // with the error comes what is known
+    if (this.#hasListed) this.#endServiceDelay(); // publish what is known with the error
     for (const observer of this.#observers) observer.onFailure(error);
     return error;
   }
@@ -275,7 +275,7 @@ export class ServiceWatch {
     }
   }
 
-  /** For those who may get a Service, and not list and watch it. */
+  /** Gets the Service, for clients that may not list and watch it. */
   async #readService(api: ApiClient, signal: AbortSignal): Promise<void> {
     const { namespace, service } = this.#options;
     const path = `/api/v1/namespaces/${namespace}/services/${service}`;
@@ -302,7 +302,7 @@ export class ServiceWatch {
     this.#settleService();
   }
 
-  /** The last good Service stays; that there is none may no longer be so. */
+  /** Keeps the last good Service. That it does not exist may no longer be true. */
   #failService(error: DiscoveryError): DiscoveryError {
     this.#known.serviceError = error;
     this.#known.absence = undefined;
@@ -332,7 +332,7 @@ export class ServiceWatch {
   }
 }
 
-/** What can be read of a slice, and for the rest its last good state: what cannot be read takes nothing away. */
+/** The readable part of a slice, completed by its last good state. */
 function withLastGood(slice: EndpointSlice, known: EndpointSlice): EndpointSlice {
   const hosts = new Set(slice.endpoints.map(({ host }) => host));
   return {
@@ -343,7 +343,7 @@ function withLastGood(slice: EndpointSlice, known: EndpointSlice): EndpointSlice
   };
 }
 
-/** For one that has gone without an observer having taken that. */
+/** Stands for a deleted slice whose deletion an observer has not received. */
 function noSlice(name: string): EndpointSlice {
   return { name, resourceVersion: undefined, defect: undefined, addressType: "IPv4", endpoints: [], ports: [] };
 }

@@ -1,7 +1,7 @@
 import type { Address, Endpoint } from "../core/snapshot.ts";
 import type { SliceEndpoint } from "./reader.ts";
 
-/** What one slice says of one endpoint. */
+/** The state of one endpoint in one slice. */
 export interface SliceEntry {
   readonly endpoint: SliceEndpoint;
   readonly family: "IPv4" | "IPv6";
@@ -12,18 +12,18 @@ export interface SliceEntry {
 /** An endpoint as it is published. */
 export interface MergedEndpoint {
   readonly endpoint: Endpoint;
-  /** Whether it drains: it is used only while there is no ready one (KEP-1669). */
+  /** Whether it drains: draining endpoints are used only while none is ready (KEP-1669). */
   readonly isStandby: boolean;
 }
 
 const order = { ready: 0, draining: 1, ended: 2 };
 
-/** The entry to believe: a pod that terminates never comes back, so the entry that says so is the newer one. */
+/** The newer of two entries: a pod that terminates never becomes ready again. */
 export function laterInLifecycle(a: SliceEntry, b: SliceEntry): SliceEntry {
   return order[b.endpoint.state] > order[a.endpoint.state] ? b : a;
 }
 
-/** Joins what slices say of one endpoint, in the order of their names; undefined when it can get no traffic. */
+/** Merges the entries of one endpoint, in the order of their slices; undefined when it can get no traffic. */
 export function mergeEntries(
   id: string,
   entries: readonly SliceEntry[],
@@ -55,7 +55,7 @@ export function mergeEntries(
   return { endpoint, isStandby: last.endpoint.state === "draining" };
 }
 
-/** Whether two states of a slice say the same of an endpoint. */
+/** Whether two entries describe the same state. */
 export function isSameEntry(a: SliceEntry, b: SliceEntry): boolean {
   const [one, other] = [a.endpoint, b.endpoint];
   return (

@@ -21,7 +21,7 @@ export const kubernetes: Scheme<KubernetesTarget> = {
     // kubernetes://service.namespace:port/ has all in the authority; kubernetes://namespace/service has it in both.
     const { host, port } = splitPort(name === "" ? authority : name, wrong);
     const [service = "", fromName, third, ...domain] = host.split(".");
-    if (third !== undefined && third !== "svc") throw wrong(`"${host}" is no service.namespace.svc.domain`);
+    if (third !== undefined && third !== "svc") throw wrong(`"${host}" must be service.namespace.svc.domain`);
     if (domain.some((label) => label === "")) throw wrong(`"${host}" has an empty label`);
     const fromAuthority = name === "" || authority === "" ? undefined : authority;
     if (fromAuthority !== undefined && fromName !== undefined && fromAuthority !== fromName) {
@@ -29,7 +29,7 @@ export const kubernetes: Scheme<KubernetesTarget> = {
     }
     const namespace = fromAuthority ?? fromName;
     for (const label of [service, ...(namespace === undefined ? [] : [namespace])]) {
-      if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) throw wrong(`"${label}" is no DNS label`);
+      if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) throw wrong(`"${label}" must be a DNS label`);
     }
     return { t: "kubernetes", service, namespace, port };
   },
@@ -38,7 +38,7 @@ export const kubernetes: Scheme<KubernetesTarget> = {
 function splitPort(text: string, wrong: (why: string) => RangeError): { host: string; port: string | undefined } {
   const [host = "", port, ...rest] = text.split(":");
   if (host === "") throw wrong("it names no service");
-  if (rest.length > 0 || host.includes("/")) throw wrong(`"${text}" is no service:port`);
-  if (port !== undefined && !isPort(port, 63)) throw wrong(`"${port}" is no port`);
+  if (rest.length > 0 || host.includes("/")) throw wrong(`"${text}" must be service:port`);
+  if (port !== undefined && !isPort(port, 63)) throw wrong(`"${port}" must be a port number or name`);
   return { host, port };
 }
