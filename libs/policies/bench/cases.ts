@@ -5,6 +5,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { policyNames, registerPolicies } from "../src/config/register.ts";
 import { connectivityState, type GrpcEndpoint, type PolicyJson, parsePolicy } from "../src/grpc-js.ts";
 import { endpoint, FakeChannel, FakeSubchannel } from "../testing/fake-channel.ts";
+import { noWaits } from "../testing/no-waits.ts";
 
 /** What the others are compared with: grpc-js's own. */
 export const roundRobin = "round_robin";
@@ -28,7 +29,7 @@ export const orca = "weighted_round_robin orca";
 
 /** Registers the policies. @returns their names, or those that `--policies random,maglev` gives */
 export function choosePolicies(): string[] {
-  registerPolicies();
+  registerPolicies(noWaits);
   const { values } = parseArgs({ options: { policies: { type: "string" } }, strict: false, allowPositionals: true });
   const all = [...policyNames, orca];
   const chosen = typeof values.policies === "string" ? values.policies.split(",") : all;

@@ -4,6 +4,7 @@ import { Metadata } from "@grpc/grpc-js";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { registerPolicies, registerPolicy } from "../src/config/register.ts";
 import type { PickArgs, Picker, PickResult } from "../src/grpc-js.ts";
+import { noWaits } from "../testing/no-waits.ts";
 import { createEndpoints, createSessions, openChannel, orca, policyOf } from "./cases.ts";
 import { median } from "./table.ts";
 
@@ -11,14 +12,14 @@ import { median } from "./table.ts";
 export interface Picks {
   /** Nanoseconds of a pick alone. */
   readonly pickNs: number;
-  /** Nanoseconds of pick, start and end together; null when the policy does not follow its calls. */
+  /** Nanoseconds of pick, start and end together; null when the policy does not count calls. */
   readonly callNs: number | null;
   /** Bytes that a pick allocates, its result included. */
   readonly bytes: number;
 }
 
-/** Chooses nothing: what is left is the result, for one that follows its calls. */
-const counted = "bench_counted";
+/** Policies that pick without a decision: what is left is the result, of a policy that counts calls and of one that does not. */
+const baselines = { bench_counted: true, bench_uncounted: false } as const;
 
 /** As many as are in flight in the unary bench: picked in one turn of the event loop, in which counting policies keep them. */
 const burst = 64;
@@ -26,19 +27,21 @@ const bursts = 15_000;
 /** So short that most slices are not interrupted, neither by another process nor by a collection. */
 const burstsInSlice = 10;
 
-registerPolicies();
-registerPolicy({
-  name: counted,
-  parseConfig: () => ({ panicThreshold: 0 }),
-  createInstance: () => ({
-    countsCalls: true,
-    createEndpointState: () => undefined,
-    createPicker:
-      ({ ready }) =>
-      () =>
-        ready[0] as (typeof ready)[number],
-  }),
-});
+registerPolicies(noWaits);
+for (const [name, countsCalls] of Object.entries(baselines)) {
+  registerPolicy({
+    name,
+    parseConfig: () => ({ panicThreshold: 0 }),
+    createInstance: () => ({
+      countsCalls,
+      createEndpointState: () => undefined,
+      createPicker:
+        ({ ready }) =>
+        () =>
+          ready[0] as (typeof ready)[number],
+    }),
+  });
+}
 
 const [name = "", count = ""] = process.argv.slice(2);
 const channel = openChannel(policyOf(name), createEndpoints(Number(count)));
@@ -94,13 +97,13 @@ const weighed = (work: (picker: Picker) => void) => (picker: Picker) => {
   return process.memoryUsage().heapUsed - before;
 };
 
-const followsCalls = picker().pick(calls[0] as PickArgs).onCallEnded !== null;
+const countsCalls = picker().pick(calls[0] as PickArgs).onCallStarted !== null;
 await nextTurn();
 await repeat(timed(pickBurst)); // the compiler warms up
 const pickNs = await repeat(timed(pickBurst));
 const asking = weighed(() => {});
 const bytes = (await repeat(weighed(pickBurst))) - (await repeat(asking));
 await repeat(timed(callBurst));
-const callNs = followsCalls ? await repeat(timed(callBurst)) : null;
+const callNs = countsCalls ? await repeat(timed(callBurst)) : null;
 process.stdout.write(JSON.stringify({ pickNs, callNs, bytes } satisfies Picks));
 channel.balancer.destroy();

@@ -13,6 +13,7 @@ import { type PickResult, PickResultType, type Subchannel } from "../grpc-js.ts"
 import { leastRequest } from "../policies/least-request.ts";
 import { CallTracker } from "./call-tracker.ts";
 import type { Child } from "./child.ts";
+import { FailedAttempts } from "./failed-attempts.ts";
 import type { CallEnd, Policy } from "./policy.ts";
 
 const clock = new ManualClock();
@@ -357,8 +358,12 @@ test("who is below and counts calls, too, is told of each start and end", () => 
     onCallStarted: () => told.push("started"),
     onCallEnded: (...end) => told.push(end),
   };
-  const tracker = new CallTracker({ clock, onCallEnded: () => told.push("the policy") });
-  const result = tracker.track(child as Child, inner);
+  const tracker = new CallTracker({
+    clock,
+    onCallEnded: () => told.push("the policy"),
+    failedAttempts: new FailedAttempts(),
+  });
+  const result = tracker.track(child as Child, inner, { metadata: new Metadata(), extraPickInfo: {} });
   const trailer = new Metadata();
   result.onCallStarted?.();
   result.onCallEnded?.(status.ABORTED, "why", trailer);

@@ -1,7 +1,8 @@
 import { status } from "@grpc/grpc-js";
 import type { Clock } from "@grpc-lb/core";
-import type { OnCallEnded, PickResult } from "../grpc-js.ts";
+import type { OnCallEnded, PickArgs, PickResult } from "../grpc-js.ts";
 import type { Child } from "./child.ts";
+import type { FailedAttempts } from "./failed-attempts.ts";
 import type { CallEnd, CallTotal } from "./policy.ts";
 
 /** Picked but not started; started; given up, from which a call may still start; ended. */
@@ -21,6 +22,7 @@ interface Ticket<EndpointState> {
 export interface CallTrackerOptions<EndpointState> {
   readonly clock: Clock;
   readonly onCallEnded: ((child: Child<EndpointState>, end: CallEnd) => void) | undefined;
+  readonly failedAttempts: FailedAttempts;
 }
 
 /**
@@ -75,10 +77,10 @@ export class CallTracker<EndpointState> implements CallTotal {
   /**
    * Counts a pick, and the call that may follow from it.
    *
-   * @param onFailed called when the call ends with another status than OK
+   * @param args of the pick, which identify the call among its retries
    */
-  track(child: Child<EndpointState>, result: PickResult, onFailed?: () => void): PickResult {
-    const { clock } = this.#options;
+  track(child: Child<EndpointState>, result: PickResult, args: PickArgs): PickResult {
+    const { clock, failedAttempts } = this.#options;
     const ticket: Ticket<EndpointState> = {
       stage: "picked",
       child,
@@ -104,7 +106,7 @@ export class CallTracker<EndpointState> implements CallTotal {
       },
       onCallEnded: (code, details, metadata) => {
         if (ticket.stage === "active") this.#end(ticket, code, metadata);
-        if (code !== status.OK) onFailed?.();
+        if (code !== status.OK) failedAttempts.add(args, child.record);
         onCallEnded?.(code, details, metadata);
       },
     } as PickResult;

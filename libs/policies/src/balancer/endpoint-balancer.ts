@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { type ChannelOptions, status } from "@grpc/grpc-js";
+import type { ChannelOptions } from "@grpc/grpc-js";
 import type { Random } from "@grpc-lb/core";
 import {
   type ChannelControlHelper,
@@ -8,7 +8,6 @@ import {
   type LoadBalancer,
   type PickArgs,
   type Picker,
-  type PickResult,
   QueuePicker,
   type StatusOr,
   UnavailablePicker,
@@ -82,7 +81,11 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     const instance = policy.createInstance(context);
     this.#instance = instance;
     if (instance.countsCalls || instance.onCallEnded) {
-      this.#tracker = new CallTracker({ clock: context.clock, onCallEnded: instance.onCallEnded?.bind(instance) });
+      this.#tracker = new CallTracker({
+        clock: context.clock,
+        onCallEnded: instance.onCallEnded?.bind(instance),
+        failedAttempts: this.#failedAttempts,
+      });
     }
   }
 
@@ -312,8 +315,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
         const result = child.pick(args);
         if (!result.subchannel) return result;
         if (pickChannel.hasSubscribers) diagnostics.publishPick(child.info);
-        const onFailed = () => failedAttempts.add(args, child.record);
-        return tracker ? tracker.track(child, result, onFailed) : watchFailure(result, onFailed);
+        return tracker ? tracker.track(child, result, args) : failedAttempts.watch(args, child.record, result);
       },
     };
   }
@@ -397,21 +399,6 @@ function pickOther<EndpointState>(
   let child = pickChild(args, avoided);
   for (let repicks = 0; avoided.has(child) && repicks < maxRepicks; repicks++) child = pickChild(args, avoided);
   return avoided.has(child) ? (ready.find((other) => !avoided.has(other)) ?? child) : child;
-}
-
-/** The pick result of a policy that does not count calls. */
-function watchFailure(result: PickResult, onFailed: () => void): PickResult {
-  const { onCallEnded } = result;
-  return {
-    pickResultType: result.pickResultType,
-    subchannel: result.subchannel,
-    status: null,
-    onCallStarted: result.onCallStarted,
-    onCallEnded: (code, details, metadata) => {
-      if (code !== status.OK) onFailed();
-      onCallEnded?.(code, details, metadata);
-    },
-  } as PickResult;
 }
 
 /** Puts a list into random order (Fisher and Yates). */

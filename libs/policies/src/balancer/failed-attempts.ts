@@ -1,4 +1,5 @@
-import { headerOf, type PickArgs } from "../grpc-js.ts";
+import { status } from "@grpc/grpc-js";
+import { headerOf, type PickArgs, type PickResult } from "../grpc-js.ts";
 import type { Child } from "./child.ts";
 import type { EndpointRecord } from "./endpoint-record.ts";
 
@@ -14,6 +15,20 @@ export class FailedAttempts {
     const failed = this.#byCall.get(extraPickInfo);
     if (failed) failed.push(record);
     else this.#byCall.set(extraPickInfo, [record]);
+  }
+
+  /** The pick result of a call that is not counted: records its failure. */
+  watch(args: PickArgs, record: EndpointRecord, result: PickResult): PickResult {
+    return {
+      pickResultType: result.pickResultType,
+      subchannel: result.subchannel,
+      status: null,
+      onCallStarted: result.onCallStarted,
+      onCallEnded: (code, details, metadata) => {
+        if (code !== status.OK) this.add(args, record);
+        result.onCallEnded?.(code, details, metadata);
+      },
+    } as PickResult;
   }
 
   /** The children to avoid for a call; undefined when it is not a retry, or every child has failed it. */

@@ -71,14 +71,22 @@ export const sourceHash: Policy<SourceHashConfig, undefined> = {
         return (args, avoided) => {
           table ??= tables.get(children, ready, config);
           inFlight = calls.inFlight - (elsewhere.size === 0 ? 0 : inFlightOf(elsewhere));
-          const acceptsOther =
-            avoided && ((index: number) => !avoided.has(children[index] as Child<undefined>) && accepts(index));
-          return (children[table.chooseWith(hashOf(args), acceptsOther ?? accepts)] ?? ready[0]) as Child<undefined>;
+          const acceptsCall = avoided ? excluding(accepts, children, avoided) : accepts;
+          return (children[table.chooseWith(hashOf(args), acceptsCall)] ?? ready[0]) as Child<undefined>;
         };
       },
     };
   },
 };
+
+/** Not inline: a closure over a parameter of the pick would cost every pick an allocation. */
+function excluding(
+  accepts: (index: number) => boolean,
+  children: readonly Child<undefined>[],
+  avoided: ReadonlySet<Child<undefined>>,
+): (index: number) => boolean {
+  return (index) => !avoided.has(children[index] as Child<undefined>) && accepts(index);
+}
 
 /** The calls in flight on endpoints that take no new ones: they make no room for new calls. Removes endpoints without calls. */
 function inFlightOf(elsewhere: Set<EndpointRecord<undefined>>): number {
