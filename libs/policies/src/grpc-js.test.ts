@@ -6,12 +6,12 @@ import { headerOf, isRegistered, parsePolicy, requireOneGrpc, requireSupportedGr
 const here = "/app/node_modules/@grpc/grpc-js";
 const nested = "/app/node_modules/some-client/node_modules/@grpc/grpc-js";
 
-test("the version of grpc-js that there is has what is needed", () => {
+test("the installed version of grpc-js is supported", () => {
   requireSupportedGrpc();
   requireOneGrpc();
 });
 
-test("another version of grpc-js is refused with what it lacks", () => {
+test("an unsupported version of grpc-js is refused with the missing function", () => {
   const { LeafLoadBalancer, registerLoadBalancerType, ...rest } = experimental;
   assert.throws(() => requireSupportedGrpc({ ...rest, registerLoadBalancerType }), {
     message: "@grpc-lb/policies needs @grpc/grpc-js 1.14; the installed version has no experimental.LeafLoadBalancer",
@@ -22,7 +22,7 @@ test("another version of grpc-js is refused with what it lacks", () => {
   assert.throws(() => requireSupportedGrpc({}), { message: /ChildLoadBalancerHandler, LeafLoadBalancer, QueuePicker/ });
 });
 
-test("two copies of grpc-js in one process are refused with where they are", () => {
+test("two copies of grpc-js in one process are refused with their directories", () => {
   assert.throws(() => requireOneGrpc([here, nested]), {
     message:
       `@grpc-lb/policies: this process has 2 copies of @grpc/grpc-js, ${here} and ${nested}; ` +
@@ -32,18 +32,18 @@ test("two copies of grpc-js in one process are refused with where they are", () 
   requireOneGrpc([]);
 });
 
-test("grpc-js's own policies are registered, and what every object has is none", () => {
+test("grpc-js's own policies are registered, and inherited property names are not", () => {
   assert.equal(isRegistered("pick_first"), true);
   assert.equal(isRegistered("nobody"), false);
   assert.equal(isRegistered("toString"), false);
   assert.equal(isRegistered("constructor"), false);
 });
 
-test("a policy that is not registered is named", () => {
+test("the error about an unregistered policy names it", () => {
   assert.throws(() => parsePolicy({ nobody: {} }), { message: /nobody/ });
 });
 
-test("the values of a header are those that Metadata has, also of a version that keeps them elsewhere", () => {
+test("headerOf returns what Metadata.get returns, also for a version that stores values elsewhere", () => {
   const metadata = new Metadata();
   metadata.add("X-Key", "a");
   metadata.add("x-key", "b");

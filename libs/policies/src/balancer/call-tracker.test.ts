@@ -90,7 +90,7 @@ test("a pick that has not started when the turn ends is given up, and counted ag
   channel.balancer.destroy();
 });
 
-test("picks of a later turn are given up at its own end", async () => {
+test("picks of a later turn are given up at the end of that turn", async () => {
   const { probe, channel } = opened();
   channel.pick(metadata);
   await turn();
@@ -101,7 +101,7 @@ test("picks of a later turn are given up at its own end", async () => {
   channel.balancer.destroy();
 });
 
-test("an end that is told twice counts once", () => {
+test("an end that is reported twice counts once", () => {
   const { probe, channel } = opened();
   const [first, second] = [channel.pick(metadata), channel.pick(metadata)];
   first?.start();
@@ -113,7 +113,7 @@ test("an end that is told twice counts once", () => {
   channel.balancer.destroy();
 });
 
-test("a call lasts from its start to its end, and its status and trailers are told", () => {
+test("the duration of a call is from its start to its end, and the policy gets its status and trailers", () => {
   const { channel } = opened();
   const call = channel.pick(metadata);
   clock.advance(70);
@@ -125,7 +125,7 @@ test("a call lasts from its start to its end, and its status and trailers are to
   channel.balancer.destroy();
 });
 
-test("an endpoint is quiet since its first call or its last answer; a pick that is given up is neither", async () => {
+test("an endpoint is silent since its first call or its last response; a pick that is given up is neither", async () => {
   const { probe, channel } = opened();
   const [child] = probe.view?.children ?? [];
   const since = () => clock.now() - (child?.silentSinceMs ?? Number.NaN);
@@ -153,7 +153,7 @@ test("an endpoint is quiet since its first call or its last answer; a pick that 
   channel.balancer.destroy();
 });
 
-test("the count is down before the policy is told of the end", () => {
+test("the count goes down before the policy receives the end", () => {
   const { channel } = opened();
   const counts: number[] = [];
   onEnd = ({ inFlight }) => counts.push(inFlight);
@@ -208,7 +208,7 @@ function late() {
   return { credentials: generator, waiting, give };
 }
 
-test("real servers: calls under way are counted where they are, and 0 when they are answered", async (t) => {
+test("real servers: calls in flight are counted per endpoint, and the counts are 0 after the responses", async (t) => {
   const { a, b, c, probe, client, total, address } = await real(t);
   for (const backend of [a, b, c]) backend.hold();
   const calls = Array.from({ length: 30 }, () => call(client));
@@ -237,7 +237,7 @@ test("real servers: calls that are cancelled while they wait for credentials lea
   assert.equal(total(), 0);
 });
 
-test("real servers: a connection that is lost between the pick and the start has the call picked again", async (t) => {
+test("real servers: when a connection is lost between pick and start, the call is picked again", async (t) => {
   const { a, b, c, probe, client, total } = await real(t);
   const { credentials, waiting, give } = late();
   const before = c.calls;
@@ -256,7 +256,7 @@ test("real servers: a connection that is lost between the pick and the start has
   assert.equal(total(), 0);
 });
 
-test("real servers: deadlines, cancels and failures take their calls off the count", async (t) => {
+test("real servers: calls that end by deadline, cancellation or failure leave the count", async (t) => {
   const { a, b, c, probe, client, total } = await real(t);
   a.freeze();
   b.fail(status.INTERNAL);
@@ -276,7 +276,7 @@ test("real servers: deadlines, cancels and failures take their calls off the cou
   assert.equal(total(), 0);
 });
 
-test("real servers: each attempt of a retried call is counted for itself", async (t) => {
+test("real servers: each attempt of a retried call is counted separately", async (t) => {
   const retryPolicy = {
     maxAttempts: 4,
     initialBackoff: "0.001s",
@@ -300,7 +300,7 @@ test("real servers: each attempt of a retried call is counted for itself", async
   assert.equal(total(), 0);
 });
 
-test("real servers: a stream counts until it is cancelled half way, or ended by the server", async (t) => {
+test("real servers: a stream counts until it is cancelled or the server ends it", async (t) => {
   const { a, b, c, probe, client, total } = await real(t);
   const { path, requestSerialize, responseDeserialize } = watchMethod;
   const streams = Array.from({ length: 6 }, () => {
@@ -321,7 +321,7 @@ test("real servers: a stream counts until it is cancelled half way, or ended by 
   assert.deepEqual(probe.inFlight, {});
 });
 
-test("real servers: a server that is killed takes its calls along, and one that drains answers them first", async (t) => {
+test("real servers: the calls of a killed server fail, and a draining one responds to them first", async (t) => {
   const { rig, a, b, c, probe, client, total } = await real(t);
   for (const backend of [a, b, c]) backend.hold();
   const seen = a.calls + b.calls + c.calls;
@@ -346,7 +346,7 @@ test("real servers: a server that is killed takes its calls along, and one that 
   assert.equal(total(), 0);
 });
 
-test("who is below and counts calls, too, is told of each start and end", () => {
+test("the callbacks of an inner pick result are called at start and end", () => {
   const { probe, channel } = opened();
   const [child] = probe.view?.children ?? [];
   assert.ok(child);

@@ -42,7 +42,7 @@ test("a child connects to its addresses one after the other", async (t) => {
   channel.balancer.destroy();
 });
 
-test("a child's connection is the one that its calls take, whichever address that is", () => {
+test("a child's connection is the one that its calls use, to any of its addresses", () => {
   const { channel, v6, child } = single();
   channel.connect(v6);
   assert.equal(child().connected?.getAddress(), v6);
@@ -52,7 +52,7 @@ test("a child's connection is the one that its calls take, whichever address tha
   assert.deepEqual(channel.held, {});
 });
 
-test("a child that is ejected has its connection still, and one that lost it has none", () => {
+test("a child that is ejected still has its connection, and one that lost it has none", () => {
   const { channel, v6, child } = single();
   channel.connect(v6);
   channel.at(v6).setHealthy(false);
@@ -66,7 +66,7 @@ test("a child that is ejected has its connection still, and one that lost it has
   channel.balancer.destroy();
 });
 
-test("a child is READY since its last connection", () => {
+test("readyAtMs is the time of the last connection", () => {
   const { channel, v4, child } = single();
   channel.connect(v4);
   assert.equal(typeof child().readyAtMs, "number");
@@ -77,7 +77,7 @@ test("a child is READY since its last connection", () => {
   channel.balancer.destroy();
 });
 
-test("a child that was given up hears no more, and takes no connection", () => {
+test("a destroyed child receives no more events and opens no connection", () => {
   const { channel, v4, v6, child } = single();
   channel.connect(v4);
   const left = child();
@@ -125,7 +125,7 @@ async function untilAnswers(names: (calls: number) => Promise<Set<unknown>>, ...
 }
 
 for (const policy of ["least_request", "random"]) {
-  test(`outlier_detection over ${policy} ejects a server that fails, and lets it in again`, async (t) => {
+  test(`outlier_detection over ${policy} ejects a failing server, and takes it back`, async (t) => {
     const { a, names } = await detected(t, { [policy]: {} });
     a.fail(status.INTERNAL);
     await untilAnswers(names, "b", "c");
@@ -148,7 +148,7 @@ test("below the panic threshold servers that outlier_detection has ejected take 
   assert.ok(a.calls + b.calls > before, "calls at servers that are ejected");
 });
 
-test("a child that has moved has no connection where it was before", async () => {
+test("a child that has moved has no connection to its previous address", async () => {
   const { channel, v4, v6, child } = single();
   const [three] = ["10.0.0.3:80"] as const;
   channel.connect(v4);
@@ -167,7 +167,7 @@ test("a child that has moved has no connection where it was before", async () =>
   channel.balancer.destroy();
 });
 
-test("a child that is ejected keeps to its own connection, though another channel has one to its other address", () => {
+test("an ejected child keeps its own connection, although another channel is connected to its other address", () => {
   const { channel, v4, v6, child } = single();
   channel.connect(v6);
   channel.at(v4).become(READY);
@@ -187,7 +187,7 @@ test("a child that is ejected keeps to its own connection, though another channe
   assert.deepEqual(channel.held, {});
 });
 
-test("a child that was ejected before it was connected has its connection", () => {
+test("a child that was ejected before it connected has its connection", () => {
   const { channel, v4, v6, child } = single();
   for (const address of [v4, v6]) channel.at(address).setHealthy(false);
   channel.connect(v6);

@@ -71,7 +71,7 @@ test("an error of the resolver fails calls at once with its message, until there
   close(channel);
 });
 
-test("an error of the resolver leaves endpoints as they are, and the configuration that came with it counts", () => {
+test("an error of the resolver keeps the endpoints, and the configuration that comes with it applies", () => {
   const { channel, probe, json } = open(leastRequest);
   channel.update(all);
   channel.connect();
@@ -85,7 +85,7 @@ test("an error of the resolver leaves endpoints as they are, and the configurati
   close(channel);
 });
 
-test("an empty list fails calls at once with the resolver's note, and is taken", () => {
+test("an empty list fails calls at once with the resolver's note, and is accepted", () => {
   const { channel } = open(leastRequest);
   assert.equal(channel.update([], undefined, {}, "service default/web has no endpoint"), true, "else calls hang");
   assert.equal(channel.state, TRANSIENT_FAILURE);
@@ -99,7 +99,7 @@ test("an empty list fails calls at once with the resolver's note, and is taken",
   close(channel);
 });
 
-test("an empty list while READY fails calls at once, gives every connection back, and the next endpoint is used", () => {
+test("an empty list while READY fails calls at once and releases all connections, and the next endpoint is used", () => {
   const { channel } = open(weightedRandom, { slowStart: { window: "10s" } });
   channel.update(all);
   channel.connect();
@@ -116,7 +116,7 @@ test("an empty list while READY fails calls at once, gives every connection back
   close(channel);
 });
 
-test("a child that stays keeps its connection, its place in the count and what is remembered, through updates", () => {
+test("a child that stays keeps its connection, its count and its state through updates", () => {
   const { channel, probe, json } = open(leastRequest);
   channel.update(all);
   channel.connect();
@@ -162,7 +162,7 @@ test("an endpoint that moves is the same child, with another connection and addr
   close(channel);
 });
 
-test("the new picker is in place before the connection of one that leaves is given up", () => {
+test("the new picker is published before the connection of a leaving endpoint is released", () => {
   const { channel } = open(leastRequest);
   channel.update(all);
   channel.connect();
@@ -209,7 +209,7 @@ test("the addresses of a dual stack endpoint are one child, which takes one shar
   close(channel);
 });
 
-test("two endpoints with the same id are one child with the addresses of both", () => {
+test("two endpoints with the same id become one child with the addresses of both", () => {
   const { channel, probe } = open(leastRequest);
   channel.update([
     endpoint(one, { id: "pod" }),
@@ -229,7 +229,7 @@ test("two endpoints with the same id are one child with the addresses of both", 
   close(channel);
 });
 
-test("options that stay the same keep connections; others reach them", () => {
+test("equal options keep connections; changed options open new ones", () => {
   const { channel } = open(leastRequest);
   const asked: unknown[] = [];
   channel.onSubchannel = (address, options) => asked.push(`${address} ${options["grpc.keepalive_time_ms"]}`);
@@ -246,7 +246,7 @@ test("options that stay the same keep connections; others reach them", () => {
   close(channel);
 });
 
-test("a child that is lost reconnects by itself, the resolver is asked once, and calls go elsewhere meanwhile", async () => {
+test("a child that lost its connection reconnects, requests one resolution, and calls go elsewhere meanwhile", async () => {
   const { channel, probe } = open(leastRequest);
   channel.update(all);
   channel.connect();
@@ -298,7 +298,7 @@ test("a resolver that answers at once when a connection is lost leaves no connec
   close(channel);
 });
 
-test("a resolver that answers at once to a child that cannot connect from the start has its answer taken whole", () => {
+test("a resolver that answers at once, when a child cannot connect from the start, has its whole answer applied", () => {
   const { channel, probe } = open(leastRequest);
   channel.update([endpoint(one)]);
   channel.connect();
@@ -321,7 +321,7 @@ test("a resolver that answers at once to a child that cannot connect from the st
   close(channel);
 });
 
-test("an endpoint that left while it was connecting asks the resolver for nothing", (t) => {
+test("an endpoint that left while it was connecting requests no resolution", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { channel } = open(leastRequest);
   channel.update(all);
@@ -335,7 +335,7 @@ test("an endpoint that left while it was connecting asks the resolver for nothin
   assert.equal(channel.reresolutions, 0);
 });
 
-test("an endpoint that outlier_detection has ejected gets no call until it is let in again", () => {
+test("an endpoint that outlier_detection has ejected gets no call until the ejection ends", () => {
   const { channel, probe } = open(leastRequest);
   channel.update(all);
   channel.connect();
@@ -374,7 +374,7 @@ test("below the panic threshold ejected endpoints take calls again, and unconnec
   close(channel);
 });
 
-test("calls past an ejection are counted as the others are", async () => {
+test("calls to an ejected endpoint are counted like others", async () => {
   const { channel, probe } = open(leastRequest, { panicThreshold: 100 });
   channel.update(all.slice(0, 2));
   channel.connect();
@@ -388,7 +388,7 @@ test("calls past an ejection are counted as the others are", async () => {
   close(channel);
 });
 
-test("slow start prepares anew while an endpoint warms up, and not after; the wait ends with the channel", async () => {
+test("slow start creates new pickers while an endpoint warms up, and not after; its timer ends with the channel", async () => {
   const { channel, probe } = open(weightedRandom, { slowStart: { window: "10s" } });
   channel.update(all.slice(0, 2));
   channel.connect();
@@ -407,7 +407,7 @@ test("slow start prepares anew while an endpoint warms up, and not after; the wa
   close(channel);
 });
 
-test("a connection to another address of the same endpoint is told as another one", () => {
+test("a connection to another address of the same endpoint is reported as a new connection", () => {
   const { channel, probe } = open(leastRequest);
   channel.update([endpoint(one, { id: "pod" })]);
   channel.connect();
@@ -420,7 +420,7 @@ test("a connection to another address of the same endpoint is told as another on
   close(channel);
 });
 
-test("another policy in the middle of it all takes over what is connected", () => {
+test("another policy takes over the connections", () => {
   const { channel } = open(leastRequest);
   channel.update(all);
   channel.connect();
@@ -430,7 +430,7 @@ test("another policy in the middle of it all takes over what is connected", () =
   close(channel);
 });
 
-test("a channel that is closed by who hears of its state leaves no wait behind", async () => {
+test("a channel that a state listener closes leaves no timer", async () => {
   const slow = { slowStart: { window: "10s" } };
   for (const at of [CONNECTING, READY, TRANSIENT_FAILURE]) {
     const { channel } = open(weightedRandom, slow);
@@ -444,7 +444,7 @@ test("a channel that is closed by who hears of its state leaves no wait behind",
   }
 });
 
-test("a channel that is updated by who hears of its state waits once, for the newer picker", async () => {
+test("a channel that a state listener updates has one timer, of the newer picker", async () => {
   const { channel, probe, json } = open(weightedRandom, { slowStart: { window: "10s" } });
   channel.update(all.slice(0, 1));
   channel.onState = (state) => {
@@ -461,7 +461,7 @@ test("a channel that is updated by who hears of its state waits once, for the ne
   close(channel);
 });
 
-test("the only connection is lost: the channel sees it connect again, and never idle", () => {
+test("when the only connection is lost, the channel is CONNECTING and never IDLE", () => {
   const { channel } = open(leastRequest);
   channel.update(all.slice(0, 1));
   channel.connect();
@@ -483,7 +483,7 @@ function forgotten() {
   return channel;
 }
 
-test("a connection that was lost in the midst of an update comes back when the channel is asked to connect", async () => {
+test("a connection that was lost during an update comes back when the channel is asked to connect", async () => {
   const channel = forgotten();
   await turn();
   assert.equal(channel.at(one).state, IDLE);
@@ -493,7 +493,7 @@ test("a connection that was lost in the midst of an update comes back when the c
   close(channel);
 });
 
-test("a connection that was lost in the midst of an update comes back when a call waits", async () => {
+test("a connection that was lost during an update comes back when a call waits", async () => {
   const channel = forgotten();
   assert.equal(channel.pick(metadata), undefined);
   await turn();
@@ -502,7 +502,7 @@ test("a connection that was lost in the midst of an update comes back when a cal
   close(channel);
 });
 
-test("the resolver is asked for an update during which a child has failed, and not for those that follow", () => {
+test("an update during which a child has failed requests a resolution, and later updates do not", () => {
   const { channel } = open(leastRequest);
   channel.update(all.slice(0, 1));
   channel.connect();
@@ -518,7 +518,7 @@ test("the resolver is asked for an update during which a child has failed, and n
   close(channel);
 });
 
-test("a pick by an old picker, whose endpoint has gone, is no call and is not counted", () => {
+test("a pick of an old picker whose endpoint has left is not counted", () => {
   const { channel, probe } = open(leastRequest);
   channel.update(all.slice(0, 1));
   channel.connect();

@@ -12,12 +12,12 @@ const other = { host: "10.0.0.2", port: 80 };
 const found = (id: string, ...addresses: GrpcEndpoint["addresses"]): GrpcEndpoint =>
   ({ ...endpoint("10.9.9.9:80", { id }), addresses }) as GrpcEndpoint;
 
-test("what discovery knows of an endpoint is read", () => {
+test("readEndpointInfo reads what discovery has attached", () => {
   const info = { id: "uid", weight: 7, zone: "a", forZones: ["a", "b"], metadata: { podName: "web-0" } };
   assert.deepEqual(readEndpointInfo(endpoint("10.0.0.1:80", info)), { ...info, address: "10.0.0.1:80" });
 });
 
-test("an endpoint of another resolver is its addresses, with a weight of 1", () => {
+test("an endpoint of another resolver is identified by its addresses and has a weight of 1", () => {
   const nothingElse = { weight: 1, zone: undefined, forZones: [], metadata: {} };
   assert.deepEqual(readEndpointInfo({ addresses: [v4, v6] }), {
     id: "[10.0.0.1:80, [fd00::1]:80]",
@@ -29,7 +29,7 @@ test("an endpoint of another resolver is its addresses, with a weight of 1", () 
   assert.equal(readEndpointInfo({ addresses: [] }).address, "");
 });
 
-test("addresses are the same when each of them is, in the same order", () => {
+test("endpoints have the same addresses when all are equal and in the same order", () => {
   const path = { path: "/run/web.sock" };
   for (const [a, b, want] of [
     [[v4], [{ ...v4 }], true],
@@ -71,13 +71,13 @@ const merges: readonly [string, readonly GrpcEndpoint[], Record<string, GrpcEndp
 ];
 
 for (const [what, endpoints, want] of merges) {
-  test(`of many: ${what}`, () => {
+  test(`mergeEndpoints: ${what}`, () => {
     const got = [...mergeEndpoints(endpoints)].map(([id, { addresses }]) => [id, addresses]);
     assert.deepEqual(got, Object.entries(want));
   });
 }
 
-test("what is alone is not copied, and what is merged keeps what discovery knows", () => {
+test("a single endpoint is not copied, and merged endpoints keep what discovery has attached", () => {
   const alone = found("a", v4);
   assert.equal(mergeEndpoints([alone]).get("a"), alone);
   const merged = mergeEndpoints([endpoint("10.0.0.1:80", { id: "a", weight: 3 }), found("a", v6)]).get("a");

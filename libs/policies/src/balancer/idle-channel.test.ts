@@ -47,7 +47,7 @@ async function outcome(
 
 const same = (answer: string) => Object.fromEntries(policyNames.map((name) => [name, answer]));
 
-test("each policy comes back from an idle channel, with the endpoints that there are by then", async (t) => {
+test("each policy works again after an idle channel, with the current endpoints", async (t) => {
   const rig = new Rig(t);
   const [a, b] = await rig.start("a", "b");
   rig.publish([a]);
@@ -64,7 +64,7 @@ test("each policy comes back from an idle channel, with the endpoints that there
   assert.deepEqual(await outcome(clients, failure), same("UNAVAILABLE: scaled to zero"));
 });
 
-test("a client of each policy that is closed by who hears that it is ready leaves nothing behind", async (t) => {
+test("with each policy, a client that is closed when it becomes ready leaves nothing open", async (t) => {
   const rig = new Rig(t);
   const servers = await rig.start("a", "b");
   rig.publish(servers);

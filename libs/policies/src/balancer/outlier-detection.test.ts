@@ -68,7 +68,7 @@ async function look(t: TestContext, times = 1): Promise<void> {
 const who = (counts: Readonly<Record<string, number>>) => Object.keys(counts).sort();
 
 for (const name of policyNames) {
-  test(`outlier_detection over ${name} ejects an endpoint that fails, which has no call, and lets it in again`, async (t) => {
+  test(`outlier_detection over ${name} ejects a failing endpoint, which gets no call, and takes it back`, async (t) => {
     const channel = open(t, name);
     const { held } = channel;
     const before = calls(channel, [two]);

@@ -184,7 +184,7 @@ const wrongValues: readonly [unknown, Read, string][] = [
 ];
 
 for (const [json, read, message] of wrongValues) {
-  test(`says "${message}"`, () => {
+  test(`refuses with "${message}"`, () => {
     assert.throws(
       () => {
         const fields = new Fields(json);

@@ -7,7 +7,7 @@ registerPolicies();
 
 const names = registeredPolicies();
 
-test("the policies there are, are those of grpc-js and ours", () => {
+test("the registered policies are those of grpc-js and of this library", () => {
   assert.deepEqual([names.slice(0, 2), names.slice(-1)], [["pick_first", "round_robin"], ["outlier_detection"]]);
   for (const name of policyNames) assert.ok(names.includes(name), name);
   assert.equal(new Set(names).size, names.length, `each once: ${names}`);
@@ -21,7 +21,7 @@ test("every policy but outlier_detection and subset works without a configuratio
   assert.equal(needsNoConfig("nothing"), false);
 });
 
-test("a configuration that grpc-js takes is taken", () => {
+test("a configuration that grpc-js accepts is accepted", () => {
   for (const [name, config] of [
     ["pick_first", { shuffleAddressList: true }],
     ["round_robin", {}],
@@ -32,14 +32,14 @@ test("a configuration that grpc-js takes is taken", () => {
   }
 });
 
-test("a name that is no policy is refused with those that are, also when every object has it", () => {
+test("an unknown policy name, also that of an inherited property, is refused with the known names", () => {
   for (const name of ["", "nothing", "Round_Robin", "round-robin", "toString", "constructor", "__proto__"]) {
     const message = `must be one of ${names.join(", ")}, got "${name}"`;
     assert.throws(() => validatePolicy(name, {}), { name: "RangeError", message }, name);
   }
 });
 
-test("a configuration that grpc-js refuses is refused with its reason", () => {
+test("a configuration that grpc-js refuses is refused with grpc-js's reason", () => {
   for (const [name, config, reason] of [
     ["pick_first", { shuffleAddressList: "yes" }, /^is invalid: .*shuffleAddressList/],
     ["weighted_round_robin", { weight_update_period: "soon" }, /^is invalid: .*weightUpdatePeriod must be a duration/],
@@ -49,7 +49,7 @@ test("a configuration that grpc-js refuses is refused with its reason", () => {
   }
 });
 
-test("a policy is a name, or a name and its configuration", () => {
+test("parsePolicy takes a name, or a name and a configuration", () => {
   for (const [text, name, config] of [
     ["least_request", "least_request", {}],
     ['least_request{"choiceCount":3}', "least_request", { choiceCount: 3 }],
@@ -60,7 +60,7 @@ test("a policy is a name, or a name and its configuration", () => {
   }
 });
 
-test("what is no policy, or no configuration of it, is refused with the reason", () => {
+test("an invalid policy or configuration is refused with the reason", () => {
   for (const [text, message] of [
     ["nothing", /^must be one of pick_first, round_robin, random, .*, got "nothing"$/],
     ["", /^must be one of .*, got ""$/],

@@ -15,7 +15,7 @@ function exchangeExperimental(change: object): () => void {
   return () => void Object.assign(changed, experimental);
 }
 
-test("nothing is registered in a grpc-js that is not supported, or beside another policy of one of the names", async () => {
+test("nothing is registered in an unsupported grpc-js, or when another policy has one of the names", async () => {
   const restore = exchangeExperimental({ endpointToString: undefined });
   const { registerPolicies, registerPolicy } = await import("./register.ts");
   const { isRegistered, registerPolicyType } = await import("../grpc-js.ts");

@@ -81,18 +81,18 @@ for (const [name, configs] of Object.entries(parents)) {
     const policies = configs.flatMap((config) =>
       childPolicies.map((child) => ({ [name]: { ...config, childPolicy: [child] } })),
     );
-    test(`${name} over ${JSON.stringify(childPolicies)} keeps its promises, whatever happens in whatever order`, (t) =>
+    test(`${name} over ${JSON.stringify(childPolicies)} keeps its invariants under random events`, (t) =>
       storms(t, { policies, usesAll: false }));
   }
 }
 
 for (const name of policyNames.filter((name) => !(name in parents))) {
   const policies = (configs[name] ?? [{}]).map((config) => ({ [name]: config }));
-  test(`${name} keeps its promises, whatever happens in whatever order`, (t) => storms(t, { policies, usesAll: true }));
+  test(`${name} keeps its invariants under random events`, (t) => storms(t, { policies, usesAll: true }));
 }
 
 for (const policy of [leastRequest, peakEwma, sourceHash] as const) {
-  test(`${policy.name} counts each call from its pick to its end, whatever happens in whatever order`, async (t) => {
+  test(`${policy.name} counts each call from its pick to its end under random events`, async (t) => {
     t.mock.timers.enable({ apis: ["setTimeout"] });
     let seen = 0;
     for (const seed of seeds) {
@@ -109,13 +109,13 @@ for (const policy of [leastRequest, peakEwma, sourceHash] as const) {
   });
 }
 
-test("a configuration is read when it is parsed, and given back as it was written", () => {
+test("toJsonObject returns the configuration as it was written", () => {
   const config = parsePolicy({ least_request: { choice_count: 3 } });
   assert.equal(config.getLoadBalancerName(), "least_request");
   assert.deepEqual(config.toJsonObject(), { least_request: { choice_count: 3 } });
 });
 
-test("a wrong configuration is refused with the policy, the field and what it must be", () => {
+test("an invalid configuration is refused with the policy, the field and the valid values", () => {
   assert.throws(() => parsePolicy({ least_request: { choiceCount: 1 } }), {
     message: "least_request: choiceCount must be an integer >= 2, got 1",
   });
@@ -124,7 +124,7 @@ test("a wrong configuration is refused with the policy, the field and what it mu
   });
 });
 
-test("a configuration that says the same is the same, though grpc-js parses it anew for each list of endpoints", () => {
+test("equal configurations are the same object, although grpc-js parses them again for each list of endpoints", () => {
   const probe = new Probe("same_config", leastRequest);
   registerPolicy(probe.policy);
   const json = (config: object) => ({ same_config: config });
@@ -139,7 +139,7 @@ test("a configuration that says the same is the same, though grpc-js parses it a
   channel.balancer.destroy();
 });
 
-test("the configuration of another policy is not taken", () => {
+test("the configuration of another policy is not accepted", () => {
   const channel = new FakeChannel({ random: {} });
   channel.update([endpoint("10.0.0.1:80")]);
   const { balancer } = channel;
@@ -167,7 +167,7 @@ function spied(name: string) {
   return { told, type };
 }
 
-test("what grpc-js asks of a balancer reaches it", () => {
+test("the calls of grpc-js reach the balancer", () => {
   const { told, type } = spied("spied");
   registerType(type, { clock, random: createRandom(1), ...noWaits });
   const channel = new FakeChannel({ spied: { size: 2 } });
@@ -178,7 +178,7 @@ test("what grpc-js asks of a balancer reaches it", () => {
   assert.deepEqual(told.slice(1), [["update", 1, 2, "note"], "connect", "destroy"]);
 });
 
-test("each balancer keeps the time and the chance that there were when it was made", () => {
+test("each balancer keeps the clock and the random source that it was created with", () => {
   const { told, type } = spied("spied_context");
   const [early, late] = [new ManualClock(), new ManualClock()];
   const context = { clock: early, random: () => 0.25 };
@@ -191,7 +191,7 @@ test("each balancer keeps the time and the chance that there were when it was ma
   channel.balancer.destroy();
 });
 
-test("a name that is registered again: channels that are there take endpoints and configurations as before", () => {
+test("after a name is registered again, existing channels accept endpoints and configurations as before", () => {
   const first = spied("again");
   registerType(first.type, { clock, random: createRandom(1), ...noWaits });
   const channel = new FakeChannel({ again: { size: 2 } });
@@ -218,7 +218,7 @@ test("a name that is registered again: channels that are there take endpoints an
   channel.balancer.destroy();
 });
 
-test("a name that is registered again: who was given no configuration that it understands takes nothing", () => {
+test("after a name is registered again, a balancer that has not received a configuration it understands accepts nothing", () => {
   const first = spied("never");
   registerType(first.type, { clock, random: createRandom(1), ...noWaits });
   const channel = new FakeChannel({ never: {} });

@@ -19,7 +19,7 @@ function connected(policy: PolicyJson): FakeChannel {
   return channel;
 }
 
-test("policies are known once they are registered, and not before", () => {
+test("policies are registered after registerPolicies, and not before", () => {
   const own = policyNames.filter((name) => name !== "weighted_round_robin"); // grpc-js has one of that name
   assert.deepEqual(own.filter(isRegistered), []);
   class Other {}
@@ -33,7 +33,7 @@ test("policies are known once they are registered, and not before", () => {
   assert.ok(own.includes("least_request") && own.includes("random"), `${own}`);
 });
 
-test("a second registration changes no policy, and only channels made later get its chance", () => {
+test("a second registration changes no policy, and only channels created later get its random source", () => {
   registerPolicies({ random: () => 0, ...noWaits });
   const config = parsePolicy({ random: {} });
   const before = connected({ random: {} });
@@ -50,7 +50,7 @@ test("a second registration changes no policy, and only channels made later get 
   after.balancer.destroy();
 });
 
-test("a policy waits on the clock that was given, and without one on the machine's", () => {
+test("a policy uses the given clock, and the system's without one", () => {
   const clock = new ManualClock();
   const policy = { weighted_random: { slowStart: { window: "10s" } } };
   registerPolicies({ clock, ...noWaits });
@@ -64,7 +64,7 @@ test("a policy waits on the clock that was given, and without one on the machine
   assert.equal(clock.sleeping, 0);
 });
 
-test("one's own policy is found by its name", () => {
+test("a policy of your own is found by its name", () => {
   registerPolicies(noWaits);
   assert.equal(isRegistered("mine"), false);
   registerPolicy({ ...random, name: "mine" });
@@ -73,7 +73,7 @@ test("one's own policy is found by its name", () => {
   channel.balancer.destroy();
 });
 
-test("one's own policy may be registered twice, and channels that are there go on to follow the resolver", () => {
+test("a policy of your own may be registered twice, and existing channels still follow the resolver", () => {
   const twice = { ...random, name: "twice" };
   registerPolicy(twice);
   const channel = connected({ twice: {} });
@@ -95,7 +95,7 @@ test("the name of another policy is refused", () => {
   }
 });
 
-test("a process with two copies of grpc-js is refused, whatever is registered", () => {
+test("with two copies of grpc-js in the process, every registration is refused", () => {
   const { cache } = createRequire(import.meta.url);
   const copy = "/nowhere/node_modules/@grpc/grpc-js/build/src/index.js";
   cache[copy] = { id: copy } as NonNullable<(typeof cache)[string]>;
@@ -110,7 +110,7 @@ test("a process with two copies of grpc-js is refused, whatever is registered", 
   registerPolicies();
 });
 
-test("channels that are there keep their clock when another is given", () => {
+test("existing channels keep their clock when another one is given", () => {
   const [early, late] = [new ManualClock(), new ManualClock()];
   registerPolicies({ clock: early, ...noWaits });
   const channel = connected({ weighted_random: { slowStart: { window: "10s" } } });

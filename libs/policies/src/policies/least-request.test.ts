@@ -44,7 +44,7 @@ test("a burst in one tick over two endpoints is halved exactly", () => {
   }
 });
 
-test("a burst in one tick is spread to a call or two when as many are looked at as there are", () => {
+test("a burst in one tick gives each endpoint one or two calls when choiceCount is the number of endpoints", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     for (const [count, choiceCount, most] of [
@@ -62,7 +62,7 @@ test("a burst in one tick is spread to a call or two when as many are looked at 
   }
 });
 
-test("two choices of a hundred endpoints leave none far above the mean, where one choice would", () => {
+test("with two choices none of a hundred endpoints is far above the mean; with one choice some are", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const most = (policy: string) => {
@@ -77,7 +77,7 @@ test("two choices of a hundred endpoints leave none far above the mean, where on
   }
 });
 
-test("with nothing under way each has the same chance", () => {
+test("without calls in flight all endpoints have the same probability", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     for (const choiceCount of [2, 3, 10]) {
@@ -88,7 +88,7 @@ test("with nothing under way each has the same chance", () => {
   }
 });
 
-test("with nothing under way the shares are those of the weights", () => {
+test("without calls in flight shares follow the weights", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     for (const choiceCount of [2, 5]) {
@@ -102,7 +102,7 @@ test("with nothing under way the shares are those of the weights", () => {
   }
 });
 
-test("under load calls under way are in proportion to the weights", () => {
+test("under load the calls in flight are in proportion to the weights", () => {
   registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel({ least_request: {} }, [...endpoints(3, (place) => ({ weight: 2 * place + 1 }))]);
   const counts = burst(channel, 9_000);
@@ -116,7 +116,7 @@ test("under load calls under way are in proportion to the weights", () => {
   closeChannel(channel, clock);
 });
 
-test("an endpoint of weight 0 has no call while others have weight, however many they carry", () => {
+test("an endpoint of weight 0 gets no call while others have weight, however busy they are", () => {
   registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel(
     { least_request: { choiceCount: 10 } },
@@ -141,7 +141,7 @@ test("more than ten choices count as ten", () => {
   assert.notDeepEqual(chosen(9), chosen(10));
 });
 
-test("one endpoint alone costs one number of chance a call", () => {
+test("with a single endpoint a pick takes one random number", () => {
   let asked = 0;
   registerPolicies({ clock, random: () => (asked++ % 10) / 10, ...noWaits });
   const channel = openChannel({ least_request: { choiceCount: 10 } }, endpoints(1));
@@ -151,7 +151,7 @@ test("one endpoint alone costs one number of chance a call", () => {
   closeChannel(channel, clock);
 });
 
-test("a frozen endpoint holds its share of what is under way and a few more, and all others go on", () => {
+test("a frozen endpoint holds its share of the calls in flight and a few more, and all other calls continue", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ least_request: {} }, endpoints(3));
@@ -165,7 +165,7 @@ test("a frozen endpoint holds its share of what is under way and a few more, and
   }
 });
 
-test("one that is ten times as slow has a tenth of the calls under load", () => {
+test("under load an endpoint that is ten times as slow gets a tenth of the calls", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ least_request: {} }, endpoints(3));
@@ -177,7 +177,7 @@ test("one that is ten times as slow has a tenth of the calls under load", () => 
   }
 });
 
-test("one that is new is not flooded during slow start, though it has nothing under way", () => {
+test("a new endpoint is not flooded during slow start, although it has no calls in flight", () => {
   registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const counts = (config: object) => {
     const channel = openChannel({ least_request: config }, endpoints(2));
@@ -194,7 +194,7 @@ test("one that is new is not flooded during slow start, though it has nothing un
   assert.ok(cold <= 6, `want at most a tenth of 50 and 1, got ${cold} of 30`);
 });
 
-test("a configuration that cannot be right is refused with the field's name", () => {
+test("an invalid configuration is refused with the field's name", () => {
   assertRefused("least_request", [
     [{ choiceCount: 1 }, "choiceCount must be an integer >= 2, got 1"],
     [{ choice_count: 2.5 }, "choiceCount must be an integer >= 2, got 2.5"],

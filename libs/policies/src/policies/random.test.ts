@@ -11,7 +11,7 @@ registerPolicies({ clock, random: createRandom(1), ...noWaits });
 
 const [one, two, three] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"] as const;
 
-test("each endpoint has the same chance, whatever its weight, for several seeds", () => {
+test("all endpoints have the same probability, whatever their weight, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel(
@@ -23,7 +23,7 @@ test("each endpoint has the same chance, whatever its weight, for several seeds"
   }
 });
 
-test("one call says nothing of the next", () => {
+test("consecutive calls are independent", () => {
   const channel = openChannel({ random: {} }, endpoints(3));
   const pairs: Record<string, number> = {};
   let last = Object.keys(spread(channel, 1))[0];
@@ -37,7 +37,7 @@ test("one call says nothing of the next", () => {
   closeChannel(channel, clock);
 });
 
-test("an endpoint that is not connected has no share, and has one again when it is", () => {
+test("an endpoint that is not connected gets no calls, and gets them again when it is", () => {
   const channel = openChannel({ random: {} }, endpoints(3));
   channel.at(two).become(connectivityState.TRANSIENT_FAILURE, "refused");
   assertShares(spread(channel, 10_000), { [one]: 1, [three]: 1 });
@@ -47,7 +47,7 @@ test("an endpoint that is not connected has no share, and has one again when it 
   closeChannel(channel, clock);
 });
 
-test("a configuration that cannot be right is refused with the field's name", () => {
+test("an invalid configuration is refused with the field's name", () => {
   assertRefused("random", [
     [{ weights: {} }, "unknown field weights; known fields: panicThreshold"],
     [{ panicThreshold: 101 }, "panicThreshold must be a number from 0 to 100, got 101"],

@@ -15,7 +15,7 @@ registerPolicies({ clock, random: createRandom(1), ...noWaits });
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
 const [one, two, three, four] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"] as const;
 
-test("endpoints have calls in proportion to what discovery says of their weight, for several seeds", () => {
+test("endpoints get calls in proportion to discovery's weights, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel(
@@ -27,7 +27,7 @@ test("endpoints have calls in proportion to what discovery says of their weight,
   }
 });
 
-test("weights come by id, address, host or pod name, before what discovery says", () => {
+test("weights by id, address, host or pod name override discovery's", () => {
   const channel = openChannel({ weighted_random: { weights: { "pod-1": 4, [two]: 3, "10.0.0.3": 2, api: 0 } } }, [
     endpoint(one, { id: "pod-1", weight: 9 }),
     endpoint(two, { weight: 9 }),
@@ -39,7 +39,7 @@ test("weights come by id, address, host or pod name, before what discovery says"
   closeChannel(channel, clock);
 });
 
-test("weightKey names the metadata that holds the weight; what is no weight counts as 1", () => {
+test("weightKey names the metadata with the weight; an invalid weight counts as 1", () => {
   const written = ["3", "2.5", "", "heavy", "-1", "0"];
   const channel = openChannel(
     { weighted_random: { weightKey: "share" } },
@@ -50,7 +50,7 @@ test("weightKey names the metadata that holds the weight; what is no weight coun
   closeChannel(channel, clock);
 });
 
-test("a weightKey that every object has takes calls as any other without weights", () => {
+test("with a weightKey that is an inherited property, all endpoints have the default weight", () => {
   for (const weightKey of ["constructor", "toString", "__proto__"]) {
     const channel = openChannel({ weighted_random: { weightKey } }, endpoints(2));
     assertShares(spread(channel, 5_000), { [one]: 1, [two]: 1 });
@@ -58,7 +58,7 @@ test("a weightKey that every object has takes calls as any other without weights
   }
 });
 
-test("weights that are all 0 are equal, also when only those of 0 are connected", () => {
+test("weights that are all 0 count as equal, also when only endpoints of weight 0 are connected", () => {
   const channel = openChannel(
     { weighted_random: {} },
     endpoints(3, () => ({ weight: 0 })),
@@ -71,7 +71,7 @@ test("weights that are all 0 are equal, also when only those of 0 are connected"
   closeChannel(channel, clock);
 });
 
-test("weights whose sum would be no number any more do no harm", () => {
+test("weights with an infinite sum are clamped", () => {
   const channel = openChannel(
     { weighted_random: { weightKey: "share" } },
     endpoints(2, () => ({ metadata: { share: "1e308" } })),
@@ -92,7 +92,7 @@ test("a change of weights counts at once and costs no connection", () => {
   closeChannel(channel, clock);
 });
 
-test("a new endpoint comes to its share over the window, by the clock alone, and then nothing waits any more", async () => {
+test("a new endpoint reaches its share over the window as time passes, and then no timer is left", async () => {
   for (const { slowStart, shares } of [
     { slowStart: { window: "10s" }, shares: [0.1, 0.2, 0.5, 0.9, 1] },
     { slowStart: { window: "10s", aggression: 2 }, shares: [0.1, 0.2 ** 0.5, 0.5 ** 0.5, 0.9 ** 0.5, 1] },
@@ -115,7 +115,7 @@ test("a new endpoint comes to its share over the window, by the clock alone, and
   }
 });
 
-test("endpoints that are all new have their shares at once", () => {
+test("endpoints that are all new have their full shares at once", () => {
   const channel = openChannel(
     { weighted_random: { slowStart: { minWeightPercent: 0, aggression: 0.01 } } },
     endpoints(3, (place) => ({ weight: place + 1 })),
@@ -129,7 +129,7 @@ test("endpoints that are all new have their shares at once", () => {
   closeChannel(channel, clock);
 });
 
-test("one that has reconnected begins anew, and its wait ends with the channel", async () => {
+test("slow start begins again after a reconnect, and its timer ends with the channel", async () => {
   const channel = openChannel({ weighted_random: { slowStart: { window: "10s" } } }, endpoints(2));
   await advance(10_000);
   channel.at(two).become(IDLE);
@@ -139,7 +139,7 @@ test("one that has reconnected begins anew, and its wait ends with the channel",
   closeChannel(channel, clock);
 });
 
-test("a configuration that cannot be right is refused with the field's name", () => {
+test("an invalid configuration is refused with the field's name", () => {
   const fields = "panicThreshold, slowStart, weightKey, weights";
   assertRefused("weighted_random", [
     [{ weight: {} }, `unknown field weight; known fields: ${fields}`],

@@ -43,7 +43,7 @@ test("the slots of equal members differ by at most one", () => {
   }
 });
 
-test("requests spread as evenly as their keys allow: 10 members, 65537 slots, at most 1.1 of the mean", () => {
+test("requests spread evenly: with 10 members and 65537 slots, at most 1.1 times the mean", () => {
   const table = new MaglevTable(equal(10), 65_537);
   const counts = countOf(
     requests.map((hash) => table.choose(hash, all(10))),
@@ -52,7 +52,7 @@ test("requests spread as evenly as their keys allow: 10 members, 65537 slots, at
   assert.ok(Math.max(...counts) <= 2_200, `want at most 2200 of 20000 each, got ${counts}`);
 });
 
-test("a member has slots in proportion to its weight, at least one, and of weight 0 none", () => {
+test("a member has slots in proportion to its weight, at least one, and none with weight 0", () => {
   for (const weights of [
     [1, 2, 3, 4],
     [0.1, 0.2, 0, 0.7],
@@ -71,7 +71,7 @@ test("a member has slots in proportion to its weight, at least one, and of weigh
   }
 });
 
-test("the order of the list changes nothing", () => {
+test("the order of the list does not matter", () => {
   const members = weighted(1, 2.5, 3.7, 1.1, 4);
   const slots = slotsOf(new MaglevTable(members, 1_009), 5, 1_009);
   const turned = slotsOf(new MaglevTable(members.toReversed(), 1_009), 5, 1_009);
@@ -81,7 +81,7 @@ test("the order of the list changes nothing", () => {
   );
 });
 
-test("of a member that is not ready the keys spread over all others, and no other key moves", () => {
+test("the keys of a member that is not ready spread over all others, and no other key moves", () => {
   for (const size of [31, 65_537]) {
     const table = new MaglevTable(equal(10), size);
     for (let gone = 0; gone < 10; gone++) {
@@ -100,7 +100,7 @@ test("of a member that is not ready the keys spread over all others, and no othe
   }
 });
 
-test("a table built without a member moves few keys of the others, with few exceptions", () => {
+test("a table rebuilt without a member moves few keys of the others, with few exceptions", () => {
   // Whose ways through the table run side by side move more; that is up to the keys, and so many sets of them are looked at.
   for (const [members, size, mean, nine] of [
     [3, 65_537, 0.002, 0.0015],
@@ -125,7 +125,7 @@ test("a table built without a member moves few keys of the others, with few exce
   }
 });
 
-test("when none is ready, or only members without slots, the choice is -1", () => {
+test("when no member with slots is ready, the result is -1", () => {
   const table = new MaglevTable(weighted(1, 0, 1), 31);
   for (const hash of requests.slice(0, 50)) {
     assert.equal(table.choose(hash, without(3, 0, 1, 2)), -1);
@@ -134,7 +134,7 @@ test("when none is ready, or only members without slots, the choice is -1", () =
   }
 });
 
-test("asking goes the same way as choosing, asks each once, and ends", () => {
+test("chooseWith walks like choose, calls accepts once per member, and ends", () => {
   const random = createRandom(3);
   const table = new MaglevTable(weighted(1, 2, 3, 0, 4), 211);
   for (const hash of [...requests.slice(0, 500), -(2 ** 31), -1, 0, 2 ** 31 - 1]) {
@@ -156,14 +156,14 @@ test("asking goes the same way as choosing, asks each once, and ends", () => {
   }
 });
 
-test("primes are told from other numbers", () => {
+test("isPrime distinguishes primes from other numbers", () => {
   for (const prime of [2, 3, 5, 7, 31, 1_009, 65_537, 655_373, 5_000_011])
     assert.equal(isPrime(prime), true, `${prime}`);
   for (const other of [-7, 0, 1, 4, 9, 1_001, 65_535, 65_536, 1_009 * 1_009, 2.5, Number.NaN, Infinity])
     assert.equal(isPrime(other), false, `${other}`);
 });
 
-test("a size that is no prime or leaves no slot for each, and weights without a choice, are refused", () => {
+test("a size that is not prime or too small, and weights that are all 0 or invalid, are refused", () => {
   for (const [members, size, message] of [
     [equal(2), 1_000, "tableSize must be a prime, got 1000"],
     [equal(7), 7, "tableSize must be > 7, the number of members, got 7"],

@@ -59,14 +59,14 @@ function moved(config: object, count = 10): { leaving: number; joining: number; 
 const hasUsed = (channel: FakeChannel, counts: Record<string, number>) =>
   [...channel.subchannels.keys()].filter((address) => (counts[address] ?? 0) > 0).sort();
 
-test("calls with one key go to one endpoint, and keys spread over all", () => {
+test("calls with the same key go to the same endpoint, and keys spread over all", () => {
   const channel = openChannel(json(), endpoints(3));
   for (const key of ["a", "b", "c"]) assert.equal(Object.keys(spread(channel, 50, keyed(key))).length, 1, key);
   assert.equal(new Set(owners(channel, 100)).size, 3);
   closeChannel(channel, clock);
 });
 
-test("a key stays where it is through another order, an equal configuration and the reconnects of others", () => {
+test("a key keeps its endpoint through another order, an equal configuration and reconnects of other endpoints", () => {
   const channel = openChannel(json(), endpoints(5));
   const before = owners(channel, 1_000);
   channel.update(endpoints(5).reverse());
@@ -81,7 +81,7 @@ test("a key stays where it is through another order, an equal configuration and 
   closeChannel(channel, clock);
 });
 
-test("the keys of an endpoint that cannot be reached move to all others, come back, and no other key moves", () => {
+test("the keys of an endpoint that cannot be reached move to all others and back, and no other key moves", () => {
   const channel = openChannel(json(), endpoints(5));
   const before = owners(channel);
   channel.at(two).become(TRANSIENT_FAILURE, "refused");
@@ -100,7 +100,7 @@ test("the keys of an endpoint that cannot be reached move to all others, come ba
   closeChannel(channel, clock);
 });
 
-test("two clients with the same endpoints agree, whatever their order and chance", () => {
+test("two clients with the same endpoints agree, for any order and random source", () => {
   const channel = openChannel(json(), endpoints(5));
   registerPolicies({ clock, random: createRandom(99), ...noWaits });
   const other = openChannel(json(), endpoints(5).reverse());
@@ -157,7 +157,7 @@ test("an endpoint of weight 0 has no key while others have weight and can be rea
   closeChannel(channel, clock);
 });
 
-test("keys go by weight, to a part in a hundred", () => {
+test("keys follow the weights to within one percent", () => {
   const channel = openChannel(
     json(),
     endpoints(3, (place) => ({ weight: place + 1 })),
@@ -168,7 +168,7 @@ test("keys go by weight, to a part in a hundred", () => {
   closeChannel(channel, clock);
 });
 
-test("keys are spread evenly, where the ring's busiest has a quarter more than the mean", () => {
+test("keys are spread evenly; on a ring the busiest endpoint has a quarter more than the mean", () => {
   const most = (policy: string) => {
     const channel = openChannel({ [policy]: { requestHashHeader: "session" } }, endpoints(20));
     const counts: Record<string, number> = {};
@@ -181,7 +181,7 @@ test("keys are spread evenly, where the ring's busiest has a quarter more than t
   assert.ok(ring > 1.15, `the ring: want the test to tell them apart, got ${ring}`);
 });
 
-test("one that leaves or joins moves its own keys and next to no other", () => {
+test("an endpoint that leaves or joins moves its own keys and almost no others", () => {
   for (const count of [3, 10, 20]) {
     const { leaving, joining, others } = moved({}, count);
     assert.ok(leaving > 0 && leaving <= 1 / count + 0.02, `of ${count}: want at most 1/n + 2 %, got ${leaving}`);
@@ -196,13 +196,13 @@ test("a smaller table is less even and moves more", () => {
   assert.ok(others > 4 * fewer, `want clearly more than ${fewer}, got ${others}`);
 });
 
-test("more endpoints than slots have a greater table, and each has keys", () => {
+test("with more endpoints than slots the table grows, and each endpoint has keys", () => {
   const channel = openChannel(json({ tableSize: 3 }), endpoints(300));
   assert.equal(new Set(owners(channel, 20_000)).size, 300);
   closeChannel(channel, clock);
 });
 
-test("a configuration that cannot be right is refused with the field's name", () => {
+test("an invalid configuration is refused with the field's name", () => {
   const fields = "key, panicThreshold, requestHashHeader, tableSize, weightKey, weights";
   assertRefused("maglev", [
     [{ tableSize: 65_536 }, "tableSize must be a prime, got 65536"],

@@ -54,14 +54,14 @@ function moved(config: object, count = 10, place = 0): { leaving: number; joinin
 const hasUsed = (channel: FakeChannel, counts: Record<string, number>) =>
   [...channel.subchannels.keys()].filter((address) => (counts[address] ?? 0) > 0).sort();
 
-test("calls with one key go to one endpoint, and keys spread over all", () => {
+test("calls with the same key go to the same endpoint, and keys spread over all", () => {
   const channel = openChannel(json(), endpoints(3));
   for (const key of ["a", "b", "c"]) assert.equal(Object.keys(spread(channel, 50, keyed(key))).length, 1, key);
   assert.equal(new Set(owners(channel, 100)).size, 3);
   closeChannel(channel, clock);
 });
 
-test("a key stays where it is through another order, an equal configuration and the reconnects of others", () => {
+test("a key keeps its endpoint through another order, an equal configuration and reconnects of other endpoints", () => {
   const channel = openChannel(json(), endpoints(5));
   const before = owners(channel, 1_000);
   channel.update(endpoints(5).reverse());
@@ -76,7 +76,7 @@ test("a key stays where it is through another order, an equal configuration and 
   closeChannel(channel, clock);
 });
 
-test("the keys of an endpoint that cannot be reached move to all others, come back, and no other key moves", () => {
+test("the keys of an endpoint that cannot be reached move to all others and back, and no other key moves", () => {
   const channel = openChannel(json(), endpoints(5));
   const before = owners(channel);
   channel.at(two).become(TRANSIENT_FAILURE, "refused");
@@ -95,7 +95,7 @@ test("the keys of an endpoint that cannot be reached move to all others, come ba
   closeChannel(channel, clock);
 });
 
-test("two clients with the same endpoints agree, whatever their order and chance", () => {
+test("two clients with the same endpoints agree, for any order and random source", () => {
   const channel = openChannel(json(), endpoints(5));
   registerPolicies({ clock, random: createRandom(99), ...noWaits });
   const other = openChannel(json(), endpoints(5).reverse());
@@ -161,7 +161,7 @@ function loads(config: object, all: readonly GrpcEndpoint[]): Record<string, num
   return counts;
 }
 
-test("keys go by weight", () => {
+test("keys follow the weights", () => {
   const counts = loads(
     {},
     endpoints(3, (place) => ({ weight: place + 1 })),
@@ -176,7 +176,7 @@ test("keys go by weight", () => {
   }
 });
 
-test("with the sizes of gRFC A42 one of ten that leaves moves its own keys and half as many again", () => {
+test("with the sizes of gRFC A42, when one of ten endpoints leaves, its own keys move and half as many others", () => {
   const each = Array.from({ length: 10 }, (_, place) => moved({}, 10, place));
   const mean = (part: "leaving" | "joining" | "others") => each.reduce((sum, all) => sum + all[part], 0) / 10;
   assert.ok(mean("leaving") > 0.155 && mean("leaving") < 0.175, `leaving: want about 16 %, got ${mean("leaving")}`);
@@ -184,7 +184,7 @@ test("with the sizes of gRFC A42 one of ten that leaves moves its own keys and h
   assert.ok(mean("others") > 0.05 && mean("others") < 0.07, `keys of others: want about 6 %, got ${mean("others")}`);
 });
 
-test("with entriesPerEndpoint one that leaves or joins moves its own keys and no other", () => {
+test("with entriesPerEndpoint an endpoint that leaves or joins moves only its own keys", () => {
   for (const [count, entriesPerEndpoint] of [
     [3, 400],
     [10, 160],
@@ -222,27 +222,27 @@ test("entriesPerEndpoint is halved until the ring has at most 65536 entries, wha
   }
 });
 
-test("of a thousand endpoints one that leaves moves its own keys alone, also with a ring that had to be halved", () => {
+test("when one of a thousand endpoints leaves, only its own keys move, also on a ring that was halved", () => {
   const { leaving, others } = moved({ entriesPerEndpoint: 100 }, 1_000, 3);
   assert.equal(others, 0);
   assert.ok(leaving <= 1 / 1_000 + 0.02, `want at most 1/n + 2 %, got ${leaving}`);
 });
 
-test("entriesPerEndpoint counts for the least weight, and weights stay shares", () => {
+test("entriesPerEndpoint applies to the smallest weight, and shares follow the weights", () => {
   const all = endpoints(3, (place) => ({ weight: [0.5, 1, 0][place] ?? 0 }));
   const got = loads({ entriesPerEndpoint: 500 }, all);
   assert.deepEqual(Object.keys(got).sort(), [one, two]);
   assert.ok(Math.abs((got[one] ?? 0) - 1 / 3) < 0.05, `want a third, got ${got[one]}`);
 });
 
-test("more entries are a more even spread", () => {
+test("more entries spread keys more evenly", () => {
   const most = (config: object) => 20 * Math.max(...Object.values(loads(config, endpoints(20))));
   const [few, many] = [most({ minRingSize: 20, maxRingSize: 20 }), most({ entriesPerEndpoint: 3_200 })];
   assert.ok(few > 1.5, `one entry each: want the busiest above 1.5 of the mean, got ${few}`);
   assert.ok(many < 1.1, `3200 entries each: want the busiest below 1.1 of the mean, got ${many}`);
 });
 
-test("sizes beyond 4096 count as that, and up to 8 million they may be asked for", () => {
+test("sizes above 4096 count as 4096, and sizes up to 8 million are valid", () => {
   const at = (config: object) => {
     const channel = openChannel(json(config), endpoints(7));
     const list = owners(channel, 5_000);
@@ -264,7 +264,7 @@ test("an endpoint that has no entry on a small ring takes calls when it is the o
   closeChannel(channel, clock);
 });
 
-test("a configuration that cannot be right is refused with the field's name", () => {
+test("an invalid configuration is refused with the field's name", () => {
   const fields =
     "entriesPerEndpoint, key, maxRingSize, minRingSize, panicThreshold, requestHashHeader, weightKey, weights";
   assertRefused("ring_hash", [

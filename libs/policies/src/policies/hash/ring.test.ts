@@ -23,7 +23,7 @@ function sharesOf(ring: HashRing, members: number): number[] {
   return shares;
 }
 
-test("a ring has the entries of gRFC A42 and chooses the first at or after the hash, or the first of all", () => {
+test("a ring has the entries of gRFC A42 and chooses the first one at or after the hash, or the very first", () => {
   for (const counts of [
     [4, 4, 4],
     [3, 6, 9],
@@ -46,7 +46,7 @@ test("a ring has the entries of gRFC A42 and chooses the first at or after the h
   }
 });
 
-test("entries that differ in the lower bits of their hashes only are in the order of these", () => {
+test("entries that differ only in the lower bits of their hashes are ordered by these bits", () => {
   const size = 200_000;
   const ring = new HashRing(equal(10), { minSize: size, maxSize: size });
   const entries = equal(10)
@@ -66,7 +66,7 @@ test("entries that differ in the lower bits of their hashes only are in the orde
   assert.ok(twins > 0, "there are none to look at");
 });
 
-test("the size is the smallest from minSize on that gives the lightest whole entries, and at most maxSize", () => {
+test("the size is the smallest one from minSize that gives the smallest weight an integer number of entries, at most maxSize", () => {
   for (const [members, minSize, maxSize, want] of [
     [equal(3), 1_024, 4_096, 1_026],
     [equal(1), 1_024, 4_096, 1_024],
@@ -89,14 +89,14 @@ test("the size is the smallest from minSize on that gives the lightest whole ent
   }
 });
 
-test("the order of the list changes nothing, also when shares are not whole", () => {
+test("the order of the list does not matter, also when shares are not integers", () => {
   const members = weighted(1, 2.5, 3.7, 1.1, 4);
   const ring = new HashRing(members, { minSize: 100, maxSize: 100 });
   const turned = new HashRing(members.toReversed(), { minSize: 100, maxSize: 100 });
   for (const hash of requests) assert.equal(4 - turned.choose(hash, all(5)), ring.choose(hash, all(5)));
 });
 
-test("equal members have loads whose greatest is a known multiple of the mean", () => {
+test("of equal members the greatest load is a known multiple of the mean", () => {
   for (const [members, minSize, most] of [
     [3, 1_024, 1.1],
     [10, 1_024, 1.2],
@@ -111,7 +111,7 @@ test("equal members have loads whose greatest is a known multiple of the mean", 
   }
 });
 
-test("a member's load follows its weight, and of weight 0 it has none", () => {
+test("a member's load follows its weight, and is 0 with weight 0", () => {
   const weights = [1, 2, 0, 3, 4];
   const shares = sharesOf(new HashRing(weighted(...weights), { minSize: 10_000, maxSize: 10_000 }), 5);
   for (const [i, weight] of weights.entries()) {
@@ -120,7 +120,7 @@ test("a member's load follows its weight, and of weight 0 it has none", () => {
   }
 });
 
-test("of a member that is not ready the keys go to many, and no other key moves", () => {
+test("the keys of a member that is not ready go to many others, and no other key moves", () => {
   const ring = new HashRing(equal(10), { minSize: 1_024, maxSize: 4_096 });
   for (let gone = 0; gone < 10; gone++) {
     const heirs = new Set<number>();
@@ -139,7 +139,7 @@ test("of a member that is not ready the keys go to many, and no other key moves"
   }
 });
 
-test("a ring built without a member moves no other key while entries a member stay, else 10 % at most", () => {
+test("a ring rebuilt without a member moves no other key while the entries per member stay the same, else at most 10 %", () => {
   for (const [minSize, minSizeAfter, most] of [
     [1_000, 900, 0],
     [10, 9, 0],
@@ -157,14 +157,14 @@ test("a ring built without a member moves no other key while entries a member st
   }
 });
 
-test("when none is ready, or only members without entries, the choice is -1", () => {
+test("when no member with entries is ready, the result is -1", () => {
   const ring = new HashRing(weighted(1, 0, 1), { minSize: 16, maxSize: 16 });
   assert.equal(ring.choose(5, without(3, 0, 1, 2)), -1);
   assert.equal(ring.choose(5, without(3, 0, 2)), -1);
   assert.equal(ring.choose(5, without(3, 0)), 2);
 });
 
-test("asking goes the way of the ring, asks each once, and ends", () => {
+test("chooseWith walks along the ring, calls accepts once per member, and ends", () => {
   const random = createRandom(3);
   const ring = new HashRing(weighted(1, 2, 3, 0, 4), { minSize: 200, maxSize: 200 });
   for (const hash of requests.slice(0, 500)) {
@@ -186,7 +186,7 @@ test("asking goes the way of the ring, asks each once, and ends", () => {
   }
 });
 
-test("of members with one key the second has the calls when the first is not ready", () => {
+test("of two members with the same key the second gets the calls when the first is not ready", () => {
   const twins = [
     { key: "a", weight: 1 },
     { key: "a", weight: 1 },
@@ -196,7 +196,7 @@ test("of members with one key the second has the calls when the first is not rea
     assert.deepEqual([ring.choose(hash, all(2)), ring.choose(hash, without(2, 0))], [0, 1]);
 });
 
-test("weights that leave nobody to choose are refused", () => {
+test("weights without a positive one are refused", () => {
   const sizes = { minSize: 8, maxSize: 8 };
   for (const members of [[], weighted(0, 0), weighted(1, -1), weighted(Number.NaN)])
     assert.throws(() => new HashRing(members, sizes), { name: "RangeError" });

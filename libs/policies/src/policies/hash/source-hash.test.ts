@@ -51,7 +51,7 @@ function fill(channel: FakeChannel, calls: number, bound: (address: string, unde
   return all;
 }
 
-test("one call at a time stays with one endpoint, for the client's own key and for a header", () => {
+test("sequential calls stay with one endpoint, with the client's own key and with a header", () => {
   for (const policy of [{ source_hash: {} }, { source_hash: { key: "hostname" } }, keyed()]) {
     const channel = openChannel(policy, endpoints(10));
     const counts = spread(channel, 500, clientOf("me"));
@@ -62,7 +62,7 @@ test("one call at a time stays with one endpoint, for the client's own key and f
   }
 });
 
-test("with calls in parallel none has more than the balance factor times the mean, rounded up", () => {
+test("with concurrent calls no endpoint has more than the balance factor times the mean, rounded up", () => {
   for (const balanceFactor of [1, 1.25, 2]) {
     const channel = openChannel(keyed({ balanceFactor }), endpoints(7));
     const calls = fill(channel, 700, (_, total) => Math.ceil((balanceFactor * total) / 7));
@@ -73,7 +73,7 @@ test("with calls in parallel none has more than the balance factor times the mea
   }
 });
 
-test("the default factor is 1.25, and the first in line has as much as it allows", () => {
+test("the default factor is 1.25, and the first endpoint gets as many calls as it allows", () => {
   const channel = openChannel(keyed(), endpoints(4));
   const home = take(channel, clientOf("me"));
   const calls = [home, ...fill(channel, 99, () => 100)];
@@ -83,7 +83,7 @@ test("the default factor is 1.25, and the first in line has as much as it allows
   closeChannel(channel, clock);
 });
 
-test("the bound goes by weight, and one of weight 0 takes nothing and makes no room for less", () => {
+test("the bound follows the weight, and an endpoint of weight 0 takes nothing", () => {
   const shares: Record<string, number> = { [two]: 1 / 6, [three]: 2 / 6, [four]: 3 / 6 };
   for (const balanceFactor of [1, 1.25, 2]) {
     const channel = openChannel(
@@ -104,7 +104,7 @@ test("the bound goes by weight, and one of weight 0 takes nothing and makes no r
   }
 });
 
-test("a bound that rounding puts above a whole number makes no room for one call more", () => {
+test("a bound that rounding puts slightly above an integer makes no room for one more call", () => {
   const weights = { [one]: 7, [two]: 93 }; // 0.07 * 100 > 7
   const channel = openChannel(keyed({ balanceFactor: 1, weights }), endpoints(2));
   for (let key = 0; key < 100; key++) {
@@ -115,13 +115,13 @@ test("a bound that rounding puts above a whole number makes no room for one call
   closeChannel(channel, clock);
 });
 
-test("balance factor 0 keeps all calls on one endpoint, however many", () => {
+test("balance factor 0 keeps any number of calls on one endpoint", () => {
   const channel = openChannel(keyed({ balanceFactor: 0 }), endpoints(5));
   assert.equal(Object.keys(underWay(fill(channel, 1_000, () => 1_000))).length, 1);
   closeChannel(channel, clock);
 });
 
-test("clients of different keys spread over all endpoints", () => {
+test("clients with different keys spread over all endpoints", () => {
   const channel = openChannel(keyed(), endpoints(5));
   const counts: Record<string, number> = {};
   for (let i = 0; i < 20_000; i++) {
@@ -132,7 +132,7 @@ test("clients of different keys spread over all endpoints", () => {
   closeChannel(channel, clock);
 });
 
-test("clients without a key have none of their own with random", () => {
+test("with key random a client has no key of its own", () => {
   const channel = openChannel({ source_hash: { key: "random" } }, endpoints(3));
   assertShares(spread(channel, 9_000), { [one]: 1, [two]: 1, [three]: 1 });
   closeChannel(channel, clock);
@@ -156,7 +156,7 @@ test("clients of an endpoint that cannot be reached go to the others, come back,
   closeChannel(channel, clock);
 });
 
-test("one of ten that leaves moves its own clients and next to no other", () => {
+test("when one of ten endpoints leaves, its own clients move and almost no others", () => {
   const channel = openChannel(keyed(), endpoints(10));
   const homes = () => Array.from({ length: 10_000 }, (_, i) => Object.keys(spread(channel, 1, clientOf(`c${i}`)))[0]);
   const before = homes();
@@ -167,7 +167,7 @@ test("one of ten that leaves moves its own clients and next to no other", () => 
   closeChannel(channel, clock);
 });
 
-test("those that are not connected count for no room: the bound is one of those that are", () => {
+test("endpoints that are not connected do not raise the bound", () => {
   const channel = openChannel(keyed({ balanceFactor: 1 }), endpoints(4));
   channel.at(one).become(TRANSIENT_FAILURE, "refused");
   channel.at(two).become(TRANSIENT_FAILURE, "refused");
@@ -178,7 +178,7 @@ test("those that are not connected count for no room: the bound is one of those 
   closeChannel(channel, clock);
 });
 
-test("calls that end elsewhere make no room: those of endpoints that have left or cannot be reached", () => {
+test("calls in flight on endpoints that have left or cannot be reached do not raise the bound", () => {
   const most = (calls: readonly FakeCall[]) => Math.max(...Object.values(underWay(calls)));
   for (const [what, leave] of [
     ["left", (channel: FakeChannel) => channel.update(endpoints(8).slice(4))],
@@ -205,7 +205,7 @@ test("calls that end elsewhere make no room: those of endpoints that have left o
   }
 });
 
-test("calls of an endpoint that comes back make room again", () => {
+test("the calls in flight on an endpoint that comes back count again", () => {
   const channel = openChannel(keyed({ balanceFactor: 1 }), endpoints(2));
   const calls = fill(channel, 100, (_, total) => Math.ceil(total / 2));
   channel.at(one).become(TRANSIENT_FAILURE, "refused");
@@ -218,7 +218,7 @@ test("calls of an endpoint that comes back make room again", () => {
   closeChannel(channel, clock);
 });
 
-test("a configuration that cannot be right is refused with the field's name", () => {
+test("an invalid configuration is refused with the field's name", () => {
   const fields = "balanceFactor, key, longCallAfter, panicThreshold, requestHashHeader, weightKey, weights";
   assertRefused("source_hash", [
     [{ balanceFactor: 0.99 }, "balanceFactor must be 0 or >= 1, got 0.99"],

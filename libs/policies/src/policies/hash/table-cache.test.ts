@@ -25,7 +25,7 @@ function open() {
   return { cache, made };
 }
 
-test("a table is kept while keys, weights and configuration stay, whoever is ready", () => {
+test("a table is kept while keys, weights and configuration stay the same, whichever endpoints are ready", () => {
   const { cache, made } = open();
   const [a, b] = [child(0, "a:1", 2), child(1, "b:1", 3)];
   const first = cache.get([a, b], [a, b], config);
@@ -38,7 +38,7 @@ test("a table is kept while keys, weights and configuration stay, whoever is rea
   assert.equal(made.length, 1);
 });
 
-test("a table is made anew for another key, weight, order, number or configuration", () => {
+test("a table is rebuilt for a different key, weight, order, number or configuration", () => {
   const all = [child(0, "a:1"), child(1, "b:1")];
   for (const { children, with: changed } of [
     { children: [child(0, "a:1"), child(1, "c:1")], with: config },
@@ -56,7 +56,7 @@ test("a table is made anew for another key, weight, order, number or configurati
   }
 });
 
-test("a member's key is the one that its source gives, else its address", () => {
+test("a member's key is its metadata.hashKey, else its address", () => {
   const { cache } = open();
   const all = [child(0, "a:1", 1, { hashKey: "pod-0" }), child(1, "b:1")];
   assert.deepEqual(
@@ -67,7 +67,7 @@ test("a member's key is the one that its source gives, else its address", () => 
   assert.equal(cache.get([inherited], [inherited], config)[0]?.key, "a:1", "a key is its own");
 });
 
-test("weights of 0 count as they are, until nobody else is ready", () => {
+test("weights of 0 apply until no other endpoint is ready", () => {
   const { cache, made } = open();
   const all = [child(0, "a:1", 5), child(1, "b:1", 0), child(2, "c:1", 0)];
   const weights = (ready: readonly Child[]) => cache.get(all, ready, config).map(({ weight }) => weight);
@@ -78,7 +78,7 @@ test("weights of 0 count as they are, until nobody else is ready", () => {
   assert.deepEqual(weights(all.slice(0, 1)), [5, 0, 0]);
 });
 
-test("flags say which children take calls", () => {
+test("flagsOf marks the children that take calls", () => {
   const all = [child(0, "a:1"), child(1, "b:1"), child(2, "c:1")];
   assert.deepEqual([...flagsOf(all, [all[2] as Child, all[0] as Child])], [1, 0, 1]);
   assert.deepEqual([...flagsOf(all, [])], [0, 0, 0]);

@@ -42,7 +42,7 @@ function reference(text: string): bigint {
   return hash ^ (hash >> 32n);
 }
 
-test("published hashes come out", () => {
+test("the hashes of published test vectors are correct", () => {
   for (const [text, want] of [
     ["", 0xef46db3751d8e999n],
     ["a", 0xd24ec4f1a98c6e5bn],
@@ -75,12 +75,12 @@ test("every length from 0 to 600 and every kind of text agrees with the specific
   }
 });
 
-test("a character outside the first plane is hashed as its four bytes", () => {
+test("a character outside the Basic Multilingual Plane is hashed as its four bytes", () => {
   for (const text of ["😀", "grüße aus 東京 😀".repeat(20), `${"x".repeat(255)}é`, "é".repeat(256), "é".repeat(257)])
     assert.equal(xxHash64(text), reference(text), text);
 });
 
-test("a hash is a whole number below 2^53 and says nothing of the one before", () => {
+test("hashes are integers below 2^53 and independent of each other", () => {
   hashText("a text which leaves something behind in each of the lanes and in the scratch");
   assert.equal(hashText("a"), Number(0xd24ec4f1a98c6e5bn >> 11n));
   for (let i = 0; i < 10_000; i++) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { localShare } from "./local-share.ts";
 
-test("local endpoints get what they are good for, as Envoy's priorities", () => {
+test("local endpoints get the calls they can carry, as with Envoy's priorities", () => {
   // local healthy, remote healthy, local share: the table of Envoy's "Priority levels", with two levels
   const table: [number, number, number][] = [
     [1, 1, 1],

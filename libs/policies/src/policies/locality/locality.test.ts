@@ -67,7 +67,7 @@ function close(channel: FakeChannel): void {
   assert.equal(clock.sleeping, 0, "a timer is left");
 }
 
-test("calls go to the own zone, evenly, and nobody connects elsewhere", () => {
+test("calls go to the client's own zone, evenly, and no other endpoint is connected", () => {
   const channel = connected();
   assert.deepEqual(held(channel), locals);
   const calls = pickMany(channel, 1_000);
@@ -75,7 +75,7 @@ test("calls go to the own zone, evenly, and nobody connects elsewhere", () => {
   close(channel);
 });
 
-test("without a zone of its own it uses all endpoints alike", () => {
+test("without a zone of its own it uses all endpoints equally", () => {
   registerType({ ...createLocality(() => ""), name: "locality_nowhere" }, { random, clock, ...noWaits });
   const channel = new FakeChannel({ locality_nowhere: { childPolicy: [{ least_request: {} }] } });
   channel.update(both);
@@ -84,7 +84,7 @@ test("without a zone of its own it uses all endpoints alike", () => {
   close(channel);
 });
 
-test("the configuration's zone goes before the environment's", () => {
+test("the configuration's zone overrides the environment's", () => {
   const channel = connected(policy({ zone: "b" }));
   assert.deepEqual(held(channel), remotes);
   close(channel);
@@ -128,7 +128,7 @@ for (const [name, json] of [
   });
 }
 
-test("a healthy remote group is chosen as the random numbers say", async () => {
+test("the random numbers decide between the local and a healthy remote group", async () => {
   registerType(
     { ...createLocality(() => "a"), name: "locality_loaded" },
     {
@@ -153,7 +153,7 @@ test("a healthy remote group is chosen as the random numbers say", async () => {
   close(channel);
 });
 
-test("the moment no local endpoint is READY the next call is remote; the moment one is, local", async () => {
+test("the next call is remote as soon as no local endpoint is READY, and local as soon as one is", async () => {
   const channel = connected(eager);
   for (const address of locals) channel.at(address).become(IDLE);
   assert.equal(localCalls(channel, 100), 0);
@@ -186,7 +186,7 @@ test("connects to remote endpoints at once when the last local connection is los
   close(channel);
 });
 
-test("a start is no outage: remote endpoints are asked only after the connect timeout", async () => {
+test("a start is not an outage: remote endpoints are connected only after the connect timeout", async () => {
   const channel = new FakeChannel(policy({ connectTimeout: "3s" }));
   channel.update(both);
   await tick();
@@ -242,7 +242,7 @@ test("an endpoint ejected by an outlier_detection above counts as unhealthy", ()
   close(channel);
 });
 
-test("remote connections are given back when they were not needed for a while", async () => {
+test("remote connections are released when they were not needed for a while", async () => {
   const channel = connected(policy({ remoteIdleTimeout: "60s" }));
   await lose(channel, "10.0.0.1:80", "10.0.0.2:80");
   channel.connect(...remotes);
@@ -266,7 +266,7 @@ test("remote connections are given back when they were not needed for a while", 
   close(channel);
 });
 
-test("all unreachable: calls fail with what the local group says", async () => {
+test("when no endpoint can be reached, calls fail with the local group's message", async () => {
   const channel = connected(eager);
   await lose(channel, ...remotes);
   for (const address of locals) channel.at(address).become(IDLE);
@@ -319,7 +319,7 @@ function watchRefs(subchannel: FakeSubchannel, dropped: string[]): void {
   };
 }
 
-test("the new picker is in place before a connection is given back", () => {
+test("the new picker is published before a connection is released", () => {
   const channel = connected(eager);
   const left = channel.at("10.0.0.1:80");
   let published = 0;
@@ -345,7 +345,7 @@ test("an update that changes nothing keeps connections and calls", () => {
   close(channel);
 });
 
-test("other endpoints in a zone: the one that left is given back, the new one used", async () => {
+test("when the endpoints of a zone change, the connection of the one that left is released and the new one is used", async () => {
   const channel = connected(eager);
   channel.update([...both.slice(1), inZone("a")("10.0.0.9:80")]);
   await tick();
@@ -356,7 +356,7 @@ test("other endpoints in a zone: the one that left is given back, the new one us
   close(channel);
 });
 
-test("an error of the resolver leaves what there is; without anything, calls fail with its words", () => {
+test("an error of the resolver keeps the endpoints; without any, calls fail with its message", () => {
   const channel = new FakeChannel(policy());
   channel.fail("no such service");
   assert.equal(channel.state, TRANSIENT_FAILURE);
@@ -379,7 +379,7 @@ for (const [what, json] of Object.entries({
   pick_first: withChild({ pick_first: {} }, { keepRemoteConnected: true }),
   "a subset in it": withChild({ subset: { subsetSize: 4, clientKey: "a" } }),
 })) {
-  test(`an empty list fails calls at once with the resolver's note, and gives all connections back (${what})`, async () => {
+  test(`an empty list fails calls at once with the resolver's note, and releases all connections (${what})`, async () => {
     const channel = new FakeChannel(json);
     const assertEmpty = (want: string) => {
       assert.equal(connectivityState[channel.state ?? -1], "TRANSIENT_FAILURE");
@@ -423,7 +423,7 @@ for (const [what, json] of Object.entries({
 
 for (const child of [{ round_robin: {} }, { least_request: {} }, { pick_first: {} }]) {
   const [name = ""] = Object.keys(child);
-  test(`when all endpoints are local, what the remote group would say of none counts no more (${name})`, async () => {
+  test(`when all endpoints are local, the state of the empty remote group does not matter (${name})`, async () => {
     const channel = connected(withChild(child, { keepRemoteConnected: true }));
     for (const address of locals) {
       channel.at(address).become(IDLE);
@@ -443,7 +443,7 @@ for (const child of [{ round_robin: {} }, { least_request: {} }, { pick_first: {
   });
 }
 
-test("an error of the resolver reaches both groups, with the configuration that came with it", () => {
+test("an error of the resolver reaches both groups, with the configuration that comes with it", () => {
   const ejected = (panicThreshold: number) => withChild({ least_request: { panicThreshold } });
   const channel = connected(ejected(0), both);
   for (const address of locals) channel.at(address).become(IDLE);
@@ -455,7 +455,7 @@ test("an error of the resolver reaches both groups, with the configuration that 
   close(channel);
 });
 
-test("after an empty list the connect timeout begins anew", async () => {
+test("after an empty list the connect timeout starts again", async () => {
   const channel = new FakeChannel(policy({ connectTimeout: "3s" }));
   for (const list of [both, [], both]) channel.update(list);
   await tick();
@@ -465,7 +465,7 @@ test("after an empty list the connect timeout begins anew", async () => {
   close(channel);
 });
 
-test("of two configurations, of which one came while the other's picker was published, the later counts", async () => {
+test("a configuration that arrives while the picker of another one is published applies", async () => {
   const channel = new FakeChannel(policy({ connectTimeout: "30s" }));
   channel.update(both);
   await tick();
@@ -481,7 +481,7 @@ test("of two configurations, of which one came while the other's picker was publ
   close(channel);
 });
 
-test("the channel may be closed by who hears of its state", async () => {
+test("a state listener may close the channel", async () => {
   for (const json of [eager, policy(), { locality: { keepRemoteConnected: true } }]) {
     for (const at of [CONNECTING, READY, TRANSIENT_FAILURE]) {
       const channel = new FakeChannel(json);
@@ -498,7 +498,7 @@ test("the channel may be closed by who hears of its state", async () => {
   }
 });
 
-test("who asks the channel to connect has the local group connect, and no remote one that is not needed", async () => {
+test("a request to connect connects the local group, and no remote endpoint that is not needed", async () => {
   const channel = new FakeChannel(withChild({ pick_first: {} }));
   channel.update(both);
   channel.connect("10.0.0.1:80");
@@ -523,7 +523,7 @@ test("who asks the channel to connect has the local group connect, and no remote
   close(alone);
 });
 
-test("the local group comes back though its policy waits to be asked", async () => {
+test("the local group reconnects although its policy is idle", async () => {
   const channel = new FakeChannel(policy({ childPolicy: [{ pick_first: {} }], keepRemoteConnected: true }));
   channel.update(both);
   channel.connect("10.0.0.1:80", "10.1.0.1:80");
@@ -536,7 +536,7 @@ test("the local group comes back though its policy waits to be asked", async () 
   close(channel);
 });
 
-test("a child that connects to one endpoint only does not look unhealthy", async () => {
+test("a child policy that connects to one endpoint only does not count as unhealthy", async () => {
   const channel = new FakeChannel(policy({ childPolicy: [{ pick_first: {} }] }));
   channel.update(both);
   channel.connect("10.0.0.1:80");
@@ -564,7 +564,7 @@ test("an endpoint with two addresses is unhealthy only when neither can be reach
   close(channel);
 });
 
-test("nests in subset and in outlier_detection, which knows its subchannels again", async () => {
+test("it works within subset and outlier_detection, which gets its own subchannels in pick results", async () => {
   const child = { subset: { subsetSize: 6, clientKey: "a", childPolicy: [eager] } };
   const detection = { failure_percentage_ejection: { request_volume: 1 }, child_policy: [child] };
   const channel = new FakeChannel({ outlier_detection: detection });
@@ -580,7 +580,7 @@ test("nests in subset and in outlier_detection, which knows its subchannels agai
   close(channel);
 });
 
-test("takes a subset of each zone as a child", () => {
+test("subset works as the child policy of each zone", () => {
   const channel = connected(
     policy({
       keepRemoteConnected: true,
@@ -597,7 +597,7 @@ test("takes a subset of each zone as a child", () => {
   close(channel);
 });
 
-test("says which field is wrong", () => {
+test("errors name the wrong field", () => {
   const table: [object, RegExp][] = [
     [{ zone: "" }, /zone must be a non-empty string, got ""/],
     [{ minLocalEndpoints: 0 }, /minLocalEndpoints must be an integer >= 1, got 0/],

@@ -50,7 +50,7 @@ test("hints, then zones, then all: with kube-proxy's safeguards", () => {
   }
 });
 
-test("several endpoints of one backend are one when they are counted", () => {
+test("several endpoints of one backend count as one", () => {
   const twice = [endpoint("10.0.0.1:80", { id: "a", zone: "a" }), endpoint("[fd00::1]:80", { id: "a", zone: "a" })];
   const endpoints = [...twice, endpoint("10.0.0.2:80", { zone: "b" })];
   assert.equal(splitByZone(endpoints, "a", 2).remote.length, 0);

@@ -35,7 +35,7 @@ function watch() {
   return { fake, listeners, told, subchannel };
 }
 
-test("tells its state from the first holder to the last, and leaves no listener", () => {
+test("it reports its state from the first reference to the last, and leaves no listener", () => {
   const { fake, listeners, told, subchannel } = watch();
   fake.become(CONNECTING);
   assert.deepEqual([told, listeners.size], [[], 0]);
@@ -52,7 +52,7 @@ test("tells its state from the first holder to the last, and leaves no listener"
   assert.deepEqual([fake.refs, listeners.size], [0, 0]);
 });
 
-test("passes states on to its own listeners, as itself, after its watcher knows and before it acts", () => {
+test("states reach the wrapper's listeners after onState and before onChanged, with the wrapper as the subchannel", () => {
   const { fake, listeners, told, subchannel } = watch();
   const seen: unknown[] = [];
   const listener: Listener = (which, _, state) => {
@@ -67,7 +67,7 @@ test("passes states on to its own listeners, as itself, after its watcher knows 
   assert.equal(listeners.size, 0);
 });
 
-test("is equal to what it wraps, and to another one around it", () => {
+test("a wrapper equals its subchannel, and another wrapper of it", () => {
   const { fake, subchannel } = watch();
   const inner = fake as unknown as Subchannel;
   const { told: _, ...other } = watch();

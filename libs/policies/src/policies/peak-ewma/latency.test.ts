@@ -9,21 +9,21 @@ function assertClose(got: number, want: number): void {
   assert.ok(Math.abs(got - want) <= 1e-9 * want, `want ${want}, got ${got}`);
 }
 
-test("before the first answer it is what the caller takes it for, however long that takes", () => {
+test("before the first response the estimate is the given default, for any time", () => {
   const latency = new Latency();
   assert.equal(latency.isKnown, false);
   assert.equal(latency.at(0, decayMs, unknownMs), unknownMs);
   assert.equal(latency.at(1e6, decayMs, unknownMs), unknownMs);
 });
 
-test("the first answer counts in full", () => {
+test("the first response counts fully", () => {
   const latency = new Latency();
   latency.observe(7, 5_000, decayMs);
   assert.equal(latency.isKnown, true);
   assert.equal(latency.at(5_000, decayMs, unknownMs), 7);
 });
 
-test("a slower answer counts in full at once, a faster one by the time since the last", () => {
+test("a slower response counts fully at once, a faster one by the time since the last", () => {
   const latency = new Latency();
   latency.observe(10, 0, decayMs);
   latency.observe(200, 100, decayMs);
@@ -34,14 +34,14 @@ test("a slower answer counts in full at once, a faster one by the time since the
   assertClose(latency.at(600, decayMs, unknownMs), 200 * Math.exp(-0.5) + 10 * (1 - Math.exp(-0.5)));
 });
 
-test("without answers it falls to 1/e in one decay", () => {
+test("without responses the estimate falls to 1/e in one decay time", () => {
   const latency = new Latency();
   latency.observe(100, 1_000, decayMs);
   assertClose(latency.at(2_000, decayMs, unknownMs), 100 / Math.E);
   assertClose(latency.at(3_000, 2 * decayMs, unknownMs), 100 / Math.E);
 });
 
-test("a failure doubles it, from the least on and up to the decay, unless it took longer", () => {
+test("a failure doubles the estimate, from a minimum up to the decay time, unless the call took longer", () => {
   for (const { had, took, want } of [
     { had: undefined, took: 1, want: 60 },
     { had: 10, took: 1, want: 60 },
@@ -57,7 +57,7 @@ test("a failure doubles it, from the least on and up to the decay, unless it too
   }
 });
 
-test("failures that follow each other in no time stay at the bound", () => {
+test("failures in quick succession stay at the bound", () => {
   const latency = new Latency();
   for (let n = 0; n < 100; n++) latency.penalize(1, 0, decayMs, 30);
   assert.equal(latency.at(0, decayMs, unknownMs), decayMs);

@@ -49,7 +49,7 @@ function callOn(channel: FakeChannel, address: string, ms: number, code: number)
   for (const call of calls) call.end(call.address === address ? code : status.OK);
 }
 
-test("of two endpoints that were never tried each has one of the first two calls", () => {
+test("two endpoints that were never tried get one of the first two calls each", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({}, 2);
@@ -59,7 +59,7 @@ test("of two endpoints that were never tried each has one of the first two calls
   }
 });
 
-test("one that joins faster ones has its first call at once, and not for want of theirs", () => {
+test("an endpoint that joins faster ones gets its first call at once", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open();
@@ -74,7 +74,7 @@ test("one that joins faster ones has its first call at once, and not for want of
   }
 });
 
-test("while its first call is under way one is taken for the default", () => {
+test("while its first call is in flight an endpoint counts as having the default latency", () => {
   for (const [defaultRtt, want] of [
     ["30ms", 5], // 30 ms * 2 calls are as much as 10 ms * 6
     ["10ms", 1],
@@ -93,7 +93,7 @@ test("while its first call is under way one is taken for the default", () => {
   }
 });
 
-test("calls go by latency and by what is under way", () => {
+test("picks depend on latency and on calls in flight", () => {
   registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = open();
   teach(channel, [10, 30]);
@@ -107,7 +107,7 @@ test("calls go by latency and by what is under way", () => {
   closeChannel(channel, clock);
 });
 
-test("a slow endpoint is left", () => {
+test("a slow endpoint is avoided", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({}, 3);
@@ -119,7 +119,7 @@ test("a slow endpoint is left", () => {
   }
 });
 
-test("an endpoint that becomes slow is left after one answer, and comes back after it is fast again", () => {
+test("an endpoint that becomes slow is avoided after one response, and takes calls again when it is fast", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
@@ -139,7 +139,7 @@ test("an endpoint that becomes slow is left after one answer, and comes back aft
   }
 });
 
-test("an endpoint that fails at once does not look fast, and is tried again when that is long ago", () => {
+test("an endpoint that fails at once does not count as fast, and is tried again later", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
@@ -160,7 +160,7 @@ test("an endpoint that fails at once does not look fast, and is tried again when
   }
 });
 
-test("a frozen endpoint is left at once though its calls never end, and comes back when they do", () => {
+test("a frozen endpoint is avoided at once although its calls do not end, and takes calls again when they do", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
@@ -181,7 +181,7 @@ test("a frozen endpoint is left at once though its calls never end, and comes ba
   }
 });
 
-test("one that owes an answer is taken for as slow as it has been silent", () => {
+test("an endpoint with a call in flight counts as slow as it has been silent", () => {
   registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = open();
   teach(channel, [10, 10]);
@@ -192,7 +192,7 @@ test("one that owes an answer is taken for as slow as it has been silent", () =>
   closeChannel(channel, clock);
 });
 
-test("codes that tell of the server count as slow, those that tell of the call do not", () => {
+test("statuses that blame the server count as slow, those that blame the call do not", () => {
   const server = ["UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE"];
   const wanted = new Set([...server, "DATA_LOSS"]);
   for (let code = 0; code <= 16; code++) {
@@ -206,7 +206,7 @@ test("codes that tell of the server count as slow, those that tell of the call d
   }
 });
 
-test("a call that the client cancelled counts only when it was slower than is known", () => {
+test("a call that the client cancelled counts only when it was slower than the estimate", () => {
   for (const [ms, isLeft] of [
     [1, false],
     [20, true],
@@ -223,7 +223,7 @@ test("a call that the client cancelled counts only when it was slower than is kn
   }
 });
 
-test("one whose calls are all cancelled early is not tried first again and again", () => {
+test("an endpoint whose calls are all cancelled early is not tried first every time", () => {
   registerPolicies({ clock, random: createRandom(4), ...noWaits });
   const channel = openChannel({ peak_ewma: {} }, endpoints(1));
   teach(channel, [5]);
@@ -237,7 +237,7 @@ test("one whose calls are all cancelled early is not tried first again and again
   closeChannel(channel, clock);
 });
 
-test("an old latency counts 1/e after each decay, so that one which was left is tried again", () => {
+test("a latency counts 1/e after each decay time, so that an avoided endpoint is tried again", () => {
   for (const [waitMs, isTried] of [
     [2_200, false],
     [2_400, true],
@@ -252,7 +252,7 @@ test("an old latency counts 1/e after each decay, so that one which was left is 
   }
 });
 
-test("under load what is under way goes by weight, and an endpoint of weight 0 has nothing", () => {
+test("under load the calls in flight follow the weights, and an endpoint of weight 0 has none", () => {
   registerPolicies({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel(
     { peak_ewma: {} },
@@ -272,7 +272,7 @@ test("under load what is under way goes by weight, and an endpoint of weight 0 h
   closeChannel(channel, clock);
 });
 
-test("equal endpoints have equal parts in the long run", () => {
+test("equal endpoints have equal shares in the long run", () => {
   for (const seed of seeds) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const noise = createRandom(seed + 1);
@@ -286,7 +286,7 @@ test("equal endpoints have equal parts in the long run", () => {
   }
 });
 
-test("while all are equal the one drawn first has the call", () => {
+test("while all endpoints are equal the one drawn first gets the call", () => {
   registerPolicies({ clock, random: createRandom(2), ...noWaits });
   const channel = open({}, 3);
   teach(channel, [10, 10, 10]);
@@ -294,7 +294,7 @@ test("while all are equal the one drawn first has the call", () => {
   closeChannel(channel, clock);
 });
 
-test("a configuration that cannot be right is refused with the field's name", () => {
+test("an invalid configuration is refused with the field's name", () => {
   const fields = "decay, defaultRtt, longCallAfter, panicThreshold, slowStart, weightKey, weights";
   assertRefused("peak_ewma", [
     [{ decay: "0s" }, 'decay must be a duration such as 10s or 0.3s >= 1ms, got "0s"'],

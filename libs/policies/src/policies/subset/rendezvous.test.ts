@@ -8,7 +8,7 @@ const list = (length: number, name = "10.0.0.") => Array.from({ length }, (_, i)
 const choose = (key: string, members: readonly string[], count: number) =>
   rankByRendezvous(key, members, count).map((i) => members[i] ?? "?");
 
-test("it chooses as many as asked for, each once, or all when there are fewer", () => {
+test("it chooses the given number of members, each once, or all when there are fewer", () => {
   const members = list(20);
   assert.equal(new Set(choose("client", members, 7)).size, 7);
   assert.deepEqual(
@@ -19,7 +19,7 @@ test("it chooses as many as asked for, each once, or all when there are fewer", 
   assert.deepEqual(rankByRendezvous("client", [], 3), []);
 });
 
-test("a key chooses the same members in the same order, however they are listed", () => {
+test("a key chooses the same members in the same order for any order of the list", () => {
   const members = list(30);
   assert.deepEqual(choose("client", members.toReversed(), 10), choose("client", members, 10));
   assert.deepEqual(choose("client", members, 5), choose("client", members, 10).slice(0, 5));

@@ -27,7 +27,7 @@ const idsOf = (endpoints: readonly GrpcEndpoint[]) => endpoints.map((each) => re
 const held = (channel: FakeChannel) =>
   [...channel.subchannels.values()].filter(({ refs }) => refs > 0).map(({ address }) => address);
 
-test("takes as many endpoints as asked for, in the resolver's order and as they are", () => {
+test("a subset has subsetSize endpoints, unchanged and in the resolver's order", () => {
   const endpoints = make(20);
   const chosen = selectSubset(endpoints, { subsetSize: 6, clientKey: "a" });
   assert.equal(chosen.length, 6);
@@ -39,7 +39,7 @@ test("takes as many endpoints as asked for, in the resolver's order and as they 
   assert.deepEqual(idsOf(reversed), idsOf(chosen).reverse());
 });
 
-test("takes all endpoints when there are no more than asked for", () => {
+test("a subset of at least all endpoints is all endpoints", () => {
   for (const count of [0, 1, 5, 6]) {
     const endpoints = make(count);
     assert.deepEqual(selectSubset(endpoints, { subsetSize: 6, clientKey: "a" }), endpoints);
@@ -81,7 +81,7 @@ test("clients spread evenly over the endpoints", () => {
   assert.equal(verdict.word, "BALANCED", JSON.stringify([...verdict.perPod]));
 });
 
-test("endpoints with the same id take one place, those without an address none", () => {
+test("endpoints with the same id count as one, and those without an address do not count", () => {
   const twice = [endpoint("10.0.0.1:80", { id: "a" }), endpoint("[fd00::1]:80", { id: "a" })];
   const others = [endpoint("10.0.0.2:80", { id: "b" }), endpoint("10.0.0.3:80", { id: "c" })];
   const empty = { addresses: [] };
@@ -131,7 +131,7 @@ test("connects to the subset only, and keeps its connections through updates and
   assert.deepEqual(held(channel), []);
 });
 
-test("an error of the resolver leaves the subset; without one, calls fail with its words", () => {
+test("an error of the resolver keeps the subset; without one, calls fail with its message", () => {
   const channel = new FakeChannel({ subset: { subsetSize: 2 } });
   channel.fail("no such service");
   assert.equal(channel.state, connectivityState.TRANSIENT_FAILURE);
@@ -212,7 +212,7 @@ test("real servers: calls fail at once while the list is empty, with the default
   assert.deepEqual(await Promise.all(clients.map((client) => failure(client))), want);
 });
 
-test("a child that waits to be asked is asked when the channel is", async () => {
+test("an idle child connects when the channel is asked to connect", async () => {
   const channel = new FakeChannel({ subset: { subsetSize: 1, clientKey: "a", childPolicy: [{ pick_first: {} }] } });
   channel.update(make(3));
   channel.connect();
@@ -227,7 +227,7 @@ test("a child that waits to be asked is asked when the channel is", async () => 
   assert.deepEqual(held(channel), []);
 });
 
-test("its own key is asked for once, and only when the configuration names none", () => {
+test("the client's own key is read once, and only for a configuration without a key", () => {
   asked = 0;
   const type = createSubset(() => `key-${++asked}`);
   assert.equal(asked, 0);
@@ -239,7 +239,7 @@ test("its own key is asked for once, and only when the configuration names none"
   assert.equal(asked, 1);
 });
 
-test("says which field is wrong", () => {
+test("errors name the wrong field", () => {
   const table: [object, RegExp][] = [
     [{}, /subsetSize must be an integer >= 1, got nothing/],
     [{ subsetSize: 0 }, /subsetSize must be an integer >= 1, got 0/],

@@ -15,7 +15,7 @@ function countOf(picks: readonly number[], members: number): number[] {
   return counts;
 }
 
-test("equal members go round in one order, which the seed decides", () => {
+test("equal members take turns in one order, which depends on the seed", () => {
   const picks = take(new EdfScheduler([1, 1, 1, 1], createRandom(3)), 40);
   assert.deepEqual(picks.slice(0, 4).toSorted(), [0, 1, 2, 3]);
   for (const [i, member] of picks.entries()) assert.equal(member, picks[i % 4], `pick ${i}`);
@@ -25,11 +25,11 @@ test("equal members go round in one order, which the seed decides", () => {
   assert.ok(first.size > 1, "clients of different seeds begin with different members");
 });
 
-test("members that are due at one time go in the order of the list", () => {
+test("members that are due at the same time go in the order of the list", () => {
   assert.deepEqual(take(new EdfScheduler([1, 2, 1], () => 0), 8), [0, 1, 2, 1, 0, 1, 2, 1]);
 });
 
-test("heavy members are spread out, not taken in a row", () => {
+test("members of great weight are spread out, not picked in a row", () => {
   const picks = take(new EdfScheduler([5, 1, 1], createRandom(1)), 70);
   for (let i = 0; i + 7 <= picks.length; i++) {
     const twos = countOf(picks.slice(i, i + 7), 3);
@@ -37,7 +37,7 @@ test("heavy members are spread out, not taken in a row", () => {
   }
 });
 
-test("with whole weights, each window of a multiple of their sum is exact give or take 1", () => {
+test("with integer weights, each window of a multiple of their sum is exact to within 1", () => {
   const random = createRandom(11);
   for (let round = 0; round < 60; round++) {
     const weights = Array.from({ length: 1 + Math.floor(random() * 30) }, () => Math.floor(random() * 12));
@@ -75,7 +75,7 @@ test("over any window a member's count differs from its share by less than 1 + w
   }
 });
 
-test("the exact shares hold in a long life, over many rebases", () => {
+test("the shares stay exact over many rebases", () => {
   const weights = [3, 0.7, 1.9, 0.4];
   const scheduler = new EdfScheduler(weights, createRandom(4));
   const counts = new Array<number>(4).fill(0);
@@ -90,7 +90,7 @@ test("the exact shares hold in a long life, over many rebases", () => {
   }
 });
 
-test("the exact shares hold when the clock has come further than numbers have room for fractions", () => {
+test("the shares stay exact when deadlines exceed the precision of fractions", () => {
   const weights = [3, 0.7, 1.9, 0.4];
   const old = [...weights];
   // All are due at pick 2^52, as after so many picks without a rebase: there the next number is 1 greater.
@@ -102,7 +102,7 @@ test("the exact shares hold when the clock has come further than numbers have ro
   }
 });
 
-test("a member of weight 0 is never chosen, and when all are it is refused", () => {
+test("a member of weight 0 is never picked, and weights that are all 0 are refused", () => {
   const picks = take(new EdfScheduler([0, 1, 0, 3, 0], createRandom(9)), 4_000);
   assert.deepEqual(countOf(picks, 5), [0, 1_000, 0, 3_000, 0]);
   assert.deepEqual(take(new EdfScheduler([1, 5e-324], () => 0), 3), [0, 0, 0], "nor one whose turn never comes");

@@ -53,7 +53,7 @@ async function watched(
   return { loads: server.loads, clock, watch, got, over, told };
 }
 
-test("the report of a call is what its trailer carries; what cannot be read is none", () => {
+test("the report of a call is in its trailers; one that cannot be decoded counts as none", () => {
   for (const [value, want] of [
     [encoded, report],
     [Buffer.alloc(0), OrcaLoadReport.fromPartial({})],
@@ -74,7 +74,7 @@ test("of several reports of one call the first counts", () => {
   assert.deepEqual(readReport(trailer), report);
 });
 
-test("reports come as the server sends them, in the period that was asked for", async (t) => {
+test("reports arrive as the server sends them, in the requested period", async (t) => {
   for (const periodMs of [10_000, 1_250, 100, 1]) {
     await t.test(`${periodMs} ms`, async (t) => {
       const { loads, got } = await watched(t, { periodMs });
@@ -87,7 +87,7 @@ test("reports come as the server sends them, in the period that was asked for", 
   }
 });
 
-test("an abort ends the stream at the server, and nothing is told after it", async (t) => {
+test("an abort ends the stream at the server, and no report is delivered after it", async (t) => {
   const { loads, watch, got, over, told } = await watched(t);
   await loads.opened(1);
   assert.deepEqual(told, { asked: 1, closed: 0 });
@@ -102,7 +102,7 @@ test("an abort ends the stream at the server, and nothing is told after it", asy
   assert.deepEqual(told, { asked: 1, closed: 1 }, "else channelz keeps the connection for ever");
 });
 
-test("an abort while several reports are there is the end, too", async (t) => {
+test("an abort while several reports are pending ends the stream", async (t) => {
   const { loads, watch, got, over } = await watched(t, { endsAfter: 1 });
   await loads.opened(1);
   for (const rpsFractional of [1, 2, 3]) loads.send({ rpsFractional });
@@ -110,14 +110,14 @@ test("an abort while several reports are there is the end, too", async (t) => {
   assert.deepEqual([got, watch.signal.aborted], [[1], true]);
 });
 
-test("an abort in the turn in which all began opens no stream, and takes no connection", async (t) => {
+test("an abort in the turn of the start opens no stream and no connection", async (t) => {
   const { loads, watch, over, told } = await watched(t);
   watch.abort();
   await over;
   assert.deepEqual([loads.periodsMs, told], [[], { asked: 0, closed: 0 }]);
 });
 
-test("an abort before the stream has begun ends it, too", async (t) => {
+test("an abort before the stream has started ends it", async (t) => {
   const { loads, watch, over } = await watched(t);
   await turn();
   watch.abort();
@@ -125,7 +125,7 @@ test("an abort before the stream has begun ends it, too", async (t) => {
   assert.equal(loads.open, 0);
 });
 
-test("a stream that ends or breaks is begun anew, after longer and longer waits", async (t) => {
+test("a stream that ends or breaks is restarted with growing delays", async (t) => {
   const { loads, clock, got } = await watched(t);
   const random = createRandom(1);
   for (const [n, code] of [status.UNAVAILABLE, status.INTERNAL, status.OK, status.UNAUTHENTICATED].entries()) {
@@ -143,7 +143,7 @@ test("a stream that ends or breaks is begun anew, after longer and longer waits"
   await until(() => got.length === 1, "a report of the last stream");
 });
 
-test("waits are short again after a report", async (t) => {
+test("delays are short again after a report", async (t) => {
   const { loads, clock, got } = await watched(t);
   for (let n = 0; n < 6; n++) {
     await loads.opened(1);
@@ -160,7 +160,7 @@ test("waits are short again after a report", async (t) => {
   await loads.opened(1);
 });
 
-test("an abort ends a wait", async (t) => {
+test("an abort ends the delay before a restart", async (t) => {
   const { loads, clock, watch, over } = await watched(t);
   await loads.opened(1);
   loads.end(status.UNAVAILABLE);
@@ -170,7 +170,7 @@ test("an abort ends a wait", async (t) => {
   assert.deepEqual([clock.sleeping, loads.periodsMs.length], [0, 1]);
 });
 
-test("a server that knows no reports is not asked again", async (t) => {
+test("a server that does not implement reports is not called again", async (t) => {
   const { loads, clock, over } = await watched(t, { isRefused: true });
   await over;
   assert.deepEqual([clock.sleeping, loads.periodsMs.length], [0, 1]);

@@ -24,7 +24,7 @@ function weightOf(part: Partial<Load>, errorUtilizationPenalty = 1): number | un
   return weight.at(0, believed);
 }
 
-test("the weight is calls a second by utilization, the application's own before the processor's", () => {
+test("the weight is calls per second divided by utilization, the application's if it is given, else the CPU's", () => {
   for (const [part, want] of [
     [{ rpsFractional: 100, cpuUtilization: 0.5 }, 200],
     [{ rpsFractional: 100, applicationUtilization: 0.25, cpuUtilization: 0.5 }, 400],
@@ -36,7 +36,7 @@ test("the weight is calls a second by utilization, the application's own before 
   }
 });
 
-test("errors count as utilization, as much as the penalty says", () => {
+test("errors count as utilization, times the penalty", () => {
   for (const [penalty, eps, want] of [
     [1, 25, 100 / 0.75],
     [2, 25, 100],
@@ -48,7 +48,7 @@ test("errors count as utilization, as much as the penalty says", () => {
   }
 });
 
-test("a report without calls or without utilization says nothing, nor does one that makes no weight", () => {
+test("a report without calls or utilization, or with an invalid weight, is ignored", () => {
   for (const part of [
     {},
     { rpsFractional: 100 },
@@ -65,7 +65,7 @@ test("a report without calls or without utilization says nothing, nor does one t
   }
 });
 
-test("a report that says nothing leaves the last, and its age", () => {
+test("an empty report keeps the last weight and its age", () => {
   const weight = new LoadWeight();
   weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 0);
   weight.report(load({ cpuUtilization: 0.5 }), config, 100_000);
@@ -80,7 +80,7 @@ test("the newest report counts", () => {
   assert.equal(weight.at(1, believed), 400);
 });
 
-test("reports are believed when the first of them is as old as the blackout", () => {
+test("reports count when the first of them is as old as the blackout period", () => {
   const weight = new LoadWeight();
   assert.equal(weight.at(0, config), undefined);
   weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 5_000);
@@ -89,7 +89,7 @@ test("reports are believed when the first of them is as old as the blackout", ()
   assert.equal(weight.at(15_000, config), 400);
 });
 
-test("what was reported counts until it expires, and after that the blackout begins anew", () => {
+test("a report counts until it expires, and after that the blackout starts again", () => {
   const weight = new LoadWeight();
   weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 0);
   assert.equal(weight.at(179_999, config), 200);
@@ -99,7 +99,7 @@ test("what was reported counts until it expires, and after that the blackout beg
   assert.equal(weight.at(210_000, config), 200);
 });
 
-test("after a reset the blackout begins anew, with the first report that says something", () => {
+test("after a reset the blackout starts again with the first valid report", () => {
   const weight = new LoadWeight();
   weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 0);
   weight.reset();
@@ -111,7 +111,7 @@ test("after a reset the blackout begins anew, with the first report that says so
   assert.equal(weight.at(40_000, config), 200);
 });
 
-test("who does not report gets the mean of those who do; with fewer than two there is nothing to compare", () => {
+test("an endpoint that does not report gets the mean of the others; with fewer than two reports there are no weights", () => {
   for (const [weights, want] of [
     [[], undefined],
     [[undefined, undefined], undefined],

@@ -73,7 +73,7 @@ async function heard(probe: Seen, { name }: Backend, weight: number): Promise<vo
   await turn();
 }
 
-test("reports come in a stream for each connection, and make the weights", async (t) => {
+test("reports arrive in one stream per connection, and determine the weights", async (t) => {
   const { servers, probe, counts } = await reporting(t, { oobReportingPeriod: "2.5s" });
   const [a, b, c] = servers;
   for (const { loads } of servers) await loads.opened(1);
@@ -113,7 +113,7 @@ test("all streams end with the client", async (t) => {
   for (const { loads } of servers) await loads.opened(0);
 });
 
-test("the stream ends when its endpoint disconnects, and the next connection has one of its own", async (t) => {
+test("the stream ends when its endpoint disconnects, and the next connection has a new one", async (t) => {
   const { rig, servers, client, probe } = await reporting(t);
   const [a, b, c] = servers;
   await b.loads.opened(1);
@@ -131,7 +131,7 @@ test("the stream ends when its endpoint disconnects, and the next connection has
   await heard(probe, back, 250);
 });
 
-test("while reports come in streams, those that come with calls are not looked at", async (t) => {
+test("while reports come in streams, those in trailers are ignored", async (t) => {
   const { servers, probe, counts } = await reporting(t);
   const [a, b] = servers;
   for (const { loads } of servers) await loads.opened(1);
@@ -174,7 +174,7 @@ test("the configuration switches between streams, reports with calls, and static
   assert.deepEqual(a.loads.periodsMs, [10_000, 3_000]);
 });
 
-test("a stream that is given up in the turn that asked for it is not begun", async (t) => {
+test("a stream that is aborted in the turn that requested it does not start", async (t) => {
   const { servers, publish } = await reporting(t, { source: "static" });
   publish(servers);
   publish(servers, { source: "static" });
@@ -184,7 +184,7 @@ test("a stream that is given up in the turn that asked for it is not begun", asy
   for (const { loads } of servers) assert.deepEqual(loads.periodsMs, [3_000]);
 });
 
-test("a stream that is given up in the moment it begins ends with its first report at the latest", async (t) => {
+test("a stream that is aborted while it starts ends with its first report at the latest", async (t) => {
   const { servers, publish } = await reporting(t, { source: "static" });
   publish(servers);
   await turn();
@@ -196,7 +196,7 @@ test("a stream that is given up in the moment it begins ends with its first repo
   }
 });
 
-test("another period is asked for in another stream", async (t) => {
+test("a new period is requested with a new stream", async (t) => {
   const { servers, publish } = await reporting(t);
   const [a] = servers;
   for (const { loads } of servers) await loads.opened(1);
@@ -206,7 +206,7 @@ test("another period is asked for in another stream", async (t) => {
   assert.deepEqual(a.loads.periodsMs, [10_000, 3_000]);
 });
 
-test("an endpoint that has moved to another address has its stream there", async (t) => {
+test("an endpoint that has moved to another address has its stream to that address", async (t) => {
   const { rig, servers } = await reporting(t);
   const [a, b] = servers;
   for (const { loads } of servers) await loads.opened(1);
@@ -217,7 +217,7 @@ test("an endpoint that has moved to another address has its stream there", async
   await a.loads.opened(0);
 });
 
-test("another list, or a configuration with the same period, leaves the streams as they are", async (t) => {
+test("a new list, or a configuration with the same period, keeps the streams", async (t) => {
   const { servers, publish, client, probe } = await reporting(t);
   for (const { loads } of servers) await loads.opened(1);
   const streams = () => probe.view?.children.map(({ endpointState }) => endpointState.stream);
@@ -232,7 +232,7 @@ test("another list, or a configuration with the same period, leaves the streams 
   for (const { name, loads } of servers) assert.deepEqual([loads.open, loads.periodsMs], [1, [10_000]], name);
 });
 
-test("servers that know no reports have equal shares, and are asked once", async (t) => {
+test("servers that do not implement reports have equal shares, and are called once", async (t) => {
   const rig = rigOf(t);
   const servers = await rig.start("a", "b", "c");
   for (const { loads } of servers) loads.refuse(status.UNIMPLEMENTED);

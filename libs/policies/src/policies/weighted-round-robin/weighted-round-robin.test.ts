@@ -69,7 +69,7 @@ function assertExact(channel: FakeChannel, shares: Readonly<Record<string, numbe
   assert.ok(isExact, `${what}: want ${JSON.stringify(want)}, got ${JSON.stringify(counts)}`);
 }
 
-test("static weights are kept exactly, in any stretch of calls, for several seeds", () => {
+test("static weights hold exactly over any number of calls, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
     registerPolicies({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ weighted_round_robin: { source: "static" } }, weighted(5, 2, 1));
@@ -80,7 +80,7 @@ test("static weights are kept exactly, in any stretch of calls, for several seed
   }
 });
 
-test("endpoints of equal weight take turns, and the heavy one is not taken many times in a row", () => {
+test("endpoints of equal weight take turns, and a heavier one is not picked many times in a row", () => {
   const order = (...weights: readonly number[]) => {
     const channel = openChannel({ weighted_round_robin: { source: "static" } }, weighted(...weights));
     const addresses = Array.from({ length: 60 }, () => Object.keys(spread(channel, 1))[0]);
@@ -95,7 +95,7 @@ test("endpoints of equal weight take turns, and the heavy one is not taken many 
   }
 });
 
-test("channels do not all begin with the same endpoint", () => {
+test("channels start with different endpoints", () => {
   const first = new Set<string>();
   for (let n = 0; n < 30; n++) {
     const channel = openChannel({ weighted_round_robin: {} }, endpoints(3));
@@ -105,7 +105,7 @@ test("channels do not all begin with the same endpoint", () => {
   assert.deepEqual([...first].sort(), [one, two, three]);
 });
 
-test("with source static load reports are not looked at", async () => {
+test("with source static load reports are ignored", async () => {
   const channel = await reported({ source: "static" }, weighted(1, 3, 0));
   assertExact(channel, { [one]: 1, [two]: 3 });
   assert.equal(clock.sleeping, 0, "and nothing waits for them");
@@ -114,7 +114,7 @@ test("with source static load reports are not looked at", async () => {
   closeChannel(channel, clock);
 });
 
-test("by the reports that come with calls each endpoint gets calls as it carries them", async () => {
+test("with reports in trailers each endpoint gets calls by its capacity", async () => {
   const channel = await reported({}, endpoints(2));
   assertExact(channel, { [one]: 500, [two]: 250 });
   work(channel, 10, {
@@ -126,13 +126,13 @@ test("by the reports that come with calls each endpoint gets calls as it carries
   closeChannel(channel, clock);
 });
 
-test("who does not report gets the mean of the others, where grpc-js's own gives it 0 of 3000 calls", async () => {
+test("an endpoint that does not report gets the mean weight, where grpc-js's own policy gives it 0 of 3000 calls", async () => {
   const channel = await reported();
   assertExact(channel, { [one]: 500, [two]: 250, [three]: 375 });
   closeChannel(channel, clock);
 });
 
-test("while fewer than two report, what discovery says counts", async () => {
+test("while fewer than two endpoints report, discovery's weights apply", async () => {
   const only = { [one]: loads[one] ?? {} };
   for (const [what, want] of [
     [{}, { [one]: 1, [two]: 2, [three]: 3 }],
@@ -145,7 +145,7 @@ test("while fewer than two report, what discovery says counts", async () => {
   }
 });
 
-test("a trailer that carries no report, or a broken one, changes nothing", async () => {
+test("trailers without a report, or with a broken one, change nothing", async () => {
   const channel = await reported({}, endpoints(2));
   for (const bytes of [Buffer.from([0xff, 0xff]), Buffer.alloc(0)]) {
     for (let n = 0; n < 10; n++) {
@@ -159,7 +159,7 @@ test("a trailer that carries no report, or a broken one, changes nothing", async
   closeChannel(channel, clock);
 });
 
-test("reports are believed after the blackout, which each endpoint begins with its first", async () => {
+test("reports count after the blackout, which starts with an endpoint's first report", async () => {
   const channel = openChannel({ weighted_round_robin: {} }, endpoints(2));
   work(channel, 10, loads);
   await pass(9_999);
@@ -190,7 +190,7 @@ test("reports expire, and with them their weights", async () => {
   closeChannel(channel, clock);
 });
 
-test("weights are computed anew once in the update period, and not more often than each 100 ms", async () => {
+test("weights are recomputed once per update period, and not more often than every 100 ms", async () => {
   for (const { config, ms } of [
     { config: {}, ms: 1_000 },
     { config: { weightUpdatePeriod: "2.5s" }, ms: 2_500 },
@@ -224,7 +224,7 @@ test("errors weigh as utilization, times the penalty", async () => {
   }
 });
 
-test("an endpoint of weight 0 has no calls, whatever it reports, until there is no other", async () => {
+test("an endpoint of weight 0 gets no calls, whatever it reports, until there is no other", async () => {
   for (const source of ["orca", "static"]) {
     const channel = openChannel(orca({ source }), weighted(1, 1, 1));
     work(channel, 30, { ...loads, [three]: loads[one] ?? {} });
@@ -242,7 +242,7 @@ test("an endpoint of weight 0 has no calls, whatever it reports, until there is 
   }
 });
 
-test("one that reconnects is perhaps another process: its reports count no more, and the blackout begins anew", async () => {
+test("after a reconnect old reports do not count, and the blackout starts again, because the process may be a new one", async () => {
   const channel = openChannel({ weighted_round_robin: {} }, endpoints(3));
   const all = { ...loads, [three]: { rpsFractional: 100, cpuUtilization: 0.1 } };
   work(channel, 30, all);
@@ -260,7 +260,7 @@ test("one that reconnects is perhaps another process: its reports count no more,
   closeChannel(channel, clock);
 });
 
-test("a new endpoint comes to its share over the window, by static weights and by reports", async () => {
+test("a new endpoint reaches its share over the window, with static weights and with reports", async () => {
   for (const source of ["static", "orca"]) {
     const channel = openChannel(orca({ source, slowStart: { window: "10s" } }), endpoints(2));
     await pass(10_000);
@@ -289,7 +289,7 @@ test("a new endpoint comes to its share over the window, by static weights and b
   }
 });
 
-test("what is known of endpoints stays through updates of the list and of the configuration", async () => {
+test("the state of endpoints is kept through updates of the list and of the configuration", async () => {
   const channel = await reported();
   const { held } = channel;
   channel.update(endpoints(3).reverse());
@@ -304,7 +304,7 @@ test("what is known of endpoints stays through updates of the list and of the co
   closeChannel(channel, clock);
 });
 
-test("a configuration that cannot be right is refused with the field's name", () => {
+test("an invalid configuration is refused with the field's name", () => {
   const fields =
     "blackoutPeriod, enableOobLoadReport, errorUtilizationPenalty, oobReportingPeriod, panicThreshold, slowStart, source, " +
     "weightExpirationPeriod, weightKey, weightUpdatePeriod, weights";
@@ -326,7 +326,7 @@ test("a configuration that cannot be right is refused with the field's name", ()
   ]);
 });
 
-test("an endpoint that is ejected, and takes calls in a panic, is not asked for reports: nobody would tell of its end", () => {
+test("an ejected endpoint that takes calls below the panic threshold has no stream of reports, because no event would end it", () => {
   const probe = new Probe("watching", weightedRoundRobin);
   registerPolicy(probe.policy);
   const channel = openChannel({ watching: { enableOobLoadReport: true, panicThreshold: 100 } }, endpoints(2));

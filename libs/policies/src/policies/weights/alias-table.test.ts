@@ -48,7 +48,7 @@ test("of [0, 1) each member has exactly its share", () => {
   }
 });
 
-test("a member of weight 0 is never picked, whatever the others weigh", () => {
+test("a member of weight 0 is never picked, for any weights of the others", () => {
   const random = createRandom(5);
   for (let round = 0; round < 300; round++) {
     const length = 1 + Math.floor(random() * 40);
@@ -62,14 +62,14 @@ test("a member of weight 0 is never picked, whatever the others weigh", () => {
   }
 });
 
-test("the greatest number below 1 is still a member's, for every length", () => {
+test("the greatest number below 1 gives a valid member, for every length", () => {
   for (let length = 1; length <= 1_100; length++) {
     const member = new AliasTable(new Float64Array(length).fill(1)).pick(1 - 2 ** -53);
     assert.equal(member, length - 1);
   }
 });
 
-test("weights that leave nobody to choose are refused, and the error names the first", () => {
+test("invalid weights are refused, and the error names the first one", () => {
   for (const [weights, message] of [
     [[], "one of 0 weights must be > 0, got none"],
     [[0, 0], "one of 2 weights must be > 0, got none"],

@@ -16,7 +16,7 @@ function draw(weights: readonly number[], taken: number, seed: number): Record<s
   return counts;
 }
 
-test("the others are drawn by their weights, and never the one that is taken, for several seeds", () => {
+test("pickOther draws the others by weight, and never the given one, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
     assertShares(draw([1, 2, 3, 4], 0, seed), { 1: 2, 2: 3, 3: 4 });
     assertShares(draw([1, 0, 2, 4], 0, seed), { 2: 1, 3: 2 });
@@ -24,7 +24,7 @@ test("the others are drawn by their weights, and never the one that is taken, fo
   }
 });
 
-test("beside one that has nearly all weight the next in the list is drawn in the end", () => {
+test("when one member has nearly all weight, the next in the list is drawn after several attempts", () => {
   let asked = 0;
   const random = () => {
     asked += 1;
@@ -35,6 +35,6 @@ test("beside one that has nearly all weight the next in the list is drawn in the
   assert.equal(new AliasTable([0, 0, 1]).pickOther(2, createRandom(1)), 0);
 });
 
-test("with one there is no other", () => {
+test("with a single member pickOther returns it", () => {
   assert.equal(new AliasTable([1]).pickOther(0, createRandom(1)), 0);
 });

@@ -48,7 +48,7 @@ function run(channel: FakeChannel, count: number, { concurrency, calls, slow }: 
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
 
-test("with equal latencies shares are near the weights, with a call at once as with 64", () => {
+test("with equal latencies shares are near the weights, with 1 concurrent call and with 64", () => {
   for (const policy of policies) {
     for (const weights of [
       [1, 1],
@@ -84,7 +84,7 @@ test("with equal latencies shares are near the weights, with a call at once as w
   }
 });
 
-test("least_request: with one that is ten times as slow shares under load are those of weight and capability", () => {
+test("least_request: with one endpoint ten times as slow, shares under load follow weight and capacity", () => {
   for (const weights of [
     [1, 1],
     [2, 1],
@@ -104,7 +104,7 @@ test("least_request: with one that is ten times as slow shares under load are th
   }
 });
 
-test("least_request: with few calls at once one that is slow has fewer than its weight", () => {
+test("least_request: with few concurrent calls a slow endpoint gets less than its weight", () => {
   for (const [weights, slow, concurrency, most] of [
     [[2, 1], 1, 4, 0.1],
     [[3, 1], 0, 4, 0.3],
@@ -122,7 +122,7 @@ test("least_request: with few calls at once one that is slow has fewer than its 
   }
 });
 
-test("peak_ewma: one that is ten times as slow has next to nothing with few calls at once, however heavy it is", () => {
+test("peak_ewma: with few concurrent calls an endpoint that is ten times as slow gets almost none, whatever its weight", () => {
   for (const [weights, slow, most] of [
     [[1, 1], 0, 0.01],
     [[2, 1], 0, 0.04],

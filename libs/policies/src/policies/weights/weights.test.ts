@@ -31,7 +31,7 @@ const ejected = { ...child(), readyAtMs: undefined } as Child;
 const parse = (json: object): WeightConfig => parseWeightConfig(new Fields(json));
 const slowStart: SlowStart = { windowMs: 10_000, aggression: 1, minWeightPercent: 10 };
 
-test("a configuration has its defaults", () => {
+test("a configuration has defaults", () => {
   assert.deepEqual(parse({}), { weights: new Map(), weightKey: undefined, slowStart: undefined, panicThreshold: 0 });
   assert.deepEqual(parse({ slow_start: {} }).slowStart, { windowMs: 30_000, aggression: 1, minWeightPercent: 10 });
   assert.deepEqual(parse({ weights: { a: 0, b: 2.5 }, weight_key: "share", panicThreshold: 40 }), {
@@ -45,7 +45,7 @@ test("a configuration has its defaults", () => {
   });
 });
 
-test("those that hash have no slow start", () => {
+test("hash policies have no slow start", () => {
   const fields = new Fields({ slowStart: {} });
   assert.equal(parseWeightConfig(fields, { hasSlowStart: false }).slowStart, undefined);
   assert.throws(() => fields.end(), {
@@ -53,7 +53,7 @@ test("those that hash have no slow start", () => {
   });
 });
 
-test("a weight that is given by name comes first: by id, then address, host, pod name", () => {
+test("a weight in the configuration comes first: by id, then address, host, pod name", () => {
   const one = child({ id: "a", address: "10.0.0.1:80", weight: 9, metadata: { podName: "pod" } });
   for (const [weights, want] of [
     [{ a: 1, "10.0.0.1:80": 2, "10.0.0.1": 3, pod: 4 }, 1],
@@ -74,7 +74,7 @@ test("a weight that is given by name comes first: by id, then address, host, pod
   );
 });
 
-test("without a name it is discovery's, or with weightKey the metadata's; what is no weight counts as 1", () => {
+test("without a configured weight, discovery's or with weightKey the metadata's applies; an invalid one counts as 1", () => {
   const keyed = parse({ weightKey: "share" });
   for (const [info, config, want] of [
     [{ weight: 7 }, parse({}), 7],
@@ -96,7 +96,7 @@ test("without a name it is discovery's, or with weightKey the metadata's; what i
   }
 });
 
-test("a name that every object has is no metadata, and what is no text is no weight", () => {
+test("an inherited property is not metadata, and a value that is not a string is not a weight", () => {
   for (const weightKey of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
     assert.equal(configuredWeight(child({ weight: 7 }), parse({ weightKey })), 1, weightKey);
   }
@@ -113,7 +113,7 @@ test("a name that every object has is no metadata, and what is no text is no wei
   );
 });
 
-test("warmth grows from the least weight to 1 over the window, as the aggression bends it", () => {
+test("warmth grows from the minimum weight to 1 over the window, in the shape of the aggression", () => {
   for (const [sinceMs, part, want] of [
     [0, {}, 0.1],
     [500, {}, 0.1],
@@ -131,7 +131,7 @@ test("warmth grows from the least weight to 1 over the window, as the aggression
   }
 });
 
-test("weights now are what was given, less what slow start holds back", () => {
+test("current weights are the configured ones, reduced by slow start", () => {
   const children = [child({ weight: 2, readyAtMs: 0 }), child({ weight: 4, readyAtMs: 5_000 }), ejected];
   assert.deepEqual([...currentWeights(children, parse({}), 7_000)], [2, 4, 1]);
   assert.deepEqual(
@@ -148,7 +148,7 @@ test("weights that are all 0 count as 1 each", () => {
   assert.deepEqual([...currentWeights([...children, child({ weight: 3 })], parse({}), 0)], [0, 0, 3]);
 });
 
-test("weights are computed anew while an endpoint warms up, 50 times in a window but not every few milliseconds", () => {
+test("weights are recomputed while an endpoint warms up, 50 times in a window but not every few milliseconds", () => {
   const config = { ...parse({}), slowStart };
   const children = [child({ readyAtMs: 0 }), child({ readyAtMs: 5_000 }), ejected];
   for (const [of, nowMs, want] of [
