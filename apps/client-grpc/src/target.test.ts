@@ -54,3 +54,23 @@ test("a target that can never be reached is an error with the text", () => {
     assert.throws(() => validateTarget(text), { name: "RangeError", message: reason }, `"${text}"`);
   }
 });
+
+test("an error never repeats a user, a password, a query or a fragment", () => {
+  for (const text of [
+    "https://user:secret@server",
+    "user:secret@server:x",
+    "server:x?token=secret",
+    "dns:///server:x?token=secret",
+    "dns:///server:x#secret",
+    "etcd://user:secret@server/x",
+    "consul://server/x?token=secret",
+  ]) {
+    assert.throws(
+      () => validateTarget(text),
+      ({ message }: Error) => {
+        assert.doesNotMatch(message, /secret/);
+        return true;
+      },
+    );
+  }
+});

@@ -1,6 +1,6 @@
 import { messageOf } from "@grpc-lb/core";
 import { parseTarget, targetSchemes } from "@grpc-lb/discovery";
-import type { Flag } from "@grpc-lb/program";
+import { type Flag, redactTarget } from "@grpc-lb/program";
 
 /** The schemes that grpc-js resolves by itself, and those of discovery. */
 const schemes: readonly string[] = ["dns", "ipv4", "ipv6", "unix", "unix-abstract", ...targetSchemes];
@@ -9,7 +9,7 @@ const schemes: readonly string[] = ["dns", "ipv4", "ipv6", "unix", "unix-abstrac
  * Checks a target, and returns it unchanged. grpc-js takes any text and resolves an unknown scheme by DNS, so that every call
  * fails.
  *
- * @throws RangeError with the expected form and the text
+ * @throws RangeError with the expected form and the text without what may be a secret
  */
 export function validateTarget(text: string): string {
   const expected = "such as server:30051, dns:///server:30051 or kubernetes:///server:grpc";
@@ -30,9 +30,10 @@ export function validateTarget(text: string): string {
   }
   // The host:port of a DNS target or of a bare one; the other schemes have none, or several.
   const address = /^(?:ipv4|ipv6|unix|unix-abstract):/.test(text) ? "" : text.replace(/^dns:(\/\/[^/]*\/)?/, "");
+  if (address.includes("@")) throw new RangeError("must not have a user or a password");
   const port = /^[^:]+:([^:]*)$/.exec(address)?.[1];
   if (port !== undefined && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
-    throw new RangeError(`must be a target ${expected}, with a port from 1 to 65535; got "${text}"`);
+    throw new RangeError(`must be a target ${expected}, with a port from 1 to 65535; got "${redactTarget(text)}"`);
   }
   if (text.trim() === "") throw new RangeError(`must be a target ${expected}, got "${text}"`);
   return text;

@@ -105,6 +105,19 @@ test("a wrong flag or variable exits 2 with one line that names it", async () =>
   }
 });
 
+test("an error about a registration does not repeat its secrets", async () => {
+  for (const [flag, target] of [
+    ["--register", "consul://127.0.0.1:8500/server?token=secret"],
+    ["--register", "zookeeper://user:secret@a/b?token=secret"],
+    ["--register", "etcd://user:secret@127.0.0.1:2379/server"],
+    ["--advertise", "user:secret@server"],
+  ] as const) {
+    const { code, stderr } = await runToEnd(main, [...free, flag, target]);
+    assert.deepEqual([code, stderr.length], [2, 1], target);
+    assert.doesNotMatch(stderr[0] ?? "", /secret/);
+  }
+});
+
 test("the flags take effect: a slow, failing, reporting server", async () => {
   const slow = ["--pod-name", "a", "--latency", "1ms", "--error-rate", "1", "--capacity", "1", "--drain-delay", "0"];
   for (const report of [["--load-report", "--weight", "3"], []]) {

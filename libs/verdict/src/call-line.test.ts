@@ -13,6 +13,7 @@ const table: readonly (readonly [line: string, want: CallLine | undefined])[] = 
   ["#1:a", undefined],
   ["#1: ", undefined],
   ["#1: a b", undefined],
+  ["#1: \u001b[2Ja", undefined],
   ["#1: a ", undefined],
   [" #1: a", undefined],
   ["1: a", undefined],

@@ -5,7 +5,7 @@ export type CallLine =
 
 /** Parses a client's line, `#N: <pod>` or `Error: <reason>`. @returns undefined for any other line */
 export function parseCallLine(line: string): CallLine | undefined {
-  const call = /^#([1-9]\d*): (\S+)$/.exec(line);
+  const call = /^#([1-9]\d*): ([^\s\p{C}]+)$/u.exec(line);
   if (call?.[1] && call[2]) return { t: "call", number: Number(call[1]), pod: call[2] };
   const error = /^Error: (.+)$/.exec(line);
   return error?.[1] ? { t: "error", reason: error[1] } : undefined;
