@@ -1,7 +1,8 @@
 /**
  * The time from the API server's event to the first call on a new pod: `node k8s/bench/first-call.bench.ts [--json]`, on the cluster
  * of the current context, in a namespace that it deletes. A separate watch observes the event; this process calls continuously,
- * through the resolver and, for comparison, through DNS.
+ * through the resolver and, for comparison, through DNS. Where there is Go, a grpc-go client with kuberesolver calls in the same
+ * rounds (go-client/).
  */
 import { randomBytes } from "node:crypto";
 import { systemClock } from "@grpc-lb/core";
@@ -12,6 +13,7 @@ import { startLoad } from "../e2e/load.ts";
 import { makeOk } from "../e2e/make.ts";
 import { progress } from "../e2e/report.ts";
 import { scaleServer } from "../e2e/server.ts";
+import { buildGoClient, type GoClient } from "./go-client.ts";
 
 const rounds = 9;
 const dnsLimitMs = 30_000;
@@ -38,32 +40,50 @@ const watch = async () => {
   }
 };
 
-/** Scales from one pod to two; returns the milliseconds from the event to the first answer of the new one, undefined without one. */
-async function measure(target: string, limitMs: number): Promise<number | undefined> {
+/** In milliseconds from the event to the first answer of the new pod; undefined without one. */
+interface Round {
+  readonly ours: number | undefined;
+  readonly go: number | undefined;
+}
+
+/** Scales from one pod to two while this process, and the Go client if there is one, call. */
+async function measure(target: string, limitMs: number, go?: GoClient): Promise<Round> {
   const [old] = await scaleServer(kubectl, 1);
+  const running = go?.start(`kubernetes://server.${namespace}:grpc/`);
   const load = startLoad(target, 1);
-  await systemClock.sleep(500);
+  await systemClock.sleep(1_000);
   const both = await scaleServer(kubectl, 2);
   const pod = both.find((name) => name !== old) ?? "";
   const untilMs = systemClock.now() + limitMs;
-  const first = () => load.calls.find((call) => call.pod === pod);
-  while (!first() && systemClock.now() < untilMs) await systemClock.sleep(20);
-  await load.stop();
-  const at = first()?.atMs;
+  const first = () => load.calls.find((call) => call.pod === pod)?.atMs;
+  const isOver = () => first() !== undefined && (running === undefined || running.firstMs(pod) !== undefined);
+  while (!isOver() && systemClock.now() < untilMs) await systemClock.sleep(20);
+  await Promise.all([load.stop(), running?.stop()]);
   const event = seenMs.get(pod);
-  return at === undefined || event === undefined ? undefined : at - event;
+  const since = (ms: number | undefined) => (ms === undefined || event === undefined ? undefined : ms - event);
+  return { ours: since(first()), go: since(running?.firstMs(pod)) };
 }
+
+const sorted = (values: readonly (number | undefined)[]) =>
+  values.map((value) => value ?? Number.POSITIVE_INFINITY).sort((a, b) => a - b);
+const medianOf = (values: readonly number[]) => values[Math.floor(values.length / 2)] ?? Number.NaN;
 
 try {
   await makeOk("docker-build");
   await makeOk("kube-deploy", { NAMESPACE: namespace, STRATEGY: "headless-dns" });
   await kubectl.run(["scale", "deployment/client-http", "deployment/client-grpc", "--replicas=0"]);
   void watch();
-  const byResolver: number[] = [];
+  const go = await buildGoClient();
+  if (typeof go === "string") progress(`the Go client is skipped: ${go}`);
+  const measured: Round[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const ms = await measure(`kubernetes:///server.${namespace}:grpc`, 10_000);
-    progress(`resolver, round ${round} of ${rounds}: ${ms?.toFixed(1)} ms`);
-    byResolver.push(ms ?? Number.POSITIVE_INFINITY);
+    const each = await measure(
+      `kubernetes:///server.${namespace}:grpc`,
+      10_000,
+      typeof go === "string" ? undefined : go,
+    );
+    progress(`round ${round} of ${rounds}: ours ${each.ours?.toFixed(1)} ms, Go ${each.go?.toFixed(1) ?? "-"} ms`);
+    measured.push(each);
   }
   const dns = await kubectl.run([
     "get",
@@ -74,20 +94,25 @@ try {
     "-o",
     "jsonpath={.spec.clusterIP}",
   ]);
-  const byDns = await measure(`dns://${dns}/server-headless.${namespace}.svc.cluster.local:30051`, dnsLimitMs);
+  const byDns = (await measure(`dns://${dns}/server-headless.${namespace}.svc.cluster.local:30051`, dnsLimitMs)).ours;
 
-  byResolver.sort((a, b) => a - b);
-  const p50 = byResolver[Math.floor(byResolver.length / 2)] ?? Number.NaN;
+  const byResolver = sorted(measured.map(({ ours }) => ours));
+  const p50 = medianOf(byResolver);
   const most = byResolver.at(-1) ?? Number.NaN;
+  const byGo = typeof go === "string" ? undefined : sorted(measured.map((round) => round.go));
   if (!(p50 <= boundMs)) process.exitCode = 1;
   const dnsText = byDns === undefined ? `none in ${dnsLimitMs / 1000} s` : `${byDns.toFixed(0)} ms`;
   if (process.argv.includes("--json")) {
-    process.stdout.write(`${JSON.stringify({ resolverMs: byResolver, p50Ms: p50, boundMs, dnsMs: byDns ?? null })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ resolverMs: byResolver, p50Ms: p50, boundMs, goMs: byGo ?? null, dnsMs: byDns ?? null })}\n`,
+    );
   } else {
     process.stdout.write(`event → first call on the new pod, ${rounds} rounds\n`);
     process.stdout.write(
       `  resolver  p50 ${p50.toFixed(1)} ms, max ${most.toFixed(1)} ms  bound ${boundMs} ms  ${p50 <= boundMs ? "PASS" : "MISS"}\n`,
     );
+    const goText = byGo ? `p50 ${medianOf(byGo).toFixed(1)} ms, max ${byGo.at(-1)?.toFixed(1)} ms` : "skipped";
+    process.stdout.write(`  grpc-go   ${goText}\n`);
     process.stdout.write(`  dns       ${dnsText}\n`);
   }
 } finally {
