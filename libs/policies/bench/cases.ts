@@ -56,7 +56,7 @@ export function endpointAt(n: number, weight: number): GrpcEndpoint {
   return endpoint(`10.1.${n >> 8}.${n & 255}:50051`, { weight, zone: `zone-${n % 3}` });
 }
 
-/** A channel whose connections, also those that will be asked for, are READY; all of them are in the picker. */
+/** A channel whose connections, including those of `later`, are READY; all of them are in the picker. */
 export function openChannel(
   policy: PolicyJson,
   endpoints: readonly GrpcEndpoint[],

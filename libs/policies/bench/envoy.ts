@@ -4,29 +4,30 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { messageOf } from "@grpc-lb/core";
 import { watchChild } from "@grpc-lb/program/testing";
 
 /** An Envoy between the client and its servers. */
 export interface Envoy {
-  /** What it says of its version. */
+  /** The output of `envoy --version`. */
   readonly version: string;
   readonly address: string;
   close(): Promise<void>;
 }
 
-/** Its program: as ENVOY says, on the PATH, or from the sandbox; or why there is none. */
+/** The envoy program: from ENVOY, the PATH or the sandbox; or why there is none. */
 export function findEnvoy(): { readonly path: string } | { readonly missing: string } {
   const { ENVOY, PATH = "", GRPC_LB_SANDBOX: sandbox } = process.env;
-  if (ENVOY) return isProgram(ENVOY) ? { path: ENVOY } : { missing: `ENVOY=${ENVOY} is no program` };
+  if (ENVOY) return isProgram(ENVOY) ? { path: ENVOY } : { missing: `ENVOY=${ENVOY} is not an executable file` };
   const onPath = PATH.split(delimiter).find((folder) => isProgram(join(folder, "envoy")));
   if (onPath !== undefined) return { path: join(onPath, "envoy") };
-  if (!sandbox) return { missing: "no envoy on the PATH; say where: ENVOY=path" };
+  if (!sandbox) return { missing: "no envoy on the PATH; set ENVOY=path" };
   try {
     execFileSync(sandbox, ["tool", "envoy"], { stdio: "ignore", timeout: 300_000 });
     const script = 'eval "$("$0" env)" && command -v envoy';
     return { path: execFileSync("sh", ["-c", script, sandbox], { encoding: "utf8" }).trim() };
   } catch (error) {
-    return { missing: `the sandbox has no envoy: ${(error as Error).message.split("\n")[0]}` };
+    return { missing: `the sandbox has no envoy: ${messageOf(error).split("\n")[0]}` };
   }
 }
 
@@ -35,7 +36,7 @@ function isProgram(file: string): boolean {
     accessSync(file, constants.X_OK);
     return true;
   } catch {
-    return false; // which is what was asked
+    return false; // not executable
   }
 }
 

@@ -32,7 +32,7 @@ async function work(): Promise<void> {
   else free += 1;
 }
 
-// Not by `grpc.server_call_metric_recording`: grpc-js 1.14 loads its .proto files anew for each call, a hundred calls a second.
+// Not by `grpc.server_call_metric_recording`: grpc-js 1.14 loads its .proto files for each call, at most a hundred calls per second.
 const trailer = new Metadata();
 if (flags.orca) {
   const load = { cpuUtilization: 0.4, rpsFractional: 100 };

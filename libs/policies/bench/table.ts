@@ -1,14 +1,14 @@
 /** What was measured. */
 export interface Figure {
   readonly name: string;
-  /** Undefined: it could not be measured, and `detail` says why. */
+  /** Undefined if it could not be measured; `detail` has the reason. */
   readonly value: number | undefined;
   readonly unit: string;
   /** What the value was made of. */
   readonly detail: string;
 }
 
-/** A figure beside its bound. */
+/** A figure with its bound. */
 export interface Row extends Figure {
   readonly value: number;
   readonly bound: number;

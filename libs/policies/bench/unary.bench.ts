@@ -1,7 +1,7 @@
 /**
- * Unary calls a second with each policy beside grpc-js's round_robin, 64 in flight against three servers:
+ * Unary calls per second with each policy relative to grpc-js's round_robin, 64 in flight against three servers:
  * `node unary.bench.ts [--json] [--policies random,maglev]`. Short slices are interleaved; a figure is the median of the
- * rounds' ratios. Both send the header that hash policies look at.
+ * rounds' ratios. Both send the header that hash policies read.
  */
 import { credentials, type Metadata } from "@grpc/grpc-js";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";

@@ -1,7 +1,7 @@
 /**
- * What an update costs that changes one of 1 000 endpoints, with the first call after it, which may have to pay for it, beside
- * grpc-js's round_robin, which makes all its children anew: `node update.bench.ts [--json] [--policies random,maglev]`. All
- * connections are READY, also that of the endpoint that comes.
+ * The cost of an update that changes one of 1 000 endpoints, and of the first call after it, which may build a table, relative to
+ * grpc-js's round_robin, which creates all its children again: `node update.bench.ts [--json] [--policies random,maglev]`. All
+ * connections are READY, including that of the new endpoint.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -35,7 +35,7 @@ const [metadata = new Metadata()] = createSessions(1);
 
 /** Milliseconds of one update and the call after it, each of which takes back what the one before has changed. */
 function measure(channel: FakeChannel, lists: readonly (readonly GrpcEndpoint[])[]): number {
-  gc({ type: "minor" }); // nobody pays for what another has left
+  gc({ type: "minor" }); // no measurement pays for the garbage of another
   const began = performance.now();
   for (let n = 0; n < updates; n++) {
     channel.update(lists[n % lists.length] ?? []);

@@ -34,13 +34,13 @@ test("two copies of grpc-js in one process are refused with their directories", 
 
 test("grpc-js's own policies are registered, and inherited property names are not", () => {
   assert.equal(isRegistered("pick_first"), true);
-  assert.equal(isRegistered("nobody"), false);
+  assert.equal(isRegistered("unregistered"), false);
   assert.equal(isRegistered("toString"), false);
   assert.equal(isRegistered("constructor"), false);
 });
 
 test("the error about an unregistered policy names it", () => {
-  assert.throws(() => parsePolicy({ nobody: {} }), { message: /nobody/ });
+  assert.throws(() => parsePolicy({ unregistered: {} }), { message: /unregistered/ });
 });
 
 test("headerOf returns what Metadata.get returns, also for a version that stores values elsewhere", () => {

@@ -13,7 +13,7 @@ import { LoadReports } from "./load-reports.ts";
 
 const bytes = (value: Buffer): Buffer => value;
 
-/** A stream of messages, of which the first comes at once and names the server; it ends when the server lets it. */
+/** A stream of messages. The first one comes at once and names the server; the server ends the stream. */
 export const watchMethod = {
   path: "/grpclb.test.StreamService/Watch",
   requestStream: false,
@@ -24,18 +24,18 @@ export const watchMethod = {
   responseDeserialize: bytes,
 } as const;
 
-/** What becomes of a call: an answer at once, an answer when it is released, none ever, or a failure. */
+/** What happens to a call: a response at once, a response on release, none ever, or a failure. */
 type Behaviour = { t: "answer" } | { t: "hold" } | { t: "freeze" } | { t: "fail"; code: status };
 
-/** A real gRPC server on a port of 127.0.0.1 that answers with its name, and misbehaves as it is told. */
+/** A real gRPC server on 127.0.0.1 that responds with its name, with faults that the test chooses. */
 export class Backend {
   readonly name: string;
   readonly port: number;
-  /** As the resolver hands it on; its id is the name. */
+  /** The endpoint as a resolver hands it on; its id is the name. */
   readonly endpoint: GrpcEndpoint;
-  /** How many calls have come. */
+  /** How many calls it has received. */
   calls = 0;
-  /** What it tells of its load: nothing, until it is told to. */
+  /** Its load reports; none until the test sends some. */
   readonly loads: LoadReports;
   readonly #server: Server;
   readonly #held: (() => void)[] = [];
@@ -73,28 +73,28 @@ export class Backend {
     return backend;
   }
 
-  /** Calls are answered at once: at first, and again after any of the others. Those that are held are answered too. */
+  /** Responds to calls at once, including those that are held. The initial behaviour. */
   answer(): void {
     this.#behaviour = { t: "answer" };
     for (const answer of this.#held.splice(0)) answer();
   }
 
-  /** Calls wait for `answer`. */
+  /** Holds calls until `answer`. */
   hold(): void {
     this.#behaviour = { t: "hold" };
   }
 
-  /** Calls are taken and never answered. */
+  /** Accepts calls and never responds. */
   freeze(): void {
     this.#behaviour = { t: "freeze" };
   }
 
-  /** Calls fail with a status. */
+  /** Fails calls with a status. */
   fail(code: status): void {
     this.#behaviour = { t: "fail", code };
   }
 
-  /** Resolves when so many calls have come. */
+  /** Resolves when it has received this many calls. */
   async called(count: number): Promise<void> {
     while (this.calls < count) {
       await new Promise<void>((resolve) => this.#watchers.add(resolve));
@@ -102,12 +102,12 @@ export class Backend {
     }
   }
 
-  /** Ends as a pod does: says GOAWAY, and answers what is under way. */
+  /** Ends as a pod does: sends GOAWAY, and finishes the calls in flight. */
   drain(): Promise<void> {
     return new Promise((resolve, reject) => this.#server.tryShutdown((error) => (error ? reject(error) : resolve())));
   }
 
-  /** Ends at once, and calls under way with it. */
+  /** Ends at once, with the calls in flight. */
   kill(): void {
     this.#server.forceShutdown();
   }

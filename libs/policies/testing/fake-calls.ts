@@ -5,7 +5,7 @@ import { chiSquare, chiSquareTail } from "@grpc-lb/verdict";
 import { type GrpcEndpoint, type PolicyJson, parsePolicy } from "../src/grpc-js.ts";
 import { endpoint, type FakeCall, FakeChannel } from "./fake-channel.ts";
 
-/** `10.0.0.1:80`, `10.0.0.2:80` and so on; with what discovery would know of each, by its place from 0. */
+/** The endpoints `10.0.0.1:80`, `10.0.0.2:80` and so on, with what discovery would attach to each, by index. */
 export function endpoints(
   count: number,
   infoOf: (place: number) => Parameters<typeof endpoint>[1] = () => ({}),
@@ -13,7 +13,7 @@ export function endpoints(
   return Array.from({ length: count }, (_, i) => endpoint(`10.0.${i >> 8}.${(i & 255) + 1}:80`, infoOf(i)));
 }
 
-/** A channel with connections to all of these. */
+/** A channel that is connected to all of these endpoints. */
 export function openChannel(policy: PolicyJson, all: readonly GrpcEndpoint[]): FakeChannel {
   const channel = new FakeChannel(policy);
   channel.update(all);
@@ -21,14 +21,14 @@ export function openChannel(policy: PolicyJson, all: readonly GrpcEndpoint[]): F
   return channel;
 }
 
-/** Ends a channel and proves that it holds no connection and waits for nothing any more. */
+/** Closes a channel and proves that it references no connection and has no timer. */
 export function closeChannel(channel: FakeChannel, clock: ManualClock): void {
   channel.balancer.destroy();
   assert.deepEqual(channel.held, {}, "connections that are held after destroy");
-  assert.equal(clock.sleeping, 0, "waits after destroy");
+  assert.equal(clock.sleeping, 0, "timers after destroy");
 }
 
-/** Where so many calls go, by address, when each ends before the next. */
+/** Counts sequential calls by address. */
 export function spread(channel: FakeChannel, calls: number, metadata = new Metadata()): Record<string, number> {
   const counts: Record<string, number> = {};
   for (let n = 0; n < calls; n++) {
@@ -39,18 +39,18 @@ export function spread(channel: FakeChannel, calls: number, metadata = new Metad
   return counts;
 }
 
-/** A call that has started. */
+/** Picks and starts a call. @throws AssertionError when the call waits or fails */
 export function take(channel: FakeChannel, metadata = new Metadata()): FakeCall {
   const call = channel.pick(metadata);
-  if (!call) assert.fail(`want a call, got ${channel.refusal(metadata) ?? "one that waits"}`); // to ask is a pick, too
+  if (!call) assert.fail(`want a call, got ${channel.refusal(metadata) ?? "one that waits"}`); // `refusal` picks too
   call.start();
   return call;
 }
 
-/** Fails when these counts would come in less than one of a thousand runs with these shares; without a share there is no call. */
+/** Fails when the probability of such counts with these shares is below 0.001; an address with share 0 must have no calls. */
 export function assertShares(counts: Readonly<Record<string, number>>, shares: Readonly<Record<string, number>>): void {
   const wanted = Object.keys(shares).filter((address) => shares[address] !== 0);
-  assert.deepEqual(Object.keys(counts).sort(), [...wanted].sort(), "who has calls");
+  assert.deepEqual(Object.keys(counts).sort(), [...wanted].sort(), "addresses with calls");
   const sum = (of: Readonly<Record<string, number>>) => Object.values(of).reduce((a, b) => a + b, 0);
   const scale = sum(counts) / sum(shares);
   const got = wanted.map((address) => counts[address] ?? 0);
@@ -59,14 +59,14 @@ export function assertShares(counts: Readonly<Record<string, number>>, shares: R
   assert.ok(p > 0.001, `want ${expected.map(Math.round)} with p > 0.001, got ${got} with p = ${p}`);
 }
 
-/** Fails unless each of these configurations is refused with its message. */
+/** Asserts that each configuration is refused with its message. */
 export function assertRefused(policy: string, table: readonly (readonly [config: object, message: string])[]): void {
   for (const [config, message] of table) {
     assert.throws(() => parsePolicy({ [policy]: config }), { message: `${policy}: ${message}` });
   }
 }
 
-/** How the servers answer, by address: after how many milliseconds and with which status; undefined for never. */
+/** The response of a server: after how many milliseconds and with which status; undefined for never. */
 export type Answers = (address: string) => { readonly ms: number; readonly status?: number } | undefined;
 
 interface Pending {
@@ -75,11 +75,11 @@ interface Pending {
   readonly status: number;
 }
 
-/** Keeps `concurrency` calls under way until `calls` have begun, on a clock that stands still otherwise. Some may never end. */
+/** Keeps `concurrency` calls in flight until `calls` have started, and moves the clock. Some calls may never end. */
 export class ClosedLoop {
-  /** Calls that have begun, by address; may be cleared. */
-  readonly begun: Record<string, number> = {};
-  /** Calls without an end, which `answer` can end late. */
+  /** Started calls, by address; may be cleared. */
+  readonly started: Record<string, number> = {};
+  /** Calls without a response. */
   readonly frozen: FakeCall[] = [];
   #pending: readonly Pending[] = [];
   readonly #channel: FakeChannel;
@@ -92,17 +92,17 @@ export class ClosedLoop {
 
   run({ calls, concurrency, answers }: { calls: number; concurrency: number; answers: Answers }): void {
     for (let left = calls; left > 0; ) {
-      for (; left > 0 && this.#pending.length + this.frozen.length < concurrency; left--) this.#begin(answers);
+      for (; left > 0 && this.#pending.length + this.frozen.length < concurrency; left--) this.#start(answers);
       if (!this.#endNext()) return;
     }
     while (this.#endNext()) {
-      // until those that do end have ended
+      // end all calls that have a response
     }
   }
 
-  #begin(answers: Answers): void {
+  #start(answers: Answers): void {
     const call = take(this.#channel);
-    this.begun[call.address] = (this.begun[call.address] ?? 0) + 1;
+    this.started[call.address] = (this.started[call.address] ?? 0) + 1;
     const answer = answers(call.address);
     if (!answer) this.frozen.push(call);
     else {

@@ -20,11 +20,11 @@ import {
 type Listener = Parameters<Subchannel["addConnectivityStateListener"]>[0];
 type HealthListener = Parameters<Subchannel["addHealthStateWatcher"]>[0];
 
-/** A connection that does what the test says. */
+/** A connection whose state the test sets. */
 export class FakeSubchannel {
   readonly address: string;
   state = connectivityState.IDLE;
-  /** How many hold it: 0 when all have given it back. */
+  /** The number of references to it; 0 when all are released. */
   refs = 0;
   #isHealthy = true;
   readonly #listeners = new Set<Listener>();
@@ -34,14 +34,14 @@ export class FakeSubchannel {
     this.address = address;
   }
 
-  /** The connection gets another state. */
+  /** Sets the connection's state. */
   become(state: connectivityState, message?: string): void {
     const was = this.state;
     this.state = state;
     for (const listener of [...this.#listeners]) listener(this as unknown as Subchannel, was, state, -1, message);
   }
 
-  /** outlier_detection takes it out, or lets it in again. */
+  /** Ejects the connection, or takes it back, as outlier_detection does. */
   setHealthy(isHealthy: boolean): void {
     this.#isHealthy = isHealthy;
     for (const listener of [...this.#healthListeners]) listener(isHealthy);
@@ -67,7 +67,7 @@ export class FakeSubchannel {
   };
 }
 
-/** A call that a picker took. */
+/** A call that was picked. */
 export interface FakeCall {
   /** `host:port` of where it went. */
   readonly address: string;
@@ -76,22 +76,22 @@ export interface FakeCall {
   end(status?: number, metadata?: Parameters<OnCallEnded>[2]): void;
 }
 
-/** A channel without a network, over one policy: its connections do what the test says. */
+/** A channel without a network, over one policy. The test sets the states of its connections. */
 export class FakeChannel {
-  /** One for each address that was ever asked for, as the subchannel pool of grpc-js has them. */
+  /** One per requested address, as in grpc-js's subchannel pool. */
   readonly subchannels = new Map<string, FakeSubchannel>();
-  /** What the policy has published, in order. */
+  /** All that the policy has published, in order. */
   readonly published: {
     readonly state: connectivityState;
     readonly picker: Picker;
     readonly message: string | null;
   }[] = [];
   reresolutions = 0;
-  /** What the resolver does when it is asked to look again; it may answer at once. */
+  /** Called when the policy requests a resolution; it may answer at once. */
   onReresolution: () => void = () => {};
-  /** Told of each state that the policy publishes, as somebody who watches the channel's: it may close the channel. */
+  /** Called with each state that the policy publishes; it may close the channel, as a state listener may. */
   onState: (state: connectivityState) => void = () => {};
-  /** Told of each connection that the policy asks for. */
+  /** Called for each connection that the policy creates. */
   onSubchannel: (address: string, options: ChannelOptions) => void = () => {};
   readonly balancer: LoadBalancer;
   #config: ReturnType<typeof parsePolicy>;
@@ -126,19 +126,19 @@ export class FakeChannel {
     return this.published.at(-1)?.message;
   }
 
-  /** Gives the policy endpoints, and perhaps another configuration. */
+  /** Gives the policy endpoints, and optionally another configuration. */
   update(endpoints: readonly GrpcEndpoint[], policy?: PolicyJson, options: ChannelOptions = {}, note = ""): boolean {
     if (policy) this.#config = parsePolicy(policy);
     return this.balancer.updateAddressList(statusOrFromValue([...endpoints]), this.#config, options, note);
   }
 
-  /** Gives the policy an error of the resolver. */
+  /** Gives the policy a resolver error. */
   fail(details: string, policy?: PolicyJson): boolean {
     if (policy) this.#config = parsePolicy(policy);
     return this.balancer.updateAddressList(statusOrFromError({ code: 14, details }), this.#config, {}, "");
   }
 
-  /** Lets the connections to these addresses, or to all, become READY. */
+  /** Makes the connections to these addresses, or to all, READY. */
   connect(...addresses: readonly string[]): void {
     const wanted = addresses.length === 0 ? [...this.subchannels.keys()] : addresses;
     for (const address of wanted) this.at(address).become(connectivityState.READY);
@@ -147,11 +147,11 @@ export class FakeChannel {
   at(address: string): FakeSubchannel {
     const subchannel = this.subchannels.get(address);
     if (!subchannel)
-      throw new Error(`no subchannel to ${address}; there are ${[...this.subchannels.keys()].join(", ")}`);
+      throw new Error(`no subchannel to ${address}; existing ones: ${[...this.subchannels.keys()].join(", ")}`);
     return subchannel;
   }
 
-  /** Picks for a call; undefined when it has to wait or fails. */
+  /** Picks for a call; undefined when the call waits or fails. */
   pick(metadata: Parameters<Picker["pick"]>[0]["metadata"]): FakeCall | undefined {
     const result = this.published.at(-1)?.picker.pick({ metadata, extraPickInfo: {} });
     if (result?.pickResultType !== PickResultType.COMPLETE) return undefined;
@@ -164,13 +164,13 @@ export class FakeChannel {
     };
   }
 
-  /** Why a call fails at once; undefined when it does not. */
+  /** The error of a call that fails at once; undefined when it does not. */
   refusal(metadata: Parameters<Picker["pick"]>[0]["metadata"]): string | undefined {
     const result = this.published.at(-1)?.picker.pick({ metadata, extraPickInfo: {} });
     return result?.pickResultType === PickResultType.TRANSIENT_FAILURE ? result.status?.details : undefined;
   }
 
-  /** How many hold each connection; those that nobody holds are left out. */
+  /** The number of references to each connection; unreferenced ones are left out. */
   get held(): Record<string, number> {
     const held = [...this.subchannels.values()].filter(({ refs }) => refs !== 0);
     return Object.fromEntries(held.map(({ address, refs }) => [address, refs]));
@@ -186,7 +186,7 @@ export class FakeChannel {
   }
 }
 
-/** An endpoint as the resolver hands it on: `10.0.0.1:80`, with what discovery would know of it. */
+/** An endpoint as the resolver hands it on, with what discovery would attach. @param address such as `10.0.0.1:80` */
 export function endpoint(
   address: string,
   info: Partial<{

@@ -1,9 +1,9 @@
 /**
  * What the tests of policies use, here and above.
  *
- * Without a network: a `FakeChannel` runs one policy over connections that do what the test says, a `Probe` shows what goes on
- * inside, and `storm` lets anything happen in any order. With one: a `Rig` has real servers that misbehave as they are told, a
- * target that resolves to what the test says, and clients; after the test nothing is left of them.
+ * Without a network: a `FakeChannel` runs one policy over connections that the test controls, a `Probe` shows a policy's inputs and
+ * picks, and `storm` applies random events. With a network: a `Rig` has real servers with faults, a target that resolves to what the
+ * test publishes, and clients; it proves after the test that nothing is left open.
  *
  * ```ts
  * const channel = new FakeChannel({ least_request: {} });
@@ -25,4 +25,4 @@ export type { LoadReports } from "./load-reports.ts";
 export { Probe } from "./probe.ts";
 export { call, failure, type PodClient, Rig, turn, until, untilAllAnswer } from "./rig.ts";
 export { type StormOptions, storm } from "./storm.ts";
-export { type Beside, type ServiceConfig, TestTarget } from "./test-resolver.ts";
+export { type PublishOptions, type ServiceConfig, TestTarget } from "./test-resolver.ts";

@@ -5,32 +5,32 @@ import { OpenRcaServiceService, type OrcaLoadReportRequest } from "@grpc-lb/prot
 
 type Stream = ServerWritableStream<OrcaLoadReportRequest, OrcaLoadReport>;
 
-/** What a server tells of its load (gRFC A51): with each answer, or in streams when the test says so. */
+/** The load reports of a server (gRFC A51): in trailers, or in streams. The test sends them. */
 export class LoadReports {
-  /** What goes out with answers. */
+  /** The trailers of responses. */
   trailer: Metadata | undefined;
-  /** How often reports were asked for, in milliseconds: an entry for each stream that has ever begun. */
+  /** The requested reporting period of each stream so far, in milliseconds. */
   readonly periodsMs: number[] = [];
   readonly #open = new Set<Stream>();
   #refusal: status | undefined;
 
   addTo(server: Server): void {
     server.addService(OpenRcaServiceService, {
-      streamCoreMetrics: (stream: Stream) => this.#begin(stream),
+      streamCoreMetrics: (stream: Stream) => this.#start(stream),
     });
   }
 
-  /** How many there are now. */
+  /** The number of open streams. */
   get open(): number {
     return this.#open.size;
   }
 
-  /** Resolves when so many are open. */
+  /** Resolves when this many streams are open. */
   async opened(count: number): Promise<void> {
-    await until(() => this.open === count, `${count} streams of reports, where there are ${this.open}`);
+    await until(() => this.open === count, `${count} streams of reports, got ${this.open}`);
   }
 
-  /** Reports with each answer from now on. */
+  /** Reports with each response from now on. */
   withCalls(load: Partial<OrcaLoadReport>): void {
     this.trailer = new Metadata();
     this.trailer.set(
@@ -39,22 +39,22 @@ export class LoadReports {
     );
   }
 
-  /** Reports to all who listen. */
+  /** Reports on all open streams. */
   send(load: Partial<OrcaLoadReport>): void {
     for (const stream of this.#open) stream.write(OrcaLoadReport.fromPartial(load));
   }
 
-  /** Ends all of them with a status. */
+  /** Ends all streams with a status. */
   end(code: status): void {
-    for (const stream of this.#open) stream.emit("error", { code, details: "as the test has it" });
+    for (const stream of this.#open) stream.emit("error", { code, details: "ended by the test" });
   }
 
-  /** Streams fail at once with a status, as of a server that knows no reports; undefined: no more. */
+  /** Streams fail at once with a status, as of a server that does not implement reports; undefined ends that. */
   refuse(code: status | undefined = status.UNIMPLEMENTED): void {
     this.#refusal = code;
   }
 
-  #begin(stream: Stream): void {
+  #start(stream: Stream): void {
     const { reportInterval } = stream.request;
     this.periodsMs.push(Number(reportInterval?.seconds ?? 0) * 1_000 + (reportInterval?.nanos ?? 0) / 1e6);
     if (this.#refusal !== undefined) {

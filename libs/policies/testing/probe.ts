@@ -1,19 +1,19 @@
 import type { Child } from "../src/balancer/child.ts";
 import type { CommonConfig, PickerInput, Policy, PolicyInstance } from "../src/balancer/policy.ts";
 
-/** A policy under a name of its own, which shows what goes on inside: the same choices, seen from without. */
-export class Probe<Config extends CommonConfig, Load> {
-  readonly policy: Policy<Config, Load>;
-  /** All children that could ever be chosen, also those that have left. */
-  readonly seen = new Set<Child<Load>>();
-  /** What was chosen from last. */
-  view: PickerInput<Config, Load> | undefined;
-  /** The child of the last pick. */
-  chosen: Child<Load> | undefined;
-  /** What the instance was told, in order: `connected 10.0.0.1:80`, `disconnected 10.0.0.1:80`. */
-  readonly told: string[] = [];
+/** Wraps a policy under another name, and records its inputs, picks and events. */
+export class Probe<Config extends CommonConfig, EndpointState> {
+  readonly policy: Policy<Config, EndpointState>;
+  /** All children that could ever be picked, including those that have left. */
+  readonly seen = new Set<Child<EndpointState>>();
+  /** The latest input. */
+  input: PickerInput<Config, EndpointState> | undefined;
+  /** The child of the latest pick. */
+  picked: Child<EndpointState> | undefined;
+  /** The events, in order: `connected 10.0.0.1:80`, `disconnected 10.0.0.1:80`. */
+  readonly events: string[] = [];
 
-  constructor(name: string, policy: Policy<Config, Load>) {
+  constructor(name: string, policy: Policy<Config, EndpointState>) {
     this.policy = {
       name,
       parseConfig: (fields) => policy.parseConfig(fields),
@@ -21,33 +21,34 @@ export class Probe<Config extends CommonConfig, Load> {
     };
   }
 
-  /** The calls that are counted, by the endpoint's address; those without any are left out. */
+  /** The counted calls by the endpoint's address; endpoints without calls are left out. */
   get inFlight(): Record<string, number> {
     const counted = [...this.seen].filter(({ inFlight }) => inFlight !== 0);
     return Object.fromEntries(counted.map(({ info, inFlight }) => [info.address, inFlight]));
   }
 
-  #show(inner: PolicyInstance<Config, Load>): PolicyInstance<Config, Load> {
+  #show(inner: PolicyInstance<Config, EndpointState>): PolicyInstance<Config, EndpointState> {
     const { onCallEnded } = inner;
     return {
       countsCalls: inner.countsCalls ?? false,
       createEndpointState: () => inner.createEndpointState(),
-      createPicker: (view) => {
-        this.view = view;
-        for (const child of view.children) this.seen.add(child);
-        const choose = inner.createPicker(view);
-        return (args) => {
-          this.chosen = choose(args);
-          return this.chosen;
+      createPicker: (input) => {
+        this.input = input;
+        for (const child of input.children) this.seen.add(child);
+        const pickChild = inner.createPicker(input);
+        return (args, avoided) => {
+          this.picked = pickChild(args, avoided);
+          return this.picked;
         };
       },
-      refreshMs: (view) => inner.refreshMs?.(view),
+      longCallAfterMs: (config) => inner.longCallAfterMs?.(config) ?? Number.POSITIVE_INFINITY,
+      refreshMs: (input) => inner.refreshMs?.(input),
       onConnected: (child, config) => {
-        this.told.push(`connected ${child.connected?.getAddress()}`);
+        this.events.push(`connected ${child.connected?.getAddress()}`);
         inner.onConnected?.(child, config);
       },
       onDisconnected: (child) => {
-        this.told.push(`disconnected ${child.info.address}`);
+        this.events.push(`disconnected ${child.info.address}`);
         inner.onDisconnected?.(child);
       },
       ...(onCallEnded && { onCallEnded: onCallEnded.bind(inner) }),

@@ -5,16 +5,19 @@ import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import type { PolicyJson } from "../src/grpc-js.ts";
 import { Backend } from "./backend.ts";
-import { type Beside, TestTarget } from "./test-resolver.ts";
+import { type PublishOptions, TestTarget } from "./test-resolver.ts";
 
 export { turn, until } from "@grpc-lb/core/testing";
 
 export type PodClient = InstanceType<typeof PodServiceClient>;
 
-/** Long enough for any machine: no test waits so long unless it fails. */
+/** Long enough for any machine: only a failing test waits that long. */
 const deadlineMs = 20_000;
 
-/** Servers, a target that names them, and clients: ended with the test, after which nothing may be left. */
+/** More than any policy needs to reach each of a few servers. */
+const maxCalls = 10_000;
+
+/** Servers, a target that resolves to them, and clients. It closes all of them after the test, and asserts that nothing is left open. */
 export class Rig {
   readonly target: TestTarget;
   readonly #clients: PodClient[] = [];
@@ -25,29 +28,29 @@ export class Rig {
     t.after(() => this.close());
   }
 
-  /** Starts servers of these names. */
+  /** Starts servers with these names. */
   async start<const Names extends readonly string[]>(...names: Names): Promise<{ [N in keyof Names]: Backend }> {
     const backends = await Promise.all(names.map((name) => Backend.start(name)));
     this.#backends.push(...backends);
     return backends as { [N in keyof Names]: Backend };
   }
 
-  /** Starts another server where one has ended. */
+  /** Starts a server on the port of one that has ended. */
   async restart({ name, port }: Backend): Promise<Backend> {
     const backend = await Backend.start(name, port);
     this.#backends.push(backend);
     return backend;
   }
 
-  /** Tells the clients which servers there are. */
-  publish(backends: readonly Backend[], beside: Beside = {}): boolean[] {
+  /** Resolves the target to these servers. */
+  publish(backends: readonly Backend[], options: PublishOptions = {}): boolean[] {
     return this.target.publish(
       backends.map(({ endpoint }) => endpoint),
-      beside,
+      options,
     );
   }
 
-  /** A client with connections of its own. */
+  /** Creates a client with its own connections. */
   client(policy: PolicyJson, options: ChannelOptions = {}, methodConfig: readonly object[] = []): PodClient {
     const client = new PodServiceClient(this.target.uri, credentials.createInsecure(), {
       "grpc.use_local_subchannel_pool": 1,
@@ -67,7 +70,7 @@ export class Rig {
   }
 }
 
-/** The name of the server that answers. */
+/** Calls a server. @returns its name */
 export function call(client: PodClient, options: CallOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     client.getPod({}, new Metadata(), { deadline: Date.now() + deadlineMs, ...options }, (error, response) =>
@@ -76,16 +79,19 @@ export function call(client: PodClient, options: CallOptions = {}): Promise<stri
   });
 }
 
-/** Resolves when each of these has answered: all connections are up. */
+/** Resolves when each of these servers has responded: all connections are up. */
 export async function untilAllAnswer(client: PodClient, ...backends: readonly Backend[]): Promise<void> {
   const missing = new Set(backends.map(({ name }) => name));
-  while (missing.size > 0) missing.delete(await call(client));
+  for (let calls = 0; missing.size > 0; calls++) {
+    assert.ok(calls < maxCalls, `no call of ${maxCalls} went to ${[...missing]}`);
+    missing.delete(await call(client));
+  }
 }
 
-/** The status and the message of a call that fails: `UNAVAILABLE: there is none`. */
+/** The status and the message of a failing call: `UNAVAILABLE: the list is empty`. */
 export async function failure(client: PodClient, options: CallOptions = {}): Promise<string> {
   const error: ServiceError = await call(client, options).then(
-    (name) => assert.fail(`want an error, got the answer of "${name}"`),
+    (name) => assert.fail(`want an error, got a response of "${name}"`),
     (reason) => reason,
   );
   return `${status[error.code]}: ${error.details}`;

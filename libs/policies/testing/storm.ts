@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Metadata } from "@grpc/grpc-js";
-import { createRandom, type Random } from "@grpc-lb/core";
+import { createRandom, messageOf, type Random } from "@grpc-lb/core";
 import type { ManualClock } from "@grpc-lb/core/testing";
 import type { Child } from "../src/balancer/child.ts";
 import { connectivityState, type GrpcEndpoint, type PolicyJson } from "../src/grpc-js.ts";
@@ -9,23 +9,23 @@ import { turn } from "./rig.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 
-/** What inside a policy is compared with the storm's own books. */
+/** The part of a `Probe` that the storm compares with its own books. */
 export interface Inside {
-  /** The child of the last pick. */
-  readonly chosen: Child | undefined;
+  /** The child of the latest pick. */
+  readonly picked: Child | undefined;
   readonly seen: ReadonlySet<Child>;
 }
 
 export interface StormOptions {
   readonly seed: number;
   readonly steps: number;
-  /** Configurations of one policy, of which another is taken now and then. */
+  /** Configurations of one policy, between which the storm switches. */
   readonly policies: readonly PolicyJson[];
-  /** The one that the policies were registered with. */
+  /** The clock that the policies were registered with. */
   readonly clock: ManualClock;
-  /** Whether all endpoints are connected, so that state and connections can be foretold; parents may leave some out. */
+  /** Whether the policy connects to all endpoints, so that state and connections can be predicted; a parent may leave some out. */
   readonly usesAll: boolean;
-  /** Where calls are counted: what is to be compared. */
+  /** For a policy that counts calls. */
   readonly inside?: Inside | undefined;
 }
 
@@ -35,7 +35,7 @@ interface Call {
   stage: "picked" | "given up" | "started";
 }
 
-/** Eight pods, each of one or two addresses which no other has. */
+/** Eight pods, each with one or two addresses of its own. */
 const pods = Array.from({ length: 8 }, (_, n) => {
   const v4 = `10.0.0.${n + 1}:80`;
   return { id: `pod-${n}`, addresses: n % 3 === 2 ? [v4, `10.0.1.${n + 1}:80`] : [v4] };
@@ -43,20 +43,20 @@ const pods = Array.from({ length: 8 }, (_, n) => {
 type Pod = (typeof pods)[number];
 
 /**
- * Lets anything happen to a policy in any order, and after each event compares it with what must be:
+ * Applies random events to a policy, and checks its invariants after each of them:
  *
- * - a call goes to a connection that is READY, not ejected, held, and of an endpoint that is there;
- * - with all endpoints in use, the policy is READY just when one of them is, and calls wait or fail only when none is;
- * - below the panic threshold, and only there, calls go to those that are ejected, too;
- * - while there is no endpoint calls fail, with the resolver's words;
- * - each endpoint holds one connection, or all its addresses while it has none, and those that left hold nothing;
- * - every count of calls is the storm's own.
+ * - a call goes to a connection that is READY, not ejected, referenced, and of an endpoint in the list;
+ * - with all endpoints in use, the policy is READY exactly when one of them is, and calls wait or fail only when none is;
+ * - below the panic threshold, and only there, calls go to ejected endpoints too;
+ * - while the list is empty calls fail with the resolver's message;
+ * - each endpoint references one connection, or one per address while it has none, and endpoints that left reference nothing;
+ * - every count of calls equals the storm's.
  *
- * In every other storm the channel is closed by who hears of its state, in the midst of whatever it was doing. In the end
- * nothing is held, counted or waited for, and nothing is published any more. The same seed is the same storm, as far as the
- * policies' own chance is; a failure tells the seed and the events that led to it.
+ * In every other storm a state listener closes the channel during an event. In the end nothing is referenced or counted, no timer is
+ * left, and nothing more is published. The same seed gives the same storm if the policies' random source has the same seed; a failure
+ * reports the seed and the latest events.
  *
- * @returns how many calls went somewhere: with 0 in all storms of a test, nothing was tested
+ * @returns how many calls were sent: with 0 in all storms of a test, nothing was tested
  */
 export async function storm(options: StormOptions): Promise<number> {
   const { seed, steps, clock, usesAll } = options;
@@ -73,11 +73,11 @@ export async function storm(options: StormOptions): Promise<number> {
     }
     await world.end();
     world.checkCounts();
-    assert.equal(clock.sleeping, 0, "waits that are left");
+    assert.equal(clock.sleeping, 0, "timers that are left");
     return world.picks;
   } catch (cause) {
     const events = log.slice(-25).join("\n  ");
-    throw new Error(`PROPERTY_SEED=${seed}, event ${log.length}: ${(cause as Error).message}\n  ${events}`, { cause });
+    throw new Error(`PROPERTY_SEED=${seed}, event ${log.length}: ${messageOf(cause)}\n  ${events}`, { cause });
   }
 }
 
@@ -88,7 +88,7 @@ class World {
   readonly #random: Random;
   readonly #inside: Inside | undefined;
   readonly #calls: Call[] = [];
-  /** How many calls went somewhere. */
+  /** How many calls were sent. */
   picks = 0;
   readonly #usesAll: boolean;
   #policy: PolicyJson;
@@ -111,7 +111,7 @@ class World {
     return this.#closedAfter !== undefined;
   }
 
-  /** The next state that is published makes somebody close the channel, before anything else happens. */
+  /** Closes the channel when it publishes its next state. */
   closeAtNextState(): void {
     this.#channel.onState = () => this.#close();
   }
@@ -122,7 +122,7 @@ class World {
     this.#channel.balancer.destroy();
   }
 
-  /** One event, told in words. */
+  /** Applies one event. @returns its description */
   async happen(): Promise<string> {
     const events = [
       [3, () => this.#update()],
@@ -154,10 +154,10 @@ class World {
     if (ready.length === 0) assert.notEqual(state, READY, "the policy is READY, and no endpoint is");
     else if (usesAll) assert.equal(state, READY, `${ready.map(({ id }) => id)} could take calls`);
     if (this.#members.length === 0) {
-      assert.equal(state, TRANSIENT_FAILURE, "there is no endpoint, and calls must not wait");
-      assert.match(this.#channel.refusal(new Metadata()) ?? "it waits", /^nobody is there$|^the resolver is gone$/);
+      assert.equal(state, TRANSIENT_FAILURE, "calls must not wait while the list is empty");
+      assert.match(this.#channel.refusal(new Metadata()) ?? "it waits", /^the list is empty$|^the resolver is gone$/);
     }
-    assert.notEqual(state, IDLE, "connections come back by themselves");
+    assert.notEqual(state, IDLE, "connections are restored without a request");
     this.#checkHolds(usesAll);
   }
 
@@ -169,7 +169,7 @@ class World {
       if (child && stage !== "given up") want.set(child.record, (want.get(child.record) ?? 0) + 1);
     }
     for (const child of inside.seen) {
-      assert.equal(child.inFlight, want.get(child.record) ?? 0, `calls under way to ${child.info.id}`);
+      assert.equal(child.inFlight, want.get(child.record) ?? 0, `calls in flight to ${child.info.id}`);
     }
   }
 
@@ -180,8 +180,8 @@ class World {
       call.fake.end();
     }
     this.#close();
-    assert.deepEqual(this.#channel.held, {}, "connections that are held after destroy");
-    assert.equal(this.#clock.sleeping, 0, "waits that are left after destroy");
+    assert.deepEqual(this.#channel.held, {}, "connections that are referenced after destroy");
+    assert.equal(this.#clock.sleeping, 0, "timers that are left after destroy");
     const { reresolutions } = this.#channel;
     for (const subchannel of this.#channel.subchannels.values()) {
       for (const state of [CONNECTING, READY, IDLE, TRANSIENT_FAILURE]) subchannel.become(state);
@@ -190,18 +190,18 @@ class World {
     this.#clock.advance(3_600_000);
     await turn();
     assert.equal(this.#channel.published.length, this.#closedAfter, "published after destroy");
-    assert.equal(this.#channel.reresolutions, reresolutions, "asked after destroy");
+    assert.equal(this.#channel.reresolutions, reresolutions, "requested a resolution after destroy");
   }
 
-  /** Any of the pods in any order, weighted anyhow, some of them twice or in parts, perhaps with another configuration. */
+  /** Random pods in random order with random weights, some twice or in parts, sometimes with another configuration. */
   #update(): string {
     const share = this.#random() < 0.1 ? 0 : 0.6;
     const members = shuffle(pods, this.#random).filter(() => this.#random() < share);
     const endpoints = members.flatMap((pod) => this.#endpointsOf(pod));
     const policy = this.#random() < 0.3 ? this.#draw(this.#policies) : undefined;
     if (policy) this.#policy = policy;
-    const taken = this.#channel.update(shuffle(endpoints, this.#random), policy, {}, "nobody is there");
-    assert.equal(taken, true, "an update that is not taken lets calls hang");
+    const taken = this.#channel.update(shuffle(endpoints, this.#random), policy, {}, "the list is empty");
+    assert.equal(taken, true, "an update that is not accepted makes calls hang");
     this.#members = members;
     this.#hasUpdate = true;
     return `update ${members.map(({ id }) => id)} ${policy ? JSON.stringify(policy) : ""}`;
@@ -222,18 +222,18 @@ class World {
 
   #become(state: connectivityState, ...from: readonly connectivityState[]): string | undefined {
     const subchannel = this.#draw([...this.#channel.subchannels.values()].filter((one) => from.includes(one.state)));
-    subchannel?.become(state, "as the storm has it");
+    subchannel?.become(state, "broken by the storm");
     return subchannel && `${subchannel.address} becomes ${connectivityState[state]}`;
   }
 
   #eject(): string | undefined {
     const pod = this.#draw(pods);
     const isHealthy = this.#random() < 0.5;
-    // All addresses of an endpoint at once, as outlier_detection does it; those that are not known yet come in healthy.
+    // All addresses of an endpoint at once, as outlier_detection does; unknown ones start healthy.
     const known = pod?.addresses.map((address) => this.#channel.subchannels.get(address)) ?? [];
     if (known.includes(undefined)) return undefined;
     for (const subchannel of known) subchannel?.setHealthy(isHealthy);
-    return `${pod?.id} is ${isHealthy ? "let in" : "ejected"}`;
+    return `${pod?.id} is ${isHealthy ? "taken back" : "ejected"}`;
   }
 
   #fail(): string {
@@ -251,12 +251,12 @@ class World {
     }
     const pod = this.#members.find(({ addresses }) => addresses.includes(fake.address));
     const subchannel = this.#channel.at(fake.address);
-    assert.ok(pod, `a call goes to ${fake.address}, which is no endpoint any more`);
+    assert.ok(pod, `a call goes to ${fake.address}, which is not in the list any more`);
     assert.equal(connectivityState[subchannel.state], "READY", `the state of ${fake.address}, to which a call goes`);
     assert.ok(subchannel.isHealthy() || this.#isPanic(), `a call goes to ${fake.address}, which is ejected`);
-    assert.ok(subchannel.refs > 0, `a call goes to ${fake.address}, which nobody holds`);
+    assert.ok(subchannel.refs > 0, `a call goes to ${fake.address}, which is not referenced`);
     this.picks += 1;
-    this.#calls.push({ fake, child: this.#inside?.chosen, stage: "picked" });
+    this.#calls.push({ fake, child: this.#inside?.picked, stage: "picked" });
     return `a call goes to ${fake.address}`;
   }
 
@@ -271,7 +271,7 @@ class World {
   #endCall(): string | undefined {
     const call = this.#draw(this.#calls);
     if (!call) return undefined;
-    if (call.stage === "picked") return undefined; // is given up when the turn ends
+    if (call.stage === "picked") return undefined; // it is given up when the turn ends
     this.#calls.splice(this.#calls.indexOf(call), 1);
     if (call.stage === "started") call.fake.end(this.#draw([0, 4, 14]));
     return `the call to ${call.fake.address} ends`;
@@ -292,7 +292,7 @@ class World {
 
   #exitIdle(): string {
     if (this.#hasUpdate) this.#channel.balancer.exitIdle();
-    return "is asked to connect";
+    return "a request to connect";
   }
 
   #isReady({ addresses }: Pod): boolean {
@@ -300,7 +300,7 @@ class World {
     return this.#known(addresses).some((one) => one.state === READY && (isPanic || one.isHealthy()));
   }
 
-  /** Whether calls go to those that are ejected, too; parents have a threshold for each part of the endpoints. */
+  /** Whether calls go to ejected endpoints too; a parent policy applies a threshold to each part of the endpoints. */
   #isPanic(): boolean {
     const threshold = panicThresholdOf(this.#policy);
     if (!this.#usesAll) return threshold > 0;
@@ -316,9 +316,9 @@ class World {
       const total = holds.reduce((sum, refs) => sum + refs, 0);
       const isThere = this.#members.includes(pod);
       const isConnected = this.#known(pod.addresses).some(({ state }) => state === READY);
-      if (isThere && !usesAll) continue; // a parent may pass one from child to child, which hold it both meanwhile
+      if (isThere && !usesAll) continue; // a parent may move one between children, which reference it both meanwhile
       const want = !isThere ? 0 : isConnected ? 1 : pod.addresses.length;
-      assert.equal(total, want, `connections held to ${pod.id}`);
+      assert.equal(total, want, `references to connections of ${pod.id}`);
     }
   }
 
@@ -331,7 +331,7 @@ class World {
   }
 }
 
-/** That of the policy, or of the one below it. */
+/** The threshold of the policy, or of its child policy. */
 function panicThresholdOf(policy: PolicyJson): number {
   const [config] = Object.values(policy) as { panicThreshold?: number; childPolicy?: PolicyJson[] }[];
   return config?.panicThreshold ?? (config?.childPolicy?.[0] ? panicThresholdOf(config.childPolicy[0]) : 0);

@@ -1,6 +1,6 @@
 /**
- * The one file of the rig that touches grpc-js's `experimental` API by itself: a resolver is no part of this library, and the
- * one of `@grpc-lb/resolver` stands above it.
+ * The only other file that uses grpc-js's `experimental` API: this library has no resolver, and `@grpc-lb/resolver` is in a higher
+ * layer.
  */
 import { type ChannelOptions, experimental, status } from "@grpc/grpc-js";
 import type { GrpcEndpoint } from "../src/grpc-js.ts";
@@ -8,8 +8,8 @@ import type { GrpcEndpoint } from "../src/grpc-js.ts";
 type Listener = experimental.ResolverListener;
 export type ServiceConfig = Extract<NonNullable<Parameters<Listener>[2]>, { ok: true }>["value"];
 
-/** What goes with endpoints, or with their absence. */
-export interface Beside {
+/** What a resolver publishes with endpoints. */
+export interface PublishOptions {
   /** Default: the channel's own. */
   readonly config?: ServiceConfig;
   readonly note?: string;
@@ -19,16 +19,16 @@ export interface Beside {
 const targets = new Map<string, TestTarget>();
 let isRegistered = false;
 
-/** What a target resolves to: what the test has said last. */
+/** A target that resolves to what the test has published last. */
 export class TestTarget {
   readonly uri: string;
-  /** How often a channel has asked to look again. */
+  /** The number of requested resolutions. */
   reresolutions = 0;
   readonly #name: string;
   readonly #listeners = new Set<Listener>();
-  #tell: ((listener: Listener) => boolean) | undefined;
+  #publish: ((listener: Listener) => boolean) | undefined;
 
-  /** @param name each test wants one of its own */
+  /** @param name unique per test */
   constructor(name: string) {
     if (!isRegistered) experimental.registerResolver("test", TestResolver);
     isRegistered = true;
@@ -37,9 +37,9 @@ export class TestTarget {
     targets.set(name, this);
   }
 
-  /** @returns what the channels' policies have said of it; false means that their calls hang */
-  publish(endpoints: readonly GrpcEndpoint[], { config, note = "", attributes = {} }: Beside = {}): boolean[] {
-    return this.#say((listener) =>
+  /** @returns whether each channel's policy has accepted the update; if not, its calls hang */
+  publish(endpoints: readonly GrpcEndpoint[], { config, note = "", attributes = {} }: PublishOptions = {}): boolean[] {
+    return this.#publishAll((listener) =>
       listener(
         experimental.statusOrFromValue([...endpoints]),
         { ...attributes },
@@ -51,7 +51,7 @@ export class TestTarget {
 
   fail(details: string): boolean[] {
     const error = experimental.statusOrFromError<GrpcEndpoint[]>({ code: status.UNAVAILABLE, details });
-    return this.#say((listener) => listener(error, {}, null, ""));
+    return this.#publishAll((listener) => listener(error, {}, null, ""));
   }
 
   subscribe(listener: Listener): void {
@@ -60,7 +60,7 @@ export class TestTarget {
       return;
     }
     this.#listeners.add(listener);
-    this.#tell?.(listener);
+    this.#publish?.(listener);
   }
 
   unsubscribe(listener: Listener): void {
@@ -71,9 +71,9 @@ export class TestTarget {
     targets.delete(this.#name);
   }
 
-  #say(tell: (listener: Listener) => boolean): boolean[] {
-    this.#tell = tell;
-    return [...this.#listeners].map(tell);
+  #publishAll(publish: (listener: Listener) => boolean): boolean[] {
+    this.#publish = publish;
+    return [...this.#listeners].map(publish);
   }
 }
 

@@ -59,14 +59,14 @@ test("a burst in one tick is counted at the pick, and once", async () => {
   const { probe, channel } = opened();
   const calls = Array.from({ length: 50 }, () => channel.pick(metadata));
   assert.deepEqual(probe.inFlight, { [one]: 50 });
-  assert.equal(probe.view?.calls.inFlight, 50);
+  assert.equal(probe.input?.calls.inFlight, 50);
   for (const call of calls) call?.start();
   assert.deepEqual(probe.inFlight, { [one]: 50 });
   await turn();
   assert.deepEqual(probe.inFlight, { [one]: 50 });
   for (const call of calls) call?.end();
   assert.deepEqual(probe.inFlight, {});
-  assert.equal(probe.view?.calls.inFlight, 0);
+  assert.equal(probe.input?.calls.inFlight, 0);
   channel.balancer.destroy();
 });
 
@@ -127,7 +127,7 @@ test("the duration of a call is from its start to its end, and the policy gets i
 
 test("an endpoint is silent since its first call or its last response; a pick that is given up is neither", async () => {
   const { probe, channel } = opened();
-  const [child] = probe.view?.children ?? [];
+  const [child] = probe.input?.children ?? [];
   const since = () => clock.now() - (child?.silentSinceMs ?? Number.NaN);
   clock.advance(1_000);
   const [first, second] = [channel.pick(metadata), channel.pick(metadata)];
@@ -136,7 +136,7 @@ test("an endpoint is silent since its first call or its last response; a pick th
   clock.advance(10);
   assert.equal(since(), 10);
   channel.pick(metadata);
-  assert.equal(since(), 10, "another call is no answer");
+  assert.equal(since(), 10, "another call is not a response");
   await turn();
   assert.equal(since(), 10, "nor is one that never started");
   first?.end();
@@ -145,11 +145,11 @@ test("an endpoint is silent since its first call or its last response; a pick th
   assert.equal(since(), 5);
   channel.pick(metadata);
   await turn();
-  assert.equal(since(), 5, "nor beside a single call");
+  assert.equal(since(), 5, "nor with a single call");
   second?.end();
   clock.advance(100);
   channel.pick(metadata)?.start();
-  assert.equal(since(), 0, "nobody waited in between");
+  assert.equal(since(), 0, "no call was in flight in between");
   channel.balancer.destroy();
 });
 
@@ -172,7 +172,7 @@ async function real(t: TestContext, methodConfig: readonly object[] = []) {
   const client = rig.client(policy, {}, methodConfig);
   rig.publish([a, b, c]);
   await untilAllAnswer(client, a, b, c);
-  const total = () => probe.view?.calls.inFlight;
+  const total = () => probe.input?.calls.inFlight;
   return { rig, a, b, c, probe, client, total, address: ({ port }: { port: number }) => `127.0.0.1:${port}` };
 }
 
@@ -196,7 +196,7 @@ function cancellable(client: PodClient, options: { credentials?: ReturnType<type
   return { ended, cancel: () => cancel() };
 }
 
-/** Call credentials that are there when the test says so. */
+/** Call credentials that the test releases. */
 function late() {
   const waiting: (() => void)[] = [];
   const generator = credentials.createFromMetadataGenerator((_params, done) => {
@@ -229,7 +229,7 @@ test("real servers: calls that are cancelled while they wait for credentials lea
   const calls = Array.from({ length: 10 }, () => cancellable(client, { credentials }));
   await until(() => waiting.length === 10, "all calls ask for credentials");
   await turn();
-  assert.deepEqual(probe.inFlight, {}, "they have not begun");
+  assert.deepEqual(probe.inFlight, {}, "no call has started");
   for (const { cancel } of calls.slice(0, 6)) cancel();
   give();
   assert.deepEqual(await outcome(calls.map(({ ended }) => ended)), { CANCELLED: 6, OK: 4 });
@@ -245,7 +245,7 @@ test("real servers: when a connection is lost between pick and start, the call i
   await until(() => waiting.length === 12, "all calls ask for credentials");
   a.kill();
   b.kill();
-  await until(() => probe.view?.ready.length === 1, "both connections are lost");
+  await until(() => probe.input?.ready.length === 1, "both connections are lost");
   give();
   await until(() => waiting.length > 0, "those that are picked again ask again");
   assert.ok(waiting.length < 12, "those at the third server go on");
@@ -307,7 +307,7 @@ test("real servers: a stream counts until it is cancelled or the server ends it"
     const stream = client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, Buffer.alloc(0));
     const begun = new Promise<void>((resolve) => stream.once("data", () => resolve()));
     const ended = new Promise<string>((resolve) => stream.on("status", ({ code }) => resolve(status[code] ?? "?")));
-    stream.on("error", () => {}); // the status says it
+    stream.on("error", () => {}); // the status event reports it
     return { stream, begun, ended };
   });
   await Promise.all(streams.map(({ begun }) => begun));
@@ -348,25 +348,25 @@ test("real servers: the calls of a killed server fail, and a draining one respon
 
 test("the callbacks of an inner pick result are called at start and end", () => {
   const { probe, channel } = opened();
-  const [child] = probe.view?.children ?? [];
+  const [child] = probe.input?.children ?? [];
   assert.ok(child);
-  const told: unknown[] = [];
+  const events: unknown[] = [];
   const inner: PickResult = {
     pickResultType: PickResultType.COMPLETE,
     subchannel: channel.at(one) as unknown as Subchannel,
     status: null,
-    onCallStarted: () => told.push("started"),
-    onCallEnded: (...end) => told.push(end),
+    onCallStarted: () => events.push("started"),
+    onCallEnded: (...end) => events.push(end),
   };
   const tracker = new CallTracker({
     clock,
-    onCallEnded: () => told.push("the policy"),
+    onCallEnded: () => events.push("the policy"),
     failedAttempts: new FailedAttempts(),
   });
   const result = tracker.track(child as Child, inner, { metadata: new Metadata(), extraPickInfo: {} });
   const trailer = new Metadata();
   result.onCallStarted?.();
   result.onCallEnded?.(status.ABORTED, "why", trailer);
-  assert.deepEqual(told, ["started", "the policy", [status.ABORTED, "why", trailer]]);
+  assert.deepEqual(events, ["started", "the policy", [status.ABORTED, "why", trailer]]);
   channel.balancer.destroy();
 });

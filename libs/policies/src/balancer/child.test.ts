@@ -18,7 +18,7 @@ let names = 0;
 
 const addressesOf = (address: string) => endpoint(address).addresses;
 
-/** One child with two addresses, below a policy that takes ejected endpoints when there is no other. */
+/** One child with two addresses, of a policy that uses ejected endpoints when there is no other. */
 function single() {
   names += 1;
   const probe = new Probe(`child_${names}`, leastRequest);
@@ -27,7 +27,7 @@ function single() {
   const [v4, v6] = ["10.0.0.1:80", "10.0.0.2:80"] as const;
   const addresses = [v4, v6].flatMap(addressesOf);
   channel.update([{ ...endpoint(v4, { id: "pod" }), addresses } as GrpcEndpoint]);
-  return { probe, channel, v4, v6, child: () => probe.view?.children[0] as Child };
+  return { probe, channel, v4, v6, child: () => probe.input?.children[0] as Child };
 }
 
 test("a child connects to its addresses one after the other", async (t) => {
@@ -92,7 +92,7 @@ test("a destroyed child receives no more events and opens no connection", () => 
   channel.balancer.destroy();
 });
 
-/** outlier_detection that acts within a second: it looks every 50 ms and lets endpoints in again after 50 ms more. */
+/** outlier_detection that acts within a second: it checks every 50 ms and ends ejections after 50 ms. */
 const detecting = (child: PolicyJson): PolicyJson => ({
   outlier_detection: {
     interval: { seconds: 0, nanos: 50_000_000 },
@@ -141,8 +141,8 @@ test("below the panic threshold servers that outlier_detection has ejected take 
   for (const backend of [a, b]) backend.fail(status.INTERNAL);
   const isEjected = (child: Child) => !child.isReady;
   do await names(30);
-  while (probe.view?.children.filter(isEjected).length !== 2);
-  assert.equal(probe.view?.ready.length, 3, "one of three is left, which is below 60 %");
+  while (probe.input?.children.filter(isEjected).length !== 2);
+  assert.equal(probe.input?.ready.length, 3, "one of three is left, which is below 60 %");
   const before = a.calls + b.calls;
   await names(30);
   assert.ok(a.calls + b.calls > before, "calls at servers that are ejected");
@@ -154,7 +154,7 @@ test("a child that has moved has no connection to its previous address", async (
   channel.connect(v4);
   channel.update([endpoint(three, { id: "pod" })]);
   channel.connect(three);
-  assert.equal(channel.at(v4).state, READY, "somebody else has it");
+  assert.equal(channel.at(v4).state, READY, "another channel is connected to it");
   channel.at(three).become(IDLE);
   const moved = child();
   await turn();

@@ -49,6 +49,8 @@ export class Child<EndpointState = unknown> {
   #subchannels: Subchannel[] = [];
   /** The connection that the leaf holds: where calls go while it is READY, and the ejected one while it is not. */
   #picked: Subchannel | undefined;
+  /** The pick result of every call while the leaf is READY: kept, so that a pick does not allocate one. */
+  #result: PickResult | undefined;
   /** While the leaf takes a new list of addresses it may choose another of the existing connections. */
   #isRelisting = false;
   readonly #leaf: InstanceType<typeof LeafLoadBalancer>;
@@ -81,7 +83,8 @@ export class Child<EndpointState = unknown> {
         const connected = this.isReady ? this.#picked : undefined;
         const previous = { state: this.#state, connected, isOpen: this.#isOpen, isEjected: this.#wasEjected };
         this.#state = state;
-        if (state === connectivityState.READY) this.#picked = picker.pick(anyCall).subchannel ?? undefined;
+        this.#result = state === connectivityState.READY ? picker.pick(anyCall) : undefined;
+        if (this.#result) this.#picked = this.#result.subchannel ?? undefined;
         else this.#picked = state === connectivityState.TRANSIENT_FAILURE ? this.#findEjected() : undefined;
         this.#isOpen = this.connected !== undefined;
         this.#wasEjected = this.isEjected;
@@ -168,7 +171,7 @@ export class Child<EndpointState = unknown> {
 
   /** The pick result of a call to this endpoint; while the endpoint is ejected, past outlier_detection. */
   pick(args: PickArgs): PickResult {
-    if (this.isReady) return this.#leaf.getPicker().pick(args);
+    if (this.#result) return this.#result;
     const subchannel = this.connected;
     if (!subchannel) return this.#leaf.getPicker().pick(args);
     return {
@@ -185,6 +188,7 @@ export class Child<EndpointState = unknown> {
     this.#destruction.abort();
     this.#subchannels = [];
     this.#picked = undefined;
+    this.#result = undefined;
     this.#leaf.destroy();
   }
 }

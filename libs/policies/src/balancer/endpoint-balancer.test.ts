@@ -81,7 +81,7 @@ test("an error of the resolver keeps the endpoints, and the configuration that c
   assert.deepEqual(channel.held, held);
   assert.deepEqual(Object.keys(spread(channel, 30)).sort(), [one, two, three]);
   channel.fail("resolver is gone", json({ choiceCount: 5 }));
-  assert.equal(probe.view?.config.choiceCount, 5);
+  assert.equal(probe.input?.config.choiceCount, 5);
   close(channel);
 });
 
@@ -120,11 +120,11 @@ test("a child that stays keeps its connection, its count and its state through u
   const { channel, probe, json } = open(leastRequest);
   channel.update(all);
   channel.connect();
-  const before = new Map(probe.view?.children.map((child) => [child.info.id, child]));
+  const before = new Map(probe.input?.children.map((child) => [child.info.id, child]));
   const { held } = channel;
   const calls = [1, 2, 3].map(() => channel.pick(metadata));
   for (const call of calls) call?.start();
-  const counted = probe.inFlight; // where they are is up to chance: two of three endpoints are looked at
+  const counted = probe.inFlight; // random: two of three endpoints are compared
   assert.equal(
     Object.values(counted).reduce((sum, count) => sum + count, 0),
     3,
@@ -132,17 +132,17 @@ test("a child that stays keeps its connection, its count and its state through u
   channel.update([...all].reverse(), json({ choiceCount: 3 }));
   assert.deepEqual(channel.held, held);
   assert.deepEqual(
-    probe.view?.children.map(({ info, index }) => `${index} ${info.id}`),
+    probe.input?.children.map(({ info, index }) => `${index} ${info.id}`),
     [`0 ${three}`, `1 ${two}`, `2 ${one}`],
   );
-  for (const child of probe.view?.children ?? []) assert.equal(child, before.get(child.info.id));
+  for (const child of probe.input?.children ?? []) assert.equal(child, before.get(child.info.id));
   assert.deepEqual(probe.inFlight, counted);
   channel.update([endpoint(one, { weight: 5 })]);
-  assert.equal(probe.view?.children[0]?.info.weight, 5, "the newest info count");
+  assert.equal(probe.input?.children[0]?.info.weight, 5, "the newest info count");
   for (const call of calls) call?.end();
   assert.deepEqual(probe.inFlight, {}, "calls of endpoints that have left, too");
   assert.deepEqual(
-    probe.told,
+    probe.events,
     [one, two, three].map((address) => `connected ${address}`).concat([`disconnected ${three}`, `disconnected ${two}`]),
   );
   close(channel);
@@ -152,10 +152,10 @@ test("an endpoint that moves is the same child, with another connection and addr
   const { channel, probe } = open(leastRequest);
   channel.update([endpoint(one, { id: "pod" })]);
   channel.connect();
-  const child = probe.view?.children[0];
+  const child = probe.input?.children[0];
   channel.update([endpoint(two, { id: "pod" })]);
   channel.connect(two);
-  assert.equal(probe.view?.children[0], child);
+  assert.equal(probe.input?.children[0], child);
   assert.equal(child?.info.address, two);
   assert.deepEqual(channel.held, { [two]: 1 });
   assert.equal(channel.pick(metadata)?.address, two);
@@ -205,7 +205,7 @@ test("the addresses of a dual stack endpoint are one child, which takes one shar
   channel.connect("fd00::1:80", two);
   assert.deepEqual(channel.held, { "fd00::1:80": 1, "10.0.0.2:80": 1 });
   assert.deepEqual(spread(channel, 10), { "fd00::1:80": 5, [two]: 5 });
-  assert.equal(probe.view?.children.length, 2);
+  assert.equal(probe.input?.children.length, 2);
   close(channel);
 });
 
@@ -221,11 +221,11 @@ test("two endpoints with the same id become one child with the addresses of both
   channel.connect(two, three);
   assert.deepEqual(spread(channel, 10), { [two]: 5, [three]: 5 });
   assert.deepEqual(
-    probe.view?.children.map(({ info }) => info.id),
+    probe.input?.children.map(({ info }) => info.id),
     ["pod", three],
   );
   channel.update([endpoint(two, { id: "pod" }), endpoint(one, { id: "pod" }), endpoint(three)]);
-  assert.deepEqual(channel.held, { [two]: 1, [three]: 1 }, "the order of addresses is no reason to connect anew");
+  assert.deepEqual(channel.held, { [two]: 1, [three]: 1 }, "the order of addresses does not reopen connections");
   close(channel);
 });
 
@@ -256,14 +256,14 @@ test("a child that lost its connection reconnects, requests one resolution, and 
   assert.equal(channel.state, READY);
   assert.deepEqual(Object.keys(spread(channel, 10)).sort(), [one, three]);
   await turn();
-  assert.equal(channel.at(two).state, CONNECTING, "nobody had to ask");
+  assert.equal(channel.at(two).state, CONNECTING, "it reconnects without a request");
   channel.at(two).become(TRANSIENT_FAILURE, "refused");
   assert.deepEqual(Object.keys(spread(channel, 10)).sort(), [one, three]);
   channel.at(two).become(IDLE);
   assert.equal(channel.at(two).state, CONNECTING);
   channel.connect(two);
   assert.deepEqual(Object.keys(spread(channel, 30)).sort(), [one, two, three]);
-  assert.deepEqual(probe.told.slice(3), [`disconnected ${two}`, `connected ${two}`]);
+  assert.deepEqual(probe.events.slice(3), [`disconnected ${two}`, `connected ${two}`]);
   assert.deepEqual(channel.held, { [one]: 1, [two]: 1, [three]: 1 });
   close(channel);
 });
@@ -311,11 +311,11 @@ test("a resolver that answers at once, when a child cannot connect from the star
     channel.onReresolution = () => {};
     channel.update([endpoint(three)]);
   };
-  channel.update(all); // whose first is still in backoff, as grpc-js has it for an endpoint that comes back
+  channel.update(all); // the first one is still in grpc-js's backoff
   assert.equal(answers, 1);
   assert.deepEqual(channel.held, { [three]: 1 });
   assert.deepEqual(
-    probe.view?.children.map(({ info }) => info.address),
+    probe.input?.children.map(({ info }) => info.address),
     [three],
   );
   close(channel);
@@ -349,7 +349,7 @@ test("an endpoint that outlier_detection has ejected gets no call until the ejec
   assert.deepEqual(channel.held, { [one]: 1, [two]: 1, [three]: 1 }, "connections stay");
   channel.at(one).setHealthy(true);
   assert.deepEqual(spread(channel, 3), { [one]: 3 });
-  assert.equal(probe.told.at(-1), `connected ${one}`);
+  assert.equal(probe.events.at(-1), `connected ${one}`);
   close(channel);
 });
 
@@ -364,10 +364,10 @@ test("below the panic threshold ejected endpoints take calls again, and unconnec
   channel.at(two).setHealthy(false);
   assert.deepEqual(Object.keys(spread(channel, 20)).sort(), [one, two, three]);
   channel.at(three).setHealthy(false);
-  assert.equal(channel.state, READY, "all are ejected, and somebody must take the call");
+  assert.equal(channel.state, READY, "all are ejected, and some endpoint must take the call");
   assert.deepEqual(Object.keys(spread(channel, 20)).sort(), [one, two, three]);
   channel.at(one).become(IDLE);
-  assert.deepEqual(Object.keys(spread(channel, 20)).sort(), [two, three], "a lost connection is no connection");
+  assert.deepEqual(Object.keys(spread(channel, 20)).sort(), [two, three], "a lost connection takes no calls");
   channel.at(one).become(TRANSIENT_FAILURE, "refused");
   channel.update([...all, four], json({ panicThreshold: 0 }));
   assert.equal(channel.state, TRANSIENT_FAILURE);
@@ -393,17 +393,17 @@ test("slow start creates new pickers while an endpoint warms up, and not after; 
   channel.update(all.slice(0, 2));
   channel.connect();
   assert.equal(clock.sleeping, 1, "one wait, whatever the endpoints");
-  const first = probe.view;
+  const first = probe.input;
   clock.advance(5_000);
   await turn();
-  assert.notEqual(probe.view, first);
+  assert.notEqual(probe.input, first);
   assert.equal(clock.sleeping, 1);
   clock.advance(5_000);
   await turn();
   assert.equal(clock.sleeping, 0, "all are warm");
   channel.at(one).become(IDLE);
   channel.connect(one);
-  assert.equal(clock.sleeping, 1, "one begins anew");
+  assert.equal(clock.sleeping, 1, "one timer");
   close(channel);
 });
 
@@ -416,7 +416,7 @@ test("a connection to another address of the same endpoint is reported as a new 
   channel.connect(two);
   assert.equal(channel.pick(metadata)?.address, two);
   assert.deepEqual(channel.held, { [two]: 1 });
-  assert.deepEqual(probe.told, [`connected ${one}`, `connected ${two}`]);
+  assert.deepEqual(probe.events, [`connected ${one}`, `connected ${two}`]);
   close(channel);
 });
 
@@ -456,7 +456,7 @@ test("a channel that a state listener updates has one timer, of the newer picker
   assert.equal(clock.sleeping, 1);
   clock.advance(10_000);
   await turn();
-  assert.equal(probe.view?.config.slowStart?.windowMs, 20_000);
+  assert.equal(probe.input?.config.slowStart?.windowMs, 20_000);
   assert.equal(clock.sleeping, 1, "it is warm after 20 s only");
   close(channel);
 });
@@ -472,7 +472,7 @@ test("when the only connection is lost, the channel is CONNECTING and never IDLE
   close(channel);
 });
 
-/** One of whose two endpoints has lost its connection just when another was asked for, and has not been told to come back. */
+/** A channel with two endpoints, one of which lost its connection during an update. */
 function forgotten() {
   const { channel } = open(leastRequest);
   channel.update([endpoint(one)]);
@@ -510,7 +510,7 @@ test("an update during which a child has failed requests a resolution, and later
   channel.update(all.slice(1));
   channel.connect(two, three);
   const before = channel.reresolutions;
-  channel.update(all); // whose first is in backoff
+  channel.update(all); // the first one is in backoff
   assert.equal(channel.reresolutions, before + 1);
   channel.update(all.slice(1));
   channel.update([...all.slice(1)].reverse());

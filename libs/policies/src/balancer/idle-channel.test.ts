@@ -83,5 +83,5 @@ test("with each policy, a client that is closed when it becomes ready leaves not
     assert.equal(clock.sleeping, 0, `waits that ${JSON.stringify(policy)} has left`);
     await until(() => sockets() === 0, `no connection of ${JSON.stringify(policy)} is left`);
   }
-  for (const { loads } of servers) assert.deepEqual(loads.periodsMs, [], "nobody was there to be told of their load");
+  for (const { loads } of servers) assert.deepEqual(loads.periodsMs, [], "no stream of reports was requested");
 });

@@ -27,7 +27,7 @@ const configs: Readonly<Record<string, object>> = {
   subset: { subsetSize: 4, clientKey: "a client", childPolicy: [{ least_request: {} }] },
 };
 
-/** grpc-js's own, over a policy of this library: it looks each 10 s, and ejects for 30 s. */
+/** grpc-js's policy over one of this library: it checks every 10 s, and ejects for 30 s. */
 const detecting = (name: string) => ({
   outlier_detection: {
     interval: { seconds: 10, nanos: 0 },
@@ -38,7 +38,7 @@ const detecting = (name: string) => ({
   },
 });
 
-/** Four endpoints behind outlier_detection, whose time the test moves. */
+/** Four endpoints under outlier_detection, whose time the test moves. */
 function open(t: TestContext, name: string): FakeChannel {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"] });
   return openChannel(detecting(name), endpoints(4));
@@ -59,31 +59,31 @@ function calls(channel: FakeChannel, failing: readonly string[] = []): Record<st
   return counts;
 }
 
-/** outlier_detection looks once, or several times. */
+/** Lets outlier_detection check once, or several times. */
 async function look(t: TestContext, times = 1): Promise<void> {
   for (let n = 0; n < times; n++) t.mock.timers.tick(10_000);
   await turn();
 }
 
-const who = (counts: Readonly<Record<string, number>>) => Object.keys(counts).sort();
+const addressesOf = (counts: Readonly<Record<string, number>>) => Object.keys(counts).sort();
 
 for (const name of policyNames) {
   test(`outlier_detection over ${name} ejects a failing endpoint, which gets no call, and takes it back`, async (t) => {
     const channel = open(t, name);
     const { held } = channel;
     const before = calls(channel, [two]);
-    assert.deepEqual(who(before), all);
+    assert.deepEqual(addressesOf(before), all);
     assert.ok((before[two] ?? 0) >= 5, `want enough calls to tell that it fails, got ${before[two]}`);
 
     await look(t);
-    assert.deepEqual(who(calls(channel, [two])), [one, three, four], "while it is ejected");
+    assert.deepEqual(addressesOf(calls(channel, [two])), [one, three, four], "while it is ejected");
     await look(t, 3);
-    assert.deepEqual(who(calls(channel, [two])), [one, three, four], "for 30 s");
+    assert.deepEqual(addressesOf(calls(channel, [two])), [one, three, four], "for 30 s");
 
     await look(t);
-    assert.deepEqual(who(calls(channel)), all, "it is back");
+    assert.deepEqual(addressesOf(calls(channel)), all, "it takes calls again");
     await look(t);
-    assert.deepEqual(who(calls(channel)), all, "as it does not fail any more");
+    assert.deepEqual(addressesOf(calls(channel)), all, "it does not fail any more");
     assert.deepEqual(channel.held, held, "no connection was given up for it");
     closeChannel(channel, clock);
   });
@@ -92,12 +92,12 @@ for (const name of policyNames) {
     const channel = open(t, name);
     calls(channel, [one, two, three]);
     await look(t);
-    assert.deepEqual(who(calls(channel)), [four]);
+    assert.deepEqual(addressesOf(calls(channel)), [four]);
     channel.at(four).become(connectivityState.IDLE);
     channel.at(four).become(connectivityState.TRANSIENT_FAILURE, "refused");
     assert.match(channel.refusal(new Metadata()) ?? "", /refused/);
     await look(t, 4);
-    assert.deepEqual(who(calls(channel)), [one, two, three], "those that are let in again do");
+    assert.deepEqual(addressesOf(calls(channel)), [one, two, three], "endpoints whose ejection ended take calls");
     closeChannel(channel, clock);
   });
 }

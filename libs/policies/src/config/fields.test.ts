@@ -5,7 +5,7 @@ import { registerPolicies } from "./register.ts";
 
 registerPolicies();
 
-/** Reads one field and asks for nothing else. */
+/** Reads one field. */
 type Read = (fields: Fields) => unknown;
 
 const rightValues: readonly [string, object, Read, unknown][] = [
@@ -61,7 +61,7 @@ const rightValues: readonly [string, object, Read, unknown][] = [
   ],
   [
     "the first known policy",
-    { childPolicy: [{ nobody: {} }, { toString: {} }, { least_request: {} }, { random: {} }] },
+    { childPolicy: [{ unregistered: {} }, { toString: {} }, { least_request: {} }, { random: {} }] },
     (f) => f.policy("childPolicy", { pick_first: {} }).getLoadBalancerName(),
     "least_request",
   ],
@@ -146,9 +146,9 @@ const wrongValues: readonly [unknown, Read, string][] = [
     'childPolicy must be a list of {"policy": {…}}, got [{"a":{},"b":{}}]',
   ],
   [
-    { childPolicy: [{ nobody: {} }, { toString: {} }] },
+    { childPolicy: [{ unregistered: {} }, { toString: {} }] },
     (f) => f.policy("childPolicy", { random: {} }),
-    "childPolicy must name a registered policy, got nobody, toString",
+    "childPolicy must name a registered policy, got unregistered, toString",
   ],
   [
     { childPolicy: [{ least_request: { choiceCount: 1 } }] },

@@ -19,7 +19,7 @@ registerPolicies({ clock, random: createRandom(3), ...noWaits });
 
 /**
  * `PROPERTY_SEED=7 node --test …` runs one storm again. Some seeds are always the same, so that what was found once stays
- * found; the others are new in each run, and a failure tells which it was.
+ * found; the others are new in each run, and a failure reports the seed.
  */
 const { PROPERTY_SEED } = process.env;
 const fixed = Array.from({ length: 12 }, (_, n) => n + 1);
@@ -27,7 +27,7 @@ const fresh = Array.from({ length: 6 }, () => Math.floor(Math.random() * 2 ** 32
 const seeds = PROPERTY_SEED ? [Number(PROPERTY_SEED)] : [...fixed, ...fresh];
 const steps = 250;
 
-/** All chance is the seed's: that of the policies, too, and that of grpc-js's own. */
+/** All random numbers come from the seed: those of the policies and of grpc-js's own. */
 function seedAll(t: TestContext, seed: number): void {
   const random = createRandom(seed);
   registerPolicies({ clock, random, ...noWaits });
@@ -47,15 +47,15 @@ const configs: Readonly<Record<string, readonly object[]>> = {
 };
 
 /**
- * Those that choose among other policies or leave endpoints out: not all endpoints are connected. The child policy stays the
- * same, as grpc-js lets the old one go on, with the old endpoints, until another is connected.
+ * Policies with a child policy, which do not connect to all endpoints. The child policy's name stays the same, because grpc-js uses the
+ * old one, with the old endpoints, until a new one is connected.
  */
 const parents: Readonly<Record<string, readonly object[]>> = {
   subset: [2, 5].map((subsetSize) => ({ subsetSize, clientKey: "a client" })),
   locality: [{ zone: "a" }, { zone: "b", minLocalEndpoints: 2 }, { zone: "c", keepRemoteConnected: true }],
 };
 
-/** Configurations of one child policy, of which one goes with each of the parent's. */
+/** Configurations of one child policy, each combined with those of the parent. */
 const children: readonly (readonly PolicyJson[])[] = [
   [{ least_request: {} }],
   [{ round_robin: {} }],
@@ -73,7 +73,7 @@ async function storms(t: TestContext, options: Pick<StormOptions, "policies" | "
     seedAll(t, seed);
     picks += await storm({ ...options, seed, steps, clock });
   }
-  assert.ok(picks > 0 || PROPERTY_SEED, "no call went anywhere: the storms were too short");
+  assert.ok(picks > 0 || PROPERTY_SEED, "no call was sent: the storms were too short");
 }
 
 for (const [name, configs] of Object.entries(parents)) {
@@ -98,10 +98,11 @@ for (const policy of [leastRequest, peakEwma, sourceHash] as const) {
     for (const seed of seeds) {
       const name = `probe_${policy.name}_${seed}`;
       seedAll(t, seed);
-      // biome-ignore lint/suspicious/noExplicitAny: three policies with configurations of their own, for which the probe does not care
+      // biome-ignore lint/suspicious/noExplicitAny: three policies with different configurations, which the probe does not read
       const probe = new Probe<any, any>(name, policy as never);
       registerPolicy(probe.policy);
-      const policies = [{ [name]: {} }, { [name]: { panicThreshold: 50 } }];
+      const longCallAfter = "0s"; // the storm's own books have no long calls
+      const policies = [{ [name]: { longCallAfter } }, { [name]: { longCallAfter, panicThreshold: 50 } }];
       await storm({ seed, steps, policies, clock, usesAll: true, inside: probe });
       seen += probe.seen.size;
     }
@@ -131,11 +132,11 @@ test("equal configurations are the same object, although grpc-js parses them aga
   const channel = new FakeChannel(json({ choiceCount: 3, weights: { a: 1 } }));
   channel.update([endpoint("10.0.0.1:80")]);
   channel.connect();
-  const config = probe.view?.config;
+  const config = probe.input?.config;
   channel.update([endpoint("10.0.0.1:80")], json({ weights: { a: 1 }, choiceCount: 3 }));
-  assert.equal(probe.view?.config, config);
+  assert.equal(probe.input?.config, config);
   channel.update([endpoint("10.0.0.1:80")], json({ weights: { a: 2 }, choiceCount: 3 }));
-  assert.equal(probe.view?.config.weights.get("a"), 2);
+  assert.equal(probe.input?.config.weights.get("a"), 2);
   channel.balancer.destroy();
 });
 
@@ -149,44 +150,44 @@ test("the configuration of another policy is not accepted", () => {
   balancer.destroy();
 });
 
-/** A policy type that writes down what it is asked, under a name of its own. */
+/** A policy type that records its calls, under its own name. */
 function spied(name: string) {
-  const told: unknown[] = [];
+  const calls: unknown[] = [];
   const type: PolicyType<{ size: number }> = {
     name,
     parseConfig: (fields) => ({ size: fields.integer("size", 1, { min: 1 }) }),
     createBalancer: (_helper, context) => {
-      told.push(context);
+      calls.push(context);
       return {
-        update: (found, { size }, _options, note) => told.push(["update", found.ok && found.value.length, size, note]),
-        connect: () => told.push("connect"),
-        destroy: () => told.push("destroy"),
+        update: (found, { size }, _options, note) => calls.push(["update", found.ok && found.value.length, size, note]),
+        connect: () => calls.push("connect"),
+        destroy: () => calls.push("destroy"),
       };
     },
   };
-  return { told, type };
+  return { calls, type };
 }
 
 test("the calls of grpc-js reach the balancer", () => {
-  const { told, type } = spied("spied");
+  const { calls, type } = spied("spied");
   registerType(type, { clock, random: createRandom(1), ...noWaits });
   const channel = new FakeChannel({ spied: { size: 2 } });
   channel.update([endpoint("10.0.0.1:80")], undefined, {}, "note");
   channel.balancer.exitIdle();
   channel.balancer.resetBackoff();
   channel.balancer.destroy();
-  assert.deepEqual(told.slice(1), [["update", 1, 2, "note"], "connect", "destroy"]);
+  assert.deepEqual(calls.slice(1), [["update", 1, 2, "note"], "connect", "destroy"]);
 });
 
 test("each balancer keeps the clock and the random source that it was created with", () => {
-  const { told, type } = spied("spied_context");
+  const { calls, type } = spied("spied_context");
   const [early, late] = [new ManualClock(), new ManualClock()];
   const context = { clock: early, random: () => 0.25 };
   registerType(type, context);
   const channel = new FakeChannel({ spied_context: {} });
   channel.update([]);
   context.clock = late;
-  const [given] = told as [typeof context];
+  const [given] = calls as [typeof context];
   assert.equal(given.clock, early);
   channel.balancer.destroy();
 });
@@ -207,14 +208,14 @@ test("after a name is registered again, existing channels accept endpoints and c
   assert.equal(channel.update([], { again: { size: 3 } }), true, "else the old endpoints stay for ever");
   assert.equal(channel.update([endpoint("10.0.0.1:80")], { again: { size: 3, places: 7 } }), true);
   assert.deepEqual(
-    first.told.slice(1).map((entry) => (entry as unknown[]).slice(0, 3)),
+    first.calls.slice(1).map((entry) => (entry as unknown[]).slice(0, 3)),
     [
       ["update", 1, 2],
       ["update", 0, 3],
       ["update", 1, 3], // what it does not understand it does not take
     ],
   );
-  assert.deepEqual(second.told, []);
+  assert.deepEqual(second.calls, []);
   channel.balancer.destroy();
 });
 

@@ -142,12 +142,12 @@ test("more than ten choices count as ten", () => {
 });
 
 test("with a single endpoint a pick takes one random number", () => {
-  let asked = 0;
-  registerPolicies({ clock, random: () => (asked++ % 10) / 10, ...noWaits });
+  let draws = 0;
+  registerPolicies({ clock, random: () => (draws++ % 10) / 10, ...noWaits });
   const channel = openChannel({ least_request: { choiceCount: 10 } }, endpoints(1));
-  asked = 0;
+  draws = 0;
   assert.deepEqual(spread(channel, 100), { [one]: 100 });
-  assert.equal(asked, 100);
+  assert.equal(draws, 100);
   closeChannel(channel, clock);
 });
 
@@ -159,7 +159,7 @@ test("a frozen endpoint holds its share of the calls in flight and a few more, a
     loop.run({ calls: 3_000, concurrency: 30, answers: (address) => (address === two ? undefined : { ms: 10 }) });
     // It takes one more whenever both of the others happen to have more, which becomes rare soon.
     assert.ok(loop.frozen.length <= 14, `seed ${seed}: want at most a third of 30 and 4, got ${loop.frozen.length}`);
-    assert.equal((loop.begun[one] ?? 0) + (loop.begun[three] ?? 0), 3_000 - loop.frozen.length);
+    assert.equal((loop.started[one] ?? 0) + (loop.started[three] ?? 0), 3_000 - loop.frozen.length);
     for (const call of loop.frozen) call.end();
     closeChannel(channel, clock);
   }
@@ -171,7 +171,7 @@ test("under load an endpoint that is ten times as slow gets a tenth of the calls
     const channel = openChannel({ least_request: {} }, endpoints(3));
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 6_000, concurrency: 60, answers: (address) => ({ ms: address === two ? 100 : 10 }) });
-    const share = (loop.begun[two] ?? 0) / 6_000;
+    const share = (loop.started[two] ?? 0) / 6_000;
     assert.ok(share > 0.04 && share < 0.06, `seed ${seed}: want 1/21 of the calls, got ${share}`);
     closeChannel(channel, clock);
   }

@@ -101,7 +101,7 @@ test("the keys of a member that is not ready spread over all others, and no othe
 });
 
 test("a table rebuilt without a member moves few keys of the others, with few exceptions", () => {
-  // Whose ways through the table run side by side move more; that is up to the keys, and so many sets of them are looked at.
+  // Members with parallel permutations move more. That depends on the keys, so the test takes many sets of them.
   for (const [members, size, mean, nine] of [
     [3, 65_537, 0.002, 0.0015],
     [10, 65_537, 0.0035, 0.005],
@@ -138,16 +138,16 @@ test("chooseWith walks like choose, calls accepts once per member, and ends", ()
   const random = createRandom(3);
   const table = new MaglevTable(weighted(1, 2, 3, 0, 4), 211);
   for (const hash of [...requests.slice(0, 500), -(2 ** 31), -1, 0, 2 ** 31 - 1]) {
-    const asked: number[] = [];
+    const visited: number[] = [];
     assert.equal(
       table.chooseWith(hash, (member) => {
-        asked.push(member);
+        visited.push(member);
         return false;
       }),
       -1,
     );
-    assert.deepEqual(asked.toSorted(), [0, 1, 2, 4]);
-    for (let i = 0; i < 4; i++) assert.equal(table.choose(hash, without(5, ...asked.slice(0, i))), asked[i]);
+    assert.deepEqual(visited.toSorted(), [0, 1, 2, 4]);
+    for (let i = 0; i < 4; i++) assert.equal(table.choose(hash, without(5, ...visited.slice(0, i))), visited[i]);
     const flags = all(5).map(() => (random() < 0.5 ? 1 : 0));
     assert.equal(
       table.chooseWith(hash, (member) => flags[member] === 1),

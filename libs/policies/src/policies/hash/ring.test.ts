@@ -63,7 +63,7 @@ test("entries that differ only in the lower bits of their hashes are ordered by 
     assert.equal(ring.choose(upper32(hash), all(10)), member);
     if (next.member !== member) assert.equal(ring.choose(upper32(hash), without(10, member)), next.member);
   }
-  assert.ok(twins > 0, "there are none to look at");
+  assert.ok(twins > 0, "the list must contain twins");
 });
 
 test("the size is the smallest one from minSize that gives the smallest weight an integer number of entries, at most maxSize", () => {
@@ -168,16 +168,16 @@ test("chooseWith walks along the ring, calls accepts once per member, and ends",
   const random = createRandom(3);
   const ring = new HashRing(weighted(1, 2, 3, 0, 4), { minSize: 200, maxSize: 200 });
   for (const hash of requests.slice(0, 500)) {
-    const asked: number[] = [];
+    const visited: number[] = [];
     assert.equal(
       ring.chooseWith(hash, (member) => {
-        asked.push(member);
+        visited.push(member);
         return false;
       }),
       -1,
     );
-    assert.deepEqual(asked.toSorted(), [0, 1, 2, 4]);
-    for (let i = 0; i < 4; i++) assert.equal(ring.choose(hash, without(5, ...asked.slice(0, i))), asked[i]);
+    assert.deepEqual(visited.toSorted(), [0, 1, 2, 4]);
+    for (let i = 0; i < 4; i++) assert.equal(ring.choose(hash, without(5, ...visited.slice(0, i))), visited[i]);
     const flags = all(5).map(() => (random() < 0.5 ? 1 : 0));
     assert.equal(
       ring.chooseWith(hash, (member) => flags[member] === 1),

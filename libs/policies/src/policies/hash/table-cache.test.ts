@@ -5,7 +5,7 @@ import type { WeightConfig } from "../weights/weights.ts";
 import type { KeyedMember } from "./key-order.ts";
 import { flagsOf, TableCache } from "./table-cache.ts";
 
-/** What the cache looks at of a child. */
+/** The part of a child that the cache reads. */
 function child(index: number, address: string, weight = 1, metadata: Record<string, string> = {}): Child {
   return {
     index,

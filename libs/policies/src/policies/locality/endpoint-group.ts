@@ -118,9 +118,10 @@ function unwrap(picker: Picker): Picker {
   return {
     pick(args: PickArgs): PickResult {
       const result = picker.pick(args);
-      if (!(result.subchannel instanceof WatchedSubchannel)) return result;
-      const { pickResultType, subchannel, status, onCallStarted, onCallEnded } = result;
-      return { pickResultType, subchannel: subchannel.inner, status, onCallStarted, onCallEnded } as PickResult;
+      const { subchannel } = result;
+      // In place: every policy creates a result per pick, and a copy would be one more allocation.
+      if (subchannel instanceof WatchedSubchannel) (result as { subchannel: Subchannel }).subchannel = subchannel.inner;
+      return result;
     },
   };
 }

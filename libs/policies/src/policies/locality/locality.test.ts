@@ -63,7 +63,7 @@ function connected(json = policy(), endpoints = both): FakeChannel {
 
 function close(channel: FakeChannel): void {
   channel.balancer.destroy();
-  assert.deepEqual(held(channel), [], "connections were not given back");
+  assert.deepEqual(held(channel), [], "connections were not released");
   assert.equal(clock.sleeping, 0, "a timer is left");
 }
 
@@ -248,7 +248,7 @@ test("remote connections are released when they were not needed for a while", as
   channel.connect(...remotes);
   clock.advance(600_000);
   await tick();
-  assert.equal(held(channel).length, 8, "needed connections were given back");
+  assert.equal(held(channel).length, 8, "needed connections were released");
 
   channel.connect("10.0.0.1:80");
   clock.advance(59_999);
@@ -258,7 +258,7 @@ test("remote connections are released when they were not needed for a while", as
   channel.connect("10.0.0.1:80", "10.0.0.2:80");
   clock.advance(59_999);
   await tick();
-  assert.equal(held(channel).length, 8, "the time does not begin anew");
+  assert.equal(held(channel).length, 8, "the time does not start again");
   clock.advance(1);
   await tick();
   assert.deepEqual(held(channel), locals);
@@ -310,7 +310,7 @@ for (const [name, json] of [
   });
 }
 
-/** Writes down the addresses whose last holder goes. */
+/** Records the addresses whose last reference is released. */
 function watchRefs(subchannel: FakeSubchannel, dropped: string[]): void {
   const { unref } = subchannel;
   subchannel.unref = () => {
@@ -387,7 +387,7 @@ for (const [what, json] of Object.entries({
       assert.deepEqual(held(channel), []);
       assert.equal(clock.sleeping, 0, "nothing is left to wait for");
     };
-    assert.equal(channel.update([], undefined, {}, "there is no service web"), true, "else calls hang");
+    assert.equal(channel.update([], undefined, {}, "there is no service web"), true, "otherwise calls hang");
     assertEmpty("there is no service web");
     channel.update([{ addresses: [] }]);
     assertEmpty(withoutNote);

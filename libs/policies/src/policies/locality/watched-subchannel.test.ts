@@ -7,7 +7,7 @@ import { WatchedSubchannel } from "./watched-subchannel.ts";
 const { CONNECTING, READY } = connectivityState;
 type Listener = Parameters<Subchannel["addConnectivityStateListener"]>[0];
 
-/** A subchannel that counts who listens, and what its watcher is told. */
+/** A subchannel that counts its listeners, and the events of its watcher. */
 function watch() {
   const fake = new FakeSubchannel("10.0.0.1:80");
   const listeners = new Set<unknown>();
@@ -25,20 +25,20 @@ function watch() {
       },
     });
   }
-  const told: string[] = [];
+  const events: string[] = [];
   const subchannel = new WatchedSubchannel(fake as unknown as Subchannel, "10.0.0.1:80", {
-    onHeld: () => told.push("held"),
-    onState: (_, state) => told.push(connectivityState[state]),
-    onChanged: () => told.push("changed"),
-    onReleased: () => told.push("released"),
+    onHeld: () => events.push("held"),
+    onState: (_, state) => events.push(connectivityState[state]),
+    onChanged: () => events.push("changed"),
+    onReleased: () => events.push("released"),
   });
-  return { fake, listeners, told, subchannel };
+  return { fake, listeners, events, subchannel };
 }
 
 test("it reports its state from the first reference to the last, and leaves no listener", () => {
-  const { fake, listeners, told, subchannel } = watch();
+  const { fake, listeners, events, subchannel } = watch();
   fake.become(CONNECTING);
-  assert.deepEqual([told, listeners.size], [[], 0]);
+  assert.deepEqual([events, listeners.size], [[], 0]);
   subchannel.ref();
   subchannel.ref();
   assert.equal(listeners.size, 2);
@@ -48,20 +48,20 @@ test("it reports its state from the first reference to the last, and leaves no l
   fake.become(CONNECTING);
   subchannel.unref();
   fake.become(READY);
-  assert.deepEqual(told, ["held", "READY", "changed", "changed", "CONNECTING", "changed", "released"]);
+  assert.deepEqual(events, ["held", "READY", "changed", "changed", "CONNECTING", "changed", "released"]);
   assert.deepEqual([fake.refs, listeners.size], [0, 0]);
 });
 
 test("states reach the wrapper's listeners after onState and before onChanged, with the wrapper as the subchannel", () => {
-  const { fake, listeners, told, subchannel } = watch();
+  const { fake, listeners, events, subchannel } = watch();
   const seen: unknown[] = [];
   const listener: Listener = (which, _, state) => {
     seen.push(which);
-    told.push(`listener ${connectivityState[state]}`);
+    events.push(`listener ${connectivityState[state]}`);
   };
   subchannel.addConnectivityStateListener(listener);
   fake.become(READY);
-  assert.deepEqual(told, ["READY", "listener READY", "changed"]);
+  assert.deepEqual(events, ["READY", "listener READY", "changed"]);
   assert.deepEqual(seen, [subchannel]);
   subchannel.removeConnectivityStateListener(listener);
   assert.equal(listeners.size, 0);
@@ -70,7 +70,7 @@ test("states reach the wrapper's listeners after onState and before onChanged, w
 test("a wrapper equals its subchannel, and another wrapper of it", () => {
   const { fake, subchannel } = watch();
   const inner = fake as unknown as Subchannel;
-  const { told: _, ...other } = watch();
+  const { events: _, ...other } = watch();
   assert.equal(subchannel.realSubchannelEquals(inner), true);
   assert.equal(subchannel.realSubchannelEquals(new WatchedSubchannel(inner, "", other as never)), true);
   assert.equal(subchannel.realSubchannelEquals(other.subchannel), false);

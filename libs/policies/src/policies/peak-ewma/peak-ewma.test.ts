@@ -27,10 +27,10 @@ function open(config: object = {}, count = 2): FakeChannel {
   return openChannel({ peak_ewma: config }, endpoints(count));
 }
 
-/** Has each endpoint answer a call after so many milliseconds, all at the same time. */
+/** Makes each endpoint respond to one concurrent call after the given milliseconds. */
 function teach(channel: FakeChannel, latencies: readonly number[]): void {
   const calls = latencies.map(() => take(channel)).sort((a, b) => (a.address < b.address ? -1 : 1));
-  assert.equal(new Set(calls.map(({ address }) => address)).size, latencies.length, "each has a call");
+  assert.equal(new Set(calls.map(({ address }) => address)).size, latencies.length, "each endpoint has a call");
   let elapsedMs = 0;
   for (const [ms, call] of latencies.map((ms, i) => [ms, calls[i]] as const).sort(([a], [b]) => a - b)) {
     clock.advance(ms - elapsedMs);
@@ -68,7 +68,7 @@ test("an endpoint that joins faster ones gets its first call at once", () => {
     channel.connect(three);
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 300, concurrency: 1, answers: () => ({ ms: 2 }) });
-    const came = loop.begun[three] ?? 0;
+    const came = loop.started[three] ?? 0;
     assert.ok(came >= 30 && came <= 200, `seed ${seed}: want it to take part, got ${came} of 300`);
     closeChannel(channel, clock);
   }
@@ -113,7 +113,7 @@ test("a slow endpoint is avoided", () => {
     const channel = open({}, 3);
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 6_000, concurrency: 6, answers: (address) => ({ ms: address === two ? 300 : 10 }) });
-    const share = (loop.begun[two] ?? 0) / 6_000;
+    const share = (loop.started[two] ?? 0) / 6_000;
     assert.ok(share > 0 && share < 0.01, `seed ${seed}: want under 1 %, where equal parts are 33 %, got ${share}`);
     closeChannel(channel, clock);
   }
@@ -126,7 +126,7 @@ test("an endpoint that becomes slow is avoided after one response, and takes cal
     const run = (slowMs: number, calls: number) => {
       const loop = new ClosedLoop(channel, clock);
       loop.run({ calls, concurrency: 3, answers: (address) => ({ ms: address === two ? slowMs : 10 }) });
-      return (loop.begun[two] ?? 0) / calls;
+      return (loop.started[two] ?? 0) / calls;
     };
     const before = run(10, 900);
     const slow = run(500, 900);
@@ -147,7 +147,7 @@ test("an endpoint that fails at once does not count as fast, and is tried again 
       const loop = new ClosedLoop(channel, clock);
       const broken = { ms: 1, status: status.UNAVAILABLE };
       loop.run({ calls, concurrency: 3, answers: (address) => (isBroken && address === two ? broken : { ms: 10 }) });
-      return (loop.begun[two] ?? 0) / calls;
+      return (loop.started[two] ?? 0) / calls;
     };
     const failing = run(true, 3_000); // 15 s
     const again = run(false, 3_000);
@@ -175,7 +175,7 @@ test("a frozen endpoint is avoided at once although its calls do not end, and ta
     for (const call of loop.frozen) call.end();
     const back = new ClosedLoop(channel, clock);
     back.run({ calls: 6_000, concurrency: 6, answers: () => ({ ms: 10 }) });
-    const share = (back.begun[two] ?? 0) / 6_000;
+    const share = (back.started[two] ?? 0) / 6_000;
     assert.ok(share > 0.15, `seed ${seed}: want it back within some decays, got ${share}`);
     closeChannel(channel, clock);
   }
@@ -268,7 +268,7 @@ test("under load the calls in flight follow the weights, and an endpoint of weig
   assert.ok(Math.abs(light - 1_000) <= 5, `want a third of 3000, got ${light}`);
   channel.at(two).become(connectivityState.TRANSIENT_FAILURE, "refused");
   channel.at(three).become(connectivityState.TRANSIENT_FAILURE, "refused");
-  assert.deepEqual(spread(channel, 10), { [one]: 10 }, "somebody must take the call");
+  assert.deepEqual(spread(channel, 10), { [one]: 10 }, "some endpoint must take the call");
   closeChannel(channel, clock);
 });
 
@@ -279,7 +279,7 @@ test("equal endpoints have equal shares in the long run", () => {
     const channel = open({}, 3);
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 6_000, concurrency: 30, answers: () => ({ ms: 10 + noise() }) });
-    for (const calls of Object.values(loop.begun)) {
+    for (const calls of Object.values(loop.started)) {
       assert.ok(calls > 1_800 && calls < 2_200, `seed ${seed}: want 2000 +- 10 %, got ${calls}`);
     }
     closeChannel(channel, clock);

@@ -35,7 +35,7 @@ const serverFailures: ReadonlySet<status> = new Set([
  * - An endpoint with calls in flight counts as at least as slow as it has been silent: one that accepts calls and never
  *   responds is avoided at once, where an average would wait for the calls to end.
  * - An endpoint that was avoided is tried again: its estimate decays.
- * - A new endpoint is tried at once, with one call: with `defaultRtt` it would never be picked beside faster ones.
+ * - A new endpoint is tried at once, with one call: with `defaultRtt` it would never be picked over faster ones.
  *
  * Endpoints are drawn by weight. With unequal weights the first one keeps the call unless the other, with the call, has the
  * lower latency for its weight than the first without it. So shares follow the weights while latencies are similar. Noise does

@@ -56,7 +56,7 @@ test("over many clients all members are chosen evenly", () => {
   const counts = new Array<number>(50).fill(0);
   for (let client = 0; client < 5_000; client++)
     for (const i of rankByRendezvous(`pod-${client}`, members, 10)) counts[i] = (counts[i] ?? 0) + 1;
-  // A client chooses nobody twice, so counts vary less than free choices would, by the part that is not chosen.
+  // A client chooses no member twice, so counts vary less than independent choices, by the part that is not chosen.
   const statistic = (chiSquare(counts, new Array<number>(50).fill(1_000)) / (1 - 10 / 50)) * (49 / 50);
   const p = chiSquareTail(statistic, 49);
   assert.ok(p > 0.001, `want p > 0.001, got ${p} for ${counts}`);

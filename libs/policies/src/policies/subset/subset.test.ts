@@ -13,10 +13,10 @@ import { connectivityState, type GrpcEndpoint, parsePolicy } from "../../grpc-js
 import { createSubset, selectSubset } from "./subset.ts";
 
 const random = createRandom(5);
-let asked = 0;
+let reads = 0;
 registerPolicies({ random, ...noWaits });
 registerType(
-  createSubset(() => `own-key-${++asked}`),
+  createSubset(() => `own-key-${++reads}`),
   { clock: systemClock, random, ...noWaits },
 );
 
@@ -162,7 +162,7 @@ for (const [what, child] of Object.entries(children)) {
       assert.match(channel.refusal(metadata) ?? "a call that waits", new RegExp(want));
       assert.deepEqual(held(channel), []);
     };
-    assert.equal(channel.update([], undefined, {}, "there is no service web"), true, "else calls hang");
+    assert.equal(channel.update([], undefined, {}, "there is no service web"), true, "otherwise calls hang");
     assertEmpty("^there is no service web$");
     channel.update([{ addresses: [] }]);
     assertEmpty("^subset: the resolver has found no endpoint$");
@@ -228,15 +228,15 @@ test("an idle child connects when the channel is asked to connect", async () => 
 });
 
 test("the client's own key is read once, and only for a configuration without a key", () => {
-  asked = 0;
-  const type = createSubset(() => `key-${++asked}`);
-  assert.equal(asked, 0);
-  registerType({ ...type, name: "subset_asked" }, { clock: systemClock, random, ...noWaits });
-  parsePolicy({ subset_asked: { subsetSize: 1, clientKey: "mine" } });
-  assert.equal(asked, 0);
-  parsePolicy({ subset_asked: { subsetSize: 1 } });
-  parsePolicy({ subset_asked: { subsetSize: 2 } });
-  assert.equal(asked, 1);
+  reads = 0;
+  const type = createSubset(() => `key-${++reads}`);
+  assert.equal(reads, 0);
+  registerType({ ...type, name: "subset_reads" }, { clock: systemClock, random, ...noWaits });
+  parsePolicy({ subset_reads: { subsetSize: 1, clientKey: "mine" } });
+  assert.equal(reads, 0);
+  parsePolicy({ subset_reads: { subsetSize: 1 } });
+  parsePolicy({ subset_reads: { subsetSize: 2 } });
+  assert.equal(reads, 1);
 });
 
 test("errors name the wrong field", () => {

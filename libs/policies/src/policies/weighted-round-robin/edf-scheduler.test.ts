@@ -22,7 +22,7 @@ test("equal members take turns in one order, which depends on the seed", () => {
   const first = new Set(
     [1, 2, 3, 4, 5, 6, 7, 8].map((seed) => new EdfScheduler([1, 1, 1, 1], createRandom(seed)).next()),
   );
-  assert.ok(first.size > 1, "clients of different seeds begin with different members");
+  assert.ok(first.size > 1, "clients with different seeds start with different members");
 });
 
 test("members that are due at the same time go in the order of the list", () => {
@@ -105,7 +105,11 @@ test("the shares stay exact when deadlines exceed the precision of fractions", (
 test("a member of weight 0 is never picked, and weights that are all 0 are refused", () => {
   const picks = take(new EdfScheduler([0, 1, 0, 3, 0], createRandom(9)), 4_000);
   assert.deepEqual(countOf(picks, 5), [0, 1_000, 0, 3_000, 0]);
-  assert.deepEqual(take(new EdfScheduler([1, 5e-324], () => 0), 3), [0, 0, 0], "nor one whose turn never comes");
+  assert.deepEqual(
+    take(new EdfScheduler([1, 5e-324], () => 0), 3),
+    [0, 0, 0],
+    "a member whose turn never comes is not picked",
+  );
   for (const weights of [[], [0], [0, 0]])
     assert.throws(() => new EdfScheduler(weights, createRandom(1)), { name: "RangeError" });
   assert.throws(() => new EdfScheduler([1, -2], createRandom(1)), { name: "RangeError", message: /weights\[1\]/ });

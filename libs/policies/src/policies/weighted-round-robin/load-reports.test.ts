@@ -26,14 +26,14 @@ async function watched(
   const channel = new Channel(`127.0.0.1:${server.port}`, credentials.createInsecure(), {
     "grpc.enable_http_proxy": 0,
   });
-  // As a subchannel hands it out: one channel for all who ask, whose connection stays when they close it.
-  const told = { asked: 0, closed: 0 };
+  // Like a subchannel's channel: one for all callers, whose connection stays open when a caller closes it.
+  const counts = { requested: 0, closed: 0 };
   const close = () => {
-    told.closed += 1;
+    counts.closed += 1;
   };
   const own = Object.create(channel, { close: { value: close } }) as Channel;
   const getChannel = () => {
-    told.asked += 1;
+    counts.requested += 1;
     return own;
   };
   const subchannel = { getChannel } as unknown as Subchannel;
@@ -50,7 +50,7 @@ async function watched(
     assert.equal(clock.sleeping, 0, "waits that are left");
     await server.loads.opened(0);
   });
-  return { loads: server.loads, clock, watch, got, over, told };
+  return { loads: server.loads, clock, watch, got, over, counts };
 }
 
 test("the report of a call is in its trailers; one that cannot be decoded counts as none", () => {
@@ -88,9 +88,9 @@ test("reports arrive as the server sends them, in the requested period", async (
 });
 
 test("an abort ends the stream at the server, and no report is delivered after it", async (t) => {
-  const { loads, watch, got, over, told } = await watched(t);
+  const { loads, watch, got, over, counts } = await watched(t);
   await loads.opened(1);
-  assert.deepEqual(told, { asked: 1, closed: 0 });
+  assert.deepEqual(counts, { requested: 1, closed: 0 });
   loads.send({ rpsFractional: 1 });
   await until(() => got.length === 1, "a report");
   loads.send({ rpsFractional: 2 });
@@ -99,7 +99,7 @@ test("an abort ends the stream at the server, and no report is delivered after i
   await loads.opened(0);
   assert.deepEqual(got, [1]);
   assert.deepEqual(getEventListeners(watch.signal, "abort"), []);
-  assert.deepEqual(told, { asked: 1, closed: 1 }, "else channelz keeps the connection for ever");
+  assert.deepEqual(counts, { requested: 1, closed: 1 }, "otherwise channelz keeps the connection forever");
 });
 
 test("an abort while several reports are pending ends the stream", async (t) => {
@@ -111,10 +111,10 @@ test("an abort while several reports are pending ends the stream", async (t) => 
 });
 
 test("an abort in the turn of the start opens no stream and no connection", async (t) => {
-  const { loads, watch, over, told } = await watched(t);
+  const { loads, watch, over, counts } = await watched(t);
   watch.abort();
   await over;
-  assert.deepEqual([loads.periodsMs, told], [[], { asked: 0, closed: 0 }]);
+  assert.deepEqual([loads.periodsMs, counts], [[], { requested: 0, closed: 0 }]);
 });
 
 test("an abort before the stream has started ends it", async (t) => {

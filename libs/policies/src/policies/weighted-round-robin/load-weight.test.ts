@@ -104,7 +104,11 @@ test("after a reset the blackout starts again with the first valid report", () =
   weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 0);
   weight.reset();
   assert.equal(weight.at(20_000, config), undefined);
-  assert.equal(weight.at(20_000, believed), undefined, "also where there is no blackout: it is another process's");
+  assert.equal(
+    weight.at(20_000, believed),
+    undefined,
+    "also without a blackout period: it is the weight of another process",
+  );
   weight.report(load({ cpuUtilization: 0.5 }), config, 20_000);
   weight.report(load({ rpsFractional: 100, cpuUtilization: 0.5 }), config, 30_000);
   assert.equal(weight.at(39_999, config), undefined);

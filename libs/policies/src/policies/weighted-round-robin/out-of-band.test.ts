@@ -15,7 +15,7 @@ import { type WeightedRoundRobinConfig, weightedRoundRobin } from "./weighted-ro
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1), ...noWaits });
 
-/** What is looked at of an endpoint that reports. */
+/** The part of a reporting endpoint that the tests read. */
 type Seen = Probe<
   WeightedRoundRobinConfig,
   { readonly weight: LoadWeight; readonly stream: { readonly end: AbortController } | undefined }
@@ -25,14 +25,14 @@ const light: Partial<OrcaLoadReport> = { rpsFractional: 100, cpuUtilization: 0.2
 const heavy: Partial<OrcaLoadReport> = { rpsFractional: 100, cpuUtilization: 0.4 };
 let names = 0;
 
-/** A rig after whose end no stream and no update of weights waits for anything. */
+/** A rig that asserts after the test that no timer of a stream or of weights is left. */
 function rigOf(t: TestContext): Rig {
   const rig = new Rig(t);
   t.after(() => assert.equal(clock.sleeping, 0, "waits that are left"));
   return rig;
 }
 
-/** Three servers behind a policy that asks them for streams of reports, all of them connected. */
+/** Three connected servers, and a policy that requests streams of reports. */
 async function reporting(t: TestContext, config: object = {}) {
   names += 1;
   const probe = new Probe(`reporting_${names}`, weightedRoundRobin);
@@ -45,7 +45,7 @@ async function reporting(t: TestContext, config: object = {}) {
   rig.publish(servers);
   const client = rig.client(policy(config));
   await untilAllAnswer(client, ...servers);
-  /** Tells the client of other servers, or of another configuration. */
+  /** Publishes other servers, or another configuration. */
   const publish = (all: readonly Backend[], config: object = {}) =>
     rig.publish(all, { config: { loadBalancingConfig: [policy(config)], methodConfig: [] } } as Parameters<
       Rig["publish"]
@@ -62,10 +62,10 @@ async function reporting(t: TestContext, config: object = {}) {
   return { rig, servers, client, probe: probe as unknown as Seen, publish, counts };
 }
 
-/** Resolves when the policy has heard of a weight of this endpoint, and counts with it. */
+/** Resolves when the policy uses a weight that this endpoint has reported. */
 async function heard(probe: Seen, { name }: Backend, weight: number): Promise<void> {
   await until(() => {
-    const { config, children = [] } = probe.view ?? {};
+    const { config, children = [] } = probe.input ?? {};
     const child = children.find(({ info }) => info.id === name);
     return config !== undefined && child?.endpointState.weight.at(clock.now(), config) === weight;
   }, `a weight of ${weight} of ${name}`);
@@ -117,13 +117,13 @@ test("the stream ends when its endpoint disconnects, and the next connection has
   const { rig, servers, client, probe } = await reporting(t);
   const [a, b, c] = servers;
   await b.loads.opened(1);
-  const ofB = () => probe.view?.children.find(({ info }) => info.id === "b");
+  const ofB = () => probe.input?.children.find(({ info }) => info.id === "b");
   const stream = ofB()?.endpointState.stream;
   b.kill();
   await until(() => ofB()?.isReady === false, "b has lost its connection");
   assert.equal(stream?.end.signal.aborted, true);
   assert.equal(ofB()?.endpointState.stream, undefined);
-  assert.equal(clock.sleeping, 1, "nobody waits to begin a stream to b again: it is the weights that are waited for");
+  assert.equal(clock.sleeping, 1, "the timer is that of the weights: no stream to b will be restarted");
   const back = await rig.restart(b);
   await untilAllAnswer(client, a, back, c);
   await back.loads.opened(1);
@@ -220,13 +220,13 @@ test("an endpoint that has moved to another address has its stream to that addre
 test("a new list, or a configuration with the same period, keeps the streams", async (t) => {
   const { servers, publish, client, probe } = await reporting(t);
   for (const { loads } of servers) await loads.opened(1);
-  const streams = () => probe.view?.children.map(({ endpointState }) => endpointState.stream);
+  const streams = () => probe.input?.children.map(({ endpointState }) => endpointState.stream);
   const before = streams();
   publish([...servers].reverse());
-  assert.equal(probe.view?.children[0]?.info.id, "c", "the list is taken");
+  assert.equal(probe.input?.children[0]?.info.id, "c", "the list is taken");
   assert.deepEqual(streams(), before?.reverse());
   publish(servers, { blackoutPeriod: "1s", errorUtilizationPenalty: 2 });
-  assert.equal(probe.view?.config.blackoutPeriodMs, 1_000);
+  assert.equal(probe.input?.config.blackoutPeriodMs, 1_000);
   assert.deepEqual(streams(), before?.reverse(), "nor does it matter how reports are read");
   await untilAllAnswer(client, ...servers);
   for (const { name, loads } of servers) assert.deepEqual([loads.open, loads.periodsMs], [1, [10_000]], name);

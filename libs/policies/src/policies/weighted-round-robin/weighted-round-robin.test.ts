@@ -31,7 +31,7 @@ const loads: Loads = {
   [two]: { rpsFractional: 100, cpuUtilization: 0.4 },
 };
 
-/** So many calls one after the other, at whose end the endpoint reports. */
+/** Makes sequential calls; the endpoint reports at the end of each. */
 function work(channel: FakeChannel, calls: number, loads: Loads): void {
   for (let n = 0; n < calls; n++) {
     const call = take(channel);
@@ -51,7 +51,7 @@ async function pass(ms: number): Promise<void> {
   await turn();
 }
 
-/** A channel whose endpoints have reported, and where that has come into effect. */
+/** A channel that uses the weights its endpoints have reported. */
 async function reported(config: object = {}, all = endpoints(3), what: Loads = loads): Promise<FakeChannel> {
   const channel = openChannel(orca(config), all);
   work(channel, 30, what);
@@ -59,7 +59,7 @@ async function reported(config: object = {}, all = endpoints(3), what: Loads = l
   return channel;
 }
 
-/** Fails unless each has its share of the calls, give or take 1: no chance is in it. */
+/** Fails unless each endpoint has its share of the calls to within 1: nothing is random. */
 function assertExact(channel: FakeChannel, shares: Readonly<Record<string, number>>, what = "", calls = 3_000): void {
   const counts = spread(channel, calls);
   const sum = Object.values(shares).reduce((a, b) => a + b, 0);
@@ -266,7 +266,7 @@ test("a new endpoint reaches its share over the window, with static weights and 
     await pass(10_000);
     channel.update(endpoints(3));
     channel.connect(three);
-    // Before each step there are reports, of which the new one's makes a weight of 1000.
+    // Endpoints report before each step; the new one reports a weight of 1000.
     const all = { ...loads, [three]: { rpsFractional: 100, cpuUtilization: 0.1 } };
     const full = source === "orca" ? [500, 250, 1_000] : [1, 1, 1];
     for (const [elapsedMs, warmth] of [
@@ -330,16 +330,16 @@ test("an ejected endpoint that takes calls below the panic threshold has no stre
   const probe = new Probe("watching", weightedRoundRobin);
   registerPolicy(probe.policy);
   const channel = openChannel({ watching: { enableOobLoadReport: true, panicThreshold: 100 } }, endpoints(2));
-  const asked = () =>
+  const hasStream = () =>
     Object.fromEntries(
-      probe.view?.ready.map(({ info, endpointState }) => [info.id, endpointState.stream !== undefined]) ?? [],
+      probe.input?.ready.map(({ info, endpointState }) => [info.id, endpointState.stream !== undefined]) ?? [],
     );
-  assert.deepEqual(asked(), { [one]: true, [two]: true });
+  assert.deepEqual(hasStream(), { [one]: true, [two]: true });
   channel.at(one).setHealthy(false);
-  assert.deepEqual(asked(), { [one]: false, [two]: true });
+  assert.deepEqual(hasStream(), { [one]: false, [two]: true });
   channel.update(endpoints(2).reverse());
-  assert.deepEqual(asked(), { [one]: false, [two]: true });
+  assert.deepEqual(hasStream(), { [one]: false, [two]: true });
   channel.at(one).setHealthy(true);
-  assert.deepEqual(asked(), { [one]: true, [two]: true });
-  closeChannel(channel, clock); // before the turn in which any stream would begin
+  assert.deepEqual(hasStream(), { [one]: true, [two]: true });
+  closeChannel(channel, clock); // before the turn in which a stream would start
 });

@@ -4,7 +4,7 @@ import { createRandom } from "@grpc-lb/core";
 import { assertShares } from "../../../testing/fake-calls.ts";
 import { AliasTable } from "./alias-table.ts";
 
-/** How often each is drawn beside `taken`. */
+/** How often each other member is drawn. */
 function draw(weights: readonly number[], taken: number, seed: number): Record<string, number> {
   const table = new AliasTable(weights);
   const random = createRandom(seed);
@@ -25,13 +25,13 @@ test("pickOther draws the others by weight, and never the given one, for several
 });
 
 test("when one member has nearly all weight, the next in the list is drawn after several attempts", () => {
-  let asked = 0;
+  let draws = 0;
   const random = () => {
-    asked += 1;
+    draws += 1;
     return 0;
   };
   assert.equal(new AliasTable([1, 1e-9, 1e-9]).pickOther(0, random), 1);
-  assert.equal(asked, 8, "draws are bounded");
+  assert.equal(draws, 8, "draws are bounded");
   assert.equal(new AliasTable([0, 0, 1]).pickOther(2, createRandom(1)), 0);
 });
 

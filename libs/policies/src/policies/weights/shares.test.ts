@@ -13,7 +13,7 @@ const clock = new ManualClock();
 const seeds = [1, 2, 2026];
 const noSlowOne = -1;
 
-/** The policies that honour weights and look at what is under way, in each of their shapes. */
+/** The policies that use weights and calls in flight, in several configurations. */
 const policies: readonly PolicyJson[] = [
   { least_request: {} },
   { least_request: { choiceCount: 5 } },
@@ -21,7 +21,7 @@ const policies: readonly PolicyJson[] = [
 ];
 
 interface Load {
-  /** How many calls are under way at once. */
+  /** The number of concurrent calls. */
   readonly concurrency: number;
   readonly calls: number;
   /** The place of the endpoint that takes 100 ms for a call; the others take 10 ms, give or take a tenth. */
@@ -43,7 +43,7 @@ function run(channel: FakeChannel, count: number, { concurrency, calls, slow }: 
   const loop = new ClosedLoop(channel, clock);
   const ms = (address: string) => (address === `10.0.0.${slow + 1}:80` ? 100 : 10) * (0.9 + 0.2 * noise());
   loop.run({ calls, concurrency, answers: (address) => ({ ms: ms(address) }) });
-  return Array.from({ length: count }, (_, place) => (loop.begun[`10.0.0.${place + 1}:80`] ?? 0) / calls);
+  return Array.from({ length: count }, (_, place) => (loop.started[`10.0.0.${place + 1}:80`] ?? 0) / calls);
 }
 
 const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
@@ -164,7 +164,7 @@ test("a new endpoint's share grows with its slow start as weighted_random's does
             const load = { concurrency, calls: 100 * concurrency, slow: noSlowOne };
             counts.calls += load.calls;
             counts.came += (run(channel, 4, load, seed + counts.calls)[3] ?? 0) * load.calls;
-            await turn(); // the weights are computed anew
+            await turn(); // the weights are recomputed
           }
           sums[fifth] = (sums[fifth] ?? 0) + counts.came / counts.calls / seeds.length;
         }

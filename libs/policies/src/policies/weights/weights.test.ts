@@ -20,7 +20,7 @@ interface Facts {
   readonly readyAtMs?: number | undefined;
 }
 
-/** What is looked at of a child. */
+/** The part of a child that the functions read. */
 function child({ id = "id", address = "10.0.0.1:80", weight = 1, metadata = {}, readyAtMs = 0 }: Facts = {}): Child {
   return { readyAtMs, info: { id, address, weight, metadata, zone: undefined, forZones: [] } } as unknown as Child;
 }
@@ -70,7 +70,7 @@ test("a weight in the configuration comes first: by id, then address, host, pod 
   assert.equal(
     configuredWeight(child(), parse({ weights: { "": 5 } })),
     1,
-    "who has no pod name has not the empty one",
+    "an endpoint without a pod name does not match the empty name",
   );
 });
 
