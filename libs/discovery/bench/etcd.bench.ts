@@ -73,11 +73,11 @@ async function measure(server: EtcdServer): Promise<Row[]> {
     fromAnswer.push(Math.max(seenMs - answerMs, 0));
   }
 
-  const before = { events: source.stats?.events ?? 0, snapshots: reader.snapshots.length };
+  const before = { events: source.stats.events, snapshots: reader.snapshots.length };
   await putAll(othersChanges, (n) => put(`service-${8 + (n % 900)}/${address(n)}`, goValue(address(n), { weight: n })));
   await put(`service-7/${address(8)}`, goValue(address(8)));
   await reader.until("the last", ({ endpoints }) => endpoints?.length === instances + 1);
-  const events = (source.stats?.events ?? 0) - before.events - 1;
+  const events = source.stats.events - before.events - 1;
   await reader.close();
   await writer.close();
   return [
@@ -89,7 +89,7 @@ async function measure(server: EtcdServer): Promise<Row[]> {
     { what: "snapshots more than its own", got: reader.snapshots.length - before.snapshots - 1, bound: 0, unit: "" },
     {
       what: "lists and watches in all this",
-      got: (source.stats?.lists ?? 0) + (source.stats?.watches ?? 0),
+      got: source.stats.lists + source.stats.watches,
       bound: 2,
       unit: "",
     },

@@ -27,8 +27,9 @@ const ttlOf = (parameters: Parameters) => parameters.durationMs("ttl", ttlRange)
 
 const schemes: { readonly [S in RegistrationTarget["t"]]: Scheme<Extract<RegistrationTarget, { readonly t: S }>> } = {
   etcd: {
-    grammar: "etcd://host[:2379][,host2[:2379]]/service[?ttl=10s&layout=kratos]",
-    parameters: ["ttl", "layout"],
+    grammar: etcd.grammar.replace("[?", "[?ttl=10s&"),
+    parameters: ["ttl", ...etcd.parameters],
+    mayBeginWithSlash: true,
     parse: (parts) => ({ ...etcd.parse(parts), ttlMs: ttlOf(parts.parameters) }),
   },
   consul: {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { systemClock } from "@grpc-lb/core";
-import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
+import { assertNothingLeft, makeCertificates, until } from "@grpc-lb/core/testing";
 import { KVService, RangeRequest } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { EtcdServer, type EtcdServerOptions, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
 import { goValue, sourceOf } from "../../testing/etcd/world.ts";
@@ -41,7 +41,7 @@ async function errorOf(server: EtcdServer, credentials: EtcdCredentials): Promis
 
 // Each has a server of its own, and waits for it most of the time.
 describe("credentials for a real etcd", { concurrency: 4 }, () => {
-  test("who is denied is told user, range and cluster; a password file is read again", { skip }, () =>
+  test("an error of permission names user, range and cluster; a password file is read again", { skip }, () =>
     using({}, async (server, folder) => {
       await server.enableAuth();
       await server.addUser("reader", "secret");
@@ -51,19 +51,19 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
       const wrong = { user: "reader", password: "wrong" };
       assert.equal(
         await errorOf(server, wrong),
-        `denied: etcd: ${where} as user reader: etcdserver: authentication failed, invalid user ID or password`,
+        `permissionDenied: etcd: ${where} as user reader: etcdserver: authentication failed, invalid user ID or password`,
       );
-      assert.equal(await errorOf(server, {}), `denied: etcd: ${where}: etcdserver: user name is empty`);
+      assert.equal(await errorOf(server, {}), `permissionDenied: etcd: ${where}: etcdserver: user name is empty`);
       const passwordFile = join(folder, "password");
       assert.match(
         await errorOf(server, { user: "reader", passwordFile }),
-        /^denied: .* the password cannot be read: ENOENT/,
+        /^permissionDenied: .* the password cannot be read: ENOENT/,
       );
       writeFileSync(passwordFile, "secret\n");
       const right = { user: "reader", passwordFile };
       assert.equal(
         await errorOf(server, right),
-        `denied: etcd: ${where} as user reader: etcdserver: permission denied`,
+        `permissionDenied: etcd: ${where} as user reader: etcdserver: permission denied`,
       );
       const reader = new SnapshotReader(sourceOf(server, "s", right));
       await reader.until("an error", ({ error }) => error !== undefined);
@@ -73,9 +73,9 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
       await reader.untilAddresses("10.0.0.1:80");
       const instance = { service: "s", address: { host: "10.0.0.2", port: 80 } };
       const registration = registerInEtcd({ endpoints: [server.endpoint], credentials: right, instance });
-      while (registration.stats.error === undefined) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => registration.stats.error !== undefined, "an error");
       assert.match(
-        registration.stats.error,
+        registration.stats.error ?? "",
         /^etcd: write s\/10\.0\.0\.2:80 on .* as user reader: .*permission denied$/,
       );
       await registration.close();
@@ -83,7 +83,7 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
     }),
   );
 
-  test("a user is of no consequence to an etcd without users", { skip }, () =>
+  test("an etcd without users ignores the user", { skip }, () =>
     using({}, async (server) => {
       const reader = new SnapshotReader(sourceOf(server, "s", { user: "reader", password: "secret" }));
       await reader.untilAddresses();
@@ -92,7 +92,7 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
     }),
   );
 
-  test("a token that has expired is renewed by the call that finds out", { skip }, async () => {
+  test("the call that finds its token expired renews it", { skip }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "grpc-lb-"));
     const [key, pub] = [join(folder, "key.pem"), join(folder, "pub.pem")];
     const { privateKey, publicKey } = generateKeyPairSync("rsa", {
@@ -118,7 +118,7 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  test("TLS with an authority of one's own, by address and by name, and with a client's certificate", {
+  test("TLS with a private authority, by address and by name, and with a client certificate", {
     skip: skipTls,
   }, async () => {
     if (!certificates) return;
@@ -139,13 +139,13 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
       assert.match(await errorOf(server, { tls: { caFile } }), /^unavailable: /);
       assert.match(
         await errorOf(server, { tls: { caFile: "/nowhere/ca.pem" } }),
-        /^denied: etcd: a file of TLS for .* cannot be read: ENOENT/,
+        /^permissionDenied: etcd: a TLS file for .* cannot be read: ENOENT/,
       );
       assert.match(await errorOf(server, {}), /^unavailable: /);
     });
   });
 
-  test("files of TLS that appear later are used by the source that waits for them", { skip: skipTls }, async () => {
+  test("a source uses TLS files that appear later", { skip: skipTls }, async () => {
     if (!certificates) return;
     const { server: pair, caFile } = certificates;
     await using({ tls: { ...pair, caFile } }, async (server, folder) => {
@@ -159,7 +159,7 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
   });
 });
 
-test("the environment is read by etcdctl's names", () => {
+test("the environment variables are those of etcdctl", () => {
   const cases: readonly [NodeJS.ProcessEnv, EtcdCredentials][] = [
     [{}, {}],
     [{ ETCDCTL_USER: "u:p:q" }, { user: "u", password: "p:q" }],

@@ -1,15 +1,17 @@
 import { readFile } from "node:fs/promises";
-import { parseAddress } from "../core/address.ts";
+import { isIP } from "node:net";
+import { messageOf } from "@grpc-lb/core";
+import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
 import type { TlsMaterial } from "./member-credentials.ts";
 
 const defaultPort = 2379;
 
-/** How a TLS connection to etcd is made. Files are read again for each connection, so they may be replaced at any time. */
+/** How a TLS connection to etcd is made. The files are read for each connection, so they may be replaced at any time. */
 export interface EtcdTls {
-  /** Who may have signed etcd's certificate, as PEM. Default: the authorities that Node trusts. */
+  /** The authorities that may have signed etcd's certificate, as PEM. Default: those that Node trusts. */
   readonly caFile?: string;
-  /** Our own certificate, as PEM, where etcd asks for one; needs `keyFile`. */
+  /** The client's certificate, as PEM, where etcd requires one; needs `keyFile`. */
   readonly certFile?: string;
   /** The key of `certFile`, as PEM. */
   readonly keyFile?: string;
@@ -17,22 +19,23 @@ export interface EtcdTls {
   readonly serverName?: string;
 }
 
-/** Who asks etcd, and how safely. All of it stands in files or the environment, and never in a target. */
+/** How a client authenticates, and the security of its connections. It comes from files or the environment, never from a target. */
 export interface EtcdCredentials {
-  /** Default: none; etcd then knows us by our certificate, or not at all. */
+  /** Default: none; etcd then takes the user from the client's certificate, if there is one. */
   readonly user?: string;
+  /** Without TLS it is sent in clear: a warning says so once, unless all members are on loopback. */
   readonly password?: string;
-  /** A file with the password, read again for each login; one line break at its end does not count. */
+  /** A file with the password, read for each login; a line break at its end is left out. */
   readonly passwordFile?: string;
   /** Default: no TLS. `{}` is TLS with Node's authorities. */
   readonly tls?: EtcdTls;
 }
 
-/** Which cluster, and as whom. */
+/** Which cluster, and with which credentials. */
 export interface EtcdAccess {
-  /** The members of the cluster, `host:port` each; without a port 2379. One is asked at a time, and the next when it fails. */
+  /** The members of the cluster, `host:port` each; default port 2379. One is used at a time, the next one when it fails. */
   readonly endpoints: readonly string[];
-  /** Default: what `readEtcdEnvironment` finds. */
+  /** Default: those of `readEtcdEnvironment`. */
   readonly credentials?: EtcdCredentials;
 }
 
@@ -63,17 +66,17 @@ export function readEtcdEnvironment(env: NodeJS.ProcessEnv = process.env): EtcdC
 export function parseEtcdEndpoints(endpoints: readonly string[]): readonly Address[] {
   if (endpoints.length === 0) throw new RangeError("endpoints must name at least one member, got none");
   return endpoints.map((text) => {
-    // Not repeated: what stands there is meant to be secret.
-    if (text.includes("@")) throw new RangeError("endpoints must not carry a user or a password");
+    // The text is not repeated: it may contain a password.
+    if (/@|%40/.test(text)) throw new RangeError("endpoints must not carry a user or a password");
     try {
       return parseAddress(text, defaultPort);
     } catch (cause) {
-      throw new RangeError(`each of endpoints ${(cause as Error).message}`, { cause });
+      throw new RangeError(`each of endpoints ${messageOf(cause)}`, { cause });
     }
   });
 }
 
-/** @throws RangeError for credentials that cannot be */
+/** @throws RangeError for credentials that are not valid */
 export function validateEtcdCredentials(credentials: EtcdCredentials): EtcdCredentials {
   const { user, password, passwordFile, tls } = credentials;
   if (password !== undefined && passwordFile !== undefined) {
@@ -87,12 +90,29 @@ export function validateEtcdCredentials(credentials: EtcdCredentials): EtcdCrede
   return credentials;
 }
 
+const warned = new Set<string>();
+
+/** Emits a warning, once a process and cluster, when a password would be sent in clear over a network. */
+export function warnOfPlainPassword(members: readonly Address[], { user, tls }: EtcdCredentials): void {
+  const exposed = members.filter(({ host }) => !isLoopback(host));
+  const cluster = exposed.map(formatAddress).join(",");
+  if (user === undefined || tls || exposed.length === 0 || warned.has(cluster)) return;
+  warned.add(cluster);
+  const message = `etcd: the password of user ${user} is sent to ${cluster} without TLS; set credentials.tls or ETCDCTL_CACERT`;
+  process.emitWarning(message, { type: "GrpcLbWarning" });
+}
+
+function isLoopback(host: string): boolean {
+  if (isIP(host) === 0) return /^(?:.*\.)?localhost\.?$/i.test(host);
+  return host.startsWith("127.") || host === "::1" || host.startsWith("::ffff:127.");
+}
+
 /** The password as it is now. */
 export async function readPassword({ password, passwordFile }: EtcdCredentials): Promise<string> {
   return passwordFile === undefined ? (password ?? "") : (await readFile(passwordFile, "utf8")).replace(/\r?\n$/, "");
 }
 
-/** The files of TLS as they are now, for a connection to this member; undefined without TLS. */
+/** The TLS files as they are now, for a connection to this member; undefined without TLS. */
 export async function readTls({ tls }: EtcdCredentials, { host }: Address): Promise<TlsMaterial | undefined> {
   if (!tls) return undefined;
   const read = async (file: string | undefined) => (file === undefined ? undefined : await readFile(file, "utf8"));

@@ -1,5 +1,5 @@
 import { Metadata, status } from "@grpc/grpc-js";
-import type { Clock, Random } from "@grpc-lb/core";
+import { type Clock, messageOf, type Random } from "@grpc-lb/core";
 import { AuthService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { formatAddress } from "../core/address.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
@@ -12,24 +12,24 @@ import {
   readPassword,
   readTls,
   validateEtcdCredentials,
+  warnOfPlainPassword,
 } from "./access.ts";
 import { Connection, type Method } from "./connection.ts";
-import { describeFailure, isAuthDisabled, isTokenStale } from "./etcd-error.ts";
+import { describeFailure, isAuthDisabled, isTokenStale, RpcStatus } from "./error.ts";
 import type { RpcCall } from "./rpc-call.ts";
-import { RpcStatus } from "./rpc-status.ts";
 
 /** What a call is for, and how long it may take. */
 export interface CallOptions {
   /** For messages: `list server/`. */
   readonly what: string;
-  /** How long connecting, login and answer may take together, in milliseconds; of a call that goes on, its begin. */
+  /** How long connecting, login and answer may take together, in milliseconds; for a stream: connecting and login. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * A cluster, asked through one member at a time: whatever looks like the member's fault makes the next call go to the next
- * one, over a new connection, and ends the calls of the old one.
+ * A cluster, of which one member is used at a time. A failure that another member may not have ends the connection and its
+ * calls; the next call connects to the next member.
  */
 export class Cluster {
   /** For messages: `h1:2379,h2:2379`. */
@@ -41,17 +41,24 @@ export class Cluster {
   #connection: Promise<Connection> | undefined;
   /** Undefined: not logged in. */
   #token: Promise<string> | undefined;
+  /** The password and the token that were used last, which no error may repeat. */
+  readonly #secrets = { password: "", token: "" };
 
-  /** @throws RangeError for an access that cannot be */
+  /** @throws RangeError for an access that is not valid */
   constructor(access: EtcdAccess, clock: Clock, random: Random) {
     this.#members = parseEtcdEndpoints(access.endpoints);
     this.#credentials = validateEtcdCredentials(access.credentials ?? readEtcdEnvironment());
+    warnOfPlainPassword(this.#members, this.#credentials);
     this.#clock = clock;
     this.name = this.#members.map(formatAddress).join(",");
     this.#next = Math.floor(random() * this.#members.length);
   }
 
-  /** Asks once, and once more with a new login when the old one has expired. Throws a DiscoveryError, also when `signal` is aborted. */
+  /**
+   * Makes a call, and makes it again after a new login when the old one has expired.
+   *
+   * @throws DiscoveryError, also when `signal` is aborted
+   */
   async call<Q, R>(method: Method<Q, R>, request: Q, options: CallOptions): Promise<R> {
     return this.#attempt(options, (connection) =>
       this.#within(options, async (signal) => {
@@ -66,7 +73,7 @@ export class Cluster {
     );
   }
 
-  /** Begins a call that goes on, and hands it to `use`; it has ended when this returns. Throws as `call` does. */
+  /** Opens a stream and hands it to `use`; it has ended when this returns. Throws as `call` does. */
   async stream<Q, R>(
     method: Method<Q, R>,
     options: CallOptions,
@@ -83,19 +90,19 @@ export class Cluster {
     });
   }
 
-  /** Ends the connection and the calls on it, for the reason given; the next call makes another. */
+  /** Closes the connection and ends its calls with `reason`; the next call connects again. */
   async close(reason: unknown = new RpcStatus(status.CANCELLED, "closed")): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
     this.#token = undefined;
-    await (await connection?.catch(() => undefined))?.close(reason); // one that could not be made needs no end
+    await (await connection?.catch(() => undefined))?.close(reason); // a connection that failed needs no close
   }
 
   async #attempt<T>(options: CallOptions, attempt: (connection: Connection) => Promise<T>): Promise<T> {
     let mine: Promise<Connection> | undefined;
     try {
       const found = this.#connection;
-      const isLost = (await found?.catch(() => undefined))?.isLost; // why one could not be made was told then
+      const isLost = (await found?.catch(() => undefined))?.isLost; // the call that tried to connect has reported why it failed
       if (isLost && this.#connection === found) await this.close();
       this.#connection ??= this.#connect();
       mine = this.#connection;
@@ -103,10 +110,12 @@ export class Cluster {
       await this.#within(options, (signal) => connection.connect(signal));
       return await attempt(connection);
     } catch (cause) {
-      const error = describeFailure(`${options.what} on ${this.name}`, this.#credentials.user, cause);
+      const { user } = this.#credentials;
+      const secrets = Object.values(this.#secrets);
+      const error = describeFailure({ what: `${options.what} on ${this.name}`, user, secrets }, cause);
       if (error.code === "permissionDenied")
-        this.#token = undefined; // the password may be another by now
-      else if (!options.signal.aborted && isMembersFault(cause) && this.#connection === mine) {
+        this.#token = undefined; // the password may have changed
+      else if (!options.signal.aborted && isMemberFault(cause) && this.#connection === mine) {
         this.#next = (this.#next + 1) % this.#members.length;
         await this.close(error);
       }
@@ -114,7 +123,7 @@ export class Cluster {
     }
   }
 
-  /** Runs with a signal that is aborted, too, when the time is up; throws its reason then. */
+  /** Runs with a signal that is aborted by the deadline too; throws its reason then. */
   async #within<T>({ timeoutMs, signal }: CallOptions, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const ending = new AbortController();
     const done = new AbortController();
@@ -140,13 +149,13 @@ export class Cluster {
     try {
       return new Connection(member, await readTls(this.#credentials, member));
     } catch (cause) {
-      this.#connection = undefined; // the file may be there the next time
-      const message = `etcd: a file of TLS for ${this.name} cannot be read: ${(cause as Error).message}`;
+      this.#connection = undefined; // the next call reads the file again
+      const message = `etcd: a TLS file for ${this.name} cannot be read: ${messageOf(cause)}`;
       throw new DiscoveryError("permissionDenied", message, { cause });
     }
   }
 
-  /** What goes with each call: the token, and that a member without a leader shall say so rather than wait. */
+  /** The metadata of each call: the token, and `hasleader`, by which a member without a leader fails the call at once. */
   async #metadata(connection: Connection, options: CallOptions, signal: AbortSignal): Promise<Metadata> {
     const metadata = new Metadata();
     metadata.set("hasleader", "true");
@@ -156,6 +165,7 @@ export class Cluster {
     const login = this.#token;
     try {
       const token = await login;
+      this.#secrets.token = token;
       if (token) metadata.set("token", token);
       return metadata;
     } catch (cause) {
@@ -168,8 +178,9 @@ export class Cluster {
     let password: string;
     try {
       password = await readPassword(this.#credentials);
+      this.#secrets.password = password;
     } catch (cause) {
-      const message = `the password cannot be read: ${(cause as Error).message}`;
+      const message = `the password cannot be read: ${messageOf(cause)}`;
       throw new DiscoveryError("permissionDenied", `etcd: ${what} on ${this.name} as user ${name}: ${message}`, {
         cause,
       });
@@ -184,7 +195,7 @@ export class Cluster {
   }
 }
 
-/** One request, one answer; also of a method that could take more. */
+/** One request and one answer, also for a method that could take more. */
 async function exchange<Q, R>(
   connection: Connection,
   method: Method<Q, R>,
@@ -201,15 +212,15 @@ async function exchange<Q, R>(
   return answer;
 }
 
-/** What another member may do better; what etcd refuses with reason it refuses everywhere. */
-function isMembersFault(cause: unknown): boolean {
+/** Whether another member may answer; what etcd refuses, every member refuses. */
+function isMemberFault(cause: unknown): boolean {
   if (cause instanceof DiscoveryError) return false;
-  const saysNo = [
+  const refusals = [
     status.INVALID_ARGUMENT,
     status.NOT_FOUND,
     status.PERMISSION_DENIED,
     status.FAILED_PRECONDITION,
     status.UNAUTHENTICATED,
   ];
-  return !(cause instanceof RpcStatus) || !saysNo.includes(cause.code);
+  return !(cause instanceof RpcStatus) || !refusals.includes(cause.code);
 }

@@ -4,12 +4,15 @@ import type { Address } from "../core/snapshot.ts";
 import { MemberCredentials, type TlsMaterial } from "./member-credentials.ts";
 import { RpcCall } from "./rpc-call.ts";
 
+/** The largest message that is taken, in bytes: the read of a service of some 100 000 instances. grpc-js refuses a larger one. */
+export const maxMessageBytes = 64 * 2 ** 20;
+
 /** A call of a service, as ts-proto describes it. */
 export type Method<Q, R> = MethodDefinition<Q, R>;
 
 /**
  * One channel of grpc-js to one member of the cluster, for all of etcd's services. It serves one connection: when that is
- * lost, who owns it makes another, with the files of TLS as they are then, and perhaps to another member.
+ * lost, its owner makes another, with the TLS files as they are then, and perhaps to another member.
  */
 export class Connection {
   readonly #credentials: MemberCredentials;
@@ -19,7 +22,7 @@ export class Connection {
 
   constructor(member: Address, tls: TlsMaterial | undefined) {
     this.#credentials = new MemberCredentials(tls);
-    // By its scheme an address is never looked up; a name is, by the system's resolver.
+    // The dns scheme takes an address as it is; a name is resolved by the system's resolver.
     this.#client = new Client(`dns:///${formatAddress(member)}`, this.#credentials, {
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_http_proxy": 0,
@@ -29,21 +32,21 @@ export class Connection {
       // etcd allows a ping every 5 s (--grpc-keepalive-min-time), and only while a call is open.
       "grpc.keepalive_time_ms": 10_000,
       "grpc.keepalive_timeout_ms": 5_000,
-      // Never used: a connection that failed is given up, and the pauses are the owner's.
+      // Never used: the owner closes a connection that failed, and decides on the backoff.
       "grpc.initial_reconnect_backoff_ms": 1_000,
-      // A large service comes as one message.
-      "grpc.max_receive_message_length": -1,
+      // All keys of a service come as one message; a larger one is refused by its header, before it is received.
+      "grpc.max_receive_message_length": maxMessageBytes,
     });
   }
 
-  /** Whether the connection was there and is gone, so that no call should begin any more. */
+  /** Whether the connection was established and is lost: no further call should begin. */
   get isLost(): boolean {
     return this.#wasReady && this.#client.getChannel().getConnectivityState(false) !== connectivityState.READY;
   }
 
-  /** Connects; resolves when there is a connection, when a call would say why not, or when `signal` is aborted. */
+  /** Connects; resolves when there is a connection, when it failed (a call has the reason), or when `signal` is aborted. */
   async connect(signal: AbortSignal): Promise<void> {
-    // No call waits in the channel meanwhile, as that would keep the process alive.
+    // No call waits in the channel meanwhile: it would keep the process alive.
     const channel = this.#client.getChannel();
     for (;;) {
       const state = this.#credentials.whileConnecting(() => channel.getConnectivityState(true));
@@ -59,7 +62,7 @@ export class Connection {
     }
   }
 
-  /** Begins a call, of whatever kind: one that takes a single request is sent one. */
+  /** Begins a call of any kind; the caller sends a single request where the method takes one. */
   open<Q, R>(method: Method<Q, R>, metadata: Metadata, signal: AbortSignal): RpcCall<Q, R> {
     const { path, requestSerialize, responseDeserialize } = method;
     const stream = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata, {});
@@ -68,7 +71,7 @@ export class Connection {
     return call;
   }
 
-  /** Ends the channel, and its calls for the reason given; resolves when its sockets are gone. */
+  /** Closes the channel and ends its calls with `reason`; resolves when its sockets are closed. */
   async close(reason: unknown): Promise<void> {
     for (const call of [...this.#calls]) call.end(reason);
     this.#client.close();

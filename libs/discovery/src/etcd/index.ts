@@ -16,6 +16,5 @@
  */
 export { type EtcdAccess, type EtcdCredentials, type EtcdTls, readEtcdEnvironment } from "./access.ts";
 export type { LayoutName } from "./layouts.ts";
-export { type EtcdRegistrationOptions, registerInEtcd } from "./register.ts";
-export type { EtcdSourceStats } from "./service-feed.ts";
-export { createEtcdSource, type EtcdSource, type EtcdSourceOptions } from "./source.ts";
+export { type EtcdRegistrationOptions, registerInEtcd } from "./registration.ts";
+export { createEtcdSource, type EtcdSourceOptions } from "./source.ts";

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { LeaseService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
-import type { Cluster } from "./cluster.ts";
+import type { CallOptions, Cluster } from "./cluster.ts";
+import { RpcStatus } from "./error.ts";
 import { LeasedKey } from "./leased-key.ts";
-import { RpcStatus } from "./rpc-status.ts";
 
 const turns = async () => {
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -25,11 +25,11 @@ async function start(revoke: () => void, renew = () => {}) {
       if (name === "leaseKeepAlive") renew();
       return { ID: 1n, TTL: 9n, error: "", header: { revision: 1n } };
     },
-    stream: async (_: unknown, __: unknown, use: (call: object) => Promise<void>) => {
+    stream: async (_: unknown, { signal }: CallOptions, use: (call: object) => Promise<void>) => {
       const ended = Promise.withResolvers<void>();
-      ending.signal.addEventListener("abort", () => ended.resolve());
-      // biome-ignore lint/correctness/useYield: a watch that says nothing until its end
+      signal.addEventListener("abort", () => ended.resolve());
       const batches = async function* () {
+        yield [{ created: true, canceled: false, events: [], header: { revision: 1n } }];
         await ended.promise;
       };
       await use({ send() {}, end: ended.resolve, batches });
@@ -37,7 +37,7 @@ async function start(revoke: () => void, renew = () => {}) {
   } as unknown as Cluster;
   const ending = new AbortController();
   const leased = new LeasedKey({ cluster, key: "s/1", value: "v", ttlSeconds: 9, clock });
-  const held = leased.hold(() => {}, ending.signal).catch(() => {}); // a test may want it to fail
+  const held = leased.hold(() => {}, ending.signal).catch(() => {}); // some tests make it fail
   await clock.asleep();
   return {
     clock,
@@ -55,7 +55,7 @@ const refuse = () => {
   throw new RpcStatus(status.UNAVAILABLE, "connect ECONNREFUSED");
 };
 
-test("the lease is kept alive at each third of its time", async () => {
+test("the lease is renewed at each third of its TTL", async () => {
   const { clock, calls, release } = await start(() => {});
   for (let count = 1; count < 4; count++) {
     clock.advance(2_999);
@@ -68,7 +68,7 @@ test("the lease is kept alive at each third of its time", async () => {
   assert.equal(clock.sleeping, 0);
 });
 
-test("a revocation that fails is tried again, until the time is up", async () => {
+test("a failed revocation is retried until its deadline", async () => {
   let failures = 2;
   const { clock, calls, release } = await start(() => failures-- > 0 && refuse());
   const released = release();
@@ -82,7 +82,7 @@ test("a revocation that fails is tried again, until the time is up", async () =>
   assert.deepEqual([calls.length, clock.sleeping], [3, 0]);
 });
 
-test("a lease that is over by our clock is revoked all the same, as a restarted etcd gives it its time again", async () => {
+test("a lease that has expired by our clock is revoked all the same: a restarted etcd restarts its TTL", async () => {
   const { clock, calls, release } = await start(() => clock.now() < 20_100 && refuse(), refuse);
   clock.advance(20_000);
   await turns();

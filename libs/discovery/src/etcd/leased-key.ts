@@ -5,15 +5,14 @@ import {
   LeaseService,
   PutRequest,
   RangeRequest,
-  WatchCreateRequest,
-  WatchService,
 } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { Event_EventType } from "@grpc-lb/protos/etcd/api/mvccpb";
 import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { CallOptions, Cluster } from "./cluster.ts";
-import { describeCancel, describeFailure, isLeaseGone } from "./etcd-error.ts";
+import { describeFailure, isLeaseGone } from "./error.ts";
+import { watchRange } from "./watch-range.ts";
 
-/** What is to be held, and where. */
+/** The key to hold, and where. */
 export interface LeasedKeyOptions {
   readonly cluster: Cluster;
   readonly key: string;
@@ -25,17 +24,19 @@ export interface LeasedKeyOptions {
 interface Lease {
   readonly id: bigint;
   readonly ttlMs: number;
-  /** When it was granted or kept alive last, at the latest; by the clock. */
+  /** When the last grant or renewal was requested, by the clock. */
   readonly aliveMs: number;
 }
 
-/** How long deregistering may take; after that the lease's end does it. */
+/** How long deregistering may take, in milliseconds; after that the lease expires. */
 const releaseMs = 3_000;
-/** How long one member may take for it, and the least that is tried. */
+/** How long one member may take for it, in milliseconds, and how long it is tried at least. */
 const revokeMs = 1_000;
-const answerBounds = { leastMs: 500, mostMs: 5_000 };
+const answerBounds = { minMs: 500, maxMs: 5_000 };
+/** How long the watch of the key may be silent before etcd is asked for its progress, in milliseconds. */
+const progressIntervalMs = 10_000;
 
-/** A key of etcd that lives with a lease, which is kept alive. */
+/** A key of etcd with a lease that is kept alive. */
 export class LeasedKey {
   readonly #options: LeasedKeyOptions;
   #lease: Lease | undefined;
@@ -47,17 +48,17 @@ export class LeasedKey {
     this.#options = options;
   }
 
-  /** Whether etcd has the key, as far as is known: what could not be kept alive ends with its TTL. */
+  /** Whether etcd has the key, as far as is known: without a renewal it expires with its TTL. */
   get isHeld(): boolean {
     const { clock } = this.#options;
     return this.#isWritten && this.#lease !== undefined && clock.now() < this.#lease.aliveMs + this.#lease.ttlMs;
   }
 
   /**
-   * Brings the key there and keeps it there until `signal` is aborted. Returns when it is gone, so that it is to be brought
-   * there again, and throws when etcd cannot be asked. A lease that is still alive is used again.
+   * Writes the key and keeps it until `signal` is aborted. Returns when the key is gone and must be written again; throws when
+   * etcd cannot be reached or refuses. A lease that is still alive is used again.
    *
-   * @param onHeld called each time when etcd has said that the key is there
+   * @param onHeld called when etcd has confirmed that the key exists
    */
   async hold(onHeld: () => void, signal: AbortSignal): Promise<void> {
     try {
@@ -73,16 +74,16 @@ export class LeasedKey {
     }
   }
 
-  /** Ends the lease, and the key with it; in any case returns in time, and does not throw. */
+  /** Revokes the lease, and the key with it. Returns in 3 s at most, and does not throw. */
   async release(): Promise<void> {
     const { clock, cluster } = this.#options;
     const lease = this.#lease;
     if (!lease) return;
     const nowMs = clock.now();
-    // One that is over by our clock may live: etcd gives each lease its whole TTL again when it restarts.
+    // A lease that has expired by our clock may live: etcd restarts the TTL of each lease when it restarts.
     const untilMs = Math.max(Math.min(nowMs + releaseMs, lease.aliveMs + lease.ttlMs), nowMs + revokeMs);
     const done = new AbortController();
-    // Here the process is to live on, though no socket keeps it alive.
+    // This keeps the process alive, as no socket does.
     void clock.sleep(untilMs - nowMs, done.signal);
     while (clock.now() < untilMs) {
       const timeoutMs = Math.min(revokeMs, untilMs - clock.now());
@@ -103,9 +104,9 @@ export class LeasedKey {
     this.#isWritten = false;
   }
 
-  /** The error that is told outside. */
+  /** The error for outside. */
   describe(cause: unknown): DiscoveryError {
-    return describeFailure(`register ${this.#options.key} on ${this.#options.cluster.name}`, undefined, cause);
+    return describeFailure({ what: `register ${this.#options.key} on ${this.#options.cluster.name}` }, cause);
   }
 
   async #grant(signal: AbortSignal): Promise<void> {
@@ -118,7 +119,7 @@ export class LeasedKey {
     this.#lease = { id: granted.ID, ttlMs: Number(granted.TTL) * 1_000, aliveMs: atMs };
   }
 
-  /** Keeps the lease alive; forgets it when etcd does not know it any more. */
+  /** Keeps the lease alive; forgets it when etcd no longer has it. */
   async #renew(signal: AbortSignal): Promise<void> {
     const { cluster, clock } = this.#options;
     const lease = this.#lease;
@@ -128,14 +129,14 @@ export class LeasedKey {
     this.#lease = TTL > 0n ? { ...lease, ttlMs: Number(TTL) * 1_000, aliveMs: atMs } : undefined;
   }
 
-  /** Writes the key, unless it was written and is there; returns the revision at which it was there. */
+  /** Writes the key, unless it was written and exists; returns the revision at which it existed. */
   async #write(signal: AbortSignal): Promise<bigint> {
     const { cluster } = this.#options;
     const [key, value] = [Buffer.from(this.#options.key), Buffer.from(this.#options.value)];
     const lease = this.#lease?.id ?? 0n;
     if (this.#isWritten) {
       const read = await cluster.call(KVService.range, RangeRequest.fromPartial({ key }), this.#call("read", signal));
-      // With another lease it is a successor's at the same address; when that goes, the watch tells.
+      // With another lease it is of a successor at the same address; the watch reports its end.
       if (read.kvs.length > 0) return read.header?.revision ?? 0n;
     }
     this.#isWritten = false;
@@ -147,31 +148,28 @@ export class LeasedKey {
 
   /** Keeps the lease alive and watches the key, until one of them is gone. */
   async #keep(startRevision: bigint, signal: AbortSignal): Promise<void> {
-    const { cluster } = this.#options;
-    await cluster.stream(WatchService.watch, this.#call("watch", signal), async (call) => {
-      const value = WatchCreateRequest.fromPartial({ key: Buffer.from(this.#options.key), startRevision });
-      call.send({ requestUnion: { $case: "createRequest", value } });
-      const ended = new AbortController();
-      const renewing = this.#renewOnTime(ended.signal).then(
-        () => call.end(),
-        (error) => call.end(error),
-      );
-      try {
-        for await (const responses of call.batches()) {
-          if (signal.aborted) return;
-          const end = responses.find(({ canceled }) => canceled);
-          const last = responses.flatMap(({ events }) => events).at(-1);
-          if (last?.type === Event_EventType.DELETE || (end && end.compactRevision > 0n)) return;
-          if (end) throw describeCancel(end.cancelReason);
-        }
-      } finally {
-        ended.abort();
-        await renewing;
-      }
+    const { cluster, clock, key } = this.#options;
+    const ended = new AbortController();
+    const end = () => ended.abort(signal.reason);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+    const { what, timeoutMs: answerTimeoutMs } = this.#call("watch", signal);
+    const watching = watchRange({
+      ...{ cluster, what, key: Buffer.from(key), startRevision, clock, progressIntervalMs, answerTimeoutMs },
+      signal: ended.signal,
+      onProgress: (events) => events.at(-1)?.type === Event_EventType.DELETE,
     });
+    const renewing = this.#renewOnTime(ended.signal);
+    try {
+      await Promise.race([watching, renewing]);
+    } finally {
+      signal.removeEventListener("abort", end);
+      ended.abort();
+      await Promise.allSettled([watching, renewing]);
+    }
   }
 
-  /** Keeps the lease alive at each third of its time; returns when it is gone, or when `ended` is aborted. */
+  /** Keeps the lease alive at each third of its TTL; returns when it is gone, or when `ended` is aborted. */
   async #renewOnTime(ended: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     for (;;) {
@@ -187,10 +185,10 @@ export class LeasedKey {
     }
   }
 
-  /** An answer must come while the lease still leaves the time to ask another member. */
+  /** The deadline of an answer leaves time for another member within the TTL. */
   #call(verb: string, signal: AbortSignal): CallOptions {
     const ttlMs = this.#lease?.ttlMs ?? this.#options.ttlSeconds * 1_000;
-    const timeoutMs = Math.min(Math.max(ttlMs / 3, answerBounds.leastMs), answerBounds.mostMs);
+    const timeoutMs = Math.min(Math.max(ttlMs / 3, answerBounds.minMs), answerBounds.maxMs);
     return { what: `${verb} ${this.#options.key}`, timeoutMs, signal };
   }
 }

@@ -10,7 +10,7 @@ import {
   credentials as grpcCredentials,
 } from "@grpc/grpc-js";
 
-/** What a TLS connection is made with, read. */
+/** The contents of the TLS files for one connection. */
 export interface TlsMaterial {
   readonly ca?: string | undefined;
   readonly cert?: string | undefined;
@@ -19,22 +19,21 @@ export interface TlsMaterial {
   readonly serverName: string;
 }
 
-/** Whose sockets are those that are made now. */
+/** Takes the sockets that are created in the current async context. */
 const maker = new AsyncLocalStorage<(socket: Socket) => void>();
 subscribe("net.client.socket", (message) => maker.getStore()?.((message as { readonly socket: Socket }).socket));
 
 /**
- * Credentials of one channel of grpc-js that keep its sockets in hand. For two promises that a channel alone does not keep:
- * whether the process lives on is the readers' to say (grpc-js holds it while a call is open), and after `close` no socket is
- * left (grpc-js waits for a frozen peer to take its farewell, and for the system to give up a peer that does not answer). This is
- * the one file that uses the part of grpc-js which its `experimental` export describes (SecureConnector, as of 1.14).
+ * Credentials of one grpc-js channel that own its sockets, for two guarantees that a channel alone does not give: no call keeps
+ * the process alive (grpc-js does while a call is open), and after `close` no socket is left (grpc-js waits for a frozen peer to
+ * end the session, and for the system to give up a peer that does not answer). This is the one file that uses the part of grpc-js which its `experimental` export describes (SecureConnector, as of 1.14).
  */
 export class MemberCredentials extends ChannelCredentials {
   readonly #tls: TlsMaterial | undefined;
   readonly #sockets = new Set<Socket>();
   #isClosed = false;
 
-  /** @param tls absent: without TLS */
+  /** @param tls undefined for a connection without TLS */
   constructor(tls: TlsMaterial | undefined) {
     super();
     this.#tls = tls;
@@ -59,15 +58,15 @@ export class MemberCredentials extends ChannelCredentials {
     };
   }
 
-  /** Runs what makes the channel connect: what it connects with is known from then on, also when it gets no answer. */
+  /** Runs `run`, which makes the channel connect; `close` then ends its socket also while it connects. */
   whileConnecting<T>(run: () => T): T {
     return maker.run((socket) => this.#hold(socket), run);
   }
 
-  /** Ends every socket of the channel at once; resolves when they are gone. What connects later is ended too. */
+  /** Destroys every socket of the channel; resolves when they are closed. A socket that connects later is destroyed too. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    const closed = [...this.#sockets].map((socket) => once(socket, "close").catch(() => {})); // its errors are of no interest any more
+    const closed = [...this.#sockets].map((socket) => once(socket, "close").catch(() => {})); // its errors no longer matter
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(closed);
   }
@@ -95,7 +94,7 @@ export class MemberCredentials extends ChannelCredentials {
     socket.unref();
     if (this.#sockets.has(socket)) return;
     socket.ref = () => socket; // grpc-js calls it with each first call
-    // grpc-js leaves one that connects while its channel is closed without a listener, and its error would end the process.
+    // When its channel is closed, grpc-js leaves a connecting socket without an error listener, and its error would end the process.
     socket.on("error", () => {});
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));

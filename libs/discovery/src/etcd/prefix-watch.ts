@@ -1,159 +1,198 @@
+import { isUtf8 } from "node:buffer";
 import { status } from "@grpc/grpc-js";
 import type { Clock, Random } from "@grpc-lb/core";
-import type { WatchRequest, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
-import { KVService, WatchService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
+import { KVService, RangeRequest } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { type Event, Event_EventType, type KeyValue } from "@grpc-lb/protos/etcd/api/mvccpb";
-import type { DiscoveryError } from "../core/discovery-error.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import { MissingInstances } from "../core/missing-instances.ts";
+import { runWithRestarts } from "../core/run-with-restarts.ts";
+import type { SnapshotStore } from "../core/snapshot-store.ts";
 import type { Cluster } from "./cluster.ts";
-import { describeCancel, describeFailure } from "./etcd-error.ts";
-import { KeyRange } from "./key-range.ts";
-import type { RpcCall } from "./rpc-call.ts";
-import { RpcStatus } from "./rpc-status.ts";
-import { runTurns } from "./turns.ts";
+import { describeFailure, printable, RpcStatus } from "./error.ts";
+import type { Layout } from "./layouts.ts";
+import { readInstance } from "./reader.ts";
+import { watchRange } from "./watch-range.ts";
 
-/** Which store it is and how far, as each answer of etcd says. */
-export interface StoreState {
-  readonly clusterId: bigint;
-  readonly revision: bigint;
-}
-
-/** Who is told of what a watch sees: in order, and not after `run` has ended. None may throw. */
-export interface PrefixHandler {
-  /**
-   * All there is now.
-   *
-   * @param store what etcd says of it; less revision than before when it has lost what it knew
-   */
-  replace(all: readonly KeyValue[], store: StoreState): void;
-  put(one: KeyValue): void;
-  delete(key: string): void;
-  /** The store was at this revision when it told of its last change, or of none. */
-  onRevision(revision: bigint): void;
-  /** The server was heard: what is known is as it says. */
-  onHeard(): void;
-  /** Something failed; the loop goes on by itself. */
-  onFailure(error: DiscoveryError): void;
-  onList(): void;
-  /** A watch begins; the first one too. */
-  onWatch(): void;
-}
-
-/** What to watch. */
+/** What to watch, and how. */
 export interface PrefixWatchOptions {
   readonly cluster: Cluster;
+  readonly layout: Layout;
   /** Ends with a slash. */
   readonly prefix: string;
   readonly clock: Clock;
   readonly random: Random;
-  /** How long after an answer was due etcd is asked again whether it is still there, in milliseconds. */
   readonly progressIntervalMs: number;
-  /** How long an answer may take, in milliseconds. */
   readonly answerTimeoutMs: number;
+  readonly missingGraceMs: number;
 }
 
 /**
- * The loop that keeps the keys of a prefix as etcd has them: read all, watch from the next revision, and after whatever ends
- * the watch begin anew. It never goes on from the last revision seen, as a store that was restored or came back empty may have
- * that revision too, with another past; one read of one service is cheap. So a compaction matters between a read and its watch only.
+ * Keeps the endpoints of a store as the keys of a prefix are: reads all, watches from the next revision, and reads all again
+ * after whatever ended the watch. It never resumes from the last revision: a store that was restored, or came back empty, may
+ * have that revision too, with a different past, and one read of one service is cheap. So a compaction matters only between a read and
+ * its watch.
  */
 export class PrefixWatch {
   readonly #options: PrefixWatchOptions;
-  readonly #handler: PrefixHandler;
-  readonly #range: KeyRange;
+  readonly #store: SnapshotStore;
+  readonly #signal: AbortSignal;
+  readonly #missing: MissingInstances;
+  /** Why a key's value cannot be used, by id. */
+  readonly #problems = new Map<string, string>();
+  /** The etcd that was read last, and its newest revision. */
+  #cluster: { readonly id: bigint; readonly revision: bigint } | undefined;
+  /** Whether nothing was heard since the last failure. */
+  #hasFailed = false;
 
-  constructor(options: PrefixWatchOptions, handler: PrefixHandler) {
+  constructor(options: PrefixWatchOptions, store: SnapshotStore, signal: AbortSignal) {
     this.#options = options;
-    this.#handler = handler;
-    this.#range = new KeyRange(options.prefix);
+    this.#store = store;
+    this.#signal = signal;
+    const { missingGraceMs: graceMs, clock } = options;
+    this.#missing = new MissingInstances({ graceMs, clock, signal, onExpired: (ids) => this.#onExpired(ids) });
   }
 
-  /** Runs until `signal` is aborted; when it has returned, nothing is left. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { cluster, clock, random } = this.#options;
-    const turn = async (onBegun: () => void) => {
-      const revision = await this.#list(signal);
-      if (!signal.aborted) await this.#watch(revision + 1n, onBegun, signal);
+  /** Runs until the signal is aborted; when it has returned, no connection or timer is left. */
+  async run(): Promise<void> {
+    const { cluster, prefix, clock, random } = this.#options;
+    const attempt = async (onHealthy: () => void) => {
+      const revision = await this.#list();
+      if (!this.#signal.aborted) await this.#watch(revision + 1n, onHealthy);
     };
     const onFailure = (cause: unknown) => {
-      const error = this.#asDiscoveryError(cause);
-      this.#handler.onFailure(error);
+      const error = describeFailure({ what: `watch ${prefix} on ${cluster.name}` }, cause);
+      this.#hasFailed = true;
+      this.#store.fail(error);
       return error;
     };
-    await runTurns({ turn, onFailure, clock, random }, signal);
+    await runWithRestarts({ attempt, onFailure, clock, random }, this.#signal);
     await cluster.close();
   }
 
-  async #list(signal: AbortSignal): Promise<bigint> {
+  async #list(): Promise<bigint> {
     const { cluster, prefix, answerTimeoutMs: timeoutMs } = this.#options;
-    const options = { what: `list ${prefix}`, timeoutMs, signal };
-    const { kvs, header } = await cluster.call(KVService.range, this.#range.request(), options);
+    const signal = this.#signal;
+    this.#store.lists += 1;
+    const request = RangeRequest.fromPartial(rangeOf(prefix));
+    const { kvs, header } = await cluster.call(KVService.range, request, { what: `list ${prefix}`, timeoutMs, signal });
     if (signal.aborted) return 0n;
-    const { revision = 0n, clusterId = 0n } = header ?? {};
-    this.#handler.onList();
-    this.#handler.replace(kvs, { revision, clusterId });
-    this.#handler.onHeard();
-    return revision;
+    if (!header || header.revision <= 0n) throw new RpcStatus(status.INTERNAL, "an answer without a revision");
+    this.#replace(kvs, { id: header.clusterId, revision: header.revision });
+    this.#sync();
+    return header.revision;
   }
 
-  /** Returns when the revision is compacted already: that is foreseen, and cured by a read. */
-  async #watch(startRevision: bigint, onBegun: () => void, signal: AbortSignal): Promise<void> {
-    const { cluster, prefix, answerTimeoutMs: timeoutMs } = this.#options;
-    this.#handler.onWatch();
-    const options = { what: `watch ${prefix}`, timeoutMs, signal };
-    await cluster.stream(WatchService.watch, options, async (call) => {
-      const ended = new AbortController();
-      const heard = { count: 0 };
-      call.send(this.#range.watchRequest(startRevision));
-      void this.#observe(call, heard, ended.signal);
-      try {
-        for await (const responses of call.batches()) {
-          if (signal.aborted) return;
-          heard.count += responses.length;
-          onBegun();
-          for (const { header } of responses) this.#handler.onRevision(header?.revision ?? 0n);
-          for (const { events } of responses) for (const event of events) this.#apply(event);
-          const end = responses.find(({ canceled }) => canceled);
-          if (end && end.compactRevision > 0n) return;
-          if (end) throw describeCancel(end.cancelReason);
-          this.#handler.onHeard(); // of what came together, nobody needs to see every state
-        }
-      } finally {
-        ended.abort();
-      }
+  async #watch(startRevision: bigint, onHealthy: () => void): Promise<void> {
+    const { prefix } = this.#options;
+    this.#store.watches += 1;
+    await watchRange({
+      ...this.#options,
+      ...rangeOf(prefix),
+      what: `watch ${prefix}`,
+      startRevision,
+      signal: this.#signal,
+      onProgress: (events, revision, isEnding) => {
+        const known = this.#cluster;
+        if (known && revision > known.revision) this.#cluster = { ...known, revision };
+        for (const event of events) this.#apply(event);
+        if (isEnding) return false;
+        onHealthy();
+        this.#sync();
+        return false;
+      },
     });
+  }
+
+  /**
+   * Takes over what a read returned. What is missing in it is served for the grace period if etcd may have lost it: after a
+   * failure, from another cluster or an older revision (a store that came back empty or from a backup), or with half of the
+   * keys gone at once.
+   */
+  #replace(all: readonly KeyValue[], now: { readonly id: bigint; readonly revision: bigint }): void {
+    const { endpoints } = this.#store;
+    const had = endpoints.size;
+    const entries = all.map((one) => ({ id: this.#idOf(one.key), value: one.value }));
+    const gone = new Set([...endpoints.ids(), ...this.#problems.keys()]);
+    for (const { id, value } of entries) {
+      gone.delete(id);
+      this.#set(id, value);
+    }
+    const before = this.#cluster ?? now;
+    this.#cluster = now;
+    // A store that came back empty may have the revision of the old one when others have written to it since.
+    const isSuspicious = this.#hasFailed || now.revision < before.revision || now.id !== before.id;
+    const isHalved = had >= 2 && all.length <= had / 2;
+    if (isSuspicious || isHalved || this.#missing.ids.size > 0) {
+      this.#missing.replace(gone, isSuspicious);
+    } else this.#remove(gone);
   }
 
   #apply({ type, kv }: Event): void {
     if (!kv) return;
-    if (type === Event_EventType.DELETE) this.#handler.delete(kv.key.toString());
-    else this.#handler.put(kv);
+    this.#store.events += 1;
+    const id = this.#idOf(kv.key);
+    if (type === Event_EventType.DELETE) this.#remove([id]);
+    else this.#set(id, kv.value);
   }
 
-  /** Asks from time to time how far the watch is, and gives it up when nothing comes: a frozen etcd says so in no other way. */
-  async #observe(
-    call: RpcCall<WatchRequest, WatchResponse>,
-    heard: { readonly count: number },
-    ended: AbortSignal,
-  ): Promise<void> {
-    const { clock, progressIntervalMs, answerTimeoutMs } = this.#options;
-    for (let isFirst = true; !ended.aborted; isFirst = false) {
-      // The watch itself is to be confirmed first.
-      if (!isFirst) await clock.sleep(progressIntervalMs, ended, { background: true });
-      if (ended.aborted) return;
-      const before = heard.count;
-      if (!isFirst) call.send({ requestUnion: { $case: "progressRequest", value: {} } });
-      await clock.sleep(answerTimeoutMs, ended, { background: true });
-      // What came while this process was busy is to be read first.
-      await new Promise((resolve) => setImmediate(resolve));
-      await new Promise((resolve) => setImmediate(resolve));
-      if (ended.aborted || heard.count > before) continue;
-      call.end(new RpcStatus(status.DEADLINE_EXCEEDED, `no answer for ${answerTimeoutMs} ms`));
-      return;
+  #set(id: string, value: Uint8Array): void {
+    const { endpoints } = this.#store;
+    this.#missing.delete(id);
+    const { endpoint, problem } = readInstance(this.#options.layout, id, value, endpoints.get(id));
+    if (endpoint) endpoints.set(endpoint);
+    else endpoints.delete(id);
+    if (problem === undefined) this.#problems.delete(id);
+    else this.#problems.set(id, problem);
+  }
+
+  #remove(ids: Iterable<string>): void {
+    for (const id of ids) {
+      this.#store.endpoints.delete(id);
+      this.#problems.delete(id);
+      this.#missing.delete(id);
     }
   }
 
-  #asDiscoveryError(cause: unknown): DiscoveryError {
-    const { cluster, prefix } = this.#options;
-    return describeFailure(`watch ${prefix} on ${cluster.name}`, undefined, cause);
+  /** While etcd cannot be reached nothing is known: the next read begins another grace period. */
+  #onExpired(ids: ReadonlySet<string>): void {
+    if (this.#hasFailed) return;
+    this.#remove(ids);
+    this.#store.update({ problem: this.#describeProblems() });
   }
+
+  #sync(): void {
+    this.#hasFailed = false;
+    this.#store.sync({ problem: this.#describeProblems() });
+  }
+
+  #describeProblems(): DiscoveryError | undefined {
+    const [first] = this.#problems;
+    if (!first) return undefined;
+    const [id, why] = first;
+    const count = this.#problems.size;
+    const key = printable(`${this.#options.prefix}${id}`, 200);
+    const isUseless = this.#store.endpoints.size === 0;
+    const what = isUseless
+      ? `none of the ${count} keys of ${printable(this.#options.prefix, 200)} can be used: ${key}: ${why}`
+      : `the value of ${key} cannot be used: ${why}${count > 1 ? `, and ${count - 1} more` : ""}`;
+    return new DiscoveryError("invalid", `etcd: ${what}`);
+  }
+
+  /** The key behind the prefix. */
+  #idOf(key: Buffer): string {
+    const prefix = Buffer.from(this.#options.prefix);
+    if (!key.subarray(0, prefix.length).equals(prefix)) {
+      throw new RpcStatus(status.INTERNAL, "an answer with a key of another service");
+    }
+    const rest = key.subarray(prefix.length);
+    return rest.toString(isUtf8(rest) ? "utf8" : "latin1"); // two keys that are not UTF-8 stay two
+  }
+}
+
+/** All keys that begin with a prefix; its last byte is a slash, so the end is that byte plus one. */
+function rangeOf(prefix: string): { readonly key: Buffer; readonly rangeEnd: Buffer } {
+  const key = Buffer.from(prefix);
+  const rangeEnd = Buffer.from(key);
+  rangeEnd.writeUInt8((rangeEnd.at(-1) ?? 0) + 1, rangeEnd.length - 1);
+  return { key, rangeEnd };
 }

@@ -1,5 +1,5 @@
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
-import { RpcStatus } from "./rpc-status.ts";
+import { RpcStatus } from "./error.ts";
 
 /** One call: what is sent, what comes in batches, and how it ended. */
 export class RpcCall<Q, R> {
@@ -43,7 +43,7 @@ export class RpcCall<Q, R> {
     this.#call.cancel();
   }
 
-  /** The messages that came since the last look, together. Ends when the call ended well, and throws its error when not. */
+  /** The messages that came since the last batch, together. Ends when the call ended well; throws its error otherwise. */
   async *batches(): AsyncGenerator<readonly R[], void, void> {
     for (;;) {
       // What came in one read of the socket comes as many events; a turn of the loop later it is all there.
@@ -63,7 +63,7 @@ export class RpcCall<Q, R> {
     }
   }
 
-  readonly #abort = () => this.end(this.#signal.reason ?? new RpcStatus(status.CANCELLED, "given up"));
+  readonly #abort = () => this.end(this.#signal.reason ?? new RpcStatus(status.CANCELLED, "aborted"));
 
   /** The first end counts. */
   #finish(error: unknown): void {

@@ -1,83 +1,75 @@
 import { type Clock, type Random, systemClock } from "@grpc-lb/core";
-import { endable, maxTimerMs } from "../core/endable.ts";
 import { defaultMissingGraceMs } from "../core/missing-instances.ts";
-import { SharedFeeds } from "../core/shared-feeds.ts";
-import type { Source } from "../core/snapshot.ts";
+import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
+import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { type EtcdAccess, parseEtcdEndpoints, readEtcdEnvironment, validateEtcdCredentials } from "./access.ts";
-import { type LayoutName, layoutOf, validateService } from "./layouts.ts";
-import { type EtcdSourceStats, ServiceFeed } from "./service-feed.ts";
-
-/** One a cluster, user and service. */
-const feeds = new SharedFeeds<ServiceFeed>();
+import { Cluster } from "./cluster.ts";
+import { createLayout, type LayoutOptions } from "./layouts.ts";
+import { PrefixWatch } from "./prefix-watch.ts";
 
 /** Which service, where and how. */
-export interface EtcdSourceOptions extends EtcdAccess {
-  /** Its name: the key of its instances without what follows the last slash, and for kratos without `/microservices/`. */
+export interface EtcdSourceOptions extends EtcdAccess, LayoutOptions {
+  /**
+   * Its name: the keys of its instances without their last part, for layouts with a namespace without that too. May contain
+   * slashes and begin with one.
+   */
   readonly service: string;
-  /** Whose keys and values. Default: `endpoints`, those of etcd's Go client. */
-  readonly layout?: LayoutName;
-  /** How long after an answer was due etcd is asked again whether it is still there, in milliseconds. Default: 10 s. */
+  /** How long etcd may be silent before it is asked for its progress, in milliseconds. Default: 10 s. */
   readonly progressIntervalMs?: number;
-  /** How long an answer of etcd may take until another member is asked, connecting included, in milliseconds. Default: 5 s. */
+  /** How long an answer may take, connecting included, in milliseconds; then the next member is used. Default: 5 s. */
   readonly answerTimeoutMs?: number;
   /**
-   * How long instances are served that are missing when etcd is read again after a failure, or when its store is another or
-   * went back, in milliseconds; whoever lives registers again within it, if by our registration. Default: 10 s.
+   * How long an instance is served that is missing when etcd is read after a failure, or when the store is another or an older
+   * one, in milliseconds: instances that live register again. Default: 10 s.
    */
-  readonly doubtMs?: number;
+  readonly missingGraceMs?: number;
   /**
-   * Whether a watch that is read does not keep the process alive by itself: for those whose pending work does, and whose
-   * process may end when there is none. Default: false. A connection that is just being made keeps it alive all the same, for
-   * `answerTimeoutMs` at most.
+   * Whether an iterator of `watch` does not keep the process alive by itself: for those whose pending work does, and whose
+   * process may end when there is none. A connection attempt keeps it alive all the same, for `answerTimeoutMs` at most. Default: false.
    */
   readonly background?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
 }
 
-/** A source that watches the instances of a service in etcd. */
-export interface EtcdSource extends Source {
-  /** What the watch has done and seen, also after its end; undefined before its start. */
-  readonly stats: EtcdSourceStats | undefined;
+/**
+ * Watches a service whose instances are registered in etcd, 3.4 or newer. An endpoint's id is its key behind the prefix. While etcd
+ * cannot be reached, the last good endpoints stay, with the error beside them. A value that cannot be read leaves the last good
+ * one of its key in use, and is an error of code `invalid` beside the endpoints.
+ *
+ * All sources of the same service, layout, cluster and credentials in a process share one watch; the other options are those of
+ * the source that started it. Needs the right to read the prefix.
+ *
+ * @throws RangeError for options that are not valid; it contains no secret
+ */
+export function createEtcdSource(options: EtcdSourceOptions): Source {
+  return defineSource(defineEtcdSource(options));
 }
 
-/**
- * Watches a service whose instances are registered in etcd, 3.4 or newer. All sources of the same service and cluster, with the
- * same credentials, share one watch, which begins with the first reader and ends with the last; the other options of whoever came
- * first hold for it. Needed right: to read the range of the keys.
- *
- * An endpoint's id is its key behind `<service>/`. While etcd cannot be asked, the last good set serves and the error says why;
- * a value that is no endpoint is left out and told as an error beside the others.
- *
- * @throws RangeError for options that cannot be
- */
-export function createEtcdSource(options: EtcdSourceOptions): EtcdSource {
-  const { clock = systemClock, random = Math.random, background = false } = options;
-  const { progressIntervalMs = 10_000, answerTimeoutMs = 5_000, doubtMs = defaultMissingGraceMs } = options;
+/** The definition of `createEtcdSource`. */
+export function defineEtcdSource(options: EtcdSourceOptions): SourceDefinition {
+  const { endpoints, service, background, clock = systemClock, random = Math.random } = options;
+  const { progressIntervalMs = 10_000, answerTimeoutMs = 5_000, missingGraceMs = defaultMissingGraceMs } = options;
   for (const [name, ms] of Object.entries({ progressIntervalMs, answerTimeoutMs })) {
     if (!(ms > 0 && ms <= maxTimerMs)) throw new RangeError(`${name} must be > 0 and <= ${maxTimerMs}, got ${ms}`);
   }
-  if (!(doubtMs >= 0 && doubtMs <= maxTimerMs)) {
-    throw new RangeError(`doubtMs must be >= 0 and <= ${maxTimerMs}, got ${doubtMs}`);
+  if (!(missingGraceMs >= 0 && missingGraceMs <= maxTimerMs)) {
+    throw new RangeError(`missingGraceMs must be >= 0 and <= ${maxTimerMs}, got ${missingGraceMs}`);
   }
-  const service = validateService(options.service);
-  const layout = layoutOf(options.layout);
+  const layout = createLayout(options);
+  const prefix = layout.prefix(service);
   const credentials = validateEtcdCredentials(options.credentials ?? readEtcdEnvironment());
-  const { endpoints } = options;
   parseEtcdEndpoints(endpoints);
-  const key = JSON.stringify([layout.prefix(service), endpoints.toSorted(), credentials]);
-  const access = { endpoints, credentials };
-  const feedOptions = { access, service, layout, clock, random, progressIntervalMs, answerTimeoutMs, doubtMs };
-  let feed: ServiceFeed | undefined;
-  const shared = { key, clock, create: () => new ServiceFeed(feedOptions) };
-  const onFeed = (found: ServiceFeed) => {
-    feed = found;
-  };
   return {
-    subject: `etcd ${layout.prefix(service)}`,
-    watch: (signal) => endable((ending) => feeds.read(shared, onFeed, ending), signal, background),
-    get stats() {
-      return feed?.stats;
+    subject: `etcd ${prefix}`,
+    key: `etcd ${JSON.stringify([layout.name, prefix, endpoints.toSorted(), credentials])}`,
+    background,
+    clock,
+    random,
+    start(store, signal) {
+      const cluster = new Cluster({ endpoints, credentials }, clock, random);
+      const watch = { cluster, layout, prefix, clock, random, progressIntervalMs, answerTimeoutMs, missingGraceMs };
+      return new PrefixWatch(watch, store, signal).run();
     },
   };
 }

@@ -27,7 +27,8 @@ export class FakeEtcd {
   onLogin: () => string = () => "";
   /** What a watch is answered, from its request on. Default: it is confirmed, and so is each progress request. */
   onWatch: (watch: Watch, request: WatchRequest) => void = (watch, request) => {
-    watch.write(WatchResponse.fromPartial({ created: request.requestUnion?.$case === "createRequest" }));
+    const created = request.requestUnion?.$case === "createRequest";
+    watch.write(WatchResponse.fromPartial({ header: { revision: 5n }, created }));
   };
 
   static async start(): Promise<FakeEtcd> {

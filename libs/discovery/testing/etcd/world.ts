@@ -1,13 +1,14 @@
 import { formatAddress } from "../../src/core/address.ts";
-import { createEtcdSource, type EtcdCredentials, type EtcdSource } from "../../src/etcd/index.ts";
+import type { Source } from "../../src/core/source.ts";
+import { createEtcdSource, type EtcdCredentials } from "../../src/etcd/index.ts";
 import type { SourceWorld } from "../source-conformance.ts";
 import type { EtcdServer } from "./etcd-server.ts";
 
-/** Short, so that what is noticed by them is noticed soon; and not so short that a busy machine is taken for a frozen etcd. */
-const deadlines = { progressIntervalMs: 200, answerTimeoutMs: 1_000, doubtMs: 1_500 };
+/** Short, so that tests are quick, but not so short that a busy machine looks like a frozen etcd. */
+const deadlines = { progressIntervalMs: 200, answerTimeoutMs: 1_000, missingGraceMs: 1_500 };
 
 /** A source of a server, with short deadlines. */
-export function sourceOf(server: EtcdServer, service: string, credentials: EtcdCredentials = {}): EtcdSource {
+export function sourceOf(server: EtcdServer, service: string, credentials: EtcdCredentials = {}): Source {
   return createEtcdSource({ endpoints: [server.endpoint], service, credentials, ...deadlines });
 }
 
@@ -31,7 +32,7 @@ export function createEtcdWorld(server: EtcdServer): SourceWorld {
     restartEmpty: () => server.restartEmpty(),
     async outdate(meanwhile) {
       await server.stop();
-      // A source finds nobody, as it asks at another port.
+      // A source cannot reach it: it serves at another port.
       await server.startElsewhere(async () => {
         await meanwhile();
         await server.compact();

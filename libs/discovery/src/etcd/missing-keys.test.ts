@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
 import { type RangeResponse, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { FakeEtcd } from "../../testing/etcd/fake-etcd.ts";
 import { goValue } from "../../testing/etcd/world.ts";
@@ -29,40 +29,37 @@ afterEach(async () => {
 const at = (...ns: readonly number[]) => ns.map((n) => `10.0.0.${n}:80`);
 const kv = (n: number) => ({ key: Buffer.from(`s/${n}`), value: Buffer.from(goValue(`10.0.0.${n}:80`)) });
 
-/** From now on there are these, in a store that says so of itself. */
+/** The keys of the store from now on, and its header. */
 function hold(header: Parameters<typeof RangeResponse.fromPartial>[0]["header"], ...ns: readonly number[]): void {
   fake.onRange = () => ({ header: header ?? {}, kvs: ns.map(kv) });
 }
 
-/** Ends the watch, by default for a reason that is no failure. */
+/** Cancels the watch, by default for a compaction, which is not a failure. */
 function end(reason: Parameters<typeof WatchResponse.fromPartial>[0] = { compactRevision: 1n }): void {
-  watch?.write(WatchResponse.fromPartial({ canceled: true, ...reason }));
+  watch?.write(WatchResponse.fromPartial({ canceled: true, header: { revision: 5n }, ...reason }));
   watch = undefined;
 }
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 async function start() {
   hold({ revision: 5n }, 1, 2, 3);
   const clock = new ManualClock();
   const options = { endpoints: [fake.endpoint], service: "s", credentials: {}, random: () => 0 };
-  const source = createEtcdSource({ ...options, clock, doubtMs: 5_000 });
+  const source = createEtcdSource({ ...options, clock, missingGraceMs: 5_000 });
   const reader = new SnapshotReader(source);
   await reader.untilAddresses(...at(1, 2, 3));
-  /** Resolves when all was read and is watched again, after whatever pause. */
-  const watched = async () => {
-    while (!watch) {
-      await turn();
-      clock.advance(1);
-    }
-  };
+  /** Resolves when everything was read and is watched again, after a backoff of 0 ms. */
+  const watched = () =>
+    until(() => {
+      clock.advance(0);
+      return watch !== undefined;
+    }, "a watch");
   await watched();
   return { clock, reader, source, watched };
 }
 
 const stores: readonly [string, () => void][] = [
   [
-    "whose revision went back behind what its watch has told",
+    "whose revision is older than that of the last watch response",
     () => {
       watch?.write(WatchResponse.fromPartial({ header: { revision: 21n } }));
       hold({ revision: 17n }, 1, 2);
@@ -77,7 +74,7 @@ const stores: readonly [string, () => void][] = [
     },
   ],
   [
-    "that failed, however little is missing and however far its revision is",
+    "after a failure, whatever its revision",
     () => {
       hold({ revision: 30n }, 1, 2);
       end({ cancelReason: "etcdserver: no leader" });
@@ -85,7 +82,7 @@ const stores: readonly [string, () => void][] = [
   ],
 ];
 for (const [what, change] of stores) {
-  test(`what a store does not tell is served for a while, of one ${what}`, async () => {
+  test(`keys that are missing are served for the grace period in a store ${what}`, async () => {
     const { clock, reader, watched } = await start();
     change();
     await watched();
@@ -98,7 +95,7 @@ for (const [what, change] of stores) {
   });
 }
 
-test("what the same store does not tell any more is gone at once", async () => {
+test("keys that are missing in the same store are removed at once", async () => {
   const { reader } = await start();
   hold({ revision: 6n }, 1, 2);
   end();
@@ -106,7 +103,7 @@ test("what the same store does not tell any more is gone at once", async () => {
   await reader.close();
 });
 
-test("a doubt that ends while etcd is away takes nothing, and the next read begins another", async () => {
+test("a grace period that ends while etcd is away removes nothing, and the next read begins another", async () => {
   const { clock, reader, source, watched } = await start();
   hold({ revision: 1n }, 1);
   end();
@@ -116,8 +113,11 @@ test("a doubt that ends while etcd is away takes nothing, and the next read begi
   };
   end({ cancelReason: "etcdserver: no leader" });
   await reader.until("an error", ({ error }) => error !== undefined);
-  clock.advance(5_000); // the doubt is over, and a read fails
-  while ((source.stats?.errors.unavailable ?? 0) < 2) await turn();
+  clock.advance(5_000); // the grace period is over, and a read fails
+  await until(() => {
+    clock.advance(0);
+    return source.stats.errors.unavailable >= 2;
+  }, "a second failure");
   assert.deepEqual(reader.addresses, at(1, 2, 3));
   hold({ revision: 2n }, 1);
   await watched();

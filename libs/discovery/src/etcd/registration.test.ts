@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
-import { assertNothingLeft, closedPort } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort, turn, until } from "@grpc-lb/core/testing";
 import { startProgram } from "@grpc-lb/program/testing";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
 import { sourceOf } from "../../testing/etcd/world.ts";
@@ -78,10 +77,10 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
         const registration = register({ service: "healed" });
         await reader.untilAddresses(at);
         await server.delete(`healed/${at}`);
-        await eventually("twice", () => registration.stats.registrations === 2 && registration.stats.isRegistered);
+        await until(() => registration.stats.registrations === 2 && registration.stats.isRegistered, "twice");
         await reader.untilAddresses(at);
         await server.revoke((await server.read("healed/")).get(`healed/${at}`)?.lease ?? "");
-        await eventually("thrice", () => registration.stats.registrations === 3 && registration.stats.isRegistered);
+        await until(() => registration.stats.registrations === 3 && registration.stats.isRegistered, "thrice");
         await reader.untilAddresses(at);
         assert.deepEqual(registration.stats, { isRegistered: true, registrations: 3, error: undefined });
         const sets = reader.snapshots.length;
@@ -106,7 +105,7 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
         await reader.until("no error", ({ error }) => error === undefined);
         await reader.untilAddresses(at);
         await server.restartEmpty();
-        await eventually("it is back", () => registration.stats.registrations === 2 && registration.stats.isRegistered);
+        await until(() => registration.stats.registrations === 2 && registration.stats.isRegistered, "it is back");
         assert.ok((await server.read("restarted/")).has(`restarted/${at}`));
         assert.ok(
           reader.snapshots.slice(1).every(({ endpoints }) => endpoints?.length === 1),
@@ -124,11 +123,11 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
         const registration = register({ service: "frozen" });
         await reader.untilAddresses(at);
         server.freeze();
-        await eventually("an error", () => registration.stats.error !== undefined);
+        await until(() => registration.stats.error !== undefined, "an error");
         assert.match(registration.stats.error ?? "", /^etcd: .* frozen\/10\.0\.0\.1:80 on .*: no answer for \d+ ms$/);
-        await eventually("its end", () => !registration.stats.isRegistered);
+        await until(() => !registration.stats.isRegistered, "its end");
         server.thaw();
-        await eventually("its return", () => registration.stats.isRegistered && registration.stats.error === undefined);
+        await until(() => registration.stats.isRegistered && registration.stats.error === undefined, "its return");
         await reader.untilAddresses(at);
         await registration.close();
         await reader.untilAddresses();
@@ -176,12 +175,12 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
       const second = register({ service: "shared", metadata: { version: "2" } });
       await second.registered;
       await server.stop();
-      await eventually("an error of both", () => first.stats.error !== undefined && second.stats.error !== undefined);
+      await until(() => first.stats.error !== undefined && second.stats.error !== undefined, "an error of both");
       await server.start();
-      await eventually("none", () => first.stats.error === undefined && second.stats.error === undefined);
+      await until(() => first.stats.error === undefined && second.stats.error === undefined, "none");
       assert.match((await server.read("shared/")).get(`shared/${at}`)?.value ?? "", /"version":"2"/);
       await second.close();
-      await eventually("the first again", () => first.stats.registrations > 1);
+      await until(() => first.stats.registrations > 1, "the first again");
       assert.match((await server.read("shared/")).get(`shared/${at}`)?.value ?? "", /"Metadata":null/);
       await first.close();
     }),
@@ -209,7 +208,7 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
     "an etcd that is not there, or is frozen, is waited for, and does not hold up a close",
     onEtcd(async ({ server, register }) => {
       const away = register({ service: "away" }, { endpoints: [`127.0.0.1:${await closedPort()}`] });
-      await eventually("an error", () => away.stats.error !== undefined);
+      await until(() => away.stats.error !== undefined, "an error");
       assert.match(
         away.stats.error ?? "",
         /^etcd: grant a lease for away\/10\.0\.0\.1:80 on .*: connect ECONNREFUSED$/,
@@ -233,7 +232,7 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
     onEtcd(async ({ server, register }) => {
       for (const turns of [0, 1, 2, 4, 8, 16, 32, 64, 128]) {
         const registration = register({ service: "soon" });
-        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        for (let count = 0; count < turns; count++) await turn();
         await registration.close();
       }
       assert.equal((await server.read("soon/")).size, 0);
@@ -258,11 +257,3 @@ test("what cannot be registered is refused at once", () => {
     });
   }
 });
-
-async function eventually(what: string, isSo: () => boolean): Promise<void> {
-  for (const dueMs = performance.now() + 5_000; performance.now() < dueMs; ) {
-    if (isSo()) return;
-    await delay(5);
-  }
-  assert.fail(`want ${what}`);
-}

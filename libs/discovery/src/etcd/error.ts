@@ -1,6 +1,17 @@
 import { status } from "@grpc/grpc-js";
+import { messageOf } from "@grpc-lb/core";
 import { DiscoveryError, type DiscoveryErrorCode } from "../core/discovery-error.ts";
-import { RpcStatus } from "./rpc-status.ts";
+
+/** How a call ended that did not end well; inside this folder only: outside it is a `DiscoveryError`. */
+export class RpcStatus extends Error {
+  override readonly name = "RpcStatus";
+  readonly code: status;
+
+  constructor(code: status, details: string, options?: ErrorOptions) {
+    super(details, options);
+    this.code = code;
+  }
+}
 
 /** etcd's own words for a token that a new login replaces (api/v3rpc/rpctypes/error.go). */
 const staleToken = /invalid auth token|revision of auth store is old/;
@@ -9,6 +20,10 @@ const refusal = /authentication failed|user name is empty|permission denied|inva
 /** What grpc-js wraps around the reason why it could not connect, a time included that makes each failure another. */
 const wrapped =
   /^No connection established\. Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*Z\))?\. Resolution note: .*$/s;
+/** A server's text is cut here, in characters. */
+const maxDetails = 500;
+/** In characters. */
+const minSecretLength = 4;
 
 /** Whether a new login may be enough. */
 export function isTokenStale(cause: unknown): boolean {
@@ -32,19 +47,37 @@ export function describeCancel(reason: string): RpcStatus {
   return new RpcStatus(status.UNAVAILABLE, reason || "etcd ended the watch");
 }
 
-/**
- * The error that is told outside.
- *
- * @param what what was done, to what, on which cluster: `list server/ on h1:2379,h2:2379`
- * @param user who was refused, where a user was named
- */
-export function describeFailure(what: string, user: string | undefined, cause: unknown): DiscoveryError {
+/** What a failed call was for. */
+export interface FailedCall {
+  /** What was done, to what, on which cluster: `list server/ on h1:2379,h2:2379`. */
+  readonly what: string;
+  /** The user that was refused, where there is one. */
+  readonly user?: string | undefined;
+  /** What the message must not repeat, in case the server does: a password, a token. */
+  readonly secrets?: readonly string[];
+}
+
+/** The error for outside. */
+export function describeFailure({ what, user, secrets = [] }: FailedCall, cause: unknown): DiscoveryError {
   if (cause instanceof DiscoveryError) return cause;
   const asUser = user === undefined ? "" : ` as user ${user}`;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  let reason = messageOf(cause).slice(0, 16 * maxDetails);
+  // A shorter one would make the reason unreadable, and is no secret.
+  for (const secret of secrets) if (secret.length >= minSecretLength) reason = reason.replaceAll(secret, "…");
   // The members of a cluster are tried in turn: without its address the same failure of each reads the same.
-  const told = reason.replace(wrapped, "$1").replace(/ (?:\[[^\]]*\]|[^\s:]+|[0-9a-f:]+):\d+$/, "");
-  return new DiscoveryError(codeOf(cause), `etcd: ${what}${asUser}: ${told}`, { cause });
+  reason = printable(
+    reason.replace(wrapped, "$1").replace(/ (?:\[[^\]\s]*\]|[^\s:]+|[0-9a-f:]+):\d+$/, ""),
+    maxDetails,
+  );
+  // grpc-js has the whole text in the error that it throws, which is not handed on.
+  const own = cause instanceof RpcStatus ? new RpcStatus(cause.code, reason) : cause;
+  return new DiscoveryError(codeOf(cause), `etcd: ${printable(what, maxDetails)}${asUser}: ${reason}`, { cause: own });
+}
+
+/** Foreign text on one line, without what a terminal would obey, and no longer than `length`. */
+export function printable(text: string, length: number): string {
+  const cut = text.length > length ? `${text.slice(0, length)}…` : text;
+  return cut.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
 }
 
 function codeOf(cause: unknown): DiscoveryErrorCode {
