@@ -7,6 +7,7 @@ import { noWaits } from "../../testing/no-waits.ts";
 import { Probe } from "../../testing/probe.ts";
 import { type StormOptions, storm } from "../../testing/storm.ts";
 import type { PolicyType } from "../balancer/balancer.ts";
+import { defaultTiming } from "../balancer/connection-timing.ts";
 import { type PolicyJson, parsePolicy } from "../grpc-js.ts";
 import { sourceHash } from "../policies/hash/source-hash.ts";
 import { leastRequest } from "../policies/least-request.ts";
@@ -28,9 +29,9 @@ const seeds = PROPERTY_SEED ? [Number(PROPERTY_SEED)] : [...fixed, ...fresh];
 const steps = 250;
 
 /** All random numbers come from the seed: those of the policies and of grpc-js's own. */
-function seedAll(t: TestContext, seed: number): void {
+function seedAll(t: TestContext, seed: number, timing = noWaits.timing): void {
   const random = createRandom(seed);
-  registerPolicies({ clock, random, ...noWaits });
+  registerPolicies({ clock, random, timing });
   t.mock.method(Math, "random", random);
 }
 
@@ -89,6 +90,20 @@ for (const [name, configs] of Object.entries(parents)) {
 for (const name of policyNames.filter((name) => !(name in parents))) {
   const policies = (configs[name] ?? [{}]).map((config) => ({ [name]: config }));
   test(`${name} keeps its invariants under random events`, (t) => storms(t, { policies, usesAll: true }));
+}
+
+/** With the default timing calls may wait for further connections, so that the state does not follow from the connections alone. */
+for (const name of policyNames.filter((name) => !(name in parents))) {
+  const policies = (configs[name] ?? [{}]).map((config) => ({ [name]: config }));
+  test(`${name} keeps its invariants under random events, with the default timing of connections`, async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    let picks = 0;
+    for (const seed of seeds) {
+      seedAll(t, seed, defaultTiming);
+      picks += await storm({ policies, usesAll: false, seed, steps, clock });
+    }
+    assert.ok(picks > 0 || PROPERTY_SEED, "no call was sent: the storms were too short");
+  });
 }
 
 for (const policy of [leastRequest, peakEwma, sourceHash] as const) {
