@@ -71,6 +71,7 @@ const aliases: Readonly<Record<string, string>> = {
   least_request_experimental: "least_request",
   ring_hash_experimental: "ring_hash",
   random_subsetting: "subset",
+  random_subsetting_experimental: "subset",
 };
 
 /** The policies of `registerPolicy`, by name. */
