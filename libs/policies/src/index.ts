@@ -3,11 +3,11 @@
  *
  * ```ts
  * import { credentials } from "@grpc/grpc-js";
- * import { registerPolicies } from "@grpc-lb/policies";
+ * import { createServiceConfig, registerPolicies } from "@grpc-lb/policies";
  *
  * registerPolicies();
  * const client = new PodServiceClient("dns:///server-headless:30051", credentials.createInsecure(), {
- *   "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ least_request: { choiceCount: 2 } }] }),
+ *   "grpc.service_config": createServiceConfig({ least_request: { choiceCount: 2 } }),
  * });
  * ```
  */
@@ -30,6 +30,7 @@ export type {
   PolicyInstance,
 } from "./balancer/policy.ts";
 export {
+  createServiceConfig,
   isRegistered,
   type NamedPolicy,
   needsNoConfig,

@@ -95,6 +95,20 @@ test("an invalid policy before the one in use is reported", async (t) => {
   ]);
 });
 
+test("fields that grpc-js accepts and ignores are reported, once for a channel", async (t) => {
+  const rig = new Rig(t);
+  const backends = await rig.start("a", "b", "c");
+  const methodConfig = [{ name: [{ service: "a" }], waitForReady: true }];
+  for (const loadBalancingConfig of [[{ random: {} }], []]) {
+    const warnings = collectWarnings(t);
+    await callAll(t, backends, { loadBalancingConfig, methodConfig, healthCheckConfig: { serviceName: "a" } });
+    assert.deepEqual(warnings, [
+      "grpc.service_config: healthCheckConfig is ignored: grpc-js has no client-side health checking; " +
+        "methodConfig.waitForReady is ignored: grpc-js takes it from the Metadata options of a call",
+    ]);
+  }
+});
+
 test("a policy is found in loadBalancingPolicy and in load_balancing_config, which grpc-js ignores", () => {
   for (const [config, policy] of [
     [{ loadBalancingPolicy: "LEAST_REQUEST" }, { least_request: {} }],

@@ -1,5 +1,6 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
+import { targetOption } from "@grpc-lb/discovery";
 import { noEndpointMessage, publishFailure } from "../balancer/balancer.ts";
 import {
   type ChannelControlHelper,
@@ -104,16 +105,32 @@ export function describeSkipped(text: string | undefined, used: string): string 
   return errors.length === 0 ? undefined : `grpc.service_config: ${errors.join("; ")}; ${used} is used instead`;
 }
 
-/** Reports a mistake in a channel's service config. */
-export function warn(message: string): void {
-  process.emitWarning(message, { type: "GrpcLbWarning" });
+/** Fields of a service config that grpc-js accepts and ignores. */
+export function describeIgnored(text: string | undefined): string | undefined {
+  if (!text) return undefined;
+  const { healthCheckConfig, methodConfig } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const ignored: string[] = [];
+  if (healthCheckConfig !== undefined) {
+    ignored.push("healthCheckConfig is ignored: grpc-js has no client-side health checking");
+  }
+  const methods = Array.isArray(methodConfig) ? (methodConfig as readonly object[]) : [];
+  if (methods.some((method) => "waitForReady" in method)) {
+    ignored.push("methodConfig.waitForReady is ignored: grpc-js takes it from the Metadata options of a call");
+  }
+  return ignored.length === 0 ? undefined : `grpc.service_config: ${ignored.join("; ")}`;
+}
+
+/** Reports mistakes in a channel's service config, in one warning; undefined stands for none. */
+export function warnOf(...mistakes: readonly (string | undefined)[]): void {
+  const found = mistakes.filter((mistake) => mistake !== undefined);
+  if (found.length > 0) process.emitWarning(found.join("; "), { type: "GrpcLbWarning" });
 }
 
 /** Delegates to the chosen policy. */
 class DefaultBalancer implements LoadBalancer {
   readonly #helper: ChannelControlHelper;
   readonly #child: InstanceType<typeof ChildLoadBalancerHandler>;
-  #warned: string | undefined;
+  #hasWarned = false;
 
   constructor(helper: ChannelControlHelper) {
     this.#helper = helper;
@@ -127,9 +144,10 @@ class DefaultBalancer implements LoadBalancer {
     note: string,
   ): boolean {
     const failure = config instanceof DefaultConfig ? config.failure : undefined;
-    const { policy, warning } = chooseDefault(options["grpc.service_config"], failure);
-    if (warning !== undefined && warning !== this.#warned) warn(warning);
-    this.#warned = warning;
+    const text = options["grpc.service_config"];
+    const { policy, warning } = chooseDefault(text, failure);
+    if (!this.#hasWarned) warnOf(warning, targetOption in options ? undefined : describeIgnored(text));
+    this.#hasWarned = true;
     const isEmpty = found.ok && found.value.length === 0 && "round_robin" in policy;
     if (!isEmpty) return this.#child.updateAddressList(found, parsePolicy(policy), options, note);
     publishFailure(this.#helper, noEndpointMessage("round_robin", note)); // round_robin would make calls wait forever

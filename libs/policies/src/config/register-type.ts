@@ -12,7 +12,7 @@ import {
   registerPolicyType,
   type StatusOr,
 } from "../grpc-js.ts";
-import { describeSkipped, warn } from "./default-policy.ts";
+import { describeIgnored, describeSkipped, warnOf } from "./default-policy.ts";
 import { Fields } from "./fields.ts";
 import { keepFailure } from "./parse-failure.ts";
 
@@ -90,18 +90,17 @@ export function registerType<Config>(type: PolicyType<Config>, context: PolicyCo
       // grpc-js parses the configuration again for each list of endpoints; an equal one keeps its object.
       if (given && !isDeepStrictEqual(this.#config?.toJsonObject(), given.toJsonObject())) this.#config = given;
       if (!this.#config) return false;
-      this.#warnOfSkipped(options);
+      this.#warnOfMistakes(options);
       this.#balancer.update(found, this.#config.value, options, note);
       return true; // also for an empty list: with false, calls get no config selector and hang
     }
 
     /** Where the resolver is this project's, it has reported it already. */
-    #warnOfSkipped(options: ChannelOptions): void {
+    #warnOfMistakes(options: ChannelOptions): void {
       if (this.#hasChecked) return;
       this.#hasChecked = true;
       const text = targetOption in options ? undefined : options["grpc.service_config"];
-      const warning = describeSkipped(text, name);
-      if (warning !== undefined) warn(warning);
+      warnOf(describeSkipped(text, name), describeIgnored(text));
     }
 
     exitIdle(): void {
