@@ -95,13 +95,13 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   }
 
   update(found: StatusOr<GrpcEndpoint[]>, config: Config, options: ChannelOptions, note: string): void {
+    this.#diagnostics.readTarget(options);
     if (!found.ok) {
       if (this.#children.size === 0) this.#fail(found.error.details ?? "name resolution failed");
       else this.#setConfig(config);
       this.#publishUpdate();
       return;
     }
-    this.#diagnostics.readTarget(options);
     this.#config = config;
     const leaving = this.#reconcile(mergeEndpoints(found.value), options, note);
     if (this.#children.size === 0) this.#fail(noEndpointMessage(this.#policy.name, note));
@@ -194,8 +194,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
 
   #remember(child: Child<EndpointState>): void {
     const nowMs = this.#context.clock.now();
-    if (child.connected) child.record.close(nowMs, this.#context.random);
-    else child.record.leave(nowMs);
+    child.record.leave(nowMs);
     this.#departed.set(child.info.id, child.record);
   }
 

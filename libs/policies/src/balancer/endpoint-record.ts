@@ -22,6 +22,7 @@ export class EndpointRecord<EndpointState = unknown> {
   #openedAtMs: number | undefined;
   #isSettled = false;
   #closedAtMs = Number.NEGATIVE_INFINITY;
+  #leftAtMs = Number.NEGATIVE_INFINITY;
   /** The number of connections in a row that closed within `minLifetimeMs`. */
   #shortLived = 0;
 
@@ -83,11 +84,15 @@ export class EndpointRecord<EndpointState = unknown> {
 
   /** Whether the record of an endpoint that is not in the list can be dropped. */
   isForgettable(nowMs: number): boolean {
-    return this.inFlight === 0 && nowMs - this.#closedAtMs >= this.#timing.memoryMs;
+    return this.inFlight === 0 && nowMs - Math.max(this.#closedAtMs, this.#leftAtMs) >= this.#timing.memoryMs;
   }
 
-  /** The endpoint has left the list without having a connection. */
+  /** The endpoint has left the list. Its connection, if it has one, is closed too. */
   leave(nowMs: number): void {
-    if (this.#openedAtMs === undefined) this.#closedAtMs = nowMs;
+    this.#leftAtMs = nowMs;
+    if (this.#openedAtMs === undefined) return;
+    this.#openedAtMs = undefined;
+    this.#isSettled = false;
+    this.#closedAtMs = nowMs;
   }
 }

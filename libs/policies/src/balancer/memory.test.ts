@@ -99,3 +99,28 @@ test("slow start goes on through a reconnect within 5 s, and starts again after 
     closeChannel(channel, clock);
   }
 });
+
+test("an endpoint that leaves the list before it is connected has its slow start when it comes back", async () => {
+  const clock = new ManualClock();
+  const slowStart = { window: "30s", minWeightPercent: 10 };
+  const channel = await open({ weighted_round_robin: { source: "static", slowStart } }, clock);
+  await pass(clock, 60_000);
+  const added = "10.0.0.4:80";
+  channel.update(endpoints(4));
+  channel.update(endpoints(3));
+  channel.update(endpoints(4));
+  channel.connect(added);
+  await pass(clock, 10);
+  const counts = spread(channel, 310);
+  assert.ok((counts[added] ?? 0) < 20, `want a tenth of the others' calls, got ${JSON.stringify(counts)}`);
+  closeChannel(channel, clock);
+});
+
+test("removing an endpoint is not a short-lived connection", async () => {
+  const clock = new ManualClock();
+  const channel = await open({ random: {} }, clock);
+  for (let flaps = 0; flaps < 3; flaps++) await flap(channel, clock, 10);
+  await pass(clock, 10);
+  assertShares(spread(channel, 3_000), equal);
+  closeChannel(channel, clock);
+});
