@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { assertNothingLeft, ManualClock, turn, until } from "../../testing/index.ts";
-import { type HttpAnswer, HttpClient, HttpError } from "./http-client.ts";
+import { type HttpAnswer, HttpClient } from "./http-client.ts";
+import { HttpError } from "./http-error.ts";
 import { RequestGuard } from "./request-guard.ts";
 
 after(assertNothingLeft);

@@ -1,22 +1,14 @@
-import {
-  type AgentOptions,
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-} from "node:http";
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { RequestOptions } from "node:https";
+import { isIP } from "node:net";
+import { HttpError } from "./http-error.ts";
+import { forwardByProxy, loadHttps, nameProxy, openTunnel } from "./proxy.ts";
 import type { RequestGuard } from "./request-guard.ts";
 
 /** How long an answer may be, in characters, unless its reader says otherwise: enough for 100 000 endpoints. */
 const maxTextLength = 64 * 1024 * 1024;
 /** How long a line may be, in characters, unless its reader says otherwise: enough for an object of etcd's largest size. */
 const maxLineLength = 4 * 1024 * 1024;
-
-/** A peer's answer that cannot be used; its message says why. */
-export class HttpError extends Error {
-  override readonly name = "HttpError";
-}
 
 /** How connections are made. */
 export interface HttpClientOptions {
@@ -26,26 +18,27 @@ export interface HttpClientOptions {
   readonly background?: boolean;
   /** Whether a connection is kept for the next request. Default: true. */
   readonly keepAlive?: boolean;
-  /** Where proxies stand, as in the environment: `HTTPS_PROXY`, `NO_PROXY`. Default: no proxy. Needs Node >= 22.21. */
-  readonly proxyEnv?: AgentOptions["proxyEnv"];
+  /**
+   * The proxy, an http or https URL, with user and password if it wants them. TLS goes through a tunnel, of which there is a new
+   * one for each request. Default: none.
+   */
+  readonly proxy?: URL | undefined;
 }
 
 /** One request. */
 export interface HttpRequest {
-  readonly method?: "GET" | "PUT";
+  readonly method?: "GET" | "POST" | "PUT";
   /** A name or an address, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
   /** Path and query. */
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string | number>>;
+  /** Several values are sent as several headers of that name. */
+  readonly headers?: Readonly<Record<string, string | number | readonly string[]>>;
   /** Default: no body. */
   readonly body?: string;
   readonly tls?: Pick<RequestOptions, "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized">;
 }
-
-/** Loaded when it is used, as TLS costs most of what importing this file does. */
-const loadHttps = () => process.getBuiltinModule("node:https");
 
 /**
  * HTTP/1.1 exchanges that always end, whatever the peer does: by the answer, an error, or the guard, which knows the deadlines
@@ -55,13 +48,15 @@ export class HttpClient {
   readonly #isSecure: boolean;
   readonly #isBackground: boolean;
   readonly #agent: HttpAgent;
+  readonly #proxy: URL | undefined;
 
-  constructor({ isSecure, background = false, keepAlive = true, proxyEnv }: HttpClientOptions) {
+  constructor({ isSecure, background = false, keepAlive = true, proxy }: HttpClientOptions) {
     this.#isSecure = isSecure;
     this.#isBackground = background;
+    this.#proxy = proxy;
     const Agent = isSecure ? loadHttps().Agent : HttpAgent;
     // TCP keepalive notices a peer that is gone without a word.
-    this.#agent = new Agent({ keepAlive, keepAliveMsecs: 15_000, ...(proxyEnv && { proxyEnv }) });
+    this.#agent = new Agent({ keepAlive, keepAliveMsecs: 15_000 });
   }
 
   /** Closes the connections. */
@@ -84,8 +79,11 @@ export class HttpClient {
     }
   }
 
-  async #open({ tls, body = "", method = "GET", ...rest }: HttpRequest, guard: RequestGuard): Promise<IncomingMessage> {
-    const options = { ...tls, ...rest, method, agent: this.#agent, signal: guard.signal };
+  async #open(wanted: HttpRequest, guard: RequestGuard): Promise<IncomingMessage> {
+    const { tls, body = "", method = "GET", ...rest } = wanted;
+    const route = await this.#route(wanted, guard);
+    const headers = (rest.headers ?? {}) as OutgoingHttpHeaders; // whose arrays are mutable
+    const options: RequestOptions = { ...tls, ...rest, headers, method, signal: guard.signal, ...route };
     for (;;) {
       const request = (this.#isSecure ? loadHttps().request : httpRequest)(options);
       // Each time, as the agent refs a kept socket for its next request.
@@ -104,9 +102,22 @@ export class HttpClient {
         // It says nothing about the server: https://nodejs.org/api/http.html#requestreusedsocket
         const { code = "" } = error as NodeJS.ErrnoException;
         const isStale = request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(code);
-        if (!isStale || guard.signal.aborted) throw error;
+        if (isStale && !guard.signal.aborted) continue;
+        throw this.#proxy && !this.#isSecure ? nameProxy(this.#proxy, error) : error;
       }
     }
+  }
+
+  /** Over which connection a request goes: one of the agent's, or one through a tunnel. */
+  async #route(request: HttpRequest, { signal }: RequestGuard): Promise<RequestOptions> {
+    const proxy = this.#proxy;
+    if (!proxy) return { agent: this.#agent };
+    if (!this.#isSecure) return { agent: this.#agent, ...forwardByProxy(proxy, request) };
+    const socket = await openTunnel(proxy, request, signal, this.#isBackground);
+    const { host, tls } = request;
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const { connect } = process.getBuiltinModule("node:tls");
+    return { createConnection: () => connect({ ...name, ...tls, socket, host }) };
   }
 }
 

@@ -1,4 +1,3 @@
-import type { AgentOptions } from "node:http";
 import type { Clock } from "@grpc-lb/core";
 import { type HttpAnswer, HttpClient, type HttpRequest, RequestGuard } from "@grpc-lb/core/http";
 import { DiscoveryError } from "../core/discovery-error.ts";
@@ -7,7 +6,7 @@ import { parseAnswer } from "./reader.ts";
 
 /** What a request to the API server is made with; read again as the files behind it are replaced. */
 export interface Credentials {
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   readonly tls: NonNullable<HttpRequest["tls"]>;
 }
 
@@ -17,8 +16,8 @@ export interface ApiAccess {
   readonly server: URL;
   /** The namespace to use when a target names none. */
   readonly namespace: string;
-  /** Where proxies stand, as in the environment (`HTTPS_PROXY`, `NO_PROXY`). Default: no proxy. */
-  readonly proxyEnv?: AgentOptions["proxyEnv"];
+  /** The proxy before the server, an http or https URL. Default: none. */
+  readonly proxy?: URL | undefined;
   /**
    * @param afterDenial whether the last ones were refused, so that nothing cached may be used
    * @param signal is aborted when the caller needs them no more: what runs for it alone may be ended. A caller that gives one
@@ -59,8 +58,7 @@ export class ApiClient {
   constructor(access: ApiAccess, clock: Clock, { background = false }: { readonly background?: boolean } = {}) {
     this.#access = access;
     this.#clock = clock;
-    const { proxyEnv } = access;
-    this.#http = new HttpClient({ isSecure: this.#isSecure, background, ...(proxyEnv && { proxyEnv }) });
+    this.#http = new HttpClient({ isSecure: this.#isSecure, background, proxy: access.proxy });
   }
 
   /** `kubectl proxy` and tests speak plain HTTP. */

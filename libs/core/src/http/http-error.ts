@@ -1,0 +1,4 @@
+/** A peer's answer that cannot be used; its message says why. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+}
