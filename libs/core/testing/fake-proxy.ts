@@ -24,7 +24,7 @@ export class FakeProxy {
       if (proxy.mode === "refuse") socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
       if (proxy.mode === "close") socket.destroy();
       if (proxy.mode === "tunnel") proxy.#tunnel(socket, request.url ?? "");
-      else socket.resume(); // otherwise the end of the connection goes unnoticed
+      else socket.resume().on("end", () => socket.destroy()); // the server of node:http leaves it half open
     });
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
