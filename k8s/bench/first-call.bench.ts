@@ -49,7 +49,7 @@ interface Round {
 /** Scales from one pod to two while this process, and the Go client if there is one, call. */
 async function measure(target: string, limitMs: number, go?: GoClient): Promise<Round> {
   const [old] = await scaleServer(kubectl, 1);
-  const running = go?.start(`kubernetes://server.${namespace}:grpc/`);
+  const running = go?.start(`kubernetes:///server.${namespace}:grpc`);
   const load = startLoad(target, 1);
   await systemClock.sleep(1_000);
   const both = await scaleServer(kubectl, 2);
