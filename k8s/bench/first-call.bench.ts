@@ -1,8 +1,8 @@
 /**
  * The time from the API server's event to the first call on a new pod: `node k8s/bench/first-call.bench.ts [--json]`, on the cluster
  * of the current context, in a namespace that it deletes. A separate watch observes the event; this process calls continuously,
- * through the resolver and, for comparison, through DNS. Where there is Go, a grpc-go client with kuberesolver calls in the same
- * rounds (go-client/).
+ * through the resolver and, for comparison, through DNS. Where there is Go, a grpc-go client with kuberesolver takes turns with
+ * it (go-client/).
  */
 import { randomBytes } from "node:crypto";
 import { systemClock } from "@grpc-lb/core";
@@ -13,7 +13,7 @@ import { startLoad } from "../e2e/load.ts";
 import { makeOk } from "../e2e/make.ts";
 import { progress } from "../e2e/report.ts";
 import { scaleServer } from "../e2e/server.ts";
-import { buildGoClient, type GoClient } from "./go-client.ts";
+import { buildGoClient } from "./go-client.ts";
 
 const rounds = 9;
 const dnsLimitMs = 30_000;
@@ -40,28 +40,33 @@ const watch = async () => {
   }
 };
 
-/** In milliseconds from the event to the first answer of the new pod; undefined without one. */
-interface Round {
-  readonly ours: number | undefined;
-  readonly go: number | undefined;
+/** A client that calls continuously. */
+interface Caller {
+  /** When the pod answered first; undefined if it has not. */
+  firstMs(pod: string): number | undefined;
+  stop(): Promise<void>;
 }
 
-/** Scales from one pod to two while this process, and the Go client if there is one, call. */
-async function measure(target: string, limitMs: number, go?: GoClient): Promise<Round> {
-  const [old] = await scaleServer(kubectl, 1);
-  const running = go?.start(`kubernetes:///server.${namespace}:grpc`);
+function startOurs(target: string): Caller {
   const load = startLoad(target, 1);
+  return {
+    firstMs: (pod) => load.calls.find((call) => call.pod === pod)?.atMs,
+    stop: () => load.stop(),
+  };
+}
+
+/** Scales from one pod to two; returns the milliseconds from the event to the first answer of the new one, undefined without one. */
+async function measure(start: () => Caller, limitMs: number): Promise<number | undefined> {
+  const [old] = await scaleServer(kubectl, 1);
+  const caller = start();
   await systemClock.sleep(1_000);
   const both = await scaleServer(kubectl, 2);
   const pod = both.find((name) => name !== old) ?? "";
   const untilMs = systemClock.now() + limitMs;
-  const first = () => load.calls.find((call) => call.pod === pod)?.atMs;
-  const isOver = () => first() !== undefined && (running === undefined || running.firstMs(pod) !== undefined);
-  while (!isOver() && systemClock.now() < untilMs) await systemClock.sleep(20);
-  await Promise.all([load.stop(), running?.stop()]);
-  const event = seenMs.get(pod);
-  const since = (ms: number | undefined) => (ms === undefined || event === undefined ? undefined : ms - event);
-  return { ours: since(first()), go: since(running?.firstMs(pod)) };
+  while (caller.firstMs(pod) === undefined && systemClock.now() < untilMs) await systemClock.sleep(20);
+  await caller.stop();
+  const [at, event] = [caller.firstMs(pod), seenMs.get(pod)];
+  return at === undefined || event === undefined ? undefined : at - event;
 }
 
 const sorted = (values: readonly (number | undefined)[]) =>
@@ -75,15 +80,17 @@ try {
   void watch();
   const go = await buildGoClient();
   if (typeof go === "string") progress(`the Go client is skipped: ${go}`);
-  const measured: Round[] = [];
+  // The clients take turns: together they would compete for the processors.
+  const ours: (number | undefined)[] = [];
+  const goes: (number | undefined)[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const each = await measure(
-      `kubernetes:///server.${namespace}:grpc`,
-      10_000,
-      typeof go === "string" ? undefined : go,
-    );
-    progress(`round ${round} of ${rounds}: ours ${each.ours?.toFixed(1)} ms, Go ${each.go?.toFixed(1) ?? "-"} ms`);
-    measured.push(each);
+    const ms = await measure(() => startOurs(`kubernetes:///server.${namespace}:grpc`), 10_000);
+    ours.push(ms);
+    progress(`resolver, round ${round} of ${rounds}: ${ms?.toFixed(1)} ms`);
+    if (typeof go === "string") continue;
+    const goMs = await measure(() => go.start(`kubernetes:///server.${namespace}:grpc`), 10_000);
+    goes.push(goMs);
+    progress(`grpc-go, round ${round} of ${rounds}: ${goMs?.toFixed(1)} ms`);
   }
   const dns = await kubectl.run([
     "get",
@@ -94,12 +101,13 @@ try {
     "-o",
     "jsonpath={.spec.clusterIP}",
   ]);
-  const byDns = (await measure(`dns://${dns}/server-headless.${namespace}.svc.cluster.local:30051`, dnsLimitMs)).ours;
+  const headless = `dns://${dns}/server-headless.${namespace}.svc.cluster.local:30051`;
+  const byDns = await measure(() => startOurs(headless), dnsLimitMs);
 
-  const byResolver = sorted(measured.map(({ ours }) => ours));
+  const byResolver = sorted(ours);
   const p50 = medianOf(byResolver);
   const most = byResolver.at(-1) ?? Number.NaN;
-  const byGo = typeof go === "string" ? undefined : sorted(measured.map((round) => round.go));
+  const byGo = typeof go === "string" ? undefined : sorted(goes);
   if (!(p50 <= boundMs)) process.exitCode = 1;
   const dnsText = byDns === undefined ? `none in ${dnsLimitMs / 1000} s` : `${byDns.toFixed(0)} ms`;
   if (process.argv.includes("--json")) {

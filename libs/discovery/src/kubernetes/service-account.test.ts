@@ -27,7 +27,7 @@ test("server and namespace are those of the pod; an IPv6 host is bracketed", asy
   assert.equal((await createServiceAccountAccess({ clock, folder, env: six })).server.href, "https://[fd00::1]:6443/");
 });
 
-test("row 5: token and CA are read again after 60 s, not before, and at once after a denial", async () => {
+test("token and CA are read again after 60 s, not before, and at once after a denial", async () => {
   const clock = new ManualClock();
   const access = await createServiceAccountAccess({ clock, folder, env });
   assert.deepEqual(await access.credentials(false), bearer("one", "CA1"));
