@@ -37,7 +37,7 @@ export async function buildGoClient(): Promise<GoClient | string> {
     API_CA: String(tls.ca ?? ""),
     API_CERT: String(tls.cert ?? ""),
     API_KEY: String(tls.key ?? ""),
-    API_TOKEN: (headers.authorization ?? headers.Authorization ?? "").replace(/^Bearer /, ""),
+    API_TOKEN: String(headers.authorization ?? headers.Authorization ?? "").replace(/^Bearer /, ""),
   };
   return { start: (target) => run(path, target, env) };
 }
