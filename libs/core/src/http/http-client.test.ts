@@ -120,6 +120,34 @@ async function drip(answer: HttpAnswer, clock: ManualClock): Promise<never> {
   }
 }
 
+test("a body without a length that a deadline ends is not taken for a whole one", async (t) => {
+  for (const read of [
+    async (answer: HttpAnswer) => {
+      await answer.text();
+    },
+    async (answer: HttpAnswer) => {
+      for await (const _ of answer.lines()) answer.heard();
+    },
+  ]) {
+    const clock = new ManualClock();
+    const { port } = await serve(t, (socket) => socket.write("HTTP/1.0 200 OK\r\n\r\n[]\n"));
+    let hasBegun = false;
+    const got = exchange(
+      port,
+      (answer) => {
+        hasBegun = true;
+        return read(answer);
+      },
+      { clock, allowMs: 5_000 },
+    );
+    const failed = assert.rejects(got, /^Error: nothing heard for 5 s$/);
+    await until(() => hasBegun, "the beginning of the answer");
+    for (let n = 0; n < 20; n++) await turn();
+    clock.advance(5_000);
+    await failed;
+  }
+});
+
 test("an abort of the owner ends it at once", async (t) => {
   const controller = new AbortController();
   const { port, requests } = await serve(t, () => {});

@@ -161,6 +161,7 @@ export class HttpAnswer {
       if (length > maxLength) throw new HttpError(`the answer is longer than ${maxLength} characters`);
       parts.push(chunk);
     }
+    this.#guard.signal.throwIfAborted(); // a body without a length looks whole wherever it ends
     return parts.join("");
   }
 
@@ -206,6 +207,7 @@ export class HttpAnswer {
       }
       if (lines.length > 0) yield lines;
     }
+    this.#guard.signal.throwIfAborted(); // as in `text`
     this.rest = parts.join("");
   }
 }

@@ -42,6 +42,16 @@ test("the whole has its own time, however much is heard", async () => {
   assert.equal(clock.sleeping, 0);
 });
 
+test("where silence and the whole end at the same time, the error is that of the silence", async () => {
+  const clock = new ManualClock();
+  const guard = new RequestGuard(new AbortController().signal, clock, 5_000);
+  clock.advance(1);
+  guard.allow(5_000);
+  clock.advance(4_999);
+  await turn();
+  assert.equal((guard.signal.reason as Error).message, "nothing heard for 5 s");
+});
+
 test("the time allowed can grow and shrink", async () => {
   const clock = new ManualClock();
   const guard = new RequestGuard(new AbortController().signal, clock);

@@ -14,6 +14,8 @@ export class RequestGuard {
   #nap: AbortController | undefined;
   #allowedMs = Number.POSITIVE_INFINITY;
   #dueMs = Number.POSITIVE_INFINITY;
+  /** Whether anything was heard since the last `allow`. */
+  #hasHeard = false;
   readonly #totalMs: number;
   readonly #endMs: number;
 
@@ -37,6 +39,7 @@ export class RequestGuard {
     this.#allowedMs = ms;
     const isNearer = this.#clock.now() + ms < this.#dueMs;
     this.heard();
+    this.#hasHeard = false;
     if (!isNearer) return; // the nap under way ends before the deadline, and looks again
     this.#nap?.abort();
     void this.#watch();
@@ -45,6 +48,7 @@ export class RequestGuard {
   /** The server said something. */
   heard(): void {
     this.#dueMs = this.#clock.now() + this.#allowedMs;
+    this.#hasHeard = true;
   }
 
   /** The work's result, or a rejection as soon as the request ends, however long the work goes on. */
@@ -71,7 +75,8 @@ export class RequestGuard {
 
   #lateness(): Error {
     const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
-    return this.#dueMs <= this.#endMs
+    // Where both times are the same, the silence says more.
+    return this.#dueMs <= this.#endMs || (!this.#hasHeard && this.#allowedMs >= this.#totalMs)
       ? new Error(`nothing heard for ${seconds(this.#allowedMs)}`)
       : new Error(`no whole answer within ${seconds(this.#totalMs)}`);
   }
