@@ -46,8 +46,9 @@ export async function register(
     );
   }
   const { registerInConsul } = await import("./consul/index.ts");
-  const { agent, tags, check } = parsed;
-  return holdUntilRegistered(registerInConsul({ agent, tags, check: { t: check }, instance: whole, ...hooks }));
+  const { agent, tags, check, namespace, partition } = parsed;
+  const where = { agent, namespace, partition };
+  return holdUntilRegistered(registerInConsul({ ...where, tags, check: { t: check }, instance: whole, ...hooks }));
 }
 
 /** A registration works in the background: a program that waits for `registered`, and has nothing else to do, would end. */

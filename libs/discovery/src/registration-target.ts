@@ -11,9 +11,10 @@ export interface EtcdRegistrationTarget extends EtcdTarget {
 }
 
 /** `consul://host:8500/service?ttl=5s&tag=v1`: where and how to register in Consul. */
-export interface ConsulRegistrationTarget extends Pick<ConsulTarget, "t" | "agent" | "service" | "tags"> {
+export interface ConsulRegistrationTarget
+  extends Pick<ConsulTarget, "t" | "agent" | "service" | "tags" | "namespace" | "partition"> {
   readonly ttlMs: number | undefined;
-  /** Who says that the instance is well: it does, within each TTL, or the agent asks its gRPC health. Default: ttl. */
+  /** How Consul checks the instance: the registration refreshes a TTL, or the agent calls its gRPC health service. Default: ttl. */
   readonly check: "ttl" | "grpc";
 }
 
@@ -33,12 +34,12 @@ const schemes: { readonly [S in RegistrationTarget["t"]]: Scheme<Extract<Registr
     parse: (parts) => ({ ...etcd.parse(parts), ttlMs: ttlOf(parts.parameters) }),
   },
   consul: {
-    grammar: "consul://host[:8500]/service[?ttl=10s&tag=&check=grpc]",
-    parameters: ["ttl", "tag", "check"],
+    grammar: "consul://host[:8500]/service[?ttl=10s&tag=&check=grpc&ns=&partition=]",
+    parameters: ["ttl", "tag", "check", "ns", "partition"],
     parse(parts) {
-      const { t, agent, service, tags } = consul.parse(parts);
+      const { t, agent, service, tags, namespace, partition } = consul.parse(parts);
       const check = parts.parameters.choice("check", ["ttl", "grpc"]) ?? "ttl";
-      return { t, agent, service, tags, ttlMs: ttlOf(parts.parameters), check };
+      return { t, agent, service, tags, namespace, partition, ttlMs: ttlOf(parts.parameters), check };
     },
   },
 };

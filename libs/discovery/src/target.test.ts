@@ -22,6 +22,8 @@ const consul = (service: string, more: object = {}): Target => ({
   tags: [],
   near: undefined,
   dc: undefined,
+  namespace: undefined,
+  partition: undefined,
   waitMs: undefined,
   limit: undefined,
   healthy: true,
@@ -72,6 +74,7 @@ const good: [string, Target][] = [
     "consul://c/server?near=_agent&dc=dc2&wait=30s&limit=5&healthy=false&allow-stale",
     consul("server", { near: "_agent", dc: "dc2", waitMs: 30_000, limit: 5, healthy: false, allowStale: true }),
   ],
+  ["consul://c/server?ns=team&partition=eu", consul("server", { namespace: "team", partition: "eu" })],
   ["consul://c/server?healthy&allow-stale=false&wait=10m", consul("server", { waitMs: 600_000 })],
 
   ["dns-poll:///server.example:80", dnsPoll("server.example", 80)],
@@ -101,7 +104,7 @@ const grammars: Readonly<Record<TargetScheme, string>> = {
   kubernetes:
     "kubernetes:///service[.namespace][:port], kubernetes://namespace/service[:port] or kubernetes://service.namespace[:port]",
   etcd: "etcd://host[:2379][,host2[:2379]]/service[?layout=endpoints|kratos|go-micro|value|key&namespace=], //service for keys that begin with a slash",
-  consul: "consul://host[:8500]/service[?tag=&near=&dc=&wait=&limit=&healthy=&allow-stale]",
+  consul: "consul://host[:8500]/service[?tag=&near=&dc=&ns=&partition=&wait=&limit=&healthy=&allow-stale]",
   "dns-poll": "dns-poll://[server[:53]]/name:port[?refresh=30s&union=60s&family=ipv6]",
   static: "static:///host:port[,host:port][?weights=3,1]",
   file: "file:///path/of/endpoints.yaml, an absolute path",
@@ -146,7 +149,7 @@ const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string
     ["consul:///server", 'the agent must be host:port, an IPv6 host in brackets, got ""'],
     ["consul://a,b/server", 'the agent must be host:port, an IPv6 host in brackets, got "a,b"'],
     ["consul://c", "it names no service"],
-    ["consul://c/a/b", '"a/b" is no service'],
+    ["consul://c/a/b", '"a/b" must be a name without a slash'],
     ["consul://c/server?tag", "the parameter tag is empty"],
     ["consul://c/server?near=a&near=b", "the parameter near stands more than once"],
     ["consul://c/server?wait=30", 'wait must be a duration such as 300ms, 5s or 2m, got "30"'],
@@ -157,7 +160,7 @@ const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string
     ["consul://c/server?healthy=yes", 'healthy must be true or false, got "yes"'],
     [
       "consul://c/server?token",
-      'unknown parameter "token"; there are tag, near, dc, wait, limit, healthy, allow-stale',
+      'unknown parameter "token"; there are tag, near, dc, ns, partition, wait, limit, healthy, allow-stale',
     ],
   ],
   "dns-poll": [

@@ -31,7 +31,7 @@ export const targetSchemes = Object.keys(schemes) as readonly TargetScheme[];
  *
  *     kubernetes:///service[.namespace][:port]           kubernetes://namespace/service[:port]
  *     etcd://host:2379,host2:2379/service                ?layout=kratos
- *     consul://host:8500/service                         ?tag=&near=&dc=&wait=&limit=&healthy=&allow-stale
+ *     consul://host:8500/service                         ?tag=&near=&dc=&ns=&partition=&wait=&limit=&healthy=&allow-stale
  *     dns-poll:///name:port                              ?refresh=30s
  *     static:///host:port,host:port                      ?weights=3,1
  *     file:///path/of/endpoints.yaml

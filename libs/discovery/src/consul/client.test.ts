@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
 import { systemClock } from "@grpc-lb/core";
 import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
@@ -33,22 +33,23 @@ function connect(port: number, credentials: ConsulCredentials = {}) {
   ends.push(() => client.close());
   return (rest: Partial<ConsulRequest> = {}) => {
     const { signal } = new AbortController();
-    const asked = { method: "GET", path: "/", what: "ask", needs: "nothing", silenceMs: 5_000, signal } as const;
-    // The client's sockets keep no process alive; what waits for them here does.
+    const request = { method: "GET", path: "/", what: "ask", needs: "nothing", signal } as const;
+    const limits = { silenceMs: 5_000, totalMs: 10_000 };
+    // The client's sockets do not keep the process alive.
     const hold = setInterval(() => {}, 60_000);
-    return client.request({ ...asked, ...rest }).finally(() => clearInterval(hold));
+    return client.request({ ...request, ...limits, ...rest }).finally(() => clearInterval(hold));
   };
 }
 
 const serve = async (listener: RequestListener) => connect(await listen(createServer(listener)));
 
-test("an answer that is longer than it may be is broken off", async () => {
+test("an answer that is too long is an error", async () => {
   const ask = await serve((_, response) => response.end("x".repeat(100_000)));
   assert.equal((await ask({ maxLength: 100_000 })).text.length, 100_000);
   await assert.rejects(ask({ maxLength: 99_999 }), /: the answer is longer than 99999 characters$/);
 });
 
-test("an answer that stops in the middle is given up", async () => {
+test("an answer that stops in the middle is an error", async () => {
   const ask = await serve((_, response) => void response.write("["));
   await assert.rejects(
     ask({ silenceMs: 50 }),
@@ -56,7 +57,33 @@ test("an answer that stops in the middle is given up", async () => {
   );
 });
 
-test("what is aborted by its owner ends at once", async () => {
+for (const [what, answer] of [
+  ["begins and drips", "HTTP/1.1 200 OK\r\n\r\n"],
+  ["drips before it begins", "HTTP/1.1 200 OK\r\nx: "],
+] as const) {
+  test(`an answer that ${what} is an error when its time is over`, async () => {
+    const server = createTcpServer((socket) => {
+      sockets.add(socket.on("error", () => {}));
+      socket.write(answer);
+      const drip = setInterval(() => socket.write("H"), 10);
+      socket.on("close", () => clearInterval(drip));
+    });
+    const sockets = new Set<Socket>();
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    ends.push(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    const ask = connect((server.address() as AddressInfo).port);
+    await assert.rejects(
+      ask({ silenceMs: 100, totalMs: 300 }),
+      /: no whole answer within 0 s$|: nothing heard for 0 s$/,
+    );
+  });
+}
+
+test("a request that is aborted ends at once", async () => {
   const ask = await serve(() => {});
   const owner = new AbortController();
   const asking = ask({ signal: owner.signal });
@@ -64,7 +91,7 @@ test("what is aborted by its owner ends at once", async () => {
   await assert.rejects(asking, /closed/);
 });
 
-test("a kept connection that the agent has closed meanwhile is no failure, nor for a PUT", async () => {
+test("a request on a kept connection that the agent has closed is sent again, a PUT too", async () => {
   const seen: string[] = [];
   const server = createServer((request, response) => {
     seen.push(request.method ?? "");
@@ -78,7 +105,7 @@ test("a kept connection that the agent has closed meanwhile is no failure, nor f
   assert.deepEqual(seen, ["GET", "PUT", "PUT"]);
 });
 
-test("TLS: the agent's certificate is checked, and ours is shown", async (t) => {
+test("TLS: the agent's certificate is verified, and the client's is sent", async (t) => {
   const certificates = makeCertificates("consul.test");
   if (!certificates) return t.skip("there is no openssl to make certificates with");
   const { caFile, server: pair, client, remove } = certificates;
@@ -100,8 +127,65 @@ test("TLS: the agent's certificate is checked, and ours is shown", async (t) => 
     connect(port, { tls: { caFile, serverName: "consul.test" } })(),
     /certificate required|ECONNRESET|socket hang up/,
   );
+  assert.equal((await connect(port, { tls: { ...unknown, verify: false } })()).text, "[]");
   await assert.rejects(
     connect(port, { tls: { ...tls, caFile: "/does/not/exist" } })(),
     /^DiscoveryError: consul: read the credentials: ENOENT/,
   );
+});
+
+const secret = 'a"b c/8b1247ef-3d1c-4f0e-9a52-1f2e3d4c5b6a';
+for (const [what, spelling] of [
+  ["as it is", secret],
+  ["in upper case", secret.toUpperCase()],
+  ["in JSON", JSON.stringify({ token: secret })],
+  ["in a URL", `/v1?token=${encodeURIComponent(secret)}`],
+  ["in base64", Buffer.from(secret).toString("base64")],
+  ["in a long text", `${"x".repeat(480)}${secret}`],
+  ["twice", `${secret} ${secret}`],
+  ["in HTTP basic authentication", `Basic ${Buffer.from(`me:${secret}`).toString("base64")}`],
+] as const) {
+  test(`a secret that the agent repeats ${what} is not in the error`, async () => {
+    let phrase = "";
+    const server = createServer((_, response) => {
+      // An HTTP phrase has no characters outside ASCII.
+      response.writeHead(500, phrase).end(spelling);
+    });
+    const port = await listen(server);
+    for (const credentials of [{ token: secret }, { basicAuth: `me:${secret}` }]) {
+      for (phrase of ["no", spelling]) {
+        await assert.rejects(connect(port, credentials)(), ({ message }: Error) => {
+          assert.match(message, /^consul: ask: 127\.0\.0\.1:\d+: 500 /);
+          const ending = secret.slice(5).toLowerCase();
+          for (const piece of [
+            ending.slice(0, 10),
+            ending.slice(-12),
+            Buffer.from(secret).toString("base64").slice(0, 12),
+          ]) {
+            assert.ok(!message.toLowerCase().includes(piece.toLowerCase()), message);
+          }
+          return true;
+        });
+      }
+    }
+  });
+}
+
+test("what the agent sends cannot control a terminal", async () => {
+  const ask = await serve((_, response) => response.writeHead(500).end("\u001b[31mred\u202e\n\u0000"));
+  await assert.rejects(ask({ what: "read service \u001b[1m" }), ({ message }: Error) => {
+    assert.match(
+      message,
+      /^consul: read service \ufffd\[1m: .*: 500 Internal Server Error: \ufffd\[31mred\ufffd \ufffd$/,
+    );
+    return true;
+  });
+});
+
+test("basic authentication and the token are sent together", async () => {
+  const server = createServer(({ headers }, response) =>
+    response.end(`${headers.authorization} ${headers["x-consul-token"]}`),
+  );
+  const ask = connect(await listen(server), { basicAuth: "me:pa:ss", token: "t" });
+  assert.equal((await ask()).text, "Basic bWU6cGE6c3M= t");
 });

@@ -1,13 +1,13 @@
-import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "@grpc-lb/core";
-import { RequestGuard } from "@grpc-lb/core/http";
+import { HttpClient, RequestGuard } from "@grpc-lb/core/http";
 import { formatAddress } from "../core/address.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
-import { type ConsulAccess, CredentialFiles, type ReadCredentials } from "./access.ts";
-import { type Asked, describeNonsense, describeRefusal, describeSilence } from "./consul-error.ts";
+import { type ConsulAccess, CredentialFiles, type ReadCredentials, warnOfPlainSecrets } from "./access.ts";
+import { describeRefusal, describeUnavailable, type Exchange } from "./error.ts";
 
 /** A request to the agent. */
-export interface ConsulRequest extends Pick<Asked, "what" | "needs"> {
+export interface ConsulRequest extends Pick<Exchange, "what" | "needs"> {
   readonly method: "GET" | "PUT";
   /** Path and query. */
   readonly path: string;
@@ -15,152 +15,119 @@ export interface ConsulRequest extends Pick<Asked, "what" | "needs"> {
   readonly body?: object;
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** How long the agent may say nothing, in milliseconds: before its answer, and in the middle of it. */
+  /** How long the agent may be silent before its answer begins, in milliseconds. */
   readonly silenceMs: number;
-  /** How long the answer may be, in characters. Default: 64 Mi, as of 30 000 instances. */
+  /** How long it may be silent in the middle of its answer, in milliseconds. Default: `silenceMs`. */
+  readonly pauseMs?: number;
+  /** How long the whole may take, in milliseconds: credentials, a second try after a refusal, and the answer to its last byte. */
+  readonly totalMs: number;
+  /** How long the answer may be, in characters. Default: 64 Mi, or about 30 000 instances. */
   readonly maxLength?: number;
 }
 
-/** What the agent has said, and that it was 200. */
+/** An answer of status 200. */
 export interface ConsulAnswer {
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  /** Whether it was asked with a token. */
+  /** Whether the request had a token. */
   readonly hasToken: boolean;
 }
 
-/** An answer that trickles is never silent, and is given up all the same when it takes so much longer than the silence allowed. */
-const wholeAnswerMs = 60_000;
-const maxAnswerLength = 64 * 1024 * 1024;
+/** How much of a refusal is read, in characters: secrets are left out of it before it is cut for the message. */
+const maxRefusalLength = 16_384;
 
-/** Loaded when it is used, as TLS costs a process without it much of what importing this part does. */
-const loadHttps = () => process.getBuiltinModule("node:https");
-
-/** The few requests that are made of an agent, over HTTP/1.1, one at a time; by connections that keep no process alive. */
+/** Makes requests to an agent with the credentials as they are now. Its connections do not keep the process alive. */
 export class ConsulClient {
   /** `host:port`, for messages. */
   readonly agent: string;
   readonly #access: ConsulAccess;
   readonly #clock: Clock;
   readonly #files: CredentialFiles;
-  // TCP keepalive notices an agent's machine that is gone without a word.
-  readonly #connections: HttpAgent;
+  readonly #http: HttpClient;
+  /** That of the last request. */
+  #token: string | undefined;
 
   constructor(access: ConsulAccess, clock: Clock) {
     this.agent = formatAddress(access.agent);
     this.#access = access;
     this.#clock = clock;
     this.#files = new CredentialFiles(access.credentials, clock);
-    const Agent = this.#isSecure ? loadHttps().Agent : HttpAgent;
-    this.#connections = new Agent({ keepAlive: true, keepAliveMsecs: 15_000 });
-  }
-
-  get #isSecure(): boolean {
-    return this.#access.credentials.tls !== undefined;
+    this.#http = new HttpClient({ isSecure: access.credentials.tls !== undefined, background: true });
+    warnOfPlainSecrets(access);
   }
 
   /** Closes the connections. */
   close(): void {
-    this.#connections.destroy();
+    this.#http.close();
   }
 
-  /** The token was refused otherwise than by a 403: for the next request the files are read again. */
-  distrustCredentials(): void {
-    this.#files.distrust();
+  /** Makes the next request read the credentials' files: the token is refused otherwise than by a 403. */
+  invalidateCredentials(): void {
+    this.#files.invalidate();
   }
 
   /**
-   * Asks; after a refusal once more, where the files hold another token by now. When the returned promise settles, the
-   * request has ended.
+   * Makes a request; after a refusal once more, if the token file has another token by now. When the returned promise settles,
+   * the exchange has ended.
    *
-   * @throws DiscoveryError, with `status` where the agent answered other than 200
+   * @throws DiscoveryError, with `status` if the agent answered with another one than 200
    */
   async request(request: ConsulRequest): Promise<ConsulAnswer> {
-    const guard = new RequestGuard(request.signal, this.#clock, request.silenceMs + wholeAnswerMs);
-    guard.allow(request.silenceMs);
-    let token: string | undefined;
+    const guard = new RequestGuard(request.signal, this.#clock, request.totalMs);
+    const readCredentials = () => {
+      guard.allow(request.silenceMs);
+      return guard.race(this.#files.read());
+    };
     try {
-      const first = await guard.race(this.#files.read());
-      token = first.token;
+      const first = await readCredentials();
       try {
-        return await this.#ask(request, guard, first);
+        return await this.#exchange(request, guard, first);
       } catch (error) {
         if (!(error instanceof DiscoveryError) || error.code !== "permissionDenied") throw error;
-        this.#files.distrust();
-        const second = await guard.race(this.#files.read());
+        this.#files.invalidate();
+        const second = await readCredentials();
         if (second.token === first.token) throw error;
-        token = second.token;
-        return await this.#ask(request, guard, second);
+        return await this.#exchange(request, guard, second);
       }
     } catch (cause) {
       if (cause instanceof DiscoveryError) throw cause;
-      // What a broken-off request throws tells that it was broken off; why is what the guard knows.
-      throw describeSilence(this.#asked(request, token), guard.signal.aborted ? guard.signal.reason : cause);
+      // An ended request throws an abort error; the guard knows the reason.
+      throw describeUnavailable(this.describe(request), guard.signal.aborted ? guard.signal.reason : cause);
     } finally {
       guard.release();
     }
   }
 
-  #asked({ what, needs }: ConsulRequest, token: string | undefined): Asked {
-    return { what, needs, agent: this.agent, token };
+  /** For the message of an error: the request, and what must not be in it. */
+  describe({ what, needs }: Pick<Exchange, "what" | "needs">): Exchange {
+    const { basicAuth = "" } = this.#access.credentials;
+    const password = basicAuth.slice(basicAuth.indexOf(":") + 1);
+    return { what, needs, agent: this.agent, secrets: [this.#token ?? "", basicAuth, password] };
   }
 
-  async #ask(request: ConsulRequest, guard: RequestGuard, credentials: ReadCredentials): Promise<ConsulAnswer> {
-    const { token } = credentials;
-    const response = await this.#open(request, guard, credentials);
-    try {
-      const status = response.statusCode ?? 0;
-      const { headers, statusMessage: phrase = "" } = response;
-      let text = "";
-      for await (const chunk of response.setEncoding("utf8")) {
-        guard.heard();
-        text += chunk;
-        if (text.length > (request.maxLength ?? maxAnswerLength)) {
-          throw describeNonsense(
-            this.#asked(request, token),
-            `the answer is longer than ${request.maxLength ?? maxAnswerLength} characters`,
-          );
-        }
-      }
-      if (status !== 200) throw describeRefusal(this.#asked(request, token), { status, phrase, headers, text });
-      return { headers, text, hasToken: token !== undefined };
-    } finally {
-      response.destroy(); // no effect on one that was read to its end, whose connection is kept
-    }
-  }
-
-  async #open(
-    { method, path, body }: ConsulRequest,
-    guard: RequestGuard,
-    { token, tls }: ReadCredentials,
-  ): Promise<IncomingMessage> {
-    const { host, port } = this.#access.agent;
-    const text = body === undefined ? "" : JSON.stringify(body);
-    const options = {
-      ...(this.#isSecure && tls),
-      host,
-      port,
-      method,
-      path,
-      headers: {
-        accept: "application/json",
-        ...(token !== undefined && { "x-consul-token": token }),
-        ...(method === "PUT" && { "content-type": "application/json", "content-length": Buffer.byteLength(text) }),
-      },
-      agent: this.#connections,
-      signal: guard.signal,
+  #exchange(request: ConsulRequest, guard: RequestGuard, { token, tls }: ReadCredentials): Promise<ConsulAnswer> {
+    this.#token = token;
+    const { method, path } = request;
+    const { agent, credentials } = this.#access;
+    const body = request.body === undefined ? "" : JSON.stringify(request.body);
+    const { basicAuth } = credentials;
+    const headers = {
+      accept: "application/json",
+      ...(token !== undefined && { "x-consul-token": token }),
+      ...(basicAuth !== undefined && { authorization: `Basic ${Buffer.from(basicAuth).toString("base64")}` }),
+      ...(method === "PUT" && { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
     };
-    for (;;) {
-      const request = (this.#isSecure ? loadHttps().request : httpRequest)(options);
-      request.on("socket", (socket) => socket.unref()); // each time, as the pool refs a kept one for its next request
-      try {
-        return await new Promise((resolve, reject) => request.on("response", resolve).on("error", reject).end(text));
-      } catch (error) {
-        // A kept connection that the agent has closed meanwhile says nothing about the agent, and what we ask may be asked twice.
-        const isStale =
-          request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test((error as NodeJS.ErrnoException).code ?? "");
-        if (!isStale || guard.signal.aborted) throw error;
+    const { host, port } = agent;
+    const whole = { method, host, port, path, headers, body, ...(credentials.tls && { tls }) };
+    return this.#http.exchange(whole, guard, async (answer) => {
+      guard.allow(request.pauseMs ?? request.silenceMs);
+      const hasToken = token !== undefined;
+      if (answer.status === 200) {
+        return { headers: answer.headers, text: await answer.text(request.maxLength), hasToken };
       }
-    }
+      const { status, phrase, headers } = answer;
+      const text = await answer.beginning(maxRefusalLength);
+      throw describeRefusal(this.describe(request), { status, phrase, headers, text, hasToken });
+    });
   }
 }

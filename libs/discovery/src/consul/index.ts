@@ -22,7 +22,7 @@
  * await registration.close();
  * ```
  */
-export { type ConsulCredentials, type ConsulTls, readConsulEnvironment } from "./access.ts";
+export { type ConsulCredentials, type ConsulTenancy, type ConsulTls, readConsulEnvironment } from "./access.ts";
 export { type ConsulRegistrationOptions, registerInConsul } from "./registration.ts";
 export type { ConsulCheck } from "./service-definition.ts";
-export { type ConsulSource, type ConsulSourceOptions, createConsulSource } from "./source.ts";
+export { type ConsulSourceOptions, createConsulSource } from "./source.ts";

@@ -14,8 +14,8 @@ const skip = (await whyNoConsul()) ?? false;
 
 after(assertNothingLeft);
 
-// Most of the time they wait for a TTL or a deadline, so they do it together. Each has an agent of its own: one that fails to
-// write one service to its catalog tries the others again after 15 s.
+// Most of their time is a TTL or a deadline, so they run at the same time. Each has its own agent: an agent that fails to write
+// one service to its catalog writes the others after 15 s.
 describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
   for (const { name, cannot, run } of sourceBehaviours) {
     test(name, (t) =>
@@ -28,7 +28,7 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
   }
   for (const { name, run } of registrationBehaviours) test(name, () => onRealAgent((world) => run(world, "web")));
 
-  test("by a gRPC check an instance is seen while it says that it serves, and not before and after", () =>
+  test("with a gRPC check an instance is listed while it reports that it serves, and not before or after", () =>
     onRealAgent(async (world) => {
       const server = await startHealthServer();
       server.setServing(false);
@@ -52,7 +52,7 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
       }
     }));
 
-  test("an instance whose process is killed is gone after its TTL", () =>
+  test("an instance whose process is killed disappears after its TTL", () =>
     onRealAgent(async (world, agent) => {
       const { host, port } = world.agent;
       const reader = new SnapshotReader(world.createSource("web"));
@@ -73,7 +73,7 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
       }
     }));
 
-  test("who may see a service, and who may not, is told in words to act on", () =>
+  test("an error of missing rights names the rights", () =>
     onRealAgent(async (world, agent) => {
       const token = (digit: string) => `${digit}2345678-1234-1234-1234-123456789012`;
       const service = 'service "web" { policy = "read" }';
@@ -83,7 +83,7 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
       await agent.putToken(token("4"), `${service}\nnode_prefix "" { policy = "read" }`);
       const words = `consul: read service web: 127.0.0.1:${agent.address.port}`;
       const needs = 'service:read on "web" and node:read on the nodes of its instances';
-      const told = async (secret?: string) => {
+      const snapshotWith = async (secret?: string) => {
         const credentials = secret === undefined ? {} : { token: secret };
         const reader = new SnapshotReader(world.createSource("web", { credentials }));
         const { error, endpoints } = await reader.until("a snapshot", () => true);
@@ -95,12 +95,16 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
         "permissionDenied",
         `${words}: the token may not see the instances; the token needs ${needs}`,
       ];
-      assert.deepEqual(await told(token("2")), hidden);
-      assert.deepEqual(await told(token("3")), hidden);
-      assert.deepEqual(await told(token("4")), [1, undefined, undefined]);
+      assert.deepEqual(await snapshotWith(token("2")), hidden);
+      assert.deepEqual(await snapshotWith(token("3")), hidden);
+      assert.deepEqual(await snapshotWith(token("4")), [1, undefined, undefined]);
       const unknown = `${words}: 403 Forbidden: ACL not found; the token needs ${needs}`;
-      assert.deepEqual(await told("unknown"), [undefined, "permissionDenied", unknown]);
-      const maybe = "no instances are seen, and there may be some: ACLs deny by default; no token is given";
-      assert.deepEqual(await told(), [0, "permissionDenied", `${words}: ${maybe}, and it needs one with ${needs}`]);
+      assert.deepEqual(await snapshotWith("unknown"), [undefined, "permissionDenied", unknown]);
+      const maybe = "no instances are visible, and there may be some: ACLs deny by default; no token is given";
+      assert.deepEqual(await snapshotWith(), [
+        0,
+        "permissionDenied",
+        `${words}: ${maybe}; one is needed with ${needs}`,
+      ]);
     }));
 });

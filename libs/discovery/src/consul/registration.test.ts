@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
 import { type ConsulRegistrationOptions, registerInConsul } from "./registration.ts";
 
@@ -10,7 +10,7 @@ afterEach(async () => {
   await assertNothingLeft();
 });
 
-/** Tells the waits of the loop from those for an answer, which are 5 s here. */
+/** Tells the pauses of the loop from the deadlines of requests, which are 5 s here. */
 class LoopClock extends ManualClock {
   #lastMs = 0;
 
@@ -19,14 +19,14 @@ class LoopClock extends ManualClock {
     return super.sleep(ms, signal);
   }
 
-  /** Resolves when the last wait begun is of `ms`. */
-  async paused(ms: number): Promise<void> {
-    while (this.#lastMs !== ms) await turn();
+  /** Resolves when the latest wait is of `ms`. */
+  paused(ms: number): Promise<void> {
+    return until(() => this.#lastMs === ms, `a wait of ${ms} ms`);
   }
 
-  /** Resolves when the one wait under way is of `ms`. */
-  async asleepFor(ms: number): Promise<void> {
-    while (this.sleeping !== 1 || this.#lastMs !== ms) await turn();
+  /** Resolves when the only pending wait is of `ms`. */
+  asleepFor(ms: number): Promise<void> {
+    return until(() => this.sleeping === 1 && this.#lastMs === ms, `one pending wait, of ${ms} ms`);
   }
 }
 
@@ -42,14 +42,12 @@ async function start(options: Partial<ConsulRegistrationOptions> = {}, prepare =
   const registration = registerInConsul({ agent: agent.address, ...common, instance, ...options });
   ends.push(() => registration.close());
   const paths = () => agent.requests.map(({ path }) => path.replace("/v1/agent/", ""));
-  const until = (count: number) => agent.until(({ requests }) => requests === count);
-  return { clock, agent, registration, paths, until };
+  const requested = (count: number) => agent.until(({ requests }) => requests === count);
+  return { clock, agent, registration, paths, requested };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
-test("a TTL check is kept passing each 2 s, however long the TTL, and the service is taken out by the close", async () => {
-  const { clock, agent, registration, paths, until } = await start();
+test("a TTL check is refreshed every 2 s, however long the TTL, and a close removes the service", async () => {
+  const { clock, agent, registration, paths, requested } = await start();
   await registration.registered;
   for (let count = 1; count < 4; count++) {
     await clock.asleepFor(2_000);
@@ -57,7 +55,7 @@ test("a TTL check is kept passing each 2 s, however long the TTL, and the servic
     await turn();
     assert.equal(agent.counts.requests, count);
     clock.advance(1);
-    await until(count + 1);
+    await requested(count + 1);
   }
   await registration.close();
   const keep = `check/update/service:${id}`;
@@ -66,35 +64,35 @@ test("a TTL check is kept passing each 2 s, however long the TTL, and the servic
   assert.deepEqual([agent.registered.size, clock.sleeping], [0, 0]);
 });
 
-test("a gRPC check begins critical, and passing when it is brought back: it served a moment ago", async () => {
-  const { clock, agent, registration, paths, until } = await start({ check: { t: "grpc" } });
+test("a gRPC check begins critical, and passing when the instance is registered again, as it served a moment ago", async () => {
+  const { clock, agent, registration, paths, requested } = await start({ check: { t: "grpc" } });
   await registration.registered;
   assert.equal(agent.registered.get(id)?.Check?.Status, undefined);
   agent.forget();
   await clock.asleepFor(2_000);
   clock.advance(2_000);
-  await until(3);
+  await requested(3);
   await clock.asleepFor(2_000);
   assert.equal(agent.registered.get(id)?.Check?.Status, "passing");
   assert.deepEqual(paths(), ["service/register", `service/${id}`, "service/register"]);
   assert.deepEqual(registration.stats, { isRegistered: true, registrations: 2, error: undefined });
 });
 
-test("a check that has lost its TTL is registered anew", async () => {
-  const { clock, agent, registration, paths, until } = await start();
+test("a check that has lost its TTL is registered again", async () => {
+  const { clock, agent, registration, paths, requested } = await start();
   await registration.registered;
   await clock.asleepFor(2_000);
   agent.refuse(500, `CheckID "service:${id}" does not have associated TTL`, { times: 1 });
   clock.advance(2_000);
-  await until(3);
+  await requested(3);
   await clock.asleepFor(2_000);
   assert.deepEqual(paths().slice(1), [`check/update/service:${id}`, "service/register"]);
 });
 
-test("what answers 404 to everything is no agent, and costs no storm", async () => {
-  const { clock, agent, registration, until } = await start({}, (agent) => agent.refuse(404, "not found"));
+test("a server that answers 404 to everything is not an agent, and gets requests at growing distances", async () => {
+  const { clock, agent, registration, requested } = await start({}, (agent) => agent.refuse(404, "not found"));
   for (let count = 1; count < 4; count++) {
-    await until(count);
+    await requested(count);
     const waitMs = 25 * 2 ** count;
     await clock.asleepFor(waitMs);
     clock.advance(waitMs - 1);
@@ -106,16 +104,16 @@ test("what answers 404 to everything is no agent, and costs no storm", async () 
   assert.equal(registration.stats.isRegistered, false);
 });
 
-test("a frozen agent does later what it was asked, so a close waits as long as for what is shown", async () => {
+test("a frozen agent may carry out the registration later, so a close tries to remove it for as long as if it were listed", async () => {
   const clock = new LoopClock();
   clock.advance(100_000);
-  const { agent, registration, until } = await start({ clock }, (agent) => agent.freeze());
-  await until(1);
+  const { agent, registration, requested } = await start({ clock }, (agent) => agent.freeze());
+  await requested(1);
   let isClosed = false;
   const closing = registration.close().then(() => {
     isClosed = true;
   });
-  await until(2);
+  await requested(2);
   await clock.asleep(2); // the bound, and the wait for an answer
   clock.advance(4_999);
   for (let count = 0; count < 20; count++) await turn();
@@ -125,7 +123,7 @@ test("a frozen agent does later what it was asked, so a close waits as long as f
   assert.deepEqual([agent.registered.size, clock.sleeping], [0, 0]);
 });
 
-test("what no agent was told is not taken out, and is closed at once", async () => {
+test("an instance that no agent has received is not removed, and its close is done at once", async () => {
   const agent = { host: "127.0.0.1", port: await closedPort() };
   const { clock, registration } = await start({ agent });
   await clock.asleepFor(50);
@@ -134,22 +132,22 @@ test("what no agent was told is not taken out, and is closed at once", async () 
   assert.equal(clock.sleeping, 0);
 });
 
-test("a close takes a second at least, also when nothing was heard for a TTL", async () => {
-  const { clock, agent, registration, until } = await start();
+test("a close tries for a second at least, also when there was no answer for a TTL", async () => {
+  const { clock, agent, registration, requested } = await start();
   await registration.registered;
   await clock.asleepFor(2_000);
   clock.advance(30_000);
-  await until(2);
+  await requested(2);
   await clock.asleepFor(2_000);
   agent.refuse(500, "No cluster leader");
   clock.advance(2_000);
-  await until(3);
+  await requested(3);
   await clock.asleepFor(50);
   clock.advance(30_000); // the TTL is over
-  await until(4);
+  await requested(4);
   await clock.asleepFor(100);
   const closing = registration.close();
-  await until(5);
+  await requested(5);
   await clock.paused(50);
   agent.accept();
   clock.advance(999);
@@ -157,7 +155,7 @@ test("a close takes a second at least, also when nothing was heard for a TTL", a
   assert.equal(agent.registered.size, 0);
 });
 
-test("a close of what a frozen agent was told gives up in bounds, and twice is once", async () => {
+test("a close ends in time while the agent is frozen, and may be called twice", async () => {
   const { clock, agent, registration } = await start();
   await registration.registered;
   await clock.asleepFor(2_000);

@@ -3,15 +3,23 @@ import { formatAddress } from "../core/address.ts";
 import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../core/registration.ts";
 import type { Address } from "../core/snapshot.ts";
-import { type ConsulCredentials, readConsulEnvironment, validateConsulAccess } from "./access.ts";
+import {
+  type ConsulCredentials,
+  type ConsulTenancy,
+  escapeText,
+  readConsulEnvironment,
+  resolveTenancy,
+  validateConsulAccess,
+  withQuery,
+} from "./access.ts";
 import { ConsulClient } from "./client.ts";
 import { type ConsulCheck, defineService, type ServiceDefinition } from "./service-definition.ts";
 
 /** What to register, with which agent, and how. */
-export interface ConsulRegistrationOptions extends RegistrationHooks {
+export interface ConsulRegistrationOptions extends RegistrationHooks, ConsulTenancy {
   /** The agent of this machine, or a server: its HTTP address, or with `credentials.tls` its HTTPS address. */
   readonly agent: Address;
-  /** Default: what `readConsulEnvironment` finds. */
+  /** Default: those of `readConsulEnvironment`. */
   readonly credentials?: ConsulCredentials;
   /** `ttlMs` is at least 1 s. For the limits of `metadata` see `defineService`. */
   readonly instance: Instance;
@@ -20,80 +28,80 @@ export interface ConsulRegistrationOptions extends RegistrationHooks {
   /** Default: `{ t: "ttl" }`. */
   readonly check?: ConsulCheck;
   /**
-   * How long an instance may be critical before Consul forgets it, in milliseconds; at least 1 min, which is Consul's own
-   * least, and it looks every 30 s. Out of the sets it is as soon as it is critical. Default: 1 min.
+   * How long an instance may be critical before Consul removes it, in milliseconds; at least 1 min, which is Consul's own
+   * minimum, and it checks every 30 s. Sources leave it out as soon as it is critical. Default: 1 min.
    */
   readonly deregisterCriticalAfterMs?: number;
   readonly clock?: Clock;
   readonly random?: Random;
 }
 
-/** What keeps one from the agent is tried again soon, so that a restart of the agent costs less than the TTL. */
+/** A failed request is repeated soon, so that a restart of the agent costs less than the TTL. */
 const backoffBounds = { baseMs: 100, maxMs: 2_000 };
-/** However long the TTL: an agent that comes back empty is told anew long before sources believe it (`defaultMissingGraceMs`). */
-const leastPaceMs = 2_000;
-/** A close lasts no longer than until the TTL is over, within these bounds. */
-const closeMs = { least: 1_000, most: 5_000 };
+/** However long the TTL: an instance returns to an agent that came back empty long before `defaultMissingGraceMs`. */
+const maxRefreshMs = 2_000;
+/** The longest time for one request; two fit into a TTL. */
+const maxRequestMs = 5_000;
+/** An answer is shorter, in characters: the longest is a service with all its metadata. */
+const maxAnswerLength = 1024 * 1024;
+/** `close` lasts until the TTL is over, within these bounds. */
+const closeMs = { min: 1_000, max: 5_000 };
 
 /**
- * Registers an instance with a Consul agent and sees to it that it stays: a TTL check is kept passing at a third of the TTL, and
- * each 2 s at least; with a gRPC check, which the agent makes, the agent is asked as often whether it still knows the instance.
- * An agent that has forgotten is told anew. Needed right: `service:write` on the service; for a gRPC check also `service:read`.
+ * Registers an instance with a Consul agent and keeps it there: a TTL check is refreshed after a third of the TTL, and after 2 s at
+ * most; with a gRPC check, which the agent makes, the agent is asked as often whether it still has the instance. If not, the
+ * instance is registered again. Needed right: `service:write` on the service; for a gRPC check also `service:read`.
  *
- * Works in the background: neither its connection nor its timers keep the process alive.
+ * A request ends after a third of the TTL, and after 5 s at most, whatever the agent does: with the pause that follows, the next
+ * one comes before the TTL is over.
  *
- * @throws RangeError for what Consul cannot hold; an agent that cannot be reached is no error, and is tried again until `close`
+ * A registration does not keep the process alive, except during `close`.
+ *
+ * @throws RangeError for what Consul cannot hold; an agent that cannot be reached is reported by `onError`
  */
 export function registerInConsul(options: ConsulRegistrationOptions): Registration {
   const { clock = systemClock, random = Math.random, instance } = options;
   const credentials = options.credentials ?? readConsulEnvironment();
   const access = validateConsulAccess({ agent: options.agent, credentials });
+  const tenancy = resolveTenancy(options);
   const definition = defineService(instance, options);
   const client = new ConsulClient(access, clock);
-  return new ConsulRegistration(client, definition, { ttlMs: instance.ttlMs ?? 10_000, clock, random, hooks: options });
+  const ttlMs = instance.ttlMs ?? 10_000;
+  return new ConsulRegistration({ client, definition, tenancy, ttlMs, clock, random, hooks: options });
+}
+
+interface ConsulRegistrationParts {
+  readonly client: ConsulClient;
+  readonly definition: ServiceDefinition;
+  readonly tenancy: ConsulTenancy;
+  readonly ttlMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hooks: RegistrationHooks;
 }
 
 class ConsulRegistration implements Registration {
   readonly subject: string;
-  readonly #client: ConsulClient;
-  readonly #definition: ServiceDefinition;
-  readonly #ttlMs: number;
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #hooks: RegistrationHooks;
+  readonly #parts: ConsulRegistrationParts;
   readonly #registered = Promise.withResolvers<void>();
   readonly #ending = new AbortController();
   readonly #ended: Promise<void>;
   #closed: Promise<void> | undefined;
   /** Whether the agent has it, as far as is known. */
   #isKnown = false;
-  /** Until when the agent may show it, as it was asked to take it or has said that it has it; undefined: it cannot have it. */
-  #shownUntilMs: number | undefined;
+  /** Until when the agent may list it as passing; undefined: it cannot have it. */
+  #listedUntilMs: number | undefined;
   #registrations = 0;
   /** Whether the hooks know that it is registered. */
-  #isSaid = false;
+  #isReported = false;
   #error: DiscoveryError | undefined;
-  /** When the agent last said that it has it. */
-  #provenMs = 0;
+  /** When the agent last confirmed it. */
+  #confirmedMs = 0;
 
-  constructor(
-    client: ConsulClient,
-    definition: ServiceDefinition,
-    options: {
-      readonly ttlMs: number;
-      readonly clock: Clock;
-      readonly random: Random;
-      readonly hooks: RegistrationHooks;
-    },
-  ) {
-    const { Name, Address: host, Port: port } = definition;
-    this.subject = `${Name} at ${formatAddress({ host, port })} in consul ${client.agent}`;
-    this.#client = client;
-    this.#definition = definition;
-    this.#ttlMs = options.ttlMs;
-    this.#clock = options.clock;
-    this.#random = options.random;
-    this.#hooks = options.hooks;
+  constructor(parts: ConsulRegistrationParts) {
+    const { Name, Address: host, Port: port } = parts.definition;
+    this.subject = `${Name} at ${formatAddress({ host, port })} in consul ${parts.client.agent}`;
+    this.#parts = parts;
     this.#ended = this.#run(this.#ending.signal);
   }
 
@@ -102,8 +110,9 @@ class ConsulRegistration implements Registration {
   }
 
   get stats(): RegistrationStats {
-    // When nothing was heard for a TTL, the check has become critical.
-    const isLate = this.#error !== undefined && this.#clock.now() - this.#provenMs >= this.#ttlMs;
+    const { clock, ttlMs } = this.#parts;
+    // Without a confirmation for a TTL the check has become critical.
+    const isLate = this.#error !== undefined && clock.now() - this.#confirmedMs >= ttlMs;
     return {
       isRegistered: this.#isKnown && !isLate,
       registrations: this.#registrations,
@@ -116,51 +125,52 @@ class ConsulRegistration implements Registration {
     return this.#closed;
   }
 
+  /** Not `runWithRestarts`: its pauses, up to 4 s and after a refusal up to 30 s, are longer than a TTL may be. */
   async #run(signal: AbortSignal): Promise<void> {
-    const bounds = { ...backoffBounds, maxMs: Math.min(backoffBounds.maxMs, this.#ttlMs / 3) };
-    const backoff = createBackoff({ ...bounds, random: this.#random });
+    const { clock, random, ttlMs, hooks } = this.#parts;
+    const backoff = createBackoff({ ...backoffBounds, maxMs: Math.min(backoffBounds.maxMs, ttlMs / 3), random });
     while (!signal.aborted) {
-      let waitMs = Math.min(this.#ttlMs / 3, leastPaceMs);
+      let pauseMs = Math.min(ttlMs / 3, maxRefreshMs);
       try {
-        if (this.#isKnown) await this.#prove(signal);
+        if (this.#isKnown) await this.#refresh(signal);
         else await this.#register(signal);
         if (signal.aborted) return;
-        this.#provenMs = this.#clock.now();
-        this.#shownUntilMs = this.#provenMs + this.#ttlMs;
-        if (!this.#isSaid) this.#hooks.onRegistered?.();
-        this.#isSaid = true;
+        this.#confirmedMs = clock.now();
+        this.#listedUntilMs = this.#confirmedMs + ttlMs;
+        if (!this.#isReported) hooks.onRegistered?.();
+        this.#isReported = true;
         this.#error = undefined;
         backoff.reset();
       } catch (cause) {
         if (signal.aborted) return;
         const error = cause as DiscoveryError;
-        if (error.message !== this.#error?.message) this.#hooks.onError?.(error);
+        if (error.message !== this.#error?.message) hooks.onError?.(error);
         this.#error = error;
-        this.#isSaid = false;
-        waitMs = backoff.next() + (error.retryAfterMs ?? 0);
+        this.#isReported = false;
+        // Of a longer Retry-After the instance would be lost.
+        pauseMs = Math.min(backoff.next() + (error.retryAfterMs ?? 0), ttlMs / 3);
         if (this.#isKnown && isForgotten(error)) {
           this.#isKnown = false;
-          waitMs = 0; // that it says so is no failure of it
+          pauseMs = 0; // the agent is well
         }
       }
-      if (waitMs > 0) await this.#clock.sleep(waitMs, signal, { background: true });
+      if (pauseMs > 0) await clock.sleep(pauseMs, signal, { background: true });
     }
   }
 
   async #register(signal: AbortSignal): Promise<void> {
-    const { Check, ...service } = this.#definition;
-    // A gRPC check begins as critical, until the agent's first probe. One that the agent has forgotten served a moment ago.
+    const { definition, clock, ttlMs } = this.#parts;
+    const { Check, ...service } = definition;
+    // A gRPC check is critical until the agent's first probe. An instance that the agent has forgotten was passing a moment ago.
     const check = this.#registrations === 0 ? Check : { ...Check, Status: "passing" };
-    const before = this.#shownUntilMs;
-    // A frozen agent does later what it was asked now, also when nobody waits for its answer any more.
-    this.#shownUntilMs = this.#clock.now() + this.#ttlMs;
+    const before = this.#listedUntilMs;
+    // A frozen agent carries the request out later, also if it was given up meanwhile.
+    this.#listedUntilMs = clock.now() + ttlMs;
     try {
-      await this.#put("register", "service/register?replace-existing-checks=true", signal, {
-        ...service,
-        Check: check,
-      });
+      const body = { ...service, Check: check };
+      await this.#put("register", "service/register", signal, { body, replacesChecks: true });
     } catch (error) {
-      if (wasNotTaken(error as DiscoveryError)) this.#shownUntilMs = before;
+      if (wasNotTaken(error as DiscoveryError)) this.#listedUntilMs = before;
       throw error;
     }
     if (signal.aborted) return;
@@ -169,62 +179,74 @@ class ConsulRegistration implements Registration {
     this.#registered.resolve();
   }
 
-  /** Says that the instance lives, or asks whether the agent still knows it. */
-  async #prove(signal: AbortSignal): Promise<void> {
-    const { ID, Check } = this.#definition;
+  /** Refreshes a TTL check; with a gRPC check gets the service, to see whether the agent still has it. */
+  async #refresh(signal: AbortSignal): Promise<void> {
+    const { ID, Check, Name } = this.#parts.definition;
     if (Check.TTL !== undefined) {
-      const path = `check/update/${encodeURIComponent(Check.CheckID)}`;
-      await this.#put("keep", path, signal, { Status: "passing" });
+      await this.#put("refresh", `check/update/${escapeText(Check.CheckID)}`, signal, { body: { Status: "passing" } });
       return;
     }
-    const path = `/v1/agent/service/${encodeURIComponent(ID)}`;
-    const { Name } = this.#definition;
-    const asked = { what: `look for service ${Name}`, needs: `service:read on "${Name}"` };
-    await this.#client.request({ method: "GET", path, ...asked, signal, silenceMs: this.#silenceMs });
+    const path = withQuery(`/v1/agent/service/${escapeText(ID)}`, this.#query);
+    const request = { what: `get service ${Name}`, needs: `service:read on "${Name}"` };
+    await this.#parts.client.request({ method: "GET", path, ...request, signal, ...this.#limits });
   }
 
-  async #put(verb: string, path: string, signal: AbortSignal, body?: object): Promise<void> {
-    const { Name } = this.#definition;
-    await this.#client.request({
+  async #put(
+    verb: string,
+    path: string,
+    signal: AbortSignal,
+    { body, replacesChecks }: { readonly body?: object; readonly replacesChecks?: true } = {},
+  ): Promise<void> {
+    const { client, definition } = this.#parts;
+    const { Name } = definition;
+    await client.request({
       method: "PUT",
-      path: `/v1/agent/${path}`,
+      path: withQuery(`/v1/agent/${path}`, [["replace-existing-checks", replacesChecks], ...this.#query]),
       what: `${verb} service ${Name}`,
       needs: `service:write on "${Name}"`,
       signal,
-      silenceMs: this.#silenceMs,
+      ...this.#limits,
       ...(body && { body }),
     });
   }
 
-  /** So that two tries fit into a TTL. */
-  get #silenceMs(): number {
-    return Math.min(5_000, this.#ttlMs / 3);
+  get #query(): readonly (readonly [string, string | undefined])[] {
+    const { namespace, partition } = this.#parts.tenancy;
+    return [
+      ["ns", namespace],
+      ["partition", partition],
+    ];
+  }
+
+  get #limits() {
+    const totalMs = Math.min(maxRequestMs, this.#parts.ttlMs / 3);
+    return { silenceMs: totalMs, totalMs, maxLength: maxAnswerLength };
   }
 
   async #close(): Promise<void> {
-    const clock = this.#clock;
+    const { clock, client } = this.#parts;
     this.#ending.abort();
     await this.#ended;
-    if (this.#shownUntilMs !== undefined) {
-      const bound = new AbortController();
+    if (this.#listedUntilMs !== undefined) {
+      const deadline = new AbortController();
       const done = new AbortController();
-      const work = this.#deregister(bound.signal).finally(() => done.abort());
-      const leftMs = this.#shownUntilMs - clock.now();
-      const boundMs = Math.min(Math.max(leftMs, closeMs.least), closeMs.most);
-      await clock.sleep(boundMs, done.signal); // in the foreground, as this is work to be done
-      bound.abort();
+      const work = this.#deregister(deadline.signal).finally(() => done.abort());
+      const boundMs = Math.min(Math.max(this.#listedUntilMs - clock.now(), closeMs.min), closeMs.max);
+      await clock.sleep(boundMs, done.signal); // in the foreground: the process must not end before
+      deadline.abort();
       await work;
     }
     this.#isKnown = false;
-    this.#client.close();
+    client.close();
   }
 
-  /** Until it is said, or the time is over: then its check becomes critical, and Consul forgets it later. */
+  /** Tries until the agent confirms it or the signal is aborted: then the check becomes critical, and Consul removes it later. */
   async #deregister(signal: AbortSignal): Promise<void> {
-    const backoff = createBackoff({ ...backoffBounds, random: this.#random });
+    const { clock, random, definition } = this.#parts;
+    const backoff = createBackoff({ ...backoffBounds, random });
     while (!signal.aborted) {
       try {
-        await this.#put("deregister", `service/deregister/${encodeURIComponent(this.#definition.ID)}`, signal);
+        await this.#put("deregister", `service/deregister/${escapeText(definition.ID)}`, signal);
         this.#error = undefined;
         return;
       } catch (cause) {
@@ -233,20 +255,20 @@ class ConsulRegistration implements Registration {
         if (signal.aborted) return;
         this.#error = error;
         if (error.code === "permissionDenied") return; // that will not change in time
-        await this.#clock.sleep(backoff.next(), signal);
+        await clock.sleep(backoff.next(), signal);
       }
     }
   }
 }
 
-/** The agent has refused the registration, or was never told of it, as nobody was reached. */
+/** The agent has refused the registration, or has not received it, as no connection was made. */
 function wasNotTaken({ status, cause }: DiscoveryError): boolean {
   const { code = "" } = (cause ?? {}) as NodeJS.ErrnoException;
   const isRefusal = status !== undefined && status < 500;
   return isRefusal || /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/.test(code);
 }
 
-/** The agent is there and knows nothing of it, or not of its check: it was restarted, or somebody has taken it out. */
+/** The agent answers that it does not have the instance, or its check: it came back empty, or somebody has removed it. */
 function isForgotten({ status, message }: DiscoveryError): boolean {
   return status === 404 || (status === 500 && /does not have associated TTL|Unknown check/i.test(message));
 }

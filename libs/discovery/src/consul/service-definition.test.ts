@@ -16,7 +16,7 @@ test("by default an instance has a TTL check of 10 s that passes, and is forgott
     Weights: { Passing: 1, Warning: 1 },
     Check: {
       CheckID: "service:web-10.0.0.1-80",
-      Name: "says so itself",
+      Name: "refreshed by the instance",
       DeregisterCriticalServiceAfter: "60000ms",
       TTL: "10000ms",
       Status: "passing",

@@ -2,22 +2,22 @@ import { isIP } from "node:net";
 import { formatAddress } from "../core/address.ts";
 import type { Instance } from "../core/registration.ts";
 import { isWeight, maxWeight } from "../core/weight.ts";
-import { weightKey } from "./health-entry.ts";
+import { weightKey } from "./reader.ts";
 
-/** How Consul learns that an instance is well. */
+/** How Consul learns whether an instance is well. */
 export type ConsulCheck =
-  /** The instance says so within each TTL. */
+  /** The registration refreshes it within each TTL. */
   | { readonly t: "ttl" }
-  /** The agent asks the instance's gRPC health (grpc.health.v1), so it must be able to reach it. */
+  /** The agent calls the instance's health service (grpc.health.v1), so it must be able to reach the instance. */
   | {
       readonly t: "grpc";
-      /** How often it asks, in milliseconds; at least 1 s, which is Consul's own least. Default: a third of the TTL, or 1 s. */
+      /** The time between two calls, in milliseconds; at least 1 s, Consul's own minimum. Default: a third of the TTL, or 1 s. */
       readonly intervalMs?: number;
       /** How long an answer may take, in milliseconds. Default: a third of the TTL. */
       readonly timeoutMs?: number;
-      /** The gRPC service whose health is asked for. Default: the server as a whole. */
+      /** The gRPC service whose health is checked. Default: the server as a whole. */
       readonly service?: string;
-      /** Whether it asks over TLS, by the agent's own settings for checks. Default: false. */
+      /** Whether the agent uses TLS, by its own settings for checks. Default: false. */
       readonly tls?: boolean;
     };
 
@@ -44,19 +44,19 @@ export interface ServiceDefinition {
 }
 
 /** https://developer.hashicorp.com/consul/docs/services/configuration/services-configuration-reference#weights */
-const heaviestInConsul = 65_535;
+const maxConsulWeight = 65_535;
 /**
  * "The minimum timeout is 1 minute, and the process that reaps critical services runs every 30 seconds":
  * https://developer.hashicorp.com/consul/api-docs/agent/check#deregistercriticalserviceafter
  */
-const leastDeregisterMs = 60_000;
-/** MinInterval in agent/checks/check.go; what is shorter it lengthens. */
-const leastIntervalMs = 1_000;
+const minDeregisterMs = 60_000;
+/** MinInterval in agent/checks/check.go; Consul replaces a shorter one by it. */
+const minIntervalMs = 1_000;
 
 /**
- * What is registered. The id is made of name and address, so that a process which crashed and came back on its address takes
- * its place again. A weight that Consul cannot hold (0, fractions, more than 65535) stands as the nearest it can in Weights.Passing,
- * for others, and exactly in Service.Meta, for our own sources.
+ * Makes the service to register. Its id consists of name and address, so that a process which crashed and comes back at its address
+ * replaces itself. Of a weight that Consul cannot hold (0, fractions, more than 65535) the nearest one is in Weights.Passing, for
+ * other readers, and the exact one in Service.Meta, for the sources of this library.
  *
  * @throws RangeError for what Consul would refuse or cut
  */
@@ -68,10 +68,11 @@ export function defineService(
     readonly deregisterCriticalAfterMs?: number;
   } = {},
 ): ServiceDefinition {
-  const { tags = [], check = { t: "ttl" }, deregisterCriticalAfterMs = leastDeregisterMs } = options;
+  const { tags = [], check = { t: "ttl" }, deregisterCriticalAfterMs = minDeregisterMs } = options;
   const { host, port } = address;
-  if (service === "" || service.includes("/"))
+  if (service === "" || service.includes("/") || !service.isWellFormed()) {
     throw new RangeError(`service must be a name without a slash, got "${service}"`);
+  }
   if (host === "" || (isIP(host) > 0 && /^[0.:]+$/.test(host))) {
     throw new RangeError(`address.host must be where clients reach the instance, got "${host}"`);
   }
@@ -80,9 +81,9 @@ export function defineService(
   }
   if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${maxWeight}, got ${weight}`);
   validateMs({ ttlMs }, 1_000);
-  validateMs({ deregisterCriticalAfterMs }, leastDeregisterMs);
+  validateMs({ deregisterCriticalAfterMs }, minDeregisterMs);
   if (tags.includes("")) throw new RangeError("tags must not be empty");
-  const passing = Math.min(Math.max(Math.round(weight), 1), heaviestInConsul);
+  const passing = Math.min(Math.max(Math.round(weight), 1), maxConsulWeight);
   const id = `${service}-${host}-${port}`;
   return {
     ID: id,
@@ -94,7 +95,7 @@ export function defineService(
     Weights: { Passing: passing, Warning: 1 },
     Check: {
       CheckID: `service:${id}`,
-      Name: check.t === "ttl" ? "says so itself" : "gRPC health",
+      Name: check.t === "ttl" ? "refreshed by the instance" : "gRPC health",
       DeregisterCriticalServiceAfter: `${Math.ceil(deregisterCriticalAfterMs)}ms`,
       ...(check.t === "ttl" ? { TTL: `${Math.ceil(ttlMs)}ms`, Status: "passing" } : probe(check, address, ttlMs)),
     },
@@ -102,8 +103,8 @@ export function defineService(
 }
 
 function probe(check: Extract<ConsulCheck, { t: "grpc" }>, address: Instance["address"], ttlMs: number) {
-  const { intervalMs = Math.max(ttlMs / 3, leastIntervalMs), timeoutMs = ttlMs / 3, service, tls = false } = check;
-  validateMs({ intervalMs }, leastIntervalMs);
+  const { intervalMs = Math.max(ttlMs / 3, minIntervalMs), timeoutMs = ttlMs / 3, service, tls = false } = check;
+  validateMs({ intervalMs }, minIntervalMs);
   validateMs({ timeoutMs }, 1);
   return {
     GRPC: `${formatAddress(address)}${service === undefined ? "" : `/${service}`}`,
@@ -113,10 +114,9 @@ function probe(check: Extract<ConsulCheck, { t: "grpc" }>, address: Instance["ad
   };
 }
 
-function validateMs(values: Readonly<Record<string, number>>, least: number): void {
+function validateMs(values: Readonly<Record<string, number>>, min: number): void {
   for (const [name, ms] of Object.entries(values)) {
-    if (!(ms >= least && ms <= 86_400_000))
-      throw new RangeError(`${name} must be from ${least} to 86400000, got ${ms}`);
+    if (!(ms >= min && ms <= 86_400_000)) throw new RangeError(`${name} must be from ${min} to 86400000, got ${ms}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, closedPort, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
 import type { RegisteredService } from "../../testing/consul/fake-store.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
@@ -37,14 +37,15 @@ async function start(...services: readonly RegisteredService[]) {
 
 const isFailing = ({ error }: { readonly error: unknown }) => error !== undefined;
 
-const asked: readonly [Partial<ConsulSourceOptions>, string][] = [
+const queries: readonly [Partial<ConsulSourceOptions>, string][] = [
   [{}, "passing="],
   [{ healthy: false }, ""],
   [{ tags: ["v1", "a&b"] }, "passing=&tag=v1&tag=a%26b"],
   [{ near: "_agent", dc: "eu west", allowStale: true }, "passing=&near=_agent&dc=eu+west&stale="],
+  [{ namespace: "team", partition: "eu" }, "passing=&ns=team&partition=eu"],
 ];
-for (const [options, query] of asked) {
-  test(`${JSON.stringify(options)} asks with "${query}"`, async () => {
+for (const [options, query] of queries) {
+  test(`the query of ${JSON.stringify(options)} is "${query}"`, async () => {
     const { agent, read } = await start();
     await read({ service: "a b", ...options }).until("a set", () => true);
     const [request] = agent.requests;
@@ -52,20 +53,53 @@ for (const [options, query] of asked) {
   });
 }
 
-test("instances that do not pass are left out, and with healthy=false weighed by their state", async () => {
+test("CONSUL_NAMESPACE and CONSUL_PARTITION are the defaults", async (t) => {
+  Object.assign(process.env, { CONSUL_NAMESPACE: "team", CONSUL_PARTITION: "eu" });
+  t.after(() => {
+    delete process.env.CONSUL_NAMESPACE;
+    delete process.env.CONSUL_PARTITION;
+  });
+  const { agent, read } = await start();
+  await read({ partition: "us" }).until("a set", () => true);
+  assert.equal(agent.requests[0]?.query.toString(), "passing=&ns=team&partition=us");
+});
+
+test("instances that do not pass are left out; with healthy=false a critical one is used only while there is no other", async () => {
   const weights = { Weights: { Passing: 4, Warning: 2 } };
   const { agent, read } = await start(web(1, weights), web(2, weights), web(3, weights));
   agent.setStatus("web-2", "warning");
   agent.setStatus("web-3", "critical");
   await read().untilAddresses(...at(1));
-  const { endpoints } = await read({ healthy: false }).untilAddresses(...at(1, 2, 3));
+  const reader = read({ healthy: false });
+  const { endpoints } = await reader.untilAddresses(...at(1, 2));
   assert.deepEqual(
     endpoints?.map(({ weight }) => weight),
-    [4, 2, 0],
+    [4, 2],
+  );
+  agent.setStatus("web-1", "critical");
+  agent.setStatus("web-2", "critical");
+  await reader.untilAddresses(...at(1, 2, 3));
+  agent.setStatus("web-3", "passing");
+  await reader.untilAddresses(...at(3));
+});
+
+test("one address is one endpoint, also in two spellings and under two ids; the passing instance precedes a critical one", async () => {
+  const { agent, read } = await start(
+    web(1, { Address: "fd00::1" }),
+    web(2, { Address: "FD00:0:0:0::1" }),
+    web(3, { Address: "[fd00::1]" }),
+  );
+  agent.setStatus("web-1", "critical");
+  agent.setStatus("web-3", "critical");
+  const reader = read({ healthy: false });
+  const { endpoints } = await reader.untilAddresses("fd00::1:80");
+  assert.deepEqual(
+    endpoints?.map(({ id }) => id),
+    ["fake/web-2"],
   );
 });
 
-test("Consul's order is kept with near, else it is that of the ids; and the limit cuts behind the order", async () => {
+test("Consul's order is kept with near, else it is that of the ids; the limit is applied to the ordered endpoints", async () => {
   const { agent, read } = await start(web(3), web(1), web(2));
   const addresses = async (options: Partial<ConsulSourceOptions>) => {
     const reader = read(options);
@@ -80,40 +114,47 @@ test("Consul's order is kept with near, else it is that of the ids; and the limi
   await first.untilAddresses(...at(1));
   agent.remove("web-3");
   await all.untilAddresses(...at(1, 2));
-  assert.equal(first.snapshots.length, 1, "what changes behind the limit is no news");
+  assert.equal(first.snapshots.length, 1, "a change beyond the limit is not published");
   agent.remove("web-1");
   await first.untilAddresses(...at(2));
 });
 
-test("whoever asks for the same shares one query, which ends with the last reader; its stats outlive it", async () => {
+test("the limit counts neither a second id of an address nor a critical instance beside passing ones", async () => {
+  const { agent, read } = await start(web(1), web(2, { Address: "10.0.0.1" }), web(3), web(4), web(5));
+  agent.setStatus("web-3", "critical");
+  await read({ limit: 2, healthy: false }).untilAddresses(...at(1, 4));
+});
+
+test("sources of the same query share it until the last reader ends; the stats outlive it", async () => {
   const { agent, create, read } = await start(web(1));
   const source = create();
-  const none = source.stats;
-  assert.equal(none, undefined);
-  const readers = [new SnapshotReader(source), read(), read({ limit: 1 })] as const;
+  assert.deepEqual([source.stats.lists, source.stats.lastSyncAgeMs], [0, undefined]);
+  const readers = [new SnapshotReader(source), read(), read({ tags: [] })] as const;
   for (const reader of readers) await reader.untilAddresses(...at(1));
   await agent.until(({ waiting }) => waiting === 1);
   assert.deepEqual([agent.counts.requests, agent.counts.connections], [2, 1]);
-  const other = read({ healthy: false });
-  await agent.until(({ waiting }) => waiting === 2);
-  await Promise.all([...readers, other].map((reader) => reader.close()));
+  const others = [read({ healthy: false }), read({ limit: 1 })];
+  await agent.until(({ waiting }) => waiting === 3);
+  await Promise.all([...readers, ...others].map((reader) => reader.close()));
   await agent.until(({ connections }) => connections === 0);
-  assert.deepEqual([source.stats?.lists, source.stats?.watches, source.stats?.errors.unavailable], [1, 1, 0]);
-  assert.ok((source.stats?.lastSyncAgeMs ?? -1) >= 0);
+  const { lists, watches, events, errors, lastSyncAgeMs = -1 } = source.stats;
+  assert.deepEqual([lists, watches, events, errors.unavailable], [1, 1, 0, 0]);
+  assert.ok(lastSyncAgeMs >= 0);
   agent.remove("web-1");
   const again = new SnapshotReader(source);
   await again.untilAddresses();
-  assert.equal(again.snapshots.length, 1, "what was true then is not told");
+  assert.equal(again.snapshots.length, 1, "the old snapshot is not published");
   await again.close();
 });
 
 for (const [what, body] of [
   ["broken JSON", '[{"Node":'],
-  ["no list", '{"error":"x"}'],
+  ["an object", '{"error":"x"}'],
+  ["a number", "5"],
   ["null", "null"],
   ["a page", "<html>proxy</html>"],
 ] as const) {
-  test(`an answer that is ${what} is an error and no empty set`, async () => {
+  test(`an answer that is ${what} is an error, and not an empty set`, async () => {
     const { agent, read, words } = await start(web(1));
     const reader = read();
     await reader.untilAddresses(...at(1));
@@ -125,7 +166,7 @@ for (const [what, body] of [
   });
 }
 
-test("a cluster without a leader, a refused connection: the set stays, and the words say who, what and to what", async () => {
+test("without a leader or a connection the endpoints stay, and the error names the agent, the operation and the reason", async () => {
   const { agent, read, words } = await start(web(1));
   const reader = read();
   await reader.untilAddresses(...at(1));
@@ -135,12 +176,12 @@ test("a cluster without a leader, a refused connection: the set stays, and the w
   assert.deepEqual(reader.addresses, at(1));
   const port = await closedPort();
   const refused = read({ agent: { host: "127.0.0.1", port } });
-  const { error: told, endpoints } = await refused.until("an error", isFailing);
-  assert.deepEqual([told?.code, endpoints], ["unavailable", undefined]);
-  assert.equal(told?.message, `consul: read service web: 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`);
+  const { error: second, endpoints } = await refused.until("an error", isFailing);
+  assert.deepEqual([second?.code, endpoints], ["unavailable", undefined]);
+  assert.equal(second?.message, `consul: read service web: 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`);
 });
 
-test("the token is sent as a header alone, and is not told, whatever Consul says", async () => {
+test("the token is sent in a header only, and is not in an error that Consul repeats it in", async () => {
   const { agent, read, words } = await start();
   agent.refuse(403, "Permission denied: token 5ecret lacks permission 'service:read' on \"web\"");
   const { error } = await read({ credentials: { token: "5ecret" } }).until("an error", isFailing);
@@ -151,7 +192,7 @@ test("the token is sent as a header alone, and is not told, whatever Consul says
   assert.ok(agent.requests.every(({ path, query }) => !`${path}?${query}`.includes("5ecret")));
 });
 
-test("what the token may not see any more is an error beside the last set; without a token Consul does not say so", async () => {
+test("instances that the token may no longer see are an error beside the last endpoints; without a token there are none and an error", async () => {
   const { agent, read } = await start(web(1));
   const reader = read({ credentials: { token: "weak" } });
   await reader.untilAddresses(...at(1));
@@ -168,23 +209,61 @@ test("what the token may not see any more is an error beside the last set; witho
   await reader.until("no error", ({ error }) => !error);
 });
 
-test("instances without a port are none, and that is said", async () => {
+test("instances that cannot be used are named in an error, and the others are used", async () => {
   const { agent, read, words } = await start(web(1, { Port: 0 }), web(2, { Port: 0 }));
   const reader = read();
   const { error, endpoints } = await reader.until("an error", isFailing);
   assert.deepEqual(
     [error?.code, error?.message, endpoints],
-    ["portNotFound", `${words}: none of its 2 instances has a host and a port`, []],
+    ["portNotFound", `${words}: none of its 2 instances can be used: fake/web-1: it has no port`, []],
   );
   agent.put(web(3));
-  const { error: none } = await reader.untilAddresses(...at(3));
+  const { error: beside } = await reader.untilAddresses(...at(3));
+  assert.equal(beside?.message, `${words}: an instance cannot be used: fake/web-1: it has no port, and 1 more`);
+  agent.put(web(1));
+  agent.remove("web-2");
+  const { error: none } = await reader.untilAddresses(...at(1, 3));
   assert.equal(none, undefined);
 });
 
-test("what an agent whose index went back does not tell is served for a while, and what it tells is believed at once", async () => {
+test("an instance with a field of a wrong type stays as it was, is named once, and does not affect the others", async () => {
+  const { agent, create, read, words } = await start(web(1), web(2));
+  const source = create();
+  const reader = read();
+  await reader.untilAddresses(...at(1, 2));
+  const entries = (passing: unknown) =>
+    JSON.stringify([
+      {
+        Node: { Node: "fake" },
+        Service: { ID: "web-1", Address: "10.0.0.9", Port: 80, Weights: { Passing: passing } },
+      },
+      { Node: { Node: "fake" }, Service: { ID: "web-2", Address: "10.0.0.2", Port: 80, Meta: { podName: "p" } } },
+      { Node: {}, Service: { ID: "web-3", Address: "10.0.0.3", Port: 80 } },
+      null,
+    ]);
+  agent.answerWith(entries(-5));
+  const { error, endpoints } = await reader.until("an error", isFailing);
+  assert.deepEqual(reader.addresses, at(1, 2));
+  assert.deepEqual([error?.code, endpoints?.[1]?.metadata.podName], ["invalid", "p"]);
+  const range = "must be a number from 0 to 4294967295, got -5";
+  assert.equal(
+    error?.message,
+    `${words}: an instance cannot be used: fake/web-1: Service.Weights.Passing ${range}, and 2 more`,
+  );
+  const count = reader.snapshots.length;
+  agent.answerWith(entries(-5));
+  await agent.until(({ requests, waiting }) => requests >= 4 && waiting === 1);
+  const sets = reader.snapshots.slice(count).map(({ error }) => error?.code);
+  assert.ok(!sets.slice(0, -1).includes("invalid"), "an error that did not change is not published again");
+  const subscription = source.subscribe(() => {});
+  assert.equal(source.stats.errors.invalid, 1);
+  await subscription.close();
+});
+
+test("instances that are missing when the index went back are served for the grace period; those that are listed count at once", async () => {
   const clock = new ManualClock();
   const { agent, read } = await start(web(1), web(2));
-  const reader = read({ clock, random: () => 0, doubtMs: 5_000 });
+  const reader = read({ clock, random: () => 0, missingGraceMs: 5_000 });
   await reader.untilAddresses(...at(1, 2));
   await clock.asleep();
   clock.advance(50); // the floor
@@ -194,7 +273,7 @@ test("what an agent whose index went back does not tell is served for a while, a
   agent.setIndex(5);
   await reader.untilAddresses(...at(1, 2, 3));
   assert.equal(reader.last?.error, undefined);
-  await clock.asleep(2); // the doubt, and the floor
+  await clock.asleep(2); // the grace period, and the floor
   clock.advance(50);
   await agent.until(({ requests }) => requests === 3); // for what there is
   await clock.asleep(2);
@@ -213,19 +292,22 @@ test("what an agent whose index went back does not tell is served for a while, a
   await reader.untilAddresses(...at(3, 4));
 });
 
-test("what is missing after a failure is served for a while, however little; a doubt that ends in a failure takes nothing", async () => {
+test("instances that are missing after a failure are served for the grace period, also if they are few; its end in a failure removes none", async () => {
   const clock = new ManualClock();
   const { agent, read } = await start(web(1), web(2), web(3));
-  const reader = read({ clock, random: () => 0, doubtMs: 5_000 });
+  const reader = read({ clock, random: () => 0, missingGraceMs: 5_000 });
   const isAnswered = () => reader.until("no error", ({ error }) => !error);
   const fail = async () => {
     agent.refuse(500, "No cluster leader");
     await reader.until("an error", isFailing);
     agent.accept();
   };
-  const advanceUntil = async (holds: () => boolean) => {
-    for (; !holds(); clock.advance(1)) await new Promise((resolve) => setImmediate(resolve));
-  };
+  const advanceUntil = (holds: () => boolean) =>
+    until(() => {
+      const isDone = holds();
+      if (!isDone) clock.advance(1);
+      return isDone;
+    }, "the state, as the clock moves on");
   await reader.untilAddresses(...at(1, 2, 3));
   await advanceUntil(() => agent.counts.waiting === 1);
   await fail();
@@ -234,8 +316,8 @@ test("what is missing after a failure is served for a while, however little; a d
   assert.deepEqual(reader.addresses, at(1, 2, 3));
   await fail();
   agent.freeze();
-  clock.advance(5_000); // the doubt is over
-  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(5_000); // the grace period is over
+  await turn();
   assert.deepEqual(reader.addresses, at(1, 2, 3));
   agent.thaw();
   await advanceUntil(() => !reader.last?.error && agent.counts.waiting === 1);
@@ -245,19 +327,20 @@ test("what is missing after a failure is served for a while, however little; a d
   await reader.untilAddresses(...at(1, 2));
 });
 
-test("what cannot be is refused", () => {
+test("options that are not valid are refused", () => {
   const agent = { host: "127.0.0.1", port: 8500 };
   const wrong: readonly [Partial<ConsulSourceOptions>, RegExp][] = [
     [{ service: "" }, /^service must not be empty/],
     [{ near: "" }, /^near must not be empty/],
     [{ dc: "" }, /^dc must not be empty/],
+    [{ namespace: "" }, /^namespace must not be empty/],
     [{ tags: ["a", ""] }, /^tags must not be empty/],
     [{ waitMs: 0 }, /^waitMs must be > 0 and <= 600000, got 0/],
     [{ waitMs: 600_001 }, /^waitMs/],
     [{ limit: 0 }, /^limit must be a whole number >= 1, got 0/],
     [{ limit: 1.5 }, /^limit/],
     [{ answerTimeoutMs: 0 }, /^answerTimeoutMs/],
-    [{ doubtMs: -1 }, /^doubtMs/],
+    [{ missingGraceMs: -1 }, /^missingGraceMs must be >= 0/],
     [{ agent: { host: "[::1]", port: 1 } }, /^agent\.host/],
   ];
   for (const [options, message] of wrong) {

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6, SocketAddress } from "node:net";
+import { isIP, isIPv4, isIPv6, SocketAddress } from "node:net";
 import type { Address } from "./snapshot.ts";
 
 /** A label of DNS; also with underscores, which the names of some container networks have. */
@@ -46,4 +46,11 @@ export function canonicalHost(host: string): string {
 /** Writes an address the way `parseAddress` reads it. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Whether a host, as in `Address`, is certainly this machine: what is sent there does not leave it. */
+export function isLoopback(host: string): boolean {
+  if (isIP(host) === 0) return /^(?:.*\.)?localhost\.?$/i.test(host);
+  const canonical = canonicalHost(host);
+  return canonical.startsWith("127.") || canonical === "::1" || canonical.startsWith("::ffff:127.");
 }

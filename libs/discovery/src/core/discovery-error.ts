@@ -29,3 +29,9 @@ export class DiscoveryError extends Error {
     this.status = options.status;
   }
 }
+
+/** Foreign text for a message: on one line, without characters that control a terminal, and cut after `length` characters. */
+export function printable(text: string, length: number): string {
+  const cut = text.length > length ? `${text.slice(0, length)}…` : text;
+  return cut.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
+}

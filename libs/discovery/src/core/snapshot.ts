@@ -48,9 +48,3 @@ export interface Snapshot {
   /** Why the service config cannot be read; undefined if it can. The endpoints are not affected. */
   readonly serviceConfigError?: DiscoveryError | undefined;
 }
-
-/** @deprecated the sources that are not on `defineSource` yet */
-export interface Source {
-  readonly subject: string;
-  watch(signal?: AbortSignal): AsyncIterableIterator<Snapshot>;
-}

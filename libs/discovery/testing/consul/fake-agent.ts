@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { HealthEntry } from "../../src/consul/health-entry.ts";
 import type { Address } from "../../src/core/snapshot.ts";
-import { FakeStore, type RegisteredService } from "./fake-store.ts";
+import { FakeStore, type HealthEntry, type RegisteredService } from "./fake-store.ts";
 
 /** A request as the fake understood it. */
 export interface FakeConsulRequest {

@@ -1,4 +1,25 @@
-import type { HealthEntry } from "../../src/consul/health-entry.ts";
+/**
+ * One instance as `/v1/health/service/:name` lists it, as far as it matters here.
+ * https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service
+ */
+export interface HealthEntry {
+  readonly Node: {
+    readonly Node: string;
+    readonly Address?: string;
+    readonly Meta?: Readonly<Record<string, string>> | null;
+    readonly Locality?: { readonly Zone?: string } | null;
+  };
+  readonly Service: {
+    readonly ID: string;
+    readonly Service: string;
+    readonly Address?: string;
+    readonly Port?: number;
+    readonly Meta?: Readonly<Record<string, string>> | null;
+    readonly Weights?: { readonly Passing?: number; readonly Warning?: number } | null;
+    readonly Locality?: { readonly Zone?: string } | null;
+  };
+  readonly Checks?: readonly { readonly Status: string; readonly ServiceName?: string }[] | null;
+}
 
 /** A service as an agent is given it, by `PUT /v1/agent/service/register`, as far as the fake reads it. */
 export interface RegisteredService {

@@ -7,9 +7,9 @@ import { promisify } from "node:util";
 import { closedPort } from "@grpc-lb/core/testing";
 import { type RunningProgram, watchChild } from "@grpc-lb/program/testing";
 import type { Address } from "../../src/core/snapshot.ts";
-import { askAgent } from "./agent-api.ts";
+import { requestAgent } from "./request-agent.ts";
 
-/** Why there can be no real agent here; undefined when there can. */
+/** Why no real agent can be started here; undefined if one can. */
 export async function whyNoConsul(): Promise<string | undefined> {
   try {
     await promisify(execFile)("consul", ["version"]);
@@ -20,11 +20,11 @@ export async function whyNoConsul(): Promise<string | undefined> {
 }
 
 /**
- * A real Consul agent that is its own server, `consul agent -dev`, on free ports of 127.0.0.1. What is registered with it stands
- * in a directory of its own and so outlives its end, unless it is to come back empty. `close()` leaves nothing.
+ * A real Consul agent that is its own server, `consul agent -dev`, on free ports of 127.0.0.1. Its data directory outlives `kill`,
+ * and not `restartEmpty`. `close()` leaves nothing.
  */
 export class RealConsulAgent {
-  /** With ACLs, the token that may do everything. */
+  /** With ACLs, the token with all rights. */
   readonly token: string | undefined;
   readonly address: Address;
   readonly #serverPorts: readonly [number, number];
@@ -37,7 +37,7 @@ export class RealConsulAgent {
     this.token = token;
   }
 
-  /** @param options.hasAcls whether it denies whatever no token grants; default: no */
+  /** @param options.hasAcls whether ACLs are on and deny by default. Default: false */
   static async start({ hasAcls = false }: { readonly hasAcls?: boolean } = {}): Promise<RealConsulAgent> {
     const [port, server, serf] = [await closedPort(), await closedPort(), await closedPort()];
     const agent = new RealConsulAgent(
@@ -49,7 +49,7 @@ export class RealConsulAgent {
     return agent;
   }
 
-  /** Brings it back, with what it knew; resolves when it has a leader. */
+  /** Starts it with its data; resolves when it has a leader. */
   async start(): Promise<void> {
     this.#directory ||= await mkdtemp(join(tmpdir(), "consul-"));
     const [server, serf] = this.#serverPorts;
@@ -76,32 +76,32 @@ export class RealConsulAgent {
 
   /** Whether the agent answers, has a leader, and its node is in the catalog. */
   async #hasItself(): Promise<boolean> {
-    const text = await askAgent(this.address, "GET", "/v1/health/service/consul?passing", { token: this.token });
+    const text = await requestAgent(this.address, "GET", "/v1/health/service/consul?passing", { token: this.token });
     return (JSON.parse(text) as readonly unknown[]).length > 0;
   }
 
-  /** Makes a token with these rules, which is the one given; without rules it may do nothing. */
+  /** Creates the token `secret` with these rules; without rules it has no rights. */
   async putToken(secret: string, rules = ""): Promise<void> {
     const { token } = this;
     const policy = { Name: secret, Rules: rules };
-    if (rules !== "") await askAgent(this.address, "PUT", "/v1/acl/policy", { token, body: policy });
+    if (rules !== "") await requestAgent(this.address, "PUT", "/v1/acl/policy", { token, body: policy });
     const policies = rules === "" ? [] : [{ Name: secret }];
-    await askAgent(this.address, "PUT", "/v1/acl/token", { token, body: { SecretID: secret, Policies: policies } });
+    await requestAgent(this.address, "PUT", "/v1/acl/token", { token, body: { SecretID: secret, Policies: policies } });
   }
 
-  /** `SIGSTOP` freezes it, `SIGCONT` lets it go on. */
+  /** `SIGSTOP` freezes it, `SIGCONT` thaws it. */
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
   }
 
-  /** Ends it as a power cut does. */
+  /** Ends it without a shutdown. */
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");
     await this.#child?.exited;
     this.#child = undefined;
   }
 
-  /** Ends it and brings it back with nothing. */
+  /** Ends it, and starts it without data. */
   async restartEmpty(): Promise<void> {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });

@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { systemClock } from "@grpc-lb/core";
+import { turn } from "@grpc-lb/core/testing";
 import { registerInConsul } from "../../src/consul/registration.ts";
 import type { Registration, RegistrationStats } from "../../src/core/registration.ts";
 import type { Address } from "../../src/core/snapshot.ts";
 import { SnapshotReader } from "../snapshot-reader.ts";
-import { askAgent } from "./agent-api.ts";
 import { startHealthServer } from "./health-server.ts";
+import { requestAgent } from "./request-agent.ts";
 import type { ConsulWorld } from "./world.ts";
 
-/** What holds of every registration, on a fake agent and on a real one. */
+/** A behaviour of every registration, on a fake agent and on a real one. */
 export interface RegistrationBehaviour {
   readonly name: string;
   /** @param service that no other behaviour uses */
@@ -20,7 +21,7 @@ const ttlMs = 1_000;
 
 type Options = Omit<Parameters<typeof registerInConsul>[0], "agent" | "instance"> & { readonly address?: Address };
 
-/** Registers and reads, and sees to it that both end. */
+/** Registers an instance and reads its service during `run`, and then ends both. */
 async function registered(
   world: ConsulWorld,
   service: string,
@@ -40,7 +41,7 @@ async function registered(
   await world.untilLeft?.();
 }
 
-/** What it has done is seen by looking, as nobody is told. */
+/** Polls the stats, as nothing reports their changes. */
 async function untilStats(registration: Registration, what: string, holds: (stats: RegistrationStats) => boolean) {
   const dueMs = performance.now() + 10_000;
   while (!holds(registration.stats)) {
@@ -53,7 +54,7 @@ const text = ({ host, port }: Address) => `${host}:${port}`;
 
 export const registrationBehaviours: readonly RegistrationBehaviour[] = [
   {
-    name: "what is registered is seen with tags, weight and metadata, and is gone when it is closed, which may be done twice",
+    name: "an instance is listed with tags, weight and metadata until its registration is closed, which may be done twice",
     run: async (world, service) => {
       const { agent, credentials } = world;
       const instance = {
@@ -83,7 +84,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
     },
   },
   {
-    name: "an agent that has forgotten is told anew, and the set was never empty",
+    name: "an instance is registered again with an agent that lost its data, and the set was never empty",
     run: (world, service) =>
       registered(world, service, {}, async (registration, reader) => {
         await reader.untilAddresses(text(address));
@@ -97,7 +98,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
       }),
   },
   {
-    name: "an instance that somebody else has taken out comes back",
+    name: "an instance that somebody else has removed comes back",
     run: (world, service) =>
       registered(world, service, {}, async (registration, reader) => {
         await reader.untilAddresses(text(address));
@@ -109,7 +110,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
       }),
   },
   {
-    name: "an agent that is down at the start is an error, and it is registered when the agent is there",
+    name: "an agent that is down at the start is an error, and the instance is registered when it is up",
     run: async (world, service) => {
       await world.outage.stop();
       await registered(world, service, {}, async (registration, reader) => {
@@ -124,7 +125,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
     },
   },
   {
-    name: "a frozen agent is an error, after a TTL it counts as lost, and it is there again when the agent goes on",
+    name: "a frozen agent is an error; after a TTL the instance counts as lost, and it returns when the agent answers again",
     run: (world, service) =>
       registered(world, service, {}, async (registration, reader) => {
         await reader.untilAddresses(text(address));
@@ -142,26 +143,26 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
       }),
   },
   {
-    name: "who may not register is told which right is missing, and is registered when the token file holds a better one",
+    name: "a missing right is named in the error, and the instance is registered when the token file has a token with that right",
     run: async (world, service) => {
       const { credentials, admit } = await world.outsider();
       await registered(world, service, { credentials }, async (registration) => {
         await untilStats(registration, "an error", ({ error }) => error !== undefined);
         const { error = "" } = registration.stats;
         assert.match(error, /403 Forbidden: ACL not found; the token needs service:write on "/);
-        assert.ok(!error.includes("nonsense"), "the token is not told");
+        assert.ok(!error.includes("nonsense"), "the token is not repeated");
         await admit();
         await registration.registered;
       });
     },
   },
   {
-    name: "a close is done soon while the agent is down or frozen, and whatever the registration is about",
+    name: "a close ends soon in any state of the registration, also while the agent is down or frozen",
     run: async (world, service) => {
       const { agent, credentials } = world;
       const close = async (turns: number) => {
         const registration = registerInConsul({ agent, credentials, instance: { service, address, ttlMs } });
-        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        for (let n = 0; n < turns; n++) await turn();
         const beganMs = performance.now();
         await registration.close();
         const tookMs = performance.now() - beganMs;
@@ -184,7 +185,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
     },
   },
   {
-    name: "with a gRPC check an agent that has forgotten is told anew",
+    name: "with a gRPC check an instance is registered again with an agent that lost its data",
     run: async (world, service) => {
       const server = await startHealthServer();
       const check = { t: "grpc", timeoutMs: 500 } as const;
@@ -195,7 +196,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
           await untilStats(registration, "a second registration", ({ registrations }) => registrations === 2);
           const token = world.credentials.token;
           const path = `/v1/agent/service/${service}-127.0.0.1-${server.address.port}`;
-          assert.equal(JSON.parse(await askAgent(world.agent, "GET", path, { token })).Service, service);
+          assert.equal(JSON.parse(await requestAgent(world.agent, "GET", path, { token })).Service, service);
         });
       } finally {
         await server.close();

@@ -3,16 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConsulCredentials } from "../../src/consul/access.ts";
 import { type ConsulSourceOptions, createConsulSource } from "../../src/consul/source.ts";
-import type { Address, Source } from "../../src/core/snapshot.ts";
+import type { Address } from "../../src/core/snapshot.ts";
+import type { Source } from "../../src/core/source.ts";
 import type { SourceWorld, WorldInstance } from "../source-conformance.ts";
-import { askAgent } from "./agent-api.ts";
 import { FakeConsulAgent } from "./fake-agent.ts";
 import { RealConsulAgent } from "./real-agent.ts";
+import { requestAgent } from "./request-agent.ts";
 
-/** Deadlines so short that whatever is to be noticed is noticed within seconds. */
-export const hasty = { waitMs: 300, answerTimeoutMs: 1_000, doubtMs: 1_500 } as const;
+/** Short deadlines: each fault is noticed within seconds. */
+const deadlines = { waitMs: 300, answerTimeoutMs: 1_000, missingGraceMs: 1_500 } as const;
 
-/** An agent, fake or real, and what can be done to it. */
+/** An agent, fake or real, and its faults. */
 export interface ConsulWorld extends SourceWorld {
   readonly agent: Address;
   /** With all rights. */
@@ -21,14 +22,14 @@ export interface ConsulWorld extends SourceWorld {
   readonly outage: NonNullable<SourceWorld["outage"]>;
   readonly freeze: NonNullable<SourceWorld["freeze"]>;
   readonly restartEmpty: NonNullable<SourceWorld["restartEmpty"]>;
-  /** Credentials that are wrong, and what makes them right. */
+  /** Wrong credentials, and a way to make them right. */
   outsider(): Promise<{ readonly credentials: ConsulCredentials; admit(): Promise<void> }>;
 }
 
-/** What is to be done after the test. */
+/** Registers what runs after the test. */
 type OnEnd = (end: () => Promise<void>) => void;
 
-/** What is common to the worlds of all agents, with a token where the agent wants one. */
+/** What the worlds of all agents have in common, with a token where the agent requires one. */
 function worldOf(agent: { readonly address: Address; readonly token?: string | undefined }) {
   const { token } = agent;
   const idOf = (service: string, { host, port }: Address) => `${service}-${host}-${port}`;
@@ -37,20 +38,20 @@ function worldOf(agent: { readonly address: Address; readonly token?: string | u
     agent: agent.address,
     credentials,
     createSource: (service: string, options: Partial<ConsulSourceOptions> = {}) =>
-      createConsulSource({ agent: agent.address, service, credentials, ...hasty, ...options }),
+      createConsulSource({ agent: agent.address, service, credentials, ...deadlines, ...options }),
     put: async (service: string, { address, weight }: WorldInstance) => {
       const Weights = weight === undefined ? {} : { Weights: { Passing: weight, Warning: 1 } };
       const body = { ID: idOf(service, address), Name: service, Address: address.host, Port: address.port, ...Weights };
-      await askAgent(agent.address, "PUT", "/v1/agent/service/register", { token, body });
+      await requestAgent(agent.address, "PUT", "/v1/agent/service/register", { token, body });
     },
     remove: async (service: string, address: Address) => {
-      await askAgent(agent.address, "PUT", `/v1/agent/service/deregister/${idOf(service, address)}`, { token });
+      await requestAgent(agent.address, "PUT", `/v1/agent/service/deregister/${idOf(service, address)}`, { token });
     },
     hasWeights: true,
   } satisfies Partial<ConsulWorld>;
 }
 
-/** Credentials that are wrong until `admit`. */
+/** Wrong credentials, until `admit`. */
 async function outsider(right: string, onEnd: OnEnd) {
   const directory = await mkdtemp(join(tmpdir(), "consul-token-"));
   onEnd(() => rm(directory, { recursive: true }));
@@ -59,12 +60,12 @@ async function outsider(right: string, onEnd: OnEnd) {
   return { credentials: { tokenFile }, admit: () => writeFile(tokenFile, `${right}\n`) };
 }
 
-/** Runs a behaviour on a fake agent of its own, of which nothing is left. */
+/** Runs a behaviour on a fake agent of its own, and closes it. */
 export async function onFakeAgent(run: (world: ConsulWorld) => Promise<void>): Promise<void> {
   await onAgent(await FakeConsulAgent.start(), fakeConsulWorld, run);
 }
 
-/** Runs a behaviour on a real agent of its own, with ACLs, of which nothing is left. */
+/** Runs a behaviour on a real agent of its own, with ACLs, and closes it. */
 export async function onRealAgent(run: (world: ConsulWorld, agent: RealConsulAgent) => Promise<void>): Promise<void> {
   await onAgent(await RealConsulAgent.start({ hasAcls: true }), realConsulWorld, run);
 }
@@ -126,9 +127,9 @@ function realConsulWorld(agent: RealConsulAgent, onEnd: OnEnd): ConsulWorld {
     outage: { stop: () => agent.kill(), start: () => agent.start() },
     freeze: { begin: async () => agent.signal("SIGSTOP"), end: async () => agent.signal("SIGCONT") },
     restartEmpty: () => agent.restartEmpty(),
-    /** A dev agent begins to count anew, so the index goes back when it had come far. */
+    /** A dev agent starts with a low index, so the index goes back after many writes. */
     async outdate(meanwhile) {
-      for (let n = 0; n < 50; n++) await askAgent(agent.address, "PUT", "/v1/kv/far", { token, body: { n } });
+      for (let n = 0; n < 50; n++) await requestAgent(agent.address, "PUT", "/v1/kv/far", { token, body: { n } });
       await agent.kill();
       await agent.start();
       await meanwhile();

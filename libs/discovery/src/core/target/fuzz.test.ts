@@ -10,7 +10,7 @@ const valid = fc.constantFrom(
   "kubernetes:///server.default:grpc",
   "kubernetes://default/server:80",
   "etcd://a:2379,[::1]/team/server?layout=kratos",
-  "consul://c:8500/server?tag=v1&tag=v2&near=_agent&wait=30s&limit=5&healthy=false&allow-stale",
+  "consul://c:8500/server?tag=v1&tag=v2&near=_agent&ns=team&partition=eu&wait=30s&limit=5&healthy=false&allow-stale",
   "dns-poll://10.0.0.1:53/server.example:80?refresh=5s&union=60s&family=ipv6",
   "static:///a:1,10.0.0.1:2,[::1]:3?weights=3,0,0.5",
   "file:///etc/endpoints.yaml",

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
+import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { followIndex } from "./blocking-query.ts";
+import { followIndex } from "./health-watch.ts";
 import { type ConsulSourceOptions, createConsulSource } from "./source.ts";
 
 const ends: (() => Promise<void>)[] = [];
@@ -31,7 +31,7 @@ async function start(options: Partial<ConsulSourceOptions> = {}) {
   return { agent, source, reader, indexes };
 }
 
-const followed: readonly [asked: number, answered: number, next: number][] = [
+const followed: readonly [requested: number, received: number, next: number][] = [
   [0, 7, 7],
   [7, 7, 7],
   [7, 9, 9],
@@ -40,13 +40,13 @@ const followed: readonly [asked: number, answered: number, next: number][] = [
   [1, 0, 1],
   [7, 0, 0],
 ];
-for (const [asked, answered, next] of followed) {
-  test(`asked with index ${asked} and answered with ${answered}, the next is ${next}`, () => {
-    assert.equal(followIndex(asked, answered), next);
+for (const [requested, received, next] of followed) {
+  test(`after a query with index ${requested} and an answer with ${received} the next index is ${next}`, () => {
+    assert.equal(followIndex(requested, received), next);
   });
 }
 
-test("asks for what there is, then waits behind its index, and after a reset of the index asks for what there is", async () => {
+test("a query for what there is, then one that waits for a change of its index; after a reset of the index again the first kind", async () => {
   const { agent, reader, indexes } = await start({ waitMs: 30_000 });
   await agent.until(({ waiting }) => waiting === 1);
   assert.deepEqual(indexes(), [null, "11"]);
@@ -54,14 +54,14 @@ test("asks for what there is, then waits behind its index, and after a reset of 
   agent.setIndex(5);
   await agent.until(({ requests, waiting }) => requests === 4 && waiting === 1);
   assert.deepEqual(indexes().slice(2), [null, "5"]);
-  assert.equal(reader.snapshots.length, 1, "what did not change is not told again");
+  assert.equal(reader.snapshots.length, 1, "what did not change is not published again");
 });
 
 for (const [what, random, floorMs] of [
   ["at least", 0, 50],
   ["at most", 0.999_999, 100],
 ] as const) {
-  test(`a service that flaps costs no storm: from query to query there are ${what} ${floorMs} ms`, async () => {
+  test(`the queries of a service that flaps are ${what} ${floorMs} ms apart`, async () => {
     const clock = new ManualClock();
     const { agent, reader } = await start({ clock, random: () => random });
     await reader.untilAddresses("10.0.0.1:80");
@@ -70,7 +70,7 @@ for (const [what, random, floorMs] of [
       for (let n = 0; n < 10; n++) agent.setStatus("web-1", n % 2 === 0 ? "critical" : "passing");
       agent.put(web(count));
       clock.advance(floorMs - 1);
-      for (let n = 0; n < 5; n++) await new Promise((resolve) => setImmediate(resolve));
+      for (let n = 0; n < 5; n++) await turn();
       assert.equal(agent.counts.requests, count);
       clock.advance(1);
       await agent.until(({ requests }) => requests === count + 1);
@@ -80,7 +80,7 @@ for (const [what, random, floorMs] of [
   });
 }
 
-test("an index of 0 for ever is waited behind as 1, and costs no storm", async () => {
+test("an index that stays 0 is requested as 1, at the usual pace", async () => {
   const { agent, indexes } = await start();
   agent.tellIndex(0);
   await agent.until(({ requests }) => requests >= 10);
@@ -90,7 +90,7 @@ test("an index of 0 for ever is waited behind as 1, and costs no storm", async (
   assert.ok(tookMs > 400, `10 queries in ${tookMs} ms`);
 });
 
-test("an answer without an index is an error, is asked for again with a backoff, and the set stays", async () => {
+test("an answer without an index is an error, the query is repeated after a pause, and the endpoints stay", async () => {
   const clock = new ManualClock();
   const { agent, reader, indexes } = await start({ clock, random: () => 0.999 });
   await agent.until(({ requests }) => requests === 1);
@@ -108,14 +108,14 @@ test("an answer without an index is an error, is asked for again with a backoff,
   assert.deepEqual(indexes(), [null, "11"]);
   await clock.asleep();
   clock.advance(199);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   assert.equal(agent.counts.requests, 2, "the backoff is not over");
   clock.advance(1);
   await reader.until("no error", (snapshot) => snapshot.error === undefined);
-  assert.equal(indexes()[2], null, "after a failure it asks for what there is");
+  assert.equal(indexes()[2], null, "after a failure it queries what there is");
 });
 
-test("429 is left alone for as long as Retry-After says", async () => {
+test("after a 429 there is no query for the time of Retry-After", async () => {
   const clock = new ManualClock();
   const { agent, reader } = await start({ clock, random: () => 0 });
   agent.refuse(429, "Your IP is issuing too many concurrent connections", { retryAfterSeconds: 7 });
@@ -125,13 +125,13 @@ test("429 is left alone for as long as Retry-After says", async () => {
   const { requests } = agent.counts;
   await clock.asleep();
   clock.advance(6_999);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   assert.equal(agent.counts.requests, requests);
   clock.advance(1);
   await reader.until("no error", (snapshot) => snapshot.error === undefined);
 });
 
-test("an agent that is silent longer than wait, a sixteenth and the time for an answer is an error", async () => {
+test("silence for longer than the wait, a sixteenth of it and the time for an answer is an error", async () => {
   const clock = new ManualClock();
   const { agent, reader } = await start({ clock, waitMs: 160_000, answerTimeoutMs: 5_000, random: () => 0 });
   await reader.untilAddresses("10.0.0.1:80");
@@ -140,7 +140,7 @@ test("an agent that is silent longer than wait, a sixteenth and the time for an 
   await agent.until(({ waiting }) => waiting === 1);
   await clock.asleep();
   clock.advance(174_999);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   assert.equal(reader.last?.error, undefined);
   clock.advance(1);
   const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
@@ -152,22 +152,22 @@ for (const [status, waits] of [
   [500, [100, 200, 400]],
   [403, [500, 1_000, 2_000]],
 ] as const) {
-  test(`after a ${status} the pauses are of ${waits.join(", ")} ms, with a chance of a half`, async () => {
+  test(`after a ${status} the pauses are ${waits.join(", ")} ms, at a random value of a half`, async () => {
     const slept: number[] = [];
-    class NotingClock extends ManualClock {
+    class RecordingClock extends ManualClock {
       override sleep(ms: number, signal?: AbortSignal): Promise<void> {
         slept.push(ms);
         return super.sleep(ms, signal);
       }
     }
-    const clock = new NotingClock();
+    const clock = new RecordingClock();
     const { agent } = await start({ clock, random: () => 0.5 });
     agent.refuse(status, "no");
     const pauses = () => slept.filter((ms) => waits.includes(ms as never));
-    while (pauses().length < waits.length) {
-      await new Promise((resolve) => setImmediate(resolve));
+    await until(() => {
       if ([...waits, 75].includes(slept.at(-1) as never)) clock.advance(4_000);
-    }
+      return pauses().length >= waits.length;
+    }, `${waits.length} pauses`);
     assert.deepEqual(pauses(), waits);
   });
 }
