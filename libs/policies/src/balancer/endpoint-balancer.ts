@@ -281,7 +281,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     }
   }
 
-  /** Until when the first calls wait although endpoints are connected; -Infinity when they do not. */
+  /** Until when the first calls wait for further connections, and for those there are to settle; -Infinity when they do not. */
   #gatherEnd(connected: readonly Child<EndpointState>[], isConnecting: boolean, nowMs: number): number {
     if (this.#state === READY || connected.length === 0) {
       this.#gatherEndMs = undefined;
@@ -290,9 +290,8 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     const { minGatherMs, maxGatherMs } = this.#timing;
     const tookMs = nowMs - (this.#waitingSinceMs ?? nowMs);
     this.#gatherEndMs ??= nowMs + Math.min(Math.max(tookMs, minGatherMs), maxGatherMs);
-    if (isConnecting) return this.#gatherEndMs;
-    const isSettled = this.#children.size === 1 || connected.some(({ record }) => record.isSettled);
-    return isSettled ? Number.NEGATIVE_INFINITY : this.#gatherEndMs;
+    const isComplete = this.#children.size === 1 || connected.every(({ record }) => record.isSettled);
+    return isConnecting || !isComplete ? this.#gatherEndMs : Number.NEGATIVE_INFINITY;
   }
 
   /** A child in backoff is idle in grpc-js. After one short-lived connection calls wait for the next; after several they fail. */

@@ -37,12 +37,18 @@ async function firstCalls(policy: PolicyJson, seed: number, calls: number, conne
     if (channel.state !== READY) return;
     for (; addresses.length < calls; ) addresses.push(take(channel).address);
   };
-  for (const address of [...channel.subchannels.keys()].slice(0, connects)) {
+  const [first = "", ...others] = [...channel.subchannels.keys()].slice(0, connects);
+  channel.connect(first);
+  await settle(clock);
+  sendWaiting();
+  for (const address of others) {
     channel.connect(address);
     sendWaiting();
   }
+  await settle(clock);
+  sendWaiting();
   clock.advance(100);
-  await Promise.resolve();
+  await turn();
   sendWaiting();
   closeChannel(channel, clock);
   return addresses;
