@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "@grpc-lb/core";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess } from "./api-client.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
 import { createServiceAccountAccess, isInCluster } from "./service-account.ts";
@@ -6,15 +7,28 @@ import { createServiceAccountAccess, isInCluster } from "./service-account.ts";
 let ofThisProcess: Promise<ApiAccess> | undefined;
 
 /**
- * The access that this process has: the service account in a pod, else the kubeconfig. Found once; a failure is not kept, so
- * that the next watch looks again.
+ * The access of this process, in kubectl's order: the files of KUBECONFIG, `~/.kube/config`, and in a pod the service account.
+ * Found once; a failure is not kept, so that the next watch tries again.
  */
 export function findAccess(clock: Clock = systemClock): Promise<ApiAccess> {
-  ofThisProcess ??= (
-    isInCluster() ? createServiceAccountAccess({ clock }) : createKubeconfigAccess(undefined, { clock })
-  ).catch((error) => {
+  ofThisProcess ??= createDefaultAccess({ clock }).catch((error) => {
     ofThisProcess = undefined;
     throw error;
   });
   return ofThisProcess;
+}
+
+/** What `findAccess` keeps. @throws DiscoveryError for a kubeconfig that is there and cannot be used, or when there is nothing */
+export async function createDefaultAccess(options: {
+  readonly clock: Clock;
+  /** Of the service account. */
+  readonly folder?: string;
+}): Promise<ApiAccess> {
+  try {
+    return await createKubeconfigAccess(undefined, options);
+  } catch (error) {
+    const isMissing = error instanceof DiscoveryError && error.code === "notFound";
+    if (!isMissing || !isInCluster()) throw error;
+    return createServiceAccountAccess(options);
+  }
 }

@@ -97,7 +97,8 @@ export class ApiClient {
     } catch (cause) {
       if (cause instanceof DiscoveryError) throw cause;
       // An ended request throws an abort error; the guard knows the reason.
-      throw describeUnavailable(request.what, this.#access.server, guard.signal.aborted ? guard.signal.reason : cause);
+      const { server, proxy } = this.#access;
+      throw describeUnavailable(request.what, server, guard.signal.aborted ? guard.signal.reason : cause, proxy);
     } finally {
       guard.release();
     }

@@ -20,10 +20,11 @@ export function describeStatus({ code, message, retryAfterSeconds }: Status, wha
 }
 
 /** The server could not be reached, the connection broke, or the answer cannot be read. */
-export function describeUnavailable(what: string, server: URL, cause: unknown): DiscoveryError {
+export function describeUnavailable(what: string, server: URL, cause: unknown, proxy?: URL): DiscoveryError {
   const parts: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
   const reason = parts.map(messageOf).join("; ");
-  return new DiscoveryError("unavailable", `kubernetes: ${what}: ${server.host}: ${reason}`, { cause });
+  const way = proxy && !reason.includes(proxy.host) ? ` through proxy ${proxy.host}` : "";
+  return new DiscoveryError("unavailable", `kubernetes: ${what}: ${server.host}${way}: ${reason}`, { cause });
 }
 
 function refusal(status: number, phrase: string, message: string, what: string, retryAfterMs: number | undefined) {

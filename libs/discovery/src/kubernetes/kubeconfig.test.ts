@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { getEventListeners, once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 import type { TLSSocket } from "node:tls";
-import { assertNothingLeft, ManualClock, makeCertificates } from "@grpc-lb/core/testing";
+import { assertNothingLeft, FakeProxy, ManualClock, makeCertificates, turn, until } from "@grpc-lb/core/testing";
+import { setEnvironment } from "../../testing/environment.ts";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
 import { ApiClient } from "./api-client.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
@@ -38,10 +40,10 @@ test("a token; server and namespace of the current context; a token replaced in 
   const path = file("token", kubeconfig({ token: "one" }, {}, { namespace: "prod" }));
   const access = await createKubeconfigAccess(path);
   assert.deepEqual([access.server.href, access.namespace], ["https://127.0.0.1:6443/prefix", "prod"]);
-  assert.deepEqual((await access.credentials(false)).headers, { Authorization: "Bearer one" });
+  assert.deepEqual((await access.credentials(false)).headers, { authorization: "Bearer one" });
   file("token", kubeconfig({ token: "two" }));
-  assert.deepEqual((await access.credentials(false)).headers, { Authorization: "Bearer one" });
-  assert.deepEqual((await access.credentials(true)).headers, { Authorization: "Bearer two" });
+  assert.deepEqual((await access.credentials(false)).headers, { authorization: "Bearer one" });
+  assert.deepEqual((await access.credentials(true)).headers, { authorization: "Bearer two" });
 });
 
 test("without a namespace it is default; a user name and password are Basic", async () => {
@@ -59,7 +61,7 @@ test("an exec plugin is run once, again after a denial, and its failure is an er
   chmodSync(plugin, 0o755);
   const exec = { apiVersion: "client.authentication.k8s.io/v1", command: plugin, interactiveMode: "Never" };
   const access = await createKubeconfigAccess(file("exec", kubeconfig({ exec })));
-  const token = async (afterDenial: boolean) => (await access.credentials(afterDenial)).headers.Authorization;
+  const token = async (afterDenial: boolean) => (await access.credentials(afterDenial)).headers.authorization;
   assert.deepEqual(
     [await token(false), await token(false), await token(true)],
     ["Bearer t-1", "Bearer t-1", "Bearer t-2"],
@@ -70,11 +72,9 @@ test("an exec plugin is run once, again after a denial, and its failure is an er
   );
   await assert.rejects(
     failing.credentials(false),
-    /the credentials of context "here": spawn \/does\/not\/exist ENOENT/,
+    /the credentials of context "here": user "u": exec: spawn \/does\/not\/exist ENOENT/,
   );
 });
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A plugin that never answers, and the ids of its processes as they come; a child of each holds its pipes. */
 function hangingPlugin(name: string) {
@@ -101,7 +101,7 @@ function hangingPlugin(name: string) {
   return { path: file(`${name}.json`, kubeconfig({ exec })), until };
 }
 
-test("an exec plugin that hangs runs once for all who ask, and is ended when the last of them has gone", async () => {
+test("an exec plugin that hangs runs once for all callers, and ends when the last of them has gone", async () => {
   const { path, until } = hangingPlugin("hanging");
   const clock = new ManualClock();
   const access = await createKubeconfigAccess(path, { clock });
@@ -129,7 +129,7 @@ test("an exec plugin that hangs runs once for all who ask, and is ended when the
   assert.equal(clock.sleeping, 0);
 });
 
-test("an exec plugin that has not answered within a minute is ended, and the next who asks runs it anew", async () => {
+test("an exec plugin that has not answered within a minute is ended, and the next caller runs it again", async () => {
   const { path, until } = hangingPlugin("slow");
   const clock = new ManualClock();
   const access = await createKubeconfigAccess(path, { clock });
@@ -236,9 +236,250 @@ test("a client certificate convinces a server whose CA is a private one; without
   }
 });
 
+test("a token file is relative to the kubeconfig; it is read again after 60 s, and at once after a denial", async () => {
+  const clock = new ManualClock();
+  file("token-file", "one\n");
+  const access = await createKubeconfigAccess(file("by-file", kubeconfig({ tokenFile: "token-file" })), { clock });
+  const token = async (afterDenial: boolean) => (await access.credentials(afterDenial)).headers.authorization;
+  assert.equal(await token(false), "Bearer one");
+  file("token-file", "two");
+  assert.equal(await token(false), "Bearer one");
+  clock.advance(60_000);
+  assert.equal(await token(false), "Bearer two");
+  file("token-file", "three");
+  assert.equal(await token(true), "Bearer three");
+  rmSync(join(folder, "token-file"));
+  clock.advance(60_000);
+  assert.equal(await token(false), "Bearer three");
+  await assert.rejects(token(true), /user "u": tokenFile: ENOENT/);
+});
+
+const credential = (status: object | undefined) => ({
+  apiVersion: "client.authentication.k8s.io/v1",
+  kind: "ExecCredential",
+  status,
+});
+/** A plugin in the folder of the kubeconfig, whose answer is the content of a file. */
+function answeringPlugin(name: string, fields: object = {}) {
+  chmodSync(file(`${name}.sh`, `#!/bin/sh\ncat ${join(folder, `${name}.answer`)}\n`), 0o755);
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command: `./${name}.sh`, interactiveMode: "Never" };
+  return {
+    path: file(`${name}.json`, kubeconfig({ exec: { ...exec, ...fields } })),
+    answer: (value: unknown) => file(`${name}.answer`, typeof value === "string" ? value : JSON.stringify(value)),
+  };
+}
+
+for (const [name, answer, complaint] of [
+  ["no status", credential(undefined), /the answer has no status/],
+  ["an empty status", credential({}), /the status has no token and no certificate/],
+  ["a certificate without a key", credential({ clientCertificateData: "x" }), /and not both/],
+  [
+    "a certificate that is not valid",
+    credential({ clientCertificateData: "x", clientKeyData: "y" }),
+    /not a valid cert/,
+  ],
+  ["an expiry that is not a time", credential({ token: "t-secret", expirationTimestamp: "soon" }), /not a valid time/],
+  ["another version", { ...credential({ token: "t-secret" }), apiVersion: "v1" }, /must be an ExecCredential of/],
+  ["text that is not JSON", "t-secret", /the answer is not valid JSON/],
+] as const) {
+  test(`an exec plugin that answers with ${name} is an error, which is not cached`, async () => {
+    const plugin = answeringPlugin("answering");
+    const access = await createKubeconfigAccess(plugin.path);
+    plugin.answer(answer);
+    await assert.rejects(access.credentials(false), ({ message }) => {
+      assert.match(message, complaint);
+      assert.doesNotMatch(message, /secret/);
+      return true;
+    });
+    plugin.answer(credential({ token: "good" }));
+    assert.equal((await access.credentials(false)).headers.authorization, "Bearer good");
+  });
+}
+
+test("an exec plugin runs again when its answer has expired", async () => {
+  const plugin = answeringPlugin("expiring");
+  const clock = new ManualClock();
+  const access = await createKubeconfigAccess(plugin.path, { clock });
+  const token = async () => (await access.credentials(false)).headers.authorization;
+  plugin.answer(credential({ token: "one", expirationTimestamp: new Date(Date.now() + 300_000).toISOString() }));
+  assert.equal(await token(), "Bearer one");
+  plugin.answer(credential({ token: "two" }));
+  clock.advance(290_000);
+  assert.equal(await token(), "Bearer one");
+  clock.advance(10_001);
+  assert.equal(await token(), "Bearer two");
+});
+
+test("the error of an exec plugin that is not installed has the install hint", async () => {
+  const { path } = answeringPlugin("hint", { command: "does-not-exist", installHint: "run: brew install it" });
+  const access = await createKubeconfigAccess(path);
+  await assert.rejects(access.credentials(false), /exec: spawn does-not-exist ENOENT: run: brew install it/);
+});
+
+test("the error of an exec plugin that fails has its words, without the secrets among them", async () => {
+  const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln";
+  const script = `echo "log in again: $KEY $2 ${jwt} password=hunter2" >&2; exit 3`;
+  const exec = {
+    apiVersion: "client.authentication.k8s.io/v1",
+    command: "sh",
+    args: ["-c", script, "sh", "--client-secret=swordfish", "swordfish"],
+    env: [{ name: "KEY", value: "tiger-striped" }],
+  };
+  const access = await createKubeconfigAccess(file("failing-words", kubeconfig({ exec })));
+  await assert.rejects(access.credentials(false), {
+    message: /exec: sh: exit code 3: log in again: \*\*\* \*\*\* \*\*\* password=\*\*\*$/,
+  });
+});
+
+const jwt = (expiresInSeconds: number) =>
+  `x.${Buffer.from(JSON.stringify({ exp: Date.now() / 1_000 + expiresInSeconds })).toString("base64url")}.y`;
+const oidc = (config: object) => ({ "auth-provider": { name: "oidc", config: { "client-id": "id", ...config } } });
+
+test("an OIDC token is used until it expires; one that has expired without a refresh token is an error", async () => {
+  const token = jwt(60);
+  const access = await createKubeconfigAccess(file("oidc", kubeconfig(oidc({ "id-token": token }))));
+  assert.equal((await access.credentials(false)).headers.authorization, `Bearer ${token}`);
+  const expired = await createKubeconfigAccess(file("expired", kubeconfig(oidc({ "id-token": jwt(-60) }))));
+  await assert.rejects(expired.credentials(false), {
+    code: "permissionDenied",
+    message:
+      'kubernetes: the credentials of context "here": user "u": auth-provider: config: ' +
+      "the id-token has expired, and there is no refresh-token: log in again",
+  });
+});
+
+test("an expired OIDC token is refreshed at the issuer, with the last refresh token, also after a denial", async (t) => {
+  const requests: string[] = [];
+  let lifeSeconds = 60;
+  const issuer = createHttpServer(async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += chunk;
+    requests.push(`${request.method} ${request.url} ${request.headers.authorization ?? ""} ${body}`);
+    const discovery = { token_endpoint: `http://127.0.0.1:${port}/token` };
+    const tokens = { id_token: jwt(lifeSeconds), refresh_token: `r${requests.length}` };
+    response.end(JSON.stringify(request.method === "GET" ? discovery : tokens));
+  }).listen(0, "127.0.0.1");
+  await once(issuer, "listening");
+  t.after(() => issuer.close());
+  const { port } = issuer.address() as AddressInfo;
+  const config = {
+    "idp-issuer-url": `http://127.0.0.1:${port}/`,
+    "client-secret": "s",
+    "id-token": jwt(0),
+    "refresh-token": "r0",
+  };
+  const access = await createKubeconfigAccess(file("refresh", kubeconfig(oidc(config))));
+  const [first, again] = [await access.credentials(false), await access.credentials(false)];
+  assert.equal(again.headers.authorization, first.headers.authorization);
+  lifeSeconds = 0;
+  await access.credentials(true);
+  const discovery = "GET /.well-known/openid-configuration  ";
+  const refresh = (token: string) => `POST /token Basic aWQ6cw== grant_type=refresh_token&refresh_token=${token}`;
+  assert.deepEqual(requests, [discovery, refresh("r0")]);
+});
+
+test("a CA that is not PEM, or not a certificate, is an error", async () => {
+  const access = (pem: string) => {
+    const data = Buffer.from(pem).toString("base64");
+    return createKubeconfigAccess(file("ca", kubeconfig({}, { "certificate-authority-data": data })));
+  };
+  await assert.rejects((await access("garbage")).credentials(false), /certificate-authority-data is not valid PEM/);
+  const hollow = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  await assert.rejects((await access(hollow)).credentials(false), /certificate-authority is not a valid certificate/);
+});
+
+test("broken entries that the context does not name are not read", async () => {
+  const text = JSON.parse(kubeconfig({ token: "t" }));
+  const broken = [
+    null,
+    5,
+    "x",
+    {},
+    { name: 5 },
+    { name: "other" },
+    { name: "another", cluster: 5, user: [], context: "" },
+  ];
+  for (const list of ["clusters", "users", "contexts"]) text[list] = [...broken, ...text[list]];
+  const access = await createKubeconfigAccess(file("unused", JSON.stringify(text)));
+  assert.equal((await access.credentials(false)).headers.authorization, "Bearer t");
+});
+
+for (const [name, text] of [
+  ["a URL that cannot be parsed", kubeconfig({}, { server: "https://user:secret@host:port" })],
+  ["a URL without a scheme", kubeconfig({}, { server: "user:secret@host" })],
+  ["another scheme", kubeconfig({}, { server: "htps://user:secret@host" })],
+  ["a proxy that cannot be parsed", kubeconfig({}, { "proxy-url": "http://user:secret@host:port" })],
+  ["a proxy of another scheme", kubeconfig({}, { "proxy-url": "ftp://user:secret@host" })],
+  ["YAML that cannot be parsed", "users: [{ name: u, user: { token: secret\n}"],
+  ["YAML with an alias of nothing", "token: *secret"],
+  ["a text in place of an object", "secret"],
+  ["a token of another type", kubeconfig({ token: ["secret"] })],
+  ["a key that is not PEM", kubeconfig({ "client-key-data": Buffer.from("secret").toString("base64") })],
+  ["a token that is not a JWT", kubeconfig(oidc({ "id-token": "secret" }))],
+  ["an issuer without TLS", kubeconfig(oidc({ "idp-issuer-url": "http://secret.test", "refresh-token": "secret" }))],
+] as const) {
+  test(`errors do not repeat secrets: ${name}`, async () => {
+    const fail = async () => (await createKubeconfigAccess(file("leaky", text))).credentials(false);
+    await assert.rejects(fail, ({ name, message }) => {
+      assert.equal(name, "DiscoveryError");
+      assert.doesNotMatch(message, /secret/);
+      return true;
+    });
+  });
+}
+
+test("the user and password of the server's URL are sent as Basic, and are not in the URL of the access", async () => {
+  const access = await createKubeconfigAccess(file("userinfo", kubeconfig({}, { server: "https://a:b%40@host/x" })));
+  assert.equal(access.server.href, "https://host/x");
+  assert.equal((await access.credentials(false)).headers.authorization, "Basic YTpiQA==");
+});
+
+test("after a denial, credentials for another server are not sent to this one", async () => {
+  const path = file("moved", kubeconfig({ token: "one" }));
+  const access = await createKubeconfigAccess(path);
+  file("moved", kubeconfig({ token: "two" }, { server: "https://elsewhere" }));
+  await assert.rejects(access.credentials(true), /cluster "c": the file has another server now/);
+});
+
+for (const [name, cluster, [HTTPS_PROXY, NO_PROXY], want] of [
+  ["the cluster's own wins", { "proxy-url": "http://own:1" }, ["http://env:2"], "http://own:1/"],
+  ["HTTPS_PROXY", {}, ["env:2"], "http://env:2/"],
+  ["NO_PROXY", {}, ["http://env:2", "10.0.0.0/8,api.test"], undefined],
+] as const) {
+  test(`the proxy: ${name}`, async (t) => {
+    setEnvironment(t, { HTTPS_PROXY, NO_PROXY, https_proxy: undefined, no_proxy: undefined });
+    const text = kubeconfig({}, { server: "https://api.test:6443", ...cluster });
+    assert.equal((await createKubeconfigAccess(file("proxied", text))).proxy?.href, want);
+  });
+}
+
+for (const mode of ["refuse", "hang"] as const) {
+  test(`a proxy that does not open the tunnel is named in the error: ${mode}`, async (t) => {
+    const proxy = await FakeProxy.start();
+    t.after(() => proxy.close());
+    proxy.mode = mode;
+    const clock = new ManualClock();
+    const access = await createKubeconfigAccess(file("tunnel", kubeconfig({}, { "proxy-url": proxy.url.href })));
+    const reader = new SnapshotReader(createKubernetesSource({ service: "s", access, clock }));
+    if (mode === "hang") {
+      await until(() => proxy.requests.length > 0, "the proxy has the request");
+      clock.advance(15_000);
+    }
+    const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+    await reader.close();
+    const { host } = proxy.url;
+    const want = {
+      refuse: `127.0.0.1:6443: proxy ${host}: CONNECT 127.0.0.1:6443: 407 Proxy Authentication Required`,
+      hang: `127.0.0.1:6443 through proxy ${host}: nothing heard for 15 s`,
+    }[mode];
+    assert.equal(error?.message, `kubernetes: list endpointslices default/s: ${want}`);
+    await until(() => proxy.connections === 0, "the connections are closed");
+  });
+}
+
 const wrong: [string, string, RegExp][] = [
-  ["a file that is not there", join(folder, "nowhere"), /cannot read the kubeconfig: ENOENT/],
-  ["a file that is no YAML", file("broken", "{"), /cannot read the kubeconfig/],
+  ["a missing file", join(folder, "nowhere"), /cannot read the kubeconfig: ENOENT/],
+  ["a file that is not valid YAML", file("broken", "{"), /cannot read the kubeconfig .*broken: line 1: invalid YAML/],
   [
     "a file without a context",
     file("empty", JSON.stringify({ apiVersion: "v1", kind: "Config", clusters: [], users: [], contexts: [] })),
@@ -247,10 +488,20 @@ const wrong: [string, string, RegExp][] = [
   [
     "a context without its cluster",
     file("dangling", kubeconfig({}, {}, { cluster: "x" })),
-    /context "here" names no cluster/,
+    /context "here" names no cluster that exists/,
   ],
-  ["a proxy", file("proxy", kubeconfig({}, { "proxy-url": "http://p" })), /has a proxy-url, which is not supported/],
-  ["no URL", file("url", kubeconfig({}, { server: "here" })), /context "here" has no URL for a server: "here"/],
+  [
+    "a SOCKS proxy",
+    file("proxy", kubeconfig({}, { "proxy-url": "socks5://p" })),
+    /cluster "c": proxy-url must be an http:\/\/ or https:\/\/ URL, got socks/,
+  ],
+  ["no URL", file("url", kubeconfig({}, { server: "here" })), /cluster "c": server is not a URL such as https:/],
+  [
+    "a scheme other than https and http",
+    file("scheme", kubeconfig({ token: "t" }, { server: "htps://127.0.0.1" })),
+    /cluster "c": the server's scheme must be https or http, got "htps"/,
+  ],
+  ["a context that does not exist", file("gone", kubeconfig({}).replace('"here"', '"gone"')), /has no context "gone"/],
 ];
 for (const [name, path, complaint] of wrong) {
   test(`${name} is an error that says so`, () => assert.rejects(createKubeconfigAccess(path), complaint));
@@ -260,8 +511,9 @@ for (const [name, files, want] of [
   ["files that are not there are skipped", ["nowhere", "listed-a", "nowhere-else"], "https://a/"],
   ["the first that names a current context decides", ["no-context", "listed-b", "listed-a"], "https://b/"],
   ["empty places mean nothing", ["", "listed-b", ""], "https://b/"],
-  ["none is there", ["nowhere", "nowhere-else"], /none of the files of KUBECONFIG exists: .*nowhere:.*nowhere-else$/],
-  ["one that is there and no YAML", ["listed-a", "broken"], /cannot read the kubeconfig/],
+  ["of files that repeat a name, the first has it", ["no-context", "listed-b", "repeats-b"], "https://b/"],
+  ["none exists", ["nowhere", "nowhere-else"], /none of the files of KUBECONFIG exists: .*nowhere:.*nowhere-else$/],
+  ["one is not valid YAML", ["listed-a", "broken"], /cannot read the kubeconfig/],
 ] as const) {
   test(`of the files that KUBECONFIG lists, as kubectl takes them: ${name}`, async (t) => {
     const of = (id: string) => ({
@@ -273,14 +525,12 @@ for (const [name, files, want] of [
       contexts: [{ name: id, context: { cluster: id, user: id } }],
     });
     for (const id of ["a", "b"]) file(`listed-${id}`, JSON.stringify(of(id)));
+    file("repeats-b", JSON.stringify(of("b")).replace("https://b/", "https://other/"));
     file("no-context", JSON.stringify({ ...of("c"), "current-context": undefined }));
-    const { KUBECONFIG } = process.env;
-    t.after(() => {
-      if (KUBECONFIG === undefined) delete process.env.KUBECONFIG;
-      else process.env.KUBECONFIG = KUBECONFIG;
-    });
-    process.env.KUBECONFIG = files.map((one) => one && join(folder, one)).join(delimiter);
-    if (want instanceof RegExp) await assert.rejects(createKubeconfigAccess(), { code: "notFound", message: want });
-    else assert.equal((await createKubeconfigAccess()).server.href, want);
+    setEnvironment(t, { KUBECONFIG: files.map((one) => one && join(folder, one)).join(delimiter) });
+    if (want instanceof RegExp) {
+      const code = files.includes("broken" as never) ? "invalid" : "notFound";
+      await assert.rejects(createKubeconfigAccess(), { code, message: want });
+    } else assert.equal((await createKubeconfigAccess()).server.href, want);
   });
 }

@@ -1,112 +1,95 @@
-import { existsSync } from "node:fs";
-import { delimiter } from "node:path";
-import { type Clock, systemClock } from "@grpc-lb/core";
+import { type Clock, messageOf, systemClock } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api-client.ts";
-import { endPluginBy } from "./exec-plugin.ts";
+import { findProxy } from "./environment-proxy.ts";
+import { impersonation, KubeconfigCredentials } from "./kubeconfig-credentials.ts";
+import { type Entry, quote } from "./kubeconfig-entry.ts";
+import { readKubeconfig } from "./kubeconfig-file.ts";
 import { SingleFlight } from "./single-flight.ts";
 
-/** A plugin may ask a person, in a browser; one that has not answered by then is ended, so that the next may do better. */
-const giveUpAfterMs = 60_000;
+/** A plugin may wait for a login in a browser. One without an answer by then is ended, so that the next may do better. */
+const pluginTimeoutMs = 60_000;
 
 /**
- * Access by the current context of a kubeconfig, as kubectl would have it: client certificates, tokens, exec plugins, OIDC.
- * That part is @kubernetes/client-node's, which is loaded here and only here, because it costs 250 ms and 90 MB. An exec plugin
- * is run once for all who ask meanwhile, and ended when they all have gone, or after a minute. A server that speaks plain HTTP
- * (`kubectl proxy`) is sent no credentials, and none are looked for.
+ * Access by the current context of a kubeconfig, as kubectl has it: tokens, token files, client certificates, exec plugins,
+ * OIDC, impersonation, proxies. An exec plugin runs once for all callers that wait for it, and ends when they all have gone, or
+ * after a minute. The file is read again when the server refuses the credentials. A server of plain HTTP (`kubectl proxy`)
+ * gets no credentials, and none are read.
  *
- * @param path the file; absent, those of KUBECONFIG that exist, the first to name a current context deciding, or `~/.kube/config`
- * @throws DiscoveryError when there is no usable context
+ * @param path the file. Default: those of KUBECONFIG that exist, of which the first to set a name wins, else `~/.kube/config`
+ * @throws DiscoveryError `notFound` without a file or a current context, `invalid` for a context that cannot be used
  */
 export async function createKubeconfigAccess(
   path?: string,
   options: { readonly clock?: Clock } = {},
 ): Promise<ApiAccess> {
   const { clock = systemClock } = options;
-  const { KubeConfig } = await import("@kubernetes/client-node").catch((cause) => {
-    const message = "kubernetes: a kubeconfig needs the package @kubernetes/client-node, which is not installed here";
-    throw new DiscoveryError("notFound", message, { cause });
-  });
-  const load = () => {
-    const config = new KubeConfig();
-    const [first, ...others] = path === undefined ? listedFiles() : [path];
-    try {
-      if (first === undefined) config.loadFromDefault();
-      else config.loadFromFile(first);
-      for (const file of others) {
-        const other = new KubeConfig();
-        other.loadFromFile(file);
-        config.mergeConfig(other, Boolean(config.currentContext));
-      }
-    } catch (cause) {
-      const message = `kubernetes: cannot read the kubeconfig: ${(cause as Error).message}`;
-      throw new DiscoveryError("notFound", message, { cause });
-    }
-    return config;
-  };
+  let context = await readKubeconfig(path);
+  const { name, namespace, cluster } = context;
+  const server = readServer(cluster);
+  const given = new URL(server); // with its user and password
+  server.username = "";
+  server.password = "";
+  let credentials = new KubeconfigCredentials(context, clock);
 
-  let config = load();
-  const cluster = config.getCurrentCluster();
-  const name = config.getCurrentContext();
-  if (!cluster) {
-    const wanted = name
-      ? `the kubeconfig's context "${name}" names no cluster`
-      : "the kubeconfig has no current context";
-    throw new DiscoveryError("notFound", `kubernetes: ${wanted}`);
-  }
-  // Without any file client-node makes up a cluster on this machine, which would only fail less clearly.
-  if (path === undefined && name === "loaded-context" && cluster.server === "http://localhost:8080") {
-    throw new DiscoveryError("notFound", "kubernetes: there is no kubeconfig (KUBECONFIG, ~/.kube/config) and no pod");
-  }
-  if (cluster.proxyUrl) {
-    throw new DiscoveryError("notFound", `kubernetes: context "${name}" has a proxy-url, which is not supported`);
-  }
-  if (!URL.canParse(cluster.server)) {
-    throw new DiscoveryError("notFound", `kubernetes: context "${name}" has no URL for a server: "${cluster.server}"`);
-  }
-  const read = async (afterDenial: boolean, isBackground: boolean, signal: AbortSignal): Promise<Credentials> => {
-    const options: Parameters<typeof config.applyToHTTPSOptions>[0] & { headers?: Record<string, string> } = {};
+  const reload = async () => {
+    context = await readKubeconfig(path, name);
+    if (readServer(context.cluster).href !== given.href) {
+      throw context.cluster.error("the file has another server now; this one needs a restart");
+    }
+    credentials = new KubeconfigCredentials(context, clock, credentials);
+  };
+  const read = async (afterDenial: boolean, background: boolean, signal: AbortSignal): Promise<Credentials> => {
     try {
-      // The file may bring another token, and a plugin's token is kept by the configuration that asked for it.
-      if (afterDenial) {
-        config = load();
-        config.setCurrentContext(name);
-      }
-      endPluginBy(signal, config, isBackground);
-      await config.applyToHTTPSOptions(options); // an exec plugin is run again when its token has expired
+      if (afterDenial) await reload();
+      const { headers, tls } = await credentials.read({ background }, signal);
+      if (given.username === "" && given.password === "") return { headers, tls };
+      // As in Go, where the URL wins over the user.
+      const pair = `${decodeURIComponent(given.username)}:${decodeURIComponent(given.password)}`;
+      return { headers: { ...headers, authorization: `Basic ${Buffer.from(pair).toString("base64")}` }, tls };
     } catch (cause) {
-      const message = `kubernetes: the credentials of context "${name}": ${(cause as Error).message}`;
+      const message = `kubernetes: the credentials of context ${quote(name)}: ${messageOf(cause).replace(/^kubernetes: /, "")}`;
       throw new DiscoveryError("permissionDenied", message, { cause });
     }
-    const { headers = {}, auth, ca, cert, key, passphrase, servername, rejectUnauthorized } = options;
-    const basic = auth ? { authorization: `Basic ${Buffer.from(auth).toString("base64")}` } : {};
-    const given = { ca, cert, key, passphrase, servername, rejectUnauthorized };
-    const tls = Object.fromEntries(Object.entries(given).filter(([, value]) => value != null)) as Credentials["tls"];
-    return { headers: { ...basic, ...headers }, tls };
   };
 
-  const server = new URL(cluster.server);
-  const [known, anew] = [
-    new SingleFlight<Credentials>(clock, giveUpAfterMs),
-    new SingleFlight<Credentials>(clock, giveUpAfterMs),
+  const [cached, fresh] = [
+    new SingleFlight<Credentials>(clock, pluginTimeoutMs),
+    new SingleFlight<Credentials>(clock, pluginTimeoutMs),
   ];
   return {
     server,
-    namespace: config.getContextObject(name)?.namespace ?? "default",
+    namespace,
+    proxy: readProxy(cluster, server),
     async credentials(afterDenial, signal) {
-      // As kubectl does: what is secret is not sent in the clear.
-      if (server.protocol === "http:") return { headers: {}, tls: {} };
+      if (server.protocol === "http:") return { headers: impersonation(context.user), tls: {} };
       const work = (ending: AbortSignal) => read(afterDenial, signal !== undefined, ending);
-      return (afterDenial ? anew : known).do(work, signal);
+      return (afterDenial ? fresh : cached).do(work, signal);
     },
   };
 }
 
-/** The files that KUBECONFIG lists, without those that are not there, as kubectl takes them; none when it is not set. */
-function listedFiles(): readonly string[] {
-  const { KUBECONFIG: list } = process.env;
-  if (!list) return [];
-  const files = list.split(delimiter).filter((file) => file !== "" && existsSync(file));
-  if (files.length > 0) return files;
-  throw new DiscoveryError("notFound", `kubernetes: none of the files of KUBECONFIG exists: ${list}`);
+/** The server's URL. The error does not repeat it: there may be a password in it. */
+function readServer(cluster: Entry): URL {
+  const text = cluster.text("server");
+  if (text === undefined) throw cluster.error("server is required");
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? [];
+  if (scheme !== undefined && !/^https?$/i.test(scheme)) {
+    throw cluster.error(`the server's scheme must be https or http, got "${scheme}"`);
+  }
+  if (scheme === undefined || !URL.canParse(text)) throw cluster.error("server is not a URL such as https://host:6443");
+  return new URL(text);
+}
+
+/** The cluster's own proxy, else that of the environment. */
+function readProxy(cluster: Entry, server: URL): URL | undefined {
+  const own = cluster.text("proxy-url");
+  const text = own ?? findProxy(server, process.env);
+  if (text === undefined) return undefined;
+  const what = own === undefined ? "the proxy of the environment" : "proxy-url";
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && url.hostname !== "") return url;
+  throw cluster.error(
+    `${what} must be an http:// or https:// URL${url?.protocol.startsWith("socks") ? ", got socks" : ""}`,
+  );
 }

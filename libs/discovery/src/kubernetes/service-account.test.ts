@@ -41,7 +41,7 @@ test("token and CA are read again after 60 s, not before, and at once after a de
   assert.deepEqual(await access.credentials(false), bearer("three", "CA2"));
 });
 
-test("missing files are said with their path and a hint; once known, a token outlives its file until it is denied", async () => {
+test("a missing file is an error with its path and a hint; a token that was read serves on without its file until it is denied", async () => {
   const clock = new ManualClock();
   const access = await createServiceAccountAccess({ clock, folder, env });
   await access.credentials(false);
@@ -56,7 +56,7 @@ test("missing files are said with their path and a hint; once known, a token out
   await assert.rejects(createServiceAccountAccess({ clock, folder, env }), { code: "permissionDenied" });
 });
 
-test("in cluster is where both variables are", () => {
+test("a process is in a cluster when both variables are set", () => {
   assert.deepEqual(
     [isInCluster(env), isInCluster({}), isInCluster({ KUBERNETES_SERVICE_HOST: "a" })],
     [true, false, false],

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
-import type { Clock } from "@grpc-lb/core";
+import { type Clock, messageOf } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api-client.ts";
 
@@ -31,8 +31,8 @@ export async function createServiceAccountAccess(options: {
     try {
       return (await readFile(`${folder}/${name}`, "utf8")).trim();
     } catch (cause) {
-      const advice = "is automountServiceAccountToken false?";
-      const message = `kubernetes: cannot read the service account's ${name}: ${(cause as Error).message}; ${advice}`;
+      const advice = "is automountServiceAccountToken false? A kubeconfig (KUBECONFIG) is used first";
+      const message = `kubernetes: cannot read the service account's ${name}: ${messageOf(cause)}; ${advice}`;
       throw new DiscoveryError("permissionDenied", message, { cause });
     }
   };

@@ -1,71 +1,72 @@
 import type { Clock } from "@grpc-lb/core";
 
-interface UnderWay<T> {
+interface Flight<T> {
   readonly result: Promise<T>;
   readonly ending: AbortController;
+  /** Callers that still want the result. */
   waiting: number;
 }
 
 /**
- * Work that is done once for all who ask while it is under way. Its signal is aborted when all of them have gone, or when it
- * takes too long; then the next to ask begins it anew.
+ * Runs work once for all callers that arrive while it runs. Its signal is aborted when all of them have gone, or when it takes
+ * too long; the next caller then starts it again.
  */
 export class SingleFlight<T> {
   readonly #clock: Clock;
-  readonly #giveUpAfterMs: number;
-  #underWay: UnderWay<T> | undefined;
+  readonly #timeoutMs: number;
+  #current: Flight<T> | undefined;
 
-  constructor(clock: Clock, giveUpAfterMs: number) {
+  constructor(clock: Clock, timeoutMs: number) {
     this.#clock = clock;
-    this.#giveUpAfterMs = giveUpAfterMs;
+    this.#timeoutMs = timeoutMs;
   }
 
   /**
-   * The result of the work that is under way, else of `work`, which is begun.
+   * The result of the work that is running, else of `work`, which is started.
    *
-   * @param signal is aborted when who asks needs it no more; without one, that is never so
+   * @param signal is aborted when the caller no longer wants the result. Default: it always does
    */
   async do(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    this.#underWay ??= this.#begin(work);
-    const underWay = this.#underWay;
-    underWay.waiting += 1;
-    const go = () => {
-      underWay.waiting -= 1;
-      if (underWay.waiting === 0) this.#end(underWay, "nobody waits");
+    this.#current ??= this.#begin(work);
+    const flight = this.#current;
+    flight.waiting += 1;
+    const leave = () => {
+      flight.waiting -= 1;
+      if (flight.waiting === 0) this.#end(flight, "nobody waits");
     };
-    signal?.addEventListener("abort", go, { once: true });
-    if (signal?.aborted) go();
+    signal?.addEventListener("abort", leave, { once: true });
+    if (signal?.aborted) leave();
     try {
-      return await underWay.result;
+      return await flight.result;
     } finally {
-      signal?.removeEventListener("abort", go); // the signal may live as long as the process
+      signal?.removeEventListener("abort", leave); // the signal may live as long as the process
     }
   }
 
-  #begin(work: (signal: AbortSignal) => Promise<T>): UnderWay<T> {
+  #begin(work: (signal: AbortSignal) => Promise<T>): Flight<T> {
     const ending = new AbortController();
     const given = Promise.withResolvers<T>();
-    const underWay = { result: given.promise, ending, waiting: 0 };
+    const flight = { result: given.promise, ending, waiting: 0 };
     ending.signal.addEventListener("abort", () => given.reject(ending.signal.reason));
     const over = new AbortController();
-    void this.#clock.sleep(this.#giveUpAfterMs, over.signal, { background: true }).then(() => {
-      if (!over.signal.aborted) this.#end(underWay, `no answer within ${this.#giveUpAfterMs / 1_000} s`);
+    void this.#clock.sleep(this.#timeoutMs, over.signal, { background: true }).then(() => {
+      if (!over.signal.aborted) this.#end(flight, `no answer within ${this.#timeoutMs / 1_000} s`);
     });
     given.promise.then(
-      () => this.#forget(underWay, over),
-      () => this.#forget(underWay, over),
+      () => this.#forget(flight, over),
+      () => this.#forget(flight, over),
     );
     work(ending.signal).then(given.resolve, given.reject);
-    return underWay;
+    return flight;
   }
 
-  #forget(underWay: UnderWay<T>, over: AbortController): void {
+  #forget(flight: Flight<T>, over: AbortController): void {
     over.abort();
-    if (this.#underWay === underWay) this.#underWay = undefined;
+    if (this.#current === flight) this.#current = undefined;
   }
 
-  #end(underWay: UnderWay<T>, why: string): void {
-    if (this.#underWay === underWay) this.#underWay = undefined; // who comes now does not get what was broken off
-    underWay.ending.abort(new Error(why));
+  #end(flight: Flight<T>, why: string): void {
+    if (this.#current === flight) this.#current = undefined; // a new caller does not get what was broken off
+    flight.ending.abort(new Error(why));
   }
 }

@@ -1,7 +1,7 @@
 import { ManualClock } from "@grpc-lb/core/testing";
 import { createKubernetesSource } from "../../src/kubernetes/index.ts";
 
-/** A program for `import.test.ts`: watches where there is neither a pod nor a kubeconfig. */
+/** A program for `import.test.ts`: watches where there is no pod and no kubeconfig. */
 const clock = new ManualClock();
 const ending = new AbortController();
 let count = 0;
