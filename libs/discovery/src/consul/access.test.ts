@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -99,6 +99,17 @@ test("a folder of authorities is read with the folders in it, unless a file is g
     read({ caPath: join(folder, "none") }),
     /^DiscoveryError: consul: read the credentials: ENOENT.*none/,
   );
+});
+
+test("a folder of authorities may have links, as a mounted Secret has", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "consul-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "..2026"));
+  writeFileSync(join(folder, "..2026", "ca.pem"), "A");
+  symlinkSync("..2026", join(folder, "..data"));
+  symlinkSync("..data/ca.pem", join(folder, "ca.pem"));
+  const { tls } = await new CredentialFiles({ tls: { caPath: folder } }, new ManualClock()).read();
+  assert.match(String(tls.ca), /^A(\nA)*$/);
 });
 
 test("namespace and partition are those given, else those of the environment", () => {

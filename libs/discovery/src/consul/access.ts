@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { type Clock, messageOf } from "@grpc-lb/core";
@@ -211,13 +211,15 @@ async function readText(file: string | undefined): Promise<string | undefined> {
   }
 }
 
-/** All files below a folder, joined. */
+/** All files below a folder, joined; also those that it links to, as in a mounted Secret. */
 async function readFolder(folder: string | undefined): Promise<string | undefined> {
   if (folder === undefined) return undefined;
   try {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    const files = entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
-    return (await Promise.all(files.sort().map((file) => readFile(file, "utf8")))).join("\n");
+    const paths = (await readdir(folder, { recursive: true })).map((name) => join(folder, name)).sort();
+    const texts = await Promise.all(
+      paths.map(async (path) => ((await stat(path)).isFile() ? readFile(path, "utf8") : "")),
+    );
+    return texts.filter((text) => text !== "").join("\n");
   } catch (cause) {
     throw describeUnreadable(cause);
   }

@@ -8,7 +8,7 @@ import type { Endpoint } from "../core/snapshot.ts";
 import type { SnapshotStore } from "../core/snapshot-store.ts";
 import type { ConsulAnswer, ConsulClient } from "./client.ts";
 import { describe, describeHidden, describeMaybeHidden, describeUnavailable, type Exchange } from "./error.ts";
-import { type ReadInstance, readHealth, readIndex } from "./reader.ts";
+import { type ReadInstance, readHealth, readIndex, UnreadableAnswer } from "./reader.ts";
 
 /** Which query, and how. */
 export interface HealthWatchOptions {
@@ -131,8 +131,15 @@ export class HealthWatch {
       this.#options.client.invalidateCredentials();
       throw describeHidden(this.#exchange);
     }
+    // An instance without a name may be any of those that are known.
+    const unnamed = instances.flatMap((instance) =>
+      instance.t === "invalid" && instance.id === undefined ? [instance.why] : [],
+    );
+    if (unnamed.length > 0 && unnamed.length === instances.length) {
+      throw new UnreadableAnswer(`the answer cannot be read: it lists what is not an instance: ${unnamed[0]}`);
+    }
     if (this.#index > 0 && index !== this.#index) this.#store.events += 1;
-    this.#replace(instances, this.#hasFailed || index < this.#lastIndex);
+    this.#replace(instances, this.#hasFailed || index < this.#lastIndex || unnamed.length > 0);
     this.#unusable = this.#describeUnusable(instances);
     const isDenied = answer.headers["x-consul-default-acl-policy"] === "deny" && !answer.hasToken;
     this.#hidden = isDenied ? describeMaybeHidden(this.#exchange) : undefined;
@@ -159,21 +166,21 @@ export class HealthWatch {
    */
   #replace(instances: readonly ReadInstance[], isSuspicious: boolean): void {
     const known = this.#known;
-    const listed: Endpoint[] = [];
+    const listed = new Map<string, Endpoint>();
     for (const instance of instances) {
       const before = instance.t === "invalid" && instance.id !== undefined ? known.get(instance.id) : undefined;
       const endpoint = instance.t === "endpoint" ? instance.endpoint : before;
-      if (endpoint) listed.push(endpoint);
+      if (endpoint && !listed.has(endpoint.id)) listed.set(endpoint.id, endpoint);
     }
     const ids = new Set(instances.map(({ id }) => id));
-    const addresses = new Set(listed.map(addressOf));
+    const addresses = new Set([...listed.values()].map(addressOf));
     const missing = new Map<string, Endpoint>();
     for (const id of isSuspicious ? known.ids() : this.#missing.ids) {
       const endpoint = known.get(id);
       if (endpoint && !ids.has(id) && !addresses.has(addressOf(endpoint))) missing.set(id, endpoint);
     }
     this.#missing.replace(new Set(missing.keys()), isSuspicious);
-    known.replaceAll([...listed, ...missing.values()], { keepsOrder: this.#options.keepsOrder });
+    known.replaceAll([...listed.values(), ...missing.values()], { keepsOrder: this.#options.keepsOrder });
   }
 
   /** While the agent cannot be reached nothing is known: its next answer begins another grace period. */

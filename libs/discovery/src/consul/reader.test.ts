@@ -161,10 +161,11 @@ test("anything but a list is refused, and what it contains is not repeated", () 
 });
 
 test("one instance that cannot be read does not affect the others", () => {
-  const kinds = readHealth(JSON.stringify([null, entry({}), 5, {}, [], entry({ Service: { Port: 0 } })])).map(
-    ({ t }) => t,
-  );
-  assert.deepEqual(kinds, ["invalid", "endpoint", "invalid", "invalid", "invalid", "notCallable"]);
+  const notCallable = entry({ Service: { ID: "s-2", Port: 0 } });
+  const instances = readHealth(JSON.stringify([null, entry({}), 5, {}, [], notCallable, entry({})]));
+  const kinds = instances.map(({ t }) => t);
+  assert.deepEqual(kinds, ["invalid", "endpoint", "invalid", "invalid", "invalid", "notCallable", "invalid"]);
+  assert.deepEqual(instances.at(-1), { t: "invalid", id: "n/s-1", why: "it is listed twice" });
 });
 
 test("an index is a whole number", () => {

@@ -24,7 +24,8 @@ export class UnreadableAnswer extends Error {
 }
 
 /**
- * Reads the answer of `/v1/health/service/:name`, in its order. An instance that cannot be used is in it with the reason.
+ * Reads the answer of `/v1/health/service/:name`, in its order. An instance that cannot be used is in it with the reason; so is
+ * one whose id an earlier one has.
  * https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service
  *
  * @throws UnreadableAnswer for anything but a list: that must not count as an empty one
@@ -37,7 +38,14 @@ export function readHealth(text: string): readonly ReadInstance[] {
     throw new UnreadableAnswer("the answer cannot be read: it is not valid JSON"); // the SyntaxError repeats a piece of it
   }
   if (!Array.isArray(entries)) throw expected("the answer cannot be read: it must be a list of instances", entries);
-  return entries.map(readInstance);
+  const ids = new Set<string>();
+  return entries.map((entry) => {
+    const instance = readInstance(entry);
+    const { id } = instance;
+    if (id !== undefined && ids.has(id)) return { t: "invalid", id, why: "it is listed twice" };
+    if (id !== undefined) ids.add(id);
+    return instance;
+  });
 }
 
 /**
