@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
+import { inspect } from "node:util";
 import { systemClock } from "@grpc-lb/core";
 import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
 import type { ConsulCredentials } from "./access.ts";
@@ -170,6 +171,20 @@ for (const [what, spelling] of [
     }
   });
 }
+
+test("a secret that the agent repeats is not in the cause of the error either", async () => {
+  const server = createServer().on("connection", (socket) =>
+    socket.once("data", () => {
+      socket.end("HTTP/1.1 101 hunter2\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n");
+    }),
+  );
+  const ask = connect(await listen(server), { token: "hunter2" });
+  await assert.rejects(ask(), (error: Error) => {
+    assert.match(error.message, /: 101 …: no upgrade was requested$/);
+    assert.ok(!inspect(error, { depth: null }).includes("hunter2"), inspect(error));
+    return true;
+  });
+});
 
 test("what the agent sends cannot control a terminal", async () => {
   const ask = await serve((_, response) => response.writeHead(500).end("\u001b[31mred\u202e\n\u0000"));

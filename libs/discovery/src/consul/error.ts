@@ -79,12 +79,13 @@ export function describe(
   words: string,
   { advice, ...options }: ConstructorParameters<typeof DiscoveryError>[2] & { readonly advice?: string } = {},
 ): DiscoveryError {
-  const said = printable(hideSecrets(words, secrets), maxWords);
+  const hidden = hideSecrets(words, secrets);
+  const said = printable(hidden, maxWords);
   const message = `consul: ${printable(what, maxWords)}: ${agent}: ${said}`;
   return new DiscoveryError(
     code,
     advice === undefined ? message : `${message}; ${printable(advice, maxWords)}`,
-    options,
+    hidden === words ? options : { ...options, cause: undefined }, // the cause repeats the words
   );
 }
 
