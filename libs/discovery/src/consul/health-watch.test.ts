@@ -82,7 +82,7 @@ for (const [what, random, floorMs] of [
 
 test("an index that stays 0 is requested as 1, at the usual pace", async () => {
   const { agent, indexes } = await start();
-  agent.tellIndex(0);
+  agent.answerWithIndex(0);
   await agent.until(({ requests }) => requests >= 10);
   assert.deepEqual(new Set(indexes().slice(3)), new Set(["1"]));
   const [first, last] = [agent.requests[0], agent.requests.at(-1)];
@@ -95,7 +95,7 @@ test("an answer without an index is an error, the query is repeated after a paus
   const { agent, reader, indexes } = await start({ clock, random: () => 0.999 });
   await agent.until(({ requests }) => requests === 1);
   await reader.untilAddresses("10.0.0.1:80");
-  agent.tellIndex("absent");
+  agent.answerWithIndex("absent");
   await clock.asleep();
   clock.advance(100); // the floor
   const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
@@ -104,7 +104,7 @@ test("an answer without an index is an error, the query is repeated after a paus
     `consul: read service web: 127.0.0.1:${agent.address.port}: the answer has no X-Consul-Index; is this Consul?`,
   );
   assert.deepEqual(reader.addresses, ["10.0.0.1:80"]);
-  agent.tellIndex(undefined);
+  agent.answerWithIndex(undefined);
   assert.deepEqual(indexes(), [null, "11"]);
   await clock.asleep();
   clock.advance(199);

@@ -5,10 +5,12 @@ import { startProgram } from "@grpc-lb/program/testing";
 import { startHealthServer } from "../../testing/consul/health-server.ts";
 import { whyNoConsul } from "../../testing/consul/real-agent.ts";
 import { registrationBehaviours } from "../../testing/consul/registration-behaviours.ts";
+import { requestAgent } from "../../testing/consul/request-agent.ts";
 import { onRealAgent } from "../../testing/consul/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { sourceBehaviours } from "../../testing/source-conformance.ts";
 import { registerInConsul } from "./registration.ts";
+import type { ConsulSourceOptions } from "./source.ts";
 
 const skip = (await whyNoConsul()) ?? false;
 
@@ -42,7 +44,7 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
         await reader.untilAddresses();
         server.setServing(true);
         await reader.untilAddresses(`127.0.0.1:${server.address.port}`);
-        assert.equal(server.asked.at(-1), "pod");
+        assert.equal(server.requested.at(-1), "pod");
         server.setServing(false);
         await reader.untilAddresses();
       } finally {
@@ -50,6 +52,57 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
         await reader.close();
         await server.close();
       }
+    }));
+
+  test("in the maintenance of its node an instance takes no calls: it is left out, with healthy=false it is used while there is no other", () =>
+    onRealAgent(async (world, { token }) => {
+      const address = { host: "10.9.3.1", port: 1 };
+      await world.put("web", { address });
+      // An instance on another node, which is not in maintenance.
+      const Service = { ID: "web-2", Service: "web", Address: "10.9.3.2", Port: 1 };
+      const elsewhere = { Node: "elsewhere", Address: "10.9.3.9", Service };
+      const reader = new SnapshotReader(world.createSource("web"));
+      const all = new SnapshotReader(world.createSource("web", { healthy: false }));
+      try {
+        for (const each of [reader, all]) await each.untilAddresses("10.9.3.1:1");
+        await requestAgent(world.agent, "PUT", "/v1/agent/maintenance?enable=true", { token });
+        await reader.untilAddresses();
+        await all.until("a weight of 0", ({ endpoints }) => endpoints?.[0]?.weight === 0);
+        assert.deepEqual(all.addresses, ["10.9.3.1:1"]);
+        await requestAgent(world.agent, "PUT", "/v1/catalog/register", { token, body: elsewhere });
+        for (const each of [reader, all]) await each.untilAddresses("10.9.3.2:1");
+      } finally {
+        await reader.close();
+        await all.close();
+      }
+    }));
+
+  test("what Consul accepts and cannot be called is named; an Enterprise parameter is refused in Consul's words", () =>
+    onRealAgent(async (world, { token, address: { port } }) => {
+      for (const [ID, Port] of [
+        ["a", 0],
+        ["b", 80_000],
+      ] as const) {
+        await requestAgent(world.agent, "PUT", "/v1/agent/service/register", {
+          token,
+          body: { ID, Name: "web", Port },
+        });
+      }
+      const words = `consul: read service web: 127.0.0.1:${port}`;
+      const messageOf = async (options: Partial<ConsulSourceOptions> = {}) => {
+        const reader = new SnapshotReader(world.createSource("web", options));
+        const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+        await reader.close();
+        return [error?.code, error?.message];
+      };
+      const none = `${words}: none of its 2 instances can be used: real/a: it has no port`;
+      assert.deepEqual(await messageOf(), ["portNotFound", none]);
+      const [code, message] = await messageOf({ namespace: "team" });
+      assert.equal(code, "invalid");
+      assert.match(
+        message ?? "",
+        /400 Bad Request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature$/,
+      );
     }));
 
   test("an instance whose process is killed disappears after its TTL", () =>

@@ -15,7 +15,7 @@ export interface FakeConsulRequest {
   readonly atMs: number;
 }
 
-/** What a fake agent is doing. */
+/** What a fake agent has done and is doing. */
 export interface FakeConsulCounts {
   readonly requests: number;
   /** Queries that wait for a change. */
@@ -33,8 +33,8 @@ interface Refusal {
 
 /**
  * A Consul agent as far as discovery and registration need one, on a port of 127.0.0.1: blocking queries of a service's health,
- * registration, TTL checks. It probes nothing, and reaps nothing that is critical. It can also do what an agent does on a bad
- * day. It tells the truth: the same behaviours are run on it and on a real agent. `close()` leaves nothing.
+ * registration, TTL checks. It makes no checks of its own, and removes no critical instance. It also has the faults of a bad day.
+ * The same behaviours run on it and on a real agent. `close()` leaves nothing.
  */
 export class FakeConsulAgent {
   readonly #sockets = new Set<Socket>();
@@ -51,6 +51,7 @@ export class FakeConsulAgent {
   #token: string | undefined;
   #denies = false;
   #index: number | "absent" | undefined;
+  #fault: ((request: FakeConsulRequest, response: ServerResponse) => boolean) | undefined;
 
   private constructor() {
     this.#server.on("connection", (socket) => {
@@ -89,7 +90,7 @@ export class FakeConsulAgent {
     return this.#store.registered;
   }
 
-  // ── What there is
+  // ── Services
 
   put(service: RegisteredService, node?: HealthEntry["Node"]): void {
     this.#store.register(service, node);
@@ -104,25 +105,25 @@ export class FakeConsulAgent {
     this.#store.setStatus(id, status);
   }
 
-  /** Comes back with nothing; whoever waits is told. */
+  /** Loses its data; queries that wait are answered. */
   forget(): void {
     this.#store.clear();
   }
 
-  /** Goes on from another index, and tells whoever waits. */
+  /** Continues from another index; queries that wait are answered. */
   setIndex(index: number): void {
     this.#store.setIndex(index);
   }
 
-  // ── What is wrong with it
+  // ── Faults
 
-  /** Answers with this index, or without any, whatever there is; undefined ends it. */
-  tellIndex(index: number | "absent" | undefined): void {
+  /** Answers with this index, or without one, whatever there is; undefined ends it. */
+  answerWithIndex(index: number | "absent" | undefined): void {
     this.#index = index;
     this.#wake();
   }
 
-  /** Accepts, and says nothing. */
+  /** Accepts requests without an answer. */
   freeze(): void {
     this.#thawed ??= Promise.withResolvers<void>();
   }
@@ -132,7 +133,7 @@ export class FakeConsulAgent {
     this.#thawed = undefined;
   }
 
-  /** Turns requests away, those that wait too; `times`: for ever unless given. */
+  /** Refuses requests, those that wait too; `times`: until `accept` unless given. */
   refuse(
     status: number,
     text: string,
@@ -147,25 +148,30 @@ export class FakeConsulAgent {
     this.#refusal = undefined;
   }
 
-  /** The next queries of health are answered with these texts. */
+  /** Calls `fault` with each request, which is answered as usual unless it returns true; undefined ends it. */
+  interfere(fault: ((request: FakeConsulRequest, response: ServerResponse) => boolean) | undefined): void {
+    this.#fault = fault;
+  }
+
+  /** Answers the next queries of health with these texts. */
   answerWith(...bodies: readonly string[]): void {
     this.#bodies.push(...bodies);
     this.#wake();
   }
 
-  /** Lets in this token only, as with ACLs that deny by default: others get 403, and who has none sees nothing. */
+  /** Accepts this token only, as with ACLs that deny by default: others get 403, and requests without one no instances. */
   requireToken(token: string | undefined): void {
     this.#token = token;
     this.#wake();
   }
 
-  /** Hides all instances from whoever has a token, as when it lacks the right to read them. */
+  /** Hides all instances, as from a token without the right to read them. */
   hide(isHidden = true): void {
     this.#denies = isHidden;
     this.#wake();
   }
 
-  /** Ends all connections and listens no more. */
+  /** Ends all connections and stops listening. */
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
@@ -173,7 +179,7 @@ export class FakeConsulAgent {
     await closed;
   }
 
-  /** Listens again, on the port it had. */
+  /** Listens again, on the same port. */
   async start(): Promise<void> {
     this.#server.listen(this.#address.port, "127.0.0.1");
     await once(this.#server, "listening");
@@ -187,7 +193,7 @@ export class FakeConsulAgent {
     if (this.#server.listening) await this.stop();
   }
 
-  /** Resolves as soon as what is asked holds; looks whenever something has happened. */
+  /** Resolves as soon as the condition holds; checks it after each event. */
   async until(holds: (counts: FakeConsulCounts) => boolean): Promise<void> {
     while (!holds(this.counts)) await this.#woken();
   }
@@ -209,7 +215,8 @@ export class FakeConsulAgent {
     const { pathname, searchParams: query } = new URL(incoming.url ?? "", "http://fake");
     const path = decodeURIComponent(pathname);
     const token = incoming.headers["x-consul-token"] as string | undefined;
-    this.#log.push({ method: incoming.method ?? "", path, query, token, atMs: performance.now() });
+    const request = { method: incoming.method ?? "", path, query, token, atMs: performance.now() };
+    this.#log.push(request);
     response.on("close", () => this.#wake());
     this.#wake();
     let text = "";
@@ -218,11 +225,12 @@ export class FakeConsulAgent {
     } catch {
       return; // the client has gone
     }
+    if (this.#fault?.(request, response)) return;
     while (this.#thawed && !response.destroyed) await Promise.race([this.#thawed.promise, this.#woken()]);
     if (this.#isRefused(response, token)) return;
     const [, health] = /^\/v1\/health\/service\/(.+)$/.exec(path) ?? [];
-    if (health !== undefined) await this.#tellHealth(health, query, token, response);
-    else this.#do(`${incoming.method} ${path}`, text, response);
+    if (health !== undefined) await this.#answerHealth(health, query, token, response);
+    else this.#serveOwn(`${incoming.method} ${path}`, text, response);
   }
 
   #isRefused(response: ServerResponse, token: string | undefined): boolean {
@@ -240,16 +248,16 @@ export class FakeConsulAgent {
     return isUnknown;
   }
 
-  async #tellHealth(name: string, query: URLSearchParams, token: string | undefined, response: ServerResponse) {
-    const asked = Number(query.get("index") ?? 0);
+  async #answerHealth(name: string, query: URLSearchParams, token: string | undefined, response: ServerResponse) {
+    const requested = Number(query.get("index") ?? 0);
     const untilMs = performance.now() + Number.parseInt(query.get("wait") ?? "300000", 10);
-    const isMute = () => this.#index === undefined && this.#bodies.length === 0 && !this.#refusal && !this.#denies;
-    if (asked > 0) {
+    const mayWait = () => this.#index === undefined && this.#bodies.length === 0 && !this.#refusal && !this.#denies;
+    if (requested > 0) {
       this.#waiting += 1;
       this.#maxWaiting = Math.max(this.#maxWaiting, this.#waiting);
       this.#wake();
-      // An index that went back is told, as after a restart of the servers.
-      while (isMute() && this.#store.indexOf(name) === asked && !response.destroyed) {
+      // An index that went back is an answer too, as after a restart of the servers.
+      while (mayWait() && this.#store.indexOf(name) === requested && !response.destroyed) {
         const leftMs = untilMs - performance.now();
         if (leftMs <= 0) break;
         await this.#woken(leftMs);
@@ -274,8 +282,8 @@ export class FakeConsulAgent {
     response.writeHead(200, headers).end(this.#bodies.shift() ?? JSON.stringify(isHidden ? [] : entries));
   }
 
-  /** What the agent does with its own services. */
-  #do(what: string, text: string, response: ServerResponse): void {
+  /** Answers a request about the agent's own services. */
+  #serveOwn(what: string, text: string, response: ServerResponse): void {
     const [, verb = "", id = ""] =
       /^(PUT \/v1\/agent\/(?:service\/(?:de)?register|check\/update)|GET \/v1\/agent\/service)\/?(.*)$/.exec(what) ??
       [];
@@ -296,7 +304,7 @@ export class FakeConsulAgent {
         return void response.writeHead(200).end(JSON.stringify({ ...service, Service: service.Name }));
       }
       default:
-        return void response.writeHead(404).end("the fake does not speak this");
+        return void response.writeHead(404).end("the fake does not know this path");
     }
     response.writeHead(200).end();
   }

@@ -21,7 +21,7 @@ export interface HealthEntry {
   readonly Checks?: readonly { readonly Status: string; readonly ServiceName?: string }[] | null;
 }
 
-/** A service as an agent is given it, by `PUT /v1/agent/service/register`, as far as the fake reads it. */
+/** The body of `PUT /v1/agent/service/register`, as far as the fake reads it. */
 export interface RegisteredService {
   readonly ID?: string;
   readonly Name: string;
@@ -54,7 +54,7 @@ interface Stored {
   expiry: NodeJS.Timeout | undefined;
 }
 
-/** What a fake agent knows: services by id, the status of their checks, and an index that grows with each change. */
+/** The state of a fake agent: services by id, the status of their checks, and an index that grows with each change. */
 export class FakeStore {
   readonly #services = new Map<string, Stored>();
   /** The index of the last change of each service. */
@@ -66,12 +66,12 @@ export class FakeStore {
     this.#onChange = onChange;
   }
 
-  /** All that was registered, by id. */
+  /** All services, by id. */
   get registered(): ReadonlyMap<string, RegisteredService> {
     return new Map([...this.#services].map(([id, { service }]) => [id, service]));
   }
 
-  /** As Consul's: of a service without instances it is the newest there is. */
+  /** As in Consul: for a service without instances it is the newest index. */
   indexOf(name: string): number {
     return [...this.#services.values()].some(({ service }) => service.Name === name)
       ? (this.#changed.get(name) ?? this.#index)
@@ -101,7 +101,7 @@ export class FakeStore {
     const id = service.ID ?? service.Name;
     const before = this.#services.get(id);
     clearTimeout(before?.expiry);
-    // As the agent does: a check that was there keeps its status.
+    // As in Consul: a check that existed keeps its status.
     const status = service.Check
       ? before?.service.Check
         ? before.status
@@ -112,7 +112,7 @@ export class FakeStore {
     if (service.Check?.TTL && status === "passing") this.#expire(id);
   }
 
-  /** Whether it was there. */
+  /** Returns whether it existed. */
   deregister(id: string): boolean {
     const stored = this.#services.get(id);
     if (!stored) return false;
@@ -122,7 +122,7 @@ export class FakeStore {
     return true;
   }
 
-  /** Sets the status of a check; false where there is none. */
+  /** Sets the status of a check; returns whether it exists. */
   update(checkId: string, status: string): boolean {
     const found = [...this.#services].find(
       ([id, { service }]) => service.Check && (service.Check.CheckID ?? `service:${id}`) === checkId,
@@ -140,7 +140,7 @@ export class FakeStore {
     this.#touch(stored.service.Name);
   }
 
-  /** Forgets all, the index too. */
+  /** Removes all, and resets the index. */
   clear(): void {
     for (const { expiry } of this.#services.values()) clearTimeout(expiry);
     this.#services.clear();
@@ -148,7 +148,7 @@ export class FakeStore {
     this.setIndex(10);
   }
 
-  /** Goes on from another index, in all that it knows. */
+  /** Continues from another index, for all services. */
   setIndex(index: number): void {
     this.#index = index;
     for (const name of this.#changed.keys()) this.#changed.set(name, index);

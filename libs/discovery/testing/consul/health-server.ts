@@ -3,11 +3,11 @@ import { createServer, type Http2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Address } from "../../src/core/snapshot.ts";
 
-/** A gRPC server as far as an agent's check needs one: it says of its health what it is told to (grpc.health.v1). */
+/** A gRPC server as far as an agent's check needs one: it reports the health that a test sets (grpc.health.v1). */
 export interface HealthServer {
   readonly address: Address;
-  /** The services that were asked for, in order. */
-  readonly asked: readonly string[];
+  /** The services of the requests, in order. */
+  readonly requested: readonly string[];
   setServing(isServing: boolean): void;
   close(): Promise<void>;
 }
@@ -16,7 +16,7 @@ export interface HealthServer {
 export async function startHealthServer(): Promise<HealthServer> {
   const server = createServer();
   const sessions = new Set<Http2Session>();
-  const asked: string[] = [];
+  const requested: string[] = [];
   let isServing = true;
   server.on("session", (session) => {
     sessions.add(session);
@@ -28,7 +28,7 @@ export async function startHealthServer(): Promise<HealthServer> {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk);
     // A frame of gRPC is a byte, four of length, and the message: here `string service = 1`.
-    asked.push(Buffer.concat(chunks).subarray(7).toString());
+    requested.push(Buffer.concat(chunks).subarray(7).toString());
     stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
     stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
     stream.end(Buffer.from([0, 0, 0, 0, 2, 8, isServing ? 1 : 2])); // `ServingStatus status = 1`
@@ -37,7 +37,7 @@ export async function startHealthServer(): Promise<HealthServer> {
   await once(server, "listening");
   return {
     address: { host: "127.0.0.1", port: (server.address() as AddressInfo).port },
-    asked,
+    requested,
     setServing(next) {
       isServing = next;
     },
