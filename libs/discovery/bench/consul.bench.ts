@@ -1,6 +1,6 @@
 /**
- * What a change in Consul costs until it is a snapshot, and what the other services and a service that flaps cost:
- * `node libs/discovery/bench/consul.bench.ts [--json]`, on a real agent of its own; skipped, and said so, where there is none.
+ * The time from a change in Consul to its snapshot, and the cost of other services and of a service that flaps:
+ * `node libs/discovery/bench/consul.bench.ts [--json]`, on a real agent of its own; skipped with the reason where there is none.
  */
 import { Agent, request } from "node:http";
 import { systemClock } from "@grpc-lb/core";
@@ -11,7 +11,7 @@ import { SnapshotReader } from "../testing/snapshot-reader.ts";
 interface Row {
   readonly what: string;
   readonly got: number;
-  /** Absent: told, and not bounded. */
+  /** Absent: reported only. */
   readonly bound?: number;
   readonly unit: string;
 }
@@ -20,7 +20,7 @@ const instances = 10;
 const changes = 60;
 const othersChanges = 300;
 const flaps = 300;
-/** Longer than the floor between two queries, as the first change after a silence is what is measured. */
+/** Longer than the time between two queries: the first change after a silence is measured. */
 const silenceMs = 120;
 
 const quantile = (values: readonly number[], q: number) =>
@@ -30,15 +30,15 @@ async function measure(agent: RealConsulAgent): Promise<Row[]> {
   const connections = new Agent({ keepAlive: true, maxSockets: 8 });
   const put = (service: string, n: number, weight = 1) =>
     new Promise<void>((resolve, reject) => {
-      // Straight into the catalog, on a node of its own: what an agent does before, a file on its disk among it, is not Consul's change.
+      // Into the catalog, on a node of its own: an agent would write a file first, which is not part of the change.
       const path = "/v1/catalog/register";
       const Weights = { Passing: weight, Warning: 1 };
       const Service = { ID: `${service}-${n}`, Service: service, Address: `10.0.0.${n}`, Port: 80, Weights };
-      const asked = request({ ...agent.address, method: "PUT", path, agent: connections }, (response) => {
+      const sent = request({ ...agent.address, method: "PUT", path, agent: connections }, (response) => {
         if (response.statusCode !== 200) reject(new Error(`${path}: ${response.statusCode}`));
         response.resume().on("end", resolve);
       });
-      asked
+      sent
         .on("error", reject)
         .end(JSON.stringify({ Node: "elsewhere", Address: "10.0.1.1", SkipNodeUpdate: true, Service }));
     });
@@ -58,11 +58,11 @@ async function measure(agent: RealConsulAgent): Promise<Row[]> {
     const requestMs = performance.now();
     const written = put("web", 7, n + 2);
     await hasWeight(n + 2);
-    if (n >= 5) fromRequest.push(performance.now() - requestMs); // the first make the code warm
+    if (n >= 5) fromRequest.push(performance.now() - requestMs); // the first ones warm the code
     await written;
   }
 
-  const queries = () => (source.stats?.lists ?? 0) + (source.stats?.watches ?? 0);
+  const queries = () => source.stats.lists + source.stats.watches;
   await systemClock.sleep(silenceMs);
   const [queriesBefore, snapshotsBefore] = [queries(), reader.snapshots.length];
   for (let n = 0; n < othersChanges; n++) await put(`other-${n % 30}`, n % 200);

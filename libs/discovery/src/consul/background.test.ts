@@ -4,7 +4,7 @@ import { startProgram } from "@grpc-lb/program/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
 
 const probe = new URL("../../testing/programs/consul-background.ts", import.meta.url).pathname;
-/** What Node exits with when a top-level await can never end. */
+/** The exit code of Node when a top-level await never settles. */
 const unsettled = 13;
 
 async function start(t: TestContext, ...modes: string[]) {
@@ -14,9 +14,9 @@ async function start(t: TestContext, ...modes: string[]) {
   return { agent, program: startProgram(probe, [String(agent.address.port), ...modes]) };
 }
 
-// Most of the time they wait for the start of a program, so they do it together.
+// Most of their time is the start of a program, so they run at the same time.
 describe("a watch of Consul", { concurrency: 4 }, () => {
-  test("a program that does nothing but read lives, also through an outage, until it has read enough", async (t) => {
+  test("a program that only reads stays alive, also through an outage, until it stops reading", async (t) => {
     const { agent, program } = await start(t, "foreground");
     await program.line((line) => line === "foreground: 1");
     await agent.stop();
@@ -30,20 +30,20 @@ describe("a watch of Consul", { concurrency: 4 }, () => {
     assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
   });
 
-  test("a watch in the background does not keep a process alive that has nothing else to do", async (t) => {
+  test("a watch in the background does not keep the process alive", async (t) => {
     const { agent, program } = await start(t, "background");
     const { code } = await program.exited;
     assert.equal(code, unsettled, program.stderr.join("\n"));
     await agent.until(({ connections }) => connections === 0);
   });
 
-  test("nor does one whose query the agent does not answer", async (t) => {
+  test("a watch in the background does not keep the process alive while the agent does not answer", async (t) => {
     const { agent, program } = await start(t, "background");
     agent.freeze(); // before the program has begun
     assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
   });
 
-  test("of a query that both share, the reader in the foreground keeps the process alive, and the other does not", async (t) => {
+  test("of two readers of one query only the one in the foreground keeps the process alive", async (t) => {
     const { agent, program } = await start(t, "background", "foreground");
     for (const mode of ["background", "foreground"]) await program.line((line) => line === `${mode}: 1`);
     await agent.until(({ waiting }) => waiting === 1);

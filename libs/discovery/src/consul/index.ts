@@ -1,5 +1,5 @@
 /**
- * The instances of a service in Consul, watched.
+ * Watches the instances of a service in Consul.
  *
  * ```ts
  * import { createConsulSource } from "@grpc-lb/discovery/consul";
@@ -10,7 +10,7 @@
  * }
  * ```
  *
- * And registered there:
+ * And registers an instance:
  *
  * ```ts
  * import { registerInConsul } from "@grpc-lb/discovery/consul";

@@ -5,7 +5,7 @@ import { defineService } from "./service-definition.ts";
 
 const instance: Instance = { service: "web", address: { host: "10.0.0.1", port: 80 } };
 
-test("by default an instance has a TTL check of 10 s that passes, and is forgotten after a minute in a critical state", () => {
+test("by default an instance has a TTL check of 10 s that passes, and Consul removes it after a minute in a critical state", () => {
   assert.deepEqual(defineService(instance), {
     ID: "web-10.0.0.1-80",
     Name: "web",
@@ -60,7 +60,7 @@ const weights: readonly [number, number, string | undefined][] = [
   [100_000, 65_535, "100000"],
 ];
 for (const [weight, passing, meta] of weights) {
-  test(`a weight of ${weight} is ${passing} for others, and for us ${meta ?? "the same"}`, () => {
+  test(`a weight of ${weight} is ${passing} in Weights.Passing, and ${meta ?? "absent"} in Service.Meta`, () => {
     const { Weights, Meta } = defineService({ ...instance, weight });
     assert.deepEqual([Weights, Meta["grpc-lb-weight"]], [{ Passing: passing, Warning: 1 }, meta]);
   });
@@ -100,7 +100,7 @@ for (const [what, change, options, message] of wrong) {
   });
 }
 
-test("what is at the limits is taken", () => {
+test("metadata at the limits is accepted", () => {
   const metadata = { ...pairs(63), ["k".repeat(128)]: "v".repeat(512) };
   assert.equal(Object.keys(defineService({ ...instance, metadata }).Meta).length, 64);
 });

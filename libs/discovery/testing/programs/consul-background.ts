@@ -1,8 +1,8 @@
 import { createConsulSource } from "../../src/consul/index.ts";
 
 /**
- * A program for `background.test.ts`, whose only work is to read: one service, in the background, in the foreground or both.
- * A reader in the foreground reads until there are no endpoints any more.
+ * A program for `background.test.ts` that only reads one service: in the background, in the foreground or both. A reader in the
+ * foreground reads until there are no endpoints left.
  */
 const [port = "", ...modes] = process.argv.slice(2);
 

@@ -1,6 +1,6 @@
 import { registerInConsul } from "../../src/consul/registration.ts";
 
-/** A program for the test of a crash: registers, says so, and lives until it is killed, or for a minute where nobody does. */
+/** A program for the test of a crash: registers, prints that, and runs until it is killed, or for a minute. */
 const [host = "", port, service = "", token = ""] = process.argv.slice(2);
 const registration = registerInConsul({
   agent: { host, port: Number(port) },
