@@ -34,6 +34,8 @@ export interface HealthWatchOptions {
  * the first change after a silence waits for nothing (https://github.com/hashicorp/consul/issues/1244, /3890).
  */
 const floorMs = 100;
+/** How many of the instances that cannot be used an error names. */
+const maxNamed = 3;
 /** How long an answer that is under way may take, in milliseconds; one that drips is never silent. */
 const wholeAnswerMs = 60_000;
 
@@ -199,14 +201,16 @@ export class HealthWatch {
 
   #describeUnusable(instances: readonly ReadInstance[]): DiscoveryError | undefined {
     const unusable = instances.filter((instance) => instance.t !== "endpoint");
-    const [first] = unusable;
-    if (!first) return undefined;
-    const name = `${first.id ?? "one without a name"}: ${first.why}`;
-    const more = unusable.length > 1 ? `, and ${unusable.length - 1} more` : "";
-    const isNone = unusable.length === instances.length;
-    const words = isNone ? `none of its ${unusable.length} instances can be used` : "an instance cannot be used";
+    if (unusable.length === 0) return undefined;
+    const named = unusable.slice(0, maxNamed).map(({ id = "one without a name", why }) => `${id}: ${why}`);
+    const more = unusable.length > maxNamed ? `; and ${unusable.length - maxNamed} more` : "";
+    const total = instances.length;
+    const which =
+      unusable.length === total
+        ? `none of its ${total} instances can`
+        : `${unusable.length} of its ${total} instances cannot`;
     const code = unusable.every(({ t }) => t === "notCallable") ? "portNotFound" : "invalid";
-    return describe(code, this.#exchange, `${words}: ${name}${isNone ? "" : more}`);
+    return describe(code, this.#exchange, `${which} be used: ${named.join("; ")}${more}`);
   }
 }
 

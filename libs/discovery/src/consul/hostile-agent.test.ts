@@ -257,8 +257,9 @@ const seed = Number(process.env.SEED ?? 20_261);
 test(`through a storm of broken answers the last good endpoints stay, and the true ones come in the end (SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const clock = fasterClock(100);
-  const { agent, source, reader } = await start({ clock, random, waitMs: 10_000, answerTimeoutMs: 2_000 });
+  const { agent, source, reader } = await start({ clock, random, waitMs: 10_000, answerTimeoutMs: 5_000 });
   await reader.untilAddresses("10.0.0.1:80");
+  const from = reader.snapshots.length; // with a clock this fast the first query may already be late
   let left = 120;
   agent.interfere((_, response) => {
     if (left <= 0 || random() < 0.1) return false;
@@ -271,7 +272,7 @@ test(`through a storm of broken answers the last good endpoints stay, and the tr
   await until(() => left <= 0, "the end of the storm");
   clearInterval(breaking);
   assert.ok(
-    reader.snapshots.every(({ endpoints }) => endpoints?.length === 1),
+    reader.snapshots.slice(from).every(({ endpoints }) => endpoints?.length === 1),
     "the last good endpoints stay",
   );
   agent.put(web(2));

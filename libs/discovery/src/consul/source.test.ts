@@ -215,11 +215,18 @@ test("instances that cannot be used are named in an error, and the others are us
   const { error, endpoints } = await reader.until("an error", isFailing);
   assert.deepEqual(
     [error?.code, error?.message, endpoints],
-    ["portNotFound", `${words}: none of its 2 instances can be used: fake/web-1: it has no port`, []],
+    [
+      "portNotFound",
+      `${words}: none of its 2 instances can be used: fake/web-1: it has no port; fake/web-2: it has no port`,
+      [],
+    ],
   );
   agent.put(web(3));
   const { error: beside } = await reader.untilAddresses(...at(3));
-  assert.equal(beside?.message, `${words}: an instance cannot be used: fake/web-1: it has no port, and 1 more`);
+  assert.equal(
+    beside?.message,
+    `${words}: 2 of its 3 instances cannot be used: fake/web-1: it has no port; fake/web-2: it has no port`,
+  );
   agent.put(web(1));
   agent.remove("web-2");
   const { error: none } = await reader.untilAddresses(...at(1, 3));
@@ -248,7 +255,9 @@ test("an instance with a field of a wrong type stays as it was, is named once, a
   const range = "must be a number from 0 to 4294967295, got -5";
   assert.equal(
     error?.message,
-    `${words}: an instance cannot be used: fake/web-1: Service.Weights.Passing ${range}, and 2 more`,
+    `${words}: 3 of its 4 instances cannot be used: fake/web-1: Service.Weights.Passing ${range}; ` +
+      "one without a name: Node.Node must be a text that is not empty, got nothing; " +
+      "one without a name: the instance must be an object, got null",
   );
   const count = reader.snapshots.length;
   agent.answerWith(entries(-5));
@@ -258,6 +267,54 @@ test("an instance with a field of a wrong type stays as it was, is named once, a
   const subscription = source.subscribe(() => {});
   assert.equal(source.stats.errors.invalid, 1);
   await subscription.close();
+});
+
+const listing = (...services: readonly object[]) =>
+  JSON.stringify(services.map((each) => ({ Node: { Node: "fake" }, Service: { Port: 80, ...each } })));
+
+for (const body of ["[null]", "[{}]", "[1,2]", '[{"Node":{"Node":"n"}}]']) {
+  test(`an answer of ${body} lists no instance: it is an error, and not an empty set`, async () => {
+    const { agent, read } = await start(web(1));
+    const reader = read();
+    await reader.untilAddresses(...at(1));
+    agent.answerWith(body);
+    const { endpoints, error } = await reader.until("an error", isFailing);
+    assert.deepEqual([endpoints?.length, error?.code], [1, "unavailable"]);
+    assert.match(error?.message ?? "", /the answer cannot be read: it lists what is not an instance: /);
+    await reader.until("no error", ({ error }) => !error);
+    assert.deepEqual(reader.addresses, at(1));
+  });
+}
+
+test("an instance without a name may be any that is known: those that are missing are served for the grace period", async () => {
+  const clock = new ManualClock();
+  const { agent, read } = await start(web(1));
+  const reader = read({ clock, random: () => 0, missingGraceMs: 5_000 });
+  await reader.untilAddresses(...at(1));
+  await clock.asleep();
+  clock.advance(50); // the floor
+  await agent.until(({ waiting }) => waiting === 1);
+  agent.answerWith(`[${listing({ ID: "web-2", Address: "10.0.0.2" }).slice(1, -1)},{}]`);
+  await reader.untilAddresses(...at(1, 2));
+  assert.match(reader.last?.error?.message ?? "", /1 of its 2 instances cannot be used: one without a name: /);
+  await clock.asleep(2); // the grace period, and the floor
+  clock.advance(5_000);
+  await reader.untilAddresses(...at(2));
+});
+
+test("an id that is listed twice counts once, by its first entry, and is not published with each answer", async () => {
+  const { agent, read } = await start(web(1));
+  const reader = read();
+  await reader.untilAddresses(...at(1));
+  const twice = listing({ ID: "web-1", Address: "10.0.0.1" }, { ID: "web-1", Address: "10.0.0.7" });
+  agent.answerWith(twice, twice, twice);
+  const { error } = await reader.until("an error", isFailing);
+  assert.match(error?.message ?? "", /1 of its 2 instances cannot be used: fake\/web-1: it is listed twice$/);
+  assert.deepEqual(reader.addresses, at(1));
+  const { length } = reader.snapshots;
+  agent.answerWith(listing({ ID: "web-1", Address: "10.0.0.1" }));
+  await reader.until("no error", ({ error }) => !error);
+  assert.equal(reader.snapshots.length, length + 1);
 });
 
 test("instances that are missing when the index went back are served for the grace period; those that are listed count at once", async () => {
