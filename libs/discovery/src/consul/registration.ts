@@ -49,8 +49,8 @@ const closeMs = { min: 1_000, max: 5_000 };
 
 /**
  * Registers an instance with a Consul agent and keeps it there: a TTL check is refreshed after a third of the TTL, and after 2 s at
- * most; with a gRPC check, which the agent makes, the registration asks the agent as often whether it still has the instance. If not, the
- * instance is registered again. Needed right: `service:write` on the service; for a gRPC check also `service:read`.
+ * most; with a gRPC check, which the agent makes, the registration asks the agent as often whether it still has the instance. If it
+ * does not, the instance is registered again. Needed right: `service:write` on the service; for a gRPC check also `service:read`.
  *
  * A request ends after a third of the TTL, and after 5 s at most, whatever the agent does: with the pause that follows, the next
  * one comes before the TTL is over.
