@@ -20,14 +20,17 @@ const flags = {
 
 const summary = "Gets the pod name of a server over gRPC, on one channel for all calls.";
 
-const warn = (message: string) => process.stderr.write(`Warning: ${printableLine(message)}\n`);
+/** The libraries name the channel option; its user knows the flag. */
+const warn = (message: string) =>
+  process.stderr.write(`Warning: ${printableLine(message.replace("grpc.service_config:", "--service-config:"))}\n`);
 
 void runClient({ name: "client-grpc", summary, flags }, (values) => {
   const { target, timeout, hashKey, keepaliveTime } = values;
   const serviceConfig = mergeServiceConfig(withHashKey(values.policy, hashKey), values.serviceConfig);
   const policy = chosenPolicy(serviceConfig);
   if (policy) process.stderr.write(`Policy: ${policy.name} ${JSON.stringify(policy.config)}\n`);
-  for (const reason of values.serviceConfig?.ignored ?? []) warn(`--service-config: ${reason}`);
+  // Node would print a warning of the policies in two lines, with the process id.
+  process.removeAllListeners("warning").on("warning", ({ message }) => warn(message));
   registerResolvers({
     warn,
     isProxyDisabled: true, // by openPodCaller

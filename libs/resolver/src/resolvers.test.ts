@@ -82,9 +82,9 @@ test("a target that is not valid fails every call with the reason", async (t) =>
   for (const [target, want] of [
     [
       "kubernetes:///server:no_port",
-      /target "kubernetes:\/\/\/server:no_port": "no_port" is no port; expected kubernetes:/,
+      /target "kubernetes:\/\/\/server:no_port": "no_port" must be a port number or name; expected kubernetes:/,
     ],
-    ["kubernetes:///server.a.b", /is no service\.namespace\.svc\.domain/],
+    ["kubernetes:///server.a.b", /must be service\.namespace\.svc\.domain/],
     ["kubernetes:///server?token=x", /unknown parameter "token"/],
     ["kubernetes://a/server.b", /two namespaces/],
   ] as const) {
