@@ -34,7 +34,7 @@ function connect(port: number, credentials: ConsulCredentials = {}) {
   ends.push(() => client.close());
   return (rest: Partial<ConsulRequest> = {}) => {
     const { signal } = new AbortController();
-    const request = { method: "GET", path: "/", what: "ask", needs: "nothing", signal } as const;
+    const request = { method: "GET", path: "/", what: "send", needs: "nothing", signal } as const;
     const limits = { silenceMs: 5_000, totalMs: 10_000 };
     // The client's sockets do not keep the process alive.
     const hold = setInterval(() => {}, 60_000);
@@ -45,16 +45,16 @@ function connect(port: number, credentials: ConsulCredentials = {}) {
 const serve = async (listener: RequestListener) => connect(await listen(createServer(listener)));
 
 test("an answer that is too long is an error", async () => {
-  const ask = await serve((_, response) => response.end("x".repeat(100_000)));
-  assert.equal((await ask({ maxLength: 100_000 })).text.length, 100_000);
-  await assert.rejects(ask({ maxLength: 99_999 }), /: the answer is longer than 99999 characters$/);
+  const send = await serve((_, response) => response.end("x".repeat(100_000)));
+  assert.equal((await send({ maxLength: 100_000 })).text.length, 100_000);
+  await assert.rejects(send({ maxLength: 99_999 }), /: the answer is longer than 99999 characters$/);
 });
 
 test("an answer that stops in the middle is an error", async () => {
-  const ask = await serve((_, response) => void response.write("["));
+  const send = await serve((_, response) => void response.write("["));
   await assert.rejects(
-    ask({ silenceMs: 50 }),
-    /^DiscoveryError: consul: ask: 127\.0\.0\.1:\d+: nothing heard for 0 s$/,
+    send({ silenceMs: 50 }),
+    /^DiscoveryError: consul: send: 127\.0\.0\.1:\d+: nothing heard for 0 s$/,
   );
 });
 
@@ -76,20 +76,20 @@ for (const [what, answer] of [
       for (const socket of sockets) socket.destroy();
       server.close();
     });
-    const ask = connect((server.address() as AddressInfo).port);
+    const send = connect((server.address() as AddressInfo).port);
     await assert.rejects(
-      ask({ silenceMs: 100, totalMs: 300 }),
+      send({ silenceMs: 100, totalMs: 300 }),
       /: no whole answer within 0 s$|: nothing heard for 0 s$/,
     );
   });
 }
 
 test("a request that is aborted ends at once", async () => {
-  const ask = await serve(() => {});
+  const send = await serve(() => {});
   const owner = new AbortController();
-  const asking = ask({ signal: owner.signal });
+  const sending = send({ signal: owner.signal });
   owner.abort(new Error("closed"));
-  await assert.rejects(asking, /closed/);
+  await assert.rejects(sending, /closed/);
 });
 
 test("a request on a kept connection that the agent has closed is sent again, a PUT too", async () => {
@@ -100,9 +100,9 @@ test("a request on a kept connection that the agent has closed is sent again, a 
     if (seen.length === 2) request.socket.destroy();
     else response.end("{}");
   });
-  const ask = connect(await listen(server));
-  await ask();
-  await ask({ method: "PUT", body: { Status: "passing" } });
+  const send = connect(await listen(server));
+  await send();
+  await send({ method: "PUT", body: { Status: "passing" } });
   assert.deepEqual(seen, ["GET", "PUT", "PUT"]);
 });
 
@@ -156,7 +156,7 @@ for (const [what, spelling] of [
     for (const credentials of [{ token: secret }, { basicAuth: `me:${secret}` }]) {
       for (phrase of ["no", spelling]) {
         await assert.rejects(connect(port, credentials)(), ({ message }: Error) => {
-          assert.match(message, /^consul: ask: 127\.0\.0\.1:\d+: 500 /);
+          assert.match(message, /^consul: send: 127\.0\.0\.1:\d+: 500 /);
           const ending = secret.slice(5).toLowerCase();
           for (const piece of [
             ending.slice(0, 10),
@@ -178,8 +178,8 @@ test("a secret that the agent repeats is not in the cause of the error either", 
       socket.end("HTTP/1.1 101 hunter2\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n");
     }),
   );
-  const ask = connect(await listen(server), { token: "hunter2" });
-  await assert.rejects(ask(), (error: Error) => {
+  const send = connect(await listen(server), { token: "hunter2" });
+  await assert.rejects(send(), (error: Error) => {
     assert.match(error.message, /: 101 …: no upgrade was requested$/);
     assert.ok(!inspect(error, { depth: null }).includes("hunter2"), inspect(error));
     return true;
@@ -187,8 +187,8 @@ test("a secret that the agent repeats is not in the cause of the error either", 
 });
 
 test("what the agent sends cannot control a terminal", async () => {
-  const ask = await serve((_, response) => response.writeHead(500).end("\u001b[31mred\u202e\n\u0000"));
-  await assert.rejects(ask({ what: "read service \u001b[1m" }), ({ message }: Error) => {
+  const send = await serve((_, response) => response.writeHead(500).end("\u001b[31mred\u202e\n\u0000"));
+  await assert.rejects(send({ what: "read service \u001b[1m" }), ({ message }: Error) => {
     assert.match(
       message,
       /^consul: read service \ufffd\[1m: .*: 500 Internal Server Error: \ufffd\[31mred\ufffd \ufffd$/,
@@ -201,6 +201,6 @@ test("basic authentication and the token are sent together", async () => {
   const server = createServer(({ headers }, response) =>
     response.end(`${headers.authorization} ${headers["x-consul-token"]}`),
   );
-  const ask = connect(await listen(server), { basicAuth: "me:pa:ss", token: "t" });
-  assert.equal((await ask()).text, "Basic bWU6cGE6c3M= t");
+  const send = connect(await listen(server), { basicAuth: "me:pa:ss", token: "t" });
+  assert.equal((await send()).text, "Basic bWU6cGE6c3M= t");
 });

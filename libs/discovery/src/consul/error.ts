@@ -80,8 +80,8 @@ export function describe(
   { advice, ...options }: ConstructorParameters<typeof DiscoveryError>[2] & { readonly advice?: string } = {},
 ): DiscoveryError {
   const hidden = hideSecrets(words, secrets);
-  const said = printable(hidden, maxWords);
-  const message = `consul: ${printable(what, maxWords)}: ${agent}: ${said}`;
+  const reason = printable(hidden, maxWords);
+  const message = `consul: ${printable(what, maxWords)}: ${agent}: ${reason}`;
   return new DiscoveryError(
     code,
     advice === undefined ? message : `${message}; ${printable(advice, maxWords)}`,

@@ -112,7 +112,7 @@ export class HealthWatch {
     const index = this.#index;
     if (index > 0) this.#store.watches += 1;
     else this.#store.lists += 1;
-    // "A small random amount of additional wait time is added …, up to wait / 16", says the same page.
+    // "A small random amount of additional wait time is added …, up to wait / 16" (the same page).
     const silenceMs = answerTimeoutMs + (index > 0 ? waitMs + waitMs / 16 : 0);
     const answer = await client.request({
       ...this.#request,

@@ -95,7 +95,7 @@ describe("a real agent", { skip, concurrency: 4, timeout: 90_000 }, () => {
         await reader.close();
         return [error?.code, error?.message];
       };
-      const none = `${words}: none of its 2 instances can be used: real/a: it has no port`;
+      const none = `${words}: none of its 2 instances can be used: real/a: it has no port; real/b: its port must be from 1 to 65535, got 80000`;
       assert.deepEqual(await messageOf(), ["portNotFound", none]);
       const [code, message] = await messageOf({ namespace: "team" });
       assert.equal(code, "invalid");

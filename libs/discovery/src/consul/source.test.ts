@@ -119,7 +119,7 @@ test("Consul's order is kept with near, else it is that of the ids; the limit is
   await first.untilAddresses(...at(2));
 });
 
-test("the limit counts neither a second id of an address nor a critical instance beside passing ones", async () => {
+test("the limit counts neither a second id of an address nor a critical instance among passing ones", async () => {
   const { agent, read } = await start(web(1), web(2, { Address: "10.0.0.1" }), web(3), web(4), web(5));
   agent.setStatus("web-3", "critical");
   await read({ limit: 2, healthy: false }).untilAddresses(...at(1, 4));
@@ -186,13 +186,16 @@ test("the token is sent in a header only, and is not in an error that Consul rep
   agent.refuse(403, "Permission denied: token 5ecret lacks permission 'service:read' on \"web\"");
   const { error } = await read({ credentials: { token: "5ecret" } }).until("an error", isFailing);
   const needs = 'service:read on "web" and node:read on the nodes of its instances';
-  const said = `403 Forbidden: Permission denied: token … lacks permission 'service:read' on "web"`;
-  assert.deepEqual([error?.code, error?.message], ["permissionDenied", `${words}: ${said}; the token needs ${needs}`]);
+  const refusal = `403 Forbidden: Permission denied: token … lacks permission 'service:read' on "web"`;
+  assert.deepEqual(
+    [error?.code, error?.message],
+    ["permissionDenied", `${words}: ${refusal}; the token needs ${needs}`],
+  );
   assert.deepEqual(new Set(agent.requests.map(({ token }) => token)), new Set(["5ecret"]));
   assert.ok(agent.requests.every(({ path, query }) => !`${path}?${query}`.includes("5ecret")));
 });
 
-test("instances that the token may no longer see are an error beside the last endpoints; without a token there are none and an error", async () => {
+test("instances that the token may no longer see are an error with the last endpoints; without a token there are none and an error", async () => {
   const { agent, read } = await start(web(1));
   const reader = read({ credentials: { token: "weak" } });
   await reader.untilAddresses(...at(1));
@@ -222,9 +225,9 @@ test("instances that cannot be used are named in an error, and the others are us
     ],
   );
   agent.put(web(3));
-  const { error: beside } = await reader.untilAddresses(...at(3));
+  const { error: partial } = await reader.untilAddresses(...at(3));
   assert.equal(
-    beside?.message,
+    partial?.message,
     `${words}: 2 of its 3 instances cannot be used: fake/web-1: it has no port; fake/web-2: it has no port`,
   );
   agent.put(web(1));

@@ -60,8 +60,8 @@ export interface ConsulSourceOptions extends ConsulTenancy {
 
 /**
  * Watches a service in Consul by blocking queries of its health. An endpoint's id is `node/service id`. A service that Consul does
- * not know has no endpoints. While the agent cannot be reached, or refuses, the last good endpoints stay, with the error beside
- * them. An instance that cannot be used is left out, and named in an error beside the others.
+ * not know has no endpoints. While the agent cannot be reached, or refuses, the last good endpoints stay, with the
+ * error. An instance that cannot be used is left out, and the error names it.
  *
  * All sources in a process of the same agent, query and credentials share one query at a time. Needed rights: `service:read` on
  * the service, `node:read` on the nodes of its instances.
