@@ -95,6 +95,21 @@ for (const [what, change] of stores) {
   });
 }
 
+test("an unreadable value that is missing is no problem any more, while the missing endpoints are served", async () => {
+  const { reader, watched } = await start();
+  const unreadable = { key: Buffer.from("s/4"), value: Buffer.from("garbage") };
+  fake.onRange = () => ({ header: { revision: 6n }, kvs: [...[1, 2, 3].map(kv), unreadable] });
+  end();
+  await reader.until("a problem", ({ error }) => error?.code === "invalid");
+  await watched();
+  hold({ revision: 2n }, 1, 2);
+  end();
+  await watched();
+  await reader.until("no error", ({ error }) => error === undefined);
+  assert.deepEqual(reader.addresses, at(1, 2, 3));
+  await reader.close();
+});
+
 test("keys that are missing in the same store are removed at once", async () => {
   const { reader } = await start();
   hold({ revision: 6n }, 1, 2);

@@ -112,11 +112,11 @@ export class PrefixWatch {
     const { endpoints } = this.#store;
     const had = endpoints.size;
     const entries = all.map((one) => ({ id: this.#idOf(one.key), value: one.value }));
-    const gone = new Set([...endpoints.ids(), ...this.#problems.keys()]);
-    for (const { id, value } of entries) {
-      gone.delete(id);
-      this.#set(id, value);
-    }
+    const listed = new Set(entries.map(({ id }) => id));
+    const gone = new Set([...endpoints.ids()].filter((id) => !listed.has(id)));
+    // The grace period is for endpoints: a value that is gone is no problem any more.
+    for (const id of this.#problems.keys()) if (!listed.has(id)) this.#problems.delete(id);
+    for (const { id, value } of entries) this.#set(id, value);
     const before = this.#cluster ?? now;
     this.#cluster = now;
     // A store that came back empty may have the revision of the old one when others have written to it since.
