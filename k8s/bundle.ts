@@ -30,8 +30,6 @@ const { metafile } = await build({
   target: "node24",
   format: "cjs",
   minify: true,
-  // Needed only for a kubeconfig, which a pod does not have; it would add 4 MB. The code that loads it reports its absence.
-  external: ["@kubernetes/client-node"],
   keepNames: true, // logs contain the names of error classes
   legalComments: "none", // THIRD-PARTY-NOTICES has them
   metafile: true,

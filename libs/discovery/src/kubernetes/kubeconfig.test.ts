@@ -9,8 +9,11 @@ import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { assertNothingLeft, FakeProxy, ManualClock, makeCertificates, turn, until } from "@grpc-lb/core/testing";
+import fc from "fast-check";
 import { setEnvironment } from "../../testing/environment.ts";
+import { bounded, mutated } from "../../testing/fuzz.ts";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
+import { DiscoveryError } from "../core/discovery-error.ts";
 import { ApiClient } from "./api-client.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
 import { createKubernetesSource } from "./source.ts";
@@ -534,3 +537,40 @@ for (const [name, files, want] of [
     } else assert.equal((await createKubeconfigAccess()).server.href, want);
   });
 }
+
+/** A value for any field: of a right type, or a wrong one. */
+const anyValue = fc.oneof(
+  fc.constantFrom(null, true, 0, "", "x", "c", "https://h", "http://h", "./plugin", "YQ==", [], {}, ["x"], [5], {
+    x: ["y"],
+  }),
+  fc.string({ maxLength: 5 }),
+);
+const fieldsOf = (...names: string[]) => fc.dictionary(fc.constantFrom(...names), anyValue);
+const userFields = fieldsOf(
+  ...["token", "tokenFile", "username", "password", "client-certificate", "client-certificate-data", "client-key"],
+  ...["client-key-data", "as", "as-uid", "as-groups", "as-user-extra", "exec", "auth-provider"],
+);
+const clusterFields = fieldsOf(
+  ...["server", "certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify"],
+  ...["tls-server-name", "proxy-url", "extensions"],
+);
+
+test("whatever a kubeconfig contains, it gives credentials or a DiscoveryError", async () => {
+  const valid = fc
+    .tuple(userFields, clusterFields, fieldsOf("namespace", "user", "cluster"))
+    .map((parts) => kubeconfig(...parts));
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(valid, mutated(valid)), async (text) => {
+      try {
+        const access = await createKubeconfigAccess(file("fuzzed", text));
+        assert.match(access.server.protocol, /^https?:$/);
+        assert.equal(typeof access.namespace, "string");
+        assert.ok((await access.credentials(false)).headers);
+      } catch (error) {
+        assert.ok(error instanceof DiscoveryError, `${error instanceof Error ? error.stack : error}`);
+        assert.match(error.message, /^kubernetes: /);
+      }
+    }),
+    bounded(500),
+  );
+});
