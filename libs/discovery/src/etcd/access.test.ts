@@ -4,14 +4,17 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { inspect } from "node:util";
 import { systemClock } from "@grpc-lb/core";
-import { assertNothingLeft, makeCertificates, until } from "@grpc-lb/core/testing";
-import { KVService, RangeRequest } from "@grpc-lb/protos/etcd/api/etcdserverpb";
+import { assertNothingLeft, makeCertificates, turn, until } from "@grpc-lb/core/testing";
+import { KVService, RangeRequest, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { EtcdServer, type EtcdServerOptions, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
+import { FakeEtcd } from "../../testing/etcd/fake-etcd.ts";
 import { goValue, sourceOf } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
+import { parseEtcdEndpoints } from "./access.ts";
 import { Cluster } from "./cluster.ts";
-import { type EtcdCredentials, readEtcdEnvironment, registerInEtcd } from "./index.ts";
+import { createEtcdSource, type EtcdCredentials, readEtcdEnvironment, registerInEtcd } from "./index.ts";
 
 after(assertNothingLeft);
 
@@ -176,4 +179,91 @@ test("the environment variables are those of etcdctl", () => {
     [{ ETCDCTL_INSECURE_TRANSPORT: "false" }, { tls: {} }],
   ];
   for (const [env, credentials] of cases) assert.deepEqual(readEtcdEnvironment(env), credentials);
+});
+
+test("a password that leaves the machine without TLS is warned of once for a cluster, without the password", async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on("warning", onWarning);
+  const login = { user: "reader", password: "hunter2" };
+  const cases: readonly [readonly string[], EtcdCredentials][] = [
+    [["etcd.example:2379", "127.0.0.1:2379"], login],
+    [["etcd.example:2379", "127.0.0.1:2379"], login], // the second time
+    [["tls.example"], { ...login, tls: {} }],
+    [["plain.example"], {}],
+    [["127.0.0.1", "127.9.9.9", "[::1]", "[0:0:0:0:0:0:0:1]", "localhost", "etcd.localhost"], login],
+    [["[fd00::1]"], { user: "reader", passwordFile: "/run/secrets/etcd" }],
+  ];
+  for (const [endpoints, credentials] of cases) new Cluster({ endpoints, credentials }, systemClock, Math.random);
+  await turn();
+  process.off("warning", onWarning);
+  const advice = "without TLS; set credentials.tls or ETCDCTL_CACERT";
+  assert.deepEqual(
+    warnings.map(({ message }) => message),
+    [
+      `etcd: the password of user reader is sent to etcd.example:2379 ${advice}`,
+      `etcd: the password of user reader is sent to [fd00::1]:2379 ${advice}`,
+    ],
+  );
+});
+
+for (const text of [
+  "root:hunter2@h:2379",
+  "root%3Ahunter2%40h:2379",
+  "http://root:hunter2@h:2379",
+  "http://h:2379?password=hunter2",
+  "http://h:2379/hunter2",
+  "root:hunter2",
+  "password=hunter2",
+  "hunter2 h:2379",
+  "h:2379/hunter2",
+]) {
+  test(`the error for the endpoint ${text} does not repeat the secret`, () => {
+    assert.throws(
+      () => parseEtcdEndpoints([text]),
+      ({ name, message, cause }: Error) => name === "RangeError" && !`${message} ${cause}`.includes("hunter2"),
+    );
+  });
+}
+
+test("a message of the server that repeats the password or the token is an error without them, in any place", async () => {
+  const fake = await FakeEtcd.start();
+  const password = 'hun"ter2/+';
+  const spellings = [password, JSON.stringify(password), encodeURIComponent(password), btoa(password), "token.12345"];
+  const details = `refused: ${spellings.join(" ")}`;
+  const credentials = { user: "root", password };
+  const deadlines = { random: () => 0.01, answerTimeoutMs: 2_000 };
+  const source = createEtcdSource({ endpoints: [fake.endpoint], service: "s", credentials, ...deadlines });
+  const reader = new SnapshotReader(source);
+  const places: readonly (() => void)[] = [
+    () => {
+      fake.onRange = () => {
+        throw { code: 2, details };
+      };
+    },
+    () => {
+      fake.onRange = () => ({ header: { revision: 5n } });
+      fake.onWatch = (watch) =>
+        watch.write(WatchResponse.fromPartial({ created: true, canceled: true, cancelReason: details }));
+    },
+    () => {
+      fake.onLogin = () => {
+        throw { code: 3, details };
+      };
+    },
+  ];
+  fake.onLogin = () => "token.12345";
+  for (const place of places) {
+    const before = reader.snapshots.length;
+    place();
+    await until(() => reader.snapshots.slice(before).some(({ error }) => error), "an error");
+  }
+  await reader.close();
+  fake.close();
+  const errors = reader.snapshots.flatMap(({ error }) => (error ? [error] : []));
+  assert.ok(errors.length >= 3 && errors.every(({ message }) => message.includes("refused: … ")));
+  for (const error of errors) {
+    const text = `${error.message} ${error.cause} ${inspect(error)}`;
+    assert.ok(!spellings.some((spelling) => text.includes(spelling.replaceAll("=", ""))), text);
+  }
 });

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { isIP } from "node:net";
-import { messageOf } from "@grpc-lb/core";
-import { formatAddress, parseAddress } from "../core/address.ts";
+import { formatAddress, isLoopback, parseAddress } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
+import { redactTarget } from "../core/target/redact.ts";
 import type { TlsMaterial } from "./member-credentials.ts";
 
 const defaultPort = 2379;
@@ -70,10 +69,19 @@ export function parseEtcdEndpoints(endpoints: readonly string[]): readonly Addre
     if (/@|%40/.test(text)) throw new RangeError("endpoints must not carry a user or a password");
     try {
       return parseAddress(text, defaultPort);
-    } catch (cause) {
-      throw new RangeError(`each of endpoints ${messageOf(cause)}`, { cause });
+    } catch {
+      // The RangeError repeats the text, whatever it is.
+      throw new RangeError(
+        `each of endpoints must be host:port, an IPv6 host in brackets, got "${showEndpoint(text)}"`,
+      );
     }
   });
+}
+
+/** An endpoint as an error may repeat it: of a text that may be `user:password` or a URL, what can be no secret. */
+function showEndpoint(text: string): string {
+  const isAddress = text.length <= 300 && /^(?:[\w.-]+:\d+|[\da-f:.[\]]*)$/i.test(text);
+  return isAddress ? text : redactTarget(text, { isKnown: false, parameters: [] });
 }
 
 /** @throws RangeError for credentials that are not valid */
@@ -100,11 +108,6 @@ export function warnOfPlainPassword(members: readonly Address[], { user, tls }: 
   warned.add(cluster);
   const message = `etcd: the password of user ${user} is sent to ${cluster} without TLS; set credentials.tls or ETCDCTL_CACERT`;
   process.emitWarning(message, { type: "GrpcLbWarning" });
-}
-
-function isLoopback(host: string): boolean {
-  if (isIP(host) === 0) return /^(?:.*\.)?localhost\.?$/i.test(host);
-  return host.startsWith("127.") || host === "::1" || host.startsWith("::ffff:127.");
 }
 
 /** The password as it is now. */

@@ -90,6 +90,17 @@ export class Cluster {
     });
   }
 
+  /**
+   * The error for outside, without the password and the token.
+   *
+   * @param what was done, and to what: `list server/`
+   */
+  describe(what: string, cause: unknown): DiscoveryError {
+    const { user } = this.#credentials;
+    const secrets = Object.values(this.#secrets);
+    return describeFailure({ what: `${what} on ${this.name}`, user, secrets }, cause);
+  }
+
   /** Closes the connection and ends its calls with `reason`; the next call connects again. */
   async close(reason: unknown = new RpcStatus(status.CANCELLED, "closed")): Promise<void> {
     const connection = this.#connection;
@@ -110,9 +121,7 @@ export class Cluster {
       await this.#within(options, (signal) => connection.connect(signal));
       return await attempt(connection);
     } catch (cause) {
-      const { user } = this.#credentials;
-      const secrets = Object.values(this.#secrets);
-      const error = describeFailure({ what: `${options.what} on ${this.name}`, user, secrets }, cause);
+      const error = this.describe(options.what, cause);
       if (error.code === "permissionDenied")
         this.#token = undefined; // the password may have changed
       else if (!options.signal.aborted && isMemberFault(cause) && this.#connection === mine) {

@@ -61,9 +61,9 @@ export interface FailedCall {
 export function describeFailure({ what, user, secrets = [] }: FailedCall, cause: unknown): DiscoveryError {
   if (cause instanceof DiscoveryError) return cause;
   const asUser = user === undefined ? "" : ` as user ${user}`;
-  let reason = messageOf(cause).slice(0, 16 * maxDetails);
-  // A shorter one would make the reason unreadable, and is no secret.
-  for (const secret of secrets) if (secret.length >= minSecretLength) reason = reason.replaceAll(secret, "…");
+  let reason = messageOf(cause);
+  for (const spelling of secrets.flatMap(spellingsOf)) reason = reason.replaceAll(spelling, "…");
+  reason = reason.slice(0, 16 * maxDetails);
   // The members of a cluster are tried in turn: without its address the same failure of each reads the same.
   reason = printable(
     reason.replace(wrapped, "$1").replace(/ (?:\[[^\]\s]*\]|[^\s:]+|[0-9a-f:]+):\d+$/, ""),
@@ -72,6 +72,14 @@ export function describeFailure({ what, user, secrets = [] }: FailedCall, cause:
   // grpc-js has the whole text in the error that it throws, which is not handed on.
   const own = cause instanceof RpcStatus ? new RpcStatus(cause.code, reason) : cause;
   return new DiscoveryError(codeOf(cause), `etcd: ${printable(what, maxDetails)}${asUser}: ${reason}`, { cause: own });
+}
+
+/** A secret in the spellings that a server's message may have it in: as it is, quoted, in a URL and in base64. */
+function spellingsOf(secret: string): readonly string[] {
+  if (secret.length < minSecretLength) return []; // without it the reason could not be read
+  const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "");
+  const quoted = JSON.stringify(secret).slice(1, -1);
+  return [secret, quoted, encodeURIComponent(secret.toWellFormed()), base64];
 }
 
 /** Foreign text on one line, without what a terminal would obey, and no longer than `length`. */

@@ -9,7 +9,7 @@ import {
 import { Event_EventType } from "@grpc-lb/protos/etcd/api/mvccpb";
 import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { CallOptions, Cluster } from "./cluster.ts";
-import { describeFailure, isLeaseGone } from "./error.ts";
+import { isLeaseGone } from "./error.ts";
 import { watchRange } from "./watch-range.ts";
 
 /** The key to hold, and where. */
@@ -106,7 +106,7 @@ export class LeasedKey {
 
   /** The error for outside. */
   describe(cause: unknown): DiscoveryError {
-    return describeFailure({ what: `register ${this.#options.key} on ${this.#options.cluster.name}` }, cause);
+    return this.#options.cluster.describe(`register ${this.#options.key}`, cause);
   }
 
   async #grant(signal: AbortSignal): Promise<void> {

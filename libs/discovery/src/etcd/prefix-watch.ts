@@ -8,7 +8,7 @@ import { MissingInstances } from "../core/missing-instances.ts";
 import { runWithRestarts } from "../core/run-with-restarts.ts";
 import type { SnapshotStore } from "../core/snapshot-store.ts";
 import type { Cluster } from "./cluster.ts";
-import { describeFailure, printable, RpcStatus } from "./error.ts";
+import { printable, RpcStatus } from "./error.ts";
 import type { Layout } from "./layouts.ts";
 import { readInstance } from "./reader.ts";
 import { watchRange } from "./watch-range.ts";
@@ -60,7 +60,7 @@ export class PrefixWatch {
       if (!this.#signal.aborted) await this.#watch(revision + 1n, onHealthy);
     };
     const onFailure = (cause: unknown) => {
-      const error = describeFailure({ what: `watch ${prefix} on ${cluster.name}` }, cause);
+      const error = cluster.describe(`watch ${prefix}`, cause);
       this.#hasFailed = true;
       this.#store.fail(error);
       return error;

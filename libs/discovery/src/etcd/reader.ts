@@ -32,6 +32,7 @@ export function readInstance(
   if (value.length > maxValueBytes) {
     return { endpoint: before, problem: `its value has ${value.length} bytes, more than ${maxValueBytes}` };
   }
+  if (id === "") return { endpoint: undefined, problem: "nothing follows the prefix in the key" };
   const text = Buffer.from(value).toString();
   try {
     const registered = layout.read(id, text);

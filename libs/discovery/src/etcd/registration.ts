@@ -2,6 +2,7 @@ import { type Clock, messageOf, type Random, systemClock } from "@grpc-lb/core";
 import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../core/registration.ts";
 import { runWithRestarts } from "../core/run-with-restarts.ts";
+import type { Address } from "../core/snapshot.ts";
 import { isWeight, maxWeight } from "../core/weight.ts";
 import type { EtcdAccess } from "./access.ts";
 import { Cluster } from "./cluster.ts";
@@ -92,15 +93,16 @@ export function registerInEtcd(options: EtcdRegistrationOptions): Registration {
 }
 
 function validateInstance(instance: Instance): Instance {
+  let address: Address;
   try {
-    parseAddress(formatAddress(instance.address));
+    address = parseAddress(formatAddress(instance.address)); // an IPv6 address in its one spelling
   } catch (cause) {
     throw new RangeError(`address ${messageOf(cause)}`, { cause });
   }
-  const { weight = 1, address } = instance;
-  if (/^(0\.0\.0\.0|::|0:0:0:0:0:0:0:0)$/.test(address.host)) {
-    throw new RangeError(`address must be one that clients can reach, got "${address.host}"`);
+  const { weight = 1 } = instance;
+  if (address.host === "0.0.0.0" || address.host === "::") {
+    throw new RangeError(`address must be one that clients can reach, got "${instance.address.host}"`);
   }
   if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${maxWeight}, got ${weight}`);
-  return instance;
+  return { ...instance, address };
 }

@@ -1,4 +1,11 @@
-import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, type StatusObject } from "@grpc/grpc-js";
+import {
+  type Metadata,
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type StatusObject,
+} from "@grpc/grpc-js";
 import {
   AuthenticateResponse,
   AuthService,
@@ -10,19 +17,23 @@ import {
 } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 
 type Answer<R> = (error: Partial<StatusObject> | null, response?: R) => void;
-type Watch = ServerDuplexStream<WatchRequest, WatchResponse>;
+type Watch = ServerDuplexStream<WatchRequest, WatchResponse | Uint8Array>;
+
+/** In place of an answer: none. */
+export const silence = Symbol("silence");
 
 /**
- * An etcd that does what a real one cannot be made to do at will: end a watch for a reason, fall silent on one, refuse. What
- * `onRange` and `onLogin` throw, a `{ code, details }`, is the status of the call.
+ * An etcd that does what a real one cannot be made to do at will: end a watch for a reason, fall silent on one, refuse, answer
+ * bytes that are not a message. What `onRange` and `onLogin` throw, a `{ code, details }`, is the status of the call.
  */
 export class FakeEtcd {
   readonly #server = new Server();
   #endpoint = "";
   /** What a read is answered. Default: nothing, at revision 5. */
-  onRange: (metadata: Metadata) => Parameters<typeof RangeResponse.fromPartial>[0] = () => ({
-    header: { revision: 5n },
-  });
+  onRange: (metadata: Metadata) => Parameters<typeof RangeResponse.fromPartial>[0] | Uint8Array | typeof silence =
+    () => ({
+      header: { revision: 5n },
+    });
   /** The token that a login is answered. */
   onLogin: () => string = () => "";
   /** What a watch is answered, from its request on. Default: it is confirmed, and so is each progress request. */
@@ -34,12 +45,18 @@ export class FakeEtcd {
   static async start(): Promise<FakeEtcd> {
     const fake = new FakeEtcd();
     const server = fake.#server;
-    server.addService(KVService, {
-      range: ({ metadata }: { metadata: Metadata }, answer: Answer<RangeResponse>) =>
-        answerBy(answer, () => RangeResponse.fromPartial(fake.onRange(metadata))),
-      put: () => {},
-      deleteRange: () => {},
-    });
+    server.addService(
+      { ...KVService, range: withRawAnswers(KVService.range) },
+      {
+        range: ({ metadata }: { metadata: Metadata }, answer: Answer<RangeResponse | Uint8Array>) =>
+          answerBy(answer, () => {
+            const made = fake.onRange(metadata);
+            return made === silence || made instanceof Uint8Array ? made : RangeResponse.fromPartial(made);
+          }),
+        put: () => {},
+        deleteRange: () => {},
+      },
+    );
     const unused = () => {};
     const auth = Object.fromEntries(Object.keys(AuthService).map((name) => [name, unused]));
     server.addService(AuthService, {
@@ -47,13 +64,16 @@ export class FakeEtcd {
       authenticate: (_: unknown, answer: Answer<AuthenticateResponse>) =>
         answerBy(answer, () => AuthenticateResponse.fromPartial({ token: fake.onLogin() })),
     });
-    server.addService(WatchService, {
-      watch: (watch: Watch) => {
-        watch.on("data", (request: WatchRequest) => fake.onWatch(watch, request));
-        watch.on("end", () => watch.end());
-        watch.on("error", () => {}); // the client has gone
+    server.addService(
+      { watch: withRawAnswers(WatchService.watch) },
+      {
+        watch: (watch: Watch) => {
+          watch.on("data", (request: WatchRequest) => fake.onWatch(watch, request));
+          watch.on("end", () => watch.end());
+          watch.on("error", () => {}); // the client has gone
+        },
       },
-    });
+    );
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
       error ? reject(error) : resolve(port),
@@ -71,9 +91,17 @@ export class FakeEtcd {
   }
 }
 
-function answerBy<R>(answer: Answer<R>, make: () => R): void {
+/** A method that sends bytes as they are. */
+function withRawAnswers<Q, R>(method: MethodDefinition<Q, R>): MethodDefinition<Q, R | Uint8Array> {
+  const responseSerialize = (answer: R | Uint8Array) =>
+    answer instanceof Uint8Array ? Buffer.from(answer) : method.responseSerialize(answer);
+  return { ...method, responseSerialize };
+}
+
+function answerBy<R>(answer: Answer<R>, make: () => R | typeof silence): void {
   try {
-    answer(null, make());
+    const made = make();
+    if (made !== silence) answer(null, made);
   } catch (error) {
     answer(error as Partial<StatusObject>);
   }
