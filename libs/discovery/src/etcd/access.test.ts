@@ -126,15 +126,15 @@ describe("credentials for a real etcd", { concurrency: 4 }, () => {
   }, async () => {
     if (!certificates) return;
     const { caFile, server: pair, client } = certificates;
-    await using({ tls: { ...pair, caFile, asksClients: true } }, async (server) => {
+    await using({ tls: { ...pair, caFile, requiresClientCertificate: true } }, async (server) => {
       await server.put("s/1", goValue("10.0.0.1:80"));
       for (const more of [{}, { serverName: "etcd.example" }]) {
         const reader = new SnapshotReader(sourceOf(server, "s", { tls: { caFile, ...client, ...more } }));
         await reader.untilAddresses("10.0.0.1:80");
         await reader.close();
       }
-      const told = await errorOf(server, { tls: { ...client } });
-      assert.match(told, /^unavailable: etcd: list s\/ on .*: (unable to verify the first|self-signed) certificate/);
+      const message = await errorOf(server, { tls: { ...client } });
+      assert.match(message, /^unavailable: etcd: list s\/ on .*: (unable to verify the first|self-signed) certificate/);
       assert.match(
         await errorOf(server, { tls: { caFile, ...client, serverName: "other.example" } }),
         /does not match certificate's altnames/,

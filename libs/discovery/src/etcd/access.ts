@@ -22,7 +22,7 @@ export interface EtcdTls {
 export interface EtcdCredentials {
   /** Default: none; etcd then takes the user from the client's certificate, if there is one. */
   readonly user?: string;
-  /** Without TLS it is sent in clear: a warning says so once, unless all members are on loopback. */
+  /** Without TLS it is sent in clear: that is warned of once, unless all members are on loopback. */
   readonly password?: string;
   /** A file with the password, read for each login; a line break at its end is left out. */
   readonly passwordFile?: string;

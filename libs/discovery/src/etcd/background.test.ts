@@ -47,7 +47,7 @@ describe("a watch of etcd", { concurrency: 4 }, () => {
     await server.untilWatches(0);
   });
 
-  test("nor does one that finds nobody", async () => {
+  test("nor does one that finds no endpoints", async () => {
     const program = startProgram(probe, [`127.0.0.1:${await closedPort()}`, "background"]);
     assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
   });

@@ -16,7 +16,7 @@ test("of three members one may freeze and one be killed in turn: source and regi
   const members = await EtcdServer.startCluster(3);
   const [first, second, third] = members as [EtcdServer, EtcdServer, EtcdServer];
   t.after(() => Promise.all(members.map((member) => member.close())));
-  const all = { endpoints: members.map(({ endpoint }) => endpoint), credentials: {}, random: () => 0 }; // the first is asked first
+  const all = { endpoints: members.map(({ endpoint }) => endpoint), credentials: {}, random: () => 0 }; // the first is used first
   const source = createEtcdSource({ ...all, service: "s", progressIntervalMs: 200, answerTimeoutMs: 1_000 });
   const reader = new SnapshotReader(source);
   const instance = { service: "s", address: { host: "10.0.0.1", port: 80 }, ttlMs: 6_000 };

@@ -34,14 +34,14 @@ async function onFake(
 
 test("each call and watch requires a leader", async () => {
   const fake = await FakeEtcd.start();
-  const asked: unknown[] = [];
+  const required: unknown[] = [];
   fake.onRange = (metadata) => {
-    asked.push(metadata.get("hasleader"));
+    required.push(metadata.get("hasleader"));
     return { header: { revision: 5n } };
   };
   const { promise, resolve } = Promise.withResolvers<void>();
   fake.onWatch = (watch) => {
-    asked.push(watch.metadata.get("hasleader"));
+    required.push(watch.metadata.get("hasleader"));
     watch.write(WatchResponse.fromPartial({ created: true }));
     resolve();
   };
@@ -49,7 +49,7 @@ test("each call and watch requires a leader", async () => {
   await promise;
   await reader.close();
   fake.close();
-  assert.deepEqual(asked, [["true"], ["true"]]);
+  assert.deepEqual(required, [["true"], ["true"]]);
 });
 
 test("after a refusal the next call logs in again", () =>
@@ -91,7 +91,7 @@ test("a connection is pinged after 10 s", async (t) => {
   await once(server, "listening");
   const endpoints = [`127.0.0.1:${(server.address() as AddressInfo).port}`];
   const cluster = new Cluster({ endpoints, credentials: {} }, systemClock, () => 0);
-  const asking = cluster.call(KVService.range, request, { ...callOptions(), timeoutMs: 60_000 });
+  const call = cluster.call(KVService.range, request, { ...callOptions(), timeoutMs: 60_000 });
   const [stream] = await once(server, "stream");
   stream.on("error", () => {}); // the client gives it up
   const [session] = [...sessions];
@@ -99,9 +99,9 @@ test("a connection is pinged after 10 s", async (t) => {
   const pinged = once(session, "ping");
   t.mock.timers.tick(10_000);
   await pinged;
-  void asking.catch(() => {});
+  void call.catch(() => {});
   await cluster.close();
-  await assert.rejects(asking);
+  await assert.rejects(call);
   for (const each of sessions) each.destroy();
   server.close();
   await once(server, "close");

@@ -33,7 +33,7 @@ const releaseMs = 3_000;
 /** How long one member may take for it, in milliseconds, and how long it is tried at least. */
 const revokeMs = 1_000;
 const answerBounds = { minMs: 500, maxMs: 5_000 };
-/** How long the watch of the key may be silent before etcd is asked for its progress, in milliseconds. */
+/** How long the watch of the key may be silent before its progress is requested, in milliseconds. */
 const progressIntervalMs = 10_000;
 
 /** A key of etcd with a lease that is kept alive. */

@@ -7,7 +7,7 @@ import { MemberCredentials } from "./member-credentials.ts";
 
 afterEach(assertNothingLeft);
 
-test("the error of a socket that nobody listens to ends nothing, close ends all, and what connects later is ended too", async () => {
+test("an error of a socket without a listener does not end the process; close ends all sockets, and those that connect later", async () => {
   const server = createServer((socket) => void socket.on("error", () => {}).resume()).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -95,7 +95,7 @@ for (const [what, change] of stores) {
   });
 }
 
-test("an unreadable value that is missing is no problem any more, while the missing endpoints are served", async () => {
+test("an unreadable value that is missing is not reported any more, while the missing endpoints are served", async () => {
   const { reader, watched } = await start();
   const unreadable = { key: Buffer.from("s/4"), value: Buffer.from("garbage") };
   fake.onRange = () => ({ header: { revision: 6n }, kvs: [...[1, 2, 3].map(kv), unreadable] });

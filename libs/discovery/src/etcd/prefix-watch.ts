@@ -114,7 +114,7 @@ export class PrefixWatch {
     const entries = all.map((one) => ({ id: this.#idOf(one.key), value: one.value }));
     const listed = new Set(entries.map(({ id }) => id));
     const gone = new Set([...endpoints.ids()].filter((id) => !listed.has(id)));
-    // The grace period is for endpoints: a value that is gone is no problem any more.
+    // The grace period is for endpoints: a value that is gone is not reported any more.
     for (const id of this.#problems.keys()) if (!listed.has(id)) this.#problems.delete(id);
     for (const { id, value } of entries) this.#set(id, value);
     const before = this.#cluster ?? now;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import type { Endpoint } from "../core/snapshot.ts";
 import { createLayout, type LayoutName, layoutNames } from "./layouts.ts";
@@ -159,6 +160,22 @@ test("what a layout writes, it reads", () => {
     () => createLayout({ layout: "key" }).write(weighted),
     /^RangeError: this layout has no place for a weight/,
   );
+});
+
+test("each row of the README's table of layouts is read", async () => {
+  const text = await readFile(new URL("README.md", import.meta.url), "utf8");
+  const rows = text.matchAll(/^\| `([a-z-]+)`[^|]*\|[^|]*\| `([^`]+)` \| `?([^`|]+)`? \|$/gm);
+  const services: Partial<Record<string, string>> = { value: "user.rpc", key: "/ns/shop" };
+  const seen: string[] = [];
+  for (const [, name = "", key = "", value = ""] of rows) {
+    const layout = createLayout({ layout: name as LayoutName });
+    const prefix = layout.prefix(services[name] ?? "shop");
+    assert.ok(key.startsWith(prefix), key);
+    const { endpoint, problem } = readInstance(layout, key.slice(prefix.length), Buffer.from(value), undefined);
+    assert.deepEqual([endpoint?.addresses, problem], [[{ host: "10.0.0.1", port: 80 }], undefined], value);
+    seen.push(name);
+  }
+  assert.deepEqual(seen, layoutNames);
 });
 
 test("the keys of a service have one prefix by layout, namespace and service", () => {

@@ -53,7 +53,7 @@ export function readInstance(
     const got = typeof weight === "number" && !Number.isNaN(weight) ? weight : describeType(written);
     return { endpoint, problem: `its weight must be a number from 0 to 2^32 - 1, got ${got}` };
   } catch (error) {
-    // Another error is a stack overflow, by JSON of a depth that nobody means.
+    // Any other error is a stack overflow, caused by JSON that is nested too deeply.
     const why = error instanceof UnreadableValue ? error.message : "it is nested too deeply";
     return { endpoint: before, problem: `${why}; ${describeValue(layout, id, text)}` };
   }
@@ -64,7 +64,7 @@ function asText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? "";
   } catch {
-    return ""; // a stack overflow, by a depth that nobody means
+    return ""; // a stack overflow, caused by too many levels
   }
 }
 

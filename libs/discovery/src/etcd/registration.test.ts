@@ -84,7 +84,7 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
         await reader.untilAddresses(at);
         assert.deepEqual(registration.stats, { isRegistered: true, registrations: 3, error: undefined });
         const sets = reader.snapshots.length;
-        // Its lease lives: three TTLs later there is no news.
+        // Its lease lives: three TTLs later nothing has changed.
         await server.put("clock/x", "", undefined);
         for (const dueMs = performance.now() + 1_500; performance.now() < dueMs; ) await server.read("healed/");
         assert.equal(reader.snapshots.length, sets);
@@ -109,7 +109,7 @@ describe("a registration in a real etcd", { skip: etcdIsMissing ?? false, concur
         assert.ok((await server.read("restarted/")).has(`restarted/${at}`));
         assert.ok(
           reader.snapshots.slice(1).every(({ endpoints }) => endpoints?.length === 1),
-          "whoever reads has not lost it",
+          "no snapshot is without it",
         );
         await registration.close();
       });
@@ -244,6 +244,7 @@ test("what cannot be registered is refused at once", () => {
   const cases: readonly [Partial<Instance>, RegExp][] = [
     [{ address: { host: "0.0.0.0", port: 80 } }, /^address must be one that clients can reach, got "0\.0\.0\.0"$/],
     [{ address: { host: "::", port: 80 } }, /^address must be one that clients can reach, got "::"$/],
+    [{ address: { host: "0::0", port: 80 } }, /^address must be one that clients can reach, got "0::0"$/],
     [{ address: { host: "h", port: 0 } }, /^address must be host:port/],
     [{ service: "" }, /^service must be a name without empty parts, got ""$/],
     [{ ttlMs: 0 }, /^ttlMs must be from 1 s to a day, got 0$/],

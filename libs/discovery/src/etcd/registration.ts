@@ -13,7 +13,7 @@ import { LeasedKey } from "./leased-key.ts";
 export interface EtcdRegistrationOptions extends EtcdAccess, LayoutOptions, RegistrationHooks {
   /**
    * `ttlMs` is rounded up to whole seconds, and etcd may prolong it: with its default election timeout to 2 s. With the layouts
-   * `key` and `value` there is no place for the metadata, and a weight other than 1 is refused.
+   * `key` and `value` metadata cannot be written, and a weight other than 1 is refused.
    */
   readonly instance: Instance;
   readonly clock?: Clock;

@@ -14,7 +14,7 @@ export interface EtcdSourceOptions extends EtcdAccess, LayoutOptions {
    * slashes and begin with one.
    */
   readonly service: string;
-  /** How long etcd may be silent before it is asked for its progress, in milliseconds. Default: 10 s. */
+  /** How long etcd may be silent before its progress is requested, in milliseconds. Default: 10 s. */
   readonly progressIntervalMs?: number;
   /** How long an answer may take, connecting included, in milliseconds; then the next member is used. Default: 5 s. */
   readonly answerTimeoutMs?: number;
@@ -34,8 +34,8 @@ export interface EtcdSourceOptions extends EtcdAccess, LayoutOptions {
 
 /**
  * Watches a service whose instances are registered in etcd, 3.4 or newer. An endpoint's id is its key behind the prefix. While etcd
- * cannot be reached, the last good endpoints stay, with the error beside them. A value that cannot be read leaves the last good
- * one of its key in use, and is an error of code `invalid` beside the endpoints.
+ * cannot be reached, the last good endpoints stay, with the error. A value that cannot be read leaves the last good
+ * one of its key in use, and is an error of code `invalid` in the snapshot.
  *
  * All sources of the same service, layout, cluster and credentials in a process share one watch; the other options are those of
  * the source that started it. Needs the right to read the prefix.

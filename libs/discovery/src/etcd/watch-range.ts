@@ -17,7 +17,7 @@ export interface RangeWatch {
   readonly rangeEnd?: Buffer;
   readonly startRevision: bigint;
   readonly clock: Clock;
-  /** How long etcd may be silent before it is asked for its progress, in milliseconds. */
+  /** How long etcd may be silent before its progress is requested, in milliseconds. */
   readonly progressIntervalMs: number;
   /** How long each answer may take, in milliseconds. */
   readonly answerTimeoutMs: number;
@@ -27,7 +27,7 @@ export interface RangeWatch {
    * Called when etcd has confirmed the watch, reported its progress or reported changes. What came together is handed over
    * together: intermediate states do not matter.
    *
-   * @param revision how far the store is, by its own word; 0 when it did not say
+   * @param revision the newest revision of the store; 0 when the messages have none
    * @param isEnding whether etcd ends the watch with this: then it confirms nothing
    * @returns whether the watch may end
    */

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { closedPort } from "@grpc-lb/core/testing";
 
-/** Why there is no etcd to test with; undefined when there is one. */
+/** Why etcd cannot be run for a test; undefined when it can. */
 export const etcdIsMissing = findEtcd();
 
 function findEtcd(): string | undefined {
@@ -16,18 +16,18 @@ function findEtcd(): string | undefined {
     execFileSync("etcd", ["--version"], { stdio: "ignore" });
     return undefined;
   } catch (error) {
-    return `there is no etcd that runs here (${(error as NodeJS.ErrnoException).code ?? "it fails"})`;
+    return `etcd cannot be run here (${(error as NodeJS.ErrnoException).code ?? "it fails"})`;
   }
 }
 
 /** How a server is started, where a lone one without users or TLS will not do. */
 export interface EtcdServerOptions {
-  /** Files of TLS for its clients, and of the authority that signed them; with `asksClients` they need a certificate of its too. */
+  /** The certificate of the server, its key, and the authority that signed the certificates. */
   readonly tls?: {
     readonly certFile: string;
     readonly keyFile: string;
     readonly caFile: string;
-    readonly asksClients?: boolean;
+    readonly requiresClientCertificate?: boolean;
   };
   /** More command line. */
   readonly args?: readonly string[];
@@ -106,7 +106,7 @@ export class EtcdServer {
         ...["--listen-peer-urls", this.#peerUrl, "--initial-advertise-peer-urls", this.#peerUrl],
         ...["--initial-cluster", this.#cluster, ...this.#elections, "--bcrypt-cost", "4"],
         ...(tls ? ["--cert-file", tls.certFile, "--key-file", tls.keyFile] : []),
-        ...(tls?.asksClients ? ["--client-cert-auth", "--trusted-ca-file", tls.caFile] : []),
+        ...(tls?.requiresClientCertificate ? ["--client-cert-auth", "--trusted-ca-file", tls.caFile] : []),
         ...(this.#options.args ?? []),
       ],
       { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env.PATH ?? "" } },
@@ -128,7 +128,7 @@ export class EtcdServer {
     } finally {
       clearTimeout(alive);
     }
-    // It says so a moment before it knows of its leader.
+    // It serves a moment before it has a leader.
     await this.ask("/v3/kv/range", { key: base64("ready") }, { isPatient: true });
   }
 
@@ -163,7 +163,7 @@ export class EtcdServer {
     await this.start();
   }
 
-  /** It accepts, and says nothing more, until `thaw`. */
+  /** It accepts connections and answers nothing until `thaw`. */
   freeze(): void {
     this.#child?.kill("SIGSTOP");
   }
@@ -208,7 +208,7 @@ export class EtcdServer {
     await this.ask("/v3/lease/revoke", { ID: lease });
   }
 
-  /** Makes users and lets nobody else in; `root` with password `root` among them. */
+  /** Enables authentication, with the user `root` and its password `root`. */
   async enableAuth(): Promise<void> {
     await this.addUser("root", "root");
     await this.ask("/v3/auth/role/add", { name: "root" });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** Why there is no Go to test with; undefined when there is. */
+/** Why Go cannot be run for a test; undefined when it can. */
 export const goIsMissing = findGo();
 
 function findGo(): string | undefined {
@@ -24,7 +24,7 @@ export interface GoProgram {
 
 /**
  * Builds `go-endpoints`, which uses etcd's own Go client; the first time its modules come from the proxy that Go is set up
- * with. A string says why that could not be: no network, say.
+ * with. Returns a string with the reason where that fails, for instance without a network.
  */
 export async function buildGoEndpoints(): Promise<GoProgram | string> {
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-go-"));

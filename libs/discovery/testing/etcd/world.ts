@@ -4,7 +4,7 @@ import { createEtcdSource, type EtcdCredentials } from "../../src/etcd/index.ts"
 import type { SourceWorld } from "../source-conformance.ts";
 import type { EtcdServer } from "./etcd-server.ts";
 
-/** Short, so that tests are quick, but not so short that a busy machine looks like a frozen etcd. */
+/** Short, so that tests are quick, but not so short that a busy machine counts as a frozen etcd. */
 const deadlines = { progressIntervalMs: 200, answerTimeoutMs: 1_000, missingGraceMs: 1_500 };
 
 /** A source of a server, with short deadlines. */

@@ -1,6 +1,6 @@
 import { registerHooks } from "node:module";
 
-/** A program for `import.test.ts`: says what loads grpc-js. */
+/** A program for `import.test.ts`: prints which import loads grpc-js. */
 let isLoaded = false;
 registerHooks({
   resolve(specifier, context, next) {
@@ -9,11 +9,11 @@ registerHooks({
     return resolved;
   },
 });
-const tell = (what: string) => process.stdout.write(`${what}: ${isLoaded ? "yes" : "no"}\n`);
+const print = (what: string) => process.stdout.write(`${what}: ${isLoaded ? "yes" : "no"}\n`);
 const { parseTarget } = await import("../../src/index.ts");
 parseTarget("etcd://h/server");
-tell("discovery");
+print("discovery");
 await import("../../src/register.ts");
-tell("registration");
+print("registration");
 await import("../../src/etcd/index.ts");
-tell("etcd");
+print("etcd");
