@@ -30,7 +30,7 @@ export const targetSchemes = Object.keys(schemes) as readonly TargetScheme[];
  * Reads a target as a gRPC client is given one.
  *
  *     kubernetes:///service[.namespace][:port]           kubernetes://namespace/service[:port]
- *     etcd://host:2379,host2:2379/service                ?layout=kratos
+ *     etcd://host:2379,host2:2379/service                ?layout=&namespace=
  *     consul://host:8500/service                         ?tag=&near=&dc=&ns=&partition=&wait=&limit=&healthy=&allow-stale
  *     dns-poll:///name:port                              ?refresh=30s
  *     static:///host:port,host:port                      ?weights=3,1
