@@ -4,44 +4,44 @@ import type { Endpoint } from "./snapshot.ts";
 interface Entry {
   readonly endpoint: Endpoint;
   readonly isStandby: boolean;
-  /** Larger for what was set later. */
+  /** Grows with each `set`. */
   readonly serial: number;
 }
 
-/** Endpoints in the order of their ids, and the changes that the next reader applies in one pass. */
+/** Endpoints sorted by id, and the pending changes that the next read applies in one pass. */
 interface Tier {
-  /** Replaced when it changes, and never changed, so that it may be given away. */
+  /** A change replaces the array and never mutates it, so that callers may keep it. */
   all: readonly Endpoint[];
-  /** By id; undefined is to be deleted. */
+  /** By id; undefined deletes the endpoint. */
   readonly changes: Map<string, Endpoint | undefined>;
 }
 
 /**
- * The endpoints of one service. Three rules hold, whatever a source puts in:
+ * The endpoints of one service. Three rules hold for any input:
  *
  * - An endpoint that did not change stays the same object.
- * - One address is one endpoint. Of endpoints that share an address, one that takes traffic precedes a standby, one with more
- *   addresses precedes one with fewer, and the one that was set last precedes the others.
+ * - One address belongs to one endpoint. Of several endpoints that share an address, one is used: an active endpoint before a
+ *   standby, then the one with more addresses, then the one that was set last.
  * - A standby (an endpoint of weight 0, or one that drains) is used only while there is no other.
  *
- * The work of a change is that of the change, not of the set.
+ * The work of a change grows with the change, not with the set.
  */
 export class EndpointSet {
   readonly #entries = new Map<string, Entry>();
-  /** The ids of the endpoints that have an address. */
+  /** By address: the ids of the endpoints that have it. */
   readonly #idsAt = new Map<string, string[]>();
-  /** The ids of endpoints that share an address, or did so, since the last reader. */
+  /** The ids of endpoints that began or stopped sharing an address since the last read. */
   readonly #undecided = new Set<string>();
   readonly #active: Tier = { all: [], changes: new Map() };
   readonly #standby: Tier = { all: [], changes: new Map() };
-  /** The places of the last `replaceAll` that keeps its order, by id. */
+  /** By id: the positions in the last `replaceAll`; undefined if it does not keep its order. */
   #places: ReadonlyMap<string, number> | undefined;
-  /** What `#ordered` was made of. */
+  /** The array from which `#ordered` was sorted. */
   #unordered: readonly Endpoint[] | undefined;
   #ordered: readonly Endpoint[] = [];
   #serial = 0;
 
-  /** The endpoints to use, by id; an array that is replaced when it changes, and never changed. */
+  /** The endpoints to use, sorted by id unless `replaceAll` keeps its order. A change replaces the array and never mutates it. */
   get all(): readonly Endpoint[] {
     if (this.#undecided.size > 0) this.#decide();
     if (this.#active.changes.size > 0) applyChanges(this.#active);
@@ -53,7 +53,7 @@ export class EndpointSet {
     return this.#places ? this.#putInOrder(all, this.#places) : all;
   }
 
-  /** How many were put in, those that share an address and standbys included. */
+  /** The number of all endpoints, including standbys and those that are not used because they share an address. */
   get size(): number {
     return this.#entries.size;
   }
@@ -66,7 +66,7 @@ export class EndpointSet {
     return this.#entries.keys();
   }
 
-  /** Puts an endpoint in, or replaces the one of the same id. */
+  /** Adds an endpoint, or replaces the one with the same id. */
   set(endpoint: Endpoint, { isStandby = endpoint.weight === 0 }: { readonly isStandby?: boolean } = {}): void {
     const { id } = endpoint;
     const known = this.#entries.get(id);
@@ -89,10 +89,10 @@ export class EndpointSet {
   }
 
   /**
-   * Makes `endpoints` all there is.
+   * Replaces all endpoints.
    *
-   * @param options.keepsOrder whether `all` has their order, not that of the ids, until the next `replaceAll`; what is set
-   * meanwhile follows them
+   * @param options.keepsOrder whether `all` keeps the order of `endpoints` instead of sorting by id, until the next `replaceAll`;
+   * endpoints that `set` adds in the meantime come last
    */
   replaceAll(endpoints: readonly Endpoint[], { keepsOrder = false }: { readonly keepsOrder?: boolean } = {}): void {
     const places = new Map(endpoints.map(({ id }, n) => [id, n]));
@@ -102,7 +102,7 @@ export class EndpointSet {
     this.#unordered = undefined;
   }
 
-  /** Takes an entry out. */
+  /** Removes an entry. */
   #withdraw({ endpoint, isStandby }: Entry): void {
     const { id, addresses } = endpoint;
     this.#entries.delete(id);
@@ -112,11 +112,11 @@ export class EndpointSet {
       const others = this.#idsAt.get(key)?.filter((each) => each !== id) ?? [];
       if (others.length > 0) this.#idsAt.set(key, others);
       else this.#idsAt.delete(key);
-      if (others[0] !== undefined) this.#undecided.add(others[0]); // by which the rest is found
+      if (others[0] !== undefined) this.#undecided.add(others[0]); // `#decide` finds the rest through this one
     }
   }
 
-  /** Decides which endpoints are used, of those that share an address or are linked by others that do. */
+  /** Decides which endpoints are used among those that share an address, directly or through other endpoints. */
   #decide(): void {
     const seen = new Set<string>();
     const rivals: Entry[] = [];
@@ -127,7 +127,7 @@ export class EndpointSet {
         const key = `${host} ${port}`;
         if (seen.has(key)) continue;
         seen.add(key);
-        for (const other of this.#idsAt.get(key) ?? []) this.#undecided.add(other); // the loop reaches them too
+        for (const other of this.#idsAt.get(key) ?? []) this.#undecided.add(other); // the loop visits these, too
       }
     }
     this.#undecided.clear();
@@ -157,7 +157,7 @@ function byPrecedence(a: Entry, b: Entry): number {
   return b.endpoint.addresses.length - a.endpoint.addresses.length || b.serial - a.serial;
 }
 
-/** Applies the changes of a tier; its array stays the same when they change nothing. */
+/** Applies the pending changes of a tier; keeps the array if they change nothing. */
 function applyChanges(tier: Tier): void {
   const before = tier.all;
   const isOne = tier.changes.size === 1;
@@ -175,7 +175,7 @@ function applyChanges(tier: Tier): void {
     const known = before[at]?.id === id ? before[at] : undefined;
     if (known !== endpoint) hasChanged = true;
     if (isOne) {
-      // Arrays are fastest at moving references in bulk.
+      // `toSpliced` copies the references in bulk, which is faster than a loop.
       if (hasChanged) tier.all = before.toSpliced(at, known ? 1 : 0, ...(endpoint ? [endpoint] : []));
       tier.changes.clear();
       return;

@@ -3,30 +3,33 @@ import type { DiscoveryError } from "./discovery-error.ts";
 
 /** After a long outage a client must be up to date within seconds, so the bound is low; full jitter spreads the clients. */
 const backoffBounds = { baseMs: 200, maxMs: 4_000 };
-/** A refusal persists until an operator acts: a thousand clients without a right must not become a load. */
+/** A missing right persists until an operator grants it: a thousand clients without it must not load the server. */
 const deniedBackoffBounds = { baseMs: 1_000, maxMs: 30_000 };
-/** An attempt that was healthy for this long was a good one: the failures before it no longer count. */
+/** An attempt that was healthy for this long resets the backoff. */
 const steadyMs = 1_000;
 
-/** Work that goes on until something ends it, and is then begun again. */
+/** Work that is restarted whenever it ends. */
 export interface Restarts {
   /**
-   * Works until it fails, or returns to be begun again at once. Calls `onHealthy` when the server answers well; more than one
-   * call is the same as one.
+   * Works until it fails, or returns to be restarted at once. Calls `onHealthy` when the server answers successfully; further
+   * calls have no effect.
    */
   attempt(onHealthy: () => void, signal: AbortSignal): Promise<void>;
-  /** Turns what an attempt threw into the error that decides on the backoff, and reports it. */
+  /** Reports what an attempt threw, and returns it as the error that selects the backoff. */
   onFailure(cause: unknown): DiscoveryError;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 /**
- * Makes one attempt after the other until `signal` is aborted; when it has returned, no timer is left.
+ * Runs one attempt after another until `signal` is aborted. No timer is left when it has returned.
  *
- * A failed attempt is followed by a pause with full jitter: up to 200 ms at first, doubled by each failure, 4 s at most; for
- * `permissionDenied` from 1 s to 30 s; longer by what the server wants (Retry-After). An attempt that was healthy for a second
- * resets the pause. One that returns is begun again at once; a second one in a row that was not healthy for a second pauses too.
+ * A failed attempt is followed by a pause with full jitter: up to 200 ms at first, doubled by each failure, 4 s at most. For
+ * `permissionDenied` the bounds are 1 s and 30 s. The server's Retry-After is added to the pause. An attempt that was healthy for
+ * a second resets the pause.
+ *
+ * An attempt that returns is restarted at once. But if two attempts in a row were not healthy for a second, a pause follows the
+ * second one, too.
  */
 export async function runWithRestarts(
   { attempt, onFailure, clock, random }: Restarts,

@@ -1,9 +1,12 @@
-/** A running value that is used, until `release`. */
+/** One user's share in a run, until `release`. */
 export interface Lease<T> {
   readonly value: T;
-  /** Settles when the run has ended: it rejects with what the run threw, if it did so by itself. */
+  /** Settles when the run has ended; rejects with the error that the run threw. */
   readonly ended: Promise<void>;
-  /** Ends the use. Resolves at once unless it was the last one: then when the run has ended. May be called twice. */
+  /**
+   * Ends this use. The last release ends the run, and resolves when it has ended; the others resolve at once. May be called
+   * twice.
+   */
   release(): Promise<void>;
 }
 
@@ -15,15 +18,15 @@ interface Shared<T> {
 }
 
 /**
- * One run for each key, however many use it: the first user starts it and the last one ends it. A user that comes while a
- * run is ending starts another, which knows nothing of what was true before.
+ * One run per key, shared by all its users: the first user starts it and the last one ends it. A user that arrives while a run is
+ * ending starts a new run, without the state of the old one.
  */
 export class SharedRuns<T> {
   readonly #byKey = new Map<string, Shared<T>>();
 
   /**
-   * @param create makes the value of a new run
-   * @param run works until its signal is aborted; when its promise has settled, nothing is left of it
+   * @param create creates the value of a new run
+   * @param run works until its signal is aborted; all its resources are released when its promise settles
    */
   acquire(key: string, create: () => T, run: (value: T, signal: AbortSignal) => Promise<void>): Lease<T> {
     const shared = this.#byKey.get(key) ?? this.#start(key, create(), run);
@@ -39,7 +42,7 @@ export class SharedRuns<T> {
   #start(key: string, value: T, run: (value: T, signal: AbortSignal) => Promise<void>): Shared<T> {
     const controller = new AbortController();
     const ended = run(value, controller.signal).finally(() => this.#forget(key, shared));
-    ended.catch(() => {}); // its users learn it by `ended`
+    ended.catch(() => {}); // users see the failure in `Lease.ended`
     const shared: Shared<T> = { value, controller, ended, users: 0 };
     this.#byKey.set(key, shared);
     return shared;
@@ -61,7 +64,7 @@ export class SharedRuns<T> {
 const numbers = new WeakMap<object, number>();
 let count = 0;
 
-/** A number for an object, for keys: the same object has the same number, and no other one has it. */
+/** Returns a number that identifies an object, for use in keys. */
 export function identify(object: object): number {
   const number = numbers.get(object) ?? ++count;
   numbers.set(object, number);

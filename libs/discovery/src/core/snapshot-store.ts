@@ -9,35 +9,35 @@ export type SnapshotListener = (snapshot: Snapshot) => void;
 
 /** What a source learns in addition to the endpoints. */
 export interface Synced {
-  /** As in `Snapshot`. Default: none. */
+  /** See `Snapshot.serviceConfig`. Default: none. */
   readonly serviceConfig?: string | undefined;
-  /** As in `Snapshot`. Default: none. */
+  /** See `Snapshot.serviceConfigError`. Default: none. */
   readonly serviceConfigError?: DiscoveryError | undefined;
-  /** Why there are no endpoints, or which of them cannot be used. Default: nothing. */
+  /** Why there are no endpoints, or which of them cannot be used. Default: none. */
   readonly problem?: DiscoveryError | undefined;
 }
 
 /**
- * What is known of one service: its endpoints, its error and its listeners. A source changes `endpoints` and then
- * calls `sync`; or it calls `fail`, and the last good endpoints stay. A snapshot that differs from the one before in nothing
- * but its time is not published.
+ * The state of one service: its endpoints and its error, published to listeners. A source changes `endpoints` and then calls
+ * `sync`. When it cannot reach its server, it calls `fail`, which keeps the last good endpoints. A snapshot that differs from the
+ * previous one only in its time is not published.
  */
 export class SnapshotStore {
-  /** Changes count with the next `sync` or `update`. */
+  /** The next `sync` or `update` publishes the changes. */
   readonly endpoints = new EndpointSet();
-  /** As in `Snapshot`; a source may name it more precisely while it runs. */
+  /** See `Snapshot.subject`; a running source may make it more precise. */
   subject: string;
-  /** As in `SourceStats`. */
+  /** See `SourceStats.lists`. */
   lists = 0;
-  /** As in `SourceStats`. */
+  /** See `SourceStats.watches`. */
   watches = 0;
-  /** As in `SourceStats`. */
+  /** See `SourceStats.events`. */
   events = 0;
   readonly #clock: Clock;
   readonly #listeners = new Set<{ readonly listener: SnapshotListener }>();
   readonly #errors = { notFound: 0, invalid: 0, permissionDenied: 0, unavailable: 0, portNotFound: 0 };
   #latest: Snapshot | undefined;
-  /** The last one that was delivered; the latest one may differ in its time. */
+  /** The last snapshot that listeners received; `#latest` may have a later time. */
   #delivered: Snapshot | undefined;
   #lastSyncMs: number | undefined;
   #failure: DiscoveryError | undefined;
@@ -48,7 +48,7 @@ export class SnapshotStore {
     this.#clock = clock;
   }
 
-  /** Undefined until something is known, be it an error. */
+  /** The latest snapshot; undefined until endpoints or an error are known. */
   get latest(): Snapshot | undefined {
     return this.#latest;
   }
@@ -59,14 +59,14 @@ export class SnapshotStore {
     return { lastSyncAgeMs, lists, watches, events, errors: { ...this.#errors } };
   }
 
-  /** Publishes what the server has now, and clears a failure. */
+  /** Publishes the endpoints as the current state of the server, and clears a failure. */
   sync(synced: Synced = {}): void {
     this.#lastSyncMs = this.#clock.now();
     this.#failure = undefined;
     this.#publish(synced, this.endpoints.all);
   }
 
-  /** Publishes as `sync` does, but keeps a failure and the time of the last sync. */
+  /** Publishes like `sync`, but keeps a failure and the time of the last sync. */
   update(synced: Synced): void {
     this.#publish(synced, this.endpoints.all);
   }
@@ -79,10 +79,10 @@ export class SnapshotStore {
   }
 
   /**
-   * Calls `listener` with what is known now, and with each newer snapshot. An exception of a listener becomes a process warning,
-   * so that it keeps no snapshot from the others.
+   * Calls `listener` with the latest snapshot, if there is one, and with each newer one. An exception of a listener becomes a
+   * process warning, so that the other listeners still receive the snapshot.
    *
-   * @returns ends that; the listener itself may call it
+   * @returns a function that ends the subscription; the listener itself may call it
    */
   subscribe(listener: SnapshotListener): () => void {
     const entry = { listener }; // one listener may subscribe twice
@@ -122,7 +122,7 @@ export class SnapshotStore {
   #deliver(entries: readonly { readonly listener: SnapshotListener }[], snapshot: Snapshot): void {
     const newest = this.#delivered;
     for (const entry of entries) {
-      if (this.#delivered !== newest) return; // a listener has caused a newer one, which all have received
+      if (this.#delivered !== newest) return; // a listener caused a newer snapshot, which all listeners have received
       if (!this.#listeners.has(entry)) continue;
       try {
         entry.listener(snapshot);

@@ -9,48 +9,49 @@ import { watchSnapshots } from "./watch-snapshots.ts";
 
 /** Where endpoints come from. */
 export interface Source {
-  /** As in `Snapshot`, as far as it is known before the source runs. */
+  /** See `Snapshot.subject`; it may be less precise until the source runs. */
   readonly subject: string;
-  /** What the source has done and seen, for metrics; also after its end. All zero before its start. */
+  /** Counters for metrics. All are zero before the source starts; they stay readable after it has ended. */
   readonly stats: SourceStats;
   /**
-   * Starts the source unless it runs, and calls `listener` with what is known at once and with each newer snapshot. Errors
-   * come in snapshots. An exception of the listener becomes a process warning.
+   * Starts the source if it is not running. Calls `listener` at once with the latest snapshot, if there is one, and then with
+   * each newer snapshot. A snapshot also carries the source's error. An exception of the listener becomes a process warning.
    */
   subscribe(listener: SnapshotListener): Subscription;
   /**
-   * The same as an async iterator, until `signal` is aborted: the first snapshot comes as soon as something is known, an error
-   * included; each one replaces the one before. A slow reader misses intermediate snapshots, never the last. When the iteration
-   * has ended, by the signal or by `break`, no socket or timer is left, unless others use the source.
+   * Subscribes with an async iterator, until `signal` is aborted. The first snapshot arrives as soon as endpoints or an error are
+   * known. Each snapshot is complete and replaces the one before. A slow reader misses intermediate snapshots, never the last.
+   * When the iteration ends, by the signal or by `break`, no socket or timer is left, unless the source has other subscribers.
    */
   watch(signal?: AbortSignal): AsyncIterableIterator<Snapshot>;
 }
 
-/** A listener of a source. */
+/** Returned by `Source.subscribe`. */
 export interface Subscription {
   /**
-   * After it the listener is not called. Resolves when nothing is left: if it was the last subscription, the source has ended.
-   * May be called twice.
+   * Stops the calls of the listener. The last subscription to close also ends the source; its promise resolves when the source
+   * has ended. May be called twice.
    */
   close(): Promise<void>;
 }
 
-/** What a source is and does. */
+/** Describes a source for `defineSource`. */
 export interface SourceDefinition {
-  /** As in `Source`. */
+  /** See `Source.subject`. */
   readonly subject: string;
-  /** Sources of the same key (and clock) in a process share one run. It must contain all that makes two runs different. */
+  /** Sources with the same key and clock in a process share one run. The key must contain every option that affects a run. */
   readonly key: string;
   /**
-   * Whether an iterator of `watch` does not keep the process alive by itself: for those whose pending work does, and whose
-   * process may end when there is none. A subscription never does. Default: false.
+   * Whether the process may exit while an iterator of `watch` waits. For readers whose other work, such as pending calls, keeps
+   * the process alive. A subscription never keeps the process alive. Default: false.
    */
   readonly background?: boolean | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
   /**
-   * Pushes what it learns into `store` until `signal` is aborted; when it has settled, nothing of it is left. It may return
-   * before, when nothing can change any more. What it throws is published as an error, and it is started again with backoff.
+   * Discovers endpoints and pushes them into `store` until `signal` is aborted. It may return earlier if nothing can change any
+   * more. All its resources are released when its promise settles. If it throws, the error is published, and `start` is called
+   * again after a backoff.
    */
   start(store: SnapshotStore, signal: AbortSignal): Promise<void>;
 }
@@ -58,8 +59,8 @@ export interface SourceDefinition {
 const running = new SharedRuns<SnapshotStore>();
 
 /**
- * Makes a source of a definition. All sources of the same key share one run, which begins with the first subscription and ends
- * with the last. A later subscription starts a new run without the old snapshot.
+ * Creates a source from a definition. All sources with the same key share one run, which starts with the first subscription and
+ * ends with the last. A later subscription starts a new run, without the old snapshot.
  */
 export function defineSource(definition: SourceDefinition): Source {
   const { subject, background = false, clock = systemClock } = definition;
@@ -91,14 +92,14 @@ export function defineSource(definition: SourceDefinition): Source {
   };
 }
 
-/** The one owner of what `start` throws. */
+/** Calls `start` until `signal` is aborted, and publishes the errors that it throws. */
 function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal: AbortSignal): Promise<void> {
   const { clock = systemClock, random = Math.random } = definition;
   return runWithRestarts(
     {
       async attempt(onHealthy) {
         const { latest: before } = store;
-        // Until the first sync of this attempt, and not with each snapshot.
+        // Only the first sync of an attempt reports that it is healthy.
         const unsubscribe = store.subscribe(({ lastSyncMs }) => {
           if (lastSyncMs === before?.lastSyncMs) return;
           onHealthy();

@@ -4,32 +4,32 @@ import type { SnapshotStore } from "../core/snapshot-store.ts";
 import type { Lookup, NameLookup } from "./name-lookup.ts";
 import { minRefreshMs } from "./target.ts";
 
-/** What a poll of a name is made with. */
+/** The options of `pollName`. */
 export interface PollOptions {
   readonly lookup: NameLookup;
   readonly refreshMs: number;
-  /** How long an endpoint is used that later answers do not have; 0 for not at all. */
+  /** How long an endpoint stays in use after the last answer that contained it, in milliseconds; 0: until the next answer. */
   readonly unionMs: number;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** A name that is gone is looked up once more after this time. */
+/** After an answer without endpoints, a second lookup confirms it after this time. */
 const confirmAfterMs = 1_000;
 /** After a long outage a client must be up to date within seconds. */
 const mostBackoffMs = 10_000;
-/** A client without endpoints waits for the first one: node:dns does not give the TTL of a negative answer (RFC 2308). */
+/** The interval while there are no endpoints: node:dns does not return the TTL of a negative answer (RFC 2308). */
 const whileEmptyMs = 5_000;
 
-/** Looks a name up again and again until `signal` is aborted, one lookup at a time; then nothing is left. */
+/** Looks a name up repeatedly, one lookup at a time, until `signal` is aborted. No timer or lookup is left when it returns. */
 export async function pollName(options: PollOptions, store: SnapshotStore, signal: AbortSignal): Promise<void> {
   const { lookup, refreshMs, unionMs, clock, random } = options;
   const backoff = createBackoff({ baseMs: minRefreshMs, maxMs: Math.min(refreshMs, mostBackoffMs), random });
   const union = new Union(unionMs, clock);
-  /** How many lookups in a row have found nothing. */
+  /** How many lookups in a row found no endpoint. */
   let empty = 0;
 
-  /** Publishes what was found. @returns how long to wait for the next lookup, in milliseconds */
+  /** Publishes the result of a lookup. @returns how long to wait before the next lookup, in milliseconds */
   const publish = (found: Lookup): number => {
     if (found.t === "failed") {
       store.fail(found.error);
@@ -63,7 +63,7 @@ export async function pollName(options: PollOptions, store: SnapshotStore, signa
   }
 }
 
-/** The endpoints of all answers within a window, for name servers that answer with a part of them at a time. */
+/** The endpoints of all answers within a window, for name servers that return only a part of them in each answer. */
 class Union {
   readonly #windowMs: number;
   readonly #clock: Clock;
@@ -89,9 +89,9 @@ class Union {
 }
 
 /**
- * How long to wait for the next lookup, in milliseconds: until the answer expires and up to a tenth longer, so that many clients
- * of one name do not query at once, and a cache between them and the server has a new answer. At least a second, whatever the
- * TTL, and at most `refreshMs`.
+ * How long to wait before the next lookup, in milliseconds: until the answer expires, and up to a tenth longer. The jitter spreads
+ * the queries of many clients, and lets a cache in between expire its answer first. At least a second, whatever the TTL, and at
+ * most `refreshMs`.
  */
 export function chooseInterval(ttlMs: number, refreshMs: number, random: Random): number {
   const jitter = random() * 0.1;

@@ -348,7 +348,7 @@ for (const [what, create, want] of [
     () => `{"serviceConfig": {"a": [${"1,\n".repeat(0.6e6)}1]}, "endpoints": 1}`,
     /^endpoints must be a list/,
   ],
-  ["bytes that are not UTF-8", () => Uint8Array.of(0x5b, 0xff, 0x5d), /^the file is not text in UTF-8$/],
+  ["bytes that are not UTF-8", () => Uint8Array.of(0x5b, 0xff, 0x5d), /^the file is not valid UTF-8$/],
 ] as const) {
   test(`${what}: a clear answer, and no step takes 100 ms`, async () => {
     const text = create();

@@ -6,14 +6,14 @@ import { parseYaml } from "./yaml-text.ts";
 
 /** The largest file that is read, in bytes: 2 MiB. */
 export const maxFileBytes = 2 * 2 ** 20;
-/** The largest text that is read as YAML, in characters: 256 Ki. YAML takes about 30 times as long as JSON. */
+/** The largest text that is read as YAML, in characters: 256 Ki. Parsing YAML takes about 30 times as long as JSON. */
 export const maxYamlLength = 256 * 2 ** 10;
 /** Resolves after a turn of the event loop. */
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
- * Reads the bytes of a file of endpoints: JSON, or YAML 1.2, whose library is loaded only then. No step takes the event loop for
- * longer than 100 ms. What it accepts satisfies the types, whatever the bytes; its errors repeat no text of a file that is not one of
+ * Reads the bytes of a file of endpoints, in JSON or YAML 1.2. The YAML library is loaded with the first YAML file. No step blocks
+ * the event loop for longer than 100 ms. The result always satisfies its types. Errors never quote a file that does not list
  * endpoints.
  *
  * @throws ContentError
@@ -24,9 +24,9 @@ export async function readContent(bytes: Uint8Array): Promise<FileContent> {
   }
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes); // without a byte order mark
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes); // drops a byte order mark
   } catch {
-    throw new ContentError(undefined, "the file is not text in UTF-8"); // the error has no position
+    throw new ContentError(undefined, "the file is not valid UTF-8"); // the error has no position
   }
   if (!/^\s*[[{]/.test(text)) return readYaml(text);
   if (isTooDeep(text)) throw new ContentError(undefined, tooDeep);
@@ -36,7 +36,7 @@ export async function readContent(bytes: Uint8Array): Promise<FileContent> {
     value = JSON.parse(text);
   } catch (cause) {
     await turn();
-    // Flow style of YAML begins in the same way. JSON that is half-written is not valid YAML either.
+    // YAML in flow style begins with the same characters. Half-written JSON is not valid YAML either.
     if (text.length <= maxYamlLength) {
       const fromYaml = await readYaml(text).catch((error: unknown) => error);
       if (!(fromYaml instanceof ContentError)) return fromYaml as FileContent;
@@ -49,7 +49,7 @@ export async function readContent(bytes: Uint8Array): Promise<FileContent> {
   return checkDocument(value, (path) => lineOfField(text, path));
 }
 
-/** Whether the first key or value is quoted, which nobody needs to do in YAML. */
+/** Whether the first key or value is quoted, which YAML does not require. */
 const looksLikeJson = (text: string) => /^[\s[{]*("|$)/.test(text);
 
 /** @param lineOf returns the line of a field */

@@ -15,14 +15,14 @@ export interface Change<T extends ApiObject> {
 export interface ListWatchReceiver<T extends ApiObject> {
   /** Replaces all objects. */
   onList(items: readonly T[]): void;
-  /** Applies changes that arrived together; none when the server has only confirmed what is known. */
+  /** Applies changes that arrived together; an empty list means that the server has confirmed the known state. */
   onChanges(changes: readonly Change<T>[]): void;
   /** A watch begins. */
   onWatch(): void;
   /**
-   * Whether a list is so much shorter than what is known that a second one must confirm it.
+   * Whether a list is so much shorter than the known objects that another list must confirm it.
    *
-   * @param before the list before this one, if that one needed it: this one confirms it unless it is shorter still
+   * @param before the previous list, if it needed confirmation; this list confirms it unless it is even shorter
    */
   needsConfirmation?(items: readonly T[], before?: readonly T[]): boolean;
 }
@@ -32,7 +32,7 @@ export interface ListWatchOptions<T extends ApiObject> {
   readonly api: ApiClient;
   /** `/apis/…/namespaces/…/endpointslices`. */
   readonly path: string;
-  /** The selector as it stands in a query, such as `labelSelector=…`. */
+  /** The selector, encoded for a query: `labelSelector=…`. */
   readonly selector: string;
   /** The kind of the list, such as `EndpointSliceList`. */
   readonly listKind: string;
@@ -42,9 +42,9 @@ export interface ListWatchOptions<T extends ApiObject> {
   readonly subject: string;
   readonly clock: Clock;
   readonly random: () => number;
-  /** A watch without an event or bookmark for this long is given up; bookmarks come about once a minute. */
+  /** A watch without an event or bookmark for this long fails, in milliseconds; bookmarks come about once a minute. */
   readonly idleDeadlineMs: number;
-  /** How long a list may pause, and take with all its pages, in milliseconds. Default: 15 s and 60 s. */
+  /** How long a list may be silent, and how long all its pages may take, in milliseconds. Default: 15 s and 60 s. */
   readonly listTimeouts?: { readonly silenceMs: number; readonly totalMs: number };
 }
 
@@ -52,21 +52,21 @@ export interface ListWatchOptions<T extends ApiObject> {
 const pageSize = 500;
 const maxPages = 100;
 const defaultListTimeouts = { silenceMs: 15_000, totalMs: 60_000 };
-/** A list from time to time makes up for an event that was lost. The random ends of watches spread the lists of clients. */
+/** A periodic list makes up for a lost event. Watches end at random times, which spreads the lists of many clients. */
 const relistAfterMs = 30 * 60_000;
-/** A sharply shorter list is requested again after a second; the fifth list is accepted in any case. */
+/** A list that needs confirmation is requested again after a second; the fifth list is accepted in any case. */
 const confirmation = { afterMs: 1_000, times: 4 };
-/** A resumed watch is silent while nothing changes: a watch that lasts this long shows that the server is well. */
+/** A resumed watch is silent while nothing changes, so a watch that lasts this long shows that the server is healthy. */
 const steadyMs = 1_000;
-/** Like client-go, but shorter: a watch lives 4 to 8 minutes, so that watches spread over the API servers again. */
+/** A watch lasts 4 to 8 minutes, so that watches spread over the API servers again (client-go: 5 to 10 minutes). */
 const watchSeconds = { least: 240, spread: 240 };
-/** A watch that lasts longer than requested by this much is ended here: not every proxy and server keeps to the time. */
+/** The client ends a watch that exceeds its `timeoutSeconds` by this much: some proxies and servers do not obey it. */
 const overdueMs = 60_000;
 
 /**
- * Keeps a set of objects as the API server has it: lists them, watches from the list's version, and goes on from the last
- * version seen after whatever ends a watch. Lists again when that version is gone (410) and about every half hour. It has one
- * request in flight. https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+ * Mirrors a set of objects of the API server: lists them, and watches from the list's version. When a watch ends for any reason,
+ * the next one resumes from the last version seen. Lists again when that version is gone (410), and about every half hour. At most
+ * one request is in flight. https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
  */
 export class ListWatch<T extends ApiObject> {
   readonly #options: ListWatchOptions<T>;
@@ -75,7 +75,7 @@ export class ListWatch<T extends ApiObject> {
   #version: string | undefined;
   #hasListed = false;
   #listedMs = 0;
-  /** Whether the version was gone since the last good list: once is expected, twice is a failure. */
+  /** Whether the version was gone (410) since the last good list. The first 410 is expected, another one is a failure. */
   #wasGone = false;
 
   constructor(options: ListWatchOptions<T>, receiver: ListWatchReceiver<T>) {
@@ -84,9 +84,9 @@ export class ListWatch<T extends ApiObject> {
   }
 
   /**
-   * One attempt, for `runWithRestarts`: lists if it has to, and watches until the watch ends.
+   * One attempt for `runWithRestarts`: lists if necessary, then watches until the watch ends.
    *
-   * @throws DiscoveryError; the next attempt goes on from where this one was, or lists
+   * @throws DiscoveryError; the next attempt resumes from the last version, or lists
    */
   async attempt(onHealthy: () => void, signal: AbortSignal): Promise<void> {
     try {
@@ -105,7 +105,7 @@ export class ListWatch<T extends ApiObject> {
   async #list(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const receiver = this.#receiver;
-    // The first may come from the API server's cache, which spares etcd; the watch that follows makes up for its age.
+    // The API server may answer the first list from its cache, which spares etcd. The watch then delivers what the cache lacks.
     let list = await this.#getList(this.#hasListed ? "" : "&resourceVersion=0", signal);
     let before: readonly T[] | undefined;
     for (let n = 0; n < confirmation.times && this.#hasListed; n++) {
@@ -128,7 +128,7 @@ export class ListWatch<T extends ApiObject> {
     const { silenceMs } = listTimeouts;
     const untilMs = clock.now() + listTimeouts.totalMs;
     const items: T[] = [];
-    let query = version; // a continue token brings its version; both together are refused
+    let query = version; // a continue token contains the version; the server rejects a request with both
     for (let page = 1; ; page++) {
       const request = { path: `${path}?${selector}&limit=${pageSize}${query}`, what, signal, silenceMs };
       const totalMs = Math.max(untilMs - clock.now(), 1);
@@ -160,23 +160,23 @@ export class ListWatch<T extends ApiObject> {
           if (signal.aborted) return;
           this.#takeLines(lines, answer);
         }
-        // A cut-off event comes again with the next watch. Anything else was not sent by an API server.
+        // The next watch repeats an event that was cut off. Any other text is read as a line; if it is not an event, it is an error.
         if (answer.rest.trim() !== "" && !isCutOff(answer.rest)) this.#takeLines([answer.rest], answer);
       });
     } catch (cause) {
-      if (clock.now() < endMs) throw cause; // an overdue watch is an end like any other
+      if (clock.now() < endMs) throw cause; // a watch that the client ends because it is overdue has not failed
     } finally {
       ended.abort();
     }
   }
 
-  /** An accepted watch does not prove that the server is well: a server in trouble accepts it and sends an ERROR event. */
+  /** An accepted watch does not prove that the server is healthy: a failing server accepts it and then sends an ERROR event. */
   async #confirmWhenSteady(ended: AbortSignal, signal: AbortSignal): Promise<void> {
     await this.#options.clock.sleep(steadyMs, ended, { background: true });
     if (!ended.aborted && !signal.aborted) this.#receiver.onChanges([]);
   }
 
-  /** Delivers the events that arrived together in one call: a receiver need not see every state of a burst. */
+  /** Delivers events that arrived together in one call: a receiver need not see every state of a burst. */
   #takeLines(lines: readonly string[], answer: HttpAnswer): void {
     const changes: Change<T>[] = [];
     let version: string | undefined;
@@ -192,9 +192,9 @@ export class ListWatch<T extends ApiObject> {
       failure = { cause };
     }
     if (changes.length > 0 || version !== undefined) {
-      answer.heard(); // progress is a whole event, not a byte
+      answer.heard(); // only a whole event counts as progress
       const before = this.#version;
-      this.#version = undefined; // if the receiver throws, a list must repeat the changes
+      this.#version = undefined; // if the receiver throws, the next attempt lists, which repeats the changes
       try {
         this.#receiver.onChanges(changes);
       } catch (cause) {
@@ -214,8 +214,8 @@ export class ListWatch<T extends ApiObject> {
 }
 
 /**
- * The server can no longer go on from the version: it is compacted (410), not understood (400), or newer than all the server
- * knows, as after a restore of etcd (504 "Too large resource version").
+ * Whether the server cannot resume from the version: it is compacted (410), invalid (400), or newer than the server's own, as after
+ * a restore of etcd (504 "Too large resource version").
  */
 function isVersionGone({ status, message }: DiscoveryError): boolean {
   return status === 410 || status === 400 || (status === 504 && /resource version/i.test(message));

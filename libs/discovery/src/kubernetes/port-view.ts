@@ -7,28 +7,28 @@ import type { EndpointSlice } from "./reader.ts";
 import type { ServiceObserver, ServiceWatch } from "./service-watch.ts";
 import { isSameEntry, laterInLifecycle, mergeEntries, type SliceEntry } from "./slice-entry.ts";
 
-/** The annotation by which a Service may bring its own gRPC service config. */
+/** The annotation of a Service that contains its gRPC service config. */
 export const serviceConfigAnnotation = "grpc-lb.dev/service-config";
 
 /** The entries of a slice at one port. */
 interface SliceEntries {
   readonly entries: ReadonlyMap<string, SliceEntry>;
-  /** Whether the slice has the port; undefined where it has neither the port nor endpoints that need it. */
+  /** Whether the slice has the port; undefined if it has neither the port nor endpoints that need it. */
   readonly hasPort: boolean | undefined;
 }
 
-/** How long the last endpoints are used after the Service stopped mapping the port: the slices' own event may be late. */
+/** How long the last endpoints are kept after the Service has stopped mapping the port: the slices may change later. */
 const mappingGraceMs = 1_000;
 
-/** What a view needs of a ServiceWatch. */
+/** The part of a ServiceWatch that a PortView uses. */
 type Watched = Pick<ServiceWatch, "known" | "refreshService">;
 
 const noEntries: ReadonlyMap<string, SliceEntry> = new Map();
 
 /**
- * The endpoints of one service at one port, pushed into a store. Slices are kept by name and merged: an endpoint that several
- * slices name (one for IPv4 and one for IPv6, or a slice that is being split) is one endpoint, joined by the uid of its pod. The
- * work of an event is that of the slice which changed, not of the set.
+ * Pushes the endpoints of one service at one port into a store. The entries of several slices for one pod are merged by its uid: a
+ * pod has an IPv4 and an IPv6 slice, or is in two slices while one is being split. The work of an event grows with the changed
+ * slice, not with the set.
  */
 export class PortView implements ServiceObserver {
   readonly #watch: Watched;
@@ -37,14 +37,14 @@ export class PortView implements ServiceObserver {
   readonly #families: readonly string[];
   readonly #onUnmapped: (ms: number) => void;
   readonly #bySlice = new Map<string, SliceEntries>();
-  /** The slices that name an endpoint, by its id; in the order of their names. */
+  /** By the id of an endpoint: the names of the slices that contain it, sorted. */
   readonly #slicesOf = new Map<string, readonly string[]>();
   /** The port in use; undefined while no slice has one. */
   #fixedPort: FixedPort | undefined;
   #wasMapped = false;
   #isGraceOver = false;
 
-  /** @param options.onUnmapped called when the view waits for a mapping: `endGrace` is to be called after so many milliseconds */
+  /** @param options.onUnmapped called when a grace period begins; it must call `endGrace` after the given milliseconds */
   constructor(
     watch: Watched,
     store: SnapshotStore,
@@ -99,7 +99,7 @@ export class PortView implements ServiceObserver {
     let problem = defect;
     if (this.#store.endpoints.size === 0) {
       const lacksPort = this.#lacksPort;
-      // The number may be a port of the Service, which only the Service can map.
+      // The number may be a port of the Service, and only the Service maps that to a target port.
       if (lacksPort && this.#port.t === "number" && this.#isMappingExpected) return;
       problem = lacksPort
         ? describePortNotFound(this.#store.subject, this.#port, this.#watch.known)
@@ -110,13 +110,13 @@ export class PortView implements ServiceObserver {
     else this.#store.update({ problem, serviceConfig, serviceConfigError: serviceError });
   }
 
-  /** Ends the wait for a mapping. */
+  /** Ends the grace period: a port that is not mapped becomes an error. */
   endGrace(): void {
     this.#isGraceOver = true;
     this.onSettled(false);
   }
 
-  /** Whether the Service may still map the port: before its first answer, and while an event may be late. */
+  /** Whether the Service may still map the port: before its first answer, and during a grace period, which this begins. */
   get #isMappingExpected(): boolean {
     const { service, absence, serviceError } = this.#watch.known;
     if ((service ?? absence ?? serviceError) === undefined) return true;
@@ -127,7 +127,7 @@ export class PortView implements ServiceObserver {
     return true;
   }
 
-  /** Whether there are endpoints, fit for traffic or not, and no slice has the port. */
+  /** Whether there are endpoints, ready or not, and no slice has the port. */
   get #lacksPort(): boolean {
     let lacks = false;
     for (const { hasPort } of this.#bySlice.values()) {
@@ -152,7 +152,7 @@ export class PortView implements ServiceObserver {
     }
     for (const [id, entry] of after) {
       const known = before.get(id);
-      if (known && isSameEntry(known, entry)) continue; // most of a slice, when one pod of it changes
+      if (known && isSameEntry(known, entry)) continue; // so are most entries of a slice when one pod changes
       if (!known) this.#slicesOf.set(id, [...(this.#slicesOf.get(id) ?? []), name].sort());
       this.#merge(id);
     }
@@ -160,7 +160,7 @@ export class PortView implements ServiceObserver {
 
   #entriesOf(slice: EndpointSlice): SliceEntries {
     const { endpoints, addressType: family } = slice;
-    // FQDN slices are deprecated, and nothing can be joined by name.
+    // FQDN slices are deprecated and not supported: a host name does not identify one endpoint.
     if (family === "FQDN") return { entries: noEntries, hasPort: undefined };
     const port = this.#fixedPort && resolvePort(this.#fixedPort, slice.ports, this.#watch.known.service);
     if (port === undefined) return { entries: noEntries, hasPort: endpoints.length > 0 ? false : undefined };
@@ -175,7 +175,7 @@ export class PortView implements ServiceObserver {
     return { entries, hasPort: true };
   }
 
-  /** Merges the entries that the slices have for one endpoint. */
+  /** Merges the entries of all slices for one endpoint. */
   #merge(id: string): void {
     const entries: SliceEntry[] = [];
     for (const name of this.#slicesOf.get(id) ?? []) {

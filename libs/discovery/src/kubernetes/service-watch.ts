@@ -15,49 +15,50 @@ export interface ServiceWatchOptions {
   readonly idleDeadlineMs: number;
 }
 
-/** Receives what a ServiceWatch learns, in order. */
+/** Receives the changes that a ServiceWatch sees, in order. */
 export interface ServiceObserver {
-  /** A slice came, changed (its new state) or went (undefined). */
+  /** A slice was added or changed (`slice` is its new state), or deleted (undefined). */
   onSlice(name: string, slice: EndpointSlice | undefined): void;
-  /** What is known of the Service changed. */
+  /** The Service or its error changed. */
   onService(): void;
   /**
-   * What was received so far belongs together; not called before all slices were seen. `isHeard` when it came from the server
-   * just now by the watch of the slices.
+   * The changes so far make a consistent state. Not called before all slices were listed.
+   *
+   * @param isHeard whether the list or watch of the slices has just received this state from the server
    */
   onSettled(isHeard: boolean): void;
-  /** The slices cannot be watched at the moment. */
+  /** Listing or watching the slices failed. */
   onFailure(error: DiscoveryError): void;
   onList(): void;
   onWatch(): void;
 }
 
-/** The first endpoints come with the Service's config, but a slow answer for the Service does not delay them for longer. */
+/** How long the first endpoints wait for the Service, so that they come with its service config. */
 const serviceDelayMs = 200;
-/** How often a Service is read that may be read and not watched. */
+/** How often the Service is read without the right to watch it. */
 const servicePollMs = 30_000;
-/** A view that needs the Service for its port does not wait longer for it. */
+/** The limits of a request for the Service; a PortView may need the Service before it can publish endpoints. */
 const serviceTimeouts = { silenceMs: 5_000, totalMs: 15_000 };
 
-/** What is known of a service. */
+/** The latest state of a service. */
 export interface ServiceKnowledge {
   readonly slices: ReadonlyMap<string, EndpointSlice>;
-  /** The Service as it was last seen. */
+  /** The Service as last read. */
   readonly service: Service | undefined;
-  /** The error of a Service that does not exist. */
+  /** The error to report if the Service does not exist; else undefined. */
   readonly absence: DiscoveryError | undefined;
-  /** Why the Service cannot be read at the moment. */
+  /** Why the Service cannot be read; undefined if it can. */
   readonly serviceError: DiscoveryError | undefined;
-  /** Which part of a slice cannot be read; undefined when all can. */
+  /** Names a part of a slice that cannot be read; undefined if all slices can be read. */
   readonly defect: DiscoveryError | undefined;
-  /** Whether all slices were seen, and the Service too unless that takes too long. */
+  /** Whether all slices were listed, and the Service was read or took too long. */
   readonly isSynced: boolean;
 }
 
 /**
- * Watches the EndpointSlices of one service, and the Service itself, for however many observers. Without the right to list and
- * watch Services it reads the Service every 30 s, and when the slices call for it; without the right to read it, there is
- * no mapping of the Service's port numbers, no service config of its own.
+ * Watches the EndpointSlices of one service and the Service itself, for any number of observers. Without the right to list and
+ * watch Services, it reads the Service every 30 s, and at once when the slices require it. Without the right to get the Service,
+ * the Service's port numbers and its service config are not available.
  */
 export class ServiceWatch {
   readonly #options: ServiceWatchOptions;
@@ -66,7 +67,7 @@ export class ServiceWatch {
   readonly #slices = new Map<string, EndpointSlice>();
   /** The first defect of each slice that has one. */
   readonly #defects = new Map<string, string>();
-  /** The slices that an observer could not take. */
+  /** The names of slices at which an observer threw. */
   readonly #undelivered = new Set<string>();
   readonly #known: { -readonly [K in keyof ServiceKnowledge]: ServiceKnowledge[K] } = {
     slices: this.#slices,
@@ -76,13 +77,13 @@ export class ServiceWatch {
     defect: undefined,
     isSynced: false,
   };
-  /** For observers, which read it whenever they are called. */
+  /** The latest state, which observers read when they are called. */
   readonly known: ServiceKnowledge = this.#known;
   #hasListed = false;
   #error: DiscoveryError | undefined;
-  /** Whether the first endpoints no longer wait for the Service. */
+  /** Whether the first endpoints have stopped waiting for the Service. */
   #isServiceDue = false;
-  /** Ends the wait for the next reading of a Service that cannot be watched. */
+  /** Ends the pause between two reads of a Service that cannot be watched. */
   #pollWait: AbortController | undefined;
 
   constructor(options: ServiceWatchOptions) {
@@ -90,7 +91,7 @@ export class ServiceWatch {
     this.#name = `${options.namespace}/${options.service}`;
   }
 
-  /** Shows what is known to an observer, and from now on all that comes. */
+  /** Delivers the current state to an observer, and then every change until `detach`. */
   attach(observer: ServiceObserver): void {
     this.#observers.add(observer);
     for (const [name, slice] of this.#slices) observer.onSlice(name, slice);
@@ -102,12 +103,12 @@ export class ServiceWatch {
     this.#observers.delete(observer);
   }
 
-  /** Reads the Service again at once because the known one does not explain the slices. No effect while it is watched. */
+  /** Reads the Service again at once, because the known one does not explain the slices. No effect while the Service is watched. */
   refreshService(): void {
     this.#pollWait?.abort();
   }
 
-  /** Watches until `signal` is aborted; when it has returned, nothing is left. */
+  /** Watches until `signal` is aborted. All resources are released when it has returned. */
   async run(signal: AbortSignal): Promise<void> {
     const { access, clock, random } = this.#options;
     const api = new ApiClient(access, clock, { background: true });
@@ -131,7 +132,7 @@ export class ServiceWatch {
       },
     ];
     try {
-      // A loop that throws ends the other one, too: the owner of this watch starts both again.
+      // A loop that throws also ends the other one; the owner of this watch starts both again.
       await Promise.all(loops.map((loop) => runWithRestarts({ ...loop, clock, random }, ended.signal).finally(end)));
     } finally {
       signal.removeEventListener("abort", end);
@@ -226,7 +227,7 @@ export class ServiceWatch {
     }
     this.#error = undefined;
     this.#known.isSynced ||= this.#hasListed && (this.#isServiceDue || this.#hasServiceAnswer);
-    // The last slice goes with its Service, and the first one comes with it.
+    // The first slice is created together with its Service, and the last one is deleted together with it.
     if ((had === 0) !== (this.#slices.size === 0)) this.refreshService();
     if (this.#known.isSynced) for (const observer of this.#observers) observer.onSettled(true);
     if (failure) throw failure.cause;
@@ -246,7 +247,7 @@ export class ServiceWatch {
 
   #failSlices(error: DiscoveryError): DiscoveryError {
     this.#error = error;
-    if (this.#hasListed) this.#endServiceDelay(); // publish what is known with the error
+    if (this.#hasListed) this.#endServiceDelay(); // so that the known slices are published with the error
     for (const observer of this.#observers) observer.onFailure(error);
     return error;
   }
@@ -275,7 +276,7 @@ export class ServiceWatch {
     }
   }
 
-  /** Gets the Service, for clients that may not list and watch it. */
+  /** Gets the Service, for clients without the right to list and watch it. */
   async #readService(api: ApiClient, signal: AbortSignal): Promise<void> {
     const { namespace, service } = this.#options;
     const path = `/api/v1/namespaces/${namespace}/services/${service}`;
@@ -302,7 +303,7 @@ export class ServiceWatch {
     this.#settleService();
   }
 
-  /** Keeps the last good Service. That it does not exist may no longer be true. */
+  /** Keeps the last good Service, but not the error that it does not exist: it may exist by now. */
   #failService(error: DiscoveryError): DiscoveryError {
     this.#known.serviceError = error;
     this.#known.absence = undefined;
@@ -316,7 +317,7 @@ export class ServiceWatch {
   }
 
   #settleService(): void {
-    const isFirst = this.#hasListed && !this.#known.isSynced; // then the list of the slices has just come
+    const isFirst = this.#hasListed && !this.#known.isSynced; // the first list of the slices has only waited for the Service
     this.#known.isSynced ||= this.#hasListed;
     for (const observer of this.#observers) observer.onService();
     if (!this.#known.isSynced) return;
@@ -349,9 +350,9 @@ function noSlice(name: string): EndpointSlice {
 }
 
 /**
- * Whether a list has half of the known endpoints or fewer: a deploy gone wrong, or an API server that answers with a part.
+ * Whether a list has half of the known endpoints or fewer, as after a failed deployment, or if an API server returns only a part.
  *
- * @param before the list before this one, which was that short: unless this one is shorter still, it confirms it
+ * @param before the previous list, if it was so short; a list with no fewer endpoints confirms it
  */
 export function isSharplyShorter(
   known: Iterable<EndpointSlice>,

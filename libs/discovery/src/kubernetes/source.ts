@@ -15,17 +15,20 @@ export interface KubernetesSourceOptions {
   /** Default: the namespace of the pod, or of the kubeconfig's context. */
   readonly namespace?: string | undefined;
   /**
-   * A name, the number of a target port, or the number of a port of the Service. Default: the port that most slices have, the
-   * first by name of several.
+   * A name, the number of a target port, or the number of a port of the Service. Default: the port that most slices have; on a
+   * tie, the first by name.
    */
   readonly port?: string | number | undefined;
-  /** How to reach the API server; sources share a watch by this object. Default: the pod's service account, else the kubeconfig. */
+  /** How to reach the API server. Sources with the same object share a watch. Default: the pod's service account, else the kubeconfig. */
   readonly access?: ApiAccess | undefined;
   /** Which address of a dual-stack pod comes first. Default: IPv4. */
   readonly preferredFamily?: "IPv4" | "IPv6" | undefined;
-  /** A watch without an event or bookmark for this long is restarted, in milliseconds; at least 90 s in real clusters. Default: 100 s. */
+  /**
+   * A watch is restarted after this time without an event or bookmark, in milliseconds. Use at least 90 s with a real cluster,
+   * which sends a bookmark about once a minute. Default: 100 s.
+   */
   readonly idleDeadlineMs?: number;
-  /** As in `SourceDefinition`. Default: false. */
+  /** See `SourceDefinition.background`. Default: false. */
   readonly background?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -33,23 +36,23 @@ export interface KubernetesSourceOptions {
 
 const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** One for each service and access, whatever the ports that are read. */
+/** One watch per service and access; sources of different ports share it. */
 const watches = new SharedRuns<ServiceWatch>();
 
 /**
- * Watches a Kubernetes service by list and watch of its EndpointSlices and of the Service. All sources of the same service in a
- * process that have the same `access` object, as all have that are given none, share the two watches.
+ * Discovers the endpoints of a Kubernetes service: lists and watches its EndpointSlices and the Service. Sources of the same
+ * service in a process share the two watches if they have the same `access` object, or none.
  *
- * Needed rights, in the service's namespace: `endpointslices` (discovery.k8s.io) list and watch. For the Service's own port
- * numbers and its service config also `services` get, list and watch; with get alone, changes are seen within 30 s.
+ * Required rights in the service's namespace: list and watch of `endpointslices` (discovery.k8s.io). The Service's own port
+ * numbers and its service config also require get, list and watch of `services`; with get alone, changes take up to 30 s.
  *
- * @throws RangeError for names that cannot be
+ * @throws RangeError for an invalid name, port or `idleDeadlineMs`
  */
 export function createKubernetesSource(options: KubernetesSourceOptions): Source {
   return defineSource(defineKubernetesSource(options));
 }
 
-/** What `createKubernetesSource` makes a source of. @throws RangeError for names that cannot be */
+/** The definition of the source that `createKubernetesSource` creates. @throws RangeError for the same reasons */
 export function defineKubernetesSource(options: KubernetesSourceOptions): SourceDefinition {
   const { service, namespace, access, clock = systemClock, random = Math.random, background } = options;
   const { idleDeadlineMs = 100_000, preferredFamily = "IPv4" } = options;
