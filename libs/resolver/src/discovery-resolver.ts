@@ -25,62 +25,62 @@ import type { Warn } from "./warn.ts";
 /** The name to subscribe to: `diagnostics_channel.subscribe(resolverChannelName, (message) => …)`. */
 export const resolverChannelName = "grpc-lb:resolver:snapshot";
 
-/** What is published there: each snapshot that a channel of grpc-js has received. */
+/** The message that is published for each snapshot that a grpc-js channel receives. */
 export interface ResolverMessage {
-  /** As the user wrote it; policies publish the same one. */
+  /** The target as the user wrote it; the messages of policies contain the same text. */
   readonly target: string;
   readonly snapshot: Snapshot;
 }
 
 const resolverChannel = channel(resolverChannelName);
 
-/** What a resolver is made with. */
+/** The options of a `DiscoveryResolver`. */
 export interface DiscoveryResolverOptions {
   /** The target as the user wrote it. */
   readonly target: string;
   readonly listener: ResolverListener;
   readonly channelOptions: ChannelOptions;
-  /** Called at each start. @throws Error whose message every call fails with, such as that of a target that is not valid */
+  /** Called at each start. @throws Error for an invalid target, for example; calls then fail with its message */
   createSource(target: string): Source;
   readonly clock: Clock;
   readonly warn: Warn;
-  /** What a warning calls the service config of the service. Default: `service config`. */
+  /** The name of the service's own config in warnings. Default: `service config`. */
   readonly configName?: string | undefined;
-  /** The resolvers that use a source now; this one adds and deletes itself. */
+  /** The resolvers that are using a source; each resolver adds and removes itself. */
   readonly running: Set<DiscoveryResolver>;
 }
 
 /**
  * grpc-js requests a new resolution with every failing call and every lost connection, and each answer resets its backoff and
- * makes round_robin rebuild its children. Policies keep what was published, so an answer is never urgent: this is gRPC's own
- * minimum time between two resolutions (grpc.dns_min_time_between_resolutions_ms).
+ * makes round_robin rebuild its children. Policies keep the published endpoints, so an answer is never urgent. The interval is
+ * gRPC's own minimum time between two resolutions (grpc.dns_min_time_between_resolutions_ms).
  */
 const replayIntervalMs = 30_000;
 
-/** While calls fail, the error of a source may change with each of its attempts; each change resets grpc-js's backoff. */
+/** While calls fail, the error of a source may change with each of its attempts. Each published change resets grpc-js's backoff. */
 const messageIntervalMs = 1_000;
 
-/** Two policies of which at least one is not the one in use. */
+/** Two policies: at least one of them differs from the policy in use. */
 const otherPolicies: readonly ServiceConfig["loadBalancingConfig"][] = [[{ round_robin: {} }], [{ pick_first: {} }]];
 
 /**
  * Servers of grpc-go, grpc-java and grpc-core treat pings more often than every five minutes as an attack, and close the
- * connection with `too_many_pings` (gRFC A8). The five seconds are for pings that the network delays unequally.
+ * connection with `too_many_pings` (gRFC A8). The additional five seconds allow for varying network delays.
  */
 const keepalive: Attributes = { "grpc.keepalive_time_ms": 305_000, "grpc.keepalive_timeout_ms": 20_000 };
 
 /**
- * Keepalive for channels that do not set it, as grpc-js has none by default: a call to a peer that vanished without a
- * FIN would wait for its deadline, or for ever. Attributes precede a channel's own options in grpc-js, so what the channel
- * sets, be it to switch keepalive off, is left out here.
+ * Keepalive attributes for the options that a channel does not set. By default grpc-js sends no keepalive pings: a call to a peer
+ * that vanished without a FIN would wait for its deadline, or for ever. In grpc-js, attributes override a channel's own options.
+ * So options that the channel sets, even to switch keepalive off, are omitted here.
  */
 export function chooseKeepalive(channelOptions: ChannelOptions): Attributes {
   return Object.fromEntries(Object.entries(keepalive).filter(([key]) => channelOptions[key] === undefined));
 }
 
-/** What grpc-js received last. */
+/** What was last published to grpc-js. */
 type LastPublished =
-  /** The policy has these, and may be connected to them. */
+  /** The policy has these endpoints, and may be connected to them. */
   | {
       readonly t: "endpoints";
       readonly endpoints: readonly Endpoint[];
@@ -94,7 +94,7 @@ type LastPublished =
       readonly atMs: number;
     };
 
-/** All that there is from `updateResolution` to `destroy`. */
+/** The state from the first `updateResolution` until `destroy`. */
 interface Run {
   readonly controller: AbortController;
   readonly pending: Set<"replay" | "message">;
@@ -108,14 +108,14 @@ interface Run {
 }
 
 /**
- * Feeds a channel of grpc-js from a discovery source. Started by the first `updateResolution`, ended by `destroy`, and
- * started again by a later `updateResolution`: grpc-js keeps the instance while the channel is idle.
+ * Publishes the endpoints of a discovery source to a grpc-js channel. The first `updateResolution` starts the source, and `destroy`
+ * ends it. A later `updateResolution` starts it again, because grpc-js keeps the resolver while the channel is idle.
  *
- * - Endpoints are published as they come, and kept through any outage of the source. As long as they and the service config
- *   stay the same, nothing is published, whatever else changes in a snapshot.
- * - Without any endpoint, calls fail at once with a message that names the service, and the next endpoint is used at once. The
- *   message follows its reason, at most once a second.
- * - `updateResolution` never causes a request: it publishes again what is known, at most once in 30 seconds.
+ * - Changed endpoints are published at once. They are kept during an outage of the source. While endpoints and service config stay
+ *   the same, nothing is published, whatever else changes in a snapshot.
+ * - Without endpoints, calls fail at once with a message that names the service. New endpoints are used at once. A changed reason
+ *   changes the message, at most once a second.
+ * - While the source runs, `updateResolution` causes no request: it publishes the latest result again, at most once in 30 seconds.
  */
 export class DiscoveryResolver implements Resolver {
   readonly target: string;
@@ -124,7 +124,7 @@ export class DiscoveryResolver implements Resolver {
   /** The channel's own service config, in JSON; grpc-js has checked it. */
   readonly #channelConfig: string | undefined;
   #run: Run | undefined;
-  /** Kept between runs, so that a config of the service is parsed, and warned of, once. */
+  /** Kept between runs, so that a config of the service is parsed once and causes one warning at most. */
   #resolvedConfig: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
 
   constructor(options: DiscoveryResolverOptions) {
@@ -136,7 +136,7 @@ export class DiscoveryResolver implements Resolver {
     this.#channelConfig = typeof text === "string" && text !== "" ? text : undefined;
   }
 
-  /** Undefined while it does not run. */
+  /** The source in use; undefined before `updateResolution` and after `destroy`. */
   get source(): Source | undefined {
     return this.#run?.source;
   }
@@ -183,12 +183,12 @@ export class DiscoveryResolver implements Resolver {
     }
     run.source = source;
     running.add(this);
-    // Not before: the text of a target that is not valid may hold a secret.
+    // Not before `createSource`, which rejects invalid targets: the text of those may contain a secret.
     const problems = parsed && describeProblems(`${target}: grpc.service_config`, parsed);
     if (problems !== undefined) warn(problems);
     const subscription = source.subscribe((snapshot) => this.#receive(run, snapshot));
     if (this.#run === run) run.subscription = subscription;
-    else void subscription.close(); // destroyed by what the first snapshot caused
+    else void subscription.close(); // the first snapshot has led to `destroy`
   }
 
   #receive(run: Run, snapshot: Snapshot): void {
@@ -205,7 +205,7 @@ export class DiscoveryResolver implements Resolver {
     this.#publish(run);
   }
 
-  /** Publishes what is known then; requests of the same kind meanwhile are one. */
+  /** Publishes the latest result after `ms`; further requests of the same kind in the meantime have no effect. */
   #publishLater(run: Run, ms: number, kind: "replay" | "message"): void {
     if (run.pending.has(kind)) return;
     run.pending.add(kind);
@@ -215,10 +215,10 @@ export class DiscoveryResolver implements Resolver {
     });
   }
 
-  /** Hands grpc-js what is known, unless it has received the same; with `force`, in any case. */
+  /** Publishes the latest result to grpc-js unless it is unchanged; with `force`, in any case. */
   #publish(run: Run, { force = false }: { readonly force?: boolean } = {}): void {
     const { latest: snapshot, resolvedConfig, lastPublished: last } = run;
-    // The channel may be closed: while this waited, or by a listener of a warning or of the diagnostics channel.
+    // The channel may have been closed during the wait, or by a listener of warnings or of the diagnostics channel.
     if (!snapshot || this.#run !== run) return;
     const { listener, clock } = this.#options;
     const { endpoints, error } = snapshot;
@@ -246,9 +246,10 @@ export class DiscoveryResolver implements Resolver {
   }
 
   /**
-   * Makes calls fail. A policy that has endpoints keeps them through an error, and an empty list does not help: pick_first
-   * keeps its connection, round_robin lets calls hang, weighted_round_robin comes back with what it had. Only a policy that is
-   * new has nothing to keep, so the one in use is replaced by another, and that one by a new one of its kind.
+   * Makes calls fail. In grpc-js, a policy keeps its endpoints when it receives an error. An empty list does not help: pick_first
+   * keeps its connection, round_robin lets calls hang, and weighted_round_robin returns to its old endpoints. Only a new instance
+   * has no endpoints to keep. So a different policy replaces the one in use, and then a new instance of the configured policy
+   * replaces that.
    */
   #failCalls(run: Run, message: string, config: ServiceConfig, hasEndpoints: boolean): void {
     const detours = hasEndpoints ? otherPolicies : [];
@@ -264,12 +265,12 @@ export class DiscoveryResolver implements Resolver {
   }
 
   get #usesResolvedConfig(): boolean {
-    // The gRPC option by which a client refuses service configs that come from outside.
+    // With this option of gRPC, a client ignores service configs that a resolver provides.
     const isRefused = Boolean(this.#options.channelOptions["grpc.service_config_disable_resolution"]);
     return !isRefused && this.#channelConfig === undefined;
   }
 
-  /** A config that grpc-js refuses is left out, with one warning. The same text gives the same object. */
+  /** A config that grpc-js rejects is ignored with one warning. The same text returns the same object. */
   #readResolvedConfig({ subject, serviceConfig: text }: Snapshot): ServiceConfig | undefined {
     if (text === undefined || !this.#usesResolvedConfig) return undefined;
     if (this.#resolvedConfig?.text !== text) {
@@ -290,18 +291,18 @@ export class DiscoveryResolver implements Resolver {
   }
 }
 
-/** A snapshot keeps the object of an endpoint that stayed. */
+/** Compares objects: an endpoint that did not change is the same object in the next snapshot. */
 function isSame(before: readonly Endpoint[], now: readonly Endpoint[]): boolean {
   return before.length === now.length && before.every((endpoint, n) => endpoint === now[n]);
 }
 
-/** Of a target without a source. */
+/** The snapshot of a target for which `createSource` failed. */
 function createFailedSnapshot(subject: string, message: string): Snapshot {
   const error = new DiscoveryError("invalid", message);
   return { subject, endpoints: undefined, lastSyncMs: undefined, serviceConfig: undefined, error };
 }
 
-/** Calls do not fail for it, so only a warning shows it. */
+/** A config that cannot be read does not make calls fail, so only a warning shows the error. */
 function describeDeniedConfig({ message }: DiscoveryError, configName: string): string {
-  return `${message}; calls go on, without its ${configName}; grant that right, or give the channels grpc.service_config`;
+  return `${message}; calls continue without its ${configName}; grant that right, or set grpc.service_config on the channels`;
 }

@@ -106,7 +106,7 @@ test("a Role without the right to read Services is one warning, and costs no cal
   assert.equal(warnings.length, 1);
   assert.match(
     String(warnings),
-    /^kubernetes: get service default\/server: 403 .*; calls go on, without its annotation grpc-lb\.dev\/service-config; /,
+    /^kubernetes: get service default\/server: 403 .*; calls continue without its annotation grpc-lb\.dev\/service-config; /,
   );
 });
 

@@ -155,8 +155,8 @@ for (const [what, options, isEmitted] of [
     source.setEndpoints([a.endpoint]);
     await settled();
     const want =
-      "kubernetes: list services default/server: 403 Forbidden; calls go on, without its annotation " +
-      "grpc-lb.dev/service-config; grant that right, or give the channels grpc.service_config";
+      "kubernetes: list services default/server: 403 Forbidden; calls continue without its annotation " +
+      "grpc-lb.dev/service-config; grant that right, or set grpc.service_config on the channels";
     assert.deepEqual(rig.warnings, isEmitted ? [want] : []);
   });
 }
