@@ -278,7 +278,7 @@ test("when no endpoint can be reached calls fail at once, with the reason and th
   assert.equal(channel.state, TRANSIENT_FAILURE);
   assert.match(
     channel.refusal(metadata) ?? "",
-    /^probe_\d+: no endpoint of 2 can be reached: No connection established\. Last error: connect ETIMEDOUT 10\.0\.0\.2:80\./,
+    /^probe_\d+: none of 2 endpoints can be reached: No connection established\. Last error: connect ETIMEDOUT 10\.0\.0\.2:80\./,
   );
   channel.at(one).become(IDLE);
   assert.equal(channel.state, TRANSIENT_FAILURE, "until one of them is READY");

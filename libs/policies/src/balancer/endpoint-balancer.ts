@@ -25,7 +25,7 @@ import type { CommonConfig, PickChild, PickerInput, Policy, PolicyContext, Polic
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const noCalls = { inFlight: 0 };
 
-/** After that many picks of a child that a retry avoids, any other child takes the call. */
+/** After this many further picks of children that a retry avoids, the first child that it does not avoid takes the call. */
 const maxRepicks = 16;
 
 /**
@@ -33,15 +33,15 @@ const maxRepicks = 16;
  * endpoints that can take calls changes.
  *
  * - Children are reconciled: a child that stays keeps its connection and its state through every update of endpoints, order,
- *   weights or configuration. The new picker is published before the connection of a child that leaves is released.
- * - All endpoints are kept connected, as by round_robin: no call waits for a connection while another endpoint is READY.
+ *   weights or configuration. The new picker is published before a removed child releases its connection.
+ * - All endpoints are kept connected, as in round_robin: no call waits for a connection while another endpoint is READY.
  * - The first calls of a channel wait a short time (`minGatherMs`, `maxGatherMs`) for further connections, and endpoints connect in
  *   random order. Otherwise the first endpoint of the list would take the first calls of every channel.
  * - A connection that closes right after it was opened counts as a failed attempt. The next attempt waits for a growing backoff, and
  *   calls go to other endpoints until a connection has lasted `minLifetimeMs`.
- * - What is known of an endpoint (calls in flight, the policy's state, its slow start) outlives a short absence: see `memoryMs`.
- * - An attempt of a retried call goes to an endpoint that has not failed the call before, if there is one.
- * - With an empty list calls fail at once with the resolver's note. An error of the resolver keeps the endpoints there are.
+ * - The state of an endpoint (calls in flight, the policy's state, slow start) survives a short absence: see `memoryMs`.
+ * - A retry goes to an endpoint on which the call has not failed yet, if there is one.
+ * - With an empty list, calls fail at once with the resolver's note. On an error of the resolver, the endpoints stay.
  */
 export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   implements Balancer<Config>, ChildOwner<EndpointState>
@@ -57,9 +57,9 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   #config: Config | undefined;
   #state: connectivityState = IDLE;
   #lastMessage: string | null = null;
-  /** While many children change at once: one picker at the end is enough. */
+  /** Set while many children change at once, so that one picker is published at the end. */
   #isPaused = false;
-  /** A child requested a resolution while children changed. */
+  /** Whether a child requested a resolution while `#isPaused`. */
   #wantsReresolution = false;
   #refresh: AbortController | undefined;
   /** Since when calls wait for a connection; undefined while the balancer is READY. */
@@ -143,7 +143,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     if (isLost) this.requestReresolution();
   }
 
-  /** The last step of an update or of a child's change: the resolver may answer at once, with another update. */
+  /** Must be the last step of an update or of a child's change: the resolver may call `update` again before this returns. */
   requestReresolution(): void {
     this.#wantsReresolution = this.#isPaused;
     if (!this.#isPaused) this.#helper.requestReresolution();
@@ -154,7 +154,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     this.#publish();
   }
 
-  /** @returns the children that are not in the list any more */
+  /** @returns the children that are no longer in the list */
   #reconcile(
     endpoints: ReadonlyMap<string, GrpcEndpoint>,
     options: ChannelOptions,
@@ -180,7 +180,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     return [...had.values()];
   }
 
-  /** The record of an endpoint that is new in the list: a fresh one unless the endpoint was there shortly before. */
+  /** The record of an endpoint that is new in the list: its old one if the endpoint left only recently, else a new one. */
   #recordOf(id: string): EndpointRecord<EndpointState> {
     const record = this.#departed.get(id) ?? new EndpointRecord(this.#instance.createEndpointState(), this.#timing);
     this.#departed.delete(id);
@@ -220,7 +220,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     });
   }
 
-  /** Lets a new connection take calls when it has settled. The turns let a close that has already arrived be read. */
+  /** Lets a new connection take calls once it has settled. In the two turns, Node reads a close that has already arrived. */
   async #settle(child: Child<EndpointState>): Promise<void> {
     const { connected } = child;
     await this.#context.clock.sleep(this.#timing.settleMs, child.signal, { background: true });
@@ -266,7 +266,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
       if (this.#tracker) this.#tracker.longCallAfterMs = this.#instance.longCallAfterMs?.(this.#config) ?? Infinity;
       const picker = this.#createPicker(input);
       const refreshMs = Math.min(this.#instance.refreshMs?.(input) ?? Infinity, nextMs - nowMs);
-      // Before the picker, whose listener may close the channel.
+      // Before the picker is published: a listener may then close the channel.
       this.#refreshLater(refreshMs === Infinity ? undefined : refreshMs);
       this.#set(READY, picker, null);
       return;
@@ -274,14 +274,14 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     if (has(CONNECTING)) {
       this.#set(CONNECTING, new QueuePicker(this.#asBalancer), null);
     } else if (has(TRANSIENT_FAILURE)) {
-      const message = `${this.#policy.name}: no endpoint of ${children.length} can be reached: ${this.#lastMessage ?? "all of them failed"}`;
+      const message = `${this.#policy.name}: none of ${children.length} endpoints can be reached: ${this.#lastMessage ?? "all connections failed"}`;
       this.#set(TRANSIENT_FAILURE, new UnavailablePicker({ details: message }), message);
     } else {
       this.#set(IDLE, new QueuePicker(this.#asBalancer), null);
     }
   }
 
-  /** Until when the first calls wait for further connections, and for those there are to settle; -Infinity when they do not. */
+  /** Until when the first calls wait for further connections, and for open ones to settle; -Infinity if they do not wait. */
   #gatherEnd(connected: readonly Child<EndpointState>[], isConnecting: boolean, nowMs: number): number {
     if (this.#state === READY || connected.length === 0) {
       this.#gatherEndMs = undefined;
@@ -294,7 +294,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     return isConnecting || !isComplete ? this.#gatherEndMs : Number.NEGATIVE_INFINITY;
   }
 
-  /** A child in backoff is idle in grpc-js. After one short-lived connection calls wait for the next; after several they fail. */
+  /** A child in backoff is IDLE in grpc-js. After one short-lived connection, calls wait for the next; after several, they fail. */
   #stateOf(child: Child<EndpointState>): connectivityState {
     if (!this.#backoffs.has(child)) return child.state;
     return child.record.shortLived > 1 ? TRANSIENT_FAILURE : CONNECTING;
@@ -358,7 +358,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   }
 }
 
-/** The children that are READY; the ejected ones too when fewer than the threshold are. */
+/** The READY children; with them the ejected ones if fewer than `panicThreshold` percent are READY. */
 function selectReady<EndpointState>(
   children: readonly Child<EndpointState>[],
   panicThreshold: number,
@@ -369,9 +369,9 @@ function selectReady<EndpointState>(
 }
 
 /**
- * The children whose connection can be trusted to last; all children when there is none.
+ * Selects the children whose connection is expected to last; all of them if there is none.
  *
- * @returns with them, when the next one can be trusted: in the clock's milliseconds, Infinity for never
+ * @returns `ready`: the selected children; `nextMs`: when the next child joins them, in the clock's milliseconds, or Infinity
  */
 function selectTrusted<EndpointState>(
   connected: readonly Child<EndpointState>[],
@@ -387,7 +387,7 @@ function selectTrusted<EndpointState>(
   return { ready: trusted.length > 0 ? trusted : connected, nextMs };
 }
 
-/** Picks until a child is picked that is not to be avoided. */
+/** Picks until it gets a child that is not avoided. */
 function pickOther<EndpointState>(
   pickChild: PickChild<EndpointState>,
   args: PickArgs,
@@ -399,7 +399,7 @@ function pickOther<EndpointState>(
   return avoided.has(child) ? (ready.find((other) => !avoided.has(other)) ?? child) : child;
 }
 
-/** Puts a list into random order (Fisher and Yates). */
+/** Shuffles a list in place (Fisher-Yates). */
 function shuffle(list: unknown[], random: Random): void {
   for (let last = list.length - 1; last > 0; last--) {
     const drawn = Math.floor(random() * (last + 1));
