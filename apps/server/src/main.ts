@@ -35,19 +35,19 @@ const flags = {
     help: "age at which a gRPC connection gets a GOAWAY, at least 1s, 0 for never",
     default: 0,
     defaultText: "off",
-    minMs: 1_000, // below it, clients would spend their time on connecting
+    minMs: 1_000, // with less, clients would mostly be connecting
     orZero: true,
   }),
   ...workloadFlags,
   ...loadReportFlags,
   ...registrationFlags,
   warmUp: durationFlag({
-    help: "how long the server may call itself before it is ready, 0 for not at all",
+    help: "how long the server may call itself to warm up before it is ready, 0 for no warm-up",
     default: 2_000,
   }),
-  drainDelay: durationFlag({ help: "how long to serve after SIGTERM without being ready", default: 5_000 }),
+  drainDelay: durationFlag({ help: "how long to continue serving after SIGTERM, while not ready", default: 5_000 }),
   drainTimeout: durationFlag({
-    help: "how long to wait then for calls in progress before they are cut",
+    help: "how long calls in progress may then take before they are aborted",
     default: 15_000,
   }),
   logLevel: choiceFlag({ metavar: "level", help: "lowest level that is logged", default: "info", choices: logLevels }),
@@ -92,7 +92,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   if (flags.warmUp > 0) {
     const ended = AbortSignal.any([signal, AbortSignal.timeout(flags.warmUp)]);
     const ports = { host, httpPort: http.port, grpcPort: grpc.port, hasLoadReports: loadReports !== undefined };
-    // A cold server is slow once; it is no reason not to start.
+    // The server starts even if the warm-up is incomplete: only its first calls are slow.
     const incomplete = (error: unknown) => log.debug({ reason: messageOf(error) }, "warm-up incomplete");
     await workload.warmUp(() => warmUp({ ...ports, signal: ended }).catch(incomplete));
     loadReports?.renew();
