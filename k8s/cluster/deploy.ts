@@ -1,6 +1,6 @@
 /**
- * Deploys server, client-http and client-grpc with the images of the last build, after the registry if the strategy has one:
- * `make kube-deploy`. It checks everything it needs before it changes anything.
+ * `make kube-deploy`: deploys the registry, if the strategy has one, and then server, client-http and client-grpc with the images of
+ * the last build. Checks all its requirements before it changes anything.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,7 +45,8 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   else await requireNoForeignObjects(kubectl, names);
 
   if (isMissing) await createNamespace(kubectl);
-  if (local !== null && (await nodesHaveImages(kubectl, built))) process.stdout.write("the nodes have the images\n");
+  if (local !== null && (await nodesHaveImages(kubectl, built)))
+    process.stdout.write("the nodes already have the images\n");
   else if (local !== null) await loadImages(local, images, signal);
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
   const given = registry ? registryImages(registry) : [];
@@ -70,8 +71,8 @@ async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
 }
 
 /**
- * Writes a kustomization over the manifests that sets the tags of the built images, other images and the policy; in a folder for
- * each namespace, so that two deployments do not share one.
+ * Writes a kustomization on top of the manifests. It sets the tags of the built images, the registry's images and the policy. Each
+ * namespace has its own folder, so that two deployments do not share one.
  */
 function writeKustomization(
   manifests: string,
@@ -100,7 +101,7 @@ function writeKustomization(
 async function requireNamespaceIsWanted(kubectl: Kubectl, given: string): Promise<void> {
   if (given === "") {
     stop(
-      `namespace ${kubectl.namespace} of the current context does not exist; NAMESPACE=${kubectl.namespace} creates it`,
+      `namespace ${kubectl.namespace} of the current context does not exist; set NAMESPACE=${kubectl.namespace} to create it`,
     );
   }
   const { stdout } = await kubectl.try(["auth", "can-i", "create", "namespaces"]);
