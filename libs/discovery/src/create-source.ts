@@ -11,7 +11,7 @@ import { parseTarget, type Target, type TargetOf, type TargetScheme } from "./ta
 export interface SourceOptions {
   readonly kubernetes?:
     | {
-        /** How to reach the API server. Default: the pod's service account, else the kubeconfig's current context. */
+        /** How to reach the API server. Default: the kubeconfig's current context, else the pod's service account. */
         readonly access?: ApiAccess | undefined;
         /** Which address of a dual-stack pod comes first. Default: IPv4. */
         readonly preferredFamily?: "IPv4" | "IPv6" | undefined;

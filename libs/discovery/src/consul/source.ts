@@ -1,8 +1,7 @@
-import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
 import { defaultMissingGraceMs } from "../core/missing-instances.ts";
 import type { Address } from "../core/snapshot.ts";
 import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
-import { maxTimerMs } from "../core/watch-snapshots.ts";
 import {
   type ConsulCredentials,
   type ConsulTenancy,
@@ -86,11 +85,11 @@ export function defineConsulSource(options: ConsulSourceOptions): SourceDefiniti
   if (tags.includes("")) throw new RangeError("tags must not be empty");
   // https://developer.hashicorp.com/consul/api-docs/features/blocking: "This is limited to 10 minutes"
   if (!(waitMs > 0 && waitMs <= 600_000)) throw new RangeError(`waitMs must be > 0 and <= 600000, got ${waitMs}`);
-  if (!(answerTimeoutMs > 0 && answerTimeoutMs <= maxTimerMs / 2)) {
-    throw new RangeError(`answerTimeoutMs must be > 0 and <= ${maxTimerMs / 2}, got ${answerTimeoutMs}`);
+  if (!(answerTimeoutMs > 0 && answerTimeoutMs <= maxDurationMs / 2)) {
+    throw new RangeError(`answerTimeoutMs must be > 0 and <= ${maxDurationMs / 2}, got ${answerTimeoutMs}`);
   }
-  if (!(missingGraceMs >= 0 && missingGraceMs <= maxTimerMs)) {
-    throw new RangeError(`missingGraceMs must be >= 0 and <= ${maxTimerMs}, got ${missingGraceMs}`);
+  if (!(missingGraceMs >= 0 && missingGraceMs <= maxDurationMs)) {
+    throw new RangeError(`missingGraceMs must be >= 0 and <= ${maxDurationMs}, got ${missingGraceMs}`);
   }
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1)) {
     throw new RangeError(`limit must be a whole number >= 1, got ${limit}`);

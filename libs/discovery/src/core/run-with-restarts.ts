@@ -28,8 +28,8 @@ export interface Restarts {
  * `permissionDenied` the bounds are 1 s and 30 s. The server's Retry-After is added to the pause. An attempt that was healthy for
  * a second resets the pause.
  *
- * An attempt that returns is restarted at once. But if two attempts in a row were not healthy for a second, a pause follows the
- * second one, too.
+ * An attempt that returns is restarted at once, unless both it and the attempt before were healthy for less than a second. Then
+ * the same pause follows.
  */
 export async function runWithRestarts(
   { attempt, onFailure, clock, random }: Restarts,

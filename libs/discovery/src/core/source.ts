@@ -92,14 +92,14 @@ export function defineSource(definition: SourceDefinition): Source {
   };
 }
 
-/** Calls `start` until `signal` is aborted, and publishes the errors that it throws. */
+/** Calls `start`, and again whenever it throws, until `signal` is aborted. Publishes the errors. */
 function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal: AbortSignal): Promise<void> {
   const { clock = systemClock, random = Math.random } = definition;
   return runWithRestarts(
     {
       async attempt(onHealthy) {
         const { latest: before } = store;
-        // Only the first sync of an attempt reports that it is healthy.
+        // The first sync of an attempt shows that it is healthy.
         const unsubscribe = store.subscribe(({ lastSyncMs }) => {
           if (lastSyncMs === before?.lastSyncMs) return;
           onHealthy();
@@ -116,7 +116,9 @@ function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal:
         const error =
           cause instanceof DiscoveryError
             ? cause
-            : new DiscoveryError("unavailable", `${store.subject}: ${messageOf(cause)}`, { cause });
+            : new DiscoveryError(isMisuse(cause) ? "invalid" : "unavailable", `${store.subject}: ${messageOf(cause)}`, {
+                cause,
+              });
         store.fail(error);
         return error;
       },
@@ -125,6 +127,11 @@ function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal:
     },
     signal,
   );
+}
+
+/** Whether the options are at fault, not the server. */
+function isMisuse(cause: unknown): boolean {
+  return cause instanceof RangeError || cause instanceof TypeError;
 }
 
 /** Resolves when `signal` is aborted. */

@@ -1,13 +1,11 @@
+import { maxDurationMs } from "@grpc-lb/core";
 import type { Snapshot } from "./snapshot.ts";
 import type { SnapshotListener } from "./snapshot-store.ts";
 import type { Subscription } from "./source.ts";
 
-/** The longest delay of a Node timer, in milliseconds; a longer one would fire after a millisecond. */
-export const maxTimerMs = 2 ** 31 - 1;
-
 /** Keeps the process alive until the returned function is called: the sockets and timers of a source do not. */
 export function keepProcessAlive(): () => void {
-  const timer = setInterval(() => {}, maxTimerMs);
+  const timer = setInterval(() => {}, maxDurationMs);
   return () => clearInterval(timer);
 }
 

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { maxDurationMs } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeDnsServer } from "../../testing/dns/fake-dns-server.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { createDnsPollSource, type DnsPollSourceOptions } from "./source.ts";
 
 const timeoutMs = 5_001; // which nothing else takes
@@ -536,9 +536,9 @@ test("options that are not valid are refused", () => {
     [{ port: "80" }, 'port must be a number from 1 to 65535, or a name, got "80"'],
     [{ port: "gr_pc" }, 'port must be a number from 1 to 65535, or a name, got "gr_pc"'],
     [{ server: { host: "dns.example", port: 53 } }, 'server must be an IP address, got "dns.example"'],
-    [{ refreshMs: 999 }, `refreshMs must be from 1000 to ${maxTimerMs}, got 999`],
-    [{ unionMs: -1 }, `unionMs must be from 0 to ${maxTimerMs}, got -1`],
-    [{ timeoutMs: Number.NaN }, `timeoutMs must be from 1 to ${maxTimerMs}, got NaN`],
+    [{ refreshMs: 999 }, `refreshMs must be from 1000 to ${maxDurationMs}, got 999`],
+    [{ unionMs: -1 }, `unionMs must be from 0 to ${maxDurationMs}, got -1`],
+    [{ timeoutMs: Number.NaN }, `timeoutMs must be from 1 to ${maxDurationMs}, got NaN`],
   ] as const) {
     assert.throws(() => createDnsPollSource({ ...good, ...options }), { name: "RangeError", message });
   }

@@ -1,9 +1,8 @@
 import { isIP } from "node:net";
-import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
 import { isHostName, isPort } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
 import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
-import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { NameLookup } from "./name-lookup.ts";
 import { pollName } from "./poll.ts";
 import type { FamilyRule } from "./reader.ts";
@@ -73,8 +72,8 @@ export function defineDnsPollSource(options: DnsPollSourceOptions): SourceDefini
     ["unionMs", unionMs, 0],
     ["timeoutMs", timeoutMs, 1],
   ] as const) {
-    if (!(value >= least && value <= maxTimerMs)) {
-      throw new RangeError(`${field} must be from ${least} to ${maxTimerMs}, got ${value}`);
+    if (!(value >= least && value <= maxDurationMs)) {
+      throw new RangeError(`${field} must be from ${least} to ${maxDurationMs}, got ${value}`);
     }
   }
   return {

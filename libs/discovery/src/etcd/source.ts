@@ -1,7 +1,6 @@
-import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
 import { defaultMissingGraceMs } from "../core/missing-instances.ts";
 import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
-import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { type EtcdAccess, parseEtcdEndpoints, readEtcdEnvironment, validateEtcdCredentials } from "./access.ts";
 import { Cluster } from "./cluster.ts";
 import { createLayout, type LayoutOptions } from "./layouts.ts";
@@ -51,10 +50,11 @@ export function defineEtcdSource(options: EtcdSourceOptions): SourceDefinition {
   const { endpoints, service, background, clock = systemClock, random = Math.random } = options;
   const { progressIntervalMs = 10_000, answerTimeoutMs = 5_000, missingGraceMs = defaultMissingGraceMs } = options;
   for (const [name, ms] of Object.entries({ progressIntervalMs, answerTimeoutMs })) {
-    if (!(ms > 0 && ms <= maxTimerMs)) throw new RangeError(`${name} must be > 0 and <= ${maxTimerMs}, got ${ms}`);
+    if (!(ms > 0 && ms <= maxDurationMs))
+      throw new RangeError(`${name} must be > 0 and <= ${maxDurationMs}, got ${ms}`);
   }
-  if (!(missingGraceMs >= 0 && missingGraceMs <= maxTimerMs)) {
-    throw new RangeError(`missingGraceMs must be >= 0 and <= ${maxTimerMs}, got ${missingGraceMs}`);
+  if (!(missingGraceMs >= 0 && missingGraceMs <= maxDurationMs)) {
+    throw new RangeError(`missingGraceMs must be >= 0 and <= ${maxDurationMs}, got ${missingGraceMs}`);
   }
   const layout = createLayout(options);
   const prefix = layout.prefix(service);

@@ -15,9 +15,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { maxDurationMs } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { createFileSource } from "./source.ts";
 
 /** Watchers of directories that are open: Node does not name those that do not keep the process alive. */
@@ -56,7 +56,7 @@ const list = (...ports: readonly number[]) => JSON.stringify(ports.map((port) =>
 const at = (...ports: readonly number[]) => ports.map((port) => `10.0.0.1:${port}`);
 
 /** A file in a folder of its own, and a source that learns of changes by events alone, unless a test sets `pollMs`. */
-function start(t: TestContext, { text = list(1) as string | null, name = "e.json", pollMs = maxTimerMs } = {}) {
+function start(t: TestContext, { text = list(1) as string | null, name = "e.json", pollMs = maxDurationMs } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-file-"));
   const path = join(folder, name);
   if (text !== null) writeFileSync(path, text);
@@ -282,9 +282,9 @@ test("an entry of weight 0 is used only while there is no other", async (t) => {
 test("options that are not valid are refused", () => {
   for (const [options, message] of [
     [{ path: "" }, "path must name a file, got an empty one"],
-    [{ path: "e", pollMs: 99 }, `pollMs must be from 100 to ${maxTimerMs}, got 99`],
-    [{ path: "e", debounceMs: 0 }, `debounceMs must be from 1 to ${maxTimerMs}, got 0`],
-    [{ path: "e", debounceMs: Number.NaN }, `debounceMs must be from 1 to ${maxTimerMs}, got NaN`],
+    [{ path: "e", pollMs: 99 }, `pollMs must be from 100 to ${maxDurationMs}, got 99`],
+    [{ path: "e", debounceMs: 0 }, `debounceMs must be from 1 to ${maxDurationMs}, got 0`],
+    [{ path: "e", debounceMs: Number.NaN }, `debounceMs must be from 1 to ${maxDurationMs}, got NaN`],
   ] as const) {
     assert.throws(() => createFileSource(options), { name: "RangeError", message });
   }

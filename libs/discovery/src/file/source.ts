@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
-import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
 import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
-import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { FileWatch } from "./file-watch.ts";
 
 /** Which file to watch, and how. */
@@ -38,8 +37,8 @@ export function defineFileSource(options: FileSourceOptions): SourceDefinition {
   if (options.path === "") throw new RangeError("path must name a file, got an empty one");
   const bounds = { pollMs: [pollMs, 100], debounceMs: [debounceMs, 1] } as const;
   for (const [name, [value, least]] of Object.entries(bounds)) {
-    if (!(value >= least && value <= maxTimerMs)) {
-      throw new RangeError(`${name} must be from ${least} to ${maxTimerMs}, got ${value}`);
+    if (!(value >= least && value <= maxDurationMs)) {
+      throw new RangeError(`${name} must be from ${least} to ${maxDurationMs}, got ${value}`);
     }
   }
   const path = resolve(options.path);

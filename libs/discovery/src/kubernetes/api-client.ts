@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/core";
+import { type Clock, messageOf } from "@grpc-lb/core";
 import { type HttpAnswer, HttpClient, type HttpRequest, RequestGuard } from "@grpc-lb/core/http";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import { describeRefusal, describeUnavailable } from "./error.ts";
@@ -115,7 +115,7 @@ export class ApiClient {
     const { headers, tls } = await guard.race(this.#access.credentials(afterDenial, signal)).catch((cause) => {
       if (cause !== guard.signal.reason) throw cause;
       // Not the server's fault, which has received nothing yet.
-      const message = `kubernetes: ${what}: the credentials did not come: ${(cause as Error).message}`;
+      const message = `kubernetes: ${what}: the credentials did not come: ${messageOf(cause)}`;
       throw new DiscoveryError("unavailable", message, { cause });
     });
     guard.heard();

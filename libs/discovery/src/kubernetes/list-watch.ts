@@ -42,7 +42,7 @@ export interface ListWatchOptions<T extends ApiObject> {
   readonly subject: string;
   readonly clock: Clock;
   readonly random: () => number;
-  /** A watch without an event or bookmark for this long fails, in milliseconds; bookmarks come about once a minute. */
+  /** How long a watch may be without an event or bookmark, in milliseconds; bookmarks come about once a minute. */
   readonly idleDeadlineMs: number;
   /** How long a list may be silent, and how long all its pages may take, in milliseconds. Default: 15 s and 60 s. */
   readonly listTimeouts?: { readonly silenceMs: number; readonly totalMs: number };

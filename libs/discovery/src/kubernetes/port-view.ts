@@ -17,7 +17,7 @@ interface SliceEntries {
   readonly hasPort: boolean | undefined;
 }
 
-/** How long the last endpoints are kept after the Service has stopped mapping the port: the slices may change later. */
+/** How long the last endpoints are kept after the Service has stopped mapping the port: the slices may change a moment later. */
 const mappingGraceMs = 1_000;
 
 /** The part of a ServiceWatch that a PortView uses. */
@@ -26,9 +26,9 @@ type Watched = Pick<ServiceWatch, "known" | "refreshService">;
 const noEntries: ReadonlyMap<string, SliceEntry> = new Map();
 
 /**
- * Pushes the endpoints of one service at one port into a store. The entries of several slices for one pod are merged by its uid: a
- * pod has an IPv4 and an IPv6 slice, or is in two slices while one is being split. The work of an event grows with the changed
- * slice, not with the set.
+ * Pushes the endpoints of one service at one port into a store. If a pod is in several slices, its entries are merged by its uid: a
+ * dual-stack pod is in an IPv4 and an IPv6 slice, and any pod may be in two slices while one is being split. The work of an event
+ * grows with the changed slice, not with the set.
  */
 export class PortView implements ServiceObserver {
   readonly #watch: Watched;
@@ -152,7 +152,7 @@ export class PortView implements ServiceObserver {
     }
     for (const [id, entry] of after) {
       const known = before.get(id);
-      if (known && isSameEntry(known, entry)) continue; // so are most entries of a slice when one pod changes
+      if (known && isSameEntry(known, entry)) continue; // true for most entries of a slice when one pod changes
       if (!known) this.#slicesOf.set(id, [...(this.#slicesOf.get(id) ?? []), name].sort());
       this.#merge(id);
     }

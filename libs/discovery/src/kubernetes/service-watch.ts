@@ -22,7 +22,7 @@ export interface ServiceObserver {
   /** The Service or its error changed. */
   onService(): void;
   /**
-   * The changes so far make a consistent state. Not called before all slices were listed.
+   * All changes that arrived together were delivered. Not called before all slices were listed.
    *
    * @param isHeard whether the list or watch of the slices has just received this state from the server
    */
@@ -67,7 +67,7 @@ export class ServiceWatch {
   readonly #slices = new Map<string, EndpointSlice>();
   /** The first defect of each slice that has one. */
   readonly #defects = new Map<string, string>();
-  /** The names of slices at which an observer threw. */
+  /** By name: the slices that were not delivered because an observer threw. */
   readonly #undelivered = new Set<string>();
   readonly #known: { -readonly [K in keyof ServiceKnowledge]: ServiceKnowledge[K] } = {
     slices: this.#slices,
@@ -264,15 +264,18 @@ export class ServiceWatch {
       await service.attempt(onHealthy, signal);
     } catch (cause) {
       if ((cause as DiscoveryError).status !== 403) throw cause;
-      await this.#readService(api, signal);
-      onHealthy();
       const wait = new AbortController();
       const end = () => wait.abort();
       signal.addEventListener("abort", end, { once: true });
-      this.#pollWait = wait;
-      await this.#options.clock.sleep(servicePollMs, wait.signal, { background: true });
-      this.#pollWait = undefined;
-      signal.removeEventListener("abort", end);
+      this.#pollWait = wait; // before the read, whose answer may be older than an event that arrives meanwhile
+      try {
+        await this.#readService(api, signal);
+        onHealthy();
+        await this.#options.clock.sleep(servicePollMs, wait.signal, { background: true });
+      } finally {
+        this.#pollWait = undefined;
+        signal.removeEventListener("abort", end);
+      }
     }
   }
 
@@ -317,7 +320,7 @@ export class ServiceWatch {
   }
 
   #settleService(): void {
-    const isFirst = this.#hasListed && !this.#known.isSynced; // the first list of the slices has only waited for the Service
+    const isFirst = this.#hasListed && !this.#known.isSynced; // the first list of the slices was waiting for the Service
     this.#known.isSynced ||= this.#hasListed;
     for (const observer of this.#observers) observer.onService();
     if (!this.#known.isSynced) return;

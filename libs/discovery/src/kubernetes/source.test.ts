@@ -240,6 +240,31 @@ test("with the right to get the Service alone, it is read every 30 s, and at onc
   await until(advance, "no such Service");
 });
 
+test("an event that arrives while the Service is read causes another read", async () => {
+  const { api, read } = await start();
+  const clock = new ManualClock();
+  api.forbid("list", "services");
+  const [mapped, named] = [read({ port: 80, clock }), read({ port: "grpc", clock })];
+  await mapped.until("no such Service", ({ error }) => error?.code === "notFound");
+  await api.until(({ openWatches }) => openWatches === 1);
+  for (let n = 0; n < 20; n++) await turn();
+  api.stallNext(1); // the answer is that there is no Service, whenever it arrives
+  clock.advance(30_000);
+  await api.until(({ get }) => get === 2);
+  api.putService(service({ name: "s" }));
+  api.putSlice(at("10.0.0.1"));
+  await named.untilAddresses("10.0.0.1:50051");
+  api.unstall();
+  let spentMs = 0;
+  await until(() => {
+    clock.advance(10);
+    spentMs += 10;
+    return mapped.addresses?.length === 1;
+  }, "the mapped endpoint");
+  assert.ok(api.counts.get >= 3, `${api.counts.get} reads`);
+  assert.ok(spentMs < 30_000, `${spentMs} ms, and not with the next poll`);
+});
+
 test("equal snapshots are not published twice: bookmarks, other pods' readiness and touched slices are no news", async () => {
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));

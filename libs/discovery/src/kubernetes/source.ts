@@ -1,8 +1,7 @@
-import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
 import { identify, SharedRuns } from "../core/shared-runs.ts";
 import type { SnapshotStore } from "../core/snapshot-store.ts";
 import { defineSource, type Source, type SourceDefinition, untilAborted } from "../core/source.ts";
-import { maxTimerMs } from "../core/watch-snapshots.ts";
 import { findAccess } from "./access.ts";
 import type { ApiAccess } from "./api-client.ts";
 import type { PortSelector } from "./port.ts";
@@ -19,7 +18,7 @@ export interface KubernetesSourceOptions {
    * tie, the first by name.
    */
   readonly port?: string | number | undefined;
-  /** How to reach the API server. Sources with the same object share a watch. Default: the pod's service account, else the kubeconfig. */
+  /** How to reach the API server. Sources with the same object share a watch. Default: the kubeconfig, else the pod's service account. */
   readonly access?: ApiAccess | undefined;
   /** Which address of a dual-stack pod comes first. Default: IPv4. */
   readonly preferredFamily?: "IPv4" | "IPv6" | undefined;
@@ -60,8 +59,8 @@ export function defineKubernetesSource(options: KubernetesSourceOptions): Source
     if (name !== undefined && !dnsLabel.test(name)) throw new RangeError(`${field} must be a DNS label, got "${name}"`);
   }
   if (!(idleDeadlineMs > 0)) throw new RangeError(`idleDeadlineMs must be > 0, got ${idleDeadlineMs}`);
-  if (idleDeadlineMs > maxTimerMs) {
-    throw new RangeError(`idleDeadlineMs must be <= ${maxTimerMs}, got ${idleDeadlineMs}`);
+  if (idleDeadlineMs > maxDurationMs) {
+    throw new RangeError(`idleDeadlineMs must be <= ${maxDurationMs}, got ${idleDeadlineMs}`);
   }
   const port = selectPort(options.port);
   const key = [

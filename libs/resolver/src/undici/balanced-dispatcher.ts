@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
-import { type Clock, type Random, systemClock } from "@grpc-lb/core";
+import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
 import {
   type Address,
   createSource,
@@ -27,9 +27,6 @@ type State = "open" | "closed" | "destroyed";
 
 /** As many attempts as gRPC's retries have at most. */
 const maxConnectAttempts = 5;
-
-/** The longest delay of a Node timer, in milliseconds; a longer one would fire after a millisecond. */
-const maxTimerMs = 2 ** 31 - 1;
 
 /**
  * Spreads HTTP requests over the endpoints of a source, one after the other, whatever host their URL names: the URL gives
@@ -102,7 +99,7 @@ export class BalancedDispatcher extends Dispatcher {
     request.start();
     if (!this.#waiting.has(request)) return true; // it was aborted, or this closed, by the caller
     if (this.#latest) return this.#sendFirst(request, this.#latest);
-    this.#hold ??= setInterval(() => {}, maxTimerMs);
+    this.#hold ??= setInterval(() => {}, maxDurationMs);
     return false;
   }
 
