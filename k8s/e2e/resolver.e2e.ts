@@ -120,10 +120,10 @@ step("the Service is deleted and created again: calls find it", async (t) => {
   const servers = await readyServers(kubectl);
   await reaches(load, servers);
   await kubectl.run(["delete", "service", "server"]);
-  await until("calls that fail without endpoints", 20_000, async () =>
-    load.errors.some((text) => text.includes("no ready endpoints"))
+  await until("calls that fail without the Service", 20_000, async () =>
+    load.errors.some((text) => text.includes("there is no such Service"))
       ? { value: true }
-      : { seen: `${load.errors.length} errors` },
+      : { seen: `${load.errors.length} errors, ${load.errors.at(-1)}` },
   );
   await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver" });
   await reaches(load, servers);
