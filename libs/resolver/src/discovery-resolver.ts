@@ -40,7 +40,7 @@ export interface DiscoveryResolverOptions {
   readonly target: string;
   readonly listener: ResolverListener;
   readonly channelOptions: ChannelOptions;
-  /** Called at each start. @throws Error for an invalid target, for example; calls then fail with its message */
+  /** Called at each start. @throws Error, for example for an invalid target; calls then fail with the error's message */
   createSource(target: string): Source;
   readonly clock: Clock;
   readonly warn: Warn;
@@ -113,8 +113,8 @@ interface Run {
  *
  * - Changed endpoints are published at once. They are kept during an outage of the source. While endpoints and service config stay
  *   the same, nothing is published, whatever else changes in a snapshot.
- * - Without endpoints, calls fail at once with a message that names the service. New endpoints are used at once. A changed reason
- *   changes the message, at most once a second.
+ * - Without endpoints, calls fail at once with a message that names the service. New endpoints are used at once. When
+ *   the reason changes, the message changes, too, at most once a second.
  * - While the source runs, `updateResolution` causes no request: it publishes the latest result again, at most once in 30 seconds.
  */
 export class DiscoveryResolver implements Resolver {
@@ -183,7 +183,7 @@ export class DiscoveryResolver implements Resolver {
     }
     run.source = source;
     running.add(this);
-    // Not before `createSource`, which rejects invalid targets: the text of those may contain a secret.
+    // Not before `createSource`: it rejects invalid targets, whose text may contain a secret.
     const problems = parsed && describeProblems(`${target}: grpc.service_config`, parsed);
     if (problems !== undefined) warn(problems);
     const subscription = source.subscribe((snapshot) => this.#receive(run, snapshot));
