@@ -25,7 +25,7 @@ import type { CommonConfig, PickChild, PickerInput, Policy, PolicyContext, Polic
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const noCalls = { inFlight: 0 };
 
-/** After this many further picks of children that a retry avoids, the first child that it does not avoid takes the call. */
+/** A retry that picks an avoided child picks again up to this many times. Then the first other child takes the call. */
 const maxRepicks = 16;
 
 /**
@@ -143,7 +143,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     if (isLost) this.requestReresolution();
   }
 
-  /** Must be the last step of an update or of a child's change: the resolver may call `update` again before this returns. */
+  /** Must be the last step of an update or of a child's change: the resolver may call `update` again before it returns. */
   requestReresolution(): void {
     this.#wantsReresolution = this.#isPaused;
     if (!this.#isPaused) this.#helper.requestReresolution();
