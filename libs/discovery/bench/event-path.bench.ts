@@ -48,12 +48,19 @@ const files = result
     functions: functions.filter(({ ranges }) => (ranges[0]?.count ?? 0) > 0).map(({ functionName }) => functionName),
   }))
   .filter(({ functions }) => functions.length > 0);
-const total = files.reduce((sum, { functions }) => sum + functions.length, 0);
+const inDiscovery = files.filter(({ file }) => file.startsWith("discovery/"));
+const count = (some: typeof files) => some.reduce((sum, { functions }) => sum + functions.length, 0);
+const bounds = { functions: 25, files: 8 };
+const isMet = count(inDiscovery) <= bounds.functions && inDiscovery.length <= bounds.files;
+if (!isMet) process.exitCode = 1;
 if (process.argv.includes("--json")) {
-  process.stdout.write(`${JSON.stringify({ functions: total, files })}\n`);
+  const discovery = { functions: count(inDiscovery), files: inDiscovery.length };
+  process.stdout.write(`${JSON.stringify({ functions: count(files), discovery, bounds, files })}\n`);
 } else {
   for (const { file, functions } of files) {
-    process.stdout.write(`${file.padEnd(36)} ${functions.map((name) => name || "(anonymous)").join(", ")}\n`);
+    process.stdout.write(`${file.padEnd(38)} ${functions.map((name) => name || "(anonymous)").join(", ")}\n`);
   }
-  process.stdout.write(`${total} functions in ${files.length} files\n`);
+  const found = `${count(inDiscovery)} functions in ${inDiscovery.length} files of discovery`;
+  const bound = `<= ${bounds.functions} in ${bounds.files}  ${isMet ? "PASS" : "MISS"}`;
+  process.stdout.write(`${found}  ${bound}\n${count(files)} functions in ${files.length} files with core\n`);
 }

@@ -97,7 +97,7 @@ export class PortView implements ServiceObserver {
   onSettled(isHeard: boolean): void {
     const { service, serviceError, defect } = this.#watch.known;
     let problem = defect;
-    if (this.#store.endpoints.size === 0) {
+    if (this.#store.endpoints.all.length === 0) {
       const lacksPort = this.#lacksPort;
       // The number may be a port of the Service, and only the Service maps that to a target port.
       if (lacksPort && this.#port.t === "number" && this.#isMappingExpected) return;

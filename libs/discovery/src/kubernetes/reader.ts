@@ -82,7 +82,11 @@ function expected(what: string, got: unknown): RangeError {
 /** Reads a line of a watch. @throws SyntaxError or RangeError for anything but an event */
 export function readWatchEvent<T extends ApiObject>(line: string, read: (object: unknown) => T): WatchEvent<T> {
   const { type, object } = fieldsOf(JSON.parse(line));
-  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") return { type, object: named(read(object)) };
+  if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") {
+    const changed = read(object);
+    if (changed.name === "") throw new RangeError(changed.defect); // no API server sends that
+    return { type, object: changed };
+  }
   if (type === "BOOKMARK") return { type, resourceVersion: versionOf(fieldsOf(object).metadata) };
   if (type === "ERROR") return { type, status: readStatus(object) };
   throw expected("the type of an event must be ADDED, MODIFIED, DELETED, BOOKMARK or ERROR", type);
