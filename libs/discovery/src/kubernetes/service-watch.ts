@@ -267,7 +267,7 @@ export class ServiceWatch {
       const wait = new AbortController();
       const end = () => wait.abort();
       signal.addEventListener("abort", end, { once: true });
-      this.#pollWait = wait; // before the read, whose answer may be older than an event that arrives meanwhile
+      this.#pollWait = wait; // set before the read: its answer may be older than an event that arrives during the read
       try {
         await this.#readService(api, signal);
         onHealthy();
