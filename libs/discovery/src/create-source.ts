@@ -39,7 +39,8 @@ export interface SourceOptions {
 
 /**
  * Makes the source of a target. What its scheme needs is loaded when the source starts, so an unused scheme costs nothing.
- * Sources of equal targets and of the same option objects (access, credentials, clock) share one run.
+ * Sources of equal targets and of the same option objects (access, credentials, clock) share one run, but not with sources of
+ * `createEtcdSource` and the like. All sources of a Kubernetes service share its watches, however they were created.
  *
  * ```ts
  * const source = createSource("kubernetes:///server.default:grpc");

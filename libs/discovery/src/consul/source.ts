@@ -62,7 +62,7 @@ export interface ConsulSourceOptions extends ConsulTenancy {
  * not know has no endpoints. While the agent cannot be reached, or refuses, the last good endpoints stay, with the
  * error. An instance that cannot be used is left out, and the error names it.
  *
- * All sources in a process of the same agent, query and credentials share one query at a time. Needed rights: `service:read` on
+ * All sources of this function with the same agent, query and credentials share one query at a time in a process. Needed rights: `service:read` on
  * the service, `node:read` on the nodes of its instances.
  *
  * @throws RangeError for options that are not valid; it contains no secret

@@ -39,7 +39,10 @@ export interface Subscription {
 export interface SourceDefinition {
   /** See `Source.subject`. */
   readonly subject: string;
-  /** Sources with the same key and clock in a process share one run. The key must contain every option that affects a run. */
+  /**
+   * Sources with the same key and clock in a process share one run. The key must contain
+   * every option that affects what the run publishes; other options, such as deadlines, are those of the source that started it.
+   */
   readonly key: string;
   /**
    * Whether the process may exit while an iterator of `watch` waits. For readers whose other work, such as pending calls, keeps

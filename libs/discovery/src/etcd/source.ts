@@ -36,7 +36,7 @@ export interface EtcdSourceOptions extends EtcdAccess, LayoutOptions {
  * cannot be reached, the last good endpoints stay, with the error. A value that cannot be read leaves the last good
  * one of its key in use, and is an error of code `invalid` in the snapshot.
  *
- * All sources of the same service, layout, cluster and credentials in a process share one watch; the other options are those of
+ * All sources of this function with the same service, layout, cluster and credentials share one watch in a process; the other options are those of
  * the source that started it. Needs the right to read the prefix.
  *
  * @throws RangeError for options that are not valid; it contains no secret
