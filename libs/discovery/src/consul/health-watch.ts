@@ -163,10 +163,10 @@ export class HealthWatch {
   /**
    * Takes over what an answer lists. An instance that cannot be read stays as it was.
    *
-   * @param isSuspicious whether the agent may have forgotten instances that live and register again: then those that are missing
+   * @param mayHaveLost whether the agent may have forgotten instances that live and register again: then those that are missing
    * are served for the grace period. Not only if many are missing, as the others may have registered again before the query
    */
-  #replace(instances: readonly ReadInstance[], isSuspicious: boolean): void {
+  #replace(instances: readonly ReadInstance[], mayHaveLost: boolean): void {
     const known = this.#known;
     const listed = new Map<string, Endpoint>();
     for (const instance of instances) {
@@ -177,11 +177,11 @@ export class HealthWatch {
     const ids = new Set(instances.map(({ id }) => id));
     const addresses = new Set([...listed.values()].map(addressOf));
     const missing = new Map<string, Endpoint>();
-    for (const id of isSuspicious ? known.ids() : this.#missing.ids) {
+    for (const id of mayHaveLost ? known.ids() : this.#missing.ids) {
       const endpoint = known.get(id);
       if (endpoint && !ids.has(id) && !addresses.has(addressOf(endpoint))) missing.set(id, endpoint);
     }
-    this.#missing.replace(new Set(missing.keys()), isSuspicious);
+    this.#missing.replace(new Set(missing.keys()), mayHaveLost);
     known.replaceAll([...listed.values(), ...missing.values()], { keepsOrder: this.#options.keepsOrder });
   }
 

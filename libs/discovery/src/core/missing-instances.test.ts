@@ -56,16 +56,16 @@ test("nothing is reported when all were registered again, one by one or as a lat
 });
 
 test("another reading does not prolong the period, and a suspicious one begins a new period", async () => {
-  for (const [isSuspicious, atMs] of [
+  for (const [mayHaveLost, atMs] of [
     [false, 10_000],
     [true, 16_000],
   ] as const) {
     const { missing, expired, pass } = start();
     missing.replace(new Set(["a"]), true);
     await pass(6_000);
-    missing.replace(new Set(["a", "b"]), isSuspicious);
+    missing.replace(new Set(["a", "b"]), mayHaveLost);
     await pass(atMs - 6_000 - 1);
-    assert.deepEqual(expired, [], `suspicious: ${isSuspicious}`);
+    assert.deepEqual(expired, [], `suspicious: ${mayHaveLost}`);
     await pass(1);
     assert.deepEqual(expired, ["a,b"]);
   }

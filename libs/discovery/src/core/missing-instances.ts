@@ -34,16 +34,16 @@ export class MissingInstances {
   /**
    * Replaces the missing ids after the registry was read.
    *
-   * @param isSuspicious whether this reading may have lost instances: then a new grace period begins; another reading does
+   * @param mayHaveLost whether this reading may have lost instances: then a new grace period begins; another reading does
    * not prolong it
    */
-  replace(ids: ReadonlySet<string>, isSuspicious: boolean): void {
+  replace(ids: ReadonlySet<string>, mayHaveLost: boolean): void {
     this.#ids = new Set(ids);
     if (ids.size === 0) {
       this.#dueMs = undefined;
       return;
     }
-    if (this.#dueMs !== undefined && !isSuspicious) return;
+    if (this.#dueMs !== undefined && !mayHaveLost) return;
     const { clock, graceMs, signal } = this.#options;
     const dueMs = clock.now() + graceMs;
     this.#dueMs = dueMs;

@@ -120,10 +120,10 @@ export class PrefixWatch {
     const before = this.#cluster ?? now;
     this.#cluster = now;
     // A store that came back empty may have the revision of the old one when others have written to it since.
-    const isSuspicious = this.#hasFailed || now.revision < before.revision || now.id !== before.id;
+    const mayHaveLost = this.#hasFailed || now.revision < before.revision || now.id !== before.id;
     const isHalved = had >= 2 && all.length <= had / 2;
-    if (isSuspicious || isHalved || this.#missing.ids.size > 0) {
-      this.#missing.replace(gone, isSuspicious);
+    if (mayHaveLost || isHalved || this.#missing.ids.size > 0) {
+      this.#missing.replace(gone, mayHaveLost);
     } else this.#remove(gone);
   }
 

@@ -92,7 +92,7 @@ test("whatever slices come and go, each snapshot is one of valid endpoints, one 
     fc.property(steps, fc.constantFrom("mostCommon", "name", "number"), (changes, t) => {
       const store = new SnapshotStore("service default/s", new ManualClock());
       const slices = new Map<string, EndpointSlice>();
-      const nothing = { service: undefined, absence: undefined, serviceError: undefined, defect: undefined };
+      const nothing = { service: undefined, notFoundError: undefined, serviceError: undefined, defect: undefined };
       const watch = { known: { ...nothing, slices, isSynced: true }, refreshService() {} };
       const port = t === "name" ? { t, name: "grpc" } : t === "number" ? { t, number: 80 } : { t };
       const view = new PortView(watch, store, { port: port as never, preferredFamily: "IPv4", onUnmapped() {} });

@@ -5,10 +5,10 @@ import type { ServiceKnowledge } from "./service-watch.ts";
 /** Why a service has no endpoints, if its Service or its slices show a reason; undefined otherwise. */
 export function describeNoEndpoints(
   subject: string,
-  { slices, service, absence }: ServiceKnowledge,
+  { slices, service, notFoundError }: ServiceKnowledge,
 ): DiscoveryError | undefined {
   const all = [...slices.values()];
-  if (all.length === 0 && absence) return absence;
+  if (all.length === 0 && notFoundError) return notFoundError;
   if (all.length === 0 && service?.type === "ExternalName") {
     const name = service.externalName ?? "";
     return new DiscoveryError(
@@ -37,7 +37,7 @@ export function describePortNotFound(subject: string, port: PortSelector, known:
 }
 
 /** What the Service contributes to the reason: it maps its port numbers to target ports. */
-function describeMapping(port: PortSelector, { service, absence, serviceError }: ServiceKnowledge): string {
+function describeMapping(port: PortSelector, { service, notFoundError, serviceError }: ServiceKnowledge): string {
   if (port.t === "name") {
     const other = service?.ports.find(({ name, protocol }) => name === port.name && protocol !== "TCP");
     return other ? `; the Service's port "${port.name}" is ${other.protocol}, and TCP is needed` : "";
@@ -48,6 +48,7 @@ function describeMapping(port: PortSelector, { service, absence, serviceError }:
   if (own)
     return `; the Service maps ${port.number} to ${own.name ? `"${own.name}"` : "its target port"}, which no pod has`;
   if (service) return `; the Service has the ports ${describePorts(service.ports)}`;
-  if (serviceError && !absence) return "; the Service, which maps its ports to these, could not be read (services get)";
+  if (serviceError && !notFoundError)
+    return "; the Service, which maps its ports to these, could not be read (services get)";
   return "; the Service, which maps its ports to these, does not exist";
 }

@@ -1,18 +1,18 @@
-import type { Clock } from "@grpc-lb/core";
-import { HttpClient, RequestGuard } from "@grpc-lb/core/http";
-import { findProxy } from "./environment-proxy.ts";
-import { type Entry, isObject } from "./kubeconfig-entry.ts";
+import { type Clock, messageOf } from "@grpc-lb/core";
+import { RequestGuard } from "@grpc-lb/core/http";
+import { DiscoveryError } from "../core/discovery-error.ts";
+import type { Entry } from "./kubeconfig-entry.ts";
+import { createIssuerFetch } from "./oidc-fetch.ts";
 
 /** A token counts as expired this long before it is, as in client-go. */
 const expiryMarginMs = 10_000;
-const answerTimeoutMs = 15_000;
-const totalTimeoutMs = 30_000;
-const maxAnswerLength = 1024 * 1024;
+const refreshTimeoutMs = 30_000;
 
 /**
  * The id tokens of a user whose `auth-provider` is `oidc`
  * (https://kubernetes.io/docs/reference/access-authn-authz/authentication/#using-kubectl). An expired one is refreshed at the
- * issuer. New tokens are kept in memory: kubectl would write them to the kubeconfig, a library does not.
+ * issuer by client-node, which is loaded only for that. New tokens are kept in memory: kubectl would write them to the
+ * kubeconfig, a library does not.
  */
 export class OidcTokens {
   readonly #config: Entry;
@@ -33,33 +33,26 @@ export class OidcTokens {
     return ["id-token", "refresh-token"].every((field) => config.text(field) === this.#config.text(field));
   }
 
-  /** @throws Error when the token has expired and cannot be refreshed; it has no token */
+  /**
+   * @param signal ends a refresh, as does a limit of 30 s
+   * @throws Error when the token has expired and cannot be refreshed; the message contains no token
+   */
   async idToken(signal: AbortSignal): Promise<string> {
     if (this.#idToken !== undefined && this.#isValid(this.#idToken)) return this.#idToken;
     if (this.#refreshToken === undefined) {
       const what = this.#idToken === undefined ? "there is no id-token" : "the id-token has expired";
       throw this.#config.error(`${what}, and there is no refresh-token: log in again`);
     }
-    const { token_endpoint: endpoint, token_endpoint_auth_methods_supported: methods } = await this.#discover(signal);
-    if (typeof endpoint !== "string") throw this.#config.error("the issuer names no token_endpoint");
-    const body = new URLSearchParams({ grant_type: "refresh_token", refresh_token: this.#refreshToken });
-    const [id, secret] = [this.#config.text("client-id"), this.#config.text("client-secret")];
-    if (id === undefined) throw this.#config.error("client-id is required");
-    const headers: Record<string, string> = { "content-type": "application/x-www-form-urlencoded" };
-    // RFC 6749, section 2.3.1: Basic is what every server takes that gave the client a password.
-    const isBasic = !Array.isArray(methods) || methods.includes("client_secret_basic");
-    if (secret !== undefined && isBasic) {
-      const pair = `${encodeURIComponent(id)}:${encodeURIComponent(secret)}`;
-      headers.authorization = `Basic ${Buffer.from(pair).toString("base64")}`;
-    } else {
-      body.set("client_id", id);
-      if (secret !== undefined) body.set("client_secret", secret);
+    const guard = new RequestGuard(signal, this.#clock, refreshTimeoutMs);
+    guard.allow(refreshTimeoutMs);
+    try {
+      return await guard.race(this.#refresh(this.#refreshToken, guard));
+    } catch (cause) {
+      if (!guard.signal.aborted) throw cause;
+      throw this.#config.error(`the id-token was not refreshed: ${messageOf(guard.signal.reason)}`, cause);
+    } finally {
+      guard.release();
     }
-    const answer = await this.#exchange(endpoint, signal, { method: "POST", headers, body: body.toString() });
-    if (typeof answer.id_token !== "string") throw this.#config.error("the issuer's answer has no id_token");
-    this.#idToken = answer.id_token;
-    if (typeof answer.refresh_token === "string") this.#refreshToken = answer.refresh_token;
-    return answer.id_token;
   }
 
   #isValid(token: string): boolean {
@@ -71,54 +64,89 @@ export class OidcTokens {
     }
   }
 
-  #discover(signal: AbortSignal): Promise<Record<string, unknown>> {
-    const issuer = this.#config.text("idp-issuer-url");
-    if (issuer === undefined) throw this.#config.error("idp-issuer-url is required");
-    const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    return this.#exchange(url, signal, {});
-  }
-
-  async #exchange(
-    text: string,
-    signal: AbortSignal,
-    request: { method?: "POST"; headers?: Record<string, string>; body?: string },
-  ): Promise<Record<string, unknown>> {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    const isSecure = url?.protocol === "https:";
-    if (!url || !(isSecure || (url.protocol === "http:" && /^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname)))) {
-      throw this.#config.error("the issuer and its token_endpoint must be https:// URLs"); // the refresh token is secret
+  async #refresh(refreshToken: string, guard: RequestGuard): Promise<string> {
+    const [id, secret] = [this.#require("client-id"), this.#config.text("client-secret")];
+    const issuer = this.#require("idp-issuer-url");
+    if (!URL.canParse(issuer) || new URL(issuer).protocol !== "https:") {
+      throw this.#config.error("idp-issuer-url must be an https:// URL"); // the refresh token is secret
     }
     const ca = await this.#config.certificates("idp-certificate-authority");
-    const proxy = findProxy(url, process.env);
-    const http = new HttpClient({
-      isSecure,
-      keepAlive: false,
-      background: true,
-      proxy: proxy ? new URL(proxy) : undefined,
-    });
-    const guard = new RequestGuard(signal, this.#clock, totalTimeoutMs);
-    guard.allow(answerTimeoutMs);
+    const { OpenIDConnectAuth, openid } = await this.#load();
+    const fetch = createIssuerFetch(this.#config, ca, guard);
+    // The client that client-node 2.0.1 makes cannot be used: it gives openid-client the issuer as a string, which is refused
+    // (https://github.com/kubernetes-client/javascript/issues/2202); with a CA, its fetch returns no Response; and it sends no
+    // client secret.
+    const client = {
+      refresh: async (token: string) => {
+        // The whole address, because kubectl does not compare the issuer with the one that the answer names.
+        const address = new URL(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+        const found = await openid.discovery(address, id, undefined, openid.None(), { [openid.customFetch]: fetch });
+        const server = found.serverMetadata();
+        // OpenID Connect Discovery 1.0, section 3: Basic is the default.
+        const isBasic = server.token_endpoint_auth_methods_supported?.includes("client_secret_basic") ?? true;
+        const configuration = new openid.Configuration(
+          server,
+          id,
+          secret,
+          secret === undefined ? openid.None() : (isBasic ? openid.ClientSecretBasic : openid.ClientSecretPost)(secret),
+        );
+        configuration[openid.customFetch] = fetch;
+        return openid.refreshTokenGrant(configuration, token);
+      },
+    };
+    const config: Record<string, string | undefined> = {
+      "client-id": id,
+      "idp-issuer-url": issuer,
+      "refresh-token": refreshToken,
+      // Not a JWT, so client-node refreshes it; by the real one it would wait until the last second. A new OpenIDConnectAuth
+      // each time, because it takes the seconds that a new token lives for the time at which the token expires.
+      "id-token": "expired",
+    };
     try {
-      const host = url.hostname.replace(/^\[|\]$/g, "");
-      const port = Number(url.port) || (isSecure ? 443 : 80);
-      const target = { host, port, path: url.pathname + url.search, tls: ca === undefined ? {} : { ca } };
-      return await http.exchange({ ...request, ...target }, guard, async (answer) => {
-        if (answer.status !== 200) throw this.#config.error(`${url.host}: ${answer.status} ${answer.phrase}`);
-        const value: unknown = parseJson(await answer.text(maxAnswerLength));
-        if (!isObject(value)) throw this.#config.error(`${url.host}: the answer is not a JSON object`);
-        return value;
-      });
-    } finally {
-      guard.release();
-      http.close();
+      const user = { name: "", authProvider: { name: "oidc", config } };
+      await new OpenIDConnectAuth().applyAuthentication(user, { headers: {} }, client);
+    } catch (error) {
+      throw this.#failure(error, openid);
+    }
+    const { "id-token": idToken, "refresh-token": next = refreshToken } = config;
+    if (idToken === undefined) throw this.#config.error("the issuer's answer has no id_token");
+    this.#idToken = idToken;
+    this.#refreshToken = next; // an issuer need not send a new one: RFC 6749, section 6
+    return idToken;
+  }
+
+  #require(field: string): string {
+    const value = this.#config.text(field);
+    if (value === undefined) throw this.#config.error(`${field} is required`);
+    return value;
+  }
+
+  async #load() {
+    try {
+      const [{ OpenIDConnectAuth }, openid] = await Promise.all([
+        import("@kubernetes/client-node/dist/oidc_auth.js"), // the package's index does not export it
+        import("openid-client"),
+      ]);
+      return { OpenIDConnectAuth, openid };
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+      const reason = "the id-token has expired, and the package that refreshes it is missing";
+      throw this.#config.error(`${reason}: npm install @kubernetes/client-node@2.0.1`, cause);
     }
   }
-}
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // the message of the parser repeats the text
+  /** The error of a refresh. The libraries' own errors contain what the issuer sent, so nothing of it becomes a cause. */
+  #failure(error: unknown, openid: typeof import("openid-client")): DiscoveryError {
+    for (let cause = error; cause instanceof Error; cause = cause.cause) {
+      if (cause instanceof DiscoveryError) return cause; // of the fetch
+    }
+    const what = "the issuer did not refresh the id-token";
+    if (error instanceof openid.ResponseBodyError) {
+      const code = /^\w{1,40}$/.test(error.error) && error.error !== this.#refreshToken ? ` ${error.error}` : "";
+      return this.#config.error(`${what}: ${error.status}${code}`);
+    }
+    // Its messages are constants, and so are its codes.
+    if (error instanceof openid.ClientError) return this.#config.error(`${what}: ${error.message} (${error.code})`);
+    return this.#config.error(`${what}: ${error instanceof Error ? error.name : "unknown error"}`);
   }
 }

@@ -18,7 +18,7 @@ class Table {
   readonly #known = {
     slices: this.#slices,
     service: undefined as Service | undefined,
-    absence: new DiscoveryError("notFound", "there is no such Service") as DiscoveryError | undefined,
+    notFoundError: new DiscoveryError("notFound", "there is no such Service") as DiscoveryError | undefined,
     serviceError: undefined,
     defect: undefined,
     isSynced: true,
@@ -50,7 +50,7 @@ class Table {
   setService(stored: StoredService | undefined): boolean {
     const before = this.endpoints;
     this.#known.service = stored && readService(stored);
-    this.#known.absence = stored ? undefined : new DiscoveryError("notFound", "there is no such Service");
+    this.#known.notFoundError = stored ? undefined : new DiscoveryError("notFound", "there is no such Service");
     this.#view.onService();
     this.#view.onSettled(false);
     return this.endpoints !== before;

@@ -118,8 +118,8 @@ export class PortView implements ServiceObserver {
 
   /** Whether the Service may still map the port: before its first answer, and during a grace period, which this begins. */
   get #isMappingExpected(): boolean {
-    const { service, absence, serviceError } = this.#watch.known;
-    if ((service ?? absence ?? serviceError) === undefined) return true;
+    const { service, notFoundError, serviceError } = this.#watch.known;
+    if ((service ?? notFoundError ?? serviceError) === undefined) return true;
     if (!this.#wasMapped || this.#isGraceOver) return false;
     this.#wasMapped = false;
     this.#onUnmapped(mappingGraceMs);

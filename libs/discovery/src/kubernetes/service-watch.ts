@@ -46,7 +46,7 @@ export interface ServiceKnowledge {
   /** The Service as last read. */
   readonly service: Service | undefined;
   /** The error to report if the Service does not exist; else undefined. */
-  readonly absence: DiscoveryError | undefined;
+  readonly notFoundError: DiscoveryError | undefined;
   /** Why the Service cannot be read; undefined if it can. */
   readonly serviceError: DiscoveryError | undefined;
   /** Names a part of a slice that cannot be read; undefined if all slices can be read. */
@@ -72,7 +72,7 @@ export class ServiceWatch {
   readonly #known: { -readonly [K in keyof ServiceKnowledge]: ServiceKnowledge[K] } = {
     slices: this.#slices,
     service: undefined,
-    absence: undefined,
+    notFoundError: undefined,
     serviceError: undefined,
     defect: undefined,
     isSynced: false,
@@ -300,7 +300,7 @@ export class ServiceWatch {
     }
     this.#known.service = service;
     this.#known.serviceError = undefined;
-    this.#known.absence = service
+    this.#known.notFoundError = service
       ? undefined
       : new DiscoveryError("notFound", `kubernetes: service ${this.#name}: there is no such Service`, { status: 404 });
     this.#settleService();
@@ -309,14 +309,14 @@ export class ServiceWatch {
   /** Keeps the last good Service, but not the error that it does not exist: it may exist by now. */
   #failService(error: DiscoveryError): DiscoveryError {
     this.#known.serviceError = error;
-    this.#known.absence = undefined;
+    this.#known.notFoundError = undefined;
     this.#settleService();
     return error;
   }
 
   get #hasServiceAnswer(): boolean {
-    const { service, absence, serviceError } = this.#known;
-    return (service ?? absence ?? serviceError) !== undefined;
+    const { service, notFoundError, serviceError } = this.#known;
+    return (service ?? notFoundError ?? serviceError) !== undefined;
   }
 
   #settleService(): void {
