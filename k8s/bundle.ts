@@ -30,6 +30,9 @@ const { metafile } = await build({
   target: "node24",
   format: "cjs",
   minify: true,
+  // Needed only to refresh the OIDC token of a kubeconfig, which a pod does not have. The code that loads them reports their
+  // absence.
+  external: ["@kubernetes/client-node", "openid-client"],
   keepNames: true, // logs contain the names of error classes
   legalComments: "none", // THIRD-PARTY-NOTICES has them
   metafile: true,

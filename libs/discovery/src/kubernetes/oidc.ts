@@ -7,6 +7,11 @@ import { createIssuerFetch } from "./oidc-fetch.ts";
 /** A token counts as expired this long before it is, as in client-go. */
 const expiryMarginMs = 10_000;
 const refreshTimeoutMs = 30_000;
+/** RFC 6749, section 5.2. Any other text of an issuer may repeat a token. */
+const refusals: ReadonlySet<string> = new Set([
+  ...["invalid_request", "invalid_client", "invalid_grant"],
+  ...["unauthorized_client", "unsupported_grant_type", "invalid_scope"],
+]);
 
 /**
  * The id tokens of a user whose `auth-provider` is `oidc`
@@ -135,18 +140,18 @@ export class OidcTokens {
     }
   }
 
-  /** The error of a refresh. The libraries' own errors contain what the issuer sent, so nothing of it becomes a cause. */
+  /** The error of a refresh. Those of the libraries may contain tokens, so none becomes a cause. */
   #failure(error: unknown, openid: typeof import("openid-client")): DiscoveryError {
     for (let cause = error; cause instanceof Error; cause = cause.cause) {
       if (cause instanceof DiscoveryError) return cause; // of the fetch
     }
     const what = "the issuer did not refresh the id-token";
     if (error instanceof openid.ResponseBodyError) {
-      const code = /^\w{1,40}$/.test(error.error) && error.error !== this.#refreshToken ? ` ${error.error}` : "";
+      const code = refusals.has(error.error) ? ` ${error.error}` : "";
       return this.#config.error(`${what}: ${error.status}${code}`);
     }
-    // Its messages are constants, and so are its codes.
-    if (error instanceof openid.ClientError) return this.#config.error(`${what}: ${error.message} (${error.code})`);
-    return this.#config.error(`${what}: ${error instanceof Error ? error.name : "unknown error"}`);
+    // The messages of this class are constants; those of its causes are not.
+    const reason = error instanceof openid.ClientError ? error.message : "unexpected error of openid-client";
+    return this.#config.error(`${what}: ${reason}`);
   }
 }
