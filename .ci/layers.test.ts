@@ -77,6 +77,25 @@ const offences: readonly Offence[] = [
       /Layers: \w+.* (is the lowest|stands? on)/,
     ],
   ),
+  ...[
+    ["core imports a source", "core/up.ts", "../etcd/source.ts"],
+    ["core imports what lists the sources", "core/up-to-target.ts", "../target.ts"],
+    ["a folder of core imports a source", "core/target/up.ts", "../../etcd/target.ts"],
+    ["a source imports another", "dns/across.ts", "../static/source.ts"],
+    ["etcd imports another source", "etcd/across.ts", "../consul/source.ts"],
+    ["a source imports what lists the sources", "file/up.ts", "../create-source.ts"],
+  ].map(
+    ([what, file, from]): Offence => [
+      `in discovery, ${what}`,
+      { [`libs/discovery/src/${file}`]: `export * from "${from}";\n` },
+      /a source imports its own folder and core; core imports no source/,
+    ],
+  ),
+  [
+    "in discovery, core imports a source by its package name",
+    { "libs/discovery/src/core/by-name.ts": 'export * from "@grpc-lb/discovery/etcd";\n' },
+    /discovery stands on core and protos/,
+  ],
   [
     "a dependency that the package does not declare",
     { "apps/client-http/src/undeclared.ts": 'export * from "fastify";\n' },
