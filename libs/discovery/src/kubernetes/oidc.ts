@@ -1,8 +1,8 @@
 import { type Clock, messageOf } from "@grpc-lb/core";
-import { RequestGuard } from "@grpc-lb/core/http";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { Entry } from "./kubeconfig-entry.ts";
-import { createIssuerFetch } from "./oidc-fetch.ts";
+import { createIssuerFetch, refreshAtIssuer } from "./oidc-issuer.ts";
+import { SingleFlight } from "./single-flight.ts";
 
 /** A token counts as expired this long before it is, as in client-go. */
 const expiryMarginMs = 10_000;
@@ -21,14 +21,14 @@ const refusals: ReadonlySet<string> = new Set([
  */
 export class OidcTokens {
   readonly #config: Entry;
-  readonly #clock: Clock;
+  readonly #refreshing: SingleFlight<string>;
   #idToken: string | undefined;
   #refreshToken: string | undefined;
 
   /** @param config the field `config` of the auth-provider */
   constructor(config: Entry, clock: Clock) {
     this.#config = config;
-    this.#clock = clock;
+    this.#refreshing = new SingleFlight(clock, refreshTimeoutMs);
     this.#idToken = config.text("id-token");
     this.#refreshToken = config.text("refresh-token");
   }
@@ -39,7 +39,7 @@ export class OidcTokens {
   }
 
   /**
-   * @param signal ends a refresh, as does a limit of 30 s
+   * @param signal is aborted when the caller no longer wants the token. A refresh ends with its last caller, or after 30 s
    * @throws Error when the token has expired and cannot be refreshed; the message contains no token
    */
   async idToken(signal: AbortSignal): Promise<string> {
@@ -48,15 +48,13 @@ export class OidcTokens {
       const what = this.#idToken === undefined ? "there is no id-token" : "the id-token has expired";
       throw this.#config.error(`${what}, and there is no refresh-token: log in again`);
     }
-    const guard = new RequestGuard(signal, this.#clock, refreshTimeoutMs);
-    guard.allow(refreshTimeoutMs);
+    const refreshToken = this.#refreshToken;
     try {
-      return await guard.race(this.#refresh(this.#refreshToken, guard));
+      // Once for all callers: an issuer that replaces refresh tokens may revoke one that is used twice.
+      return await this.#refreshing.do((ending) => this.#refresh(refreshToken, ending), signal);
     } catch (cause) {
-      if (!guard.signal.aborted) throw cause;
-      throw this.#config.error(`the id-token was not refreshed: ${messageOf(guard.signal.reason)}`, cause);
-    } finally {
-      guard.release();
+      if (cause instanceof DiscoveryError) throw cause;
+      throw this.#config.error(`the id-token was not refreshed: ${messageOf(cause)}`, cause);
     }
   }
 
@@ -69,7 +67,7 @@ export class OidcTokens {
     }
   }
 
-  async #refresh(refreshToken: string, guard: RequestGuard): Promise<string> {
+  async #refresh(refreshToken: string, signal: AbortSignal): Promise<string> {
     const [id, secret] = [this.#require("client-id"), this.#config.text("client-secret")];
     const issuer = this.#require("idp-issuer-url");
     if (!URL.canParse(issuer) || new URL(issuer).protocol !== "https:") {
@@ -77,34 +75,14 @@ export class OidcTokens {
     }
     const ca = await this.#config.certificates("idp-certificate-authority");
     const { OpenIDConnectAuth, openid } = await this.#load();
-    const fetch = createIssuerFetch(this.#config, ca, guard);
-    // The client that client-node 2.0.1 makes cannot be used: it gives openid-client the issuer as a string, which is refused
-    // (https://github.com/kubernetes-client/javascript/issues/2202); with a CA, its fetch returns no Response; and it sends no
-    // client secret.
-    const client = {
-      refresh: async (token: string) => {
-        // The whole address, because kubectl does not compare the issuer with the one that the answer names.
-        const address = new URL(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
-        const found = await openid.discovery(address, id, undefined, openid.None(), { [openid.customFetch]: fetch });
-        const server = found.serverMetadata();
-        // OpenID Connect Discovery 1.0, section 3: Basic is the default.
-        const isBasic = server.token_endpoint_auth_methods_supported?.includes("client_secret_basic") ?? true;
-        const configuration = new openid.Configuration(
-          server,
-          id,
-          secret,
-          secret === undefined ? openid.None() : (isBasic ? openid.ClientSecretBasic : openid.ClientSecretPost)(secret),
-        );
-        configuration[openid.customFetch] = fetch;
-        return openid.refreshTokenGrant(configuration, token);
-      },
-    };
+    const fetch = createIssuerFetch(this.#config, ca, signal);
+    const client = { refresh: (token: string) => refreshAtIssuer(openid, { issuer, id, secret, fetch }, token) };
     const config: Record<string, string | undefined> = {
       "client-id": id,
       "idp-issuer-url": issuer,
       "refresh-token": refreshToken,
-      // Not a JWT, so client-node refreshes it; by the real one it would wait until the last second. A new OpenIDConnectAuth
-      // each time, because it takes the seconds that a new token lives for the time at which the token expires.
+      // client-node refreshes what is not a JWT. With the real token it would wait until the second of the expiry. A new
+      // OpenIDConnectAuth each time, because it takes the lifetime of a new token for the time of its expiry.
       "id-token": "expired",
     };
     try {
