@@ -200,7 +200,7 @@ test("a server that does not answer is given up; an answer to another query is i
     dns.fault = fault;
     const { length } = dns.queries;
     clock.advance(clock.waits.at(-1) ?? 0);
-    await dns.asked(length + 2);
+    await dns.untilQueries(length + 2);
     const looks = clock.waits.length;
     clock.advance(timeoutMs);
     await clock.polled(looks + 1);

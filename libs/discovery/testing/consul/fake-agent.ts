@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Address } from "../../src/core/snapshot.ts";
+import { ChangeNotifier } from "../change-notifier.ts";
 import { FakeStore, type HealthEntry, type RegisteredService } from "./fake-store.ts";
 
 /** A request as the fake understood it. */
@@ -38,8 +39,8 @@ interface Refusal {
  */
 export class FakeConsulAgent {
   readonly #sockets = new Set<Socket>();
-  readonly #wakers = new Set<() => void>();
-  readonly #store = new FakeStore(() => this.#wake());
+  readonly #changes = new ChangeNotifier();
+  readonly #store = new FakeStore(() => this.#changes.notify());
   readonly #log: FakeConsulRequest[] = [];
   readonly #server = createServer((request, response) => void this.#serve(request, response));
   #address: Address = { host: "127.0.0.1", port: 0 };
@@ -59,7 +60,7 @@ export class FakeConsulAgent {
       socket.on("error", () => {}); // the client is gone
       socket.on("close", () => {
         this.#sockets.delete(socket);
-        this.#wake();
+        this.#changes.notify();
       });
     });
   }
@@ -120,7 +121,7 @@ export class FakeConsulAgent {
   /** Answers with this index, or without one, whatever there is; undefined ends it. */
   answerWithIndex(index: number | "absent" | undefined): void {
     this.#index = index;
-    this.#wake();
+    this.#changes.notify();
   }
 
   /** Accepts requests without an answer. */
@@ -141,7 +142,7 @@ export class FakeConsulAgent {
   ): void {
     const { times: left = Number.POSITIVE_INFINITY, retryAfterSeconds } = options;
     this.#refusal = { status, text, retryAfterSeconds, left };
-    this.#wake();
+    this.#changes.notify();
   }
 
   accept(): void {
@@ -156,19 +157,19 @@ export class FakeConsulAgent {
   /** Answers the next queries of health with these texts. */
   answerWith(...bodies: readonly string[]): void {
     this.#bodies.push(...bodies);
-    this.#wake();
+    this.#changes.notify();
   }
 
   /** Accepts this token only, as with ACLs that deny by default: others get 403, and requests without one no instances. */
   requireToken(token: string | undefined): void {
     this.#token = token;
-    this.#wake();
+    this.#changes.notify();
   }
 
   /** Hides all instances, as from a token without the right to read them. */
   hide(isHidden = true): void {
     this.#denies = isHidden;
-    this.#wake();
+    this.#changes.notify();
   }
 
   /** Ends all connections and stops listening. */
@@ -193,22 +194,9 @@ export class FakeConsulAgent {
     if (this.#server.listening) await this.stop();
   }
 
-  /** Resolves as soon as the condition holds; checks it after each event. */
-  async until(holds: (counts: FakeConsulCounts) => boolean): Promise<void> {
-    while (!holds(this.counts)) await this.#woken();
-  }
-
-  #wake(): void {
-    for (const wake of [...this.#wakers]) wake();
-  }
-
-  async #woken(timeoutMs?: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wakers.add(resolve);
-    const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timeoutMs).unref();
-    await promise;
-    clearTimeout(timer);
-    this.#wakers.delete(resolve);
+  /** Resolves as soon as the condition holds. @throws Error with the counts when it does not hold within 20 s */
+  until(holds: (counts: FakeConsulCounts) => boolean): Promise<void> {
+    return this.#changes.until(holds, () => this.counts);
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -217,8 +205,8 @@ export class FakeConsulAgent {
     const token = incoming.headers["x-consul-token"] as string | undefined;
     const request = { method: incoming.method ?? "", path, query, token, atMs: performance.now() };
     this.#log.push(request);
-    response.on("close", () => this.#wake());
-    this.#wake();
+    response.on("close", () => this.#changes.notify());
+    this.#changes.notify();
     let text = "";
     try {
       for await (const chunk of incoming.setEncoding("utf8")) text += chunk;
@@ -226,7 +214,7 @@ export class FakeConsulAgent {
       return; // the client has gone
     }
     if (this.#fault?.(request, response)) return;
-    while (this.#thawed && !response.destroyed) await Promise.race([this.#thawed.promise, this.#woken()]);
+    while (this.#thawed && !response.destroyed) await Promise.race([this.#thawed.promise, this.#changes.next()]);
     if (this.#isRefused(response, token)) return;
     const [, health] = /^\/v1\/health\/service\/(.+)$/.exec(path) ?? [];
     if (health !== undefined) await this.#answerHealth(health, query, token, response);
@@ -255,15 +243,15 @@ export class FakeConsulAgent {
     if (requested > 0) {
       this.#waiting += 1;
       this.#maxWaiting = Math.max(this.#maxWaiting, this.#waiting);
-      this.#wake();
+      this.#changes.notify();
       // An index that went back is an answer too, as after a restart of the servers.
       while (mayWait() && this.#store.indexOf(name) === requested && !response.destroyed) {
         const leftMs = untilMs - performance.now();
         if (leftMs <= 0) break;
-        await this.#woken(leftMs);
+        await this.#changes.next(leftMs);
       }
       this.#waiting -= 1;
-      while (this.#thawed && !response.destroyed) await Promise.race([this.#thawed.promise, this.#woken()]);
+      while (this.#thawed && !response.destroyed) await Promise.race([this.#thawed.promise, this.#changes.next()]);
       if (response.destroyed || this.#isRefused(response, token)) return;
     }
     const tags = query.getAll("tag");

@@ -49,7 +49,7 @@ export class RealConsulAgent {
     return agent;
   }
 
-  /** Starts it with its data; resolves when it has a leader. */
+  /** Starts it with its data; resolves when it has a leader. @throws Error when it has none within 20 s */
   async start(): Promise<void> {
     this.#directory ||= await mkdtemp(join(tmpdir(), "consul-"));
     const [server, serf] = this.#serverPorts;
@@ -67,9 +67,11 @@ export class RealConsulAgent {
     const args = ["agent", "-dev", "-node", "real", "-bind", "127.0.0.1", "-data-dir", data, "-config-file", file];
     this.#child = watchChild({ command: "consul", args, env: { PATH: process.env.PATH ?? "" } });
     const child = this.#child;
+    const dueMs = performance.now() + 20_000;
     for (let isUp = false; !isUp; ) {
       const ended = await Promise.race([child.exited, delay(20)]);
-      if (ended) throw new Error(`consul ended:\n${[...child.stdout, ...child.stderr].slice(-20).join("\n")}`);
+      const problem = ended ? "ended" : performance.now() > dueMs ? "has no leader within 20 s" : undefined;
+      if (problem) throw new Error(`consul ${problem}:\n${[...child.stdout, ...child.stderr].slice(-20).join("\n")}`);
       isUp = await this.#hasItself().catch(() => false); // not yet
     }
   }

@@ -2,6 +2,7 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { Address } from "../../src/core/snapshot.ts";
+import { ChangeNotifier } from "../change-notifier.ts";
 import { decodeQuestion, encodeAnswer, type RecordType, type ResponseCode, type ServiceRecord } from "./dns-message.ts";
 
 /** The records of one name. */
@@ -41,7 +42,7 @@ export class FakeDnsServer {
   /** From now on; undefined for none. */
   fault: DnsFault | undefined;
   readonly #names = new Map<string, DnsRecords>();
-  readonly #watchers = new Set<() => void>();
+  readonly #changes = new ChangeNotifier();
   readonly #connections = new Set<Socket>();
   #port = 0;
   #udp: UdpSocket | undefined;
@@ -67,9 +68,12 @@ export class FakeDnsServer {
     this.#names.delete(name);
   }
 
-  /** Resolves when so many questions have come in all. */
-  async asked(count: number): Promise<void> {
-    while (this.queries.length < count) await new Promise<void>((resolve) => this.#watchers.add(resolve));
+  /** Resolves when the server has received `count` queries in total. @throws Error with the counts after 20 s */
+  untilQueries(count: number): Promise<void> {
+    return this.#changes.until(
+      ({ received, wanted }) => received >= wanted,
+      () => ({ received: this.queries.length, wanted: count }),
+    );
   }
 
   /** Listens, on the same port as before. */
@@ -130,8 +134,7 @@ export class FakeDnsServer {
     const question = decodeQuestion(message);
     const { id, name, type } = question;
     this.queries.push({ type, name, transport });
-    for (const look of [...this.#watchers]) look();
-    this.#watchers.clear();
+    this.#changes.notify();
     const fault = this.fault?.types && !(type && this.fault.types.includes(type)) ? undefined : this.fault;
     if (fault?.t === "silence") return [];
     const there = this.#names.get(name);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { ApiAccess } from "../../src/kubernetes/api-client.ts";
+import { ChangeNotifier } from "../change-notifier.ts";
 import { FakeFaults } from "./fake-faults.ts";
 import { type FakeRequest, type FakeStatus, readRequest, statusOf, type Verb } from "./fake-request.ts";
 import { FakeStore, type Stored, type StoredEvent } from "./fake-store.ts";
@@ -35,7 +36,7 @@ export class FakeApiServer {
   readonly #sockets = new Set<Socket>();
   readonly #watches = new Set<FakeWatch>();
   readonly #pages = new Map<string, { readonly items: readonly Stored[]; readonly version: number }>();
-  readonly #untils = new Set<() => void>();
+  readonly #changes = new ChangeNotifier();
   readonly #log: FakeRequest[] = [];
   readonly #server: Server = createServer((request, response) => void this.#serve(request, response));
   #port = 0;
@@ -61,7 +62,7 @@ export class FakeApiServer {
       socket.on("error", () => {}); // the client is gone
       socket.on("close", () => {
         this.#sockets.delete(socket);
-        this.#changed();
+        this.#changes.notify();
       });
     });
   }
@@ -252,26 +253,9 @@ export class FakeApiServer {
     if (this.#server.listening) await this.stop();
   }
 
-  /** Resolves as soon as the counts are as wanted. @throws Error with the counts when they are not within 20 s */
-  async until(holds: (counts: FakeCounts) => boolean): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(
-      () => late.reject(new Error(`${holds}: not within 20 s: ${JSON.stringify(this.counts)}`)),
-      20_000,
-    );
-    try {
-      while (!holds(this.counts)) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        this.#untils.add(resolve);
-        await Promise.race([promise, late.promise]).finally(() => this.#untils.delete(resolve));
-      }
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #changed(): void {
-    for (const look of [...this.#untils]) look();
+  /** Resolves as soon as the condition holds. @throws Error with the counts when it does not hold within 20 s */
+  until(holds: (counts: FakeCounts) => boolean): Promise<void> {
+    return this.#changes.until(holds, () => this.counts);
   }
 
   #tell(events: readonly (StoredEvent | undefined)[]): void {
@@ -289,9 +273,9 @@ export class FakeApiServer {
     this.#counts.maxInFlight = Math.max(this.#counts.maxInFlight, this.#inFlight);
     response.on("close", () => {
       this.#inFlight -= 1;
-      this.#changed();
+      this.#changes.notify();
     });
-    this.#changed();
+    this.#changes.notify();
     const isFrozen = ({ verb = request.verb, resource = request.resource }) =>
       request.verb === verb && request.resource === resource;
     while (this.#frozen && isFrozen(this.#frozen)) await this.#frozen.thawed.promise;
@@ -362,13 +346,13 @@ export class FakeApiServer {
     response.on("close", () => {
       clearTimeout(timeout);
       this.#watches.delete(watch);
-      this.#changed();
+      this.#changes.notify();
     });
     if (!events) watch.fail(statusOf(410, `too old resource version: ${version} (${this.#store.version})`));
     else if (version > this.#store.version) {
       watch.fail(statusOf(504, `Too large resource version: ${version}, current: ${this.#store.version}`));
     } else watch.tell(events);
-    this.#changed();
+    this.#changes.notify();
   }
 }
 
