@@ -16,7 +16,7 @@ afterEach(async () => {
   await assertNothingLeft();
 });
 
-/** Waits until something holds; `each` is done before every turn of the event loop. */
+/** Resolves when `holds` returns true. Calls `each` before every turn of the event loop. */
 async function turns(holds: () => boolean, each = () => {}): Promise<void> {
   const check = () => {
     if (holds()) return true;
@@ -26,7 +26,7 @@ async function turns(holds: () => boolean, each = () => {}): Promise<void> {
   await until(check, String(holds));
 }
 
-/** A manual clock that keeps what waits it was asked for; `backoffs` are those of no fixed length. */
+/** A manual clock that records each requested wait. `backoffs` leaves out the waits of fixed length. */
 class LoggingClock extends ManualClock {
   readonly waits: number[] = [];
   override sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -38,7 +38,7 @@ class LoggingClock extends ManualClock {
   }
 }
 
-/** Keeps what a loop reported, as words. */
+/** Records each report of a list-and-watch as a word. */
 class Recorder implements ListWatchReceiver<EndpointSlice> {
   readonly seen: string[] = [];
   readonly errors: DiscoveryError[] = [];
@@ -58,11 +58,11 @@ class Recorder implements ListWatchReceiver<EndpointSlice> {
   onList(items: readonly EndpointSlice[]): void {
     this.names.clear();
     for (const { name } of items) this.names.add(name);
-    this.seen.push(`replace ${items.length}`, "heard");
+    this.seen.push(`replace ${items.length}`, "received");
   }
   onChanges(changes: readonly Change<EndpointSlice>[]): void {
     for (const change of changes) this.onChange(change);
-    this.seen.push("heard");
+    this.seen.push("received");
   }
   onChange({ type, object: { name } }: Change<EndpointSlice>): void {
     if (type === "DELETED") this.names.delete(name);
@@ -123,7 +123,7 @@ async function start(options: { random?: Random; before?: (api: FakeApiServer) =
     assert.equal(getEventListeners(controller.signal, "abort").length, 0, "listeners left");
     await api.close();
   });
-  /** The client knows, too, that its watch was accepted. */
+  /** Resolves when a watch is open and the client has received its response. */
   const watching = async () => {
     const settling = () => clock.waits.filter((ms) => ms === 1_000).length;
     await turns(() => api.counts.openWatches === 1 && settling() >= api.counts.acceptedWatches);
@@ -131,7 +131,7 @@ async function start(options: { random?: Random; before?: (api: FakeApiServer) =
   return { api, clock, handler, controller, running, watching };
 }
 
-test("what is sent: selector, limit and cached version for the list; bookmarks, time and version for the watch", async () => {
+test("a list sends selector, limit and version 0; a watch sends selector, bookmarks, timeout and the version of the list", async () => {
   const { api, watching } = await start();
   await watching();
   const [list, watch] = api.requests.map(({ verb, query }) => [verb, Object.fromEntries(query)]);
@@ -151,7 +151,7 @@ test("what is sent: selector, limit and cached version for the list; bookmarks, 
   ]);
 });
 
-test("a list of 1100 comes in three pages, of which only the first names a version", async () => {
+test("a list of 1100 objects has three pages, and only the request for the first has a version", async () => {
   const names = Array.from({ length: 1_099 }, (_, i) => `b${i}`);
   const { api, handler } = await start({ before: (api) => put(api, ...names) });
   await handler.until("replace 1100");
@@ -159,7 +159,7 @@ test("a list of 1100 comes in three pages, of which only the first names a versi
   assert.deepEqual(pages, ["0", null, null]);
 });
 
-test("events are told in order, and bookmarks move the version on", async () => {
+test("events are delivered in order, and a bookmark advances the version", async () => {
   const { api, handler, watching } = await start();
   await watching();
   put(api, "b");
@@ -167,9 +167,9 @@ test("events are told in order, and bookmarks move the version on", async () => 
   api.deleteSlice("a");
   await handler.until("DELETED");
   api.putSlice(slice({ service: "other", addresses: [] }));
-  const heard = handler.count("heard");
+  const received = handler.count("received");
   api.sendBookmark();
-  await handler.until("heard", heard + 1);
+  await handler.until("received", received + 1);
   assert.deepEqual(
     handler.seen.filter((word) => /^[A-Z]/.test(word)),
     ["ADDED b", "MODIFIED b", "DELETED a"],
@@ -180,7 +180,7 @@ test("events are told in order, and bookmarks move the version on", async () => 
   assert.equal(api.requests.at(-1)?.query.get("resourceVersion"), "1005");
 });
 
-test("a regular end is followed at once by a watch from the last version, without a list and without a wait", async () => {
+test("after a regular end the watch resumes at once from the last version, without a list", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   put(api, "b");
@@ -193,7 +193,7 @@ test("a regular end is followed at once by a watch from the last version, withou
   assert.equal(api.counts.maxInFlight, 1, "one request at a time");
 });
 
-test("watches that end at once, again and again, neither spin nor wait longer than 4 s", async () => {
+test("watches that end at once are retried with a backoff of at most 4 s", async () => {
   const { api, handler, clock, watching } = await start();
   for (let n = 1; n <= 8; n++) {
     await handler.until("watch", n);
@@ -206,13 +206,13 @@ test("watches that end at once, again and again, neither spin nor wait longer th
     await turns(
       () => !(handler.count("watch") === n),
       () => clock.advance(50),
-    ); // as little as needed: a watch of a second would be a steady one
+    ); // in small steps: a watch that lasts a second resets the backoff
   }
   assert.deepEqual(clock.backoffs.slice(0, 6), [100, 200, 400, 800, 1_600, 2_000]);
   assert.equal(api.counts.list, 1);
 });
 
-test("a steady watch makes up for what went before: the next end is followed at once", async () => {
+test("a watch that lasted a second resets the backoff: after its end the next one starts at once", async () => {
   const { api, handler, clock, watching } = await start();
   for (let n = 1; n <= 5; n++) {
     await handler.until("watch", n);
@@ -227,7 +227,7 @@ test("a steady watch makes up for what went before: the next end is followed at 
   assert.deepEqual(clock.backoffs, []);
 });
 
-test("a server that goes silent without closing is noticed after the idle deadline, and watched anew from the version", async () => {
+test("a silent connection is closed after the idle deadline, and the watch resumes from the last version", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   api.freeze();
@@ -248,7 +248,7 @@ test("a server that goes silent without closing is noticed after the idle deadli
   assert.equal(api.counts.list, 1);
 });
 
-test("410 as an ERROR event: a new list, at once, and the old set until then", async () => {
+test("410 as an ERROR event causes a new list at once, and the old set stays until then", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   put(api, "b");
@@ -257,7 +257,7 @@ test("410 as an ERROR event: a new list, at once, and the old set until then", a
   api.closeWatches();
   await handler.until("replace", 1);
   await api.until(({ list }) => list === 1);
-  // The resumed watch is brief and refused, so that one wait may come; then the list.
+  // The resumed watch ends at once, so a backoff may precede the list.
   await turns(
     () => !(handler.count("replace") < 2),
     () => clock.advance(50),
@@ -273,7 +273,7 @@ test("410 as an ERROR event: a new list, at once, and the old set until then", a
   );
 });
 
-test("410 as a status", async () => {
+test("410 as a status causes a new list at once", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   await turn();
@@ -286,18 +286,18 @@ test("410 as a status", async () => {
   assert.deepEqual([handler.errors, clock.backoffs], [[], []]);
 });
 
-test("a version newer than the server's, as after a restore of etcd, is answered by a list", async () => {
+test("a version newer than the server's, as after a restore of etcd, causes a new list", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   api.sendText(`${JSON.stringify({ type: "BOOKMARK", object: { metadata: { resourceVersion: "999999" } } })}\n`);
-  await handler.until("heard", 2);
+  await handler.until("received", 2);
   api.closeWatches();
   await handler.until("failure 504");
   clock.advance(5_000);
   await handler.until("replace", 2);
 });
 
-test("an ERROR event with another code is told, and the loop goes on after a wait", async () => {
+test("an ERROR event with another code is reported, and the watch resumes after a backoff", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   api.sendError(500, "etcdserver: leader changed");
@@ -313,7 +313,7 @@ test("an ERROR event with another code is told, and the loop goes on after a wai
   assert.equal(api.counts.list, 1);
 });
 
-test("a network that breaks is waited for with a bound that grows to 4 s, and what was missed comes", async () => {
+test("during a network outage the backoff grows to at most 4 s, and afterwards the missed events are delivered", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   await api.stop();
@@ -330,7 +330,7 @@ test("a network that breaks is waited for with a bound that grows to 4 s, and wh
   await handler.until("ADDED b");
 });
 
-test("the jitter of two clients is their own, repeatable, and within the bounds", async () => {
+test("the jitter differs between two seeds, repeats for the same seed, and stays within its bounds", async () => {
   const waits: (readonly number[])[] = [];
   for (const seed of [1, 1, 2]) {
     const { api, handler, clock } = await start({ random: createRandom(seed), before: (api) => api.refuse(503) });
@@ -362,7 +362,7 @@ test("Retry-After is obeyed, with the jitter on top", async () => {
   await handler.until("replace 1");
 });
 
-test("an outage is over when a quiet watch has lasted a second, and not when it was merely accepted", async () => {
+test("an outage is over when a watch without events has lasted a second, and not when it was merely accepted", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   api.sendError(500);
@@ -371,19 +371,19 @@ test("an outage is over when a quiet watch has lasted a second, and not when it 
   await handler.until("watch", 2);
   await watching();
   await turn();
-  const heard = handler.count("heard");
+  const received = handler.count("received");
   api.sendError(500);
   await handler.until("failure 500", 2);
-  assert.equal(handler.count("heard"), heard, "heard from a server that only accepts");
+  assert.equal(handler.count("received"), received, "a watch that is only accepted counts as received data");
   clock.advance(200);
   await handler.until("watch", 3);
   await watching();
   await turn();
   clock.advance(1_000);
-  await handler.until("heard", heard + 1);
+  await handler.until("received", received + 1);
 });
 
-test("a list that shrinks sharply is asked for twice; a part of it was a mistake", async () => {
+test("a list that shrinks sharply is requested again, and a truncated one is discarded", async () => {
   const { api, handler, clock, watching } = await start({ before: (api) => put(api, "b", "c", "d", "e") });
   await watching();
   await turn();
@@ -404,7 +404,7 @@ test("a list that shrinks sharply is asked for twice; a part of it was a mistake
   );
 });
 
-test("half an event at the end is no event; the next watch brings it whole", async () => {
+test("an event that is cut off at the end of a watch is ignored, and the next watch delivers it", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   api.sendText('{"type":"ADDED","object":{"metadata":{"na');
@@ -418,7 +418,7 @@ test("half an event at the end is no event; the next watch brings it whole", asy
   assert.deepEqual(handler.errors, []);
 });
 
-test("bytes in any cut, and characters of several bytes, come out whole; many events may share a write", async () => {
+test("events are decoded wherever their bytes are cut, also inside a character, and when several share a write", async () => {
   const { api, handler, watching } = await start({ before: (api) => api.cutInto(7) });
   await watching();
   const zone = "zürich-東京-🚀";
@@ -439,7 +439,7 @@ test("bytes in any cut, and characters of several bytes, come out whole; many ev
   assert.deepEqual(handler.errors, []);
 });
 
-test("a line that is no JSON is a failure that says so, and not the end", async () => {
+test("a line that is not valid JSON is reported, and the watch resumes", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   api.sendText("<html>\n");
@@ -450,7 +450,7 @@ test("a line that is no JSON is a failure that says so, and not the end", async 
   await handler.until("ADDED b");
 });
 
-test("an abort ends it in every state: listing, watching, waiting, stalled in the middle of a list", async () => {
+test("an abort ends the loop in every state: listing, watching, waiting, stalled in the middle of a list", async () => {
   const states: [string, (api: FakeApiServer) => void, (api: FakeApiServer, handler: Recorder) => Promise<void>][] = [
     ["at once", () => {}, async () => {}],
     ["listing", (api) => api.freeze(), (api) => api.until(({ list }) => list === 1)],
@@ -463,17 +463,17 @@ test("an abort ends it in every state: listing, watching, waiting, stalled in th
     await reached(api, handler);
     controller.abort();
     await running;
-    const told = handler.seen.length;
+    const reported = handler.seen.length;
     await turn();
     assert.deepEqual(
       [handler.seen.length, clock.sleeping, handler.errors.length],
-      [told, 0, name === "waiting" ? 1 : 0],
+      [reported, 0, name === "waiting" ? 1 : 0],
       name,
     );
   }
 });
 
-test("who is denied asks less and less often: at most a few dozen times in ten minutes", async () => {
+test("a denied list is retried less and less often: 10 to 60 times in ten minutes", async () => {
   const { api, clock, handler } = await start({
     random: () => 0.5,
     before: (api) => api.forbid("list", "endpointslices"),
@@ -487,7 +487,7 @@ test("who is denied asks less and less often: at most a few dozen times in ten m
   assert.ok(api.counts.list >= 10 && api.counts.list <= 60, `${api.counts.list} lists`);
 });
 
-test("after half an hour of good watches there is a list again, in case an event was lost", async () => {
+test("after half an hour of successful watches a new list recovers events that were lost", async () => {
   const { api, clock, watching } = await start();
   for (let minute = 1; minute <= 30; minute++) {
     await watching();
@@ -501,11 +501,11 @@ test("after half an hour of good watches there is a list again, in case an event
   assert.equal(api.counts.list, 2);
 });
 
-test("an event that the handler cannot take is told by a list instead, after a wait; those before it are taken", async () => {
+test("when the handler throws on an event, the earlier ones are applied, and a list after a backoff replaces the rest", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   handler.onChange = (change) => {
-    if (change.object.name === "c") throw new TypeError("no taste for c");
+    if (change.object.name === "c") throw new TypeError("cannot apply c");
     Recorder.prototype.onChange.call(handler, change);
   };
   api.batch(() => put(api, "b", "c", "d"));
@@ -514,7 +514,7 @@ test("an event that the handler cannot take is told by a list instead, after a w
   const [error] = handler.errors;
   assert.deepEqual(
     [error?.code, error?.message],
-    ["unavailable", "kubernetes: watch endpointslices default/s: no taste for c"],
+    ["unavailable", "kubernetes: watch endpointslices default/s: cannot apply c"],
   );
   clock.advance(100);
   await handler.until("replace 4");
@@ -522,7 +522,7 @@ test("an event that the handler cannot take is told by a list instead, after a w
   assert.deepEqual([[...handler.names], api.counts.list], [["a", "b", "c", "d"], 2]);
 });
 
-test("a list that the handler cannot take is asked for again, less and less often, and not watched from", async () => {
+test("when the handler throws on a list, the list is retried with a growing backoff, and no watch starts from it", async () => {
   const { api, handler, clock, watching } = await start({
     before: (api) => {
       api.freeze();
@@ -530,12 +530,12 @@ test("a list that the handler cannot take is asked for again, less and less ofte
   });
   const { onList } = handler;
   handler.onList = () => {
-    throw new TypeError("no taste");
+    throw new TypeError("cannot apply the list");
   };
   api.thaw();
   for (let n = 1; n <= 3; n++) {
     await handler.until("failure", n);
-    assert.deepEqual([api.counts.list, api.counts.watch, handler.count("heard")], [n, 0, 0]);
+    assert.deepEqual([api.counts.list, api.counts.watch, handler.count("received")], [n, 0, 0]);
     clock.advance(4_000);
   }
   assert.deepEqual(clock.backoffs.slice(0, 3), [100, 200, 400]);
@@ -546,7 +546,7 @@ test("a list that the handler cannot take is asked for again, less and less ofte
   await watching();
 });
 
-test("a list that shrinks sharply is asked for again after a second, and not before", async () => {
+test("a list that shrinks sharply is requested again after a second, and not earlier", async () => {
   const { api, handler, clock, watching } = await start({ before: (api) => put(api, "b", "c", "d") });
   await watching();
   await turn();
@@ -554,11 +554,11 @@ test("a list that shrinks sharply is asked for again after a second, and not bef
   await turn();
   api.truncateNextList(1);
   api.compact();
-  const told = clock.waits.filter((ms) => ms === 1_000).length;
+  const waits = clock.waits.filter((ms) => ms === 1_000).length;
   api.refuse(410, { times: 1, verbs: ["watch"] });
   api.closeWatches();
   await api.until(({ list }) => list === 2);
-  await turns(() => clock.waits.filter((ms) => ms === 1_000).length > told);
+  await turns(() => clock.waits.filter((ms) => ms === 1_000).length > waits);
   clock.advance(999);
   for (let n = 0; n < 50; n++) await turn();
   assert.deepEqual([api.counts.list, handler.count("replace")], [2, 1]);
@@ -567,7 +567,7 @@ test("a list that shrinks sharply is asked for again after a second, and not bef
   assert.equal(api.counts.list, 3);
 });
 
-test("a list that is answered with 410, as by a page that got too old, is begun anew, and nobody is told", async () => {
+test("a list that fails with 410, as when its continue token expired, restarts without a report", async () => {
   const names = Array.from({ length: 600 }, (_, i) => `b${i}`);
   const before = (api: FakeApiServer) => {
     put(api, ...names);
@@ -578,7 +578,7 @@ test("a list that is answered with 410, as by a page that got too old, is begun 
   assert.deepEqual(handler.errors, []);
 });
 
-test("a list that goes on being answered with 410 is told, and waited for", async () => {
+test("a list that keeps failing with 410 is reported and retried with a backoff", async () => {
   const { api, handler, clock } = await start({ before: (api) => api.refuse(410, { verbs: ["list"] }) });
   for (let n = 1; n <= 3; n++) {
     await handler.until("failure 410", n);
@@ -591,7 +591,7 @@ test("a list that goes on being answered with 410 is told, and waited for", asyn
   await handler.until("replace 1");
 });
 
-test("when watch and list say 410 for good, the old set serves with the error beside it, until a list is good", async () => {
+test("while watch and list fail with 410, the old set stays and the error is reported once, until a list succeeds", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   await turn();
@@ -599,7 +599,7 @@ test("when watch and list say 410 for good, the old set serves with the error be
   await turn();
   api.refuse(410);
   api.closeWatches();
-  // A brief watch may be waited for; what is asked is only that it comes.
+  // A backoff may precede each result; only the result matters here.
   const until = (word: string, times: number) =>
     turns(
       () => handler.count(word) >= times,
@@ -619,11 +619,11 @@ test("when watch and list say 410 for good, the old set serves with the error be
   assert.deepEqual(
     handler.errors.map(({ message }) => message).slice(1),
     [],
-    "after a good list, one is foreseen again",
+    "after a successful list, one 410 is not reported",
   );
 });
 
-test("a version that the server does not understand, a 400, is answered by a list", async () => {
+test("400 for a version that the server does not understand causes a new list", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   api.refuse(400, { times: 1, verbs: ["watch"] });
@@ -635,22 +635,22 @@ test("a version that the server does not understand, a 400, is answered by a lis
   await handler.until("replace", 2);
 });
 
-test("a bookmark a minute keeps a quiet watch, which is left when the server does not end it in its time", async () => {
+test("a bookmark a minute keeps a watch without events open; the client ends it when the server does not do so in time", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   for (let minute = 1; minute <= 180; minute++) {
-    const [heard, { watch }] = [handler.count("heard"), api.counts];
+    const [received, { watch }] = [handler.count("received"), api.counts];
     clock.advance(60_000);
     api.sendBookmark();
     if (minute % 7 === 0)
       await turns(() => api.counts.watch > watch); // 360 s, and one minute
-    else await handler.until("heard", heard + 1);
+    else await handler.until("received", received + 1);
     await watching();
   }
   assert.deepEqual([api.counts.watch, api.counts.list, handler.errors], [26, 6, []]);
 });
 
-test("a list that shrinks sharply is believed when the second says the same, and not when it is shorter still", async () => {
+test("a list that shrinks sharply is accepted when a second one confirms it, and not when that one is shorter still", async () => {
   const names = [..."bcdefghij"];
   for (const [counts, want] of [
     [[1, 1], "replace 1"],
@@ -659,7 +659,7 @@ test("a list that shrinks sharply is believed when the second says the same, and
     [[4, 1, 10], "replace 10"],
     [[4, 5], "replace 5"],
     [[4, 6], "replace 6"],
-    [[5, 4, 3, 2, 1], "replace 1"], // in the end, it is
+    [[5, 4, 3, 2, 1], "replace 1"], // accepted after four confirmations
   ] as const) {
     const { api, handler, clock, watching } = await start({ before: (api) => put(api, ...names) });
     await watching();
@@ -677,8 +677,8 @@ test("a list that shrinks sharply is believed when the second says the same, and
       );
     }
     await handler.until("replace", 2);
-    const told = handler.seen.filter((word) => word.startsWith("replace")).at(-1);
-    assert.deepEqual([told, api.counts.list], [want, 1 + counts.length], `${counts}`);
+    const last = handler.seen.filter((word) => word.startsWith("replace")).at(-1);
+    assert.deepEqual([last, api.counts.list], [want, 1 + counts.length], `${counts}`);
   }
 });
 
@@ -690,7 +690,7 @@ test("Retry-After inside an ERROR event is obeyed, with the jitter on top", asyn
   assert.deepEqual(clock.backoffs, [7_100]);
 });
 
-test("a good watch makes up for denials: the next one is waited for as the first was", async () => {
+test("a successful watch resets the backoff of denials", async () => {
   const { api, handler, clock, watching } = await start({ before: (api) => api.refuse(403) });
   for (let n = 1; n <= 3; n++) {
     await handler.until("failure 403", n);
@@ -710,13 +710,13 @@ test("a good watch makes up for denials: the next one is waited for as the first
   );
 });
 
-test("an abort in the moment in which a watch has lasted long enough is the end: nothing more is told", async () => {
+test("after an abort at the moment at which a watch has lasted a second, nothing is reported", async () => {
   const { clock, handler, controller, running, watching } = await start();
   await watching();
-  const told = handler.seen.length;
+  const reported = handler.seen.length;
   clock.advance(1_000);
   controller.abort();
   await running;
   await turn();
-  assert.deepEqual(handler.seen.slice(told), []);
+  assert.deepEqual(handler.seen.slice(reported), []);
 });

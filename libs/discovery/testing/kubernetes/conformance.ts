@@ -4,7 +4,7 @@ import { createKubernetesSource } from "../../src/kubernetes/source.ts";
 import { SnapshotReader } from "../snapshot-reader.ts";
 import { type StoredService, type StoredSlice, service, slice } from "./slices.ts";
 
-/** What the behaviours are run on: a fake API server, or a namespace of a real one. */
+/** Where the behaviours run: a fake API server, or a namespace of a real one. */
 export interface World {
   readonly access: ApiAccess;
   readonly namespace: string;
@@ -14,16 +14,16 @@ export interface World {
   deleteService(name: string): Promise<void>;
   /** Breaks the connections of watches that are open. */
   breakWatches(): Promise<void>;
-  /** Makes every version given out so far too old; absent where that cannot be commanded. */
+  /** Makes every version so far too old; undefined where a test cannot cause that. */
   readonly compact?: () => void;
-  /** Access of somebody without any right, and who that is. */
+  /** Access of a user without any rights, and the name of that user. */
   stranger(): Promise<{ readonly access: ApiAccess; readonly user: string }>;
 }
 
-/** Something that holds on every API server, or the source does not know the API. */
+/** A behaviour of the source on every API server. */
 export interface Behaviour {
   readonly name: string;
-  /** Whether the world can show it. */
+  /** Whether it can be tested in this world. Default: it can. */
   readonly isPossible?: (world: World) => boolean;
   /** @param name of a service that no other behaviour uses */
   readonly run: (world: World, name: string) => Promise<void>;
@@ -31,7 +31,7 @@ export interface Behaviour {
 
 const ready = { ready: true, serving: true, terminating: false };
 
-/** Watches a service, hands over the reader, and sees to it that the watch ends. */
+/** Watches a service during `run`, and then ends the watch. */
 async function reading(
   world: World,
   options: { readonly service: string; readonly port?: string | number },
@@ -48,7 +48,7 @@ async function reading(
 
 export const behaviours: readonly Behaviour[] = [
   {
-    name: "a service without slices has zero endpoints, said at once; those that appear, change and disappear are seen",
+    name: "a service without slices is published at once as an empty set; slices that appear, change and disappear are published",
     run: (world, name) =>
       reading(world, { service: name }, async (reader) => {
         const { namespace } = world;
@@ -82,7 +82,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "conditions decide: ready serves, terminating leaves at once, and serves only when nothing else does",
+    name: "a ready endpoint serves; a terminating one leaves at once, and serves only when no other does",
     run: (world, name) =>
       reading(world, { service: name }, async (reader) => {
         const pods = (...conditions: readonly object[]) =>
@@ -122,7 +122,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "ports by name, by target number, by the Service's number; an unknown one lists those there are",
+    name: "a port is found by name, by target number and by the Service's number; the error of an unknown one lists the known ones",
     run: async (world, name) => {
       const { namespace } = world;
       const ports = [
@@ -159,7 +159,7 @@ export const behaviours: readonly Behaviour[] = [
     },
   },
   {
-    name: "the service deleted and made again, with another port, is followed",
+    name: "a service that is deleted and created again with another port is published with that port",
     run: (world, name) =>
       reading(world, { service: name, port: 80 }, async (reader) => {
         const { namespace } = world;
@@ -182,7 +182,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "a Service that does not exist is an error that says so, until it is made, and again when it is deleted",
+    name: "a Service that does not exist is reported as notFound, until it is created, and again when it is deleted",
     run: (world, name) =>
       reading(world, { service: name }, async (reader) => {
         const { namespace } = world;
@@ -211,7 +211,7 @@ export const behaviours: readonly Behaviour[] = [
       }),
   },
   {
-    name: "a broken watch goes on from its version: nothing is missed, and nothing is listed again",
+    name: "a broken watch resumes from its version: no event is lost, and no list is requested",
     run: async (world, name) => {
       const { namespace, access } = world;
       await world.put(slice({ service: name, namespace, addresses: ["10.9.6.1"] }));
@@ -232,7 +232,7 @@ export const behaviours: readonly Behaviour[] = [
     },
   },
   {
-    name: "a version that is gone is answered by a new list, while the old set serves",
+    name: "a version that is compacted causes a new list, and the old set stays until then",
     isPossible: (world) => world.compact !== undefined,
     run: async (world, name) => {
       const { namespace, access } = world;
@@ -256,7 +256,7 @@ export const behaviours: readonly Behaviour[] = [
     },
   },
   {
-    name: "a stranger's error names user, verb, resource and namespace",
+    name: "the error of a denied request contains user, verb, resource and namespace",
     run: async (world, name) => {
       const { access, user } = await world.stranger();
       const { namespace } = world;
@@ -275,7 +275,7 @@ export const behaviours: readonly Behaviour[] = [
     },
   },
   {
-    name: "what a watch has gathered is what a new list says, the same in the same order",
+    name: "the endpoints of a watch equal those of a new list, in the same order",
     run: (world, name) =>
       reading(world, { service: name }, async (watching) => {
         await watching.untilAddresses();
@@ -307,7 +307,7 @@ export const behaviours: readonly Behaviour[] = [
         if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs));
         const count = reader.snapshots.length;
         await reader.close();
-        assert.ok(reader.snapshots.length <= count + 1, "nothing comes after the close");
+        assert.ok(reader.snapshots.length <= count + 1, "no snapshot after the close");
       }
     },
   },

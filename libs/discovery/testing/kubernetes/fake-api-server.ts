@@ -9,26 +9,26 @@ import { FakeStore, type Stored, type StoredEvent } from "./fake-store.ts";
 import { type Chunking, FakeWatch } from "./fake-watch.ts";
 import type { StoredService, StoredSlice } from "./slices.ts";
 
-/** What a fake API server has been asked for. */
+/** Counts of a fake API server. */
 export interface FakeCounts {
-  /** Requests by verb, those refused included. */
+  /** Requests by verb, including refused ones. */
   readonly get: number;
   readonly list: number;
   readonly watch: number;
-  /** Watches that were let in. */
+  /** Watches that were answered with 200. */
   readonly acceptedWatches: number;
   readonly openWatches: number;
   readonly maxOpenWatches: number;
-  /** The most requests that were under way at the same time, watches included. */
+  /** The most requests in flight at the same time, including watches. */
   readonly maxInFlight: number;
   /** Connections open now. */
   readonly connections: number;
 }
 
 /**
- * A Kubernetes API server as far as discovery needs one, on a port of this machine: it lists with pages, watches with
- * bookmarks, goes on from a version, and says 410 when it is compacted. It can also do all that a real one does on a bad
- * day. It tells the truth: the same conformance tests run on it and on a real API server. `close()` leaves nothing.
+ * A fake of the part of the Kubernetes API server that discovery uses, on a port of 127.0.0.1: paged lists, watches with
+ * bookmarks that resume from a version, and 410 after a compaction. Tests can make it fail in the ways of a real one. The
+ * same conformance tests run on it and on a real API server. `close()` ends all connections and timers.
  */
 export class FakeApiServer {
   #store = new FakeStore();
@@ -74,7 +74,7 @@ export class FakeApiServer {
     return api;
   }
 
-  /** How a source reaches it. The same object each time, so that sources share their watches. With a token, it is sent. */
+  /** Access for a source. It is the same object each time, so that sources share their watches. Sends `token` if it is set. */
   readonly access: ApiAccess & { token: string | undefined } = {
     server: new URL("http://127.0.0.1"),
     namespace: "default",
@@ -92,57 +92,57 @@ export class FakeApiServer {
     return { ...this.#counts, openWatches: this.#watches.size, connections: this.#sockets.size };
   }
 
-  /** All requests, in order, the refused ones too. */
+  /** All requests, in order, including refused ones. */
   get requests(): readonly FakeRequest[] {
     return this.#log;
   }
 
-  // ── What there is
+  // ── Objects
 
   putSlice(...slices: readonly StoredSlice[]): void {
-    this.#tell(slices.map((slice) => this.#store.put("endpointslices", slice)));
+    this.#publish(slices.map((slice) => this.#store.put("endpointslices", slice)));
   }
 
   deleteSlice(name: string, namespace = "default"): void {
-    this.#tell([this.#store.delete("endpointslices", namespace, name)]);
+    this.#publish([this.#store.delete("endpointslices", namespace, name)]);
   }
 
   putService(service: StoredService): void {
-    this.#tell([this.#store.put("services", service)]);
+    this.#publish([this.#store.put("services", service)]);
   }
 
   deleteService(name: string, namespace = "default"): void {
-    this.#tell([this.#store.delete("services", namespace, name)]);
+    this.#publish([this.#store.delete("services", namespace, name)]);
   }
 
-  /** All changes that `change` makes are sent in one write. */
+  /** Sends all changes that `change` makes in one write. */
   batch(change: () => void): void {
     const batch: StoredEvent[] = [];
     this.#batch = batch;
     change();
     this.#batch = undefined;
-    this.#tell(batch);
+    this.#publish(batch);
   }
 
-  /** Forgets the changes so far: who goes on from a version given out before gets 410. */
+  /** Forgets the changes so far: a request for an earlier version gets 410. */
   compact(): void {
     this.#store.compact();
     this.#pages.clear();
   }
 
-  /** Has nothing any more, and counts versions from 1, as a server whose etcd is a new one; watches are not told. */
+  /** Removes all objects and counts versions from 1, as a server with a new etcd. Watches receive no events of this. */
   forget(): void {
     this.#store = new FakeStore(1);
     this.#pages.clear();
   }
 
-  // ── What it does to watches
+  // ── Watches
 
   sendBookmark(): void {
     for (const watch of this.#watches) watch.bookmark(this.#store.version);
   }
 
-  /** Sends text as it is to every watch, or to those of one resource. */
+  /** Sends raw text to every watch, or to those of one resource. */
   sendText(text: string, resource?: FakeRequest["resource"]): void {
     for (const watch of this.#watches) if (watch.resource === (resource ?? watch.resource)) watch.write(text);
   }
@@ -168,22 +168,22 @@ export class FakeApiServer {
     this.#chunking = pieceBytes === undefined ? undefined : { pieceBytes };
   }
 
-  // ── What is wrong with it
+  // ── Faults
 
-  /** Accepts and never answers: neither new requests nor open watches. With a verb, only new requests of that kind. */
+  /** Accepts requests and sends nothing, neither to them nor to open watches. With a verb, only new requests of it wait. */
   freeze(verb?: Verb, resource?: FakeRequest["resource"]): void {
     this.#frozen ??= { verb, resource, thawed: Promise.withResolvers<void>() };
     if (verb === undefined) for (const watch of this.#watches) watch.hold(true);
   }
 
-  /** Says all that it has not said. */
+  /** Ends `freeze`, and sends everything that it held back. */
   thaw(): void {
     this.#frozen?.thawed.resolve();
     this.#frozen = undefined;
     for (const watch of this.#watches) watch.hold(false);
   }
 
-  /** Turns requests away with a status. */
+  /** Refuses requests with a status. */
   refuse(code: number, options: Parameters<FakeFaults["refuse"]>[1] = {}): void {
     this.#faults.refuse(code, options);
   }
@@ -193,22 +193,22 @@ export class FakeApiServer {
     this.#faults.accept();
   }
 
-  /** Has `answer` answer requests, as a broken server or a proxy would; those for which it returns false are answered as usual. */
+  /** Passes each request to `answer`, which may respond as a broken server or a proxy would. If it returns false, the fake responds. */
   interfere(answer: ((request: FakeRequest, response: ServerResponse) => boolean) | undefined): void {
     this.#interfere = answer;
   }
 
-  /** Takes away a right, as a missing Role does. */
+  /** Forbids a verb on a resource, as a missing Role does. */
   forbid(verb: Verb, resource: FakeRequest["resource"], user?: string): void {
     this.#faults.forbid(verb, resource, user);
   }
 
-  /** Lets in this bearer token only: 401 for all others. */
+  /** Accepts only this bearer token, and responds 401 to all others; undefined accepts all. */
   requireToken(token: string | undefined): void {
     this.#faults.token = token;
   }
 
-  /** The next list tells only of the first `count` objects (consul-k8s PR#4409). */
+  /** The next list contains only the first `count` objects (consul-k8s PR#4409). */
   truncateNextList(count: number): void {
     this.#truncateTo = count;
   }
@@ -231,7 +231,7 @@ export class FakeApiServer {
     for (const [response, rest] of this.#stalled) response.end(rest);
   }
 
-  /** Ends all connections and listens no more. */
+  /** Ends all connections and stops listening. */
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
@@ -239,7 +239,7 @@ export class FakeApiServer {
     await closed;
   }
 
-  /** Listens again, on the port it had. */
+  /** Listens again, on the same port. */
   async start(): Promise<void> {
     this.#server.listen(this.#port, "127.0.0.1");
     await once(this.#server, "listening");
@@ -258,15 +258,15 @@ export class FakeApiServer {
     return this.#changes.until(holds, () => this.counts);
   }
 
-  #tell(events: readonly (StoredEvent | undefined)[]): void {
+  #publish(events: readonly (StoredEvent | undefined)[]): void {
     const some = events.filter((event) => event !== undefined);
     if (this.#batch) this.#batch.push(...some);
-    else for (const watch of this.#watches) watch.tell(some);
+    else for (const watch of this.#watches) watch.publish(some);
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = readRequest(incoming);
-    if (!request) return answer(response, statusOf(404, "the fake does not speak this"));
+    if (!request) return answer(response, statusOf(404, "the fake does not support this path"));
     this.#log.push(request);
     this.#inFlight += 1;
     this.#counts[request.verb] += 1;
@@ -280,14 +280,14 @@ export class FakeApiServer {
       request.verb === verb && request.resource === resource;
     while (this.#frozen && isFrozen(this.#frozen)) await this.#frozen.thawed.promise;
     if (response.destroyed) return;
-    const refusal = this.#faults.judge(request);
+    const refusal = this.#faults.refusalFor(request);
     if (refusal) return answer(response, refusal.status, refusal.retryAfterSeconds);
     if (this.#interfere?.(request, response)) return;
     if (request.verb === "watch") this.#watch(request, response);
-    else this.#give(response, request.verb === "list" ? this.#list(request) : this.#get(request));
+    else this.#respond(response, request.verb === "list" ? this.#list(request) : this.#get(request));
   }
 
-  #give(response: ServerResponse, body: object): void {
+  #respond(response: ServerResponse, body: object): void {
     if (this.#stalls === 0) {
       answer(response, body);
       return;
@@ -351,7 +351,7 @@ export class FakeApiServer {
     if (!events) watch.fail(statusOf(410, `too old resource version: ${version} (${this.#store.version})`));
     else if (version > this.#store.version) {
       watch.fail(statusOf(504, `Too large resource version: ${version}, current: ${this.#store.version}`));
-    } else watch.tell(events);
+    } else watch.publish(events);
     this.#changes.notify();
   }
 }

@@ -1,13 +1,13 @@
 import { type FakeRequest, type FakeStatus, forbidden, statusOf, type Verb } from "./fake-request.ts";
 
-/** A request turned away. */
+/** The response to a refused request. */
 export interface Refusal {
   readonly status: FakeStatus;
   readonly retryAfterSeconds?: number | undefined;
 }
 
 interface RefuseOptions {
-  /** How many requests; absent, until `accept`. */
+  /** How many requests are refused. Default: all until `accept`. */
   readonly times?: number;
   readonly retryAfterSeconds?: number;
   readonly message?: string;
@@ -15,9 +15,9 @@ interface RefuseOptions {
   readonly verbs?: readonly Verb[];
 }
 
-/** What is wrong with a fake API server at the moment. */
+/** The faults of a fake API server. */
 export class FakeFaults {
-  /** The only bearer token that is let in; undefined lets everyone in. */
+  /** The only accepted bearer token; undefined accepts all requests. */
   token: string | undefined;
   #refusing: { code: number; left: number; options: RefuseOptions } | undefined;
   readonly #forbidden = new Set<string>();
@@ -32,14 +32,14 @@ export class FakeFaults {
     this.#forbidden.clear();
   }
 
-  /** Takes away a right. */
+  /** Forbids a verb on a resource. */
   forbid(verb: Verb, resource: FakeRequest["resource"], user = this.#user): void {
     this.#user = user;
     this.#forbidden.add(`${verb} ${resource}`);
   }
 
-  /** Whether the request is turned away, and how; counts it. */
-  judge(request: FakeRequest): Refusal | undefined {
+  /** Returns the refusal of a request and counts it; undefined if the request is served. */
+  refusalFor(request: FakeRequest): Refusal | undefined {
     const refusing = this.#refusing;
     if (refusing && refusing.left > 0 && (refusing.options.verbs?.includes(request.verb) ?? true)) {
       refusing.left -= 1;

@@ -6,7 +6,7 @@ export type Verb = "get" | "list" | "watch";
 /** A request as the fake understood it. */
 export interface FakeRequest extends Selection {
   readonly verb: Verb;
-  /** Of the object that is got. */
+  /** Of the object; undefined for `list` and `watch`. */
   readonly name: string | undefined;
   readonly query: URLSearchParams;
   readonly authorization: string | undefined;
@@ -17,7 +17,7 @@ const groups: Readonly<Record<string, Resource>> = {
   "/api/v1": "services",
 };
 
-/** Reads the request; undefined for what the fake does not speak. */
+/** Parses a request; undefined for a path that the fake does not support. */
 export function readRequest({ url = "", headers }: IncomingMessage): FakeRequest | undefined {
   const { pathname, searchParams: query } = new URL(url, "http://fake");
   const match = /^(.+)\/namespaces\/([^/]+)\/(\w+)(?:\/([^/]+))?$/.exec(pathname);
@@ -37,7 +37,7 @@ export function readRequest({ url = "", headers }: IncomingMessage): FakeRequest
   };
 }
 
-/** A Status in the API server's own words. */
+/** A Status as the API server writes it. */
 export interface FakeStatus {
   readonly kind: "Status";
   readonly apiVersion: "v1";
@@ -64,7 +64,7 @@ export function statusOf(code: number, message: string): FakeStatus {
   return { kind: "Status", apiVersion: "v1", status: "Failure", message, reason, code };
 }
 
-/** What RBAC says to who has no right. */
+/** The Status of a request that RBAC denies. */
 export function forbidden({ verb, resource, namespace, name }: FakeRequest, user: string): FakeStatus {
   const group = resource === "services" ? "" : "discovery.k8s.io";
   const what = name === undefined ? resource : `${resource} "${name}"`;

@@ -3,7 +3,7 @@ import type { StoredService, StoredSlice } from "./slices.ts";
 export type Resource = "endpointslices" | "services";
 export type Stored = StoredSlice | StoredService;
 
-/** A change, as a watch tells of it. */
+/** A change, as a watch sends it. */
 export interface StoredEvent {
   readonly version: number;
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
@@ -11,7 +11,7 @@ export interface StoredEvent {
   readonly object: Stored;
 }
 
-/** Which objects a request is about. */
+/** The objects that a request selects. */
 export interface Selection {
   readonly resource: Resource;
   readonly namespace: string;
@@ -20,14 +20,14 @@ export interface Selection {
   readonly fieldName: string | undefined;
 }
 
-/** What etcd is to an API server: objects, one version that counts every change, and the changes until they are compacted. */
+/** The etcd of the fake: objects, a version that grows with each change, and the changes since the last compaction. */
 export class FakeStore {
   readonly #objects = new Map<string, Stored>();
   #events: StoredEvent[] = [];
   #version: number;
   #compactedAt = 0;
 
-  /** @param version what it counts from; a new one of a real server counts from 1 */
+  /** @param version the first version; a new etcd starts at 1 */
   constructor(version = 1_000) {
     this.#version = version;
   }
@@ -41,7 +41,7 @@ export class FakeStore {
     const type = this.#objects.has(key) ? "MODIFIED" : "ADDED";
     const stored = this.#stamp(object);
     this.#objects.set(key, stored);
-    return this.#note({ version: this.#version, type, resource, object: stored });
+    return this.#record({ version: this.#version, type, resource, object: stored });
   }
 
   delete(resource: Resource, namespace: string, name: string): StoredEvent | undefined {
@@ -50,7 +50,7 @@ export class FakeStore {
     if (!object) return undefined;
     this.#objects.delete(key);
     const stored = this.#stamp(object);
-    return this.#note({ version: this.#version, type: "DELETED", resource, object: stored });
+    return this.#record({ version: this.#version, type: "DELETED", resource, object: stored });
   }
 
   get(resource: Resource, namespace: string, name: string): Stored | undefined {
@@ -64,13 +64,13 @@ export class FakeStore {
       .map(([, object]) => object);
   }
 
-  /** The changes behind a version; undefined when they are no longer known. */
+  /** The changes after a version; undefined if they are compacted. */
   eventsAfter(version: number): readonly StoredEvent[] | undefined {
     if (version < this.#compactedAt) return undefined;
     return this.#events.filter((event) => event.version > version);
   }
 
-  /** Forgets all changes up to now; a new version makes every version given out so far too old. */
+  /** Forgets all changes so far, and increases the version, so that every earlier version is too old. */
   compact(): void {
     this.#version += 1;
     this.#compactedAt = this.#version;
@@ -82,7 +82,7 @@ export class FakeStore {
     return { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
   }
 
-  #note(event: StoredEvent): StoredEvent {
+  #record(event: StoredEvent): StoredEvent {
     this.#events.push(event);
     return event;
   }

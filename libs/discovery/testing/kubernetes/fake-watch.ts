@@ -4,7 +4,7 @@ import { isSelected, type StoredEvent } from "./fake-store.ts";
 
 /** How the bytes of a watch are cut. */
 export interface Chunking {
-  /** At most so many bytes are sent at a time, each part in a turn of the event loop of its own. */
+  /** The most bytes of one write; each write has its own turn of the event loop. */
   readonly pieceBytes: number;
 }
 
@@ -29,8 +29,8 @@ export class FakeWatch {
     return this.#request.resource;
   }
 
-  /** Tells of the changes it is about, all in one write. */
-  tell(events: readonly StoredEvent[]): void {
+  /** Sends the changes that it selects, all in one write. */
+  publish(events: readonly StoredEvent[]): void {
     const mine = events.filter(({ resource, object }) => {
       return resource === this.#request.resource && isSelected(object, this.#request);
     });
@@ -49,7 +49,7 @@ export class FakeWatch {
     this.end();
   }
 
-  /** Sends text as it is, be it no whole event. */
+  /** Sends raw text, which need not be a complete event. */
   write(text: string): void {
     if (this.#isEnding) return;
     this.#held.push(Buffer.from(text));
@@ -61,13 +61,13 @@ export class FakeWatch {
     void this.#send();
   }
 
-  /** Ends it as a server does whose time is over. */
+  /** Ends it in the regular way, as a server does after `timeoutSeconds`. */
   end(): void {
     this.#isEnding = true;
     void this.#send();
   }
 
-  /** Ends it as a network does. */
+  /** Breaks its connection. */
   break(): void {
     this.#response.socket?.destroy();
   }

@@ -57,7 +57,7 @@ export interface StoredService {
   } | null;
 }
 
-/** One endpoint of a slice: an address, or an address with what else is said of it. */
+/** One endpoint of a slice: an address, or an address with further fields. */
 export type SlicePod =
   | string
   | {
@@ -136,7 +136,7 @@ export function service(options: {
   readonly namespace?: string;
   readonly ports?: NonNullable<NonNullable<StoredService["spec"]>["ports"]>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** What else its spec says. */
+  /** More fields of its spec. */
   readonly spec?: NonNullable<StoredService["spec"]>;
 }): StoredService {
   const { name, namespace = "default", ports = [{ name: "grpc", port: 80 }], annotations, spec } = options;

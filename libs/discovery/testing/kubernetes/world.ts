@@ -29,12 +29,12 @@ export class SliceWriter implements Pick<SourceWorld, "put" | "remove"> {
     return this.#change(service, host, (pods) => pods.delete(host));
   }
 
-  /** The server has nothing any more. */
+  /** Forgets all slices, as a server without data. */
   forget(): void {
     this.#slices.clear();
   }
 
-  /** One write of a slice after the other, each with what there is by then. */
+  /** Writes a slice after its earlier writes have ended, with the pods that it has by then. */
   #change(service: string, host: string, change: (pods: Set<string>) => void): Promise<void> {
     const name = `${service}-${Number(host.split(".").at(-1)) % slicesPerService}`;
     const known = this.#slices.get(name) ?? { pods: new Set(), written: Promise.resolve() };
@@ -48,13 +48,13 @@ export class SliceWriter implements Pick<SourceWorld, "put" | "remove"> {
   }
 }
 
-/** The deadlines of a source are 15 s and more, and most of them are no options. */
+/** The deadlines of a source are 15 s and more, and most of them cannot be configured. */
 const times = 5;
-/** A second, as this clock goes; so bookmarks must come more often. */
+/** A second of real time; so bookmarks must be more frequent. */
 const idleDeadlineMs = 1_000 * times;
 const bookmarkEveryMs = 100;
 
-/** Runs a behaviour on a fake API server of its own that has the Service, of which nothing is left. */
+/** Runs a behaviour on its own fake API server that has the Service, and closes the server. */
 export async function onFakeApiServer(name: string, run: (world: SourceWorld) => Promise<void>): Promise<void> {
   const api = await FakeApiServer.start();
   const bookmarks = setInterval(() => api.sendBookmark(), bookmarkEveryMs);
