@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "@grpc-lb/core";
 
-/** A clock that goes so many times as fast: for what waits seconds and has no option for that. */
+/** A clock that runs `times` as fast as real time, for waits of seconds that cannot be configured. */
 export function fasterClock(times: number): Clock {
   return {
     now: () => systemClock.now() * times,

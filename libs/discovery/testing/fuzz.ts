@@ -14,7 +14,7 @@ export const bounded = (numRuns: number) =>
     markInterruptAsFailure: false,
   }) as const;
 
-/** Text of all kinds: of any characters, and of those that the formats give a meaning. */
+/** Text of all kinds: of arbitrary characters, and of those with a meaning in the formats. */
 export const anyText = (maxLength = 60): fc.Arbitrary<string> =>
   fc.oneof(
     fc.string({ unit: "binary", maxLength }),

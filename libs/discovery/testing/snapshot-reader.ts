@@ -27,7 +27,7 @@ export class SnapshotReader {
     return this.last?.endpoints?.map(({ addresses }) => addresses.map(({ host, port }) => `${host}:${port}`).join("+"));
   }
 
-  /** Resolves with the newest snapshot as soon as it satisfies the condition; fails with the last one after `timeoutMs`. */
+  /** Resolves with the newest snapshot as soon as it satisfies the condition. @throws AssertionError with it after `timeoutMs` */
   async until(what: string, isWanted: (snapshot: Snapshot) => boolean, timeoutMs = 10_000): Promise<Snapshot> {
     const dueMs = performance.now() + timeoutMs;
     for (;;) {

@@ -5,8 +5,8 @@ import type { Source } from "../src/core/source.ts";
 import { SnapshotReader } from "./snapshot-reader.ts";
 
 /**
- * A registry and its faults: a real server, a fake, or whatever a source reads. A fault that cannot be caused is absent, and the
- * behaviour that needs it is skipped. The sources need short deadlines, so that they notice each fault within 10 s.
+ * A registry and its faults: a real server, a fake, or another input of a source. A fault that a test cannot cause is undefined,
+ * and the behaviours that need it are skipped. The sources need short deadlines, so that they notice each fault within 10 s.
  */
 export interface SourceWorld {
   /** A new source, with the right credentials. */
@@ -16,7 +16,7 @@ export interface SourceWorld {
   remove(service: string, address: Address): Promise<void>;
   /** Whether instances have weights. */
   readonly hasWeights: boolean;
-  /** Stops the server, and starts it with what it knew. */
+  /** Stops the server, and starts it with its data. */
   readonly outage?: { stop(): Promise<void>; start(): Promise<void> };
   /** How long an outage lasts after a source has noticed it, in milliseconds. Default: 0. */
   readonly outageMs?: number;
@@ -24,24 +24,24 @@ export interface SourceWorld {
   readonly freeze?: { begin(): Promise<void>; end(): Promise<void> };
   /** Stops the server and starts it without data. */
   readonly restartEmpty?: () => Promise<void>;
-  /** Disconnects the sources, and lets them back when `meanwhile` is done and the version they would resume from is too old. */
+  /** Disconnects the sources, calls `meanwhile`, makes the version that they resume from too old, and lets them reconnect. */
   readonly outdate?: (meanwhile: () => Promise<void>) => Promise<void>;
   /** A source with wrong credentials, and a way to make them right. */
   readonly stranger?: (service: string) => Promise<{ readonly source: Source; admit(): Promise<void> }>;
-  /** Resolves when no source has a connection to the server any more. */
+  /** Resolves when no source has a connection to the server. */
   readonly untilLeft?: () => Promise<void>;
 }
 
 export interface WorldInstance {
   readonly address: Address;
-  /** Default: the registry's. */
+  /** Default: that of the registry. */
   readonly weight?: number;
 }
 
 /** A behaviour of every source, on every server. */
 export interface SourceBehaviour {
   readonly name: string;
-  /** Why it cannot be shown with this world; undefined if it can. */
+  /** Returns why it cannot be tested in this world; undefined if it can. */
   readonly cannot: (world: SourceWorld) => string | undefined;
   /** @param service that no other behaviour uses */
   readonly run: (world: SourceWorld, service: string) => Promise<void>;
@@ -56,7 +56,7 @@ const needs = (fault: keyof SourceWorld, what: string) => (world: SourceWorld) =
 const put = (world: SourceWorld, service: string, ...ns: readonly number[]) =>
   Promise.all(ns.map((n) => world.put(service, { address: at(n) })));
 
-/** Reads a source during `run`, and then ends the watch and checks that nothing is left. */
+/** Reads a source during `run`, then ends the watch, and waits until the source has no connection. */
 async function reading(world: SourceWorld, source: Source, run: (reader: SnapshotReader) => Promise<void>) {
   const reader = new SnapshotReader(source);
   try {
@@ -67,7 +67,7 @@ async function reading(world: SourceWorld, source: Source, run: (reader: Snapsho
   await world.untilLeft?.();
 }
 
-/** The last good set is published with an error beside it, and was in every snapshot since `from`. */
+/** Fails unless every snapshot since `from` has the last good set, and the newest has that set and an error. */
 async function assertKept(reader: SnapshotReader, from: number, ...ns: readonly number[]): Promise<void> {
   await reader.until("an error", ({ error }) => error !== undefined);
   const sets = reader.snapshots.slice(from).map(({ endpoints }) => endpoints?.length);
@@ -78,9 +78,9 @@ async function assertKept(reader: SnapshotReader, from: number, ...ns: readonly 
   assert.deepEqual([...(reader.addresses ?? [])].sort(), text(...ns));
 }
 
-/** Holds for any length of the outage, which `outageMs` of the world gives. */
+/** The outage lasts `outageMs` of the world. */
 export const outageBehaviour: SourceBehaviour = {
-  name: "while the server is down the last set stays, with an error beside it, and changes are published when it is back",
+  name: "while the server is down, the last set stays and an error is reported; later changes are published when the server is back",
   cannot: needs("outage", "an outage"),
   run: (world, service) =>
     reading(world, world.createSource(service), async (reader) => {
@@ -119,7 +119,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "a service whose name begins with another's has its own instances alone",
+    name: "a service has no instances of another service whose name starts with its own",
     cannot: always,
     run: async (world, service) => {
       await put(world, `${service}2`, 1);
@@ -151,7 +151,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "of a burst the last state is published, in the order of a new source, and no snapshot twice",
+    name: "the last state of a burst is published, in the same order as by a new source, and no snapshot is published twice",
     cannot: always,
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -178,7 +178,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
   },
   outageBehaviour,
   {
-    name: "a server that is down at the start is an error without a set, and the set is published when it is back",
+    name: "while the server is down at the start, an error without a set is published; the set is published when the server is back",
     cannot: needs("outage", "an outage"),
     run: async (world, service) => {
       await put(world, service, 1);
@@ -193,7 +193,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
     },
   },
   {
-    name: "a frozen server is noticed: the last set stays, with an error beside it, and changes are published when it answers again",
+    name: "while the server is frozen, the last set stays and an error is reported; later changes are published when it answers again",
     cannot: needs("freeze", "a freeze"),
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -213,7 +213,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "the empty set of a server that lost its data is published in the end, and so are instances that return",
+    name: "after the server lost its data, instances that are registered again are published, and lost ones are removed",
     cannot: needs("restartEmpty", "an empty restart"),
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -229,7 +229,7 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "when the version to resume from is gone, changes are published, and the set is never empty",
+    name: "when the version to resume from is too old, the changes are published, and the set is never empty",
     cannot: needs("outdate", "a compaction or the like"),
     run: (world, service) =>
       reading(world, world.createSource(service), async (reader) => {
@@ -249,8 +249,8 @@ export const sourceBehaviours: readonly SourceBehaviour[] = [
       }),
   },
   {
-    name: "wrong credentials are an error, permissionDenied, and right ones are used without a new source",
-    cannot: needs("stranger", "who may read"),
+    name: "wrong credentials are reported as permissionDenied, and right ones are used without a new source",
+    cannot: needs("stranger", "a denied read"),
     run: async (world, service) => {
       const stranger = await world.stranger?.(service);
       if (!stranger) return;

@@ -2,8 +2,8 @@ import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 
 /**
- * Tells of changes in a directory that may concern one of its files. It is a hint and no more: where the system has no word
- * of changes (network file systems, another host's writes, too many watches), nobody is told and nothing fails.
+ * Reports changes in a directory that may affect one of its files. It is only a hint: where the system reports no changes
+ * (network file systems, writes of another host, too many watches), there is no call and no error, so the owner must also poll.
  */
 export class DirectoryWatch {
   readonly #directory: string;
@@ -12,8 +12,8 @@ export class DirectoryWatch {
   #watching: { readonly watcher: FSWatcher; readonly identity: string } | undefined;
 
   /**
-   * @param file its name, without the directory
-   * @param onChange called for a change of the file or of what Kubernetes swaps behind it (`..data`), perhaps of nothing
+   * @param file the name of the file, without the directory
+   * @param onChange called after a change of the file, or of the `..data` link that Kubernetes swaps; the content may be the same
    */
   constructor(directory: string, file: string, onChange: () => void) {
     this.#directory = directory;
@@ -21,7 +21,12 @@ export class DirectoryWatch {
     this.#onChange = onChange;
   }
 
-  /** Watches the directory that is there now; whether that is another than before. To be called now and then. */
+  /**
+   * Watches the directory that the path names now. The owner calls it with each poll, because the path may name another
+   * directory later.
+   *
+   * @returns whether it started a new watch
+   */
   async renew(): Promise<boolean> {
     const identity = await identify(this.#directory);
     if (identity === this.#watching?.identity) return false;
@@ -32,27 +37,27 @@ export class DirectoryWatch {
       watcher.on("change", (_, name) => {
         if (name === null || name === this.#file || String(name).startsWith("..")) this.#onChange();
       });
-      watcher.on("error", () => this.close()); // looked at all the same, and watched anew with the next look
+      watcher.on("error", () => this.close()); // polling goes on, and the next `renew` starts a new watch
       this.#watching = { watcher, identity };
       return true;
     } catch {
-      return false; // gone meanwhile, or too many watches: looked at all the same
+      return false; // the directory was removed, or there are too many watches; polling goes on
     }
   }
 
-  /** After it nobody is told, until `renew`. */
+  /** Ends the watch. `onChange` is not called until the next `renew`. */
   close(): void {
     this.#watching?.watcher.close();
     this.#watching = undefined;
   }
 }
 
-/** The same path may be another directory later; undefined for none. */
+/** Identifies the directory that the path names now; undefined if there is none. */
 async function identify(directory: string): Promise<string | undefined> {
   try {
     const { dev, ino } = await stat(directory, { bigint: true });
     return `${dev}:${ino}`;
   } catch {
-    return undefined; // what is wrong is said of the file
+    return undefined; // reading the file reports the error
   }
 }

@@ -5,7 +5,7 @@ import type { Address } from "../../src/core/snapshot.ts";
 import { ChangeNotifier } from "../change-notifier.ts";
 import { FakeStore, type HealthEntry, type RegisteredService } from "./fake-store.ts";
 
-/** A request as the fake understood it. */
+/** A parsed request. */
 export interface FakeConsulRequest {
   readonly method: string;
   /** Without the query. */
@@ -16,10 +16,10 @@ export interface FakeConsulRequest {
   readonly atMs: number;
 }
 
-/** What a fake agent has done and is doing. */
+/** Counts of a fake agent. */
 export interface FakeConsulCounts {
   readonly requests: number;
-  /** Queries that wait for a change. */
+  /** Blocking queries that wait for a change. */
   readonly waiting: number;
   readonly maxWaiting: number;
   readonly connections: number;
@@ -33,9 +33,9 @@ interface Refusal {
 }
 
 /**
- * A Consul agent as far as discovery and registration need one, on a port of 127.0.0.1: blocking queries of a service's health,
- * registration, TTL checks. It makes no checks of its own, and removes no critical instance. It also has the faults of a bad day.
- * The same behaviours run on it and on a real agent. `close()` leaves nothing.
+ * A fake of the part of a Consul agent that discovery and registration use, on a port of 127.0.0.1: blocking queries of a
+ * service's health, registration and TTL checks. It runs no checks itself, and removes no critical instance. Tests can make it
+ * fail in the ways of a real one. The same behaviours run on it and on a real agent. `close()` ends all connections and timers.
  */
 export class FakeConsulAgent {
   readonly #sockets = new Set<Socket>();
@@ -81,12 +81,12 @@ export class FakeConsulAgent {
     return { requests, waiting: this.#waiting, maxWaiting: this.#maxWaiting, connections: this.#sockets.size };
   }
 
-  /** All requests, in order, the refused ones too. */
+  /** All requests, in order, including refused ones. */
   get requests(): readonly FakeConsulRequest[] {
     return this.#log;
   }
 
-  /** All that is registered, by id. */
+  /** All registered services, by id. */
   get registered(): ReadonlyMap<string, RegisteredService> {
     return this.#store.registered;
   }
@@ -106,25 +106,25 @@ export class FakeConsulAgent {
     this.#store.setStatus(id, status);
   }
 
-  /** Loses its data; queries that wait are answered. */
+  /** Removes all data, and answers waiting queries. */
   forget(): void {
     this.#store.clear();
   }
 
-  /** Continues from another index; queries that wait are answered. */
+  /** Continues from another index, and answers waiting queries. */
   setIndex(index: number): void {
     this.#store.setIndex(index);
   }
 
   // ── Faults
 
-  /** Answers with this index, or without one, whatever there is; undefined ends it. */
+  /** Sends this index with every answer, or none; undefined restores the true one. */
   answerWithIndex(index: number | "absent" | undefined): void {
     this.#index = index;
     this.#changes.notify();
   }
 
-  /** Accepts requests without an answer. */
+  /** Accepts requests without an answer until `thaw`. */
   freeze(): void {
     this.#thawed ??= Promise.withResolvers<void>();
   }
@@ -134,7 +134,7 @@ export class FakeConsulAgent {
     this.#thawed = undefined;
   }
 
-  /** Refuses requests, those that wait too; `times`: until `accept` unless given. */
+  /** Refuses requests, including waiting ones: as many as `times`. Default: all until `accept`. */
   refuse(
     status: number,
     text: string,
@@ -149,24 +149,24 @@ export class FakeConsulAgent {
     this.#refusal = undefined;
   }
 
-  /** Calls `fault` with each request, which is answered as usual unless it returns true; undefined ends it. */
+  /** Passes each request to `fault`. If it returns true, it has handled the request; otherwise the fake answers it. */
   interfere(fault: ((request: FakeConsulRequest, response: ServerResponse) => boolean) | undefined): void {
     this.#fault = fault;
   }
 
-  /** Answers the next queries of health with these texts. */
+  /** Answers the next health queries with these bodies. */
   answerWith(...bodies: readonly string[]): void {
     this.#bodies.push(...bodies);
     this.#changes.notify();
   }
 
-  /** Accepts this token only, as with ACLs that deny by default: others get 403, and requests without one no instances. */
+  /** Accepts only this token, as ACLs that deny by default: another one gets 403, and a request without a token gets no instances. */
   requireToken(token: string | undefined): void {
     this.#token = token;
     this.#changes.notify();
   }
 
-  /** Hides all instances, as from a token without the right to read them. */
+  /** Hides all instances, as for a token without the right to read them. */
   hide(isHidden = true): void {
     this.#denies = isHidden;
     this.#changes.notify();
@@ -218,7 +218,7 @@ export class FakeConsulAgent {
     if (this.#isRefused(response, token)) return;
     const [, health] = /^\/v1\/health\/service\/(.+)$/.exec(path) ?? [];
     if (health !== undefined) await this.#answerHealth(health, query, token, response);
-    else this.#serveOwn(`${incoming.method} ${path}`, text, response);
+    else this.#serveAgent(`${incoming.method} ${path}`, text, response);
   }
 
   #isRefused(response: ServerResponse, token: string | undefined): boolean {
@@ -244,7 +244,7 @@ export class FakeConsulAgent {
       this.#waiting += 1;
       this.#maxWaiting = Math.max(this.#maxWaiting, this.#waiting);
       this.#changes.notify();
-      // An index that went back is an answer too, as after a restart of the servers.
+      // A lower index also ends the wait, as after a restart of the servers.
       while (mayWait() && this.#store.indexOf(name) === requested && !response.destroyed) {
         const leftMs = untilMs - performance.now();
         if (leftMs <= 0) break;
@@ -270,8 +270,8 @@ export class FakeConsulAgent {
     response.writeHead(200, headers).end(this.#bodies.shift() ?? JSON.stringify(isHidden ? [] : entries));
   }
 
-  /** Answers a request about the agent's own services. */
-  #serveOwn(what: string, text: string, response: ServerResponse): void {
+  /** Answers a request to `/v1/agent`. */
+  #serveAgent(what: string, text: string, response: ServerResponse): void {
     const [, verb = "", id = ""] =
       /^(PUT \/v1\/agent\/(?:service\/(?:de)?register|check\/update)|GET \/v1\/agent\/service)\/?(.*)$/.exec(what) ??
       [];
@@ -292,7 +292,7 @@ export class FakeConsulAgent {
         return void response.writeHead(200).end(JSON.stringify({ ...service, Service: service.Name }));
       }
       default:
-        return void response.writeHead(404).end("the fake does not know this path");
+        return void response.writeHead(404).end("the fake does not support this path");
     }
     response.writeHead(200).end();
   }

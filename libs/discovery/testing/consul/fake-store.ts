@@ -1,5 +1,5 @@
 /**
- * One instance as `/v1/health/service/:name` lists it, as far as it matters here.
+ * One instance as `/v1/health/service/:name` lists it: the fields that discovery reads.
  * https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service
  */
 export interface HealthEntry {
@@ -21,7 +21,7 @@ export interface HealthEntry {
   readonly Checks?: readonly { readonly Status: string; readonly ServiceName?: string }[] | null;
 }
 
-/** The body of `PUT /v1/agent/service/register`, as far as the fake reads it. */
+/** The body of `PUT /v1/agent/service/register`: the fields that the fake reads. */
 export interface RegisteredService {
   readonly ID?: string;
   readonly Name: string;
@@ -44,7 +44,7 @@ export interface RegisteredCheck {
   readonly DeregisterCriticalServiceAfter?: string;
 }
 
-/** The node of the fake, unless a test gives an instance another one. */
+/** The default node of an instance. */
 export const fakeNode: HealthEntry["Node"] = { Node: "fake", Address: "127.0.0.1", Meta: {} };
 
 interface Stored {
@@ -71,7 +71,7 @@ export class FakeStore {
     return new Map([...this.#services].map(([id, { service }]) => [id, service]));
   }
 
-  /** As in Consul: for a service without instances it is the newest index. */
+  /** The index of a service. As in Consul, it is the newest index if the service has no instances. */
   indexOf(name: string): number {
     return [...this.#services.values()].some(({ service }) => service.Name === name)
       ? (this.#changed.get(name) ?? this.#index)
@@ -101,7 +101,7 @@ export class FakeStore {
     const id = service.ID ?? service.Name;
     const before = this.#services.get(id);
     clearTimeout(before?.expiry);
-    // As in Consul: a check that existed keeps its status.
+    // As in Consul, an existing check keeps its status.
     const status = service.Check
       ? before?.service.Check
         ? before.status
@@ -140,7 +140,7 @@ export class FakeStore {
     this.#touch(stored.service.Name);
   }
 
-  /** Removes all, and resets the index. */
+  /** Removes all services, and resets the index. */
   clear(): void {
     for (const { expiry } of this.#services.values()) clearTimeout(expiry);
     this.#services.clear();

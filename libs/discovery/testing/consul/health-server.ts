@@ -3,7 +3,7 @@ import { createServer, type Http2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Address } from "../../src/core/snapshot.ts";
 
-/** A gRPC server as far as an agent's check needs one: it reports the health that a test sets (grpc.health.v1). */
+/** A gRPC server that reports the health that a test sets (grpc.health.v1), for the gRPC check of an agent. */
 export interface HealthServer {
   readonly address: Address;
   /** The services of the requests, in order. */
@@ -27,7 +27,7 @@ export async function startHealthServer(): Promise<HealthServer> {
     stream.on("error", () => {});
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk);
-    // A frame of gRPC is a byte, four of length, and the message: here `string service = 1`.
+    // A gRPC frame is a flag byte, four bytes of length and the message; the message is `string service = 1`.
     requested.push(Buffer.concat(chunks).subarray(7).toString());
     stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
     stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));

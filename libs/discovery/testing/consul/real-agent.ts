@@ -20,8 +20,8 @@ export async function whyNoConsul(): Promise<string | undefined> {
 }
 
 /**
- * A real Consul agent that is its own server, `consul agent -dev`, on free ports of 127.0.0.1. Its data directory outlives `kill`,
- * and not `restartEmpty`. `close()` leaves nothing.
+ * A real Consul agent that is its own server, `consul agent -dev`, on free ports of 127.0.0.1. Its data stays after `kill`;
+ * `restartEmpty` and `close()` remove it.
  */
 export class RealConsulAgent {
   /** With ACLs, the token with all rights. */
@@ -72,7 +72,7 @@ export class RealConsulAgent {
       const ended = await Promise.race([child.exited, delay(20)]);
       const problem = ended ? "ended" : performance.now() > dueMs ? "has no leader within 20 s" : undefined;
       if (problem) throw new Error(`consul ${problem}:\n${[...child.stdout, ...child.stderr].slice(-20).join("\n")}`);
-      isUp = await this.#hasItself().catch(() => false); // not yet
+      isUp = await this.#hasItself().catch(() => false); // it does not answer yet
     }
   }
 
@@ -96,14 +96,14 @@ export class RealConsulAgent {
     this.#child?.kill(signal);
   }
 
-  /** Ends it without a shutdown. */
+  /** Kills it, without a shutdown. */
   async kill(): Promise<void> {
     this.#child?.kill("SIGKILL");
     await this.#child?.exited;
     this.#child = undefined;
   }
 
-  /** Ends it, and starts it without data. */
+  /** Kills it, and starts it without data. */
   async restartEmpty(): Promise<void> {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });

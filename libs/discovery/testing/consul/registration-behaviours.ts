@@ -41,7 +41,7 @@ async function registered(
   await world.untilLeft?.();
 }
 
-/** Polls the stats, as nothing reports their changes. */
+/** Polls the stats, because their changes have no event. @throws AssertionError after 10 s */
 async function untilStats(registration: Registration, what: string, holds: (stats: RegistrationStats) => boolean) {
   const dueMs = performance.now() + 10_000;
   while (!holds(registration.stats)) {
@@ -88,7 +88,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
     run: (world, service) =>
       registered(world, service, {}, async (registration, reader) => {
         await reader.untilAddresses(text(address));
-        await registration.registered; // the agent's answer may come after the snapshot
+        await registration.registered; // the answer of the agent may arrive after the snapshot
         const from = reader.snapshots.length;
         await world.restartEmpty();
         await untilStats(registration, "a second registration", ({ registrations }) => registrations === 2);
@@ -98,7 +98,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
       }),
   },
   {
-    name: "an instance that somebody else has removed comes back",
+    name: "an instance that another client removed is registered again",
     run: (world, service) =>
       registered(world, service, {}, async (registration, reader) => {
         await reader.untilAddresses(text(address));
@@ -143,7 +143,7 @@ export const registrationBehaviours: readonly RegistrationBehaviour[] = [
       }),
   },
   {
-    name: "a missing right is named in the error, and the instance is registered when the token file has a token with that right",
+    name: "the error names the missing right, and the instance is registered when the token file has a token with that right",
     run: async (world, service) => {
       const { credentials, admit } = await world.outsider();
       await registered(world, service, { credentials }, async (registration) => {

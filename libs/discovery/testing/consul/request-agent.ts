@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import type { Address } from "../../src/core/snapshot.ts";
 
-/** Makes a request to an agent, fake or real, on a connection of its own. @throws Error for an answer other than 200 */
+/** Sends a request to an agent, fake or real, on its own connection. @throws Error for an answer other than 200 */
 export async function requestAgent(
   { host, port }: Address,
   method: "GET" | "PUT",

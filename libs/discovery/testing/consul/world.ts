@@ -10,13 +10,13 @@ import { FakeConsulAgent } from "./fake-agent.ts";
 import { RealConsulAgent } from "./real-agent.ts";
 import { requestAgent } from "./request-agent.ts";
 
-/** Short deadlines: each fault is noticed within seconds. */
+/** Short deadlines, so that a source notices each fault within seconds. */
 const deadlines = { waitMs: 300, answerTimeoutMs: 1_000, missingGraceMs: 1_500 } as const;
 
 /** An agent, fake or real, and its faults. */
 export interface ConsulWorld extends SourceWorld {
   readonly agent: Address;
-  /** With all rights. */
+  /** Credentials with all rights. */
   readonly credentials: ConsulCredentials;
   createSource(service: string, options?: Partial<ConsulSourceOptions>): Source;
   readonly outage: NonNullable<SourceWorld["outage"]>;
@@ -29,7 +29,7 @@ export interface ConsulWorld extends SourceWorld {
 /** Registers what runs after the test. */
 type OnEnd = (end: () => Promise<void>) => void;
 
-/** What the worlds of all agents have in common, with a token where the agent requires one. */
+/** The part that both kinds of agents share, with a token where the agent requires one. */
 function worldOf(agent: { readonly address: Address; readonly token?: string | undefined }) {
   const { token } = agent;
   const idOf = (service: string, { host, port }: Address) => `${service}-${host}-${port}`;
@@ -60,12 +60,12 @@ async function outsider(right: string, onEnd: OnEnd) {
   return { credentials: { tokenFile }, admit: () => writeFile(tokenFile, `${right}\n`) };
 }
 
-/** Runs a behaviour on a fake agent of its own, and closes it. */
+/** Runs a behaviour on its own fake agent, and closes the agent. */
 export async function onFakeAgent(run: (world: ConsulWorld) => Promise<void>): Promise<void> {
   await onAgent(await FakeConsulAgent.start(), fakeConsulWorld, run);
 }
 
-/** Runs a behaviour on a real agent of its own, with ACLs, and closes it. */
+/** Runs a behaviour on its own real agent with ACLs, and closes the agent. */
 export async function onRealAgent(run: (world: ConsulWorld, agent: RealConsulAgent) => Promise<void>): Promise<void> {
   await onAgent(await RealConsulAgent.start({ hasAcls: true }), realConsulWorld, run);
 }

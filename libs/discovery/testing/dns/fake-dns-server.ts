@@ -14,13 +14,13 @@ export interface DnsRecords {
   readonly ttlSeconds?: number;
 }
 
-/** What is wrong with a name server. */
+/** A fault of a name server. */
 export type DnsFault =
-  /** It answers with this code and nothing else. */
+  /** It answers with this code and without records. */
   | { readonly t: "code"; readonly code: Exclude<ResponseCode, "NOERROR">; readonly types?: readonly RecordType[] }
   /** It does not answer. */
   | { readonly t: "silence"; readonly types?: readonly RecordType[] }
-  /** An answer to another question comes first, and with `alone` nothing else. */
+  /** It first sends an answer with a wrong id; with `alone` it sends only that. */
   | { readonly t: "wrong-id"; readonly alone?: boolean; readonly types?: readonly RecordType[] };
 
 export interface DnsQuery {
@@ -29,17 +29,17 @@ export interface DnsQuery {
   readonly transport: "UDP" | "TCP";
 }
 
-/** What fits in an answer over UDP (RFC 1035, 4.2.1); a longer one is truncated, and asked for again over TCP. */
+/** The size limit of an answer over UDP (RFC 1035, 4.2.1). A longer one is truncated, and the client repeats the query over TCP. */
 const udpBytes = 512;
 
 /**
- * A name server on a port of this machine, over UDP and TCP, with the records and faults that a test gives it. A name that
- * has other records than those asked for is an answer without records; one that has none is NXDOMAIN.
+ * A fake name server on a port of 127.0.0.1, over UDP and TCP, with the records and faults that a test sets. The answer for a
+ * name that has records of other types only is empty; for an unknown name it is NXDOMAIN.
  */
 export class FakeDnsServer {
-  /** What has been asked, in order. */
+  /** All queries, in order. */
   readonly queries: DnsQuery[] = [];
-  /** From now on; undefined for none. */
+  /** The fault of all answers from now on; undefined for none. */
   fault: DnsFault | undefined;
   readonly #names = new Map<string, DnsRecords>();
   readonly #changes = new ChangeNotifier();
@@ -54,7 +54,7 @@ export class FakeDnsServer {
     return server;
   }
 
-  /** Where it listens, also after another start. */
+  /** Its address, which stays the same after a restart. */
   get address(): Address {
     return { host: "127.0.0.1", port: this.#port };
   }
@@ -87,7 +87,7 @@ export class FakeDnsServer {
         await once(tcp, "listening");
       } catch (error) {
         udp.close();
-        if (this.#port === 0 && (error as NodeJS.ErrnoException).code === "EADDRINUSE") continue; // free for UDP alone
+        if (this.#port === 0 && (error as NodeJS.ErrnoException).code === "EADDRINUSE") continue; // the port is free for UDP only
         throw error;
       }
       udp.on("message", (message, { port: from }) => {
@@ -100,7 +100,7 @@ export class FakeDnsServer {
     }
   }
 
-  /** Nobody listens any more. */
+  /** Stops listening and ends all connections. */
   async close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.#udp) this.#udp.close(resolve);
@@ -114,7 +114,7 @@ export class FakeDnsServer {
   #serveTcp(socket: Socket): void {
     this.#connections.add(socket);
     let received = Buffer.alloc(0);
-    socket.on("error", () => {}); // a client may leave as it likes
+    socket.on("error", () => {}); // the client has gone
     socket.on("close", () => this.#connections.delete(socket));
     socket.on("data", (chunk) => {
       received = Buffer.concat([received, chunk]);
@@ -137,11 +137,11 @@ export class FakeDnsServer {
     this.#changes.notify();
     const fault = this.fault?.types && !(type && this.fault.types.includes(type)) ? undefined : this.fault;
     if (fault?.t === "silence") return [];
-    const there = this.#names.get(name);
+    const known = this.#names.get(name);
     const code =
-      fault?.t === "code" ? fault.code : there || hasChild(this.#names.keys(), name) ? "NOERROR" : "NXDOMAIN";
-    const records = code === "NOERROR" && type ? (there?.[type] ?? []) : [];
-    const answer = { id, code, isTruncated: false, ttlSeconds: there?.ttlSeconds ?? 30, records } as const;
+      fault?.t === "code" ? fault.code : known || hasChild(this.#names.keys(), name) ? "NOERROR" : "NXDOMAIN";
+    const records = code === "NOERROR" && type ? (known?.[type] ?? []) : [];
+    const answer = { id, code, isTruncated: false, ttlSeconds: known?.ttlSeconds ?? 30, records } as const;
     const full = encodeAnswer(question, answer);
     const isTruncated = transport === "UDP" && full.length > udpBytes;
     const right = isTruncated ? encodeAnswer(question, { ...answer, isTruncated }) : full;

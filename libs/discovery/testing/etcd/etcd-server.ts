@@ -111,7 +111,7 @@ export class EtcdServer {
       ],
       { stdio: ["ignore", "ignore", "pipe"], env: { PATH: process.env.PATH ?? "" } },
     );
-    // It outlives the tests, whatever they prove to have left nothing; its stderr keeps the process of the tests alive.
+    // The child runs longer than one test, so it must not count as an open handle. Its stderr keeps the test process alive.
     child.unref();
     process.once("exit", this.#killNow);
     this.#child = child;
@@ -128,11 +128,11 @@ export class EtcdServer {
     } finally {
       clearTimeout(alive);
     }
-    // It serves a moment before it has a leader.
-    await this.ask("/v3/kv/range", { key: base64("ready") }, { isPatient: true });
+    // It accepts requests before it has a leader.
+    await this.request("/v3/kv/range", { key: base64("ready") }, { isRetried: true });
   }
 
-  /** Kills it, as a machine that fails does. */
+  /** Kills it, as a failure of its machine does. */
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -144,7 +144,7 @@ export class EtcdServer {
     await exited;
   }
 
-  /** Starts it for `meanwhile` at another port with what it knew, where only the test finds it, and then at its own again. */
+  /** Starts it with its data on a port that sources do not know, calls `meanwhile`, and restarts it on its own port. */
   async startElsewhere(meanwhile: () => Promise<void>): Promise<void> {
     const own = this.#clientPort;
     this.#clientPort = await closedPort();
@@ -155,7 +155,7 @@ export class EtcdServer {
     await this.start();
   }
 
-  /** Brings it back with nothing. */
+  /** Restarts it without data. */
   async restartEmpty(): Promise<void> {
     await this.stop();
     rmSync(join(this.#folder, "data"), { recursive: true });
@@ -163,7 +163,7 @@ export class EtcdServer {
     await this.start();
   }
 
-  /** It accepts connections and answers nothing until `thaw`. */
+  /** Makes it accept connections without an answer until `thaw`. */
   freeze(): void {
     this.#child?.kill("SIGSTOP");
   }
@@ -172,25 +172,25 @@ export class EtcdServer {
     this.#child?.kill("SIGCONT");
   }
 
-  /** Ends it and removes its data. */
+  /** Kills it and removes its data. */
   async close(): Promise<void> {
     await this.stop();
     rmSync(this.#folder, { recursive: true });
   }
 
   async put(key: string, value: string, lease?: string): Promise<void> {
-    await this.ask("/v3/kv/put", { key: base64(key), value: base64(value), ...(lease && { lease }) });
+    await this.request("/v3/kv/put", { key: base64(key), value: base64(value), ...(lease && { lease }) });
   }
 
   async delete(key: string): Promise<void> {
-    await this.ask("/v3/kv/deleterange", { key: base64(key) });
+    await this.request("/v3/kv/deleterange", { key: base64(key) });
   }
 
   /** The values of a prefix, by their keys. */
   async read(prefix: string): Promise<ReadonlyMap<string, { readonly value: string; readonly lease: string }>> {
     const end = Buffer.from(prefix);
     end.writeUInt8((end.at(-1) ?? 0) + 1, end.length - 1);
-    const { kvs = [] } = (await this.ask("/v3/kv/range", {
+    const { kvs = [] } = (await this.request("/v3/kv/range", {
       key: base64(prefix),
       range_end: end.toString("base64"),
     })) as { kvs?: { key: string; value: string; lease?: string }[] };
@@ -200,58 +200,58 @@ export class EtcdServer {
 
   /** Makes every revision but the newest unreadable. */
   async compact(): Promise<void> {
-    const { header } = (await this.ask("/v3/kv/range", { key: base64("any") })) as { header: { revision: string } };
-    await this.ask("/v3/kv/compaction", { revision: header.revision, physical: true });
+    const { header } = (await this.request("/v3/kv/range", { key: base64("any") })) as { header: { revision: string } };
+    await this.request("/v3/kv/compaction", { revision: header.revision, physical: true });
   }
 
   async revoke(lease: string): Promise<void> {
-    await this.ask("/v3/lease/revoke", { ID: lease });
+    await this.request("/v3/lease/revoke", { ID: lease });
   }
 
   /** Enables authentication, with the user `root` and its password `root`. */
   async enableAuth(): Promise<void> {
     await this.addUser("root", "root");
-    await this.ask("/v3/auth/role/add", { name: "root" });
+    await this.request("/v3/auth/role/add", { name: "root" });
     await this.grantRole("root", "root");
-    await this.ask("/v3/auth/enable", {});
+    await this.request("/v3/auth/enable", {});
     await this.login();
   }
 
   async login(): Promise<void> {
-    const { token } = (await this.ask("/v3/auth/authenticate", { name: "root", password: "root" })) as {
+    const { token } = (await this.request("/v3/auth/authenticate", { name: "root", password: "root" })) as {
       token: string;
     };
     this.#token = token;
   }
 
   async addUser(name: string, password: string): Promise<void> {
-    await this.ask("/v3/auth/user/add", { name, password });
+    await this.request("/v3/auth/user/add", { name, password });
   }
 
   async changePassword(name: string, password: string): Promise<void> {
-    await this.ask("/v3/auth/user/changepw", { name, password });
+    await this.request("/v3/auth/user/changepw", { name, password });
   }
 
   async grantRole(user: string, role: string): Promise<void> {
-    await this.ask("/v3/auth/user/grant", { user, role });
+    await this.request("/v3/auth/user/grant", { user, role });
   }
 
-  /** Makes a role that may do this with a range of keys. */
+  /** Adds a role with this permission on all keys of a prefix. */
   async addRole(name: string, prefix: string, permType: "READ" | "WRITE" | "READWRITE"): Promise<void> {
     const end = Buffer.from(prefix);
     end.writeUInt8((end.at(-1) ?? 0) + 1, end.length - 1);
     const perm = { permType, key: base64(prefix), range_end: end.toString("base64") };
-    await this.ask("/v3/auth/role/add", { name });
-    await this.ask("/v3/auth/role/grant", { name, perm });
+    await this.request("/v3/auth/role/add", { name });
+    await this.request("/v3/auth/role/grant", { name, perm });
   }
 
-  /** How many watch streams clients have open, by etcd's own count. */
+  /** The number of watch streams that clients have open, from etcd's metrics. */
   async countWatches(): Promise<number> {
-    const text = String(await this.ask("/metrics", undefined));
+    const text = String(await this.request("/metrics", undefined));
     return Number(/^etcd_debugging_mvcc_watch_stream_total (\d+)/m.exec(text)?.[1] ?? Number.NaN);
   }
 
-  /** Resolves when clients have so many watch streams open; what they begin and end etcd counts a moment later. */
+  /** Resolves when clients have `count` watch streams open. Polls, because etcd counts with a delay. @throws Error after 5 s */
   async untilWatches(count: number): Promise<void> {
     for (const dueMs = performance.now() + 5_000; performance.now() < dueMs; ) {
       if ((await this.countWatches()) === count) return;
@@ -259,8 +259,8 @@ export class EtcdServer {
     throw new Error(`etcd has ${await this.countWatches()} watches, want ${count}`);
   }
 
-  /** Asks the JSON gateway. Over a connection of its own, so that none is left. */
-  async ask(path: string, body: unknown, { isPatient = false } = {}): Promise<unknown> {
+  /** Sends a request to the JSON gateway, on its own connection, so that none stays open. */
+  async request(path: string, body: unknown, { isRetried = false } = {}): Promise<unknown> {
     const { tls } = this.#options;
     const dueMs = performance.now() + 10_000;
     for (;;) {
@@ -288,12 +288,12 @@ export class EtcdServer {
       request.end(body === undefined ? undefined : JSON.stringify(body));
       const { status, text } = await promise;
       if (status === 200) return body === undefined ? text : JSON.parse(text);
-      if (isPatient && performance.now() < dueMs) continue;
+      if (isRetried && performance.now() < dueMs) continue;
       throw new Error(`etcd's gateway: ${path}: ${status} ${text}`);
     }
   }
 
-  /** A lone member elects itself, so it need not wait for others; in a cluster a busy machine must not cost the leader. */
+  /** A single member elects itself quickly. In a cluster, a busy machine must not cause elections. */
   get #elections(): readonly string[] {
     const [heartbeatMs, electionMs] = this.#cluster.includes(",") ? [50, 500] : [10, 100];
     return ["--heartbeat-interval", String(heartbeatMs), "--election-timeout", String(electionMs)];

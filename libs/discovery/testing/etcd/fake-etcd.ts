@@ -19,24 +19,25 @@ import {
 type Answer<R> = (error: Partial<StatusObject> | null, response?: R) => void;
 type Watch = ServerDuplexStream<WatchRequest, WatchResponse | Uint8Array>;
 
-/** In place of an answer: none. */
+/** Returned instead of an answer: the fake does not answer. */
 export const silence = Symbol("silence");
 
 /**
- * An etcd that does what a real one cannot be made to do at will: end a watch for a reason, fall silent on one, refuse, answer
- * bytes that are not a message. What `onRange` and `onLogin` throw, a `{ code, details }`, is the status of the call.
+ * A fake of etcd with faults that a test cannot cause in a real one: it cancels a watch with a reason, stops answering, refuses
+ * calls, and answers bytes that are not a message. If `onRange` or `onLogin` throws `{ code, details }`, that is the status of
+ * the call.
  */
 export class FakeEtcd {
   readonly #server = new Server();
   #endpoint = "";
-  /** What a read is answered. Default: nothing, at revision 5. */
+  /** Returns the answer to a read. Default: no keys, at revision 5. */
   onRange: (metadata: Metadata) => Parameters<typeof RangeResponse.fromPartial>[0] | Uint8Array | typeof silence =
     () => ({
       header: { revision: 5n },
     });
-  /** The token that a login is answered. */
+  /** Returns the token for a login. Default: an empty one. */
   onLogin: () => string = () => "";
-  /** What a watch is answered, from its request on. Default: it is confirmed, and so is each progress request. */
+  /** Handles each request on a watch stream. Default: confirms the watch and each progress request. */
   onWatch: (watch: Watch, request: WatchRequest) => void = (watch, request) => {
     const created = request.requestUnion?.$case === "createRequest";
     watch.write(WatchResponse.fromPartial({ header: { revision: 5n }, created }));
@@ -91,7 +92,7 @@ export class FakeEtcd {
   }
 }
 
-/** A method that sends bytes as they are. */
+/** A method that sends a `Uint8Array` without serializing it. */
 function withRawAnswers<Q, R>(method: MethodDefinition<Q, R>): MethodDefinition<Q, R | Uint8Array> {
   const responseSerialize = (answer: R | Uint8Array) =>
     answer instanceof Uint8Array ? Buffer.from(answer) : method.responseSerialize(answer);

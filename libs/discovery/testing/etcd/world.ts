@@ -4,7 +4,7 @@ import { createEtcdSource, type EtcdCredentials } from "../../src/etcd/index.ts"
 import type { SourceWorld } from "../source-conformance.ts";
 import type { EtcdServer } from "./etcd-server.ts";
 
-/** Short, so that tests are quick, but not so short that a busy machine counts as a frozen etcd. */
+/** Short, so that tests are quick, but long enough that a busy machine does not count as a frozen etcd. */
 const deadlines = { progressIntervalMs: 200, answerTimeoutMs: 1_000, missingGraceMs: 1_500 };
 
 /** A source of a server, with short deadlines. */
@@ -32,7 +32,7 @@ export function createEtcdWorld(server: EtcdServer): SourceWorld {
     restartEmpty: () => server.restartEmpty(),
     async outdate(meanwhile) {
       await server.stop();
-      // A source cannot reach it: it serves at another port.
+      // It serves on another port, so that the source cannot reach it.
       await server.startElsewhere(async () => {
         await meanwhile();
         await server.compact();
