@@ -77,7 +77,7 @@ const instance = fields({
 });
 const list = fc.array(maybe(instance), { maxLength: 5 });
 
-test("whatever an instance is, what is read of it is a valid endpoint, or a short reason", () => {
+test("any instance gives a valid endpoint, or a short reason", () => {
   fc.assert(
     fc.property(list, (value) => {
       const instances = readHealth(JSON.stringify(value));
@@ -92,7 +92,7 @@ test("whatever an instance is, what is read of it is a valid endpoint, or a shor
   );
 });
 
-test("any text is read, or refused without a word of it", () => {
+test("any text is read, or refused with an error that does not quote it", () => {
   const texts = fc.oneof(anyText(), mutated(list.map((value) => JSON.stringify(value))));
   fc.assert(
     fc.property(texts, (text) => {
@@ -123,7 +123,7 @@ test("any index is a whole number, or refused; the next one never decreases but 
   );
 });
 
-test("whatever answers and failures come, each snapshot has valid endpoints, one for an address, and no secret", async () => {
+test("after any answers and failures each snapshot has valid endpoints, one for each address, and no secret", async () => {
   const step = fc.record({ body: fc.oneof(list, fc.constant(undefined)), index: fc.nat(20), waitMs: fc.nat(3_000) });
   const run = async (steps: readonly { body: unknown; index: number; waitMs: number }[], limit: number | undefined) => {
     const clock = new ManualClock();

@@ -183,7 +183,7 @@ test("an agent that wants no request for a minute does not cost the TTL", async 
   await registration.close();
 });
 
-test("with CONSUL_HTTP_ADDR=https://… or a CA alone the agent is spoken to in TLS, and a plain agent sees no token", async (t) => {
+test("with CONSUL_HTTP_ADDR=https://… or a CA alone requests use TLS, and an agent without TLS receives no token", async (t) => {
   const certificates = makeCertificates();
   if (!certificates) return t.skip("there is no openssl to make certificates with");
   const { caFile, server: pair, remove } = certificates;
@@ -254,7 +254,7 @@ const faults: readonly ((response: ServerResponse) => void)[] = [
 ];
 
 const seed = Number(process.env.SEED ?? 20_261);
-test(`through a storm of broken answers the last good endpoints stay, and the true ones come in the end (SEED=${seed})`, async () => {
+test(`during a storm of broken answers the last good endpoints stay, and the true ones are published at the end (SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const clock = fasterClock(100);
   const { agent, source, reader } = await start({ clock, random, waitMs: 10_000, answerTimeoutMs: 5_000 });

@@ -10,7 +10,7 @@ afterEach(async () => {
   await assertNothingLeft();
 });
 
-/** Tells the pauses of the loop from the deadlines of requests, which are 5 s here. */
+/** Distinguishes the pauses of the loop from the deadlines of requests, which are 5 s here. */
 class LoopClock extends ManualClock {
   #lastMs = 0;
 

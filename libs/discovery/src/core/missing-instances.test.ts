@@ -34,7 +34,7 @@ test("instances that are missing after a failure are reported when the grace per
   assert.equal(expired.length, 1);
 });
 
-test("an instance that was registered again meanwhile is not reported", async () => {
+test("an instance that was registered again during the grace period is not reported", async () => {
   const { missing, expired, pass } = start();
   missing.replace(new Set(["a", "b"]), true);
   missing.delete("a");
@@ -42,7 +42,7 @@ test("an instance that was registered again meanwhile is not reported", async ()
   assert.deepEqual(expired, ["b"]);
 });
 
-test("nothing is reported when all were registered again, one by one or as a later reading says", async () => {
+test("nothing is reported when all were registered again, one by one or in a later reading", async () => {
   for (const settle of [
     (missing: MissingInstances) => missing.delete("a"),
     (missing: MissingInstances) => missing.replace(new Set(), false),

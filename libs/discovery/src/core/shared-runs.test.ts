@@ -57,7 +57,7 @@ test("a lease that is released twice counts once", async () => {
   assert.deepEqual(aborted, [1]);
 });
 
-test("a user that comes while a run is ending starts another, and the end of the old one does not end it", async () => {
+test("a user that starts while a run is ending starts another, and the end of the old one does not end it", async () => {
   const { acquire, ends, aborted } = start();
   const released = acquire().release();
   const next = acquire();
@@ -68,7 +68,7 @@ test("a user that comes while a run is ending starts another, and the end of the
   assert.deepEqual(aborted, [1]);
 });
 
-test("a run that fails tells its users, is forgotten, and its release does not reject", async () => {
+test("a run that fails is reported to its users and forgotten, and its release does not reject", async () => {
   const runs = new SharedRuns<number>();
   let count = 0;
   const acquire = () =>

@@ -18,7 +18,7 @@ const failure = (message: string, code: DiscoveryErrorCode = "unavailable") => n
 const show = ({ endpoints, error }: Snapshot) =>
   `${endpoints?.map(({ id }) => id).join() ?? "unknown"}${error ? `: ${error.message}` : ""}`;
 
-test("a listener gets nothing while nothing is known, then what is known at once and each newer snapshot", () => {
+test("a listener gets no call before the first snapshot, then the newest one at once and each newer one", () => {
   const { store, seen } = start();
   assert.deepEqual([seen.length, store.latest], [0, undefined]);
   store.endpoints.set(endpointAt("a"));
@@ -43,7 +43,7 @@ test("a listener gets nothing while nothing is known, then what is known at once
   assert.equal(seen[0]?.subject, "service s");
 });
 
-test("an empty set that comes first is news", () => {
+test("an empty first set is published", () => {
   const { store, seen } = start();
   store.sync();
   assert.deepEqual(seen[0]?.endpoints, []);
@@ -119,7 +119,7 @@ test("a failure does not publish changes of endpoints that were not synced", () 
   assert.deepEqual(seen.map(show), ["a", "a: the list broke off"]);
 });
 
-test("a problem stays beside the endpoints until the next sync, and a failure precedes it", () => {
+test("a problem is published with the endpoints until the next sync, and a failure precedes it", () => {
   const { store, seen } = start();
   store.sync({ problem: failure("no such port", "portNotFound") });
   store.fail(failure("away"));
@@ -215,7 +215,7 @@ test("a listener that is unsubscribed by another one during a delivery gets noth
   assert.deepEqual(seen, ["third"]);
 });
 
-test("a listener that causes a newer snapshot: all get it, and nobody gets the older one after it", () => {
+test("when a listener causes a newer snapshot, all get it, and none gets the older one after it", () => {
   const store = new SnapshotStore("s", new ManualClock());
   const seen: string[] = [];
   store.subscribe((snapshot) => seen.push(`first ${show(snapshot)}`));
@@ -229,7 +229,7 @@ test("a listener that causes a newer snapshot: all get it, and nobody gets the o
   assert.deepEqual(seen, ["first a", "second a", "first a: away", "second a: away", "third a: away"]);
 });
 
-test("a listener that syncs without news keeps the snapshot from nobody", () => {
+test("a listener that syncs without a change does not keep the snapshot from the others", () => {
   const { clock, store } = start();
   store.subscribe(() => {
     clock.advance(1);
@@ -253,7 +253,7 @@ test("a listener that is added during a delivery gets the snapshot once", () => 
   assert.equal(seen.length, 1);
 });
 
-test("a subject that is made more precise stands in the next snapshot", () => {
+test("a more precise subject is in the next snapshot", () => {
   const { store, seen } = start();
   store.subject = "service default/s";
   store.sync();

@@ -106,7 +106,7 @@ test("a listener gets nothing after close", async (t) => {
   assert.deepEqual([one.seen, two.seen], [[], ["a"]]);
 });
 
-test("a subscriber that comes after the end does not get what was known, also while the old run is ending", async (t) => {
+test("a subscriber that starts after the end does not get the old snapshot, also while the old run is ending", async (t) => {
   const { runs, listen, learn } = begin(t);
   const first = listen();
   learn("a");
@@ -164,7 +164,7 @@ test("good endpoints outlive every exception of start, and the next run's set re
   assert.equal(seen.at(-1), "b");
 });
 
-test("start may throw before its first await, and an exception after the last subscriber has gone is nothing", async (t) => {
+test("start may throw before its first await, and an exception after the last subscriber has ended is ignored", async (t) => {
   const { clock, listen, source } = begin(t, {
     start() {
       throw new Error("no folder");

@@ -7,7 +7,7 @@ import { createDnsPollSource } from "./source.ts";
 
 after(assertNothingLeft);
 
-/** Two lookups are at least a second apart, which is not worth waiting for. */
+/** Shortens the pause of at least a second between two lookups. */
 const times = 20;
 const clock = fasterClock(times);
 

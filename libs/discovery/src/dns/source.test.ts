@@ -9,7 +9,7 @@ import { FakeDnsServer } from "../../testing/dns/fake-dns-server.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { createDnsPollSource, type DnsPollSourceOptions } from "./source.ts";
 
-const timeoutMs = 5_001; // which nothing else takes
+const timeoutMs = 5_001; // unlike any other wait
 
 /** Records the waits between lookups. */
 class PollClock extends ManualClock {
@@ -20,17 +20,17 @@ class PollClock extends ManualClock {
     return super.sleep(ms, signal);
   }
 
-  /** Resolves when so many lookups are over in all. */
+  /** Resolves when `count` lookups have ended in total. */
   polled(count: number): Promise<void> {
     return until(() => this.waits.length >= count, `lookup ${count}`);
   }
 
-  /** Ends the wait there is, and resolves when the next lookup is over. */
+  /** Ends the current wait, and resolves when the next lookup has ended. */
   async again(): Promise<void> {
     const count = this.waits.length;
     this.advance(this.waits.at(-1) ?? 0);
     await this.polled(count + 1);
-    await turn(); // by then readers have it
+    await turn(); // then readers have the snapshot
   }
 }
 
@@ -147,7 +147,7 @@ test("without a union each answer is the whole set", async (t) => {
   await reader.untilAddresses("10.0.0.2:80", "10.0.0.3:80");
 });
 
-test("SRV records that cannot be used are reported beside the endpoints of the others", async (t) => {
+test("SRV records that cannot be used are reported with the endpoints of the others", async (t) => {
   const { dns, read } = await start(t, { port: "grpc" });
   const srv = (target: string, port = 80) => ({ target, priority: 0, weight: 0, port });
   dns.set("_grpc._tcp.server.example", { SRV: [srv("pod-1.example"), srv("pod-2.example", 0)] });
@@ -174,7 +174,7 @@ for (const [code, kind, words] of [
   ["NOTIMP", "unavailable", "NOTIMP: the name server does not support the query"],
   ["FORMERR", "unavailable", "FORMERR: the name server cannot read the query"],
 ] as const) {
-  test(`${code} leaves the last good set with the error beside it`, async (t) => {
+  test(`${code} keeps the last good set and reports the error`, async (t) => {
     const { dns, clock, source, read, at } = await start(t);
     dns.set("server.example", { A: ["10.0.0.1"] });
     const reader = read();
@@ -191,7 +191,7 @@ for (const [code, kind, words] of [
   });
 }
 
-test("a server that does not answer is given up; an answer to another query is ignored", async (t) => {
+test("a query without an answer fails after the timeout; an answer to another query is ignored", async (t) => {
   const { dns, clock, read, at } = await start(t);
   dns.set("server.example", { A: ["10.0.0.1"] });
   const reader = read();
@@ -201,9 +201,9 @@ test("a server that does not answer is given up; an answer to another query is i
     const { length } = dns.queries;
     clock.advance(clock.waits.at(-1) ?? 0);
     await dns.untilQueries(length + 2);
-    const looks = clock.waits.length;
+    const lookups = clock.waits.length;
     clock.advance(timeoutMs);
-    await clock.polled(looks + 1);
+    await clock.polled(lookups + 1);
     const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
     assert.deepEqual([endpoints?.length, error?.code], [1, "unavailable"]);
     assert.equal(error?.message, `dns-poll: query A server.example${at}: no answer in 5001ms`);
@@ -307,7 +307,7 @@ test("SRV records give port and weight, those of the lowest priority alone; thei
   assert.deepEqual(reader.addresses, ["10.0.0.1:82+fd00::1:82", "10.0.0.2:81"]);
   await clock.polled(1);
   assert.deepEqual(clock.waits, [7_000]);
-  assert.ok(!dns.queries.some(({ name }) => name === "spare.example"), "those that are not used are not looked up");
+  assert.ok(!dns.queries.some(({ name }) => name === "spare.example"), "targets that are not used are not queried");
   dns.set("a.example", { A: ["10.0.0.9"] });
   dns.delete("b.example");
   await clock.again();
@@ -340,10 +340,10 @@ test("SRV targets that cannot be queried keep their addresses", async (t) => {
   assert.deepEqual(reader.addresses?.toSorted(), all.toSorted());
 });
 
-/** From now on queries for one name fail. @returns what ends that */
+/** Makes queries for one name fail. @returns a function that ends that */
 function failFor(dns: FakeDnsServer, name: string): () => void {
-  const isAsked = () => dns.queries.at(-1)?.name === name;
-  const get = () => (isAsked() ? ({ t: "code", code: "SERVFAIL" } as const) : undefined);
+  const isQueried = () => dns.queries.at(-1)?.name === name;
+  const get = () => (isQueried() ? ({ t: "code", code: "SERVFAIL" } as const) : undefined);
   Object.defineProperty(dns, "fault", { get, configurable: true });
   return () => void Object.defineProperty(dns, "fault", { value: undefined, writable: true });
 }
@@ -391,7 +391,7 @@ test("without an SRV target that can be queried there is an error and no set", a
   assert.deepEqual([endpoints, error?.code], [undefined, "unavailable"]);
 });
 
-for (const [what, lookFails] of [
+for (const [what, failLookup] of [
   [
     "an SRV lookup that fails",
     (dns: FakeDnsServer) => {
@@ -410,7 +410,7 @@ for (const [what, lookFails] of [
     const reader = read();
     await reader.untilAddresses("10.0.0.1:80+fd00::1:80");
     await clock.polled(1);
-    lookFails(dns);
+    failLookup(dns);
     await clock.again();
     set();
     dns.fault = { t: "code", code: "SERVFAIL", types: ["A"] };
@@ -505,9 +505,9 @@ test("the hosts file precedes DNS, unless the options name a server", async (t) 
   const { dns, create, read } = await start(t, { hostsText });
   dns.set("server.example", { A: ["10.0.0.1"] });
   await read().untilAddresses("10.0.0.1:80");
-  const asked = dns.queries.length;
+  const queries = dns.queries.length;
   await read(create({ name: "localhost", server: undefined })).untilAddresses("127.0.0.1:80+::1:80");
-  assert.equal(dns.queries.length, asked);
+  assert.equal(dns.queries.length, queries);
 });
 
 test("two readers share a run, which can be ended in any state, also while a query is under way", async (t) => {

@@ -25,7 +25,7 @@ async function start(t: TestContext, ...modes: string[]) {
 
 // Most of the time they wait for the start of a program, so they do it together.
 describe("a watch of etcd", { concurrency: 4 }, () => {
-  test("a program that does nothing but read lives, also through an outage, until it has read enough", {
+  test("a program that only reads stays alive, also during an outage, until it stops reading", {
     skip,
   }, async (t) => {
     const { server, program } = await start(t, "foreground");
@@ -40,19 +40,19 @@ describe("a watch of etcd", { concurrency: 4 }, () => {
     assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
   });
 
-  test("a watch in the background does not keep a process alive that has nothing else to do", { skip }, async (t) => {
+  test("a watch in the background does not keep the process alive", { skip }, async (t) => {
     const { server, program } = await start(t, "background");
     const { code } = await program.exited;
     assert.equal(code, unsettled, program.stderr.join("\n"));
     await server.untilWatches(0);
   });
 
-  test("nor does one that finds no endpoints", async () => {
+  test("a watch in the background without endpoints does not keep the process alive", async () => {
     const program = startProgram(probe, [`127.0.0.1:${await closedPort()}`, "background"]);
     assert.equal((await program.exited).code, unsettled, program.stderr.join("\n"));
   });
 
-  test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", {
+  test("of two readers that share a watch, only the one in the foreground keeps the process alive", {
     skip,
   }, async (t) => {
     const { server, program } = await start(t, "background", "foreground");
@@ -63,7 +63,7 @@ describe("a watch of etcd", { concurrency: 4 }, () => {
   });
 });
 
-test("nor does a watch in the background whose server does not even take the connection, and none is left by its end", async (t) => {
+test("a watch in the background whose server accepts no connection does not keep the process alive, and leaves no connection", async (t) => {
   // A server that is stopped takes as many connections as its queue holds.
   const listen = "net.createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () {";
   const deaf = watchChild({

@@ -287,7 +287,7 @@ const watchFaults: readonly ((watch: Watch) => void)[] = [
 ];
 
 const seed = Number(process.env.SEED ?? 20_261);
-test(`through a storm of broken answers the last good endpoints serve, and the truth comes in the end (SEED=${seed})`, async () => {
+test(`during a storm of broken answers the last good endpoints stay, and the true ones are published at the end (SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const fake = await FakeEtcd.start();
   cleanups.push(() => fake.close());

@@ -39,7 +39,7 @@ const failure = (promise: Promise<unknown>) =>
     (error: DiscoveryError) => error,
   );
 
-test("an object is got, and the connection serves the next request too", async () => {
+test("a get returns the object, and the next request uses the same connection", async () => {
   const { api, get, clock, controller } = await start();
   for (let n = 0; n < 5; n++) assert.deepEqual((await get()).ports, [{ name: "grpc", port: 80, protocol: "TCP" }]);
   await turn();
@@ -47,26 +47,26 @@ test("an object is got, and the connection serves the next request too", async (
   assert.equal(getEventListeners(controller.signal, "abort").length, 0);
 });
 
-test("a 401 is tried once more with credentials read anew", async () => {
-  const asked: boolean[] = [];
+test("a request that fails with 401 is retried once with new credentials", async () => {
+  const afterDenials: boolean[] = [];
   const { api, get } = await start((api) => ({
     server: api.access.server,
     namespace: "default",
     async credentials(afterDenial) {
-      asked.push(afterDenial);
+      afterDenials.push(afterDenial);
       return { headers: { authorization: `Bearer ${afterDenial ? "new" : "old"}` }, tls: {} };
     },
   }));
   api.requireToken("new");
   await get();
-  assert.deepEqual(asked, [false, true]);
+  assert.deepEqual(afterDenials, [false, true]);
   api.requireToken("newer");
   const error = await failure(get());
-  assert.deepEqual([error.code, error.status, asked.length], ["permissionDenied", 401, 4]);
+  assert.deepEqual([error.code, error.status, afterDenials.length], ["permissionDenied", 401, 4]);
   assert.equal(error.message, "kubernetes: get service default/s: 401 Unauthorized: Unauthorized");
 });
 
-test("a server that accepts and does not answer is given up after 15 s", async () => {
+test("a request that the server accepts and does not answer fails after 15 s", async () => {
   const { api, get, clock } = await start();
   api.freeze();
   const failed = failure(get());
@@ -80,7 +80,7 @@ test("a server that accepts and does not answer is given up after 15 s", async (
   );
 });
 
-test("an answer that stops in the middle is given up after 15 s", async () => {
+test("an answer that stops in the middle fails after 15 s", async () => {
   const { api, get, clock } = await start();
   api.stallNext(1);
   const failed = failure(get());
@@ -96,7 +96,7 @@ test("an answer that stops in the middle is given up after 15 s", async () => {
   assert.equal(error?.code, "unavailable");
 });
 
-test("a 403 names user, verb, resource and namespace; 404 and 503 say what the server says", async () => {
+test("a 403 names user, verb, resource and namespace; 404 and 503 repeat the message of the server", async () => {
   const { api, get } = await start();
   api.forbid("get", "services", "jane");
   const error = await failure(get());
@@ -114,7 +114,7 @@ test("a 403 names user, verb, resource and namespace; 404 and 503 say what the s
   assert.equal((await failure(get())).status, 404);
 });
 
-test("a server that is not there is named with the reason; when it is back, the next request succeeds", async () => {
+test("the error of an unreachable server has its address and the reason; when the server is back, the next request succeeds", async () => {
   const { api, get } = await start();
   await get();
   await api.stop();
@@ -123,7 +123,7 @@ test("a server that is not there is named with the reason; when it is back, the 
   await get();
 });
 
-test("a kept connection that the server closed meanwhile is no failure", async () => {
+test("an idle connection that the server closed does not fail the next request", async () => {
   const { api, get } = await start();
   for (let n = 0; n < 5; n++) {
     await get();
@@ -133,7 +133,7 @@ test("a kept connection that the server closed meanwhile is no failure", async (
   await get();
 });
 
-test("an abort in every phase ends it at once and leaves no socket", async () => {
+test("an abort ends a request at once in every phase and leaves no socket", async () => {
   const never = new Promise<never>(() => {});
   const phases: [string, (api: FakeApiServer) => ApiAccess, (api: FakeApiServer) => Promise<unknown>][] = [
     ["credentials", (api) => ({ ...api.access, credentials: () => never }), turn],
@@ -164,7 +164,7 @@ test("an abort in every phase ends it at once and leaves no socket", async () =>
   }
 });
 
-test("credentials that never come are given up after 15 s, and are no silence", async () => {
+test("credentials that do not arrive within 15 s are an error of their own, not one of the server", async () => {
   const { get, clock } = await start((api) => ({
     ...api.access,
     server: api.access.server,
@@ -178,7 +178,7 @@ test("credentials that never come are given up after 15 s, and are no silence", 
   assert.equal(message, `kubernetes: ${what}: the credentials did not come: nothing heard for 15 s`);
 });
 
-test("an answer that trickles is never silent, and is given up after 60 s all the same", async () => {
+test("an answer that trickles fails after 60 s, although it is never silent", async () => {
   const { api, get, clock } = await start();
   api.stallNext(1);
   let error: DiscoveryError | undefined;
@@ -198,7 +198,7 @@ test("an answer that trickles is never silent, and is given up after 60 s all th
   assert.ok(clock.now() >= 60_000 && clock.now() <= 64_000, `given up after ${clock.now()} ms`);
 });
 
-test("an answer of 401 that never ends is not waited for, and its connection is not kept", async () => {
+test("a 401 whose body never ends fails at once, and its connection is closed", async () => {
   const sockets: Socket[] = [];
   const server = createServer((request, response) => {
     sockets.push(request.socket);

@@ -19,7 +19,7 @@ async function start(t: TestContext, ...modes: string[]) {
 
 // Most of the time they wait for the start of a program, so they do it together.
 describe("a watch of Kubernetes", { concurrency: 4 }, () => {
-  test("a program that does nothing but read lives, also through an outage, until it has read enough", async (t) => {
+  test("a program that only reads stays alive, also during an outage, until it stops reading", async (t) => {
     const { api, program } = await start(t, "foreground");
     await program.line((line) => line === "foreground: 1");
     await api.stop();
@@ -31,14 +31,14 @@ describe("a watch of Kubernetes", { concurrency: 4 }, () => {
     assert.equal((await program.exited).code, 0, program.stderr.join("\n"));
   });
 
-  test("a watch in the background does not keep a process alive that has nothing else to do", async (t) => {
+  test("a watch in the background does not keep the process alive", async (t) => {
     const { api, program } = await start(t, "background");
     const { code } = await program.exited;
     assert.equal(code, unsettled, program.stderr.join("\n"));
     await api.until(({ connections }) => connections === 0);
   });
 
-  test("of a watch that both share, the reader in the foreground keeps the process alive, and the other does not", async (t) => {
+  test("of two readers that share a watch, only the one in the foreground keeps the process alive", async (t) => {
     const { api, program } = await start(t, "background", "foreground");
     await program.line((line) => line === "foreground: 1");
     await api.until(({ openWatches }) => openWatches === 2);

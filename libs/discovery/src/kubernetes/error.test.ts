@@ -21,7 +21,7 @@ for (const [value, want] of [
   ["Mon, 31 Dec 2029 23:59:59 GMT", 0],
   ["soon", undefined],
 ] as const) {
-  test(`Retry-After: ${value} asks for ${want} ms`, async (t) => {
+  test(`Retry-After: ${value} is a wait of ${want} ms`, async (t) => {
     t.mock.timers.enable({ apis: ["Date"], now: nowMs });
     assert.equal((await refused({ "retry-after": value })).retryAfterMs, want);
   });
@@ -34,7 +34,7 @@ for (const [details, want] of [
   [{}, undefined],
   [undefined, undefined],
 ] as const) {
-  test(`a Status in a watch with details ${JSON.stringify(details)} asks for ${want} ms`, () => {
+  test(`a Status in a watch with details ${JSON.stringify(details)} is a wait of ${want} ms`, () => {
     const status = readStatus({ code: 429, message: "too many", ...(details && { details }) });
     assert.equal(describeStatus(status, "watch x").retryAfterMs, want);
   });

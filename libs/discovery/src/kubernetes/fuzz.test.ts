@@ -79,14 +79,14 @@ function assertSlice(read: EndpointSlice): void {
   assert.ok((read.defect ?? "").length < 300, read.defect);
 }
 
-test("whatever a slice is, what is read of it satisfies the types", () => {
+test("any slice gives endpoints that satisfy the types", () => {
   fc.assert(
     fc.property(fc.oneof(anySlice, tree), (value) => assertSlice(readEndpointSlice(value))),
     bounded(2_000),
   );
 });
 
-test("whatever slices come and go, each snapshot is one of valid endpoints, one for an address", () => {
+test("after any changes of slices each snapshot has valid endpoints, one for each address", () => {
   const steps = fc.array(fc.tuple(fc.constantFrom("s-1", "s-2", "s-3"), fc.option(anySlice)), { maxLength: 8 });
   fc.assert(
     fc.property(steps, fc.constantFrom("mostCommon", "name", "number"), (changes, t) => {
@@ -111,7 +111,7 @@ test("whatever slices come and go, each snapshot is one of valid endpoints, one 
   );
 });
 
-test("whatever a Service or a Status is, reading it throws nothing", () => {
+test("no Service or Status makes its reader throw", () => {
   fc.assert(
     fc.property(
       fc.oneof(tree, fc.record({ metadata: tree, spec: tree, message: tree, code: tree, details: tree })),
@@ -128,7 +128,7 @@ test("whatever a Service or a Status is, reading it throws nothing", () => {
   );
 });
 
-test("whatever a list or a line of a watch is, it is read or refused with a short error", () => {
+test("any list or line of a watch is read or refused with a short error", () => {
   const list = {
     kind: "EndpointSliceList",
     apiVersion: "discovery.k8s.io/v1",

@@ -41,7 +41,7 @@ for (const body of [
   { kind: "Status", code: 200 },
 ]) {
   const text = JSON.stringify(body);
-  test(`a list or a Service answered 200 with ${text} takes nothing away, and is an error`, async () => {
+  test(`a list or a Service answered 200 with ${text} is an error, and the last set stays`, async () => {
     const { api, reader } = await start();
     await reader.untilAddresses("10.0.0.1:50051");
     await api.until(({ openWatches }) => openWatches === 2);
@@ -60,7 +60,7 @@ for (const body of [
   });
 }
 
-test("a get of the Service answered 200 with something else is a Service that cannot be read", async () => {
+test("a get answered 200 with an object that is not a Service is an error", async () => {
   const { api, reader } = await start();
   api.forbid("list", "services");
   api.interfere(({ verb }, response) => verb === "get" && Boolean(json(response, {})));
@@ -78,7 +78,7 @@ for (const [what, event] of [
   ["an id that is true", { endpoints: [{ addresses: ["10.0.0.1"], targetRef: { uid: true } }] }],
   ["ports that are no list", { endpoints: [{ addresses: ["10.0.0.1"] }], ports: 5 }],
 ] as const) {
-  test(`an event with ${what} leaves the last good state of its slice, is said once, and the next good one counts`, async () => {
+  test(`an event with ${what} is reported once and leaves the last good state of its slice, until the next valid event`, async () => {
     const { api, source, reader } = await start();
     await reader.untilAddresses("10.0.0.1:50051");
     await api.until(({ openWatches }) => openWatches === 2);
@@ -112,7 +112,7 @@ test("a 101 is an error at once, for lists and watches, and closing does not wai
   await reader.untilAddresses("10.0.0.1:50051");
 });
 
-test("a watch that sends newlines makes no progress: it is given up, and the age of the last sync grows meanwhile", async () => {
+test("a watch that sends newlines makes no progress: it is closed, and the age of the last sync grows until then", async () => {
   const clock = new ManualClock();
   const { api, source, reader } = await start({ clock, idleDeadlineMs: 100_000 });
   await reader.untilAddresses("10.0.0.1:50051");
@@ -205,7 +205,7 @@ const faults: readonly ((response: ServerResponse, random: () => number) => void
 ];
 
 const seed = Number(process.env.SEED ?? 20_261);
-test(`through a storm of broken answers the last good endpoints serve, and the truth comes in the end (SEED=${seed})`, async () => {
+test(`during a storm of broken answers the last good endpoints stay, and the true ones are published at the end (SEED=${seed})`, async () => {
   const random = createRandom(seed);
   const clock = fasterClock(100);
   const { api, source, reader } = await start({ clock, random, idleDeadlineMs: 20_000 });

@@ -20,7 +20,7 @@ test("without client-node, the refresh of an OIDC token is an error that names t
   assert.match(stdout.at(-1) ?? "", /is missing: npm install @kubernetes\/client-node@2\.0\.1$/);
 });
 
-test("outside of a pod and without a kubeconfig, a source says so, once, and tries again", async () => {
+test("outside of a pod and without a kubeconfig, a source reports an error once, and retries", async () => {
   const probe = new URL("../../testing/programs/kubernetes-access.ts", import.meta.url).pathname;
   const { code, stdout, stderr } = await runToEnd(probe, [], { HOME: "/nowhere" });
   assert.deepEqual(

@@ -13,7 +13,7 @@ import { assertNothingLeft, FakeProxy, ManualClock, makeCertificates } from "@gr
 import { ApiClient } from "./api-client.ts";
 import { createKubeconfigAccess } from "./kubeconfig.ts";
 
-// What a server receives by the same kubeconfig from this library and from kubectl, which is asked where it is installed.
+// Checks what a server receives from this library for a kubeconfig and, if kubectl is installed, that kubectl sends the same.
 
 const run = promisify(execFile);
 const kubectlMissing = await run("kubectl", ["version", "--client"]).then(
@@ -25,7 +25,7 @@ const skip = certificates ? false : "openssl is not installed";
 const folder = mkdtempSync(join(tmpdir(), "kubeconfig-kubectl-"));
 const path = "/api/v1/namespaces";
 
-/** What one request was made with: the headers that carry who the client is, and its certificate. */
+/** The credentials of one request: the headers that identify the client, and its certificate. */
 type Received = Record<string, string | readonly string[]>;
 let received: Received | undefined;
 let url = "";
@@ -148,7 +148,7 @@ const cases: Readonly<Record<string, Case>> = {
   "a token, and a token file that is not there": { user: { token: "t", tokenFile: "nowhere" }, want: bearer("t") },
   "a context without a user": { context: { user: "" }, user: { token: "t" }, want: {}, isPrompted: true },
   "a context with a user that does not exist": {
-    context: { user: "nobody" },
+    context: { user: "unknown" },
     user: { token: "t" },
     want: {},
     isPrompted: true,
@@ -212,7 +212,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     want: { certificate: "client" },
   },
-  "an exec plugin beside a token": {
+  "an exec plugin and a token": {
     user: { token: "t", exec: { ...exec, command: "./does-not-exist" } },
     want: bearer("t"),
   },
@@ -298,8 +298,8 @@ test("an exec plugin gets the same KUBERNETES_EXEC_INFO as from kubectl", { skip
     { name: "other", extension: { no: 1 } },
   ];
   const read = () => JSON.parse(readFileSync(join(folder, "exec-info"), "utf8"));
-  const plugin = { files: { told: pluginScript({ token: "t" }) }, want: bearer("t") };
-  const user = (provideClusterInfo: boolean) => ({ exec: { ...exec, command: "./told", provideClusterInfo } });
+  const plugin = { files: { "info-plugin": pluginScript({ token: "t" }) }, want: bearer("t") };
+  const user = (provideClusterInfo: boolean) => ({ exec: { ...exec, command: "./info-plugin", provideClusterInfo } });
   for (const given of [
     { ...plugin, user: user(false), cluster: { extensions } },
     { ...plugin, user: user(true), cluster: { extensions, "tls-server-name": "api.test" } },

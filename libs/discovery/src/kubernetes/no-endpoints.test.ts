@@ -80,7 +80,7 @@ for (const [what, port, set, code, message] of [
     "kubernetes: service default/s has no port 53; its target ports are http (8080); the Service's port 53 is UDP, and TCP is needed",
   ],
 ] as [string, string | number, (api: FakeApiServer) => void, string, string][]) {
-  test(`${what} is an error that says so`, async () => {
+  test(`${what} is an error with the reason`, async () => {
     const { error, endpoints } = await (await read(port, set)).until(
       "an error",
       (snapshot) => snapshot.error !== undefined,
@@ -89,7 +89,7 @@ for (const [what, port, set, code, message] of [
   });
 }
 
-test("a number is dialled as it is, of a headless Service without ports, as DNS would", async () => {
+test("the port number of a headless Service without ports is dialled unchanged, as with DNS", async () => {
   const reader = await read(50_051, (api) => {
     api.putService(service({ name: "s", ports: [], spec: { clusterIP: "None" } }));
     api.putSlice(slice({ service: "s", addresses: ["10.0.0.1"], ports: [] }));

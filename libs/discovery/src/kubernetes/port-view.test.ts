@@ -71,7 +71,7 @@ const hosts = (table: Table) =>
   table.endpoints.map(({ addresses }) => addresses.map(({ host }) => host).join("+")).join(" ");
 const named = (name: string, ...addresses: SlicePod[]) => slice({ service: "s", name, addresses });
 
-test("3 slices of 100 pods give 300 endpoints; deleting one removes only what no other has", () => {
+test("3 slices of 100 pods give 300 endpoints; deleting one removes only the endpoints that no other slice has", () => {
   const table = newTable();
   const [a, b, c] = slices({ service: "s", count: 300 });
   assert.ok(a && b && c);
@@ -84,7 +84,7 @@ test("3 slices of 100 pods give 300 endpoints; deleting one removes only what no
   assert.equal(table.deleteSlice(b.metadata.name), false, "twice is once");
 });
 
-test("one slice going to [] keeps the others", () => {
+test("a slice that becomes empty does not affect the others", () => {
   const table = newTable();
   table.setSlice(named("a", "10.0.0.1"));
   table.setSlice(named("b", "10.0.0.2"));
@@ -180,7 +180,7 @@ test("an IPv4 and an IPv6 slice of one pod are one endpoint, the preferred famil
   }
 });
 
-test("FQDN slices are left out, and are no missing port", () => {
+test("FQDN slices are left out, and do not count as a missing port", () => {
   const table = newTable();
   table.setSlice(slice({ service: "s", addressType: "FQDN", addresses: ["example.com"] }));
   assert.deepEqual([hosts(table), table.lacksPort], ["", false]);
@@ -210,11 +210,15 @@ for (const [conditions, want] of rows) {
     table.setSlice(of(pod));
     assert.equal(hosts(table), want === "none" ? "" : "10.0.0.9", "alone");
     table.setSlice(of(pod, { addresses: ["10.0.0.1"], conditions: { ready: true } }));
-    assert.equal(hosts(table), want === "ready" ? "10.0.0.1 10.0.0.9" : "10.0.0.1", "beside a ready one");
+    assert.equal(
+      hosts(table),
+      want === "ready" ? "10.0.0.1 10.0.0.9" : "10.0.0.1",
+      "with another endpoint that is ready",
+    );
   });
 }
 
-test("a terminating pod leaves on the first event, and all that drain serve when nothing else does", () => {
+test("a terminating pod leaves on the first event; draining pods serve only when no other pod does", () => {
   const table = newTable();
   const draining = { ready: false, serving: true, terminating: true };
   table.setSlice(named("a", "10.0.0.1", "10.0.0.2"));
@@ -230,7 +234,7 @@ for (const [last, serving] of [
   ["it drains", true],
   ["it is over", false],
 ] as const) {
-  test(`a pod that any slice says is terminating leaves, though another lags and says ready; ${last}`, () => {
+  test(`a pod that is terminating in one slice leaves, although it is still ready in another; ${last}`, () => {
     const table = newTable();
     const conditions = { ready: false, serving, terminating: true };
     const six = (pod: SlicePod) => slice({ service: "s", name: "six", addressType: "IPv6", addresses: [pod] });
@@ -249,7 +253,7 @@ for (const [last, serving] of [
   });
 }
 
-test("in one slice, too, an endpoint named twice is terminating when one of the two says so", () => {
+test("an endpoint that a slice lists twice is terminating when one of the entries is", () => {
   const draining = { address: "10.0.0.1", pod: "p", conditions: { ready: false, serving: true, terminating: true } };
   for (const pods of [
     [draining, { address: "10.0.0.1", pod: "p" }],
@@ -263,7 +267,7 @@ test("in one slice, too, an endpoint named twice is terminating when one of the 
   }
 });
 
-test("endpoints that come and go leave nothing behind", () => {
+test("endpoints that appear and disappear leave no state", () => {
   const table = newTable();
   const before = queryObjects(Set, { format: "count" });
   for (let n = 0; n < 200; n++) table.setSlice(named("a", { address: "10.0.0.1", pod: `p${n}` }));
@@ -272,7 +276,7 @@ test("endpoints that come and go leave nothing behind", () => {
   assert.equal(table.endpoints.length, 1);
 });
 
-test("slices without ports, with null or [] for them, do no harm and are told as a missing port", () => {
+test("slices whose ports are absent, null or [] are ignored and count as a missing port", () => {
   for (const ports of [null, []]) {
     const table = newTable();
     table.setSlice(slice({ service: "s", addresses: ["10.0.0.1"], ports }));
@@ -286,7 +290,7 @@ test("slices without ports, with null or [] for them, do no harm and are told as
   }
 });
 
-test("a port is lacking when no slice has it, be the endpoints of those that do not fit to use", () => {
+test("a port is missing when no slice has it, even if the endpoints of its slices cannot be used", () => {
   const at = (name: string, port: string, pods: readonly SlicePod[], ready = true) =>
     slice({ service: "s", name, addresses: pods, ports: [{ name: port, port: 1 }], ready });
   const table = newTable({ t: "name", name: "grpc" });
@@ -300,7 +304,7 @@ test("a port is lacking when no slice has it, be the endpoints of those that do 
   assert.equal(table.lacksPort, true);
 });
 
-test("without a name, one port is meant in all slices: that which most have, the first by name of several", () => {
+test("without a name, all slices use the port that most of them have, or the first by name of several", () => {
   const at = (name: string, address: string, ...ports: [string, number][]) =>
     slice({ service: "s", name, addresses: [address], ports: ports.map(([name, port]) => ({ name, port })) });
   const a = at("a", "10.0.0.1", ["http", 8_080]);
@@ -357,7 +361,7 @@ test("endpoints without an address are left out", () => {
 });
 
 for (const seed of [1, 2, 3, 4, 5]) {
-  test(`incremental is the same as from scratch, under 400 random events (seed ${seed})`, () => {
+  test(`incremental updates give the same result as a new view, for 400 random events (seed ${seed})`, () => {
     const random = createRandom(seed);
     const below = (n: number) => Math.floor(random() * n);
     const table = newTable();
@@ -394,7 +398,7 @@ for (const seed of [1, 2, 3, 4, 5]) {
         there.set(name, next);
         table.setSlice(next);
       }
-      const before = n % 3 === 0 ? undefined : table.endpoints; // a look now and then only
+      const before = n % 3 === 0 ? undefined : table.endpoints; // read only after some of the events
       if (!before) continue;
       const scratch = newTable();
       for (const each of there.values()) scratch.setSlice(each);

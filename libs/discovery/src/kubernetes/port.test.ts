@@ -76,7 +76,7 @@ const cases: [string, FixedPort, StoredPort[], Service | undefined, number | und
 cases.push(
   ["any number, of a headless Service without ports", number(50_051), [], serviceOf(), 50_051],
   [
-    "no number, of a slice without ports whose Service has some",
+    "no number for a slice without ports whose Service has ports",
     number(80),
     [],
     serviceOf({ name: "a", port: 80 }),
@@ -87,7 +87,7 @@ for (const [what, selector, ports, service, want] of cases) {
   test(`resolves ${what}`, () => assert.equal(resolvePort(selector, portsOf(ports), service), want));
 }
 
-test("ports are said as a person would, each once", () => {
+test("ports are formatted with name and number, each once", () => {
   assert.equal(describePorts(portsOf([...two, ...two])), "grpc (50051), http (8080)");
   assert.equal(
     describePorts(portsOf([{ port: 80 }, { name: "any", port: null }, { name: "dns", port: 53, protocol: "UDP" }])),

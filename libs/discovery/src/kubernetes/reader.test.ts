@@ -6,7 +6,7 @@ import { readEndpointSlice, readList, readService, readStatus, readWatchEvent } 
 const good = { ...slice({ service: "s", addresses: [] }), metadata: { name: "s-1", resourceVersion: "7" } };
 const of = (...endpoints: unknown[]) => readEndpointSlice({ ...good, endpoints });
 
-test("reads what matters of a slice", () => {
+test("reads the fields of a slice", () => {
   const stored = slice({
     service: "s",
     addresses: [{ address: "10.0.0.1", pod: "p", zone: "z", nodeName: "n", forZones: ["x", "y"] }, "10.0.0.2"],
@@ -86,13 +86,13 @@ for (const [what, fields, defect] of [
   ["a name that is true", { metadata: { name: true } }, "metadata.name must be text, got true"],
   ["metadata of null", { metadata: null }, "metadata.name must be text, got nothing"],
 ] as const) {
-  test(`a slice with ${what} says so`, () => {
+  test(`a slice with ${what} is an error with the reason`, () => {
     assert.equal(readEndpointSlice({ ...good, endpoints: [], ...fields }).defect, defect);
   });
 }
 
 for (const value of [undefined, null, 5, "hello", [], {}]) {
-  test(`${JSON.stringify(value)} is no slice, no Service and no list, and no reader throws but that of lists`, () => {
+  test(`${JSON.stringify(value)} is not a slice, a Service or a list, and only the reader of lists throws`, () => {
     assert.match(readEndpointSlice(value).defect ?? "", /^metadata\.name must be text/);
     assert.match(readService(value).defect ?? "", /^the answer must be a Service with a name, got /);
     assert.deepEqual(readStatus(value), { message: "", code: 0, retryAfterSeconds: undefined });
@@ -150,7 +150,7 @@ test("an event is one by its type; the version of a bookmark is read, and the St
   }
 });
 
-test("what matters of a Service is read, and parts of wrong types are not", () => {
+test("the fields of a Service are read, and those of a wrong type are ignored", () => {
   const read = readService(
     service({ name: "s", annotations: { a: "1" }, spec: { clusterIP: "None", selector: null } }),
   );
@@ -173,7 +173,7 @@ test("what matters of a Service is read, and parts of wrong types are not", () =
   assert.equal(odd.defect, "spec.ports[0].port must be from 1 to 65535, got -1");
 });
 
-test("what an error quotes of a value is short", () => {
+test("an error quotes only the start of a value", () => {
   const { defect } = of({ addresses: ["x".repeat(10_000)] });
   assert.ok((defect ?? "").length < 150, `${defect?.length} characters`);
 });

@@ -29,7 +29,7 @@ async function start() {
 }
 const at = (...addresses: string[]) => slice({ service: "s", addresses });
 
-test("one watch for 100 readers, whatever their ports; it ends with the last, and nothing is left", async () => {
+test("100 readers of any ports share one watch, which ends with the last of them", async () => {
   const { api, create } = await start();
   api.putSlice(at("10.0.0.1"));
   const readers = Array.from({ length: 100 }, (_, i) => new SnapshotReader(create(i % 2 ? { port: "grpc" } : {})));
@@ -44,7 +44,7 @@ test("one watch for 100 readers, whatever their ports; it ends with the last, an
   await assert.rejects(assertNothingLeft(), /TCPServerWrap/, "the server itself is all there is");
 });
 
-test("a set that was true then is not replayed after everyone left and came back", async () => {
+test("a reader that starts after the last one ended does not get the old set", async () => {
   const { api, create } = await start();
   api.putSlice(at("10.0.0.1"));
   const source = create();
@@ -58,7 +58,7 @@ test("a set that was true then is not replayed after everyone left and came back
   await second.close();
 });
 
-test("a reader that comes while the last one's watch is ending gets a watch of its own", async () => {
+test("a reader that starts while the watch of the last one ends gets its own watch", async () => {
   const { api, create } = await start();
   api.putSlice(at("10.0.0.1"));
   const source = create();
@@ -74,7 +74,7 @@ test("a reader that comes while the last one's watch is ending gets a watch of i
   await api.until(({ connections }) => connections === 0);
 });
 
-test("the last good set serves through an outage with the error beside it, said once; recovery clears it", async () => {
+test("during an outage the last good set stays, and the error is published once; recovery clears it", async () => {
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   const reader = read();
@@ -83,16 +83,16 @@ test("the last good set serves through an outage with the error beside it, said 
   const { endpoints } = await reader.until("an error", ({ error }) => error !== undefined);
   assert.equal(endpoints?.length, 1);
   await reader.until("a refused connection", ({ error }) => /ECONNREFUSED/.test(error?.message ?? ""));
-  const told = reader.snapshots.length;
+  const published = reader.snapshots.length;
   for (let n = 0; n < 20; n++) await turn();
-  assert.ok(reader.snapshots.length <= told + 1, "once a change, not once a retry");
+  assert.ok(reader.snapshots.length <= published + 1, "once a change, not once a retry");
   api.putSlice(at("10.0.0.1", "10.0.0.2"));
   await api.start();
   const { error } = await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
   assert.equal(error, undefined);
 });
 
-test("a quiet service: the error goes when the watch has lasted a second", async () => {
+test("the error of a service without events is cleared when the watch has lasted a second", async () => {
   const { api, read, watching } = await start();
   api.putSlice(at("10.0.0.1"));
   const clock = new ManualClock();
@@ -112,7 +112,7 @@ test("a quiet service: the error goes when the watch has lasted a second", async
   assert.equal(clock.sleeping, 0);
 });
 
-test("error first: with nothing known yet the error is the answer, and the endpoints come as soon as they can", async () => {
+test("before the first set an error is published without endpoints, and the endpoints follow as soon as they are known", async () => {
   const { api, read } = await start();
   api.forbid("list", "endpointslices");
   const reader = read();
@@ -123,7 +123,7 @@ test("error first: with nothing known yet the error is the answer, and the endpo
   assert.equal((await reader.untilAddresses("10.0.0.1:50051")).error, undefined);
 });
 
-test("zero endpoints are published at once, first and later, and the next ready pod too", async () => {
+test("an empty set is published at once, at the start and later, and so is the next ready pod", async () => {
   const { api, read } = await start();
   const reader = read();
   assert.deepEqual((await reader.untilAddresses()).subject, "service default/s");
@@ -135,7 +135,7 @@ test("zero endpoints are published at once, first and later, and the next ready 
   await reader.untilAddresses("10.0.0.1:50051");
 });
 
-test("an unknown port is an error that lists the ports there are, and says when the Service was not readable", async () => {
+test("the error of an unknown port lists the known ports, and reports it if the Service was not readable", async () => {
   const { api, read } = await start();
   api.putSlice(
     slice({
@@ -161,7 +161,7 @@ test("an unknown port is an error that lists the ports there are, and says when 
   );
 });
 
-test("without the right to read the Service, a number of its own is an error that says so; the rest works", async () => {
+test("without the right to read the Service, only its own port numbers fail, and the error names the missing right", async () => {
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   api.putService(service({ name: "s" }));
@@ -186,7 +186,7 @@ test("two ports of one service share its watches; the Service's number is mapped
   assert.equal(api.counts.watch, 2);
 });
 
-test("a Service that could not be read at first is read again, beside the watch of the slices", async () => {
+test("a Service that could not be read at first is read again while the watch of the slices goes on", async () => {
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   api.putService(service({ name: "s" }));
@@ -199,7 +199,7 @@ test("a Service that could not be read at first is read again, beside the watch 
 
 const config = (text: string) => service({ name: "s", annotations: { "grpc-lb.dev/service-config": text } });
 
-test("the annotation's service config comes along, and its change at once", async () => {
+test("the service config of the annotation is published, and each change at once", async () => {
   const { api, read, watching } = await start();
   api.putService(config("{}"));
   const reader = read();
@@ -210,7 +210,7 @@ test("the annotation's service config comes along, and its change at once", asyn
   assert.equal(api.counts.watch, 2);
 });
 
-test("with the right to get the Service alone, it is read every 30 s, and at once when its slices come or go", async () => {
+test("with only the right to get the Service, it is read every 30 s, and at once when slices appear or disappear", async () => {
   const { api, read } = await start();
   const clock = new ManualClock();
   api.forbid("list", "services");
@@ -265,7 +265,7 @@ test("an event that arrives while the Service is read causes another read", asyn
   assert.ok(spentMs < 30_000, `${spentMs} ms, and not with the next poll`);
 });
 
-test("equal snapshots are not published twice: bookmarks, other pods' readiness and touched slices are no news", async () => {
+test("equal snapshots are not published twice: bookmarks, other pods' readiness and slices without a change publish nothing", async () => {
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   const reader = read();
@@ -284,7 +284,7 @@ test("equal snapshots are not published twice: bookmarks, other pods' readiness 
   );
 });
 
-test("the stats tell what happened, also after the end", async () => {
+test("the stats count what happened, and stay after the end", async () => {
   const { api, create, watching } = await start();
   api.putService(service({ name: "s" }));
   const source = create();
@@ -329,7 +329,7 @@ test("break, return in the middle of a wait, and an abort each end the watch and
   assert.equal((await unread.return?.())?.done, true, "one that was never read");
 });
 
-test("10 000 endpoints arrive whole, and so do 1000 changes in a burst", async () => {
+test("10 000 endpoints are published in one set, and so is the result of 1000 changes in a burst", async () => {
   const { api, read } = await start();
   api.putSlice(...slices({ service: "s", count: 10_000 }));
   const reader = read();
@@ -356,7 +356,7 @@ for (const [options, complaint] of [
   });
 }
 
-test("losing the right to read the Service leaves what it said: its ports and its annotation stay", async () => {
+test("after the right to read the Service is lost, its ports and its annotation stay", async () => {
   const { api, read, watching } = await start();
   const annotations = { "grpc-lb.dev/service-config": "{}" };
   api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }], annotations }));
@@ -392,7 +392,7 @@ for (const [answer, before, want] of [
   });
 }
 
-test("a Service that is made later is used at once: its slices, its ports and its config", async () => {
+test("a Service that is created later is used at once: its slices, its ports and its config", async () => {
   const { api, read, watching } = await start();
   const reader = read({ port: 80 });
   await reader.until("no such Service", ({ error }) => error?.code === "notFound");
@@ -404,7 +404,7 @@ test("a Service that is made later is used at once: its slices, its ports and it
   assert.deepEqual([error, serviceConfig, api.counts.list, api.counts.watch], [undefined, "{}", 2, 2]);
 });
 
-test("a Service without endpoints is said to be gone only when it is", async () => {
+test("a Service without endpoints is reported as missing only when it does not exist", async () => {
   const { api, create, watching } = await start();
   api.putService(service({ name: "s" }));
   api.putSlice(at("10.0.0.1"));
@@ -422,7 +422,7 @@ test("a Service without endpoints is said to be gone only when it is", async () 
   await reader.until("no error", ({ error }) => error === undefined);
 });
 
-test("a failing watch of the Service takes back that there is none, and nothing else", async () => {
+test("a failing watch of the Service withdraws only the error that there is no Service", async () => {
   const { api, read, watching } = await start();
   const reader = read();
   await reader.until("no such Service", ({ error }) => error?.code === "notFound");
@@ -433,7 +433,7 @@ test("a failing watch of the Service takes back that there is none, and nothing 
   assert.deepEqual(endpoints, []);
 });
 
-test("a number is not mapped by a Service that does not exist, and the error says so", async () => {
+test("the error of a port number reports that the Service does not exist", async () => {
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   const { error } = await read({ port: 80 }).until("an error", (snapshot) => snapshot.error !== undefined);
@@ -481,7 +481,7 @@ for (const end of ["read", "given up"]) {
   });
 }
 
-test("with the last reader all connections go at once", async () => {
+test("when the last reader ends, all connections are closed at once", async () => {
   const { api, create, watching } = await start();
   api.putSlice(at("10.0.0.1"));
   const reader = new SnapshotReader(create());
@@ -492,7 +492,7 @@ test("with the last reader all connections go at once", async () => {
   await until(() => api.counts.connections === 0, "no connection"); // Node's server ends an idle one after 5 s
 });
 
-test("a port whose number the Service no longer maps serves on for a second, in case the slices' event is late", async () => {
+test("a port number that the Service no longer maps stays in use for a second, in case the event of the slices is late", async () => {
   const { api, read, watching } = await start();
   const clock = new ManualClock();
   const withPort = (name: string) => service({ name: "s", ports: [{ name, port: 80 }] });

@@ -53,7 +53,7 @@ const spellings: readonly (readonly [text: string, shown: string])[] = [
   ["file:///e.yaml?key=hunter2", "file:///e.yaml?key=…"],
   [" consul://me:hunter2@c/s", "…"],
 ];
-// A host cannot be told from a secret that stands in its place.
+// A host cannot be distinguished from a secret in its place.
 const isHost = (text: string) => text === "//hunter2";
 
 for (const [text, shown] of spellings) {
