@@ -1,5 +1,5 @@
 /**
- * What tests and the lab use in place of a cluster.
+ * Fakes of a cluster and conformance tests, for tests and the lab.
  *
  * ```ts
  * import { createKubernetesSource } from "@grpc-lb/discovery/kubernetes";

@@ -108,9 +108,9 @@ test("an exec plugin that hangs runs once for all callers, and ends when the las
   const clock = new ManualClock();
   const access = await createKubeconfigAccess(path, { clock });
   const readers = Array.from({ length: 20 }, () => new AbortController());
-  const asked = readers.map(({ signal }) =>
+  const pending = readers.map(({ signal }) =>
     access.credentials(false, signal).then(
-      () => assert.fail("they came"),
+      () => assert.fail("got credentials"),
       ({ message }) => message,
     ),
   );
@@ -119,7 +119,7 @@ test("an exec plugin that hangs runs once for all callers, and ends when the las
   await turn();
   await until(1, 1);
   readers[0]?.abort();
-  assert.match((await Promise.all(asked))[0] ?? "", /nobody waits/);
+  assert.match((await Promise.all(pending))[0] ?? "", /nobody waits/);
   await until(1, 0);
   for (const { signal } of readers) assert.equal(getEventListeners(signal, "abort").length, 0);
   const again = new AbortController();
@@ -139,7 +139,7 @@ test("an exec plugin that has not answered within a minute is ended, and the nex
   const before = pipes();
   for (const count of [1, 2]) {
     const failed = access.credentials(false).then(
-      () => assert.fail("they came"),
+      () => assert.fail("got credentials"),
       ({ message }) => message,
     );
     await until(count, 1);
