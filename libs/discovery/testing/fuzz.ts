@@ -1,10 +1,10 @@
 import fc from "fast-check";
 
 /** How long a property is tried, in milliseconds; with `FUZZ_MS=60000 node --test …` a minute. */
-const limitMs = Number(process.env.FUZZ_MS ?? 1_000);
+const limitMs = Number(process.env.FUZZ_MS ?? 300);
 
 /**
- * The runs of a property, or fewer on a slow machine: it stops after a second. A failure prints the seed and the path that repeat
+ * The runs of a property, or fewer on a slow machine: it stops after 300 ms. A failure prints the seed and the path that repeat
  * it, to be given to `fc.assert` as `{ seed, path }`.
  */
 export const bounded = (numRuns: number) =>

@@ -107,7 +107,10 @@ test("a channel that is closed during the backoff leaves no timer", async () => 
   assert.notEqual(channel.at(one).state, CONNECTING);
 });
 
-test("real servers: no call fails beside peers that close each connection at once", async (t) => {
+/** Its bound is a race of real sockets: run it with `TIMED_TESTS=1` on a quiet machine. */
+const timed = { skip: process.env.TIMED_TESTS === undefined && "run it with TIMED_TESTS=1 on a quiet machine" };
+
+test("real servers: no call fails beside peers that close each connection at once", timed, async (t) => {
   registerPolicies();
   const rig = new Rig(t);
   const [good] = await rig.start("good");
