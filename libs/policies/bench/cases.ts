@@ -2,8 +2,8 @@
 import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
 import { Metadata } from "@grpc/grpc-js";
-import { policyNames, registerPolicies } from "../src/config/register.ts";
 import { connectivityState, type GrpcEndpoint, type PolicyJson, parsePolicy } from "../src/grpc-js.ts";
+import { policyNames, registerPolicies } from "../src/registration/register.ts";
 import { endpoint, FakeChannel, FakeSubchannel } from "../testing/fake-channel.ts";
 import { noWaits } from "../testing/no-waits.ts";
 

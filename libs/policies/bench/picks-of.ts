@@ -2,8 +2,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Metadata } from "@grpc/grpc-js";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
-import { registerPolicies, registerPolicy } from "../src/config/register.ts";
 import type { PickArgs, Picker, PickResult } from "../src/grpc-js.ts";
+import { registerPolicies, registerPolicy } from "../src/registration/register.ts";
 import { noWaits } from "../testing/no-waits.ts";
 import { createEndpoints, createSessions, openChannel, orca, policyOf } from "./cases.ts";
 import { median } from "./table.ts";

@@ -9,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { credentials } from "@grpc/grpc-js";
 import { createRandom } from "@grpc-lb/core";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { registerPolicies } from "../src/config/register.ts";
+import { registerPolicies } from "../src/registration/register.ts";
 import { policyOf, roundRobin } from "./cases.ts";
 import { type Envoy, findEnvoy, startEnvoy } from "./envoy.ts";
 import { startServers } from "./servers.ts";

@@ -37,5 +37,5 @@ export {
   parsePolicy,
   registeredPolicies,
   validatePolicy,
-} from "./config/named-policy.ts";
-export { type PoliciesOptions, policyNames, registerPolicies, registerPolicy } from "./config/register.ts";
+} from "./registration/named-policy.ts";
+export { type PoliciesOptions, policyNames, registerPolicies, registerPolicy } from "./registration/register.ts";

@@ -6,9 +6,9 @@ import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { Probe } from "../../testing/probe.ts";
 import { call, Rig, turn, untilAllAnswer } from "../../testing/rig.ts";
-import { registerPolicies, registerPolicy } from "../config/register.ts";
 import { connectivityState, type GrpcEndpoint, type PolicyJson } from "../grpc-js.ts";
 import { leastRequest } from "../policies/least-request.ts";
+import { registerPolicies, registerPolicy } from "../registration/register.ts";
 import type { Child } from "./child.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;

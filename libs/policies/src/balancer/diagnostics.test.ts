@@ -8,8 +8,8 @@ import { targetOption } from "@grpc-lb/discovery";
 import { closeChannel, endpoints, openChannel, spread } from "../../testing/fake-calls.ts";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
-import { registerPolicies } from "../config/register.ts";
 import { connectivityState, type GrpcEndpoint } from "../grpc-js.ts";
+import { registerPolicies } from "../registration/register.ts";
 import {
   type ConnectionMessage,
   type EjectionMessage,

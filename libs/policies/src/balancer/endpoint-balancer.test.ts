@@ -7,10 +7,10 @@ import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { Probe } from "../../testing/probe.ts";
 import { turn } from "../../testing/rig.ts";
-import { registerPolicies, registerPolicy } from "../config/register.ts";
 import { connectivityState, type GrpcEndpoint } from "../grpc-js.ts";
 import { leastRequest } from "../policies/least-request.ts";
 import { weightedRandom } from "../policies/weighted-random.ts";
+import { registerPolicies, registerPolicy } from "../registration/register.ts";
 import type { CommonConfig, Policy } from "./policy.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;

@@ -4,8 +4,8 @@ import { Metadata, status } from "@grpc/grpc-js";
 import { PodServiceService } from "@grpc-lb/protos/pod/v1";
 import type { Backend } from "../../testing/backend.ts";
 import { type PodClient, Rig } from "../../testing/rig.ts";
-import { policyNames, registerPolicies } from "../config/register.ts";
 import type { PolicyJson } from "../grpc-js.ts";
+import { policyNames, registerPolicies } from "../registration/register.ts";
 
 registerPolicies();
 

@@ -6,8 +6,8 @@ import { ManualClock, turn } from "@grpc-lb/core/testing";
 import { assertShares, closeChannel, endpoints, openChannel, spread, take } from "../../testing/fake-calls.ts";
 import { FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
-import { policyNames, registerPolicies } from "../config/register.ts";
 import { connectivityState, type PolicyJson } from "../grpc-js.ts";
+import { policyNames, registerPolicies } from "../registration/register.ts";
 
 const { READY } = connectivityState;
 const channels = 500;

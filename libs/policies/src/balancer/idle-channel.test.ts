@@ -5,7 +5,7 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { noWaits } from "../../testing/no-waits.ts";
 import { call, failure, type PodClient, Rig, until } from "../../testing/rig.ts";
-import { policyNames, registerPolicies } from "../config/register.ts";
+import { policyNames, registerPolicies } from "../registration/register.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1), ...noWaits });

@@ -5,8 +5,8 @@ import { ManualClock, turn } from "@grpc-lb/core/testing";
 import { closeChannel, endpoints, spread, take } from "../../testing/fake-calls.ts";
 import { FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
-import { registerPolicies } from "../config/register.ts";
 import type { PolicyJson } from "../grpc-js.ts";
+import { registerPolicies } from "../registration/register.ts";
 
 const joined = "10.0.0.4:80";
 

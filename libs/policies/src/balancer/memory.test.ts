@@ -5,8 +5,8 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { assertShares, closeChannel, endpoints, spread, take } from "../../testing/fake-calls.ts";
 import { FakeChannel } from "../../testing/fake-channel.ts";
-import { registerPolicies } from "../config/register.ts";
 import { connectivityState, type PolicyJson } from "../grpc-js.ts";
+import { registerPolicies } from "../registration/register.ts";
 
 const addresses = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"] as const;
 const [a, b, c] = addresses;

@@ -7,8 +7,8 @@ import { closeChannel, endpoints, openChannel, take } from "../../testing/fake-c
 import type { FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { turn } from "../../testing/rig.ts";
-import { policyNames, registerPolicies } from "../config/register.ts";
 import { connectivityState } from "../grpc-js.ts";
+import { policyNames, registerPolicies } from "../registration/register.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1), ...noWaits });

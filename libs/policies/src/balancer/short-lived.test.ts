@@ -8,8 +8,8 @@ import { ClosingPeer, closings } from "../../testing/closing-peer.ts";
 import { closeChannel, endpoints } from "../../testing/fake-calls.ts";
 import { FakeChannel } from "../../testing/fake-channel.ts";
 import { call, Rig } from "../../testing/rig.ts";
-import { registerPolicies } from "../config/register.ts";
 import { connectivityState } from "../grpc-js.ts";
+import { registerPolicies } from "../registration/register.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 const [one, two] = ["10.0.0.1:80", "10.0.0.2:80"] as const;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { registerPolicies } from "../registration/register.ts";
 import { Fields } from "./fields.ts";
-import { registerPolicies } from "./register.ts";
 
 registerPolicies();
 

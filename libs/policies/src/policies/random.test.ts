@@ -3,8 +3,8 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spread } from "../../testing/fake-calls.ts";
 import { noWaits } from "../../testing/no-waits.ts";
-import { registerPolicies } from "../config/register.ts";
 import { connectivityState } from "../grpc-js.ts";
+import { registerPolicies } from "../registration/register.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1), ...noWaits });

@@ -6,8 +6,8 @@ import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spre
 import { endpoint } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { turn } from "../../testing/rig.ts";
-import { registerPolicies } from "../config/register.ts";
 import { connectivityState } from "../grpc-js.ts";
+import { registerPolicies } from "../registration/register.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1), ...noWaits });

@@ -6,8 +6,8 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, closeChannel, endpoints, openChannel, spread, take } from "../../../testing/fake-calls.ts";
 import { endpoint, type FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
-import { registerPolicies } from "../../config/register.ts";
 import { connectivityState, type GrpcEndpoint } from "../../grpc-js.ts";
+import { registerPolicies } from "../../registration/register.ts";
 import { HashRing } from "./ring.ts";
 import { sizesOf } from "./ring-hash.ts";
 

@@ -14,8 +14,8 @@ import {
 } from "../../../testing/fake-calls.ts";
 import type { FakeCall, FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
-import { registerPolicies } from "../../config/register.ts";
 import { connectivityState } from "../../grpc-js.ts";
+import { registerPolicies } from "../../registration/register.ts";
 
 const clock = new ManualClock();
 registerPolicies({ clock, random: createRandom(1), ...noWaits });

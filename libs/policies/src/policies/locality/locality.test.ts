@@ -7,9 +7,9 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { judge } from "@grpc-lb/verdict";
 import { endpoint, FakeChannel, type FakeSubchannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
-import { registerPolicies } from "../../config/register.ts";
-import { registerType } from "../../config/register-type.ts";
 import { connectivityState, type PolicyJson, parsePolicy } from "../../grpc-js.ts";
+import { registerPolicies } from "../../registration/register.ts";
+import { registerType } from "../../registration/register-type.ts";
 import { createSubset } from "../subset/subset.ts";
 import { createLocality } from "./locality.ts";
 

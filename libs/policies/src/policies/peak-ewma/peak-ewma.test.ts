@@ -15,8 +15,8 @@ import {
 } from "../../../testing/fake-calls.ts";
 import type { FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
-import { registerPolicies } from "../../config/register.ts";
 import { connectivityState } from "../../grpc-js.ts";
+import { registerPolicies } from "../../registration/register.ts";
 
 const clock = new ManualClock();
 const seeds = [1, 2, 2026];

@@ -7,9 +7,9 @@ import { endpoint, FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { call, failure, Rig } from "../../../testing/rig.ts";
 import { readEndpointInfo } from "../../balancer/endpoint-info.ts";
-import { registerPolicies } from "../../config/register.ts";
-import { registerType } from "../../config/register-type.ts";
 import { connectivityState, type GrpcEndpoint, parsePolicy } from "../../grpc-js.ts";
+import { registerPolicies } from "../../registration/register.ts";
+import { registerType } from "../../registration/register-type.ts";
 import { createSubset, selectSubset } from "./subset.ts";
 
 const random = createRandom(5);

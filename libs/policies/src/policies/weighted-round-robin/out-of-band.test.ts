@@ -8,7 +8,7 @@ import type { Backend } from "../../../testing/backend.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { Probe } from "../../../testing/probe.ts";
 import { call, Rig, turn, until, untilAllAnswer } from "../../../testing/rig.ts";
-import { registerPolicies, registerPolicy } from "../../config/register.ts";
+import { registerPolicies, registerPolicy } from "../../registration/register.ts";
 import type { LoadWeight } from "./load-weight.ts";
 import { type WeightedRoundRobinConfig, weightedRoundRobin } from "./weighted-round-robin.ts";
 

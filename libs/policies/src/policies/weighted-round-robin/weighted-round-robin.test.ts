@@ -9,8 +9,8 @@ import type { FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { Probe } from "../../../testing/probe.ts";
 import { turn } from "../../../testing/rig.ts";
-import { registerPolicies, registerPolicy } from "../../config/register.ts";
 import { connectivityState } from "../../grpc-js.ts";
+import { registerPolicies, registerPolicy } from "../../registration/register.ts";
 import { weightedRoundRobin } from "./weighted-round-robin.ts";
 
 const clock = new ManualClock();

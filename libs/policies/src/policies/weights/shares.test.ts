@@ -6,8 +6,8 @@ import { ClosedLoop, closeChannel, endpoints, openChannel } from "../../../testi
 import type { FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { turn } from "../../../testing/rig.ts";
-import { registerPolicies } from "../../config/register.ts";
 import type { PolicyJson } from "../../grpc-js.ts";
+import { registerPolicies } from "../../registration/register.ts";
 
 const clock = new ManualClock();
 const seeds = [1, 2, 2026];

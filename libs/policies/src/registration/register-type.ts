@@ -4,6 +4,7 @@ import { targetOption } from "@grpc-lb/discovery";
 import type { Balancer, PolicyType } from "../balancer/balancer.ts";
 import { EndpointBalancer } from "../balancer/endpoint-balancer.ts";
 import type { CommonConfig, Policy, PolicyContext } from "../balancer/policy.ts";
+import { Fields } from "../config/fields.ts";
 import {
   type ChannelControlHelper,
   type GrpcEndpoint,
@@ -13,7 +14,6 @@ import {
   type StatusOr,
 } from "../grpc-js.ts";
 import { describeIgnored, describeSkipped, warnOf } from "./default-policy.ts";
-import { Fields } from "./fields.ts";
 import { keepFailure } from "./parse-failure.ts";
 
 /** The policy type of a policy that picks among endpoints, on the shared base balancer. */

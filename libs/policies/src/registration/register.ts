@@ -2,6 +2,7 @@ import { type Clock, createRandom, type Random, systemClock } from "@grpc-lb/cor
 import type { PolicyType } from "../balancer/balancer.ts";
 import { type ConnectionTiming, defaultTiming } from "../balancer/connection-timing.ts";
 import type { CommonConfig, Policy } from "../balancer/policy.ts";
+import { registerOutlierDetection } from "../config/outlier-detection.ts";
 import { isRegistered, registerAlias, requireOneGrpc, requireSupportedGrpc } from "../grpc-js.ts";
 import { maglev } from "../policies/hash/maglev.ts";
 import { ringHash } from "../policies/hash/ring-hash.ts";
@@ -14,7 +15,6 @@ import { subset } from "../policies/subset/subset.ts";
 import { weightedRandom } from "../policies/weighted-random.ts";
 import { weightedRoundRobin } from "../policies/weighted-round-robin/weighted-round-robin.ts";
 import { registerDefault } from "./default-policy.ts";
-import { registerOutlierDetection } from "./outlier-detection.ts";
 import { endpointPolicy, registerType } from "./register-type.ts";
 
 /** What policies get time and random numbers from; for tests. */

@@ -77,7 +77,7 @@ async function buildParser(t: TestContext): Promise<{ readonly missing: string }
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-go-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "go-service-config");
-  const cwd = new URL("../../testing/go-service-config/", import.meta.url).pathname;
+  const cwd = new URL("../../testing/go-service-config", import.meta.url).pathname;
   try {
     await promisify(execFile)("go", ["build", "-o", path, "."], { cwd, timeout: buildTimeoutMs });
     return { path };
