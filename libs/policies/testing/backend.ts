@@ -6,6 +6,7 @@ import {
   type sendUnaryData,
   type status,
 } from "@grpc/grpc-js";
+import { until } from "@grpc-lb/core/testing";
 import { type GetPodRequest, type GetPodResponse, Pod, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import type { GrpcEndpoint } from "../src/grpc-js.ts";
 import { endpoint } from "./fake-channel.ts";
@@ -39,7 +40,6 @@ export class Backend {
   readonly loads: LoadReports;
   readonly #server: Server;
   readonly #held: (() => void)[] = [];
-  readonly #watchers = new Set<() => void>();
   #behaviour: Behaviour = { t: "answer" };
 
   private constructor(name: string, server: Server, port: number, loads: LoadReports) {
@@ -96,10 +96,7 @@ export class Backend {
 
   /** Resolves when it has received this many calls. */
   async called(count: number): Promise<void> {
-    while (this.calls < count) {
-      await new Promise<void>((resolve) => this.#watchers.add(resolve));
-      this.#watchers.clear();
-    }
+    await until(() => this.calls >= count, `${this.name} has received ${count} calls`);
   }
 
   /** Ends as a pod does: sends GOAWAY, and finishes the calls in flight. */
@@ -113,7 +110,7 @@ export class Backend {
   }
 
   private serve(respond: sendUnaryData<GetPodResponse>): void {
-    this.#count();
+    this.calls += 1;
     const behaviour = this.#behaviour;
     const answer = () => respond(null, { pod: Pod.fromPartial({ name: this.name }) }, this.loads.trailer);
     if (behaviour.t === "fail") respond({ code: behaviour.code, details: `${this.name} fails` });
@@ -122,13 +119,8 @@ export class Backend {
   }
 
   private stream(stream: ServerWritableStream<Buffer, Buffer>): void {
-    this.#count();
+    this.calls += 1;
     stream.write(Buffer.from(this.name));
     this.#held.push(() => stream.end());
-  }
-
-  #count(): void {
-    this.calls += 1;
-    for (const watcher of [...this.#watchers]) watcher();
   }
 }

@@ -18,17 +18,17 @@ export const closings = {
 
 /** A peer that accepts connections and ends each of them at once. */
 export class ClosingPeer {
+  /** `127.0.0.1:port`. */
+  readonly address: string;
   readonly endpoint: GrpcEndpoint;
-  /** How many connections it has accepted. */
-  connections = 0;
   readonly #server: Http2Server;
 
   private constructor(server: Http2Server, closing: keyof typeof closings) {
     const { port } = server.address() as AddressInfo;
-    this.endpoint = endpoint(`127.0.0.1:${port}`);
+    this.address = `127.0.0.1:${port}`;
+    this.endpoint = endpoint(this.address);
     this.#server = server;
     server.on("session", (session) => {
-      this.connections += 1;
       session.on("error", () => {}); // the client may have reset the connection
       session.once("localSettings", () => closings[closing](session));
     });

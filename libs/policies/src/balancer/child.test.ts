@@ -5,7 +5,7 @@ import { createRandom } from "@grpc-lb/core";
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { Probe } from "../../testing/probe.ts";
-import { call, Rig, turn, untilAllAnswer } from "../../testing/rig.ts";
+import { call, Rig, turn, until, untilAllAnswer } from "../../testing/rig.ts";
 import { connectivityState, type GrpcEndpoint, type PolicyJson } from "../grpc-js.ts";
 import { leastRequest } from "../policies/least-request.ts";
 import { registerPolicies, registerPolicy } from "../registration/register.ts";
@@ -116,13 +116,25 @@ async function detected(t: TestContext, child: PolicyJson) {
   return { a, b, c, names };
 }
 
-/** Some calls until these are all that answer. */
-async function untilAnswers(names: (calls: number) => Promise<Set<unknown>>, ...want: readonly string[]) {
-  for (;;) {
-    const got = await names(30);
-    if ([...got].sort().join() === want.join()) return;
-  }
+type Names = Awaited<ReturnType<typeof detected>>["names"];
+
+/** Sends 30 calls at a time until the condition holds for the names that respond to them. */
+async function callUntil(names: Names, condition: (got: string) => boolean, what: string): Promise<void> {
+  let got: string | undefined = "";
+  const callAgain = async () => {
+    got = undefined; // calls are in flight
+    got = [...(await names(30))].sort().join();
+  };
+  await until(() => {
+    if (got === undefined) return false;
+    if (condition(got)) return true;
+    void callAgain();
+    return false;
+  }, what);
 }
+
+const untilAnswers = (names: Names, ...want: readonly string[]) =>
+  callUntil(names, (got) => got === want.join(), `only ${want} respond`);
 
 for (const policy of ["least_request", "random"]) {
   test(`outlier_detection over ${policy} ejects a failing server, and takes it back`, async (t) => {
@@ -139,9 +151,8 @@ test("below the panic threshold servers that outlier_detection has ejected take 
   registerPolicy(probe.policy);
   const { a, b, names } = await detected(t, { panicking: { panicThreshold: 60 } });
   for (const backend of [a, b]) backend.fail(status.INTERNAL);
-  const isEjected = (child: Child) => !child.isReady;
-  do await names(30);
-  while (probe.input?.children.filter(isEjected).length !== 2);
+  const ejected = () => probe.input?.children.filter((child) => !child.isReady).length;
+  await callUntil(names, () => ejected() === 2, "both failing servers are ejected");
   assert.equal(probe.input?.ready.length, 3, "one of three is left, which is below 60 %");
   const before = a.calls + b.calls;
   await names(30);

@@ -29,9 +29,10 @@ function clientsOf(rig: Rig, options: object = {}): Map<string, PodClient> {
 
 async function become(client: PodClient, wanted: connectivityState): Promise<void> {
   const channel = client.getChannel();
+  const deadline = Date.now() + 20_000;
   for (let state = channel.getConnectivityState(false); state !== wanted; state = channel.getConnectivityState(false)) {
     await new Promise<void>((resolve, reject) =>
-      channel.watchConnectivityState(state, Date.now() + 20_000, (error) => (error ? reject(error) : resolve())),
+      channel.watchConnectivityState(state, deadline, (error) => (error ? reject(error) : resolve())),
     );
   }
 }

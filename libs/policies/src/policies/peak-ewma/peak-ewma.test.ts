@@ -87,7 +87,7 @@ test("while its first call is in flight an endpoint counts as having the default
     channel.connect(two);
     assert.equal(take(channel).address, two);
     let came = 0;
-    while (take(channel).address === one) came += 1;
+    while (came < 100 && take(channel).address === one) came += 1;
     assert.ok(came === want || came === want + 1, `${defaultRtt}: want ${want} or 1 more on the other, got ${came}`);
     closeChannel(channel, clock);
   }
