@@ -5,5 +5,12 @@ import type { ConnectionTiming } from "../src/balancer/connection-timing.ts";
  * good one, and an endpoint that has left is forgotten.
  */
 export const noWaits: { readonly timing: ConnectionTiming } = {
-  timing: { minGatherMs: 0, maxGatherMs: 0, settleMs: 0, minLifetimeMs: 0, memoryMs: 0 },
+  timing: {
+    minGatherMs: 0,
+    maxGatherMs: 0,
+    minSettleMs: 0,
+    maxSettleMs: 0,
+    minLifetimeMs: 0,
+    memoryMs: 0,
+  },
 };

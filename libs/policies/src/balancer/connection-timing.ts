@@ -6,10 +6,12 @@ export interface ConnectionTiming {
   readonly minGatherMs: number;
   readonly maxGatherMs: number;
   /**
-   * A new connection takes no calls for this long while another endpoint can take them, because a peer that accepts and closes at
-   * once would fail them.
+   * A new connection takes no calls while another endpoint can take them, until it has lasted as long again as it took to open, within
+   * these bounds: a peer that accepts and closes at once would fail the calls. Its close arrives a round trip after the open, and to open
+   * a connection takes two or more.
    */
-  readonly settleMs: number;
+  readonly minSettleMs: number;
+  readonly maxSettleMs: number;
   /** A connection that closes sooner than this counts as a failed attempt. */
   readonly minLifetimeMs: number;
   /**
@@ -23,7 +25,8 @@ export interface ConnectionTiming {
 export const defaultTiming: ConnectionTiming = {
   minGatherMs: 10,
   maxGatherMs: 100,
-  settleMs: 1,
+  minSettleMs: 3,
+  maxSettleMs: 100,
   minLifetimeMs: 1_000,
   memoryMs: 5_000,
 };

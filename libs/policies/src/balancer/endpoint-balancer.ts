@@ -21,6 +21,7 @@ import { mergeEndpoints } from "./endpoint-info.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
 import { FailedAttempts } from "./failed-attempts.ts";
 import type { CommonConfig, PickChild, PickerInput, Policy, PolicyContext, PolicyInstance } from "./policy.ts";
+import { selectReady, selectTrusted } from "./select-children.ts";
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const noCalls = { inFlight: 0 };
@@ -198,13 +199,14 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     this.#departed.set(child.info.id, child.record);
   }
 
-  #recordConnection(child: Child<EndpointState>, { isOpen: wasOpen }: PreviousChildState): void {
+  #recordConnection(child: Child<EndpointState>, { state: previousState, isOpen: wasOpen }: PreviousChildState): void {
     const isOpen = child.connected !== undefined;
-    if (child.state !== IDLE) this.#endBackoff(child);
-    if (isOpen === wasOpen) return;
     const { clock, random } = this.#context;
+    if (child.state !== IDLE) this.#endBackoff(child);
+    if (child.state === CONNECTING && previousState !== CONNECTING) child.record.attempt(clock.now());
+    if (isOpen === wasOpen) return;
     if (isOpen) {
-      child.record.open(clock.now());
+      child.record.open(clock.now(), this.#children.size === 1);
       if (!child.record.isSettled) void this.#settle(child);
       return;
     }
@@ -223,7 +225,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   /** Lets a new connection take calls once it has settled. In the two turns, Node reads a close that has already arrived. */
   async #settle(child: Child<EndpointState>): Promise<void> {
     const { connected } = child;
-    await this.#context.clock.sleep(this.#timing.settleMs, child.signal, { background: true });
+    await this.#context.clock.sleep(child.record.settleMs, child.signal, { background: true });
     await turn();
     await turn();
     if (child.signal.aborted || child.connected !== connected) return;
@@ -283,14 +285,15 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
 
   /** Until when the first calls wait for further connections, and for open ones to settle; -Infinity if they do not wait. */
   #gatherEnd(connected: readonly Child<EndpointState>[], isConnecting: boolean, nowMs: number): number {
-    if (this.#state === READY || connected.length === 0) {
+    const canTakeCalls = this.#state === READY && connected.some(({ record }) => record.isSettled);
+    if (canTakeCalls || connected.length === 0) {
       this.#gatherEndMs = undefined;
       return Number.NEGATIVE_INFINITY;
     }
     const { minGatherMs, maxGatherMs } = this.#timing;
     const tookMs = nowMs - (this.#waitingSinceMs ?? nowMs);
     this.#gatherEndMs ??= nowMs + Math.min(Math.max(tookMs, minGatherMs), maxGatherMs);
-    const isComplete = this.#children.size === 1 || connected.every(({ record }) => record.isSettled);
+    const isComplete = connected.every(({ record }) => record.isSettled);
     return isConnecting || !isComplete ? this.#gatherEndMs : Number.NEGATIVE_INFINITY;
   }
 
@@ -356,35 +359,6 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   get #asBalancer(): LoadBalancer {
     return { exitIdle: () => this.connect() } as LoadBalancer;
   }
-}
-
-/** The READY children; with them the ejected ones if fewer than `panicThreshold` percent are READY. */
-function selectReady<EndpointState>(
-  children: readonly Child<EndpointState>[],
-  panicThreshold: number,
-): Child<EndpointState>[] {
-  const ready = children.filter((child) => child.isReady);
-  if (ready.length * 100 >= panicThreshold * children.length) return ready;
-  return children.filter((child) => child.isReady || child.connected);
-}
-
-/**
- * Selects the children whose connection is expected to last; all of them if there is none.
- *
- * @returns `ready`: the selected children; `nextMs`: when the next child joins them, in the clock's milliseconds, or Infinity
- */
-function selectTrusted<EndpointState>(
-  connected: readonly Child<EndpointState>[],
-  nowMs: number,
-): { readonly ready: readonly Child<EndpointState>[]; readonly nextMs: number } {
-  let nextMs = Number.POSITIVE_INFINITY;
-  const trusted = connected.filter(({ record: { isSettled, trustedAtMs } }) => {
-    if (!isSettled) return false;
-    if (trustedAtMs <= nowMs) return true;
-    nextMs = Math.min(nextMs, trustedAtMs);
-    return false;
-  });
-  return { ready: trusted.length > 0 ? trusted : connected, nextMs };
 }
 
 /** Picks until it gets a child that is not avoided. */

@@ -18,8 +18,11 @@ export class EndpointRecord<EndpointState = unknown> {
   silentSinceMs = 0;
   /** Since when it has been READY, not counting interruptions of less than `memoryMs`. */
   #readySinceMs = 0;
+  /** When the attempt to connect started; undefined while there is none. */
+  #attemptAtMs: number | undefined;
   /** When its connection opened; undefined while it has none. */
   #openedAtMs: number | undefined;
+  #settleMs = 0;
   #isSettled = false;
   #closedAtMs = Number.NEGATIVE_INFINITY;
   #leftAtMs = Number.NEGATIVE_INFINITY;
@@ -40,11 +43,29 @@ export class EndpointRecord<EndpointState = unknown> {
     return this.#shortLived;
   }
 
-  /** A connection was opened. */
-  open(nowMs: number): void {
-    if (nowMs - this.#closedAtMs >= this.#timing.memoryMs) this.#readySinceMs = nowMs;
+  /** An attempt to connect started. */
+  attempt(nowMs: number): void {
+    this.#attemptAtMs = nowMs;
+  }
+
+  /**
+   * A connection was opened.
+   *
+   * @param isAlone whether it is the only endpoint; then it takes calls at once, because they have no other one to go to
+   */
+  open(nowMs: number, isAlone: boolean): void {
+    const { memoryMs, minSettleMs, maxSettleMs } = this.#timing;
+    if (nowMs - this.#closedAtMs >= memoryMs) this.#readySinceMs = nowMs;
+    const tookMs = nowMs - (this.#attemptAtMs ?? nowMs);
+    this.#attemptAtMs = undefined;
     this.#openedAtMs = nowMs;
-    this.#isSettled = this.#timing.settleMs === 0;
+    this.#settleMs = isAlone ? 0 : Math.min(Math.max(tookMs, minSettleMs), maxSettleMs);
+    this.#isSettled = this.#settleMs === 0;
+  }
+
+  /** How long a connection must last before it counts as settled, in milliseconds. */
+  get settleMs(): number {
+    return this.#settleMs;
   }
 
   /**
@@ -66,12 +87,12 @@ export class EndpointRecord<EndpointState = unknown> {
     return backoffMs * (1 + jitter * (2 * random() - 1));
   }
 
-  /** Whether the connection has lasted for `ConnectionTiming.settleMs`; false while there is none. */
+  /** Whether the connection has lasted for `settleMs`; false while there is none. */
   get isSettled(): boolean {
     return this.#isSettled;
   }
 
-  /** The connection has lasted for `ConnectionTiming.settleMs`. */
+  /** The connection has lasted for `settleMs`. */
   settle(): void {
     this.#isSettled = true;
   }
