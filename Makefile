@@ -101,6 +101,10 @@ format: $(INSTALLED) ## format everything
 	@$(BIN)/biome check --write .
 	@$(BIN)/buf format --write protos
 
+.PHONY: build
+build: $(INSTALLED) ## build the packages that are published, into libs/*/dist
+	@$(BIN)/nx run-many -t build --output-style=static
+
 .PHONY: check
 check: lint test ## lint and test: all that must hold before a commit
 

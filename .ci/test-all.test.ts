@@ -15,8 +15,8 @@ function testAll(t: TestContext, script: string, env: Readonly<Record<string, st
   const nx = join(folder, "node_modules/.bin/nx");
   mkdirSync(dirname(nx), { recursive: true });
   writeFileSync(nx, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-  mkdirSync(join(folder, "libs/old/dist"), { recursive: true });
-  writeFileSync(join(folder, "libs/old/dist/tests.json"), '{"passed":100,"failed":100,"skipped":100}');
+  mkdirSync(join(folder, "libs/old/out"), { recursive: true });
+  writeFileSync(join(folder, "libs/old/out/tests.json"), '{"passed":100,"failed":100,"skipped":100}');
   const args = [join(folder, ".ci/test-all.ts")];
   return spawnSync(process.execPath, args, { encoding: "utf8", env: { PATH: process.env.PATH, ...env } });
 }

@@ -12,7 +12,7 @@ export interface TestCounts {
 }
 
 /** Where a project has the counts of its last run. */
-export const resultsFile = "dist/tests.json";
+export const resultsFile = "out/tests.json";
 
 /** The files of counts that are in a checkout. */
 export function listResults(folder: string): string[] {

@@ -1,6 +1,6 @@
 /**
  * Runs the tests of one project, each file in a process of its own: `node .ci/test-project.ts libs/core`. Writes the counts to
- * the project's dist/tests.json, which Nx caches with the output, so that `make test` can add them up.
+ * the project's out/tests.json, which Nx caches with the output, so that `make test` can add them up.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";

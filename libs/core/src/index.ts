@@ -14,4 +14,5 @@ export { type Clock, systemClock } from "./clock.ts";
 export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
 export { loadedCopies } from "./loaded-copies.ts";
 export { messageOf } from "./message-of.ts";
+export { describeMissingPackage } from "./missing-package.ts";
 export { createRandom, type Random } from "./random.ts";
