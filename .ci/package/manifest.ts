@@ -51,11 +51,17 @@ export const entryName = (exported: string): string => (exported === "." ? "inde
  */
 export function publishedManifest(pack: WorkspacePackage): object {
   const { devDependencies: _dev, publicExports: _public, exports: _exports, dependencies, ...rest } = pack.manifest;
-  const { nx: _nx, scripts: _scripts, type: _type, ...kept } = rest as typeof rest & Record<string, unknown>;
-  const own = Object.entries(dependencies ?? {}).flatMap(([name, version]) => {
-    if (!name.startsWith("@grpc-lb/")) return [[name, version]];
-    return isInlined(pack, name) ? [] : [[name, `^${version}`]];
-  });
+  const {
+    nx: _nx,
+    scripts: _scripts,
+    type: _type,
+    publishConfig,
+    ...kept
+  } = rest as typeof rest & Record<string, unknown>;
+  const { directory: _directory, ...publishing } = (publishConfig ?? {}) as Record<string, unknown>;
+  const ranges = Object.entries(dependencies ?? {}).map(([name, version]) =>
+    name.startsWith("@grpc-lb/") ? [name, `^${version}`] : [name, version],
+  );
   const entries = publicExports(pack).map(([exported]) => {
     const entry = `./${entryName(exported)}`;
     return [
@@ -68,14 +74,11 @@ export function publishedManifest(pack: WorkspacePackage): object {
   });
   return {
     ...kept,
+    publishConfig: publishing,
     type: "commonjs",
     main: "./index.js",
     types: "./index.d.ts",
     exports: { ...Object.fromEntries(entries), "./package.json": "./package.json" },
-    ...(own.length > 0 && { dependencies: Object.fromEntries(own) }),
+    ...(ranges.length > 0 && { dependencies: Object.fromEntries(ranges) }),
   };
-}
-
-function isInlined(pack: WorkspacePackage, name: string): boolean {
-  return findWorkspacePackage(join(pack.folder, "../.."), name)?.isPublic !== true;
 }

@@ -61,8 +61,11 @@ function prepare(folder: string): string {
   for (const pack of packages) {
     const path = pack.folder.slice(folder.length + 1);
     run(folder, process.execPath, join(folder, ".ci/package/build.ts"), path);
-    const packed: Packed = JSON.parse(run(join(pack.folder, "dist"), "npm", "publish", "--dry-run", "--json"));
-    say(`\n${pack.manifest.name}@${version}: ${packed.entryCount} files, ${packed.unpackedSize} bytes`);
+    const summary: Record<string, Packed> = JSON.parse(
+      run(join(pack.folder, "dist"), "npm", "publish", "--dry-run", "--json"),
+    );
+    const { entryCount, unpackedSize } = summary[pack.manifest.name] ?? { entryCount: 0, unpackedSize: 0 };
+    say(`\n${pack.manifest.name}@${version}: ${entryCount} files, ${unpackedSize} bytes`);
     say(readChanges(readFileSync(join(pack.folder, "CHANGELOG.md"), "utf8"), version));
   }
   const tag = `v${version}`;
