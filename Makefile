@@ -105,6 +105,10 @@ format: $(INSTALLED) ## format everything
 build: $(INSTALLED) ## build the packages that are published, into libs/*/dist
 	@$(BIN)/nx run-many -t build --output-style=static
 
+.PHONY: consumers
+consumers: build ## install the packed packages into fresh projects, and use them there as their users do
+	@$(NODE) --test --test-concurrency=1 '.ci/consumers/*.consumer.ts'
+
 .PHONY: release
 release: $(INSTALLED) ## show the next version, its changes and what would be published; ARGS=--write makes the commit and the tag
 	@set -f; exec $(NODE) .ci/release/main.ts $$ARGS

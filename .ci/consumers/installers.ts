@@ -1,0 +1,79 @@
+/** How a project is installed by npm, pnpm and Yarn. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execute } from "./execute.ts";
+
+/** What a project depends on: names, and exact versions or tarballs. */
+export type Dependencies = Readonly<Record<string, string>>;
+
+/** A way to install. */
+export interface Installer {
+  readonly name: "npm" | "pnpm" | "yarn";
+  /** Installs into a folder whose package.json is `manifest`. `tarballs` are those of this repository's packages. */
+  install(folder: string, manifest: object, tarballs: Dependencies): Promise<void>;
+}
+
+export const npm: Installer = {
+  name: "npm",
+  async install(folder, manifest) {
+    writeManifest(folder, manifest);
+    const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
+    await execute("npm", ["install", ...flags], { folder, env: installerEnv(), limitMs });
+  },
+};
+
+/** @param pnpmFolder a project that has pnpm */
+export function createPnpm(pnpmFolder: string): Installer {
+  return {
+    name: "pnpm",
+    async install(folder, manifest, tarballs) {
+      writeManifest(folder, manifest);
+      // They depend on each other by versions that are in no registry.
+      writeFileSync(
+        join(folder, "pnpm-workspace.yaml"),
+        JSON.stringify({ overrides: tarballs, minimumReleaseAge: 0, strictPeerDependencies: true }),
+      );
+      const pnpm = join(pnpmFolder, "node_modules/pnpm/bin/pnpm.mjs");
+      const flags = ["--prefer-offline", "--ignore-scripts", "--no-frozen-lockfile", "--reporter=append-only"];
+      await execute(process.execPath, [pnpm, "install", ...flags], { folder, env: installerEnv(), limitMs });
+    },
+  };
+}
+
+/** Yarn with Plug'n'Play. @param yarn its program */
+export function createYarn(yarn: string): Installer {
+  return {
+    name: "yarn",
+    async install(folder, manifest, tarballs) {
+      writeManifest(folder, { ...manifest, resolutions: tarballs });
+      const registry = await execute("npm", ["config", "get", "registry"], { folder, env: installerEnv() });
+      const settings = {
+        nodeLinker: "pnp",
+        pnpEnableEsmLoader: true,
+        enableGlobalCache: false, // so that the folder is whole, and works where it is copied to
+        enableTelemetry: false,
+        enableScripts: false,
+        enableImmutableInstalls: false,
+        npmMinimalAgeGate: 0,
+        npmRegistryServer: registry.stdout.trim(),
+      };
+      writeFileSync(join(folder, ".yarnrc.yml"), JSON.stringify(settings));
+      writeFileSync(join(folder, "yarn.lock"), ""); // marks the root of the project
+      await execute(process.execPath, [yarn, "install"], { folder, env: installerEnv(), limitMs });
+    },
+  };
+}
+
+const limitMs = 300_000;
+
+function writeManifest(folder: string, manifest: object): void {
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** What may say how to reach a registry. */
+function installerEnv(): Record<string, string> {
+  const names = Object.entries(process.env).filter(([name]) =>
+    /^(npm_config_|yarn_|\w+_proxy$|node_extra_ca)/i.test(name),
+  );
+  return Object.fromEntries(names.map(([name, value = ""]) => [name, value]));
+}
