@@ -14,7 +14,7 @@ export function describeMissingPackage(
   const { code, message = "" } = (error ?? {}) as { readonly code?: string; readonly message?: string };
   if (code !== "MODULE_NOT_FOUND" && code !== "ERR_MODULE_NOT_FOUND") return error;
   // Node, jest and Yarn's Plug'n'Play each have their own words for it.
-  const [, specifier = ""] = /(?:Cannot find (?:module|package)|tried to access) '?([^'\s(]+)/.exec(message) ?? [];
+  const [, specifier = ""] = /(?:Cannot find (?:module|package)|tried to access) '?([^'\s(,]+)/.exec(message) ?? [];
   const name = Object.keys(ranges).find((one) => specifier === one || specifier.startsWith(`${one}/`));
   if (name === undefined) return error;
   return new Error(`${user} needs the package ${name}: npm install "${name}@${ranges[name]}"`, { cause: error });

@@ -1,6 +1,7 @@
 import type { Clock, Random } from "@grpc-lb/core";
 import type { ConsulCredentials } from "./consul/index.ts";
 import { formatAddress } from "./core/address.ts";
+import { loadOptional } from "./core/optional-package.ts";
 import { identify } from "./core/shared-runs.ts";
 import { defineSource, type Source, type SourceDefinition } from "./core/source.ts";
 import type { EtcdCredentials } from "./etcd/index.ts";
@@ -78,7 +79,7 @@ const loaders: Loaders = {
     return defineKubernetesSource({ service, ...defined({ namespace, port, access, preferredFamily, clock, random }) });
   },
   async etcd({ members, t: _, ...target }, { etcd: { credentials } = {}, clock, random }) {
-    const { defineEtcdSource } = await import("./etcd/source.ts");
+    const { defineEtcdSource } = await loadOptional("@grpc-lb/discovery/etcd", () => import("./etcd/source.ts"));
     return defineEtcdSource({
       ...target,
       endpoints: members.map(formatAddress),

@@ -1,4 +1,5 @@
 import { formatAddress } from "./core/address.ts";
+import { loadOptional } from "./core/optional-package.ts";
 import type { Instance, Registration, RegistrationHooks } from "./core/registration.ts";
 import { keepProcessAlive } from "./core/watch-snapshots.ts";
 import { parseRegistrationTarget, type RegistrationTarget } from "./registration-target.ts";
@@ -28,7 +29,8 @@ export type OwnInstance = Omit<Instance, "service" | "ttlMs">;
  * await registration.close();
  * ```
  *
- * @throws RangeError for a target or an instance that cannot be; a registry that cannot be reached is no error
+ * @throws RangeError for a target or an instance that cannot be, Error when grpc-js is not installed, which etcd needs; a registry
+ *   that cannot be reached is no error
  */
 export async function register(
   target: string | RegistrationTarget,
@@ -39,7 +41,7 @@ export async function register(
   const { service, ttlMs } = parsed;
   const whole: Instance = { ...instance, service, ...(ttlMs !== undefined && { ttlMs }) };
   if (parsed.t === "etcd") {
-    const { registerInEtcd } = await import("./etcd/index.ts");
+    const { registerInEtcd } = await loadOptional("@grpc-lb/discovery/registration", () => import("./etcd/index.ts"));
     const endpoints = parsed.members.map(formatAddress);
     return holdUntilRegistered(
       registerInEtcd({ endpoints, layout: parsed.layout, namespace: parsed.namespace, instance: whole, ...hooks }),

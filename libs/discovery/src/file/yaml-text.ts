@@ -1,4 +1,5 @@
 import { messageOf } from "@grpc-lb/core";
+import { loadOptional } from "../core/optional-package.ts";
 import { ContentError } from "./content-error.ts";
 import type { FieldPath } from "./fields.ts";
 import { maxDepth, tooDeep } from "./json-text.ts";
@@ -13,9 +14,9 @@ export interface YamlDocument {
   lineOf(path: FieldPath): number;
 }
 
-/** Parses a text of YAML 1.2 with one document. @throws ContentError */
+/** Parses a text of YAML 1.2 with one document. @throws ContentError, also when the YAML library is not installed */
 export async function parseYaml(text: string): Promise<YamlDocument> {
-  const { Composer, Lexer, LineCounter, Parser } = await import("yaml");
+  const { Composer, Lexer, LineCounter, Parser } = await loadYaml();
   const lines = new LineCounter();
   const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
@@ -52,6 +53,14 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
     if (cause instanceof ContentError) throw cause;
     // An alias of nothing, or of too much.
     throw new ContentError(undefined, describe({ code: undefined, message: messageOf(cause) }), { cause });
+  }
+}
+
+async function loadYaml(): Promise<typeof import("yaml")> {
+  try {
+    return await loadOptional("@grpc-lb/discovery/file", () => import("yaml"));
+  } catch (cause) {
+    throw new ContentError(undefined, messageOf(cause), { cause });
   }
 }
 

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { messageOf } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
+import { loadOptional } from "../core/optional-package.ts";
 import { Entry, isObject, quote } from "./kubeconfig-entry.ts";
 
 /** The context to use, with the cluster and the user that it names. */
@@ -95,10 +96,13 @@ async function readOne(path: string): Promise<KubeconfigFile> {
 
 /** Parses YAML as kubectl does: version 1.1, of which JSON is a part. Errors have the line and never the text. */
 async function parse(text: string, path: string): Promise<Readonly<Record<string, unknown>>> {
-  const { LineCounter, parseDocument } = await import("yaml");
+  const refuse = (reason: string, cause?: unknown) =>
+    new DiscoveryError("invalid", `kubernetes: cannot read the kubeconfig ${path}: ${reason}`, { cause });
+  const yaml = loadOptional("@grpc-lb/discovery/kubernetes", () => import("yaml"));
+  const { LineCounter, parseDocument } = await yaml.catch((cause: unknown) => {
+    throw refuse(messageOf(cause), cause);
+  });
   const lineCounter = new LineCounter();
-  const refuse = (reason: string) =>
-    new DiscoveryError("invalid", `kubernetes: cannot read the kubeconfig ${path}: ${reason}`);
   let content: unknown;
   try {
     const options = {

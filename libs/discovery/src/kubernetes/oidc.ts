@@ -1,5 +1,6 @@
 import { type Clock, messageOf } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
+import { loadOptional } from "../core/optional-package.ts";
 import type { Entry } from "./kubeconfig-entry.ts";
 import { createIssuerFetch, refreshAtIssuer } from "./oidc-issuer.ts";
 import { SingleFlight } from "./single-flight.ts";
@@ -106,15 +107,15 @@ export class OidcTokens {
 
   async #load() {
     try {
-      const [{ OpenIDConnectAuth }, openid] = await Promise.all([
-        import("@kubernetes/client-node/dist/oidc_auth.js"), // the package's index does not export it
-        import("openid-client"),
-      ]);
+      const [{ OpenIDConnectAuth }, openid] = await loadOptional("@grpc-lb/discovery/kubernetes", () =>
+        Promise.all([
+          import("@kubernetes/client-node/dist/oidc_auth.js"), // the package's index does not export it
+          import("openid-client"),
+        ]),
+      );
       return { OpenIDConnectAuth, openid };
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-      const reason = "the id-token has expired, and the package that refreshes it is missing";
-      throw this.#config.error(`${reason}: npm install @kubernetes/client-node@2.0.1`, cause);
+      throw this.#config.error(`the id-token has expired, and cannot be refreshed: ${messageOf(cause)}`, cause);
     }
   }
 

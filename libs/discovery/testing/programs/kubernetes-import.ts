@@ -13,7 +13,10 @@ const loaded = new Set<string>();
 registerHooks({
   resolve(specifier, context, next) {
     const [name] = /^(yaml|openid-client|@kubernetes\/client-node)(?=$|\/)/.exec(specifier) ?? [];
-    if (isMissing && name === "@kubernetes/client-node") return next("a-package-that-is-not-installed", context);
+    if (isMissing && name === "@kubernetes/client-node") {
+      const message = `Cannot find package '${name}' imported from ${context.parentURL}`;
+      throw Object.assign(new Error(message), { code: "ERR_MODULE_NOT_FOUND" });
+    }
     if (name !== undefined) loaded.add(name);
     return next(specifier, context);
   },
