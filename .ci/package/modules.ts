@@ -50,7 +50,7 @@ export class Modules {
   rewrite(from: PlacedModule, text: string, found: ImportListener): string {
     const lines = text.split("\n").map((line) => {
       if (/^\s*(\*|\/[/*])/.test(line)) return line;
-      return line.replaceAll(
+      return this.#guardOptional(line).replaceAll(
         /((?<![\w#.$])(?:require\(|from |import\(|import ))"([^"]+)"/g,
         (_all, keyword: string, specifier: string) => {
           return `${keyword}"${this.#resolve(from, specifier, found)}"`;
@@ -58,6 +58,14 @@ export class Modules {
       );
     });
     return lines.join("\n");
+  }
+
+  /** A bundler accepts that an optional package is missing only where its `require` is in a `try`. */
+  #guardOptional(line: string): string {
+    return line.replaceAll(/(?<=__importStar\()require\("([^"]+)"\)(?=\))/g, (call: string, specifier: string) => {
+      const isOptional = this.#pack.manifest.peerDependenciesMeta?.[packageOf(specifier)]?.optional === true;
+      return isOptional ? `(() => { try { return ${call}; } catch (error) { throw error; } })()` : call;
+    });
   }
 
   #resolve(from: PlacedModule, specifier: string, { onModule, onPackage }: ImportListener): string {
@@ -71,7 +79,7 @@ export class Modules {
       return relativePath(place, this.place(target));
     }
     if (specifier.startsWith("node:") || builtinModules.includes(specifier)) return specifier;
-    const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+    const name = packageOf(specifier);
     this.#requireDeclared(name, from);
     onPackage(name);
     return specifier;
@@ -98,6 +106,9 @@ export class Modules {
 
 /** The path of the bundled protobuf code in the published package, without extension. */
 export const wirePlace = `lib/${wireFile}`;
+
+/** `@a/b/c.js` → `@a/b`. */
+const packageOf = (specifier: string): string => specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 
 const withoutExtension = (path: string): string => posix.normalize(path).replace(/(\.d)?\.(ts|js)$/, "");
 

@@ -43,6 +43,15 @@ test("an import of a declared package stays, and is reported", () => {
   assert.deepEqual(rewrite(line), { line, places: [], packages: ["undici"] });
 });
 
+test("a lazy import of an optional package is in a try, so that a bundler accepts that it is missing", () => {
+  const lazy = (load: string) => `await Promise.resolve().then(() => __importStar(${load}));`;
+  const { line, packages } = rewrite(lazy('require("undici")'));
+  assert.equal(line, lazy('(() => { try { return require("undici"); } catch (error) { throw error; } })()'));
+  assert.deepEqual(packages, ["undici"]);
+  const needed = lazy('require("@grpc/grpc-js")');
+  assert.equal(rewrite(needed).line, needed);
+});
+
 test("a relative import names the JavaScript file, also in declarations", () => {
   const { line, places } = rewrite('export { type Warn } from "../warn.ts";');
   assert.equal(line, 'export { type Warn } from "../warn.js";');
