@@ -10,6 +10,7 @@ import { callArgs, runProgram } from "./run-program.ts";
 const folder = await createProject({
   name: "imports",
   packages: packageNames,
+  programs: ["calls.mjs", "calls.cjs", "one-registry.mjs"],
   others: ["@grpc/grpc-js", "@grpc/proto-loader"],
 });
 const nodes = await nodeVersions();

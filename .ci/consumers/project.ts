@@ -27,17 +27,15 @@ const table: { readonly dependencies: Dependencies; readonly allowScripts: objec
 );
 
 /**
- * Returns a fresh folder below the one for temporary files, with what the project has and all programs; it is removed when the
+ * Returns a fresh folder below the one for temporary files, with what the project has and the given files of programs/; it is removed when the
  * test file has ended. It is a copy of what an earlier run installed, if the packages and the versions are the same.
  */
-export async function createProject(spec: ProjectSpec): Promise<string> {
+export async function createProject(spec: ProjectSpec & { readonly programs: readonly string[] }): Promise<string> {
   const installed = await install(spec);
   const folder = createFolder(spec.name);
   after(() => rmSync(folder, { recursive: true, force: true }));
   copy(installed, folder);
-  for (const file of globSync("*.*", { cwd: programs })) {
-    if (file !== "package.json") cpSync(join(programs, file), join(folder, file));
-  }
+  for (const file of spec.programs) cpSync(join(programs, file), join(folder, file));
   return folder;
 }
 
@@ -48,10 +46,10 @@ export async function install({ name, packages, others, installer = npm, fields,
   const own = Object.fromEntries(folders.map((folder) => [folder, `file:${join(programs, folder)}`]));
   const dependencies = { ...tarballs, ...own, ...Object.fromEntries(others.map((other) => [other, versionOf(other)])) };
   const manifest = { name, private: true, ...fields, dependencies, allowScripts: table.allowScripts };
-  const sources = ["installers.ts", "project.ts"].map((file) => readFileSync(join(import.meta.dirname, file)));
+  const installerSource = readFileSync(join(import.meta.dirname, "installers.ts"));
   const contents = folders.map((folder) => readFileSync(join(programs, folder, "package.json")));
   const hashes = packed.map(({ hash }) => hash);
-  const installed = join(cache, `${name}-${hashOf(JSON.stringify(manifest), ...hashes, ...sources, ...contents)}`);
+  const installed = join(cache, `${name}-${hashOf(JSON.stringify(manifest), ...hashes, installerSource, ...contents)}`);
   if (existsSync(installed)) return installed;
   process.stdout.write(`installing ${name} with ${installer.name}\n`);
   const folder = createFolder(name);
