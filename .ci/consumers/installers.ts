@@ -22,8 +22,8 @@ export const npm: Installer = {
   },
 };
 
-/** @param pnpmFolder a project that has pnpm */
-export function createPnpm(pnpmFolder: string): Installer {
+/** @param program pnpm's */
+export function createPnpm(program: string): Installer {
   return {
     name: "pnpm",
     async install(folder, manifest, tarballs) {
@@ -33,15 +33,14 @@ export function createPnpm(pnpmFolder: string): Installer {
         join(folder, "pnpm-workspace.yaml"),
         JSON.stringify({ overrides: tarballs, minimumReleaseAge: 0, strictPeerDependencies: true }),
       );
-      const pnpm = join(pnpmFolder, "node_modules/pnpm/bin/pnpm.mjs");
       const flags = ["--prefer-offline", "--ignore-scripts", "--no-frozen-lockfile", "--reporter=append-only"];
-      await execute(process.execPath, [pnpm, "install", ...flags], { folder, env: installerEnv(), limitMs });
+      await execute(program, ["install", ...flags], { folder, env: installerEnv(), limitMs });
     },
   };
 }
 
-/** Yarn with Plug'n'Play. @param yarn its program */
-export function createYarn(yarn: string): Installer {
+/** Yarn with Plug'n'Play. @param program Yarn's */
+export function createYarn(program: string): Installer {
   return {
     name: "yarn",
     async install(folder, manifest, tarballs) {
@@ -59,7 +58,7 @@ export function createYarn(yarn: string): Installer {
       };
       writeFileSync(join(folder, ".yarnrc.yml"), JSON.stringify(settings));
       writeFileSync(join(folder, "yarn.lock"), ""); // marks the root of the project
-      await execute(process.execPath, [yarn, "install"], { folder, env: installerEnv(), limitMs });
+      await execute(program, ["install"], { folder, env: installerEnv(), limitMs });
     },
   };
 }
