@@ -2,20 +2,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { bundle } from "./bundle.ts";
 import { everyEntryArgs, everyEntryNeeds, everyEntryResult } from "./every-entry.ts";
-import { execute } from "./execute.ts";
 import { nodeVersions } from "./nodes.ts";
 import { packageNames } from "./packages.ts";
 import { startPodServers } from "./pod-servers.ts";
 import { createProject } from "./project.ts";
 import { runProgram } from "./run-program.ts";
 
-/** grpc-js is CommonJS that requires modules of Node, which a bundle of ES modules cannot without this. */
-const banner = `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`;
 const formats = [
-  { format: "cjs", file: "bundle.cjs", flags: [] },
-  { format: "esm", file: "bundle.mjs", flags: [`--banner:js=${banner}`] },
-];
+  { format: "cjs", file: "bundle.cjs" },
+  { format: "esm", file: "bundle.mjs" },
+] as const;
 
 const folder = await createProject({
   name: "bundles",
@@ -27,13 +25,9 @@ const empty = await createProject({ name: "nothing", packages: [], others: [], p
 const nodes = await nodeVersions();
 const pods = await startPodServers();
 
-for (const { format, file, flags } of formats) {
+for (const { format, file } of formats) {
   test(`esbuild bundles each public entry as ${format}, without a warning`, async () => {
-    const esbuild = join(folder, "node_modules/.bin/esbuild");
-    const out = `--outfile=${join(empty, file)}`;
-    const fixed = ["every-entry.ts", "--bundle", "--platform=node", `--format=${format}`, "--log-level=warning", out];
-    const { stderr } = await execute(esbuild, [...fixed, ...flags], { folder });
-    assert.equal(stderr, "");
+    await bundle(folder, "every-entry.ts", format, join(empty, file));
   });
 
   for (const { name, program } of nodes) {

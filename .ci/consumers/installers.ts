@@ -17,7 +17,14 @@ export const npm: Installer = {
   name: "npm",
   async install(folder, manifest) {
     writeManifest(folder, manifest);
-    const flags = ["--prefer-offline", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"];
+    const flags = [
+      "--prefer-offline",
+      "--no-audit",
+      "--no-fund",
+      "--no-package-lock",
+      "--install-links",
+      "--loglevel=error",
+    ];
     await execute("npm", ["install", ...flags], { folder, env: installerEnv(), limitMs });
   },
 };

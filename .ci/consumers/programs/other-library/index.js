@@ -1,0 +1,1 @@
+exports.grpc = require("@grpc/grpc-js");
