@@ -15,9 +15,10 @@ function folderWith(t: TestContext, files: Readonly<Record<string, string>>): st
   return folder;
 }
 
-test("the version is replaced in the root, the manifests and the Dockerfile, and no other number is", (t) => {
+test("the version is replaced in the root, the examples, the manifests and the Dockerfile, and no other number is", (t) => {
   const folder = folderWith(t, {
     "package.json": '{ "version": "0.1.0", "devDependencies": { "x": "0.1.0" } }',
+    "examples/esm/package.json": '{ "@grpc-lb/resolver": "^0.1.0", "x": "^0.1.0" }',
     "k8s/base/server.yaml": "image: grpc-lb/server:0.1.0\nversion: 0.1.0\nother: 0.1.0\n",
     "k8s/Dockerfile": "# docker build --build-arg VERSION=0.1.0 -t grpc-lb/server:0.1.0\n",
   });
@@ -25,6 +26,7 @@ test("the version is replaced in the root, the manifests and the Dockerfile, and
   assert.equal(readVersion(folder), "0.2.0");
   const read = (path: string) => readFileSync(join(folder, path), "utf8");
   assert.equal(read("package.json"), '{ "version": "0.2.0", "devDependencies": { "x": "0.1.0" } }');
+  assert.equal(read("examples/esm/package.json"), '{ "@grpc-lb/resolver": "^0.2.0", "x": "^0.1.0" }');
   assert.equal(read("k8s/base/server.yaml"), "image: grpc-lb/server:0.2.0\nversion: 0.2.0\nother: 0.1.0\n");
   assert.equal(read("k8s/Dockerfile"), "# docker build --build-arg VERSION=0.2.0 -t grpc-lb/server:0.2.0\n");
 });

@@ -1,9 +1,15 @@
 import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Files outside the packages that contain the version: manifests, the Dockerfile's comments, and the root. */
-const places = ["package.json", "k8s/Dockerfile", "k8s/{base,components,overlays}/**/*.yaml"];
-const mention = /("version": "|\bversion: |image: grpc-lb\/[a-z-]+:|VERSION=|-t grpc-lb\/\w+:)(\d+\.\d+\.\d+[^\s"]*)/g;
+/** Files outside the packages that contain the version: manifests, the Dockerfile's comments, the examples, and the root. */
+const places = [
+  "package.json",
+  "examples/*/package.json",
+  "k8s/Dockerfile",
+  "k8s/{base,components,overlays}/**/*.yaml",
+];
+const mention =
+  /("version": "|"@grpc-lb\/[a-z]+": "\^|\bversion: |image: grpc-lb\/[a-z-]+:|VERSION=|-t grpc-lb\/\w+:)(\d+\.\d+\.\d+[^\s"]*)/g;
 
 export function readVersion(folder: string): string {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version;
