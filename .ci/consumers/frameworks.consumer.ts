@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { execute } from "./execute.ts";
 import { packageNames } from "./packages.ts";
+import { compileCache } from "./places.ts";
 import { startPodServers } from "./pod-servers.ts";
 import { createProject } from "./project.ts";
 import { callArgs, runProgram } from "./run-program.ts";
@@ -46,7 +47,7 @@ test("NestJS: a target is the url of a client of ClientsModule", async () => {
   const flags = ["--target", "es2022", "--module", "nodenext", "--strict", "--types", "node"];
   const decorators = ["--experimentalDecorators", "--emitDecoratorMetadata"];
   const tsc = join(nest, "node_modules/typescript-5/bin/tsc");
-  await execute(process.execPath, [tsc, ...flags, ...decorators, "nest.ts"], { folder: nest });
+  await execute(process.execPath, [tsc, ...flags, ...decorators, "nest.ts"], { folder: nest, env: compileCache });
   assert.deepEqual(await runProgram(process.execPath, nest, ["nest.js", ...callArgs(pods)]), pods.names);
 });
 

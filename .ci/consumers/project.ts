@@ -1,6 +1,6 @@
 /** The folders of the consumers: each has a package.json, the packed packages, and packages of the table. */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
@@ -58,7 +58,9 @@ export async function install({ name, packages, others, installer = npm, fields,
     const partial = `${installed}.${process.pid}`;
     mkdirSync(partial, { recursive: true });
     copy(folder, partial);
-    for (const old of globSync(`${name}-????????????????`, { cwd: cache })) {
+    // Those of other versions, and what an interrupted run left.
+    const isOld = RegExp(`^${name}-[0-9a-f]{16}([.]\\d+)?$`);
+    for (const old of readdirSync(cache).filter((entry) => isOld.test(entry) && !partial.endsWith(entry))) {
       rmSync(join(cache, old), { recursive: true, force: true });
     }
     renameSync(partial, installed);

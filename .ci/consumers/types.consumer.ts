@@ -7,6 +7,7 @@ import { everyEntryArgs, everyEntryNeeds, everyEntryResult } from "./every-entry
 import { execute } from "./execute.ts";
 import { nodeVersions } from "./nodes.ts";
 import { packageNames } from "./packages.ts";
+import { compileCache } from "./places.ts";
 import { startPodServers } from "./pod-servers.ts";
 import { createProject } from "./project.ts";
 import { runProgram } from "./run-program.ts";
@@ -53,7 +54,7 @@ function compile(program: string, { type, module, moduleResolution }: Mode): Pro
   const compilerOptions = { target: "es2022", module, moduleResolution, types: ["node"], ...rules };
   writeFileSync(join(place, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["every-entry.ts"] }));
   const tsc = [join(folder, "node_modules", program), "-p", "."];
-  compilation = execute(process.execPath, tsc, { folder: place }).then(() => place);
+  compilation = execute(process.execPath, tsc, { folder: place, env: compileCache }).then(() => place);
   compilations.set(place, compilation);
   return compilation;
 }
