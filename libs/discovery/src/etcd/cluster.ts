@@ -1,6 +1,6 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { type Clock, messageOf, type Random } from "@grpc-lb/core";
-import { AuthService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
+import { AuthService, type ResponseHeader } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { formatAddress } from "../core/address.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { Address } from "../core/snapshot.ts";
@@ -57,17 +57,30 @@ export class Cluster {
   /**
    * Makes a call, and makes it again after a new login when the old one has expired.
    *
+   * @param describeAnswer what is wrong with an answer, if anything; a member that gives a wrong one is left, as one that fails
    * @throws DiscoveryError, also when `signal` is aborted
    */
-  async call<Q, R>(method: Method<Q, R>, request: Q, options: CallOptions): Promise<R> {
+  async call<Q, R>(
+    method: Method<Q, R>,
+    request: Q,
+    options: CallOptions,
+    describeAnswer?: (answer: R) => string | undefined,
+  ): Promise<R> {
     return this.#attempt(options, (connection) =>
       this.#within(options, async (signal) => {
+        const attempt = async () => {
+          const metadata = await this.#metadata(connection, options, signal);
+          const answer = await exchange(connection, method, request, metadata, signal);
+          const problem = describeAnswer?.(answer);
+          if (problem !== undefined) throw new RpcStatus(status.INTERNAL, problem);
+          return answer;
+        };
         try {
-          return await exchange(connection, method, request, await this.#metadata(connection, options, signal), signal);
+          return await attempt();
         } catch (cause) {
           if (!isTokenStale(cause) || signal.aborted) throw cause;
           this.#token = undefined;
-          return await exchange(connection, method, request, await this.#metadata(connection, options, signal), signal);
+          return await attempt();
         }
       }),
     );
@@ -196,7 +209,9 @@ export class Cluster {
     }
     try {
       const request = { name, password };
-      return (await exchange(connection, AuthService.authenticate, request, new Metadata(), signal)).token;
+      const { token } = await exchange(connection, AuthService.authenticate, request, new Metadata(), signal);
+      if (token === "") throw new RpcStatus(status.INTERNAL, "an answer without a token");
+      return token;
     } catch (cause) {
       if (isAuthDisabled(cause)) return "";
       throw cause;
@@ -216,9 +231,20 @@ async function exchange<Q, R>(
   call.send(request);
   call.closeSending();
   let answer: R | undefined;
-  for await (const [first] of call.batches()) answer ??= first;
+  for await (const [first, ...more] of call.batches()) {
+    if (answer !== undefined || more.length > 0) {
+      call.end();
+      throw new RpcStatus(status.INTERNAL, "more than one answer");
+    }
+    answer = first;
+  }
   if (answer === undefined) throw new RpcStatus(status.INTERNAL, "no answer, and no error");
   return answer;
+}
+
+/** What is wrong with the header of an answer; nothing with one that has the store's revision, as etcd's all have. */
+export function describeHeader(header: ResponseHeader | undefined): string | undefined {
+  return header && header.revision > 0n ? undefined : "an answer without a revision";
 }
 
 /** Whether another member may answer; what etcd refuses, every member refuses. */

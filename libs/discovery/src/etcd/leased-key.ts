@@ -8,7 +8,7 @@ import {
 } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { Event_EventType } from "@grpc-lb/protos/etcd/api/mvccpb";
 import type { DiscoveryError } from "../core/discovery-error.ts";
-import type { CallOptions, Cluster } from "./cluster.ts";
+import { type CallOptions, type Cluster, describeHeader } from "./cluster.ts";
 import { isLeaseGone } from "./error.ts";
 import { watchRange } from "./watch-range.ts";
 
@@ -90,7 +90,7 @@ export class LeasedKey {
       const options = { what: `revoke the lease of ${this.#options.key}`, timeoutMs, signal: done.signal };
       const began = clock.now();
       try {
-        await cluster.call(LeaseService.leaseRevoke, { ID: lease.id }, options);
+        await cluster.call(LeaseService.leaseRevoke, { ID: lease.id }, options, ({ header }) => describeHeader(header));
         break;
       } catch (error) {
         if (isLeaseGone(error)) break;
@@ -113,8 +113,10 @@ export class LeasedKey {
     const { cluster, clock, ttlSeconds } = this.#options;
     const atMs = clock.now();
     const request = LeaseGrantRequest.fromPartial({ TTL: BigInt(ttlSeconds) });
-    const granted = await cluster.call(LeaseService.leaseGrant, request, this.#call("grant a lease for", signal));
-    if (granted.error) throw new Error(granted.error);
+    const options = this.#call("grant a lease for", signal);
+    const granted = await cluster.call(LeaseService.leaseGrant, request, options, ({ ID, TTL, error }) => {
+      return error || (ID === 0n || TTL <= 0n ? "a lease without an id or a TTL" : undefined);
+    });
     this.#isWritten = false;
     this.#lease = { id: granted.ID, ttlMs: Number(granted.TTL) * 1_000, aliveMs: atMs };
   }
@@ -125,7 +127,10 @@ export class LeasedKey {
     const lease = this.#lease;
     if (!lease) return;
     const atMs = clock.now();
-    const { TTL } = await cluster.call(LeaseService.leaseKeepAlive, { ID: lease.id }, this.#call("keep alive", signal));
+    const options = this.#call("keep alive", signal);
+    const { TTL } = await cluster.call(LeaseService.leaseKeepAlive, { ID: lease.id }, options, ({ ID }) =>
+      ID === lease.id ? undefined : "an answer about another lease",
+    );
     this.#lease = TTL > 0n ? { ...lease, ttlMs: Number(TTL) * 1_000, aliveMs: atMs } : undefined;
   }
 
@@ -135,13 +140,16 @@ export class LeasedKey {
     const [key, value] = [Buffer.from(this.#options.key), Buffer.from(this.#options.value)];
     const lease = this.#lease?.id ?? 0n;
     if (this.#isWritten) {
-      const read = await cluster.call(KVService.range, RangeRequest.fromPartial({ key }), this.#call("read", signal));
+      const request = RangeRequest.fromPartial({ key });
+      const options = this.#call("read", signal);
+      const read = await cluster.call(KVService.range, request, options, ({ header }) => describeHeader(header));
       // With another lease it is of a successor at the same address; the watch reports its end.
       if (read.kvs.length > 0) return read.header?.revision ?? 0n;
     }
     this.#isWritten = false;
     const request = PutRequest.fromPartial({ key, value, lease });
-    const { header } = await cluster.call(KVService.put, request, this.#call("write", signal));
+    const options = this.#call("write", signal);
+    const { header } = await cluster.call(KVService.put, request, options, ({ header }) => describeHeader(header));
     this.writes += 1;
     return header?.revision ?? 0n;
   }

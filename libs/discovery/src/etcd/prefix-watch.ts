@@ -7,7 +7,7 @@ import { DiscoveryError } from "../core/discovery-error.ts";
 import { MissingInstances } from "../core/missing-instances.ts";
 import { runWithRestarts } from "../core/run-with-restarts.ts";
 import type { SnapshotStore } from "../core/snapshot-store.ts";
-import type { Cluster } from "./cluster.ts";
+import { type Cluster, describeHeader } from "./cluster.ts";
 import { printable, RpcStatus } from "./error.ts";
 import type { Layout } from "./layouts.ts";
 import { readInstance } from "./reader.ts";
@@ -25,6 +25,8 @@ export interface PrefixWatchOptions {
   readonly answerTimeoutMs: number;
   readonly missingGraceMs: number;
 }
+
+const foreignKey = "an answer with a key of another service";
 
 /**
  * Keeps the endpoints of a store as the keys of a prefix are: reads all, watches from the next revision, and reads all again
@@ -74,9 +76,11 @@ export class PrefixWatch {
     const signal = this.#signal;
     this.#store.lists += 1;
     const request = RangeRequest.fromPartial(rangeOf(prefix));
-    const { kvs, header } = await cluster.call(KVService.range, request, { what: `list ${prefix}`, timeoutMs, signal });
-    if (signal.aborted) return 0n;
-    if (!header || header.revision <= 0n) throw new RpcStatus(status.INTERNAL, "an answer without a revision");
+    const options = { what: `list ${prefix}`, timeoutMs, signal };
+    const { kvs, header } = await cluster.call(KVService.range, request, options, ({ header, kvs }) => {
+      return describeHeader(header) ?? (kvs.every(({ key }) => this.#isOurs(key)) ? undefined : foreignKey);
+    });
+    if (signal.aborted || !header) return 0n;
     this.#replace(kvs, { id: header.clusterId, revision: header.revision });
     this.#sync();
     return header.revision;
@@ -178,13 +182,15 @@ export class PrefixWatch {
     return new DiscoveryError("invalid", `etcd: ${what}`);
   }
 
+  #isOurs(key: Buffer): boolean {
+    const prefix = Buffer.from(this.#options.prefix);
+    return key.subarray(0, prefix.length).equals(prefix);
+  }
+
   /** The key behind the prefix. */
   #idOf(key: Buffer): string {
-    const prefix = Buffer.from(this.#options.prefix);
-    if (!key.subarray(0, prefix.length).equals(prefix)) {
-      throw new RpcStatus(status.INTERNAL, "an answer with a key of another service");
-    }
-    const rest = key.subarray(prefix.length);
+    if (!this.#isOurs(key)) throw new RpcStatus(status.INTERNAL, foreignKey);
+    const rest = key.subarray(Buffer.byteLength(this.#options.prefix));
     return rest.toString(isUtf8(rest) ? "utf8" : "latin1"); // two keys that are not UTF-8 stay two
   }
 }
