@@ -53,6 +53,24 @@ function exchange<T>(
     .finally(() => guard.release());
 }
 
+test("informational responses before the answer are skipped; endless ones are an error", async (t) => {
+  const hints = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+  const few = await serve(t, (socket) => socket.write(`${hints.repeat(20)}${ok("well")}`));
+  assert.equal(await exchange(few.port, (answer) => answer.text()), "well");
+  const endless = await serve(t, (socket) => {
+    const flood = () => {
+      while (!socket.destroyed && socket.write(hints.repeat(100)));
+    };
+    socket.on("drain", flood);
+    flood();
+  });
+  const expected = { name: "HttpError", message: "more than 20 informational responses" };
+  await assert.rejects(
+    exchange(endless.port, (answer) => answer.text()),
+    expected,
+  );
+});
+
 test("gives status, headers and the whole text", async (t) => {
   const { port } = await serve(t, (socket) => socket.write(ok("héllo")));
   const got = await exchange(port, async (answer) => [

@@ -15,6 +15,8 @@ import type { RequestGuard } from "./request-guard.ts";
 const maxTextLength = 64 * 1024 * 1024;
 /** How long a line may be, in characters, unless its reader says otherwise: enough for an object of etcd's largest size. */
 const maxLineLength = 4 * 1024 * 1024;
+/** How many informational responses (1xx) may precede an answer. Servers send one or two. */
+const maxInformational = 20;
 
 /** How connections are made. */
 export interface HttpClientOptions {
@@ -97,6 +99,11 @@ export class HttpClient {
       try {
         return await new Promise((resolve, reject) => {
           request.on("response", resolve).on("error", reject);
+          let informational = 0;
+          request.on("information", () => {
+            if (++informational === maxInformational + 1)
+              request.destroy(new HttpError(`more than ${maxInformational} informational responses`));
+          });
           // Without a listener Node destroys the socket and emits nothing at all.
           request.on("upgrade", ({ statusCode, statusMessage }, socket) => {
             socket.destroy();

@@ -9,7 +9,13 @@
  */
 export type DiscoveryErrorCode = "notFound" | "invalid" | "permissionDenied" | "unavailable" | "portNotFound";
 
-/** The error of discovery; its message names the source, the operation and its object. */
+/** A message is cut here, in characters. Servers' words are cut before. */
+const maxMessageLength = 4_000;
+
+/**
+ * The error of discovery; its message names the source, the operation and its object. It is one line without characters that
+ * control a terminal, whatever a server sent.
+ */
 export class DiscoveryError extends Error {
   override readonly name = "DiscoveryError";
   readonly code: DiscoveryErrorCode;
@@ -23,7 +29,7 @@ export class DiscoveryError extends Error {
     message: string,
     options: ErrorOptions & { retryAfterMs?: number | undefined; status?: number | undefined } = {},
   ) {
-    super(message, options);
+    super(onOneLine(message), options);
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
     this.status = options.status;
@@ -34,4 +40,10 @@ export class DiscoveryError extends Error {
 export function printable(text: string, length: number): string {
   const cut = text.length > length ? `${text.slice(0, length)}…` : text;
   return cut.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
+}
+
+/** Replaces line breaks by spaces, and other characters that control a terminal by U+FFFD. */
+function onOneLine(text: string): string {
+  const cut = text.length > maxMessageLength ? `${text.slice(0, maxMessageLength)}…` : text;
+  return printable(cut.replaceAll(/ *[\r\n\u2028\u2029]\s*/g, " "), cut.length);
 }

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
-import { DiscoveryError, type DiscoveryErrorCode } from "../core/discovery-error.ts";
+import { DiscoveryError, type DiscoveryErrorCode, printable } from "../core/discovery-error.ts";
 
 /** How a call ended that did not end well; inside this folder only: outside it is a `DiscoveryError`. */
 export class RpcStatus extends Error {
@@ -80,12 +80,6 @@ function spellingsOf(secret: string): readonly string[] {
   const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "");
   const quoted = JSON.stringify(secret).slice(1, -1);
   return [secret, quoted, encodeURIComponent(secret.toWellFormed()), base64];
-}
-
-/** Foreign text on one line, without what a terminal would obey, and no longer than `length`. */
-export function printable(text: string, length: number): string {
-  const cut = text.length > length ? `${text.slice(0, length)}…` : text;
-  return cut.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
 }
 
 function codeOf(cause: unknown): DiscoveryErrorCode {

@@ -1,7 +1,7 @@
 import { parseAddress } from "../core/address.ts";
+import { printable } from "../core/discovery-error.ts";
 import type { Endpoint } from "../core/snapshot.ts";
 import { isWeight } from "../core/weight.ts";
-import { printable } from "./error.ts";
 import { createLayout, type Layout, layoutNames, listSome, UnreadableValue } from "./layouts.ts";
 
 /** A longer value is refused, in bytes: etcd itself takes 1.5 MiB. */
