@@ -33,7 +33,7 @@ void runClient({ name: "client-grpc", summary, flags }, (values) => {
   process.removeAllListeners("warning").on("warning", ({ message }) => warn(message));
   registerResolvers({
     warn,
-    isProxyDisabled: true, // by openPodCaller
+    warnOfProxy: false, // openPodCaller uses none
   });
   try {
     return openPodCaller({ target, timeoutMs: timeout, keepaliveTimeMs: keepaliveTime, hashKey, serviceConfig });

@@ -10,9 +10,11 @@
  * ```
  */
 export { type Backoff, createBackoff } from "./backoff.ts";
+export { checkOptions, describeType, type OptionKind, type OptionRule, type OptionRules } from "./check-options.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { type Context, completeContext } from "./context.ts";
 export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
-export { loadedCopies } from "./loaded-copies.ts";
 export { messageOf } from "./message-of.ts";
 export { describeMissingPackage } from "./missing-package.ts";
+export { describeCopies, type Loaded, type RegistryPackage, recordCopy } from "./package-copies.ts";
 export { createRandom, type Random } from "./random.ts";

@@ -56,7 +56,7 @@ test("a token that is refused and then replaced in its file is used at once", {
   writeFileSync(join(folder, "namespace"), namespace);
   writeFileSync(join(folder, "token"), "expired");
 
-  const access = await createServiceAccountAccess({ clock: systemClock, env, folder });
+  const access = await createServiceAccountAccess({ env, folder });
   const source = createKubernetesSource({ service: "server", access });
   let refusedMs: number | undefined;
   for await (const { endpoints, error } of source.watch(AbortSignal.timeout(30_000))) {

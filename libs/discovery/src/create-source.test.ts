@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeApiServer, service, slice } from "../testing/index.ts";
+import { createSourceIn } from "./create-source.ts";
 import { createSource, parseTarget, type Snapshot, type Source, type SourceOptions } from "./index.ts";
 
 /** The first snapshot of a source, which then ends. */
@@ -94,9 +95,8 @@ test("a parsed target is good, and a text that is not valid throws at once", asy
 test("sources of equal targets and of the same option objects share one run; others do not", async (t) => {
   const { requests, target } = await startAgent(t);
   const [one, two] = [{ token: "one" }, { token: "two" }];
-  const clock = new ManualClock();
   const sourceOf = (text: string, credentials: object, rest: SourceOptions = {}) =>
-    createSource(text, { consul: { credentials }, clock, ...rest });
+    createSource(text, { consul: { credentials }, ...rest });
   const lists = () => requests.filter(({ url }) => !url?.includes("index=")).length;
   const count = async (...sources: Source[]) => {
     const before = lists();
@@ -114,8 +114,8 @@ test("sources of equal targets and of the same option objects share one run; oth
   );
   assert.equal(await count(sourceOf(target, one), sourceOf(`${target}?tag=v1`, one)), 2, "two targets");
   assert.equal(await count(sourceOf(target, one), sourceOf(target, two)), 2, "two credentials");
-  const other = { clock: new ManualClock() };
-  assert.equal(await count(sourceOf(target, one), sourceOf(target, one, other)), 2, "two clocks");
+  const other = createSourceIn(target, { consul: { credentials: one } }, { clock: new ManualClock() });
+  assert.equal(await count(sourceOf(target, one), other), 2, "two clocks");
   const etcd = { etcd: { credentials: {} } };
   assert.equal(await count(sourceOf(target, one), sourceOf(target, one, etcd)), 1, "options of another scheme");
 });

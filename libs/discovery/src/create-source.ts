@@ -1,11 +1,14 @@
-import type { Clock, Random } from "@grpc-lb/core";
+import { type Context, checkOptions, type OptionRules } from "@grpc-lb/core";
 import type { ConsulCredentials } from "./consul/index.ts";
+import { consulCredentialsRule } from "./consul/options.ts";
 import { formatAddress } from "./core/address.ts";
 import { loadOptional } from "./core/optional-package.ts";
 import { identify } from "./core/shared-runs.ts";
-import { defineSource, type Source, type SourceDefinition } from "./core/source.ts";
+import { defineSourceIn, type Source, type SourceDefinitionIn } from "./core/source.ts";
 import type { EtcdCredentials } from "./etcd/index.ts";
+import { etcdCredentialsRule } from "./etcd/options.ts";
 import type { ApiAccess } from "./kubernetes/index.ts";
+import { kubernetesOptions } from "./kubernetes/options.ts";
 import { parseTarget, type Target, type TargetOf, type TargetScheme } from "./target.ts";
 
 /** What sources need that is not in a target, by scheme; and options of all sources. */
@@ -32,15 +35,18 @@ export interface SourceOptions {
     | undefined;
   /** Whether an iterator of `watch` does not keep the process alive by itself; a subscription never does. Default: false. */
   readonly background?: boolean | undefined;
-  /** Default: the machine's. */
-  readonly clock?: Clock | undefined;
-  /** Default: `Math.random`. */
-  readonly random?: Random | undefined;
 }
+
+const optionRules: OptionRules = {
+  kubernetes: { options: kubernetesOptions },
+  etcd: { options: { credentials: etcdCredentialsRule } },
+  consul: { options: { credentials: consulCredentialsRule } },
+  background: "boolean",
+};
 
 /**
  * Makes the source of a target. What its scheme needs is loaded when the source starts, so an unused scheme costs nothing.
- * Sources of equal targets and of the same option objects (access, credentials, clock) share one run, but not with sources of
+ * Sources of equal targets and of the same option objects (access, credentials) share one run, but not with sources of
  * `createEtcdSource` and the like. All sources of a Kubernetes service share its watches, however they were created.
  *
  * ```ts
@@ -49,63 +55,71 @@ export interface SourceOptions {
  * ```
  *
  * @param target a text as `parseTarget` reads it, or what it returned
- * @throws RangeError for a text that is not a valid target
+ * @throws RangeError for a text that is not a valid target, TypeError for what is no target, and for options of another type or name
  */
 export function createSource(target: string | Target, options: SourceOptions = {}): Source {
-  const parsed = typeof target === "string" ? parseTarget(target) : target;
-  const { background, clock, random } = options;
-  return defineSource({
-    subject: describeTarget(parsed),
-    key: createKey(parsed, options),
-    background,
-    clock,
-    random,
-    async start(store, signal) {
-      const definition = await load(parsed, options);
-      if (signal.aborted) return;
-      store.subject = definition.subject;
-      await definition.start(store, signal);
+  return createSourceIn(target, options, {});
+}
+
+/** The same in any context. */
+export function createSourceIn(target: string | Target, options: SourceOptions, context: Context): Source {
+  checkOptions("createSource", options, optionRules);
+  const isParsed = typeof target === "object" && target !== null && Object.hasOwn(loaders, target.t);
+  const parsed = isParsed ? target : parseTarget(target as string);
+  return defineSourceIn(
+    {
+      subject: describeTarget(parsed),
+      target: typeof target === "string" ? target : undefined,
+      key: createKey(parsed, options),
+      background: options.background,
+      async start(store, signal, given) {
+        const definition = await load(parsed, options);
+        if (signal.aborted) return;
+        store.subject = definition.subject;
+        await definition.start(store, signal, given);
+      },
     },
-  });
+    context,
+  );
 }
 
 type Loaders = {
-  readonly [S in TargetScheme]: (target: TargetOf<S>, options: SourceOptions) => Promise<SourceDefinition>;
+  readonly [S in TargetScheme]: (target: TargetOf<S>, options: SourceOptions) => Promise<SourceDefinitionIn>;
 };
 
 const loaders: Loaders = {
-  async kubernetes({ service, namespace, port }, { kubernetes: { access, preferredFamily } = {}, clock, random }) {
+  async kubernetes({ service, namespace, port }, { kubernetes: { access, preferredFamily } = {} }) {
     const { defineKubernetesSource } = await import("./kubernetes/source.ts");
-    return defineKubernetesSource({ service, ...defined({ namespace, port, access, preferredFamily, clock, random }) });
+    return defineKubernetesSource({ service, ...defined({ namespace, port, access, preferredFamily }) });
   },
-  async etcd({ members, t: _, ...target }, { etcd: { credentials } = {}, clock, random }) {
+  async etcd({ members, t: _, ...target }, { etcd: { credentials } = {} }) {
     const { defineEtcdSource } = await loadOptional("@grpc-lb/discovery/etcd", () => import("./etcd/source.ts"));
     return defineEtcdSource({
       ...target,
       endpoints: members.map(formatAddress),
-      ...defined({ credentials, clock, random }),
+      ...defined({ credentials }),
     });
   },
-  async consul({ t: _, ...target }, { consul: { credentials } = {}, clock, random }) {
+  async consul({ t: _, ...target }, { consul: { credentials } = {} }) {
     const { defineConsulSource } = await import("./consul/source.ts");
-    return defineConsulSource({ ...target, ...defined({ credentials, clock, random }) });
+    return defineConsulSource({ ...target, ...defined({ credentials }) });
   },
-  async "dns-poll"({ name, port, t: _, ...target }, { clock, random }) {
+  async "dns-poll"({ name, port, t: _, ...target }) {
     const { defineDnsPollSource } = await import("./dns/source.ts");
-    return defineDnsPollSource({ name, port, ...defined({ ...target, clock, random }) });
+    return defineDnsPollSource({ name, port, ...defined({ ...target }) });
   },
-  async static({ endpoints }, { clock }) {
+  async static({ endpoints }) {
     const { defineStaticSource } = await import("./static/source.ts");
-    return defineStaticSource({ endpoints, ...defined({ clock }) });
+    return defineStaticSource({ endpoints });
   },
-  async file({ path }, { clock, random }) {
+  async file({ path }) {
     const { defineFileSource } = await import("./file/source.ts");
-    return defineFileSource({ path, ...defined({ clock, random }) });
+    return defineFileSource({ path });
   },
 };
 
-function load<S extends TargetScheme>(target: TargetOf<S>, options: SourceOptions): Promise<SourceDefinition> {
-  const loader = loaders[target.t] as (of: TargetOf<S>, options: SourceOptions) => Promise<SourceDefinition>;
+function load<S extends TargetScheme>(target: TargetOf<S>, options: SourceOptions): Promise<SourceDefinitionIn> {
+  const loader = loaders[target.t] as (of: TargetOf<S>, options: SourceOptions) => Promise<SourceDefinitionIn>;
   return loader(target, options);
 }
 
@@ -117,12 +131,11 @@ function describeTarget(target: Target): string {
 }
 
 function createKey(target: Target, options: SourceOptions): string {
-  const { kubernetes, etcd, consul, random } = options;
+  const { kubernetes, etcd, consul } = options;
   const own = { kubernetes: kubernetes?.access, etcd: etcd?.credentials, consul: consul?.credentials };
-  const objects = [target.t in own ? own[target.t as keyof typeof own] : undefined, random];
-  const ids = objects.map((object) => (object ? identify(object) : 0));
+  const object = target.t in own ? own[target.t as keyof typeof own] : undefined;
   const family = target.t === "kubernetes" ? (kubernetes?.preferredFamily ?? "IPv4") : "";
-  return `target ${JSON.stringify(target)} ${family} ${ids.join(" ")}`;
+  return `target ${JSON.stringify(target)} ${family} ${object ? identify(object) : 0}`;
 }
 
 /** Leaves out what is undefined: the options of some sources may be absent, and not undefined. */

@@ -1,6 +1,8 @@
+import { checkOptions } from "@grpc-lb/core";
 import { formatAddress } from "./core/address.ts";
 import { loadOptional } from "./core/optional-package.ts";
 import type { Instance, Registration, RegistrationHooks } from "./core/registration.ts";
+import { hookOptions, ownInstanceRule } from "./core/registration-options.ts";
 import { keepProcessAlive } from "./core/watch-snapshots.ts";
 import { parseRegistrationTarget, type RegistrationTarget } from "./registration-target.ts";
 
@@ -29,7 +31,7 @@ export type OwnInstance = Omit<Instance, "service" | "ttlMs">;
  * await registration.close();
  * ```
  *
- * @throws RangeError for a target or an instance that cannot be, Error when grpc-js is not installed, which etcd needs; a registry
+ * @throws RangeError for a target or an instance that cannot be, TypeError for what has another type or name, Error when grpc-js is not installed, which etcd needs; a registry
  *   that cannot be reached is no error
  */
 export async function register(
@@ -37,7 +39,10 @@ export async function register(
   instance: OwnInstance,
   hooks: RegistrationHooks = {},
 ): Promise<Registration> {
-  const parsed = typeof target === "string" ? parseRegistrationTarget(target) : target;
+  checkOptions("register", { instance, hooks }, { instance: ownInstanceRule, hooks: { options: hookOptions } }, [
+    "instance",
+  ]);
+  const parsed = typeof target === "object" && target !== null ? target : parseRegistrationTarget(target);
   const { service, ttlMs } = parsed;
   const whole: Instance = { ...instance, service, ...(ttlMs !== undefined && { ttlMs }) };
   if (parsed.t === "etcd") {

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { parseArgs } from "node:util";
 import { Metadata } from "@grpc/grpc-js";
 import { connectivityState, type GrpcEndpoint, type PolicyJson, parsePolicy } from "../src/grpc-js.ts";
-import { policyNames, registerPolicies } from "../src/registration/register.ts";
+import { policyNames, registerPoliciesIn } from "../src/registration/register.ts";
 import { endpoint, FakeChannel, FakeSubchannel } from "../testing/fake-channel.ts";
 import { noWaits } from "../testing/no-waits.ts";
 
@@ -29,7 +29,7 @@ export const orca = "weighted_round_robin orca";
 
 /** Registers the policies. @returns their names, or those that `--policies random,maglev` gives */
 export function choosePolicies(): string[] {
-  registerPolicies(noWaits);
+  registerPoliciesIn(noWaits);
   const { values } = parseArgs({ options: { policies: { type: "string" } }, strict: false, allowPositionals: true });
   const all = [...policyNames, orca];
   const chosen = typeof values.policies === "string" ? values.policies.split(",") : all;

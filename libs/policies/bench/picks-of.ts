@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Metadata } from "@grpc/grpc-js";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import type { PickArgs, Picker, PickResult } from "../src/grpc-js.ts";
-import { registerPolicies, registerPolicy } from "../src/registration/register.ts";
+import { registerPoliciesIn, registerPolicy } from "../src/registration/register.ts";
 import { noWaits } from "../testing/no-waits.ts";
 import { createEndpoints, createSessions, openChannel, orca, policyOf } from "./cases.ts";
 import { median } from "./table.ts";
@@ -27,7 +27,7 @@ const bursts = 15_000;
 /** So short that most slices are not interrupted, neither by another process nor by a collection. */
 const burstsInSlice = 10;
 
-registerPolicies(noWaits);
+registerPoliciesIn(noWaits);
 for (const [name, countsCalls] of Object.entries(baselines)) {
   registerPolicy({
     name,

@@ -5,7 +5,7 @@
  */
 
 import { connectivityState, experimental, type Metadata, type MetadataValue } from "@grpc/grpc-js";
-import { loadedCopies } from "@grpc-lb/core";
+import { describeCopies, recordCopy } from "@grpc-lb/core";
 
 export type ChannelControlHelper = experimental.ChannelControlHelper;
 export type GrpcEndpoint = experimental.Endpoint;
@@ -52,18 +52,25 @@ export function requireSupportedGrpc(api: Readonly<Record<string, unknown>> | un
   );
 }
 
+/** The package whose copies must be one. */
+const grpcPackage = {
+  name: "@grpc/grpc-js",
+  main: "build/src/index.js",
+  marker: /No resolver could be created for targe[t]/,
+} as const;
+
 /**
- * Policies are registered in one copy of grpc-js. The channels of another copy would not find them, and use pick_first without a
- * warning.
+ * Records that policies are registered in this copy of grpc-js, and describes what is loaded more than once: the channels of another
+ * copy do not find them, and use pick_first without a warning.
  *
- * @param copies the directories of all copies; a parameter for tests
- * @throws Error that names the copies when there are several
+ * @returns a warning, or undefined
  */
-export function requireOneGrpc(copies: readonly string[] = loadedCopies("@grpc/grpc-js", "build/src/index.js")): void {
-  if (copies.length < 2) return;
-  throw new Error(
-    `@grpc-lb/policies: this process has ${copies.length} copies of @grpc/grpc-js, ${copies.join(" and ")}; ` +
-      "a policy registered in one is unknown to the channels of the other; npm dedupe removes the duplicate",
+export function recordRegistration(): string | undefined {
+  const used = recordCopy(grpcPackage.name, experimental, "@grpc-lb/policies");
+  return describeCopies(
+    grpcPackage,
+    used,
+    "channels of one do not know the policies that are registered in the other, and use pick_first",
   );
 }
 

@@ -29,6 +29,7 @@ export type {
   PolicyContext,
   PolicyInstance,
 } from "./balancer/policy.ts";
+export type { EndpointStats, PolicyStats } from "./balancer/stats.ts";
 export {
   createServiceConfig,
   isRegistered,
@@ -38,4 +39,11 @@ export {
   registeredPolicies,
   validatePolicy,
 } from "./registration/named-policy.ts";
-export { type PoliciesOptions, policyNames, registerPolicies, registerPolicy } from "./registration/register.ts";
+export {
+  type Policies,
+  type PoliciesOptions,
+  policyNames,
+  registerPolicies,
+  registerPolicy,
+} from "./registration/register.ts";
+export type { Warn } from "./registration/warning.ts";

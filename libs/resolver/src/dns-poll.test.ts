@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
-import { createSource } from "@grpc-lb/discovery";
+import type { SourceOptions } from "@grpc-lb/discovery";
 import { FakeDnsServer } from "@grpc-lb/discovery/testing";
+import { createSourceIn } from "@grpc-lb/discovery/testing/context";
 import type { PodClient } from "../testing/rig.ts";
 
 // With this grpc-js queries the name server in its dns: target; else the system resolves. grpc-js reads it when it is loaded.
@@ -15,7 +16,8 @@ const { registerResolversIn } = await import("./resolvers.ts");
 
 test("the record of a new pod is seen while no connection fails, which grpc-js's own dns: does not see", async (t) => {
   const clock = new ManualClock();
-  const resolvers = registerResolversIn({ clock, warn: assert.fail }, { ...bareContext, createSource });
+  const createSource = (target: string, options: SourceOptions) => createSourceIn(target, options, { clock });
+  const resolvers = registerResolversIn({ warn: assert.fail }, { ...bareContext, clock, createSource });
   const dns = await FakeDnsServer.start();
   const a = await PodServer.start("a");
   const b = await PodServer.start("b", undefined, {}, { host: "127.0.0.2", port: a.port });

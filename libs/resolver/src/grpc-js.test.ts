@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { experimental } from "@grpc/grpc-js";
-import { describeCopies, requireSupportedGrpc } from "./grpc-js.ts";
+import { recordCopy } from "@grpc-lb/core";
+import { recordRegistration, requireSupportedGrpc } from "./grpc-js.ts";
 
 test("the grpc-js that is installed is supported", () => {
   requireSupportedGrpc();
@@ -16,11 +17,21 @@ test("a grpc-js that lacks a needed function is one clear error", () => {
   assert.throws(() => requireSupportedGrpc({}), /lacks experimental\.createResolver, .*uriToString$/);
 });
 
-test("the warning of two copies of grpc-js names their folders; one copy needs none", () => {
-  assert.equal(describeCopies(), undefined);
-  assert.equal(
-    describeCopies(["/app/a/grpc-js", "/app/b/grpc-js"]),
-    "there are 2 copies of @grpc/grpc-js in this process, /app/a/grpc-js and /app/b/grpc-js; channels of one do not know the " +
-      "targets that are registered in the other, and look them up in DNS; npm dedupe leaves one",
+test("policies that are registered in another grpc-js are a warning; the same ones are not", () => {
+  recordCopy("@grpc/grpc-js", experimental, "@grpc-lb/policies");
+  assert.deepEqual(recordRegistration(), []);
+  recordCopy("@grpc/grpc-js", {}, "@grpc-lb/policies");
+  assert.deepEqual(recordRegistration(), [
+    "there are 2 copies of @grpc/grpc-js in this process, used by @grpc-lb/policies and @grpc-lb/resolver; by " +
+      "@grpc-lb/policies; channels of one do not know the targets that are registered in the other, and look them up " +
+      "in DNS; npm ls @grpc/grpc-js shows them, npm dedupe leaves one",
+  ]);
+});
+
+test("a second copy of this library is a warning", () => {
+  recordCopy("@grpc-lb/resolver", {}, "registerResolvers");
+  assert.match(
+    String(recordRegistration()),
+    /there are 2 copies of @grpc-lb\/resolver in this process; .* registered last/,
   );
 });

@@ -4,7 +4,7 @@
  * one clear error and not a call that hangs.
  */
 import { type ChannelOptions, experimental, status } from "@grpc/grpc-js";
-import { loadedCopies, messageOf } from "@grpc-lb/core";
+import { describeCopies, messageOf, recordCopy } from "@grpc-lb/core";
 import { attachEndpoint, type Endpoint as DiscoveredEndpoint, type EndpointCarrier } from "@grpc-lb/discovery";
 
 export type ResolverListener = experimental.ResolverListener;
@@ -53,20 +53,29 @@ export function requireSupportedGrpc(api: Readonly<Record<string, unknown>> | un
   );
 }
 
+/** The package whose copies must be one. */
+const grpcPackage = {
+  name: "@grpc/grpc-js",
+  main: "build/src/index.js",
+  marker: /No resolver could be created for targe[t]/,
+} as const;
+
+/** Another copy of this library has another one. */
+const self = {};
+
 /**
- * The warning when there is more than one copy of grpc-js: resolvers are registered in one, and the channels of another look
- * their targets up in DNS. Undefined when there is one.
+ * Records that resolvers are registered in this copy of grpc-js, and describes what is loaded more than once: resolvers are registered
+ * in one copy of grpc-js, and the channels of another look their targets up in DNS.
  *
- * @param copies where they are; given in tests
+ * @returns a warning for each; none as a rule
  */
-export function describeCopies(
-  copies: readonly string[] = loadedCopies("@grpc/grpc-js", "build/src/index.js"),
-): string | undefined {
-  if (copies.length < 2) return undefined;
-  return (
-    `there are ${copies.length} copies of @grpc/grpc-js in this process, ${copies.join(" and ")}; channels of one do not know the ` +
-    "targets that are registered in the other, and look them up in DNS; npm dedupe leaves one"
-  );
+export function recordRegistration(): readonly string[] {
+  const user = "@grpc-lb/resolver";
+  const effect = "channels of one do not know the targets that are registered in the other, and look them up in DNS";
+  const grpc = describeCopies(grpcPackage, recordCopy(grpcPackage.name, experimental, user), effect);
+  const own = recordCopy(user, self, "registerResolvers").length;
+  const twice = `there are ${own} copies of ${user} in this process; channels use the resolvers of the one that registered last, with its options; npm dedupe leaves one`;
+  return [...(grpc === undefined ? [] : [grpc]), ...(own > 1 ? [twice] : [])];
 }
 
 /** Makes grpc-js use a resolver for targets of a scheme. */

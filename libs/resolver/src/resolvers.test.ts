@@ -339,6 +339,6 @@ test("a proxy in the environment is one warning at the registration, for all sch
   );
   assert.doesNotMatch(String(warnings), /secret|user|proxy\.example|3128/);
 
-  registerResolversIn({ warn, isProxyDisabled: true }, { ...bareContext, env });
+  registerResolversIn({ warn, warnOfProxy: false }, { ...bareContext, env });
   assert.equal(warnings.length, 1, "channels without a proxy need no warning");
 });

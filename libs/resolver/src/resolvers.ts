@@ -1,5 +1,5 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { type Clock, systemClock } from "@grpc-lb/core";
+import { type Context, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
 import {
   createSource,
   parseTarget,
@@ -12,12 +12,12 @@ import {
 import { DiscoveryResolver, type DiscoveryResolverOptions } from "./discovery-resolver.ts";
 import { describeProxy, describeSidecar, findSidecar } from "./environment.ts";
 import {
-  describeCopies,
   type GrpcUri,
   isSchemeRegistered,
   isSupportedGrpc,
   type ResolverConstructor,
   type ResolverListener,
+  recordRegistration,
   registerScheme,
   requireSupportedGrpc,
   targetText,
@@ -32,9 +32,11 @@ export interface ResolversOptions extends Pick<SourceOptions, "kubernetes" | "et
    * message once. What it throws becomes a Node warning. Default: a Node warning.
    */
   readonly warn?: Warn | undefined;
-  /** Whether all channels have `grpc.enable_http_proxy: 0`, so that a proxy in the environment needs no warning. Default: false. */
-  readonly isProxyDisabled?: boolean | undefined;
-  readonly clock?: Clock | undefined;
+  /**
+   * Whether to warn of a proxy in the environment, which grpc-js sends the calls of some targets to. It changes nothing else: set it to
+   * false where all channels have the option `grpc.enable_http_proxy: 0`. Default: true.
+   */
+  readonly warnOfProxy?: boolean | undefined;
 }
 
 /** What is known of a target that is in use. */
@@ -54,8 +56,12 @@ export interface Resolvers {
   stats(): ResolvedTargetStats[];
 }
 
+const optionRules: OptionRules = {
+  ...{ kubernetes: "object", etcd: "object", consul: "object", warn: "function", warnOfProxy: "boolean" },
+};
+
 /** What resolvers depend on in their process; tests have their own. */
-export interface Context {
+export interface ResolversContext extends Pick<Context, "clock"> {
   readonly env: NodeJS.ProcessEnv;
   findSidecar(): Promise<string | undefined>;
   createSource(target: string, options: SourceOptions): Source;
@@ -71,30 +77,34 @@ export interface Context {
  * it; those made before keep their options, and each call's view shows the channels that were made under it.
  *
  * @returns a view of what is resolved, for metrics
- * @throws Error when this version of grpc-js is not supported
+ * @throws Error when this version of grpc-js is not supported, TypeError for options of another type or name
  */
 export function registerResolvers(options: ResolversOptions = {}): Resolvers {
+  checkOptions("registerResolvers", options, optionRules);
+  const { kubernetes, etcd, consul } = options;
+  createSource("static:///127.0.0.1:1", { kubernetes, etcd, consul }); // which checks them; it is not started
   return registerResolversIn(options, { env: process.env, findSidecar, createSource });
 }
 
 /** The same in any context. */
-export function registerResolversIn(options: ResolversOptions, context: Context): Resolvers {
+export function registerResolversIn(options: ResolversOptions, context: ResolversContext): Resolvers {
   requireSupportedGrpc();
-  const { kubernetes, etcd, consul, clock = systemClock, isProxyDisabled = false } = options;
+  const { kubernetes, etcd, consul, warnOfProxy = true } = options;
+  const { clock = systemClock } = context;
   const warn = options.warn ? dedupeWarnings(options.warn) : warnOnce;
   const running = new Set<DiscoveryResolver>();
   const warnOfSidecar = createSidecarCheck(context, warn);
   for (const scheme of targetSchemes) {
     const { configName } = schemes[scheme];
     const create = (target: string) => {
-      const source = context.createSource(target, { kubernetes, etcd, consul, clock });
+      const source = context.createSource(target, { kubernetes, etcd, consul });
       if (scheme === "kubernetes") warnOfSidecar(target);
       return source;
     };
     registerScheme(scheme, createResolverClass({ createSource: create, clock, warn, configName, running }));
   }
-  const proxy = isProxyDisabled ? undefined : describeProxy(context.env, targetSchemes);
-  for (const warning of [proxy, describeCopies()]) if (warning !== undefined) warn(warning);
+  const proxy = warnOfProxy ? describeProxy(context.env, targetSchemes) : undefined;
+  for (const warning of [...(proxy === undefined ? [] : [proxy]), ...recordRegistration()]) warn(warning);
   return { stats: () => summarize(running) };
 }
 
@@ -113,7 +123,7 @@ function createResolverClass(
 }
 
 /** Looks for a sidecar once, in a pod alone (where Kubernetes sets this variable), when the first channel is used. */
-function createSidecarCheck({ env, findSidecar }: Context, warn: Warn): (target: string) => void {
+function createSidecarCheck({ env, findSidecar }: ResolversContext, warn: Warn): (target: string) => void {
   let isDone = !env.KUBERNETES_SERVICE_HOST;
   return (target) => {
     if (isDone) return;

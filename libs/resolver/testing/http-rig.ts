@@ -6,7 +6,8 @@ import type { TestContext } from "node:test";
 import { assertNothingLeft, ManualClock } from "@grpc-lb/core/testing";
 import type { Endpoint } from "@grpc-lb/discovery";
 import { type Dispatcher, request } from "undici";
-import { BalancedDispatcher, type BalancedDispatcherOptions } from "../src/undici/index.ts";
+import type { BalancedDispatcherOptions } from "../src/undici/index.ts";
+import { SourceDispatcher } from "../src/undici/source-dispatcher.ts";
 import { endpointAt, FakeSource } from "./fake-source.ts";
 
 /** A real HTTP server on a free port. */
@@ -26,7 +27,8 @@ export async function startHttpRig(
 ) {
   const source = new FakeSource();
   const clock = new ManualClock();
-  const dispatcher = new BalancedDispatcher(source, { random: () => 1 - 2 ** -16, clock, ...options });
+  const parts = { source, target: "kubernetes:///server", agentOptions: options };
+  const dispatcher = new SourceDispatcher(parts, { random: () => 1 - 2 ** -16, clock });
   const started = names.map(async (name): Promise<[HttpPod, ReturnType<typeof createServer>]> => {
     const server = createServer((incoming, response) => {
       pod.seen.push(incoming);

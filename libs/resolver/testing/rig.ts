@@ -11,7 +11,7 @@ import {
 import { assertNothingLeft, ManualClock, turn } from "@grpc-lb/core/testing";
 import { parseTarget } from "@grpc-lb/discovery";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
-import { type Context, type Resolvers, registerResolversIn } from "../src/resolvers.ts";
+import { type Resolvers, type ResolversContext, registerResolversIn } from "../src/resolvers.ts";
 import { FakeSource } from "./fake-source.ts";
 import { PodServer } from "./pod-server.ts";
 
@@ -21,7 +21,7 @@ export type PodClient = InstanceType<typeof PodServiceClient>;
 const deadlineMs = 20_000;
 
 /** A context without a proxy, a sidecar or a source. */
-export const bareContext: Context = {
+export const bareContext: ResolversContext = {
   env: {},
   findSidecar: async () => undefined,
   createSource: (target) => assert.fail(`no source for ${target}`),
@@ -42,9 +42,10 @@ export class Rig {
 
   constructor(t: TestContext) {
     this.resolvers = registerResolversIn(
-      { clock: this.clock, warn: (message) => this.warnings.push(message) },
+      { warn: (message) => this.warnings.push(message) },
       {
         ...bareContext,
+        clock: this.clock,
         createSource: (text) => {
           const { namespace = "default", service, port } = parseTarget(text, "kubernetes");
           return this.source(`${namespace}/${service}${port ? `:${port}` : ""}`);

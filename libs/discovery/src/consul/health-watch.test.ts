@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
+import type { Context } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
+import { sourceIn } from "../../testing/context.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { followIndex } from "./health-watch.ts";
-import { type ConsulSourceOptions, createConsulSource } from "./source.ts";
+import { type ConsulSourceOptions, defineConsulSource } from "./source.ts";
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -20,11 +22,11 @@ const web = (n: number, rest: object = {}) => ({
   ...rest,
 });
 
-async function start(options: Partial<ConsulSourceOptions> = {}) {
+async function start(options: Partial<ConsulSourceOptions & Context> = {}) {
   const agent = await FakeConsulAgent.start();
   ends.push(() => agent.close());
   agent.put(web(1));
-  const source = createConsulSource({ agent: agent.address, service: "web", credentials: {}, ...options });
+  const source = sourceIn(defineConsulSource, { agent: agent.address, service: "web", credentials: {}, ...options });
   const reader = new SnapshotReader(source);
   ends.push(() => reader.close());
   const indexes = () => agent.requests.map(({ query }) => query.get("index"));

@@ -4,14 +4,16 @@ import type { ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
+import type { Context } from "@grpc-lb/core";
 import { createRandom } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, makeCertificates, turn, until } from "@grpc-lb/core/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
+import { sourceIn } from "../../testing/context.ts";
 import { fasterClock } from "../../testing/faster-clock.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { readConsulEnvironment } from "./access.ts";
-import { registerInConsul } from "./registration.ts";
-import { type ConsulSourceOptions, createConsulSource } from "./source.ts";
+import { registerInConsul, registerInConsulIn } from "./registration.ts";
+import { type ConsulSourceOptions, defineConsulSource } from "./source.ts";
 
 const ends: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -21,11 +23,11 @@ afterEach(async () => {
 
 const web = (n: number) => ({ ID: `web-${n}`, Name: "web", Address: `10.0.0.${n}`, Port: 80 });
 
-async function start(options: Partial<ConsulSourceOptions> = {}) {
+async function start(options: Partial<ConsulSourceOptions & Context> = {}) {
   const agent = await FakeConsulAgent.start();
   ends.push(() => agent.close());
   agent.put(web(1));
-  const source = createConsulSource({ agent: agent.address, service: "web", credentials: {}, ...options });
+  const source = sourceIn(defineConsulSource, { agent: agent.address, service: "web", credentials: {}, ...options });
   const reader = new SnapshotReader(source);
   ends.push(() => reader.close());
   return { agent, source, reader };
@@ -152,7 +154,10 @@ test("with a TTL of 10 s answers that drip leave less than the TTL between two r
   };
   const instance = { service: "web", address: { host: "10.0.0.1", port: 80 }, ttlMs: 10_000 };
   agent.interfere(fault);
-  const registration = registerInConsul({ agent: agent.address, credentials: {}, clock, random: () => 1, instance });
+  const registration = registerInConsulIn(
+    { agent: agent.address, credentials: {}, instance },
+    { clock, random: () => 1 },
+  );
   ends.push(() => registration.close());
   const assertPace = async () => {
     await until(() => atMs.length >= 4, "four requests");
@@ -175,7 +180,7 @@ test("an agent that wants no request for a minute does not cost the TTL", async 
   ends.push(() => agent.close());
   agent.refuse(429, "too many", { retryAfterSeconds: 60, times: 1 });
   const instance = { service: "web", address: { host: "10.0.0.1", port: 80 }, ttlMs: 9_000 };
-  const registration = registerInConsul({ agent: agent.address, credentials: {}, clock, instance });
+  const registration = registerInConsulIn({ agent: agent.address, credentials: {}, instance }, { clock });
   await agent.until(({ requests }) => requests === 1);
   await until(() => registration.stats.error !== undefined && clock.sleeping === 1, "the pause");
   clock.advance(3_000);
@@ -212,7 +217,9 @@ test("with CONSUL_HTTP_ADDR=https://… or a CA alone requests use TLS, and an a
     const env = { CONSUL_HTTP_TOKEN: "hunter2", CONSUL_CACERT: caFile, ...(address && { CONSUL_HTTP_ADDR: address }) };
     const credentials = readConsulEnvironment(env);
     const sourceAt = (port: number) =>
-      new SnapshotReader(createConsulSource({ agent: { host: "127.0.0.1", port }, service: "web", credentials }));
+      new SnapshotReader(
+        sourceIn(defineConsulSource, { agent: { host: "127.0.0.1", port }, service: "web", credentials }),
+      );
     const reader = sourceAt(portOf(secure));
     await reader.untilAddresses();
     await reader.close();

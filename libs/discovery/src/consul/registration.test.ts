@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
-import { type ConsulRegistrationOptions, registerInConsul } from "./registration.ts";
+import { type ConsulRegistrationOptions, registerInConsulIn } from "./registration.ts";
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -32,14 +32,16 @@ class LoopClock extends ManualClock {
 
 const id = "web-10.0.0.1-80";
 
-async function start(options: Partial<ConsulRegistrationOptions> = {}, prepare = (_: FakeConsulAgent) => {}) {
-  const clock = new LoopClock();
+async function start(
+  { clock = new LoopClock(), ...options }: Partial<ConsulRegistrationOptions> & { clock?: LoopClock } = {},
+  prepare = (_: FakeConsulAgent) => {},
+) {
   const agent = await FakeConsulAgent.start();
   ends.push(() => agent.close());
   prepare(agent);
   const instance = { service: "web", address: { host: "10.0.0.1", port: 80 }, ttlMs: 30_000 };
-  const common = { credentials: {}, clock, random: () => 0.5 };
-  const registration = registerInConsul({ agent: agent.address, ...common, instance, ...options });
+  const common = { agent: agent.address, credentials: {}, instance };
+  const registration = registerInConsulIn({ ...common, ...options }, { clock, random: () => 0.5 });
   ends.push(() => registration.close());
   const paths = () => agent.requests.map(({ path }) => path.replace("/v1/agent/", ""));
   const requested = (count: number) => agent.until(({ requests }) => requests === count);

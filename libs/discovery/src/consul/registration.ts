@@ -1,7 +1,16 @@
-import { type Clock, createBackoff, type Random, systemClock } from "@grpc-lb/core";
+import {
+  type Clock,
+  type Context,
+  checkOptions,
+  completeContext,
+  createBackoff,
+  type OptionRules,
+  type Random,
+} from "@grpc-lb/core";
 import { formatAddress } from "../core/address.ts";
 import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../core/registration.ts";
+import { hookOptions, instanceRule } from "../core/registration-options.ts";
 import type { Address } from "../core/snapshot.ts";
 import {
   type ConsulCredentials,
@@ -13,6 +22,7 @@ import {
   withQuery,
 } from "./access.ts";
 import { ConsulClient } from "./client.ts";
+import { consulOptions } from "./options.ts";
 import { type ConsulCheck, defineService, type ServiceDefinition } from "./service-definition.ts";
 
 /** What to register, with which agent, and how. */
@@ -32,9 +42,18 @@ export interface ConsulRegistrationOptions extends RegistrationHooks, ConsulTena
    * minimum, and it checks every 30 s. Sources leave it out as soon as it is critical. Default: 1 min.
    */
   readonly deregisterCriticalAfterMs?: number;
-  readonly clock?: Clock;
-  readonly random?: Random;
 }
+
+const optionRules: OptionRules = {
+  ...consulOptions,
+  ...hookOptions,
+  instance: instanceRule,
+  check: {
+    options: { t: "string", intervalMs: "number", timeoutMs: "number", service: "string", tls: "boolean" },
+    required: ["t"],
+  },
+  deregisterCriticalAfterMs: "number",
+};
 
 /** A failed request is repeated soon, so that a restart of the agent costs less than the TTL. */
 const backoffBounds = { baseMs: 100, maxMs: 2_000 };
@@ -57,10 +76,17 @@ const closeMs = { min: 1_000, max: 5_000 };
  *
  * A registration does not keep the process alive, except during `close`.
  *
- * @throws RangeError for what Consul cannot hold; an agent that cannot be reached is reported by `onError`
+ * @throws RangeError for what Consul cannot hold, TypeError for options of another type or name; an agent that cannot be reached is reported by `onError`
  */
 export function registerInConsul(options: ConsulRegistrationOptions): Registration {
-  const { clock = systemClock, random = Math.random, instance } = options;
+  return registerInConsulIn(options, {});
+}
+
+/** The same in any context. */
+export function registerInConsulIn(options: ConsulRegistrationOptions, context: Context): Registration {
+  checkOptions("registerInConsul", options, optionRules, ["agent", "instance"]);
+  const { clock, random } = completeContext(context);
+  const { instance } = options;
   const credentials = options.credentials ?? readConsulEnvironment();
   const access = validateConsulAccess({ agent: options.agent, credentials });
   const tenancy = resolveTenancy(options);

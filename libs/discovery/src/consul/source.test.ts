@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
+import type { Context } from "@grpc-lb/core";
 import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { FakeConsulAgent } from "../../testing/consul/fake-agent.ts";
 import type { RegisteredService } from "../../testing/consul/fake-store.ts";
+import { sourceIn } from "../../testing/context.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { type ConsulSourceOptions, createConsulSource } from "./source.ts";
+import { type ConsulSourceOptions, defineConsulSource } from "./source.ts";
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -25,9 +27,9 @@ async function start(...services: readonly RegisteredService[]) {
   const agent = await FakeConsulAgent.start();
   ends.push(() => agent.close());
   for (const each of services) agent.put(each);
-  const create = (options: Partial<ConsulSourceOptions> = {}) =>
-    createConsulSource({ agent: agent.address, service: "web", credentials: {}, ...options });
-  const read = (options: Partial<ConsulSourceOptions> = {}) => {
+  const create = (options: Partial<ConsulSourceOptions & Context> = {}) =>
+    sourceIn(defineConsulSource, { agent: agent.address, service: "web", credentials: {}, ...options });
+  const read = (options: Partial<ConsulSourceOptions & Context> = {}) => {
     const reader = new SnapshotReader(create(options));
     ends.push(() => reader.close());
     return reader;
@@ -37,7 +39,7 @@ async function start(...services: readonly RegisteredService[]) {
 
 const isFailing = ({ error }: { readonly error: unknown }) => error !== undefined;
 
-const queries: readonly [Partial<ConsulSourceOptions>, string][] = [
+const queries: readonly [Partial<ConsulSourceOptions & Context>, string][] = [
   [{}, "passing="],
   [{ healthy: false }, ""],
   [{ tags: ["v1", "a&b"] }, "passing=&tag=v1&tag=a%26b"],
@@ -101,7 +103,7 @@ test("one address is one endpoint, also in two spellings and under two ids; the 
 
 test("Consul's order is kept with near, else it is that of the ids; the limit is applied to the ordered endpoints", async () => {
   const { agent, read } = await start(web(3), web(1), web(2));
-  const addresses = async (options: Partial<ConsulSourceOptions>) => {
+  const addresses = async (options: Partial<ConsulSourceOptions & Context>) => {
     const reader = read(options);
     await reader.until("a set", ({ endpoints }) => endpoints !== undefined);
     return reader.addresses;
@@ -389,7 +391,7 @@ test("instances that are missing after a failure are served for the grace period
 
 test("options that are not valid are refused", () => {
   const agent = { host: "127.0.0.1", port: 8500 };
-  const wrong: readonly [Partial<ConsulSourceOptions>, RegExp][] = [
+  const wrong: readonly [Partial<ConsulSourceOptions & Context>, RegExp][] = [
     [{ service: "" }, /^service must not be empty/],
     [{ near: "" }, /^near must not be empty/],
     [{ dc: "" }, /^dc must not be empty/],
@@ -404,7 +406,7 @@ test("options that are not valid are refused", () => {
     [{ agent: { host: "[::1]", port: 1 } }, /^agent\.host/],
   ];
   for (const [options, message] of wrong) {
-    const create = () => createConsulSource({ agent, service: "web", credentials: {}, ...options });
+    const create = () => sourceIn(defineConsulSource, { agent, service: "web", credentials: {}, ...options });
     assert.throws(create, { name: "RangeError", message });
   }
 });

@@ -1,7 +1,7 @@
-import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
+import { checkOptions, maxDurationMs, type OptionRules } from "@grpc-lb/core";
 import { defaultMissingGraceMs } from "../core/missing-instances.ts";
 import type { Address } from "../core/snapshot.ts";
-import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
+import { defineSourceIn, type Source, type SourceDefinitionIn } from "../core/source.ts";
 import {
   type ConsulCredentials,
   type ConsulTenancy,
@@ -13,6 +13,7 @@ import {
 } from "./access.ts";
 import { ConsulClient } from "./client.ts";
 import { HealthWatch } from "./health-watch.ts";
+import { consulOptions } from "./options.ts";
 
 /** Which service, of which agent, and how. */
 export interface ConsulSourceOptions extends ConsulTenancy {
@@ -53,9 +54,13 @@ export interface ConsulSourceOptions extends ConsulTenancy {
   readonly missingGraceMs?: number;
   /** As in `SourceDefinition`. Default: false. */
   readonly background?: boolean;
-  readonly clock?: Clock;
-  readonly random?: Random;
 }
+
+const optionRules: OptionRules = {
+  ...consulOptions,
+  ...{ service: "string", near: "string", dc: "string", waitMs: "number", limit: "number", healthy: "boolean" },
+  ...{ allowStale: "boolean", answerTimeoutMs: "number", missingGraceMs: "number", background: "boolean" },
+};
 
 /**
  * Watches a service in Consul by blocking queries of its health. An endpoint's id is `node/service id`. A service that Consul does
@@ -65,16 +70,16 @@ export interface ConsulSourceOptions extends ConsulTenancy {
  * All sources of this function with the same agent, query and credentials share one query at a time in a process. Needed rights: `service:read` on
  * the service, `node:read` on the nodes of its instances.
  *
- * @throws RangeError for options that are not valid; it contains no secret
+ * @throws RangeError for options that are not valid, TypeError for those of another type or name; it contains no secret
  */
 export function createConsulSource(options: ConsulSourceOptions): Source {
-  return defineSource(defineConsulSource(options));
+  return defineSourceIn(defineConsulSource(options), {});
 }
 
 /** The definition of `createConsulSource`. */
-export function defineConsulSource(options: ConsulSourceOptions): SourceDefinition {
+export function defineConsulSource(options: ConsulSourceOptions): SourceDefinitionIn {
+  checkOptions("createConsulSource", options, optionRules, ["agent", "service"]);
   const { service, tags = [], near, dc, limit, healthy = true, allowStale = false, background } = options;
-  const { clock = systemClock, random = Math.random } = options;
   const { waitMs = 60_000, answerTimeoutMs = 10_000, missingGraceMs = defaultMissingGraceMs } = options;
   const credentials = options.credentials ?? readConsulEnvironment();
   const access = validateConsulAccess({ agent: options.agent, credentials });
@@ -107,9 +112,7 @@ export function defineConsulSource(options: ConsulSourceOptions): SourceDefiniti
     subject: `consul service ${service}`,
     key: `consul ${JSON.stringify([access, path, limit, waitMs, answerTimeoutMs, missingGraceMs])}`,
     background,
-    clock,
-    random,
-    async start(store, signal) {
+    async start(store, signal, { clock, random }) {
       const client = new ConsulClient(access, clock);
       const keepsOrder = near !== undefined;
       const query = { client, service, path, keepsOrder, limit, waitMs: Math.ceil(waitMs), answerTimeoutMs };

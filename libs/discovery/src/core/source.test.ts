@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Context } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, turn } from "@grpc-lb/core/testing";
+import { sourceIn } from "../../testing/context.ts";
 import { endpointAt } from "../../testing/endpoint.ts";
 import { DiscoveryError } from "./discovery-error.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
-import { defineSource, type Source, type SourceDefinition, type Subscription, untilAborted } from "./source.ts";
+import { type Source, type SourceDefinition, type Subscription, untilAborted } from "./source.ts";
 
 let count = 0;
 
@@ -18,12 +20,12 @@ interface Run {
   end(): void;
 }
 
-function begin(t: { after(end: () => Promise<void>): void }, more: Partial<SourceDefinition> = {}) {
+function begin(t: { after(end: () => Promise<void>): void }, more: Partial<SourceDefinition & Context> = {}) {
   const clock = new ManualClock();
   const runs: Run[] = [];
   let open = 0;
-  const define = (own: Partial<SourceDefinition> = {}): Source =>
-    defineSource({
+  const define = (own: Partial<SourceDefinition & Context> = {}): Source =>
+    sourceIn((definition: SourceDefinition) => definition, {
       subject: "service s",
       key,
       clock,

@@ -1,4 +1,12 @@
-import { type Clock, messageOf, type Random, systemClock } from "@grpc-lb/core";
+import {
+  type Clock,
+  type Context,
+  checkOptions,
+  completeContext,
+  messageOf,
+  type OptionRules,
+  type Random,
+} from "@grpc-lb/core";
 import { DiscoveryError } from "./discovery-error.ts";
 import { runWithRestarts } from "./run-with-restarts.ts";
 import { identify, SharedRuns } from "./shared-runs.ts";
@@ -11,6 +19,8 @@ import { watchSnapshots } from "./watch-snapshots.ts";
 export interface Source {
   /** See `Snapshot.subject`; it may be less precise until the source runs. */
   readonly subject: string;
+  /** The target that it was made of, as the user wrote it; undefined for a source that was made in another way. */
+  readonly target?: string | undefined;
   /** Counters for metrics. All are zero before the source starts; they stay readable after it has ended. */
   readonly stats: SourceStats;
   /**
@@ -39,9 +49,11 @@ export interface Subscription {
 export interface SourceDefinition {
   /** See `Source.subject`. */
   readonly subject: string;
+  /** See `Source.target`. Default: none. */
+  readonly target?: string | undefined;
   /**
-   * Sources with the same key and clock in a process share one run. The key must contain
-   * every option that affects what the run publishes; other options, such as deadlines, are those of the source that started it.
+   * Sources with the same key in a process share one run. The key must contain every option that affects what the run publishes;
+   * other options, such as deadlines, are those of the source that started it.
    */
   readonly key: string;
   /**
@@ -49,8 +61,6 @@ export interface SourceDefinition {
    * the process alive. A subscription never keeps the process alive. Default: false.
    */
   readonly background?: boolean | undefined;
-  readonly clock?: Clock | undefined;
-  readonly random?: Random | undefined;
   /**
    * Discovers endpoints and pushes them into `store` until `signal` is aborted. It may return earlier if nothing can change any
    * more. All its resources are released when its promise settles. If it throws, the error is published, and `start` is called
@@ -59,14 +69,41 @@ export interface SourceDefinition {
   start(store: SnapshotStore, signal: AbortSignal): Promise<void>;
 }
 
+/** The definition of a source that takes time and chance from its context. */
+export interface SourceDefinitionIn extends Omit<SourceDefinition, "start"> {
+  /** As `SourceDefinition.start`. */
+  start(
+    store: SnapshotStore,
+    signal: AbortSignal,
+    context: { readonly clock: Clock; readonly random: Random },
+  ): Promise<void>;
+}
+
+const definitionRules: OptionRules = {
+  subject: "string",
+  key: "string",
+  target: "string",
+  background: "boolean",
+  start: "function",
+};
+
 const running = new SharedRuns<SnapshotStore>();
 
 /**
  * Creates a source from a definition. All sources with the same key share one run, which starts with the first subscription and
  * ends with the last. A later subscription starts a new run, without the old snapshot.
+ *
+ * @throws TypeError for a definition that lacks something, or has something of another type or name
  */
 export function defineSource(definition: SourceDefinition): Source {
-  const { subject, background = false, clock = systemClock } = definition;
+  checkOptions("defineSource", definition, definitionRules, ["subject", "key", "start"]);
+  return defineSourceIn(definition, {});
+}
+
+/** The same in any context. Sources share a run only if they have the same clock. */
+export function defineSourceIn(definition: SourceDefinitionIn, context: Context): Source {
+  const { subject, target, background = false } = definition;
+  const { clock, random } = completeContext(context);
   const key = `${identify(clock)} ${definition.key}`;
   let store = new SnapshotStore(subject, clock);
 
@@ -74,7 +111,7 @@ export function defineSource(definition: SourceDefinition): Source {
     const lease = running.acquire(
       key,
       () => new SnapshotStore(subject, clock),
-      (value, signal) => keepRunning(definition, value, signal),
+      (value, signal) => keepRunning(definition, value, signal, { clock, random }),
     );
     store = lease.value;
     const unsubscribe = store.subscribe(listener);
@@ -87,6 +124,7 @@ export function defineSource(definition: SourceDefinition): Source {
   };
   return {
     subject,
+    target,
     get stats() {
       return store.stats;
     },
@@ -96,8 +134,12 @@ export function defineSource(definition: SourceDefinition): Source {
 }
 
 /** Calls `start`, and again whenever it throws, until `signal` is aborted. Publishes the errors. */
-function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal: AbortSignal): Promise<void> {
-  const { clock = systemClock, random = Math.random } = definition;
+function keepRunning(
+  definition: SourceDefinitionIn,
+  store: SnapshotStore,
+  signal: AbortSignal,
+  context: { readonly clock: Clock; readonly random: Random },
+): Promise<void> {
   return runWithRestarts(
     {
       async attempt(onHealthy) {
@@ -109,7 +151,7 @@ function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal:
           unsubscribe();
         });
         try {
-          await definition.start(store, signal);
+          await definition.start(store, signal, context);
           await untilAborted(signal);
         } finally {
           unsubscribe();
@@ -125,8 +167,7 @@ function keepRunning(definition: SourceDefinition, store: SnapshotStore, signal:
         store.fail(error);
         return error;
       },
-      clock,
-      random,
+      ...context,
     },
     signal,
   );

@@ -1,9 +1,10 @@
 import { after, describe, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { sourceIn } from "../../testing/context.ts";
 import { FakeDnsServer } from "../../testing/dns/fake-dns-server.ts";
 import { fasterClock } from "../../testing/faster-clock.ts";
 import { type SourceWorld, sourceBehaviours } from "../../testing/source-conformance.ts";
-import { createDnsPollSource } from "./source.ts";
+import { defineDnsPollSource } from "./source.ts";
 
 after(assertNothingLeft);
 
@@ -21,7 +22,7 @@ function createWorld(dns: FakeDnsServer): SourceWorld {
     dns.set(`${service}.example`, { A: [...hosts], ttlSeconds: 1 });
   };
   const create = (service: string) =>
-    createDnsPollSource({
+    sourceIn(defineDnsPollSource, {
       ...{ name: `${service}.example`, port: 50_051, server: dns.address },
       ...{ refreshMs: 1_000, timeoutMs: 4_000, clock },
     });

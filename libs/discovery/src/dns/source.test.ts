@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { Context } from "@grpc-lb/core";
 import { maxDurationMs } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
+import { sourceIn } from "../../testing/context.ts";
 import { FakeDnsServer } from "../../testing/dns/fake-dns-server.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { createDnsPollSource, type DnsPollSourceOptions } from "./source.ts";
+import { type DnsPollSourceOptions, defineDnsPollSource } from "./source.ts";
 
 const timeoutMs = 5_001; // unlike any other wait
 
@@ -34,7 +36,7 @@ class PollClock extends ManualClock {
   }
 }
 
-type Given = { readonly [K in keyof DnsPollSourceOptions]?: DnsPollSourceOptions[K] | undefined };
+type Given = { readonly [K in keyof DnsPollSourceOptions]?: DnsPollSourceOptions[K] | undefined } & Context;
 type Options = Given & { readonly conf?: string; readonly hostsText?: string };
 
 async function start(t: TestContext, { conf = "", hostsText = "", ...options }: Options = {}) {
@@ -46,12 +48,12 @@ async function start(t: TestContext, { conf = "", hostsText = "", ...options }: 
   const clock = new PollClock();
   const readers: SnapshotReader[] = [];
   const create = (more: Given = {}) =>
-    createDnsPollSource({
+    sourceIn(defineDnsPollSource, {
       ...{ name: "server.example", port: 80, server: dns.address, timeoutMs, clock, random: () => 0 },
       ...files,
       ...options,
       ...more,
-    } as DnsPollSourceOptions);
+    } as DnsPollSourceOptions & Context);
   const source = create();
   const read = (from = source) => {
     const reader = new SnapshotReader(from);
@@ -540,6 +542,6 @@ test("options that are not valid are refused", () => {
     [{ unionMs: -1 }, `unionMs must be from 0 to ${maxDurationMs}, got -1`],
     [{ timeoutMs: Number.NaN }, `timeoutMs must be from 1 to ${maxDurationMs}, got NaN`],
   ] as const) {
-    assert.throws(() => createDnsPollSource({ ...good, ...options }), { name: "RangeError", message });
+    assert.throws(() => sourceIn(defineDnsPollSource, { ...good, ...options }), { name: "RangeError", message });
   }
 });

@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
-import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
+import { checkOptions, maxDurationMs, type OptionRules } from "@grpc-lb/core";
 import { isHostName, isPort } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
-import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
+import { defineSourceIn, type Source, type SourceDefinitionIn } from "../core/source.ts";
 import { NameLookup } from "./name-lookup.ts";
 import { pollName } from "./poll.ts";
 import type { FamilyRule } from "./reader.ts";
@@ -33,9 +33,17 @@ export interface DnsPollSourceOptions {
   readonly hosts?: string;
   /** As in `SourceDefinition`; a query under way keeps the process alive all the same, up to `timeoutMs`. Default: false. */
   readonly background?: boolean;
-  readonly clock?: Clock;
-  readonly random?: Random;
 }
+
+const families: readonly unknown[] = ["ipv4", "ipv6", "all"];
+
+const optionRules: OptionRules = {
+  ...{ name: "string", refreshMs: "number", unionMs: "number", timeoutMs: "number", background: "boolean" },
+  ...{ resolvConf: "string", hosts: "string" },
+  port: ["string", "number"],
+  family: (value) => (families.includes(value) ? undefined : "must be ipv4, ipv6 or all"),
+  server: { options: { host: "string", port: "number" }, required: ["host", "port"] },
+};
 
 /**
  * Creates a source that looks a name up in DNS again and again: when the answer's TTL (RFC 1035) is over, but at most once a
@@ -50,17 +58,17 @@ export interface DnsPollSourceOptions {
  *
  * The hosts file precedes DNS, except for SRV and for a given server; the search list is used as resolver(3) does.
  *
- * @throws RangeError for an option that is not valid
+ * @throws RangeError for an option that is not valid, TypeError for one of another type or name
  */
 export function createDnsPollSource(options: DnsPollSourceOptions): Source {
-  return defineSource(defineDnsPollSource(options));
+  return defineSourceIn(defineDnsPollSource(options), {});
 }
 
 /** What `createDnsPollSource` makes a source of. @throws RangeError for an option that is not valid */
-export function defineDnsPollSource(options: DnsPollSourceOptions): SourceDefinition {
+export function defineDnsPollSource(options: DnsPollSourceOptions): SourceDefinitionIn {
+  checkOptions("createDnsPollSource", options, optionRules, ["name", "port"]);
   const { name, port, server, refreshMs = 30_000, unionMs = 0, timeoutMs = 5_000, background } = options;
   const { resolvConf = "/etc/resolv.conf", hosts = "/etc/hosts", family = "ipv4" } = options;
-  const { clock = systemClock, random = Math.random } = options;
   if (!isHostName(name) || isIP(name)) throw new RangeError(`name must be a DNS name, got "${name}"`);
   const isNumber = typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
   if (!isNumber && !(typeof port === "string" && !/^\d+$/.test(port) && isPort(port))) {
@@ -80,9 +88,7 @@ export function defineDnsPollSource(options: DnsPollSourceOptions): SourceDefini
     subject: `dns ${name}:${port}`,
     key: JSON.stringify(["dns", name, port, family, refreshMs, unionMs, server, timeoutMs, resolvConf, hosts]),
     background,
-    clock,
-    random,
-    start(store, signal) {
+    start(store, signal, { clock, random }) {
       const lookup = new NameLookup({ name, port, family, server, timeoutMs, clock, resolvConf, hosts });
       return pollName({ lookup, refreshMs, unionMs, clock, random }, store, signal);
     },

@@ -8,13 +8,15 @@ import { inspect } from "node:util";
 import { systemClock } from "@grpc-lb/core";
 import { assertNothingLeft, makeCertificates, turn, until } from "@grpc-lb/core/testing";
 import { KVService, RangeRequest, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
+import { sourceIn } from "../../testing/context.ts";
 import { EtcdServer, type EtcdServerOptions, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
 import { FakeEtcd } from "../../testing/etcd/fake-etcd.ts";
 import { goValue, sourceOf } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { parseEtcdEndpoints } from "./access.ts";
 import { Cluster } from "./cluster.ts";
-import { createEtcdSource, type EtcdCredentials, readEtcdEnvironment, registerInEtcd } from "./index.ts";
+import { type EtcdCredentials, readEtcdEnvironment, registerInEtcd } from "./index.ts";
+import { defineEtcdSource } from "./source.ts";
 
 after(assertNothingLeft);
 
@@ -233,7 +235,7 @@ test("a message of the server that repeats the password or the token is an error
   const details = `refused: ${spellings.join(" ")}`;
   const credentials = { user: "root", password };
   const deadlines = { random: () => 0.01, answerTimeoutMs: 2_000 };
-  const source = createEtcdSource({ endpoints: [fake.endpoint], service: "s", credentials, ...deadlines });
+  const source = sourceIn(defineEtcdSource, { endpoints: [fake.endpoint], service: "s", credentials, ...deadlines });
   const reader = new SnapshotReader(source);
   const places: readonly (() => void)[] = [
     () => {

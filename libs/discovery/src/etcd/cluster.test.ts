@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { sourceIn } from "../../testing/context.ts";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
 import { goValue } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { createEtcdSource, registerInEtcd } from "./index.ts";
+import { registerInEtcdIn } from "./registration.ts";
+import { defineEtcdSource } from "./source.ts";
 
 afterEach(assertNothingLeft);
 
@@ -16,11 +18,18 @@ test("of three members one may freeze and one be killed in turn: source and regi
   const members = await EtcdServer.startCluster(3);
   const [first, second, third] = members as [EtcdServer, EtcdServer, EtcdServer];
   t.after(() => Promise.all(members.map((member) => member.close())));
-  const all = { endpoints: members.map(({ endpoint }) => endpoint), credentials: {}, random: () => 0 }; // the first is used first
-  const source = createEtcdSource({ ...all, service: "s", progressIntervalMs: 200, answerTimeoutMs: 1_000 });
+  const all = { endpoints: members.map(({ endpoint }) => endpoint), credentials: {} };
+  const random = () => 0; // the first is used first
+  const source = sourceIn(defineEtcdSource, {
+    ...all,
+    random,
+    service: "s",
+    progressIntervalMs: 200,
+    answerTimeoutMs: 1_000,
+  });
   const reader = new SnapshotReader(source);
   const instance = { service: "s", address: { host: "10.0.0.1", port: 80 }, ttlMs: 6_000 };
-  const registration = registerInEtcd({ ...all, instance });
+  const registration = registerInEtcdIn({ ...all, instance }, { random });
   await reader.untilAddresses("10.0.0.1:80");
   await first.untilWatches(2);
 

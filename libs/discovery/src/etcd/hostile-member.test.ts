@@ -2,15 +2,18 @@ import assert from "node:assert/strict";
 import { createServer, type ServerHttp2Stream } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
+import type { Context } from "@grpc-lb/core";
 import { createRandom } from "@grpc-lb/core";
 import { assertNothingLeft, until } from "@grpc-lb/core/testing";
 import { RangeResponse, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { Event_EventType } from "@grpc-lb/protos/etcd/api/mvccpb";
+import { sourceIn } from "../../testing/context.ts";
 import { FakeEtcd, silence } from "../../testing/etcd/fake-etcd.ts";
 import { goValue } from "../../testing/etcd/world.ts";
 import { fasterClock } from "../../testing/faster-clock.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { createEtcdSource, type EtcdSourceOptions } from "./index.ts";
+import type { EtcdSourceOptions } from "./index.ts";
+import { defineEtcdSource } from "./source.ts";
 
 type Watch = Parameters<FakeEtcd["onWatch"]>[0];
 type Respond = Parameters<typeof WatchResponse.fromPartial>[0];
@@ -34,9 +37,9 @@ const frame = (message: Uint8Array, length = message.length) => {
   return Buffer.concat([header, message]);
 };
 
-function read(endpoint: string, options: Partial<EtcdSourceOptions> = {}) {
+function read(endpoint: string, options: Partial<EtcdSourceOptions & Context> = {}) {
   const deadlines = { progressIntervalMs: 20, answerTimeoutMs: 200 };
-  const source = createEtcdSource({
+  const source = sourceIn(defineEtcdSource, {
     ...{ endpoints: [endpoint], service: "s", credentials: {}, random: () => 0.01 },
     ...deadlines,
     ...options,
@@ -46,7 +49,7 @@ function read(endpoint: string, options: Partial<EtcdSourceOptions> = {}) {
   return { source, reader };
 }
 
-async function start(options: Partial<EtcdSourceOptions> = {}) {
+async function start(options: Partial<EtcdSourceOptions & Context> = {}) {
   const fake = await FakeEtcd.start();
   cleanups.push(() => fake.close());
   fake.onRange = () => ({ ...revision, kvs: [kv(1)] });

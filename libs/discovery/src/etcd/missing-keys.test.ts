@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
 import { type RangeResponse, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
+import { sourceIn } from "../../testing/context.ts";
 import { FakeEtcd } from "../../testing/etcd/fake-etcd.ts";
 import { goValue } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { createEtcdSource } from "./index.ts";
+import { defineEtcdSource } from "./source.ts";
 
 type Watch = Parameters<FakeEtcd["onWatch"]>[0];
 
@@ -44,7 +45,7 @@ async function start() {
   hold({ revision: 5n }, 1, 2, 3);
   const clock = new ManualClock();
   const options = { endpoints: [fake.endpoint], service: "s", credentials: {}, random: () => 0 };
-  const source = createEtcdSource({ ...options, clock, missingGraceMs: 5_000 });
+  const source = sourceIn(defineEtcdSource, { ...options, clock, missingGraceMs: 5_000 });
   const reader = new SnapshotReader(source);
   await reader.untilAddresses(...at(1, 2, 3));
   /** Resolves when everything was read and is watched again, after a backoff of 0 ms. */

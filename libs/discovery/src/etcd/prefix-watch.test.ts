@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { assertNothingLeft, until } from "@grpc-lb/core/testing";
 import { WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
+import { sourceIn } from "../../testing/context.ts";
 import { FakeEtcd } from "../../testing/etcd/fake-etcd.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { createEtcdSource } from "./index.ts";
+import type { createEtcdSource } from "./index.ts";
+import { defineEtcdSource } from "./source.ts";
 
 let fake: FakeEtcd;
 
@@ -33,7 +35,7 @@ async function untilWatches(source: ReturnType<typeof createEtcdSource>, count: 
 
 test("a compacted revision is not an error: everything is read again, and watched", async () => {
   answerFirst({ created: true }, { canceled: true, compactRevision: 9n, cancelReason: "compacted" });
-  const source = createEtcdSource(options());
+  const source = sourceIn(defineEtcdSource, options());
   const reader = new SnapshotReader(source);
   await untilWatches(source, 2);
   assert.deepEqual([source.stats.lists, source.stats.errors.unavailable], [2, 0]);
@@ -43,7 +45,7 @@ test("a compacted revision is not an error: everything is read again, and watche
 
 test("the reason why etcd cancels a watch is the error, and the watch is restarted", async () => {
   answerFirst({ created: true, canceled: true, cancelReason: "etcdserver: no leader" });
-  const source = createEtcdSource(options());
+  const source = sourceIn(defineEtcdSource, options());
   const reader = new SnapshotReader(source);
   const hasError = (text: string) => reader.snapshots.some(({ error }) => error?.message.endsWith(text));
   await untilWatches(source, 2);
@@ -54,7 +56,7 @@ test("the reason why etcd cancels a watch is the error, and the watch is restart
 
 test("a watch that is not permitted is an error of code permissionDenied", async () => {
   answerFirst({ created: true, canceled: true, cancelReason: "rpc error: etcdserver: permission denied" });
-  const source = createEtcdSource(options());
+  const source = sourceIn(defineEtcdSource, options());
   const reader = new SnapshotReader(source);
   await reader.until("an error", () => reader.snapshots.some(({ error }) => error?.code === "permissionDenied"));
   assert.equal(source.stats.errors.permissionDenied, 1);
@@ -68,7 +70,7 @@ test("a watch that does not answer a progress request is ended; one that answers
     if (request.requestUnion?.$case === "progressRequest") requests += 1;
     if (requests < 4) usual(watch, request);
   };
-  const source = createEtcdSource({ ...options(), progressIntervalMs: 10, answerTimeoutMs: 150 });
+  const source = sourceIn(defineEtcdSource, { ...options(), progressIntervalMs: 10, answerTimeoutMs: 150 });
   const reader = new SnapshotReader(source);
   await reader.until("a set", ({ endpoints }) => endpoints !== undefined);
   await until(() => {

@@ -1,6 +1,7 @@
-import { type Clock, messageOf, type Random, systemClock } from "@grpc-lb/core";
+import { type Context, checkOptions, completeContext, messageOf, type OptionRules } from "@grpc-lb/core";
 import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../core/registration.ts";
+import { hookOptions, instanceRule } from "../core/registration-options.ts";
 import { runWithRestarts } from "../core/run-with-restarts.ts";
 import type { Address } from "../core/snapshot.ts";
 import { isWeight, maxWeight } from "../core/weight.ts";
@@ -8,6 +9,7 @@ import type { EtcdAccess } from "./access.ts";
 import { Cluster } from "./cluster.ts";
 import { createLayout, type LayoutOptions } from "./layouts.ts";
 import { LeasedKey } from "./leased-key.ts";
+import { etcdOptions } from "./options.ts";
 
 /** What to register, and where. */
 export interface EtcdRegistrationOptions extends EtcdAccess, LayoutOptions, RegistrationHooks {
@@ -16,9 +18,9 @@ export interface EtcdRegistrationOptions extends EtcdAccess, LayoutOptions, Regi
    * `key` and `value` metadata cannot be written, and a weight other than 1 is refused.
    */
   readonly instance: Instance;
-  readonly clock?: Clock;
-  readonly random?: Random;
 }
+
+const optionRules: OptionRules = { ...etcdOptions, ...hookOptions, instance: instanceRule };
 
 const defaultTtlMs = 10_000;
 
@@ -31,10 +33,16 @@ const defaultTtlMs = 10_000;
  *
  * Needs the rights to read and write the key.
  *
- * @throws RangeError for options that are not valid; an etcd that cannot be reached is reported by `onError`
+ * @throws RangeError for options that are not valid, TypeError for those of another type or name; an etcd that cannot be reached is reported by `onError`
  */
 export function registerInEtcd(options: EtcdRegistrationOptions): Registration {
-  const { clock = systemClock, random = Math.random } = options;
+  return registerInEtcdIn(options, {});
+}
+
+/** The same in any context. */
+export function registerInEtcdIn(options: EtcdRegistrationOptions, context: Context): Registration {
+  checkOptions("registerInEtcd", options, optionRules, ["endpoints", "instance"]);
+  const { clock, random } = completeContext(context);
   const instance = validateInstance(options.instance);
   const { ttlMs = defaultTtlMs } = instance;
   if (!(ttlMs >= 1_000 && ttlMs <= 86_400_000)) throw new RangeError(`ttlMs must be from 1 s to a day, got ${ttlMs}`);

@@ -3,10 +3,12 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 import { assertNothingLeft, closedPort, until } from "@grpc-lb/core/testing";
+import { sourceIn } from "../../testing/context.ts";
 import { EtcdServer, etcdIsMissing } from "../../testing/etcd/etcd-server.ts";
 import { goValue, sourceOf } from "../../testing/etcd/world.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
 import { createEtcdSource } from "./index.ts";
+import { defineEtcdSource } from "./source.ts";
 
 const skip = etcdIsMissing ?? false;
 let server: EtcdServer;
@@ -150,7 +152,7 @@ test("sources of one service share a watch, which sees nothing of other services
 
 test("while every member is away, the error is published once, not once a retry", { skip }, async () => {
   const endpoints = [`127.0.0.1:${await closedPort()}`, `127.0.0.1:${await closedPort()}`];
-  const source = createEtcdSource({ endpoints, service: "s", credentials: {}, random: () => 0.01 });
+  const source = sourceIn(defineEtcdSource, { endpoints, service: "s", credentials: {}, random: () => 0.01 });
   const reader = new SnapshotReader(source);
   const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
   assert.equal(error?.message, `etcd: list s/ on ${endpoints.join(",")}: connect ECONNREFUSED`);

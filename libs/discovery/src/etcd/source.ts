@@ -1,9 +1,10 @@
-import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
+import { checkOptions, maxDurationMs, type OptionRules } from "@grpc-lb/core";
 import { defaultMissingGraceMs } from "../core/missing-instances.ts";
-import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
+import { defineSourceIn, type Source, type SourceDefinitionIn } from "../core/source.ts";
 import { type EtcdAccess, parseEtcdEndpoints, readEtcdEnvironment, validateEtcdCredentials } from "./access.ts";
 import { Cluster } from "./cluster.ts";
 import { createLayout, type LayoutOptions } from "./layouts.ts";
+import { etcdOptions } from "./options.ts";
 import { PrefixWatch } from "./prefix-watch.ts";
 
 /** Which service, where and how. */
@@ -27,9 +28,16 @@ export interface EtcdSourceOptions extends EtcdAccess, LayoutOptions {
    * process may end when there is none. A connection attempt keeps it alive all the same, for `answerTimeoutMs` at most. Default: false.
    */
   readonly background?: boolean;
-  readonly clock?: Clock;
-  readonly random?: Random;
 }
+
+const optionRules: OptionRules = {
+  ...etcdOptions,
+  service: "string",
+  progressIntervalMs: "number",
+  answerTimeoutMs: "number",
+  missingGraceMs: "number",
+  background: "boolean",
+};
 
 /**
  * Watches a service whose instances are registered in etcd, 3.4 or newer. An endpoint's id is its key behind the prefix. While etcd
@@ -39,15 +47,16 @@ export interface EtcdSourceOptions extends EtcdAccess, LayoutOptions {
  * All sources of this function with the same service, layout, cluster and credentials share one watch in a process; the other options are those of
  * the source that started it. Needs the right to read the prefix.
  *
- * @throws RangeError for options that are not valid; it contains no secret
+ * @throws RangeError for options that are not valid, TypeError for those of another type or name; it contains no secret
  */
 export function createEtcdSource(options: EtcdSourceOptions): Source {
-  return defineSource(defineEtcdSource(options));
+  return defineSourceIn(defineEtcdSource(options), {});
 }
 
 /** The definition of `createEtcdSource`. */
-export function defineEtcdSource(options: EtcdSourceOptions): SourceDefinition {
-  const { endpoints, service, background, clock = systemClock, random = Math.random } = options;
+export function defineEtcdSource(options: EtcdSourceOptions): SourceDefinitionIn {
+  checkOptions("createEtcdSource", options, optionRules, ["endpoints", "service"]);
+  const { endpoints, service, background } = options;
   const { progressIntervalMs = 10_000, answerTimeoutMs = 5_000, missingGraceMs = defaultMissingGraceMs } = options;
   for (const [name, ms] of Object.entries({ progressIntervalMs, answerTimeoutMs })) {
     if (!(ms > 0 && ms <= maxDurationMs))
@@ -64,9 +73,7 @@ export function defineEtcdSource(options: EtcdSourceOptions): SourceDefinition {
     subject: `etcd ${prefix}`,
     key: `etcd ${JSON.stringify([layout.name, prefix, endpoints.toSorted(), credentials])}`,
     background,
-    clock,
-    random,
-    start(store, signal) {
+    start(store, signal, { clock, random }) {
       const cluster = new Cluster({ endpoints, credentials }, clock, random);
       const watch = { cluster, layout, prefix, clock, random, progressIntervalMs, answerTimeoutMs, missingGraceMs };
       return new PrefixWatch(watch, store, signal).run();

@@ -17,8 +17,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { maxDurationMs } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
+import { sourceIn } from "../../testing/context.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
-import { createFileSource } from "./source.ts";
+import { defineFileSource } from "./source.ts";
 
 /** Watchers of directories that are open: Node does not name those that do not keep the process alive. */
 const watchers = new Set<number>();
@@ -61,7 +62,7 @@ function start(t: TestContext, { text = list(1) as string | null, name = "e.json
   const path = join(folder, name);
   if (text !== null) writeFileSync(path, text);
   const clock = new FileClock();
-  const source = createFileSource({ path, pollMs, debounceMs, clock });
+  const source = sourceIn(defineFileSource, { path, pollMs, debounceMs, clock });
   const reader = new SnapshotReader(source);
   t.after(async () => {
     await reader.close();
@@ -250,7 +251,7 @@ test("two readers share a run, which ends with the last", async (t) => {
 test("a reader can be closed in any state", async (t) => {
   const { path } = start(t);
   for (let turns = 0; turns < 40; turns++) {
-    const reader = new SnapshotReader(createFileSource({ path, debounceMs, pollMs: 100 }));
+    const reader = new SnapshotReader(sourceIn(defineFileSource, { path, debounceMs, pollMs: 100 }));
     if (turns % 3 === 0) replace(path, list(turns + 1));
     for (let n = 0; n < turns; n++) await turn();
     const count = reader.snapshots.length;
@@ -286,6 +287,6 @@ test("options that are not valid are refused", () => {
     [{ path: "e", debounceMs: 0 }, `debounceMs must be from 1 to ${maxDurationMs}, got 0`],
     [{ path: "e", debounceMs: Number.NaN }, `debounceMs must be from 1 to ${maxDurationMs}, got NaN`],
   ] as const) {
-    assert.throws(() => createFileSource(options), { name: "RangeError", message });
+    assert.throws(() => sourceIn(defineFileSource, options), { name: "RangeError", message });
   }
 });

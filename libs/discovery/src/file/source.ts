@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
-import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
+import { checkOptions, maxDurationMs, type OptionRules } from "@grpc-lb/core";
+import { defineSourceIn, type Source, type SourceDefinitionIn } from "../core/source.ts";
 import { FileWatch } from "./file-watch.ts";
 
 /** Which file to watch, and how. */
@@ -13,9 +13,9 @@ export interface FileSourceOptions {
   readonly debounceMs?: number;
   /** As in `SourceDefinition`. Default: false. */
   readonly background?: boolean;
-  readonly clock?: Clock;
-  readonly random?: Random;
 }
+
+const optionRules: OptionRules = { path: "string", pollMs: "number", debounceMs: "number", background: "boolean" };
 
 /**
  * Creates a source of the endpoints in a file, JSON or YAML: a list of endpoints, `{ endpoints, serviceConfig? }`, Prometheus'
@@ -25,15 +25,16 @@ export interface FileSourceOptions {
  *
  * In its stats, `lists` counts reads of the file, and `watches` how often a watch of its directory began.
  *
- * @throws RangeError for an option that is not valid
+ * @throws RangeError for an option that is not valid, TypeError for one of another type or name
  */
 export function createFileSource(options: FileSourceOptions): Source {
-  return defineSource(defineFileSource(options));
+  return defineSourceIn(defineFileSource(options), {});
 }
 
 /** What `createFileSource` makes a source of. @throws RangeError for an option that is not valid */
-export function defineFileSource(options: FileSourceOptions): SourceDefinition {
-  const { pollMs = 5_000, debounceMs = 50, background, clock = systemClock, random } = options;
+export function defineFileSource(options: FileSourceOptions): SourceDefinitionIn {
+  checkOptions("createFileSource", options, optionRules, ["path"]);
+  const { pollMs = 5_000, debounceMs = 50, background } = options;
   if (options.path === "") throw new RangeError("path must name a file, got an empty one");
   const bounds = { pollMs: [pollMs, 100], debounceMs: [debounceMs, 1] } as const;
   for (const [name, [value, least]] of Object.entries(bounds)) {
@@ -46,8 +47,6 @@ export function defineFileSource(options: FileSourceOptions): SourceDefinition {
     subject: `file ${path}`,
     key: JSON.stringify(["file", path, pollMs, debounceMs]),
     background,
-    clock,
-    random,
-    start: (store, signal) => new FileWatch({ path, pollMs, debounceMs, clock }, store).run(signal),
+    start: (store, signal, { clock }) => new FileWatch({ path, pollMs, debounceMs, clock }, store).run(signal),
   };
 }

@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess } from "./api-client.ts";
-import { createKubeconfigAccess } from "./kubeconfig.ts";
-import { createServiceAccountAccess, isInCluster } from "./service-account.ts";
+import { createKubeconfigAccessIn } from "./kubeconfig.ts";
+import { createServiceAccountAccessIn, isInCluster } from "./service-account.ts";
 
 let ofThisProcess: Promise<ApiAccess> | undefined;
 
@@ -24,11 +24,12 @@ export async function createDefaultAccess(options: {
   /** Of the service account. */
   readonly folder?: string;
 }): Promise<ApiAccess> {
+  const { clock, folder } = options;
   try {
-    return await createKubeconfigAccess(undefined, options);
+    return await createKubeconfigAccessIn(undefined, { clock });
   } catch (error) {
     const isMissing = error instanceof DiscoveryError && error.code === "notFound";
     if (!isMissing || !isInCluster()) throw error;
-    return createServiceAccountAccess(options);
+    return createServiceAccountAccessIn({ folder }, { clock });
   }
 }

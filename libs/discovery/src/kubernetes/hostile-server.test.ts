@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { afterEach, test } from "node:test";
+import type { Context } from "@grpc-lb/core";
 import { createRandom } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
+import { sourceIn } from "../../testing/context.ts";
 import { fasterClock } from "../../testing/faster-clock.ts";
 import { FakeApiServer, SnapshotReader, service, slice } from "../../testing/index.ts";
-import { createKubernetesSource, type KubernetesSourceOptions } from "./source.ts";
+import { defineKubernetesSource, type KubernetesSourceOptions } from "./source.ts";
 
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -16,12 +18,12 @@ afterEach(async () => {
 const at = (...addresses: string[]) => slice({ service: "s", addresses });
 const quick = () => 0.001;
 
-async function start(options: Partial<KubernetesSourceOptions> = {}) {
+async function start(options: Partial<KubernetesSourceOptions & Context> = {}) {
   const api = await FakeApiServer.start();
   cleanups.push(() => api.close());
   api.putService(service({ name: "s" }));
   api.putSlice(at("10.0.0.1"));
-  const source = createKubernetesSource({ service: "s", access: api.access, random: quick, ...options });
+  const source = sourceIn(defineKubernetesSource, { service: "s", access: api.access, random: quick, ...options });
   const reader = new SnapshotReader(source);
   cleanups.push(() => reader.close());
   return { api, source, reader };

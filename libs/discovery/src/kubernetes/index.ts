@@ -13,5 +13,5 @@
 export type { ApiAccess, Credentials } from "./api-client.ts";
 export { createKubeconfigAccess } from "./kubeconfig.ts";
 export { serviceConfigAnnotation } from "./port-view.ts";
-export { createServiceAccountAccess, isInCluster } from "./service-account.ts";
+export { createServiceAccountAccess, isInCluster, type ServiceAccountOptions } from "./service-account.ts";
 export { createKubernetesSource, type KubernetesSourceOptions } from "./source.ts";

@@ -9,13 +9,14 @@ import { after, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { assertNothingLeft, FakeProxy, ManualClock, makeCertificates, turn, until } from "@grpc-lb/core/testing";
 import fc from "fast-check";
+import { sourceIn } from "../../testing/context.ts";
 import { setEnvironment } from "../../testing/environment.ts";
 import { bounded, mutated } from "../../testing/fuzz.ts";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import { ApiClient } from "./api-client.ts";
-import { createKubeconfigAccess } from "./kubeconfig.ts";
-import { createKubernetesSource } from "./source.ts";
+import { createKubeconfigAccess, createKubeconfigAccessIn } from "./kubeconfig.ts";
+import { createKubernetesSource, defineKubernetesSource } from "./source.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kubeconfig-"));
 after(async () => {
@@ -106,7 +107,7 @@ function hangingPlugin(name: string) {
 test("an exec plugin that hangs runs once for all callers, and ends when the last of them has gone", async () => {
   const { path, until } = hangingPlugin("hanging");
   const clock = new ManualClock();
-  const access = await createKubeconfigAccess(path, { clock });
+  const access = await createKubeconfigAccessIn(path, { clock });
   const readers = Array.from({ length: 20 }, () => new AbortController());
   const pending = readers.map(({ signal }) =>
     access.credentials(false, signal).then(
@@ -134,7 +135,7 @@ test("an exec plugin that hangs runs once for all callers, and ends when the las
 test("an exec plugin that has not answered within a minute is ended, and the next caller runs it again", async () => {
   const { path, until } = hangingPlugin("slow");
   const clock = new ManualClock();
-  const access = await createKubeconfigAccess(path, { clock });
+  const access = await createKubeconfigAccessIn(path, { clock });
   const pipes = () => process.getActiveResourcesInfo().filter((kind) => kind === "PipeWrap").length;
   const before = pipes();
   for (const count of [1, 2]) {
@@ -158,9 +159,9 @@ test("credentials that do not come are no fault of the server's, and leave nothi
   const { path, until } = hangingPlugin("blamed");
   const clock = new ManualClock();
   const reader = new SnapshotReader(
-    createKubernetesSource({
+    sourceIn(defineKubernetesSource, {
       service: "s",
-      access: await createKubeconfigAccess(path, { clock }),
+      access: await createKubeconfigAccessIn(path, { clock }),
       clock,
       background: true,
     }),
@@ -241,7 +242,7 @@ test("a client certificate convinces a server whose CA is a private one; without
 test("a token file is relative to the kubeconfig; it is read again after 60 s, and at once after a denial", async () => {
   const clock = new ManualClock();
   file("token-file", "one\n");
-  const access = await createKubeconfigAccess(file("by-file", kubeconfig({ tokenFile: "token-file" })), { clock });
+  const access = await createKubeconfigAccessIn(file("by-file", kubeconfig({ tokenFile: "token-file" })), { clock });
   const token = async (afterDenial: boolean) => (await access.credentials(afterDenial)).headers.authorization;
   assert.equal(await token(false), "Bearer one");
   file("token-file", "two");
@@ -301,7 +302,7 @@ for (const [name, answer, complaint] of [
 test("an exec plugin runs again when its answer has expired", async () => {
   const plugin = answeringPlugin("expiring");
   const clock = new ManualClock();
-  const access = await createKubeconfigAccess(plugin.path, { clock });
+  const access = await createKubeconfigAccessIn(plugin.path, { clock });
   const token = async () => (await access.credentials(false)).headers.authorization;
   plugin.answer(credential({ token: "one", expirationTimestamp: new Date(Date.now() + 300_000).toISOString() }));
   assert.equal(await token(), "Bearer one");
@@ -413,7 +414,7 @@ for (const mode of ["refuse", "hang"] as const) {
     proxy.mode = mode;
     const clock = new ManualClock();
     const access = await createKubeconfigAccess(file("tunnel", kubeconfig({}, { "proxy-url": proxy.url.href })));
-    const reader = new SnapshotReader(createKubernetesSource({ service: "s", access, clock }));
+    const reader = new SnapshotReader(sourceIn(defineKubernetesSource, { service: "s", access, clock }));
     if (mode === "hang") {
       await until(() => proxy.requests.length > 0, "the proxy has the request");
       clock.advance(15_000);

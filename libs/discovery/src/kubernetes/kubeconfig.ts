@@ -1,4 +1,4 @@
-import { type Clock, messageOf, systemClock } from "@grpc-lb/core";
+import { type Context, checkOptions, messageOf, systemClock } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api-client.ts";
 import { findProxy } from "./environment-proxy.ts";
@@ -19,11 +19,16 @@ const pluginTimeoutMs = 60_000;
  * @param path the file. Default: those of KUBECONFIG that exist, of which the first to set a name wins, else `~/.kube/config`
  * @throws DiscoveryError `notFound` without a file or a current context, `invalid` for a context that cannot be used
  */
-export async function createKubeconfigAccess(
-  path?: string,
-  options: { readonly clock?: Clock } = {},
+export function createKubeconfigAccess(path?: string): Promise<ApiAccess> {
+  return createKubeconfigAccessIn(path, {});
+}
+
+/** The same in any context. */
+export async function createKubeconfigAccessIn(
+  path: string | undefined,
+  { clock = systemClock }: Context,
 ): Promise<ApiAccess> {
-  const { clock = systemClock } = options;
+  checkOptions("createKubeconfigAccess", { path }, { path: "string" });
   let context = await readKubeconfig(path);
   const { name, namespace, cluster } = context;
   const server = readServer(cluster);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { assertNothingLeft, closedPort, ManualClock, makeCertificates, turn, until } from "@grpc-lb/core/testing";
-import { createKubeconfigAccess } from "./kubeconfig.ts";
+import { createKubeconfigAccessIn } from "./kubeconfig.ts";
 
 const certificates = makeCertificates();
 const skip = certificates ? false : "openssl is not installed";
@@ -37,7 +37,7 @@ function accessOf(config: object, clock?: ManualClock, place = folder) {
     contexts: [{ name: "here", context: { cluster: "c", user: "u" } }],
   };
   writeFileSync(path, JSON.stringify(text));
-  return createKubeconfigAccess(path, clock && { clock });
+  return createKubeconfigAccessIn(path, { clock });
 }
 
 interface Answer {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { ManualClock } from "@grpc-lb/core/testing";
-import { createServiceAccountAccess, isInCluster } from "./service-account.ts";
+import { createServiceAccountAccessIn, isInCluster } from "./service-account.ts";
 
 let folder: string;
 const write = (files: Record<string, string>) =>
@@ -21,15 +21,18 @@ const bearer = (token: string, ca: string) => ({ headers: { authorization: `Bear
 
 test("server and namespace are those of the pod; an IPv6 host is bracketed", async () => {
   const clock = new ManualClock();
-  const access = await createServiceAccountAccess({ clock, folder, env });
+  const access = await createServiceAccountAccessIn({ folder, env }, { clock });
   assert.deepEqual([access.server.href, access.namespace], ["https://10.96.0.1/", "prod"]);
   const six = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "6443" };
-  assert.equal((await createServiceAccountAccess({ clock, folder, env: six })).server.href, "https://[fd00::1]:6443/");
+  assert.equal(
+    (await createServiceAccountAccessIn({ folder, env: six }, { clock })).server.href,
+    "https://[fd00::1]:6443/",
+  );
 });
 
 test("token and CA are read again after 60 s, not before, and at once after a denial", async () => {
   const clock = new ManualClock();
-  const access = await createServiceAccountAccess({ clock, folder, env });
+  const access = await createServiceAccountAccessIn({ folder, env }, { clock });
   assert.deepEqual(await access.credentials(false), bearer("one", "CA1"));
   await write({ token: "two", "ca.crt": "CA2" });
   clock.advance(59_999);
@@ -43,7 +46,7 @@ test("token and CA are read again after 60 s, not before, and at once after a de
 
 test("a missing file is an error with its path and a hint; a token that was read serves on without its file until it is denied", async () => {
   const clock = new ManualClock();
-  const access = await createServiceAccountAccess({ clock, folder, env });
+  const access = await createServiceAccountAccessIn({ folder, env }, { clock });
   await access.credentials(false);
   await rm(join(folder, "token"));
   clock.advance(60_000);
@@ -53,7 +56,7 @@ test("a missing file is an error with its path and a hint; a token that was read
     /cannot read the service account's token: ENOENT.*automountServiceAccountToken/,
   );
   await rm(join(folder, "namespace"));
-  await assert.rejects(createServiceAccountAccess({ clock, folder, env }), { code: "permissionDenied" });
+  await assert.rejects(createServiceAccountAccessIn({ folder, env }, { clock }), { code: "permissionDenied" });
 });
 
 test("a process is in a cluster when both variables are set", () => {

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
-import { type Clock, messageOf } from "@grpc-lb/core";
+import { type Context, checkOptions, messageOf, systemClock } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api-client.ts";
 
@@ -13,18 +13,31 @@ export function isInCluster(env: NodeJS.ProcessEnv = process.env): boolean {
   return Boolean(env.KUBERNETES_SERVICE_HOST && env.KUBERNETES_SERVICE_PORT);
 }
 
+/** Where the service account of a pod is. */
+export interface ServiceAccountOptions {
+  /** With KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT. Default: `process.env`. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** With `token`, `ca.crt` and `namespace`. Default: `/var/run/secrets/kubernetes.io/serviceaccount`. */
+  readonly folder?: string | undefined;
+}
+
 /**
  * Access by the pod's service account. Token and certificate authority are read again at most once a minute, and at once
  * when the server refused the token, because the kubelet replaces them while the pod runs.
  *
  * @throws DiscoveryError when the files are not there (`automountServiceAccountToken: false`)
  */
-export async function createServiceAccountAccess(options: {
-  readonly clock: Clock;
-  readonly env?: NodeJS.ProcessEnv;
-  readonly folder?: string;
-}): Promise<ApiAccess> {
-  const { clock, env = process.env, folder = defaultFolder } = options;
+export function createServiceAccountAccess(options: ServiceAccountOptions = {}): Promise<ApiAccess> {
+  return createServiceAccountAccessIn(options, {});
+}
+
+/** The same in any context. */
+export async function createServiceAccountAccessIn(
+  options: ServiceAccountOptions,
+  { clock = systemClock }: Context,
+): Promise<ApiAccess> {
+  checkOptions("createServiceAccountAccess", options, { env: "object", folder: "string" });
+  const { env = process.env, folder = defaultFolder } = options;
   const host = env.KUBERNETES_SERVICE_HOST ?? "";
   const server = new URL(`https://${isIPv6(host) ? `[${host}]` : host}:${env.KUBERNETES_SERVICE_PORT}`);
   const read = async (name: string) => {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { afterEach, test } from "node:test";
+import type { Context } from "@grpc-lb/core";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
+import { sourceIn } from "../../testing/context.ts";
 import { FakeApiServer, SnapshotReader, service, slice, slices } from "../../testing/index.ts";
-import { createKubernetesSource, type KubernetesSourceOptions } from "./source.ts";
+import { defineKubernetesSource, type KubernetesSourceOptions } from "./source.ts";
 
 const cleanups: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -16,9 +18,9 @@ const quick = () => 0.001; // a random source by which waits are next to nothing
 async function start() {
   const api = await FakeApiServer.start();
   cleanups.push(() => api.close());
-  const create = (options: Partial<KubernetesSourceOptions> = {}) =>
-    createKubernetesSource({ service: "s", access: api.access, random: quick, ...options });
-  const read = (options: Partial<KubernetesSourceOptions> = {}) => {
+  const create = (options: Partial<KubernetesSourceOptions & Context> = {}) =>
+    sourceIn(defineKubernetesSource, { service: "s", access: api.access, random: quick, ...options });
+  const read = (options: Partial<KubernetesSourceOptions & Context> = {}) => {
     const reader = new SnapshotReader(create(options));
     cleanups.push(() => reader.close());
     return reader;
@@ -352,7 +354,7 @@ for (const [options, complaint] of [
   [{ idleDeadlineMs: Number.POSITIVE_INFINITY }, /idleDeadlineMs must be <= 2147483647, got Infinity/],
 ] as const) {
   test(`${JSON.stringify(options)} is refused`, () => {
-    assert.throws(() => createKubernetesSource({ service: "s", ...options }), complaint);
+    assert.throws(() => sourceIn(defineKubernetesSource, { service: "s", ...options }), complaint);
   });
 }
 

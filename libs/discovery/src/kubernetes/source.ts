@@ -1,9 +1,9 @@
-import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
+import { checkOptions, maxDurationMs, type OptionRules } from "@grpc-lb/core";
 import { identify, SharedRuns } from "../core/shared-runs.ts";
-import type { SnapshotStore } from "../core/snapshot-store.ts";
-import { defineSource, type Source, type SourceDefinition, untilAborted } from "../core/source.ts";
+import { defineSourceIn, type Source, type SourceDefinitionIn, untilAborted } from "../core/source.ts";
 import { findAccess } from "./access.ts";
 import type { ApiAccess } from "./api-client.ts";
+import { kubernetesOptions } from "./options.ts";
 import type { PortSelector } from "./port.ts";
 import { PortView } from "./port-view.ts";
 import { ServiceWatch } from "./service-watch.ts";
@@ -29,9 +29,16 @@ export interface KubernetesSourceOptions {
   readonly idleDeadlineMs?: number;
   /** See `SourceDefinition.background`. Default: false. */
   readonly background?: boolean;
-  readonly clock?: Clock;
-  readonly random?: Random;
 }
+
+const optionRules: OptionRules = {
+  ...kubernetesOptions,
+  service: "string",
+  namespace: "string",
+  port: ["string", "number"],
+  idleDeadlineMs: "number",
+  background: "boolean",
+};
 
 const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -45,15 +52,16 @@ const watches = new SharedRuns<ServiceWatch>();
  * Required rights in the service's namespace: list and watch of `endpointslices` (discovery.k8s.io). The Service's own port
  * numbers and its service config also require get, list and watch of `services`; with get alone, changes take up to 30 s.
  *
- * @throws RangeError for an invalid name, port or `idleDeadlineMs`
+ * @throws RangeError for an invalid name, port or `idleDeadlineMs`, TypeError for options of another type or name
  */
 export function createKubernetesSource(options: KubernetesSourceOptions): Source {
-  return defineSource(defineKubernetesSource(options));
+  return defineSourceIn(defineKubernetesSource(options), {});
 }
 
 /** The definition of the source that `createKubernetesSource` creates. @throws RangeError for the same reasons */
-export function defineKubernetesSource(options: KubernetesSourceOptions): SourceDefinition {
-  const { service, namespace, access, clock = systemClock, random = Math.random, background } = options;
+export function defineKubernetesSource(options: KubernetesSourceOptions): SourceDefinitionIn {
+  checkOptions("createKubernetesSource", options, optionRules, ["service"]);
+  const { service, namespace, access, background } = options;
   const { idleDeadlineMs = 100_000, preferredFamily = "IPv4" } = options;
   for (const [field, name] of Object.entries({ service, namespace })) {
     if (name !== undefined && !dnsLabel.test(name)) throw new RangeError(`${field} must be a DNS label, got "${name}"`);
@@ -72,7 +80,7 @@ export function defineKubernetesSource(options: KubernetesSourceOptions): Source
     preferredFamily,
   ];
 
-  async function start(store: SnapshotStore, signal: AbortSignal): Promise<void> {
+  const start: SourceDefinitionIn["start"] = async (store, signal, { clock, random }) => {
     const found = access ?? (await findAccess(clock));
     if (signal.aborted) return;
     const where = namespace ?? found.namespace;
@@ -94,14 +102,12 @@ export function defineKubernetesSource(options: KubernetesSourceOptions): Source
       lease.value.detach(view);
       await lease.release();
     }
-  }
+  };
 
   return {
     subject: namespace === undefined ? `service ${service}` : `service ${namespace}/${service}`,
     key: JSON.stringify(key),
     background,
-    clock,
-    random,
     start,
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/core";
+import { checkOptions, type OptionRules } from "@grpc-lb/core";
 import { canonicalHost, formatAddress } from "../core/address.ts";
 import type { Address, Endpoint } from "../core/snapshot.ts";
 import { defineSource, type Source, type SourceDefinition } from "../core/source.ts";
@@ -13,20 +13,30 @@ export interface StaticSourceOptions {
   readonly endpoints: readonly { readonly address: Address; readonly weight?: number }[];
   /** As in `SourceDefinition`. Default: false. */
   readonly background?: boolean;
-  readonly clock?: Clock;
 }
+
+const optionRules: OptionRules = { endpoints: "list", background: "boolean" };
+const endpointRules: OptionRules = {
+  address: { options: { host: "string", port: "number" }, required: ["host", "port"] },
+  weight: "number",
+};
 
 /**
  * Creates a source of endpoints that never change: one snapshot, in the order given. In its stats, `watches` counts its runs.
  *
- * @throws RangeError for an address that occurs twice, and for a weight that is not valid
+ * @throws RangeError for an address that occurs twice, and for a weight that is not valid; TypeError for what has another type or
+ *   name
  */
 export function createStaticSource(options: StaticSourceOptions): Source {
   return defineSource(defineStaticSource(options));
 }
 
 /** What `createStaticSource` makes a source of. @throws RangeError as it does */
-export function defineStaticSource({ background, clock, ...options }: StaticSourceOptions): SourceDefinition {
+export function defineStaticSource(options: StaticSourceOptions): SourceDefinition {
+  checkOptions("createStaticSource", options, optionRules, ["endpoints"]);
+  for (const endpoint of options.endpoints) {
+    checkOptions("createStaticSource: endpoints", endpoint, endpointRules, ["address"]);
+  }
   const endpoints = options.endpoints.map(({ address, weight = 1 }) => toEndpoint(address, weight));
   const seen = new Set<string>();
   for (const { id } of endpoints) {
@@ -36,8 +46,7 @@ export function defineStaticSource({ background, clock, ...options }: StaticSour
   return {
     subject: `static ${[...seen].join(",")}`,
     key: `static ${JSON.stringify(endpoints.map(({ id, weight }) => [id, weight]))}`,
-    background,
-    clock,
+    background: options.background,
     async start(store) {
       store.watches += 1;
       store.endpoints.replaceAll(endpoints, { keepsOrder: true });

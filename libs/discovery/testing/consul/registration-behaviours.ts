@@ -25,11 +25,11 @@ type Options = Omit<Parameters<typeof registerInConsul>[0], "agent" | "instance"
 async function registered(
   world: ConsulWorld,
   service: string,
-  options: Options,
+  { address: own = address, ...options }: Options,
   run: (registration: Registration, reader: SnapshotReader) => Promise<void>,
 ): Promise<void> {
   const { agent, credentials } = world;
-  const instance = { service, address: options.address ?? address, ttlMs };
+  const instance = { service, address: own, ttlMs };
   const reader = new SnapshotReader(world.createSource(service));
   const registration = registerInConsul({ agent, credentials, ...options, instance });
   try {

@@ -1,4 +1,5 @@
-import { createKubernetesSource } from "../../src/kubernetes/source.ts";
+import { defineKubernetesSource } from "../../src/kubernetes/source.ts";
+import { sourceIn } from "../context.ts";
 import { fasterClock } from "../faster-clock.ts";
 import type { SourceWorld, WorldInstance } from "../source-conformance.ts";
 import { FakeApiServer } from "./fake-api-server.ts";
@@ -71,7 +72,7 @@ function worldOf(api: FakeApiServer): SourceWorld {
   const writer = new SliceWriter("default", async (slice) => api.putSlice(slice));
   const clock = fasterClock(times);
   const createSource = (service: string, access = api.access) =>
-    createKubernetesSource({ service, access, clock, idleDeadlineMs });
+    sourceIn(defineKubernetesSource, { service, access, clock, idleDeadlineMs });
   return {
     createSource: (service) => createSource(service),
     put: (service, instance) => writer.put(service, instance),

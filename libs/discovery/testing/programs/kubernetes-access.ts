@@ -1,12 +1,13 @@
 import { ManualClock } from "@grpc-lb/core/testing";
-import { createKubernetesSource } from "../../src/kubernetes/index.ts";
+import { defineKubernetesSource } from "../../src/kubernetes/source.ts";
+import { sourceIn } from "../context.ts";
 
 /** A program for `import.test.ts`: watches where there is no pod and no kubeconfig. */
 const clock = new ManualClock();
 const ending = new AbortController();
 let count = 0;
 const reading = (async () => {
-  for await (const { error } of createKubernetesSource({ service: "s", clock }).watch(ending.signal)) {
+  for await (const { error } of sourceIn(defineKubernetesSource, { service: "s", clock }).watch(ending.signal)) {
     count += 1;
     process.stdout.write(`${error?.code} ${error?.message}\n`);
   }

@@ -7,7 +7,9 @@ import {
   type StatusOr,
   UnavailablePicker,
 } from "../grpc-js.ts";
+import type { ConnectionTiming } from "./connection-timing.ts";
 import type { PolicyContext } from "./policy.ts";
+import type { StatsSource } from "./stats.ts";
 
 /** Runs one policy for one channel. */
 export interface Balancer<Config> {
@@ -22,13 +24,21 @@ export interface Balancer<Config> {
   destroy(): void;
 }
 
+/** What a balancer gets from its process. */
+export interface BalancerContext extends PolicyContext {
+  /** Default: `defaultTiming`. */
+  readonly timing?: ConnectionTiming | undefined;
+  /** The balancers that are in use; each one of endpoints adds and removes itself. Default: nobody knows. */
+  readonly running?: Set<StatsSource> | undefined;
+}
+
 /** A policy as the registration needs it: a parser and a constructor. */
 export interface PolicyType<Config> {
   /** The name in a service config. */
   readonly name: string;
   /** @throws RangeError that names the wrong field */
   parseConfig(fields: Fields): Config;
-  createBalancer(helper: ChannelControlHelper, context: PolicyContext): Balancer<Config>;
+  createBalancer(helper: ChannelControlHelper, context: BalancerContext): Balancer<Config>;
 }
 
 /**

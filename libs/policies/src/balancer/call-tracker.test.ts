@@ -10,14 +10,14 @@ import { Probe } from "../../testing/probe.ts";
 import { call, failure, type PodClient, Rig, turn, until, untilAllAnswer } from "../../testing/rig.ts";
 import { type PickResult, PickResultType, type Subchannel } from "../grpc-js.ts";
 import { leastRequest } from "../policies/least-request.ts";
-import { registerPolicies, registerPolicy } from "../registration/register.ts";
+import { registerPoliciesIn, registerPolicy } from "../registration/register.ts";
 import { CallTracker } from "./call-tracker.ts";
 import type { Child } from "./child.ts";
 import { FailedAttempts } from "./failed-attempts.ts";
 import type { CallEnd, Policy } from "./policy.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(11), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(11), ...noWaits });
 
 const ends: CallEnd[] = [];
 let onEnd: (child: Child, end: CallEnd) => void = () => {};

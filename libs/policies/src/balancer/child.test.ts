@@ -8,11 +8,11 @@ import { Probe } from "../../testing/probe.ts";
 import { call, Rig, turn, until, untilAllAnswer } from "../../testing/rig.ts";
 import { connectivityState, type GrpcEndpoint, type PolicyJson } from "../grpc-js.ts";
 import { leastRequest } from "../policies/least-request.ts";
-import { registerPolicies, registerPolicy } from "../registration/register.ts";
+import { registerPoliciesIn, registerPolicy } from "../registration/register.ts";
 import type { Child } from "./child.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
-registerPolicies({ random: createRandom(5), ...noWaits });
+registerPoliciesIn({ random: createRandom(5), ...noWaits });
 const metadata = new Metadata();
 let names = 0;
 

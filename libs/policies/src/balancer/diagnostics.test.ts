@@ -9,7 +9,7 @@ import { closeChannel, endpoints, openChannel, spread } from "../../testing/fake
 import { endpoint, FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { connectivityState, type GrpcEndpoint } from "../grpc-js.ts";
-import { registerPolicies } from "../registration/register.ts";
+import { registerPoliciesIn } from "../registration/register.ts";
 import {
   type ConnectionMessage,
   type EjectionMessage,
@@ -19,7 +19,7 @@ import {
 } from "./diagnostics.ts";
 
 const clock = new ManualClock();
-before(() => registerPolicies({ clock, random: createRandom(1), ...noWaits }));
+before(() => registerPoliciesIn({ clock, random: createRandom(1), ...noWaits }));
 
 /** All messages of a diagnostics channel from now until the test's end. */
 function collect<Message>(t: TestContext, name: string): Message[] {

@@ -72,6 +72,11 @@ export class PolicyDiagnostics {
     this.#target = typeof target === "string" ? target : undefined;
   }
 
+  /** As in the messages. */
+  get target(): string | undefined {
+    return this.#target;
+  }
+
   publishPick(endpoint: EndpointInfo): void {
     pickChannel.publish({ target: this.#target, policy: this.#policy, endpoint } satisfies PickMessage);
   }

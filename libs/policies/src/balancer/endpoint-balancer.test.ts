@@ -10,12 +10,12 @@ import { turn } from "../../testing/rig.ts";
 import { connectivityState, type GrpcEndpoint } from "../grpc-js.ts";
 import { leastRequest } from "../policies/least-request.ts";
 import { weightedRandom } from "../policies/weighted-random.ts";
-import { registerPolicies, registerPolicy } from "../registration/register.ts";
+import { registerPoliciesIn, registerPolicy } from "../registration/register.ts";
 import type { CommonConfig, Policy } from "./policy.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 const clock = new ManualClock();
-registerPolicies({ random: createRandom(7), clock, ...noWaits });
+registerPoliciesIn({ random: createRandom(7), clock, ...noWaits });
 
 const metadata = new Metadata();
 const [one, two, three] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"] as const;

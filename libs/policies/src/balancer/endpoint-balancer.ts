@@ -12,7 +12,7 @@ import {
   type StatusOr,
   UnavailablePicker,
 } from "../grpc-js.ts";
-import { type Balancer, noEndpointMessage } from "./balancer.ts";
+import { type Balancer, type BalancerContext, noEndpointMessage } from "./balancer.ts";
 import { CallTracker } from "./call-tracker.ts";
 import { Child, type ChildOwner, type PreviousChildState } from "./child.ts";
 import { type ConnectionTiming, defaultTiming } from "./connection-timing.ts";
@@ -20,8 +20,9 @@ import { PolicyDiagnostics, pickChannel } from "./diagnostics.ts";
 import { mergeEndpoints } from "./endpoint-info.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
 import { FailedAttempts } from "./failed-attempts.ts";
-import type { CommonConfig, PickChild, PickerInput, Policy, PolicyContext, PolicyInstance } from "./policy.ts";
+import type { CommonConfig, PickChild, PickerInput, Policy, PolicyInstance } from "./policy.ts";
 import { selectReady, selectTrusted } from "./select-children.ts";
+import type { PolicyStats, StatsSource } from "./stats.ts";
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const noCalls = { inFlight: 0 };
@@ -45,11 +46,11 @@ const maxRepicks = 16;
  * - With an empty list, calls fail at once with the resolver's note. On an error of the resolver, the endpoints stay.
  */
 export class EndpointBalancer<Config extends CommonConfig, EndpointState>
-  implements Balancer<Config>, ChildOwner<EndpointState>
+  implements Balancer<Config>, ChildOwner<EndpointState>, StatsSource
 {
   readonly #policy: Policy<Config, EndpointState>;
   readonly #helper: ChannelControlHelper;
-  readonly #context: PolicyContext;
+  readonly #context: BalancerContext;
   readonly #timing: ConnectionTiming;
   readonly #diagnostics: PolicyDiagnostics;
   readonly #instance: PolicyInstance<Config, EndpointState>;
@@ -73,7 +74,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   readonly #departed = new Map<string, EndpointRecord<EndpointState>>();
   readonly #failedAttempts = new FailedAttempts();
 
-  constructor(policy: Policy<Config, EndpointState>, helper: ChannelControlHelper, context: PolicyContext) {
+  constructor(policy: Policy<Config, EndpointState>, helper: ChannelControlHelper, context: BalancerContext) {
     this.#policy = policy;
     this.#helper = helper;
     this.#context = context;
@@ -88,6 +89,16 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
         failedAttempts: this.#failedAttempts,
       });
     }
+    context.running?.add(this);
+  }
+
+  get stats(): PolicyStats {
+    const isCounting = this.#tracker !== undefined;
+    const endpoints = this.children.map(({ info: endpoint, isReady, isEjected, record: { picks, inFlight } }) => ({
+      ...{ endpoint, isReady, isEjected, picks },
+      inFlight: isCounting ? inFlight : undefined,
+    }));
+    return { target: this.#diagnostics.target, policy: this.#policy.name, endpoints };
   }
 
   /** All endpoints, in the resolver's order. */
@@ -117,6 +128,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   }
 
   destroy(): void {
+    this.#context.running?.delete(this);
     this.#refresh?.abort();
     this.#tracker?.close();
     this.#isPaused = true;
@@ -315,6 +327,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
         const child = avoided ? pickOther(pickChild, args, avoided, ready) : pickChild(args);
         const result = child.pick(args);
         if (!result.subchannel) return result;
+        child.record.picks += 1;
         if (pickChannel.hasSubscribers) diagnostics.publishPick(child.info);
         return tracker ? tracker.track(child, result, args) : failedAttempts.watch(args, child.record, result);
       },

@@ -12,6 +12,8 @@ const jitter = 0.2;
 export class EndpointRecord<EndpointState = unknown> {
   readonly state: EndpointState;
   readonly #timing: ConnectionTiming;
+  /** Calls that were picked for it, for its stats. */
+  picks = 0;
   /** Calls that were picked for it and have not ended. */
   inFlight = 0;
   /** Since when calls are in flight without one of them ending, in the clock's milliseconds. */

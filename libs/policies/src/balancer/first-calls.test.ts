@@ -7,7 +7,7 @@ import { assertShares, closeChannel, endpoints, openChannel, spread, take } from
 import { FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { connectivityState, type PolicyJson } from "../grpc-js.ts";
-import { policyNames, registerPolicies } from "../registration/register.ts";
+import { policyNames, registerPoliciesIn } from "../registration/register.ts";
 
 const { READY } = connectivityState;
 const channels = 500;
@@ -29,7 +29,7 @@ function policyOf(name: string, seed: number): PolicyJson {
  */
 async function firstCalls(policy: PolicyJson, seed: number, calls: number, connects: number): Promise<string[]> {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(seed) });
+  registerPoliciesIn({ clock, random: createRandom(seed) });
   const channel = new FakeChannel(policy);
   channel.update(endpoints(count));
   const addresses: string[] = [];
@@ -83,7 +83,7 @@ for (const name of policyNames) {
   if (name !== "subset") {
     test(`${name}: the first 10 calls of a channel, sent at once, go to all endpoints`, async () => {
       // The endpoints' shares of a ring differ from each other: that of one channel is the expectation for all.
-      registerPolicies({ clock: new ManualClock(), random: createRandom(1), ...noWaits });
+      registerPoliciesIn({ clock: new ManualClock(), random: createRandom(1), ...noWaits });
       const isRing = name === "ring_hash";
       const shares = isRing ? spread(openChannel({ ring_hash: {} }, endpoints(count)), 100_000) : equalShares;
       assertShares(await countCalls(name, 10, count), shares);
@@ -95,7 +95,7 @@ test("a hash policy sends the first call of a key where all further ones go", as
   for (const name of ["ring_hash", "maglev", "source_hash"]) {
     const clock = new ManualClock();
     for (let key = 0; key < 100; key++) {
-      registerPolicies({ clock, random: createRandom(key) });
+      registerPoliciesIn({ clock, random: createRandom(key) });
       const metadata = new Metadata();
       metadata.set("x-key", `key-${key}`);
       const channel = new FakeChannel({ [name]: { requestHashHeader: "x-key" } });
@@ -127,7 +127,7 @@ test("first calls wait for further connections as long again as the first one to
     [5_000, 100],
   ] as const) {
     const clock = new ManualClock();
-    registerPolicies({ clock, random: createRandom(1) });
+    registerPoliciesIn({ clock, random: createRandom(1) });
     const channel = new FakeChannel({ random: {} });
     channel.update(endpoints(2));
     clock.advance(tookMs);
@@ -148,7 +148,7 @@ test("first calls wait for further connections as long again as the first one to
 
 test("first calls do not wait for an endpoint that cannot be reached", async () => {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPoliciesIn({ clock, random: createRandom(1) });
   const channel = new FakeChannel({ random: {} });
   channel.update(endpoints(2));
   channel.connect("10.0.0.1:80");
@@ -160,7 +160,7 @@ test("first calls do not wait for an endpoint that cannot be reached", async () 
 
 test("an endpoint that joins takes calls once its connection has lasted for 3 ms, and makes no call wait", async () => {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPoliciesIn({ clock, random: createRandom(1) });
   const channel = new FakeChannel({ random: {} });
   channel.update(endpoints(1));
   channel.connect("10.0.0.1:80");

@@ -5,10 +5,10 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { noWaits } from "../../testing/no-waits.ts";
 import { call, failure, type PodClient, Rig, until } from "../../testing/rig.ts";
-import { policyNames, registerPolicies } from "../registration/register.ts";
+import { policyNames, registerPoliciesIn } from "../registration/register.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
 
 /** Something to wait for in each policy that can wait, so that it would be seen if it went on. */
 const configs: Readonly<Record<string, object>> = {

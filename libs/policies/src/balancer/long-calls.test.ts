@@ -6,7 +6,7 @@ import { closeChannel, endpoints, spread, take } from "../../testing/fake-calls.
 import { FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import type { PolicyJson } from "../grpc-js.ts";
-import { registerPolicies } from "../registration/register.ts";
+import { registerPoliciesIn } from "../registration/register.ts";
 
 const joined = "10.0.0.4:80";
 
@@ -19,7 +19,7 @@ async function pass(clock: ManualClock, ms: number): Promise<void> {
 /** How many of 600 unary calls go to a fourth endpoint that joins three with 20 idle streams each. */
 async function callsToJoined(policy: PolicyJson): Promise<number> {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(5), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(5), ...noWaits });
   const channel = new FakeChannel(policy);
   channel.update(endpoints(3));
   channel.connect();
@@ -50,7 +50,7 @@ test("peak_ewma: the length of a stream is not a latency, and the length of a fa
     [4, false],
   ] as const) {
     const clock = new ManualClock();
-    registerPolicies({ clock, random: createRandom(5), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(5), ...noWaits });
     const channel = new FakeChannel({ peak_ewma: {} });
     channel.update(endpoints(2));
     channel.connect();
@@ -70,7 +70,7 @@ test("peak_ewma: the length of a stream is not a latency, and the length of a fa
 
 test("the timer of long calls ends with the channel, and a call that ends later is not counted twice", async () => {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(5), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(5), ...noWaits });
   const channel = new FakeChannel({ least_request: {} });
   channel.update(endpoints(2));
   channel.connect();

@@ -6,7 +6,7 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { assertShares, closeChannel, endpoints, spread, take } from "../../testing/fake-calls.ts";
 import { FakeChannel } from "../../testing/fake-channel.ts";
 import { connectivityState, type PolicyJson } from "../grpc-js.ts";
-import { registerPolicies } from "../registration/register.ts";
+import { registerPoliciesIn } from "../registration/register.ts";
 
 const addresses = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"] as const;
 const [a, b, c] = addresses;
@@ -19,7 +19,7 @@ async function pass(clock: ManualClock, ms: number): Promise<void> {
 }
 
 async function open(policy: PolicyJson, clock: ManualClock): Promise<FakeChannel> {
-  registerPolicies({ clock, random: createRandom(3) });
+  registerPoliciesIn({ clock, random: createRandom(3) });
   const channel = new FakeChannel(policy);
   channel.update(endpoints(3));
   channel.connect();

@@ -8,10 +8,10 @@ import type { FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { turn } from "../../testing/rig.ts";
 import { connectivityState } from "../grpc-js.ts";
-import { policyNames, registerPolicies } from "../registration/register.ts";
+import { policyNames, registerPoliciesIn } from "../registration/register.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
 afterEach(assertNothingLeft);
 
 const [one, two, three, four] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"] as const;

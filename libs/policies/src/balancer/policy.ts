@@ -2,7 +2,6 @@ import type { Clock, Random } from "@grpc-lb/core";
 import type { Fields } from "../config/fields.ts";
 import type { OnCallEnded, PickArgs } from "../grpc-js.ts";
 import type { Child } from "./child.ts";
-import type { ConnectionTiming } from "./connection-timing.ts";
 
 /** How long a call took, and how it ended. */
 export interface CallEnd {
@@ -95,8 +94,6 @@ export function parseCountConfig(fields: Fields): CountConfig {
 export interface PolicyContext {
   readonly clock: Clock;
   readonly random: Random;
-  /** Default: `defaultTiming`. */
-  readonly timing?: ConnectionTiming | undefined;
 }
 
 /** A balancing policy: a name, a configuration and a way to pick. */

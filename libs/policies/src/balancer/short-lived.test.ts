@@ -9,7 +9,7 @@ import { closeChannel, endpoints } from "../../testing/fake-calls.ts";
 import { FakeChannel } from "../../testing/fake-channel.ts";
 import { call, Rig } from "../../testing/rig.ts";
 import { connectivityState } from "../grpc-js.ts";
-import { registerPolicies } from "../registration/register.ts";
+import { registerPoliciesIn } from "../registration/register.ts";
 import { type ConnectionMessage, policyChannels } from "./diagnostics.ts";
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
@@ -28,7 +28,7 @@ async function pass(clock: ManualClock, ms: number): Promise<void> {
 /** A channel whose endpoint `one` closes each connection as soon as it is open. @returns when it was connected to, in ms */
 async function connectTimes(seed: number, ms: number): Promise<number[]> {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(seed) });
+  registerPoliciesIn({ clock, random: createRandom(seed) });
   const channel = new FakeChannel({ random: {} });
   channel.update(endpoints(2));
   channel.connect(two);
@@ -60,7 +60,7 @@ test("a peer that closes each connection at once is connected to with a growing 
 
 test("calls avoid a connection that follows a short-lived one until it has lasted for a second", async () => {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPoliciesIn({ clock, random: createRandom(1) });
   const channel = new FakeChannel({ random: {} });
   const picked = () => [...new Set(Array.from({ length: 50 }, () => channel.pick(new Metadata())?.address))].sort();
   channel.update(endpoints(2));
@@ -80,7 +80,7 @@ test("calls avoid a connection that follows a short-lived one until it has laste
 
 test("with one endpoint, calls wait after its first short-lived connection and fail with the reason after more", async () => {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPoliciesIn({ clock, random: createRandom(1) });
   const channel = new FakeChannel({ random: {} });
   channel.update(endpoints(1));
   channel.connect();
@@ -98,7 +98,7 @@ test("with one endpoint, calls wait after its first short-lived connection and f
 
 test("a channel that is closed during the backoff leaves no timer", async () => {
   const clock = new ManualClock();
-  registerPolicies({ clock, random: createRandom(1) });
+  registerPoliciesIn({ clock, random: createRandom(1) });
   const channel = new FakeChannel({ random: {} });
   channel.update(endpoints(2));
   channel.connect();
@@ -113,7 +113,7 @@ const maxBackoffMs = 150_000;
 
 test("real servers: no call fails beside peers that close each connection at once", async (t) => {
   const clock = new ManualClock();
-  registerPolicies({ clock });
+  registerPoliciesIn({ clock });
   const peers = await Promise.all((Object.keys(closings) as (keyof typeof closings)[]).map(ClosingPeer.start));
   t.after(() => Promise.all(peers.map((peer) => peer.close())));
   const rig = new Rig(t);

@@ -15,7 +15,7 @@ import {
 import type { FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { connectivityState } from "../grpc-js.ts";
-import { registerPolicies } from "../registration/register.ts";
+import { registerPoliciesIn } from "../registration/register.ts";
 
 const clock = new ManualClock();
 const seeds = [1, 2, 2026];
@@ -37,7 +37,7 @@ const gap = (counts: Readonly<Record<string, number>>) => {
 
 test("a burst in one tick over two endpoints is halved exactly", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ least_request: {} }, endpoints(2));
     assert.deepEqual(burst(channel, 1_000), { [one]: 500, [two]: 500 });
     closeChannel(channel, clock);
@@ -46,7 +46,7 @@ test("a burst in one tick over two endpoints is halved exactly", () => {
 
 test("a burst in one tick gives each endpoint one or two calls when choiceCount is the number of endpoints", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     for (const [count, choiceCount, most] of [
       [3, 10, 1],
       [3, 3, 2],
@@ -64,7 +64,7 @@ test("a burst in one tick gives each endpoint one or two calls when choiceCount 
 
 test("with two choices none of a hundred endpoints is far above the mean; with one choice some are", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const most = (policy: string) => {
       const channel = openChannel({ [policy]: {} }, endpoints(100));
       const counts = burst(channel, 10_000);
@@ -79,7 +79,7 @@ test("with two choices none of a hundred endpoints is far above the mean; with o
 
 test("without calls in flight all endpoints have the same probability", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     for (const choiceCount of [2, 3, 10]) {
       const channel = openChannel({ least_request: { choiceCount } }, endpoints(3));
       assertShares(spread(channel, 15_000), { [one]: 1, [two]: 1, [three]: 1 });
@@ -90,7 +90,7 @@ test("without calls in flight all endpoints have the same probability", () => {
 
 test("without calls in flight shares follow the weights", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     for (const choiceCount of [2, 5]) {
       const channel = openChannel(
         { least_request: { choiceCount } },
@@ -103,7 +103,7 @@ test("without calls in flight shares follow the weights", () => {
 });
 
 test("under load the calls in flight are in proportion to the weights", () => {
-  registerPolicies({ clock, random: createRandom(1), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel({ least_request: {} }, [...endpoints(3, (place) => ({ weight: 2 * place + 1 }))]);
   const counts = burst(channel, 9_000);
   for (const [address, want] of [
@@ -117,7 +117,7 @@ test("under load the calls in flight are in proportion to the weights", () => {
 });
 
 test("an endpoint of weight 0 gets no call while others have weight, however busy they are", () => {
-  registerPolicies({ clock, random: createRandom(1), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel(
     { least_request: { choiceCount: 10 } },
     endpoints(3, (place) => ({ weight: place === 0 ? 1 : 0 })),
@@ -130,7 +130,7 @@ test("an endpoint of weight 0 gets no call while others have weight, however bus
 
 test("more than ten choices count as ten", () => {
   const chosen = (choiceCount: number) => {
-    registerPolicies({ clock, random: createRandom(5), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(5), ...noWaits });
     const channel = openChannel({ least_request: { choiceCount } }, endpoints(30));
     const addresses = Array.from({ length: 300 }, () => take(channel).address);
     closeChannel(channel, clock);
@@ -143,7 +143,7 @@ test("more than ten choices count as ten", () => {
 
 test("with a single endpoint a pick takes one random number", () => {
   let draws = 0;
-  registerPolicies({ clock, random: () => (draws++ % 10) / 10, ...noWaits });
+  registerPoliciesIn({ clock, random: () => (draws++ % 10) / 10, ...noWaits });
   const channel = openChannel({ least_request: { choiceCount: 10 } }, endpoints(1));
   draws = 0;
   assert.deepEqual(spread(channel, 100), { [one]: 100 });
@@ -153,7 +153,7 @@ test("with a single endpoint a pick takes one random number", () => {
 
 test("a frozen endpoint holds its share of the calls in flight and a few more, and all other calls continue", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ least_request: {} }, endpoints(3));
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 3_000, concurrency: 30, answers: (address) => (address === two ? undefined : { ms: 10 }) });
@@ -167,7 +167,7 @@ test("a frozen endpoint holds its share of the calls in flight and a few more, a
 
 test("under load an endpoint that is ten times as slow gets a tenth of the calls", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ least_request: {} }, endpoints(3));
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 6_000, concurrency: 60, answers: (address) => ({ ms: address === two ? 100 : 10 }) });
@@ -178,7 +178,7 @@ test("under load an endpoint that is ten times as slow gets a tenth of the calls
 });
 
 test("a new endpoint is not flooded during slow start, although it has no calls in flight", () => {
-  registerPolicies({ clock, random: createRandom(1), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
   const counts = (config: object) => {
     const channel = openChannel({ least_request: config }, endpoints(2));
     clock.advance(30_000);

@@ -4,16 +4,16 @@ import { ManualClock } from "@grpc-lb/core/testing";
 import { assertRefused, assertShares, closeChannel, endpoints, openChannel, spread } from "../../testing/fake-calls.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { connectivityState } from "../grpc-js.ts";
-import { registerPolicies } from "../registration/register.ts";
+import { registerPoliciesIn } from "../registration/register.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
 
 const [one, two, three] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"] as const;
 
 test("all endpoints have the same probability, whatever their weight, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel(
       { random: {} },
       endpoints(3, (place) => ({ weight: place })),

@@ -7,17 +7,17 @@ import { endpoint } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { turn } from "../../testing/rig.ts";
 import { connectivityState } from "../grpc-js.ts";
-import { registerPolicies } from "../registration/register.ts";
+import { registerPoliciesIn } from "../registration/register.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
 
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
 const [one, two, three, four] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"] as const;
 
 test("endpoints get calls in proportion to discovery's weights, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel(
       { weighted_random: {} },
       endpoints(4, (place) => ({ weight: [1, 2, 0, 5][place] ?? 0 })),

@@ -15,6 +15,7 @@ import {
   type StatusOr,
 } from "../grpc-js.ts";
 import { latestFailure } from "./parse-failure.ts";
+import { warnOf } from "./warning.ts";
 
 const name = "grpc_lb_default";
 
@@ -118,12 +119,6 @@ export function describeIgnored(text: string | undefined): string | undefined {
     ignored.push("methodConfig.waitForReady is ignored: grpc-js takes it from the Metadata options of a call");
   }
   return ignored.length === 0 ? undefined : `grpc.service_config: ${ignored.join("; ")}`;
-}
-
-/** Reports mistakes in a channel's service config, in one warning; undefined stands for none. */
-export function warnOf(...mistakes: readonly (string | undefined)[]): void {
-  const found = mistakes.filter((mistake) => mistake !== undefined);
-  if (found.length > 0) process.emitWarning(found.join("; "), { type: "GrpcLbWarning" });
 }
 
 /** Delegates to the chosen policy. */

@@ -12,11 +12,11 @@ import { type PolicyJson, parsePolicy } from "../grpc-js.ts";
 import { sourceHash } from "../policies/hash/source-hash.ts";
 import { leastRequest } from "../policies/least-request.ts";
 import { peakEwma } from "../policies/peak-ewma/peak-ewma.ts";
-import { policyNames, registerPolicies, registerPolicy } from "./register.ts";
+import { policyNames, registerPoliciesIn, registerPolicy } from "./register.ts";
 import { registerType } from "./register-type.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(3), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(3), ...noWaits });
 
 /**
  * `PROPERTY_SEED=7 node --test …` runs one storm again. Some seeds are always the same, so that what was found once stays
@@ -31,7 +31,7 @@ const steps = 250;
 /** All random numbers come from the seed: those of the policies and of grpc-js's own. */
 function seedAll(t: TestContext, seed: number, timing = noWaits.timing): void {
   const random = createRandom(seed);
-  registerPolicies({ clock, random, timing });
+  registerPoliciesIn({ clock, random, timing });
   t.mock.method(Math, "random", random);
 }
 

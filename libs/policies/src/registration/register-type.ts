@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ChannelOptions } from "@grpc/grpc-js";
 import { targetOption } from "@grpc-lb/discovery";
-import type { Balancer, PolicyType } from "../balancer/balancer.ts";
+import type { Balancer, BalancerContext, PolicyType } from "../balancer/balancer.ts";
 import { EndpointBalancer } from "../balancer/endpoint-balancer.ts";
-import type { CommonConfig, Policy, PolicyContext } from "../balancer/policy.ts";
+import type { CommonConfig, Policy } from "../balancer/policy.ts";
 import { Fields } from "../config/fields.ts";
 import {
   type ChannelControlHelper,
@@ -13,8 +13,9 @@ import {
   registerPolicyType,
   type StatusOr,
 } from "../grpc-js.ts";
-import { describeIgnored, describeSkipped, warnOf } from "./default-policy.ts";
+import { describeIgnored, describeSkipped } from "./default-policy.ts";
 import { keepFailure } from "./parse-failure.ts";
+import { warnOf } from "./warning.ts";
 
 /** The policy type of a policy that picks among endpoints, on the shared base balancer. */
 export function endpointPolicy<Config extends CommonConfig, EndpointState>(
@@ -27,8 +28,12 @@ export function endpointPolicy<Config extends CommonConfig, EndpointState>(
   };
 }
 
-/** Registers a policy in grpc-js, by way of the two classes that grpc-js takes for one. */
-export function registerType<Config>(type: PolicyType<Config>, context: PolicyContext): void {
+/**
+ * Registers a policy in grpc-js, by way of the two classes that grpc-js takes for one.
+ *
+ * @param context a channel keeps what is in it when the channel is created
+ */
+export function registerType<Config>(type: PolicyType<Config>, context: BalancerContext): void {
   const { name } = type;
 
   class PolicyConfig implements LoadBalancingConfig {

@@ -1,9 +1,10 @@
-import { type Clock, createRandom, type Random, systemClock } from "@grpc-lb/core";
+import { type Context, checkOptions, createRandom, type OptionRules, recordCopy, systemClock } from "@grpc-lb/core";
 import type { PolicyType } from "../balancer/balancer.ts";
 import { type ConnectionTiming, defaultTiming } from "../balancer/connection-timing.ts";
 import type { CommonConfig, Policy } from "../balancer/policy.ts";
+import type { PolicyStats, StatsSource } from "../balancer/stats.ts";
 import { registerOutlierDetection } from "../config/outlier-detection.ts";
-import { isRegistered, registerAlias, requireOneGrpc, requireSupportedGrpc } from "../grpc-js.ts";
+import { isRegistered, recordRegistration, registerAlias, requireSupportedGrpc } from "../grpc-js.ts";
 import { maglev } from "../policies/hash/maglev.ts";
 import { ringHash } from "../policies/hash/ring-hash.ts";
 import { sourceHash } from "../policies/hash/source-hash.ts";
@@ -16,15 +17,26 @@ import { weightedRandom } from "../policies/weighted-random.ts";
 import { weightedRoundRobin } from "../policies/weighted-round-robin/weighted-round-robin.ts";
 import { registerDefault } from "./default-policy.ts";
 import { endpointPolicy, registerType } from "./register-type.ts";
+import { emitWarning, sendWarningsTo, type Warn, warnOf } from "./warning.ts";
 
-/** What policies get time and random numbers from; for tests. */
+/** Options of the policies. */
 export interface PoliciesOptions {
-  /** Default: the system's. */
-  readonly clock?: Clock;
-  /** Default: `createRandom` with a random seed. */
-  readonly random?: Random;
-  /** Default: `defaultTiming`. */
-  readonly timing?: ConnectionTiming;
+  /**
+   * Receives what an operator should act on: mistakes in service configs, and copies of grpc-js. What it throws becomes a Node warning.
+   * Default: a Node warning.
+   */
+  readonly warn?: Warn | undefined;
+}
+
+/** A view of the policies in use. */
+export interface Policies {
+  /** One entry for each channel that uses a policy of this library, or one of `registerPolicy`. Costs nothing until it is called. */
+  stats(): PolicyStats[];
+}
+
+/** What policies get from their process; tests have their own. */
+export interface PoliciesContext extends Context {
+  readonly timing?: ConnectionTiming | undefined;
 }
 
 const types: readonly Registrable[] = [
@@ -56,12 +68,20 @@ export const policyNames: readonly string[] = types.map(({ name }) => name);
 /** Not `Math.random`: V8 cannot inline it, and each of its numbers is a heap object. */
 const defaultRandom = createRandom(Math.random() * 2 ** 32);
 
-const context: { clock: Clock; random: Random; timing: ConnectionTiming } = {
-  clock: systemClock,
-  random: defaultRandom,
-  timing: defaultTiming,
-};
+const running = new Set<StatsSource>();
+const otherCopyWarning =
+  "there are several copies of @grpc-lb/policies in this process; the policies of the one that registered first are used; npm dedupe leaves one";
+
+const policyRules: OptionRules = { name: "string", parseConfig: "function", createInstance: "function" };
+
+const view: Policies = { stats: () => [...running].map(({ stats }) => stats) };
+
+/** For the channels that are created from now on. */
+const context = { clock: systemClock, random: defaultRandom, timing: defaultTiming, running };
 let isDone = false;
+
+/** Another copy of this library has another one. */
+const self = {};
 
 /** Policies of others that this library's replace: one of grpc-js, and one of grpc-js-xds. */
 const replaced: ReadonlySet<string> = new Set(["weighted_round_robin", "ring_hash"]);
@@ -79,46 +99,57 @@ const own = new Map<string, unknown>();
 
 /** Replacing a policy would give existing channels the configurations of the new one. */
 function requireFree(name: string): void {
-  if (!isRegistered(name)) return;
-  throw new Error(
-    `@grpc-lb/policies: a policy named ${name} is already registered; ` +
-      "if it is this library's own, this process has two copies of the library, and npm dedupe removes one",
-  );
+  if (isRegistered(name)) throw new Error(`@grpc-lb/policies: a policy named ${name} is already registered`);
 }
 
 /**
  * Registers this library's policies in grpc-js, so that a service config can name them; `weighted_round_robin` replaces the one of
- * grpc-js. Call it once, before the first channel is created. A second call only changes the options for channels created later.
+ * grpc-js. Call it once, before the first channel is created. A second call only changes the options.
  *
- * @throws Error when this version of grpc-js is not supported, when several copies of it or of this library are in this
- *   process, or when another policy has one of the names
+ * Where another copy of this library has registered the policies in the same grpc-js, they are used, with a warning; `stats` shows
+ * the channels of its own copy alone. Several copies of grpc-js are a warning, too.
+ *
+ * @returns a view of the policies in use, for metrics
+ * @throws Error when this version of grpc-js is not supported, or when a policy of others has one of the names; TypeError for
+ *   options of another type or name
  */
-export function registerPolicies(options: PoliciesOptions = {}): void {
+export function registerPolicies(options: PoliciesOptions = {}): Policies {
+  checkOptions("registerPolicies", options, { warn: "function" });
+  return registerPoliciesIn({}, options);
+}
+
+/** The same in any context. */
+export function registerPoliciesIn(given: PoliciesContext, { warn = emitWarning }: PoliciesOptions = {}): Policies {
   requireSupportedGrpc();
-  requireOneGrpc();
   const names = [...policyNames, ...Object.keys(aliases)];
-  if (!isDone) for (const name of names) if (!replaced.has(name)) requireFree(name);
-  context.clock = options.clock ?? systemClock;
-  context.random = options.random ?? defaultRandom;
-  context.timing = options.timing ?? defaultTiming;
-  if (isDone) return;
+  const { clock = systemClock, random = defaultRandom, timing = defaultTiming } = given;
+  const copies = recordCopy("@grpc-lb/policies", self, "registerPolicies").length;
+  const isOfOtherCopy = !isDone && copies > 1 && names.every(isRegistered);
+  if (!isDone && !isOfOtherCopy) for (const name of names) if (!replaced.has(name)) requireFree(name);
+  Object.assign(context, { clock, random, timing });
+  sendWarningsTo(warn);
+  warnOf(recordRegistration(), isOfOtherCopy ? otherCopyWarning : undefined);
+  if (isDone || isOfOtherCopy) return view;
   isDone = true;
   for (const type of types) type.register();
   for (const [alias, name] of Object.entries(aliases)) registerAlias(alias, name);
   registerOutlierDetection();
   registerDefault();
+  return view;
 }
 
 /**
  * Registers a policy of your own in grpc-js, on this library's base balancer. A second call with the same policy does nothing.
  *
- * @throws Error as `registerPolicies` does
+ * @throws Error when this version of grpc-js is not supported, or when another policy has the name; TypeError for a policy that
+ *   lacks something, or has something of another type or name
  */
 export function registerPolicy<Config extends CommonConfig, EndpointState>(
   policy: Policy<Config, EndpointState>,
 ): void {
+  checkOptions("registerPolicy", policy, policyRules, ["name", "parseConfig", "createInstance"]);
   requireSupportedGrpc();
-  requireOneGrpc();
+  warnOf(recordRegistration());
   if (own.get(policy.name) === policy) return;
   requireFree(policy.name);
   own.set(policy.name, policy);

@@ -1,26 +1,13 @@
 import type { EventEmitter } from "node:events";
 import { isIPv6 } from "node:net";
-import { type Clock, maxDurationMs, type Random, systemClock } from "@grpc-lb/core";
-import {
-  type Address,
-  createSource,
-  DiscoveryError,
-  type Snapshot,
-  type Source,
-  type Subscription,
-} from "@grpc-lb/discovery";
+import { type Context, completeContext, maxDurationMs } from "@grpc-lb/core";
+import { type Address, DiscoveryError, type Snapshot, type Source, type Subscription } from "@grpc-lb/discovery";
 import { Agent, Dispatcher, errors } from "undici";
 import { describeNoEndpoints } from "../describe-no-endpoints.ts";
 import { BalancedRequest, type RequestOwner } from "./balanced-request.ts";
+import type { DispatcherParts } from "./dispatcher-options.ts";
 import { readRequestOptions } from "./request-options.ts";
 import { type Choice, Rotation } from "./rotation.ts";
-
-/** Options of the connections to endpoints, as undici's Agent takes them, and: */
-export interface BalancedDispatcherOptions extends Agent.Options {
-  /** Draws the endpoint to begin with, and how long one is in backoff. Default: Math.random. */
-  readonly random?: Random;
-  readonly clock?: Clock;
-}
 
 /** `closed` lets requests in flight end, `destroyed` ends them. */
 type State = "open" | "closed" | "destroyed";
@@ -28,26 +15,8 @@ type State = "open" | "closed" | "destroyed";
 /** As many attempts as gRPC's retries have at most. */
 const maxConnectAttempts = 5;
 
-/**
- * Spreads HTTP requests over the endpoints of a source, one after the other, whatever host their URL names: the URL gives
- * scheme, path and `Host`, the source gives the address (the first of an endpoint). Until the source knows anything, requests
- * wait for it; without any endpoint, they fail with a message that has the reason. Requests in flight on an endpoint that leaves end
- * normally.
- *
- * ```ts
- * const dispatcher = new BalancedDispatcher("kubernetes:///server.default:http");
- * await fetch("http://server.default/pod", { dispatcher });
- * ```
- *
- * An endpoint that no connection could be opened to is in backoff while there is another: at first for up to 1 s, with each
- * failure for up to twice as long, 30 s at most. The request itself goes on to the next endpoint, up to five of them, whatever
- * its method and body: nothing of it was sent. When none is left it fails with the last error. What fails once it is sent is
- * not repeated; compose `interceptors.retry` of undici for that, which comes to the next endpoint with each attempt.
- *
- * The source starts with the first request and ends with `close` or `destroy`; requests that wait then fail. Only requests keep
- * the process alive, those that wait for endpoints included.
- */
-export class BalancedDispatcher extends Dispatcher {
+/** A `BalancedDispatcher` in any context: see there. */
+export class SourceDispatcher extends Dispatcher {
   readonly #source: Source;
   readonly #agent: Agent;
   readonly #rotation: Rotation;
@@ -64,17 +33,11 @@ export class BalancedDispatcher extends Dispatcher {
   #latest: Snapshot | undefined;
   #sourceEnded: Promise<void> | undefined;
 
-  /**
-   * @param source a source, or a target as `createSource` of `@grpc-lb/discovery` takes it; use `createSource` where it needs
-   * options, such as credentials
-   * @throws RangeError for a target that is not valid, TypeError for what is neither
-   */
-  constructor(source: Source | string, options: BalancedDispatcherOptions = {}) {
+  constructor({ source, agentOptions }: DispatcherParts, context: Context) {
     super();
-    const { random = Math.random, clock = systemClock, ...agentOptions } = options;
-    this.#source = typeof source === "string" ? createSource(source, { clock, random }) : requireSource(source);
+    this.#source = source;
     this.#agent = new Agent(agentOptions);
-    this.#rotation = new Rotation({ clock, random });
+    this.#rotation = new Rotation(completeContext(context));
     for (const event of ["connect", "disconnect", "connectionError", "drain"]) {
       (this.#agent as EventEmitter).on(event, (...args) => (this as EventEmitter).emit(event, ...args));
     }
@@ -184,15 +147,6 @@ export class BalancedDispatcher extends Dispatcher {
     clearInterval(this.#hold);
     this.#hold = undefined;
   }
-}
-
-function requireSource(source: unknown): Source {
-  if (typeof (source as Partial<Source> | undefined | null)?.subscribe === "function") return source as Source;
-  const got = source === null ? "null" : typeof source;
-  throw new TypeError(
-    'BalancedDispatcher needs a source or a target, such as new BalancedDispatcher("kubernetes:///server.default:http") or ' +
-      `new BalancedDispatcher(createSource(target, options)) with createSource of @grpc-lb/discovery; got ${got}`,
-  );
 }
 
 function settle(work: readonly (Promise<unknown> | undefined)[], callback?: () => void): Promise<void> | void {

@@ -1,6 +1,6 @@
 import { type Client, credentials, experimental, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { createRandom, maxDurationMs, messageOf, systemClock } from "@grpc-lb/core";
-import { registerPolicies } from "@grpc-lb/policies";
+import { registerPoliciesIn } from "@grpc-lb/policies/testing/context";
 import { ProgramError, runProgram } from "@grpc-lb/program";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { arrivals, runOpenLoop } from "./open-loop.ts";
@@ -17,7 +17,7 @@ const summary = "Calls servers at a fixed rate with one load balancing policy, a
 void runProgram({ name: "load", summary, flags: loadFlags }, async ({ flags, signal }) => {
   const { rate, warmUp, duration, deadline: deadlineMs, seed } = flags;
   const clock = systemClock;
-  registerPolicies({ random: createRandom(seed) });
+  registerPoliciesIn({ random: createRandom(seed) });
   validateServiceConfig(flags.serviceConfig);
   const client = new PodServiceClient(flags.target, credentials.createInsecure(), {
     "grpc.service_config": flags.serviceConfig,

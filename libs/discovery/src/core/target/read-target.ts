@@ -1,3 +1,4 @@
+import { describeType } from "@grpc-lb/core";
 import { Parameters } from "./parameters.ts";
 import { redactReason, redactTarget } from "./redact.ts";
 import type { Scheme } from "./scheme.ts";
@@ -9,9 +10,13 @@ export const maxTargetLength = 2 ** 16;
  * Reads `scheme://authority/path?parameters` by one of the schemes given, in time in proportion to the text.
  *
  * @param what is read, for messages
- * @throws RangeError that names the text, what is wrong with it and what was expected, and nothing that may be secret
+ * @throws TypeError when it is not a text; RangeError that names the text, what is wrong with it and what was expected, and nothing that may be secret
  */
 export function readTarget<T>(what: string, text: string, schemes: Readonly<Record<string, Scheme<T>>>): T {
+  if (typeof text !== "string") {
+    const [grammar] = Object.values(schemes).map((scheme) => scheme.grammar);
+    throw new TypeError(`${what} must be a text such as ${grammar}, got ${describeType(text)}`);
+  }
   if (text.length > maxTargetLength) {
     throw new RangeError(`${what} must have at most ${maxTargetLength} characters, got ${text.length}`);
   }

@@ -15,10 +15,10 @@ import {
 import { endpoint, type FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { connectivityState } from "../../grpc-js.ts";
-import { registerPolicies } from "../../registration/register.ts";
+import { registerPoliciesIn } from "../../registration/register.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
 
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
 const [one, two, three] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"] as const;
@@ -102,7 +102,7 @@ test("the keys of an endpoint that cannot be reached move to all others and back
 
 test("two clients with the same endpoints agree, for any order and random source", () => {
   const channel = openChannel(json(), endpoints(5));
-  registerPolicies({ clock, random: createRandom(99), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(99), ...noWaits });
   const other = openChannel(json(), endpoints(5).reverse());
   assert.deepEqual(owners(other, 1_000), owners(channel, 1_000));
   closeChannel(channel, clock);

@@ -15,10 +15,10 @@ import {
 import type { FakeCall, FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { connectivityState } from "../../grpc-js.ts";
-import { registerPolicies } from "../../registration/register.ts";
+import { registerPoliciesIn } from "../../registration/register.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
 
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
 const [one, two, three, four] = ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80", "10.0.0.4:80"] as const;

@@ -8,7 +8,7 @@ import { judge } from "@grpc-lb/verdict";
 import { endpoint, FakeChannel, type FakeSubchannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { connectivityState, type PolicyJson, parsePolicy } from "../../grpc-js.ts";
-import { registerPolicies } from "../../registration/register.ts";
+import { registerPoliciesIn } from "../../registration/register.ts";
 import { registerType } from "../../registration/register-type.ts";
 import { createSubset } from "../subset/subset.ts";
 import { createLocality } from "./locality.ts";
@@ -16,7 +16,7 @@ import { createLocality } from "./locality.ts";
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 const random = createRandom(11);
 const clock = new ManualClock();
-registerPolicies({ random, clock, ...noWaits });
+registerPoliciesIn({ random, clock, ...noWaits });
 registerType(
   createLocality(() => "a"),
   { random, clock, ...noWaits },

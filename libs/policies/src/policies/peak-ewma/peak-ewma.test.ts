@@ -16,7 +16,7 @@ import {
 import type { FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { connectivityState } from "../../grpc-js.ts";
-import { registerPolicies } from "../../registration/register.ts";
+import { registerPoliciesIn } from "../../registration/register.ts";
 
 const clock = new ManualClock();
 const seeds = [1, 2, 2026];
@@ -51,7 +51,7 @@ function callOn(channel: FakeChannel, address: string, ms: number, code: number)
 
 test("two endpoints that were never tried get one of the first two calls each", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({}, 2);
     const first = [take(channel), take(channel)].map(({ address }) => address);
     assert.deepEqual(first.sort(), [one, two]);
@@ -61,7 +61,7 @@ test("two endpoints that were never tried get one of the first two calls each", 
 
 test("an endpoint that joins faster ones gets its first call at once", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = open();
     teach(channel, [2, 2]);
     channel.update(endpoints(3));
@@ -80,7 +80,7 @@ test("while its first call is in flight an endpoint counts as having the default
     ["10ms", 1],
     ["100ms", 19],
   ] as const) {
-    registerPolicies({ clock, random: createRandom(3), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(3), ...noWaits });
     const channel = openChannel({ peak_ewma: { defaultRtt } }, endpoints(1));
     teach(channel, [10]);
     channel.update(endpoints(2));
@@ -94,7 +94,7 @@ test("while its first call is in flight an endpoint counts as having the default
 });
 
 test("picks depend on latency and on calls in flight", () => {
-  registerPolicies({ clock, random: createRandom(1), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
   const channel = open();
   teach(channel, [10, 30]);
   const counts: Record<string, number> = { [one]: 0, [two]: 0 };
@@ -109,7 +109,7 @@ test("picks depend on latency and on calls in flight", () => {
 
 test("a slow endpoint is avoided", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({}, 3);
     const loop = new ClosedLoop(channel, clock);
     loop.run({ calls: 6_000, concurrency: 6, answers: (address) => ({ ms: address === two ? 300 : 10 }) });
@@ -121,7 +121,7 @@ test("a slow endpoint is avoided", () => {
 
 test("an endpoint that becomes slow is avoided after one response, and takes calls again when it is fast", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
     const run = (slowMs: number, calls: number) => {
       const loop = new ClosedLoop(channel, clock);
@@ -141,7 +141,7 @@ test("an endpoint that becomes slow is avoided after one response, and takes cal
 
 test("an endpoint that fails at once does not count as fast, and is tried again later", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
     const run = (isBroken: boolean, calls: number) => {
       const loop = new ClosedLoop(channel, clock);
@@ -162,7 +162,7 @@ test("an endpoint that fails at once does not count as fast, and is tried again 
 
 test("a frozen endpoint is avoided at once although its calls do not end, and takes calls again when they do", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = open({ decay: "1s" }, 3);
     new ClosedLoop(channel, clock).run({ calls: 300, concurrency: 6, answers: () => ({ ms: 10 }) });
     const loop = new ClosedLoop(channel, clock);
@@ -182,7 +182,7 @@ test("a frozen endpoint is avoided at once although its calls do not end, and ta
 });
 
 test("an endpoint with a call in flight counts as slow as it has been silent", () => {
-  registerPolicies({ clock, random: createRandom(1), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
   const channel = open();
   teach(channel, [10, 10]);
   const owed = take(channel);
@@ -196,7 +196,7 @@ test("statuses that blame the server count as slow, those that blame the call do
   const server = ["UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE"];
   const wanted = new Set([...server, "DATA_LOSS"]);
   for (let code = 0; code <= 16; code++) {
-    registerPolicies({ clock, random: createRandom(4), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(4), ...noWaits });
     const channel = open();
     teach(channel, [1, 5]);
     callOn(channel, one, 1, code);
@@ -211,7 +211,7 @@ test("a call that the client cancelled counts only when it was slower than the e
     [1, false],
     [20, true],
   ] as const) {
-    registerPolicies({ clock, random: createRandom(4), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(4), ...noWaits });
     const channel = open();
     teach(channel, [4, 8]);
     const call = take(channel);
@@ -224,7 +224,7 @@ test("a call that the client cancelled counts only when it was slower than the e
 });
 
 test("an endpoint whose calls are all cancelled early is not tried first every time", () => {
-  registerPolicies({ clock, random: createRandom(4), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(4), ...noWaits });
   const channel = openChannel({ peak_ewma: {} }, endpoints(1));
   teach(channel, [5]);
   channel.update(endpoints(2));
@@ -242,7 +242,7 @@ test("a latency counts 1/e after each decay time, so that an avoided endpoint is
     [2_200, false],
     [2_400, true],
   ] as const) {
-    registerPolicies({ clock, random: createRandom(4), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(4), ...noWaits });
     const channel = open({ decay: "1s" });
     teach(channel, [10, 100]);
     clock.advance(waitMs - 10);
@@ -253,7 +253,7 @@ test("a latency counts 1/e after each decay time, so that an avoided endpoint is
 });
 
 test("under load the calls in flight follow the weights, and an endpoint of weight 0 has none", () => {
-  registerPolicies({ clock, random: createRandom(1), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
   const channel = openChannel(
     { peak_ewma: {} },
     endpoints(3, (place) => ({ weight: place })),
@@ -274,7 +274,7 @@ test("under load the calls in flight follow the weights, and an endpoint of weig
 
 test("equal endpoints have equal shares in the long run", () => {
   for (const seed of seeds) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const noise = createRandom(seed + 1);
     const channel = open({}, 3);
     const loop = new ClosedLoop(channel, clock);
@@ -287,7 +287,7 @@ test("equal endpoints have equal shares in the long run", () => {
 });
 
 test("while all endpoints are equal the one drawn first gets the call", () => {
-  registerPolicies({ clock, random: createRandom(2), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(2), ...noWaits });
   const channel = open({}, 3);
   teach(channel, [10, 10, 10]);
   assertShares(spread(channel, 9_000), { [one]: 1, [two]: 1, [three]: 1 });

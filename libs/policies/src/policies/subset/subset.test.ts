@@ -8,13 +8,13 @@ import { noWaits } from "../../../testing/no-waits.ts";
 import { call, failure, Rig } from "../../../testing/rig.ts";
 import { readEndpointInfo } from "../../balancer/endpoint-info.ts";
 import { connectivityState, type GrpcEndpoint, parsePolicy } from "../../grpc-js.ts";
-import { registerPolicies } from "../../registration/register.ts";
+import { registerPoliciesIn } from "../../registration/register.ts";
 import { registerType } from "../../registration/register-type.ts";
 import { createSubset, selectSubset } from "./subset.ts";
 
 const random = createRandom(5);
 let reads = 0;
-registerPolicies({ random, ...noWaits });
+registerPoliciesIn({ random, ...noWaits });
 registerType(
   createSubset(() => `own-key-${++reads}`),
   { clock: systemClock, random, ...noWaits },

@@ -8,12 +8,12 @@ import type { Backend } from "../../../testing/backend.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { Probe } from "../../../testing/probe.ts";
 import { call, Rig, turn, until, untilAllAnswer } from "../../../testing/rig.ts";
-import { registerPolicies, registerPolicy } from "../../registration/register.ts";
+import { registerPoliciesIn, registerPolicy } from "../../registration/register.ts";
 import type { LoadWeight } from "./load-weight.ts";
 import { type WeightedRoundRobinConfig, weightedRoundRobin } from "./weighted-round-robin.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
 
 /** The part of a reporting endpoint that the tests read. */
 type Seen = Probe<

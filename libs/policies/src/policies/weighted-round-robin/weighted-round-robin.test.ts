@@ -10,11 +10,11 @@ import { noWaits } from "../../../testing/no-waits.ts";
 import { Probe } from "../../../testing/probe.ts";
 import { turn } from "../../../testing/rig.ts";
 import { connectivityState } from "../../grpc-js.ts";
-import { registerPolicies, registerPolicy } from "../../registration/register.ts";
+import { registerPoliciesIn, registerPolicy } from "../../registration/register.ts";
 import { weightedRoundRobin } from "./weighted-round-robin.ts";
 
 const clock = new ManualClock();
-registerPolicies({ clock, random: createRandom(1), ...noWaits });
+registerPoliciesIn({ clock, random: createRandom(1), ...noWaits });
 afterEach(assertNothingLeft);
 
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
@@ -71,7 +71,7 @@ function assertExact(channel: FakeChannel, shares: Readonly<Record<string, numbe
 
 test("static weights hold exactly over any number of calls, for several seeds", () => {
   for (const seed of [1, 2, 2026]) {
-    registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+    registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
     const channel = openChannel({ weighted_round_robin: { source: "static" } }, weighted(5, 2, 1));
     for (const calls of [8, 16, 80, 3, 8_000]) {
       assertExact(channel, { [one]: 5, [two]: 2, [three]: 1 }, `seed ${seed}, ${calls} calls`, calls);

@@ -7,7 +7,7 @@ import type { FakeChannel } from "../../../testing/fake-channel.ts";
 import { noWaits } from "../../../testing/no-waits.ts";
 import { turn } from "../../../testing/rig.ts";
 import type { PolicyJson } from "../../grpc-js.ts";
-import { registerPolicies } from "../../registration/register.ts";
+import { registerPoliciesIn } from "../../registration/register.ts";
 
 const clock = new ManualClock();
 const seeds = [1, 2, 2026];
@@ -30,7 +30,7 @@ interface Load {
 
 /** The share of the calls that each endpoint has, by its place. */
 function sharesOf(policy: PolicyJson, weights: readonly number[], load: Load, seed: number): number[] {
-  registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+  registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
   const all = endpoints(weights.length, (place) => ({ weight: weights[place] ?? 0 }));
   const channel = openChannel(policy, all);
   const shares = run(channel, weights.length, load, seed);
@@ -150,7 +150,7 @@ test("a new endpoint's share grows with its slow start as weighted_random's does
     for (const concurrency of [1, 2, 4, 16]) {
       const sums = [0, 0, 0, 0, 0, 0];
       for (const seed of seeds) {
-        registerPolicies({ clock, random: createRandom(seed), ...noWaits });
+        registerPoliciesIn({ clock, random: createRandom(seed), ...noWaits });
         const channel = openChannel({ [policy]: { slowStart: { window: "30s" } } }, endpoints(3));
         clock.advance(60_000);
         await turn();
