@@ -70,5 +70,5 @@ const emptyNote = "Resolution note:";
 
 function describe({ code, details }: ServiceError): string {
   const cut = details.slice(0, maxDetailsLength).trimEnd();
-  return `${status[code]}: ${cut.endsWith(emptyNote) ? cut.slice(0, -emptyNote.length).trimEnd() : cut}`;
+  return `${status[code] ?? `status ${code}`}: ${cut.endsWith(emptyNote) ? cut.slice(0, -emptyNote.length).trimEnd() : cut}`;
 }

@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from "node:net";
 import { messageOf } from "@grpc-lb/core";
 import { parseTarget, targetSchemes } from "@grpc-lb/discovery";
 import { type Flag, redactTarget } from "@grpc-lb/program";
@@ -28,6 +29,13 @@ export function validateTarget(text: string): string {
     }
     return text;
   }
+  const family = /^(ipv[46]):/.exec(text)?.[1];
+  if (family) requireAddresses(text, family);
+  if (/^dns:\/\/[^/]+\/?$/.test(text)) {
+    throw new RangeError(
+      `must name a host after a third slash: dns:///${redactTarget(text.slice("dns://".length).replace(/\/$/, ""))}`,
+    );
+  }
   // The host:port of a DNS target or of a bare one; the other schemes have none, or several.
   const address = /^(?:ipv4|ipv6|unix|unix-abstract):/.test(text) ? "" : text.replace(/^dns:(\/\/[^/]*\/)?/, "");
   if (address.includes("@")) throw new RangeError("must not have a user or a password");
@@ -37,6 +45,23 @@ export function validateTarget(text: string): string {
   }
   if (text.trim() === "") throw new RangeError(`must be a target ${expected}, got "${text}"`);
   return text;
+}
+
+/**
+ * grpc-js takes addresses only, separated by commas; a port is optional.
+ *
+ * @throws RangeError that names the first wrong one
+ */
+function requireAddresses(text: string, family: string): void {
+  const isAddress = family === "ipv4" ? isIPv4 : isIPv6;
+  for (const one of text.replace(/^ipv[46]:(\/\/\/?)?/, "").split(",")) {
+    const [, bracketed, plain = one, port] = /^(?:\[(.*)\]|([^:]*)):([^:\]]*)$/.exec(one) ?? [];
+    const host = bracketed ?? plain.replace(/^\[(.*)\]$/, "$1");
+    const isPort = port === undefined || (/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535);
+    if (isAddress(host) && isPort) continue;
+    const example = family === "ipv4" ? "127.0.0.1:30051" : "[::1]:30051";
+    throw new RangeError(`must list addresses such as ${family}:${example}, got "${redactTarget(one)}"`);
+  }
 }
 
 /** The flag `--target` of this client. */
