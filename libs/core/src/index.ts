@@ -18,3 +18,4 @@ export { messageOf } from "./message-of.ts";
 export { describeMissingPackage } from "./missing-package.ts";
 export { describeCopies, type Loaded, type RegistryPackage, recordCopy } from "./package-copies.ts";
 export { createRandom, type Random } from "./random.ts";
+export { type ReadTextOptions, readTextFile } from "./read-text-file.ts";

@@ -1,7 +1,7 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { type Clock, messageOf } from "@grpc-lb/core";
+import { type Clock, messageOf, readTextFile } from "@grpc-lb/core";
 import { formatAddress, isHostName, isLoopback } from "../core/address.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { Address } from "../core/snapshot.ts";
@@ -205,7 +205,7 @@ export class CredentialFiles {
 async function readText(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
-    return await readFile(file, "utf8");
+    return await readTextFile(file);
   } catch (cause) {
     throw describeUnreadable(cause);
   }
@@ -216,9 +216,7 @@ async function readFolder(folder: string | undefined): Promise<string | undefine
   if (folder === undefined) return undefined;
   try {
     const paths = (await readdir(folder, { recursive: true })).map((name) => join(folder, name)).sort();
-    const texts = await Promise.all(
-      paths.map(async (path) => ((await stat(path)).isFile() ? readFile(path, "utf8") : "")),
-    );
+    const texts = await Promise.all(paths.map(async (path) => ((await stat(path)).isFile() ? readTextFile(path) : "")));
     return texts.filter((text) => text !== "").join("\n");
   } catch (cause) {
     throw describeUnreadable(cause);

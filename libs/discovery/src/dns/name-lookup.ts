@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { isIPv4, isIPv6 } from "node:net";
+import { readTextFile } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { Endpoint } from "../core/snapshot.ts";
 import { AddressBook, type Addresses } from "./address-book.ts";
@@ -143,7 +143,7 @@ function describeRefused(name: string, count: number): DiscoveryError | undefine
 /** A file that cannot be read is empty, as for resolver(3). */
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return await readTextFile(path);
   } catch {
     return ""; // a machine without the file
   }

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readTextFile } from "@grpc-lb/core";
 import { formatAddress, isLoopback, parseAddress } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
 import { redactTarget } from "../core/target/redact.ts";
@@ -112,13 +112,13 @@ export function warnOfPlainPassword(members: readonly Address[], { user, tls }: 
 
 /** The password as it is now. */
 export async function readPassword({ password, passwordFile }: EtcdCredentials): Promise<string> {
-  return passwordFile === undefined ? (password ?? "") : (await readFile(passwordFile, "utf8")).replace(/\r?\n$/, "");
+  return passwordFile === undefined ? (password ?? "") : (await readTextFile(passwordFile)).replace(/\r?\n$/, "");
 }
 
 /** The TLS files as they are now, for a connection to this member; undefined without TLS. */
 export async function readTls({ tls }: EtcdCredentials, { host }: Address): Promise<TlsMaterial | undefined> {
   if (!tls) return undefined;
-  const read = async (file: string | undefined) => (file === undefined ? undefined : await readFile(file, "utf8"));
+  const read = async (file: string | undefined) => (file === undefined ? undefined : await readTextFile(file));
   const [ca, cert, key] = await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]);
   return { ca, cert, key, serverName: tls.serverName ?? host };
 }

@@ -1,7 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { messageOf } from "@grpc-lb/core";
+import { messageOf, readTextFile } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -86,7 +85,7 @@ export class Entry {
     const path = this.path(field);
     if (path === undefined) return undefined;
     try {
-      return await readFile(path, "utf8");
+      return await readTextFile(path);
     } catch (cause) {
       throw this.error(`${field}: ${messageOf(cause)}`, cause);
     }

@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { messageOf } from "@grpc-lb/core";
+import { messageOf, readTextFile } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import { loadOptional } from "../core/optional-package.ts";
 import { Entry, isObject, quote } from "./kubeconfig-entry.ts";
@@ -85,7 +84,7 @@ async function readListed(): Promise<readonly KubeconfigFile[]> {
 async function readOne(path: string): Promise<KubeconfigFile> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readTextFile(path);
   } catch (cause) {
     const isMissing = /^(ENOENT|ENOTDIR)$/.test((cause as NodeJS.ErrnoException).code ?? "");
     const message = `kubernetes: cannot read the kubeconfig: ${messageOf(cause)}`;

@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { isIPv6 } from "node:net";
-import { type Context, checkOptions, messageOf, systemClock } from "@grpc-lb/core";
+import { type Context, checkOptions, messageOf, readTextFile, systemClock } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api-client.ts";
 
@@ -42,7 +41,7 @@ export async function createServiceAccountAccessIn(
   const server = new URL(`https://${isIPv6(host) ? `[${host}]` : host}:${env.KUBERNETES_SERVICE_PORT}`);
   const read = async (name: string) => {
     try {
-      return (await readFile(`${folder}/${name}`, "utf8")).trim();
+      return (await readTextFile(`${folder}/${name}`)).trim();
     } catch (cause) {
       const advice = "is automountServiceAccountToken false? A kubeconfig (KUBECONFIG) is used first";
       const message = `kubernetes: cannot read the service account's ${name}: ${messageOf(cause)}; ${advice}`;
