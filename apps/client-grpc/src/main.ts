@@ -31,6 +31,7 @@ void runClient({ name: "client-grpc", summary, flags }, (values) => {
   if (policy) process.stderr.write(`Policy: ${policy.name} ${JSON.stringify(policy.config)}\n`);
   // Node would print a warning of the policies in two lines, with the process id.
   process.removeAllListeners("warning").on("warning", ({ message }) => warn(message));
+  for (const ignored of values.serviceConfig?.ignored ?? []) warn(`--service-config: ${ignored}`);
   registerResolvers({
     warn,
     warnOfProxy: false, // openPodCaller uses none

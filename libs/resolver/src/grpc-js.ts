@@ -110,6 +110,11 @@ export function toGrpcEndpoint(discovered: DiscoveredEndpoint): ResolvedEndpoint
   return endpoint;
 }
 
+/** Whether a policy of this name is registered. grpc-js takes names of every object's properties, such as `toString`, for one. */
+export function isPolicyName(name: string): boolean {
+  return experimental.isLoadBalancerNameRegistered(name) && !(name in Object.prototype);
+}
+
 /** The first policy of a list that can be used, and why those before it cannot. */
 export interface FoundPolicy {
   readonly policy: PolicyConfig | undefined;
@@ -123,8 +128,7 @@ export function findPolicy(policies: readonly PolicyConfig[]): FoundPolicy {
   const errors: string[] = [];
   for (const policy of policies) {
     const [name = ""] = Object.keys(policy);
-    // grpc-js takes the names of every object's properties, such as `toString`, for registered ones.
-    if (!experimental.isLoadBalancerNameRegistered(name) || name in Object.prototype) {
+    if (!isPolicyName(name)) {
       unknown.push(`"${name}"`);
       continue;
     }

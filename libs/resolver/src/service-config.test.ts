@@ -144,13 +144,34 @@ test("a policy that cannot be used is an error that names policy and field; roun
   }
 });
 
+test("load_balancing_config counts as loadBalancingConfig, which grpc-js alone reads", () => {
+  const { config } = parseServiceConfig(JSON.stringify({ load_balancing_config: roundRobin }));
+  assert.deepEqual(config, { loadBalancingConfig: roundRobin, methodConfig: [] });
+});
+
+test("the config has only fields that grpc-js obeys", () => {
+  const method = { name: [{}], timeout: { seconds: 1, nanos: 0 } };
+  const json = { healthCheckConfig: {}, methodConfig: [{ ...method, timeout: "1s", waitForReady: true }], unknown: 1 };
+  assert.deepEqual(parseServiceConfig(JSON.stringify(json)).config, {
+    loadBalancingConfig: [],
+    methodConfig: [method],
+  });
+});
+
 test("each field that grpc-js takes and does not obey is named, once", () => {
   for (const [json, ignored] of [
     [{ healthCheckConfig: { serviceName: "" } }, [/^healthCheckConfig is ignored: .*no client-side health checking$/]],
     [
-      { load_balancing_config: roundRobin },
-      [/^load_balancing_config is ignored: unknown field; known fields: loadBalancingConfig, /],
+      { loadbalancingconfig: roundRobin },
+      [/^loadbalancingconfig is ignored: unknown field; known fields: loadBalancingConfig, /],
     ],
+    [
+      { round_robin: {} },
+      [
+        /^round_robin is ignored: a policy stands in loadBalancingConfig: \{"loadBalancingConfig":\[\{"round_robin":\{\}\}\]\}$/,
+      ],
+    ],
+    [{ load_balancing_config: roundRobin }, []],
     [{ methodConfig: { name: [{}] } }, [/^methodConfig is ignored: it must be a list$/]],
     [
       {

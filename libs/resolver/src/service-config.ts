@@ -1,6 +1,6 @@
 import { Channel, credentials } from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
-import { findPolicy, type PolicyConfig, type ServiceConfig } from "./grpc-js.ts";
+import { findPolicy, isPolicyName, type PolicyConfig, type ServiceConfig } from "./grpc-js.ts";
 
 /** A service config as grpc-js is to be given it, and what of its text does not count. */
 export interface ParsedServiceConfig {
@@ -20,7 +20,9 @@ type JsonObject = Readonly<Record<string, unknown>>;
 /** The default: one call after the other to each endpoint. */
 const roundRobin: readonly PolicyConfig[] = [{ round_robin: {} }];
 
+/** `load_balancing_config` is the same in the other spelling of protobuf's JSON, which grpc-js does not read. */
 const knownFields = ["loadBalancingConfig", "loadBalancingPolicy", "methodConfig", "retryThrottling"] as const;
+const otherSpelling = "load_balancing_config";
 const knownMethodFields = ["name", "timeout", "retryPolicy", "hedgingPolicy"] as const;
 /** What grpc-js 1.14 parses, or leaves out, without a word: https://github.com/grpc/grpc/blob/master/doc/service_config.md. */
 const unsupported: JsonObject = {
@@ -71,19 +73,24 @@ export function readChannelConfig(text: string): ParsedServiceConfig {
 }
 
 function readServiceConfig(json: JsonObject): ParsedServiceConfig {
-  const { loadBalancingConfig = [], loadBalancingPolicy, methodConfig = [], ...rest } = json;
-  const listed = loadBalancingConfig as readonly PolicyConfig[];
+  const { [otherSpelling]: other = [], loadBalancingConfig = other, loadBalancingPolicy, methodConfig = [] } = json;
+  const listed = (Array.isArray(loadBalancingConfig) ? loadBalancingConfig : []) as readonly PolicyConfig[];
   const named = loadBalancingPolicy ? [{ [String(loadBalancingPolicy).toLowerCase()]: {} }] : [];
   const policies = listed.length > 0 ? listed : named;
   const { policy, error } = findPolicy(policies);
   const chosen = policies.length === 0 ? [] : policy ? [policy] : roundRobin;
   const methods = Array.isArray(methodConfig) ? (methodConfig as readonly JsonObject[]) : [];
   const ignored = [
-    ...ignoredFields("", json, knownFields),
+    ...ignoredFields("", json, knownFields).filter((sentence) => !sentence.startsWith(`${otherSpelling} `)),
     ...(Array.isArray(methodConfig) ? [] : ["methodConfig is ignored: it must be a list"]),
     ...methods.flatMap((method) => ignoredFields("methodConfig.", method, knownMethodFields)),
   ];
-  const config = { ...rest, loadBalancingConfig: [...chosen], methodConfig: methods.map(readTimeout) };
+  const { retryThrottling } = json;
+  const config = {
+    ...(retryThrottling !== undefined && { retryThrottling }),
+    loadBalancingConfig: [...chosen],
+    methodConfig: methods.map(readMethod),
+  };
   return { config: config as unknown as ServiceConfig, policyError: error, ignored: [...new Set(ignored)] };
 }
 
@@ -116,12 +123,19 @@ function ignoredFields(path: string, json: JsonObject, known: readonly string[])
     .filter((name) => !known.includes(name))
     .map((name) => {
       if (Object.hasOwn(unsupported, name)) return `${path}${name} is ignored: ${unsupported[name]}`;
+      if (path === "" && isPolicyName(name)) {
+        return `${name} is ignored: a policy stands in loadBalancingConfig: {"loadBalancingConfig":[{"${name}":{}}]}`;
+      }
       return `${path}${name} is ignored: unknown field; known fields: ${known.map((each) => path + each).join(", ")}`;
     });
 }
 
-function readTimeout(method: JsonObject): JsonObject {
-  return typeof method.timeout === "string" ? { ...method, timeout: parseDuration(method.timeout) } : method;
+/** What grpc-js obeys of an entry of `methodConfig`. */
+function readMethod(method: JsonObject): JsonObject {
+  const known = Object.fromEntries(
+    knownMethodFields.filter((name) => name in method).map((name) => [name, method[name]]),
+  );
+  return typeof known.timeout === "string" ? { ...known, timeout: parseDuration(known.timeout) } : known;
 }
 
 /** A google.protobuf.Duration in JSON: seconds with up to nine decimals and an "s". */

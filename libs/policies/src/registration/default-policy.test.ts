@@ -5,7 +5,7 @@ import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import type { Backend } from "../../testing/backend.ts";
 import { call, Rig } from "../../testing/rig.ts";
 import { parsePolicy } from "../grpc-js.ts";
-import { chooseDefault } from "./default-policy.ts";
+import { chooseDefault, describeIgnored } from "./default-policy.ts";
 import { validatePolicy } from "./named-policy.ts";
 import { registerPolicies } from "./register.ts";
 
@@ -107,6 +107,20 @@ test("fields that grpc-js accepts and ignores are reported, once for a channel",
         "methodConfig.waitForReady is ignored: grpc-js takes it from the Metadata options of a call",
     ]);
   }
+});
+
+test("unknown fields of a service config are named, and a policy in the wrong place has its place", () => {
+  const describe = (config: object) => describeIgnored(JSON.stringify(config));
+  assert.match(
+    describe({ loadbalancingconfig: [] }) ?? "",
+    /^grpc\.service_config: loadbalancingconfig is ignored: unknown field; known fields: loadBalancingConfig, .*retryThrottling$/,
+  );
+  assert.match(
+    describe({ least_request: { choicecount: 3 } }) ?? "",
+    /least_request is ignored: a policy stands in loadBalancingConfig: \{"loadBalancingConfig":\[\{"least_request":\{\}\}\]\}$/,
+  );
+  assert.equal(describe({ loadBalancingConfig: [], methodConfig: [], retryThrottling: {} }), undefined);
+  assert.equal(describe({ load_balancing_config: [] }), undefined);
 });
 
 test("a policy is found in loadBalancingPolicy and in load_balancing_config, which grpc-js ignores", () => {

@@ -106,10 +106,19 @@ export function describeSkipped(text: string | undefined, used: string): string 
   return errors.length === 0 ? undefined : `grpc.service_config: ${errors.join("; ")}; ${used} is used instead`;
 }
 
+/** The fields of a service config that count: grpc-js's, and the other spelling of the first. */
+const knownFields = [
+  "loadBalancingConfig",
+  "load_balancing_config",
+  "loadBalancingPolicy",
+  "methodConfig",
+  "retryThrottling",
+];
+
 /** Fields of a service config that grpc-js accepts and ignores. */
 export function describeIgnored(text: string | undefined): string | undefined {
   if (!text) return undefined;
-  const { healthCheckConfig, methodConfig } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  const { healthCheckConfig, methodConfig, ...rest } = JSON.parse(text) as Readonly<Record<string, unknown>>;
   const ignored: string[] = [];
   if (healthCheckConfig !== undefined) {
     ignored.push("healthCheckConfig is ignored: grpc-js has no client-side health checking");
@@ -117,6 +126,13 @@ export function describeIgnored(text: string | undefined): string | undefined {
   const methods = Array.isArray(methodConfig) ? (methodConfig as readonly object[]) : [];
   if (methods.some((method) => "waitForReady" in method)) {
     ignored.push("methodConfig.waitForReady is ignored: grpc-js takes it from the Metadata options of a call");
+  }
+  for (const field of Object.keys(rest)) {
+    if (knownFields.includes(field)) continue;
+    const advice = isRegistered(field)
+      ? `a policy stands in loadBalancingConfig: {"loadBalancingConfig":[{"${field}":{}}]}`
+      : `unknown field; known fields: ${knownFields.filter((name) => !name.includes("_")).join(", ")}`;
+    ignored.push(`${field} is ignored: ${advice}`);
   }
   return ignored.length === 0 ? undefined : `grpc.service_config: ${ignored.join("; ")}`;
 }
