@@ -133,6 +133,21 @@ test("a listener that closes as the last and subscribes again during a delivery 
   assert.deepEqual([one.seen, two.seen, back, runs.length], [["a"], [], [], 2]);
 });
 
+test("a fetch that fails is a server's fault, and a TypeError of the code is not", async (t) => {
+  for (const [cause, code] of [
+    [new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") }), "unavailable"],
+    [new TypeError("x is not a function"), "invalid"],
+  ] as const) {
+    const { clock, define, runs } = begin(t);
+    const codes: (string | undefined)[] = [];
+    const subscription = define().subscribe(({ error }) => codes.push((error as DiscoveryError | undefined)?.code));
+    runs[0]?.fail(cause);
+    await clock.asleep();
+    assert.deepEqual(codes, [code], cause.message);
+    await subscription.close();
+  }
+});
+
 test("an exception of start is an error with nothing known, and start is called again", async (t) => {
   const { clock, runs, listen, learn } = begin(t);
   const { seen } = listen();

@@ -173,9 +173,9 @@ function keepRunning(
   );
 }
 
-/** Whether the options are at fault, not the server. */
+/** Whether the options are at fault, not the server. A TypeError of `fetch` has the error of the connection as its cause. */
 function isMisuse(cause: unknown): boolean {
-  return cause instanceof RangeError || cause instanceof TypeError;
+  return cause instanceof RangeError || (cause instanceof TypeError && cause.cause === undefined);
 }
 
 /** Resolves when `signal` is aborted. */
