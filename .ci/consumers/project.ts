@@ -27,8 +27,8 @@ const table: { readonly dependencies: Dependencies; readonly allowScripts: objec
 );
 
 /**
- * Returns a fresh folder below the one for temporary files, with what the project has and the given files of programs/; it is removed when the
- * test file has ended. It is a copy of what an earlier run installed, if the packages and the versions are the same.
+ * Returns a fresh folder below the one for temporary files, with what the project has and the given files of programs/; it is
+ * removed when the test file has ended. It is a copy of what an earlier run installed, if packages and versions are the same.
  */
 export async function createProject(spec: ProjectSpec & { readonly programs: readonly string[] }): Promise<string> {
   const installed = await install(spec);
@@ -44,30 +44,40 @@ export async function install({ name, packages, others, installer = npm, fields,
   const packed = await Promise.all(packages.map(pack));
   const tarballs = Object.fromEntries(packed.map(({ name, tarball }) => [name, `file:${tarball}`]));
   const own = Object.fromEntries(folders.map((folder) => [folder, `file:${join(programs, folder)}`]));
-  const dependencies = { ...tarballs, ...own, ...Object.fromEntries(others.map((other) => [other, versionOf(other)])) };
-  const manifest = { name, private: true, ...fields, dependencies, allowScripts: table.allowScripts };
+  const foreign = { ...own, ...Object.fromEntries(others.map((other) => [other, versionOf(other)])) };
+  const manifest = { name, private: true, ...fields, allowScripts: table.allowScripts };
   const installerSource = readFileSync(join(import.meta.dirname, "installers.ts"));
   const contents = folders.map((folder) => readFileSync(join(programs, folder, "package.json")));
-  const hashes = packed.map(({ hash }) => hash);
-  const installed = join(cache, `${name}-${hashOf(JSON.stringify(manifest), ...hashes, installerSource, ...contents)}`);
+  const base = `${name}-${hashOf(JSON.stringify([manifest, foreign, packages]), installerSource, ...contents)}`;
+  const installed = join(cache, `${base}-${hashOf(...packed.map(({ tarball, hash }) => tarball + hash))}`);
   if (existsSync(installed)) return installed;
   process.stdout.write(`installing ${name} with ${installer.name}\n`);
   const folder = createFolder(name);
   try {
-    await installer.install(folder, manifest, tarballs);
+    takeOld(name, base, folder);
+    await installer.install(folder, { ...manifest, dependencies: { ...tarballs, ...foreign } }, tarballs);
     const partial = `${installed}.${process.pid}`;
     mkdirSync(partial, { recursive: true });
     copy(folder, partial);
-    // Those of other versions, and what an interrupted run left.
-    const isOld = RegExp(`^${name}-[0-9a-f]{16}([.]\\d+)?$`);
-    for (const old of readdirSync(cache).filter((entry) => isOld.test(entry) && !partial.endsWith(entry))) {
-      rmSync(join(cache, old), { recursive: true, force: true });
-    }
     renameSync(partial, installed);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   return installed;
+}
+
+/**
+ * Removes what earlier runs left of a project. If one of them differs in this repository's packages alone, the folder gets its
+ * files, and only those packages are installed.
+ */
+function takeOld(name: string, base: string, folder: string): void {
+  mkdirSync(cache, { recursive: true });
+  const ofProject = RegExp(`^${name}-[0-9a-f]{16}-[0-9a-f]{16}([.]\\d+)?$`);
+  const old = readdirSync(cache).filter((entry) => ofProject.test(entry));
+  const closest = old.find((entry) => entry.startsWith(`${base}-`) && !entry.includes("."));
+  if (closest !== undefined) copy(join(cache, closest), folder);
+  // Also the closest: the installer writes into files that it shares with the folder.
+  for (const entry of old) rmSync(join(cache, entry), { recursive: true, force: true });
 }
 
 function versionOf(name: string): string {
