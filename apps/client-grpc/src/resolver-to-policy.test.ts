@@ -18,7 +18,7 @@ import {
   PodServiceClient,
   PodServiceService,
 } from "@grpc-lb/protos/pod/v1";
-import { type ResolverMessage, registerResolvers, resolverChannelName } from "@grpc-lb/resolver";
+import { registerResolvers, resolverChannels, type SnapshotMessage } from "@grpc-lb/resolver";
 
 registerPolicies();
 registerResolvers();
@@ -47,9 +47,9 @@ const callPod = (client: PodServiceClient) =>
 test("a policy sees the weights and the target that the resolver knows", async (t) => {
   const servers = [await startServer("light"), await startServer("heavy")];
   const picks: PickMessage[] = [];
-  const snapshots: ResolverMessage[] = [];
+  const snapshots: SnapshotMessage[] = [];
   subscribe(policyChannels.pick, (message) => picks.push(message as PickMessage));
-  subscribe(resolverChannelName, (message) => snapshots.push(message as ResolverMessage));
+  subscribe(resolverChannels.snapshot, (message) => snapshots.push(message as SnapshotMessage));
   const target = `static:///${servers.map(({ address }) => address).join(",")}?weights=1,3`;
   const client = new PodServiceClient(target, credentials.createInsecure(), {
     "grpc.use_local_subchannel_pool": 1,

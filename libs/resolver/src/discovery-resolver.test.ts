@@ -7,7 +7,8 @@ import { endpointOf } from "@grpc-lb/discovery";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
 import { call, failure, Rig, settled, spread, untilSpread } from "../testing/rig.ts";
-import { DiscoveryResolver, resolverChannelName } from "./discovery-resolver.ts";
+import { resolverChannels } from "./diagnostics.ts";
+import { DiscoveryResolver } from "./discovery-resolver.ts";
 import type { ResolvedEndpoint, ResolverListener, ServiceConfig } from "./grpc-js.ts";
 
 const policies: Record<string, Record<string, unknown>> = {
@@ -404,8 +405,8 @@ test("an error that changes while the endpoints stay is not published to grpc-js
   const { clock, source, published, configs, resolver } = start(t);
   let received = 0;
   const count = () => received++;
-  subscribe(resolverChannelName, count);
-  t.after(async () => void unsubscribe(resolverChannelName, count));
+  subscribe(resolverChannels.snapshot, count);
+  t.after(async () => void unsubscribe(resolverChannels.snapshot, count));
   const [one, two] = [endpointAt(1), endpointAt(2, 3)];
   source.setEndpoints([one, two]);
   resolver.updateResolution();
@@ -549,8 +550,8 @@ test("calls fail with the API server's error for a Service that does not exist; 
 test("a channel that a listener of the diagnostics channel closes receives nothing more", async (t) => {
   const { source, published, resolver } = start(t);
   const close = () => resolver.destroy();
-  subscribe(resolverChannelName, close);
-  t.after(async () => void unsubscribe(resolverChannelName, close));
+  subscribe(resolverChannels.snapshot, close);
+  t.after(async () => void unsubscribe(resolverChannels.snapshot, close));
   source.setEndpoints([endpointAt(1)]);
   resolver.updateResolution();
   await settled();

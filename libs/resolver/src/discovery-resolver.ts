@@ -1,4 +1,3 @@
-import { channel } from "node:diagnostics_channel";
 import type { ChannelOptions } from "@grpc/grpc-js";
 import { type Clock, messageOf } from "@grpc-lb/core";
 import {
@@ -10,6 +9,8 @@ import {
   targetOption,
 } from "@grpc-lb/discovery";
 import { describeNoEndpoints } from "./describe-no-endpoints.ts";
+import { publishSnapshot } from "./diagnostics.ts";
+import { EndpointHistory } from "./endpoint-history.ts";
 import {
   type Attributes,
   publishEndpoints,
@@ -21,18 +22,6 @@ import {
 } from "./grpc-js.ts";
 import { chooseServiceConfig, describeProblems, parseServiceConfig, readChannelConfig } from "./service-config.ts";
 import type { Warn } from "./warn.ts";
-
-/** The name to subscribe to: `diagnostics_channel.subscribe(resolverChannelName, (message) => …)`. */
-export const resolverChannelName = "grpc-lb:resolver:snapshot";
-
-/** The message that is published for each snapshot that a grpc-js channel receives. */
-export interface ResolverMessage {
-  /** The target as the user wrote it; the messages of policies contain the same text. */
-  readonly target: string;
-  readonly snapshot: Snapshot;
-}
-
-const resolverChannel = channel(resolverChannelName);
 
 /** The options of a `DiscoveryResolver`. */
 export interface DiscoveryResolverOptions {
@@ -123,6 +112,7 @@ export class DiscoveryResolver implements Resolver {
   readonly #attributes: Attributes;
   /** The channel's own service config, in JSON; grpc-js has checked it. */
   readonly #channelConfig: string | undefined;
+  readonly #history = new EndpointHistory();
   #run: Run | undefined;
   /** Kept between runs, so that a config of the service is parsed once and causes one warning at most. */
   #resolvedConfig: { readonly text: string; readonly config: ServiceConfig | undefined } | undefined;
@@ -144,6 +134,11 @@ export class DiscoveryResolver implements Resolver {
   /** The latest snapshot; undefined while nothing is known. */
   get latest(): Snapshot | undefined {
     return this.#run?.latest;
+  }
+
+  /** The endpoint of an address, also of one that has left lately. */
+  findEndpoint(address: string): Endpoint | undefined {
+    return this.#history.find(address);
   }
 
   updateResolution(): void {
@@ -178,6 +173,7 @@ export class DiscoveryResolver implements Resolver {
       source = createSource(target);
     } catch (error) {
       run.latest = createFailedSnapshot(target, messageOf(error));
+      publishSnapshot(target, run.latest, undefined);
       this.#publish(run);
       return;
     }
@@ -193,9 +189,11 @@ export class DiscoveryResolver implements Resolver {
 
   #receive(run: Run, snapshot: Snapshot): void {
     if (this.#run !== run) return;
+    const before = run.latest;
     run.latest = snapshot;
     const { target, warn } = this.#options;
-    resolverChannel.publish({ target, snapshot } satisfies ResolverMessage);
+    if (snapshot.endpoints) this.#history.add(snapshot.endpoints);
+    publishSnapshot(target, snapshot, before);
     const { error, serviceConfigError } = snapshot;
     if (error?.code === "permissionDenied") warn(error.message);
     if (serviceConfigError?.code === "permissionDenied" && this.#usesResolvedConfig) {

@@ -9,7 +9,8 @@
  * const client = new PodServiceClient("kubernetes:///server.default:grpc", credentials.createInsecure());
  * ```
  */
-export { type ResolverMessage, resolverChannelName } from "./discovery-resolver.ts";
+export type { Endpoint } from "@grpc-lb/discovery";
+export { type ResolverErrorMessage, resolverChannels, type SnapshotMessage } from "./diagnostics.ts";
 export type { ResolvedEndpoint } from "./grpc-js.ts";
 export { type ResolvedTargetStats, type Resolvers, type ResolversOptions, registerResolvers } from "./resolvers.ts";
 export { type ParsedServiceConfig, parseServiceConfig } from "./service-config.ts";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { type ChannelOptions, ServerCredentials, type ServerOptions } from "@grpc/grpc-js";
 import { PodServer } from "../testing/pod-server.ts";
 import { Rig, spread, untilCall, untilSpread } from "../testing/rig.ts";
-import { type ResolverMessage, resolverChannelName } from "./discovery-resolver.ts";
+import { resolverChannels, type SnapshotMessage } from "./diagnostics.ts";
 
 /**
  * grpc-js repeats a call that a server refused, because its connection had just ended, once by itself. When two connections
@@ -45,9 +45,9 @@ for (const { what, server, client: options, onCall } of cases) {
     const pods = await Promise.all(["a", "b"].map((name) => PodServer.start(name, insecure, server)));
     rig.adopt(...pods);
     const snapshots: unknown[] = [];
-    const onSnapshot = (message: unknown) => snapshots.push((message as ResolverMessage).snapshot);
-    subscribe(resolverChannelName, onSnapshot);
-    rig.onClose(() => void unsubscribe(resolverChannelName, onSnapshot));
+    const onSnapshot = (message: unknown) => snapshots.push((message as SnapshotMessage).snapshot);
+    subscribe(resolverChannels.snapshot, onSnapshot);
+    rig.onClose(() => void unsubscribe(resolverChannels.snapshot, onSnapshot));
     rig.source().setEndpoints(pods.map(({ endpoint }) => endpoint));
     const client = rig.client(options);
     await untilSpread(client, ...pods);

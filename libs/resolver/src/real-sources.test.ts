@@ -13,7 +13,7 @@ import { runToEnd } from "@grpc-lb/program/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { PodServer } from "../testing/pod-server.ts";
 import { bareContext, call, failure, type PodClient, spread, untilCall, untilSpread } from "../testing/rig.ts";
-import { type ResolverMessage, type ResolversOptions, resolverChannelName } from "./index.ts";
+import { type ResolversOptions, resolverChannels, type SnapshotMessage } from "./index.ts";
 import { registerResolversIn } from "./resolvers.ts";
 
 /** All schemes, over real sources and servers, which end with the test; nothing may be left. */
@@ -59,10 +59,10 @@ const at = ({ port }: PodServer) => `127.0.0.1:${port}`;
 
 test("static: calls go to each address in turn, their weights reach the channel, and stats show it", async (t) => {
   const { pods, client, resolvers } = await start(t, ["a", "b"]);
-  const seen: ResolverMessage[] = [];
-  const listen = (message: unknown) => seen.push(message as ResolverMessage);
-  subscribe(resolverChannelName, listen);
-  t.after(() => void unsubscribe(resolverChannelName, listen));
+  const seen: SnapshotMessage[] = [];
+  const listen = (message: unknown) => seen.push(message as SnapshotMessage);
+  subscribe(resolverChannels.snapshot, listen);
+  t.after(() => void unsubscribe(resolverChannels.snapshot, listen));
   const target = `static:///${pods.map(at)}?weights=3,1`;
   const one = client(target);
   await untilSpread(one, ...pods);

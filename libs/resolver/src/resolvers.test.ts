@@ -7,8 +7,8 @@ import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
 import { bareContext, call, failure, type PodClient, Rig, settled, spread, untilSpread } from "../testing/rig.ts";
-import { type ResolverMessage, resolverChannelName } from "./index.ts";
-import { registerResolversIn } from "./resolvers.ts";
+import { type ResolverErrorMessage, resolverChannels, type SnapshotMessage } from "./index.ts";
+import { registerResolvers, registerResolversIn } from "./resolvers.ts";
 
 const options = { "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0 };
 
@@ -219,10 +219,10 @@ test("two endpoints with one address have one share of 60 calls", async (t) => {
 
 test("diagnostics_channel has each snapshot that a channel received, once", async (t) => {
   const rig = new Rig(t);
-  const seen: ResolverMessage[] = [];
-  const listen = (message: unknown) => seen.push(message as ResolverMessage);
-  subscribe(resolverChannelName, listen);
-  t.after(() => void unsubscribe(resolverChannelName, listen));
+  const seen: SnapshotMessage[] = [];
+  const listen = (message: unknown) => seen.push(message as SnapshotMessage);
+  subscribe(resolverChannels.snapshot, listen);
+  t.after(() => void unsubscribe(resolverChannels.snapshot, listen));
   rig.source().setEndpoints([]);
   const client = rig.client();
   await failure(client);
@@ -341,4 +341,39 @@ test("a proxy in the environment is one warning at the registration, for all sch
 
   registerResolversIn({ warn, warnOfProxy: false }, { ...bareContext, env });
   assert.equal(warnings.length, 1, "channels without a proxy need no warning");
+});
+
+test("an error of the resolver is published once, with the target as the user wrote it", async (t) => {
+  const messages: ResolverErrorMessage[] = [];
+  const listen = (message: unknown) => messages.push(message as ResolverErrorMessage);
+  subscribe(resolverChannels.error, listen);
+  const rig = new Rig(t);
+  rig.onClose(() => void unsubscribe(resolverChannels.error, listen));
+  rig.source().setError("unavailable", "away");
+  assert.equal(await failure(rig.client()), "away");
+  rig.source().setError("unavailable", "away");
+  rig.source().setError("unavailable", "still away");
+  assert.match(await failure(rig.client({}, "kubernetes:///a/b/c")), /kubernetes:/);
+  assert.deepEqual(
+    messages.map(({ target, error }) => [target, error.code, error.message.slice(0, 10)]),
+    [
+      ["kubernetes:///server.default", "unavailable", "away"],
+      ["kubernetes:///server.default", "unavailable", "still away"],
+      ["kubernetes:///a/b/c", "invalid", 'target "ku'],
+    ],
+  );
+});
+
+test("options of another type or name are refused at once", () => {
+  for (const [options, message] of [
+    [null, "registerResolvers: the options must be an object, got null"],
+    [{ warn: "x" }, "registerResolvers: warn must be a function, got a string"],
+    [
+      { clock: {} },
+      /^registerResolvers: unknown option clock; known options: consul, etcd, kubernetes, warn, warnOfProxy$/,
+    ],
+    [{ etcd: { credentials: { pasword: "x" } } }, /unknown option etcd\.credentials\.pasword/],
+  ] as const) {
+    assert.throws(() => registerResolvers(options as never), { name: "TypeError", message });
+  }
 });

@@ -2,6 +2,7 @@ import type { ChannelOptions } from "@grpc/grpc-js";
 import { type Context, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
 import {
   createSource,
+  type Endpoint,
   parseTarget,
   type Source,
   type SourceOptions,
@@ -54,6 +55,14 @@ export interface ResolvedTargetStats extends SourceStats {
 export interface Resolvers {
   /** One entry for each target that a channel which was made under this registration uses now. */
   stats(): ResolvedTargetStats[];
+  /**
+   * Finds the endpoint that took a call, such as the pod, by the text that `call.getPeer()` returns once the call is on a connection:
+   * `10.0.0.1:50051`. It also finds an endpoint that has left lately.
+   *
+   * @param target where channels of several targets may have the same address: the channel's target, as it was written
+   * @returns undefined for a peer that no channel of this registration has, and for a call that was not sent
+   */
+  findEndpoint(peer: string, target?: string): Endpoint | undefined;
 }
 
 const optionRules: OptionRules = {
@@ -105,7 +114,7 @@ export function registerResolversIn(options: ResolversOptions, context: Resolver
   }
   const proxy = warnOfProxy ? describeProxy(context.env, targetSchemes) : undefined;
   for (const warning of [...(proxy === undefined ? [] : [proxy]), ...recordRegistration()]) warn(warning);
-  return { stats: () => summarize(running) };
+  return { stats: () => summarize(running), findEndpoint: (peer, target) => findIn(running, peer, target) };
 }
 
 function createResolverClass(
@@ -130,6 +139,15 @@ function createSidecarCheck({ env, findSidecar }: ResolversContext, warn: Warn):
     isDone = true;
     void findSidecar().then((mesh) => mesh !== undefined && warn(describeSidecar(mesh, target)));
   };
+}
+
+function findIn(running: ReadonlySet<DiscoveryResolver>, peer: string, target?: string): Endpoint | undefined {
+  for (const resolver of running) {
+    if (target !== undefined && resolver.target !== target) continue;
+    const endpoint = resolver.findEndpoint(peer);
+    if (endpoint) return endpoint;
+  }
+  return undefined;
 }
 
 function summarize(running: ReadonlySet<DiscoveryResolver>): ResolvedTargetStats[] {

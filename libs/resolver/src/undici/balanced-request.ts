@@ -15,6 +15,8 @@ export interface RequestOwner {
   onUnreachable(request: BalancedRequest): boolean;
   /** It ended without being sent. */
   onEnded(request: BalancedRequest): void;
+  /** It was sent, and has ended: with its answer, an error, or as another protocol. */
+  onFinished(request: BalancedRequest): void;
 }
 
 type State =
@@ -34,6 +36,8 @@ export class BalancedRequest implements Handler, Controller {
   readonly options: RequestOptions;
   /** The endpoint that was chosen last. */
   choice: Choice | undefined;
+  /** The endpoint whose stats count it now. */
+  countedAt: Choice["endpoint"] | undefined;
   /** Endpoints that no connection could be opened to. */
   readonly tried = new Set<Choice["endpoint"]>();
   readonly #handler: Handler;
@@ -116,6 +120,7 @@ export class BalancedRequest implements Handler, Controller {
   }
 
   onRequestUpgrade(...args: Parameters<NonNullable<Handler["onRequestUpgrade"]>>): void {
+    this.#owner.onFinished(this);
     this.#handler.onRequestUpgrade?.(...args);
   }
 
@@ -132,12 +137,14 @@ export class BalancedRequest implements Handler, Controller {
   }
 
   onResponseEnd(...args: Parameters<NonNullable<Handler["onResponseEnd"]>>): void {
+    this.#owner.onFinished(this);
     this.#handler.onResponseEnd?.(...args);
   }
 
   onResponseError(controller: Controller, error: Error): void {
     const state = this.#state;
     if (state.t === "sent") {
+      this.#owner.onFinished(this);
       this.#handler.onResponseError?.(controller, error);
     } else if (state.t === "ended" && state.reason === error) {
       // The connection that came too late was aborted; the handler has its reason.

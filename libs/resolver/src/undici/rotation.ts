@@ -30,7 +30,7 @@ export class Rotation {
 
   /** @param tried endpoints that the request has failed on already */
   next(endpoints: readonly Endpoint[], tried: ReadonlySet<Endpoint>): Choice | undefined {
-    const endpoint = this.#find(endpoints, (one) => !tried.has(one) && !this.#isInBackoff(one));
+    const endpoint = this.#find(endpoints, (one) => !tried.has(one) && !this.isInBackoff(one));
     if (endpoint) {
       this.#extendBackoff(endpoint);
       return { endpoint, isLastResort: false };
@@ -47,14 +47,15 @@ export class Rotation {
   /** No connection could be opened to it. Several that failed at the same time count once. */
   failed(endpoint: Endpoint): void {
     if (this.#inBackoff.has(endpoint)) {
-      if (!this.#isInBackoff(endpoint)) this.#extendBackoff(endpoint);
+      if (!this.isInBackoff(endpoint)) this.#extendBackoff(endpoint);
       return;
     }
     const backoff = createBackoff({ ...backoffBounds, random: this.#random });
     this.#inBackoff.set(endpoint, { backoff, untilMs: this.#clock.now() + backoff.next() });
   }
 
-  #isInBackoff(endpoint: Endpoint): boolean {
+  /** Whether it is not chosen as long as there is another. */
+  isInBackoff(endpoint: Endpoint): boolean {
     const entry = this.#inBackoff.get(endpoint);
     return entry !== undefined && this.#clock.now() < entry.untilMs;
   }

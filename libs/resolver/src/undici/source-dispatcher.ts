@@ -5,9 +5,11 @@ import { type Address, DiscoveryError, type Snapshot, type Source, type Subscrip
 import { Agent, Dispatcher, errors } from "undici";
 import { describeNoEndpoints } from "../describe-no-endpoints.ts";
 import { BalancedRequest, type RequestOwner } from "./balanced-request.ts";
+import { DispatcherDiagnostics } from "./diagnostics.ts";
 import type { DispatcherParts } from "./dispatcher-options.ts";
 import { readRequestOptions } from "./request-options.ts";
 import { type Choice, Rotation } from "./rotation.ts";
+import { type DispatcherStats, EndpointCounts } from "./stats.ts";
 
 /** `closed` lets requests in flight end, `destroyed` ends them. */
 type State = "open" | "closed" | "destroyed";
@@ -23,8 +25,15 @@ export class SourceDispatcher extends Dispatcher {
   readonly #owner: RequestOwner = {
     onConnected: ({ choice }) => choice && this.#rotation.connected(choice.endpoint),
     onUnreachable: (request) => this.#sendElsewhere(request),
-    onEnded: (request) => this.#stopWaiting(request),
+    onEnded: (request) => {
+      this.#stopCounting(request);
+      this.#stopWaiting(request);
+    },
+    onFinished: (request) => this.#stopCounting(request),
   };
+  readonly #diagnostics: DispatcherDiagnostics;
+  readonly #counts = new EndpointCounts();
+  readonly #target: string | undefined;
   readonly #waiting = new Set<BalancedRequest>();
   /** Keeps the process alive while requests wait. */
   #hold: NodeJS.Timeout | undefined;
@@ -33,14 +42,41 @@ export class SourceDispatcher extends Dispatcher {
   #latest: Snapshot | undefined;
   #sourceEnded: Promise<void> | undefined;
 
-  constructor({ source, agentOptions }: DispatcherParts, context: Context) {
+  constructor({ source, target, agentOptions }: DispatcherParts, context: Context) {
     super();
     this.#source = source;
+    this.#target = target;
+    this.#diagnostics = new DispatcherDiagnostics(target);
     this.#agent = new Agent(agentOptions);
     this.#rotation = new Rotation(completeContext(context));
     for (const event of ["connect", "disconnect", "connectionError", "drain"]) {
       (this.#agent as EventEmitter).on(event, (...args) => (this as EventEmitter).emit(event, ...args));
     }
+    for (const [event, isOpen] of [
+      ["connect", true],
+      ["disconnect", false],
+    ] as const) {
+      (this.#agent as EventEmitter).on(event, (origin: URL) => {
+        this.#diagnostics.publishConnection(origin, isOpen, this.#latest?.endpoints ?? []);
+      });
+    }
+  }
+
+  /** What is known now, for metrics. Costs nothing until it is called. */
+  stats(): DispatcherStats {
+    const endpoints = (this.#latest?.endpoints ?? []).map((endpoint) => ({
+      endpoint,
+      isInBackoff: this.#rotation.isInBackoff(endpoint),
+      picks: this.#counts.of(endpoint).picks,
+      inFlight: this.#counts.of(endpoint).inFlight,
+    }));
+    return {
+      target: this.#target,
+      subject: this.#source.subject,
+      endpoints,
+      waiting: this.#waiting.size,
+      error: this.#latest?.error?.message,
+    };
   }
 
   /** @returns false when the caller should wait for `drain` before the next one, as every Dispatcher does */
@@ -100,7 +136,9 @@ export class SourceDispatcher extends Dispatcher {
 
   #receive(snapshot: Snapshot): void {
     if (this.#state !== "open") return;
+    const before = this.#latest;
     this.#latest = snapshot;
+    this.#diagnostics.publishSnapshot(snapshot, before);
     const [first] = this.#waiting;
     for (const request of this.#waiting) {
       if (!this.#latest) return; // the one before closed this dispatcher, and the others have ended
@@ -126,6 +164,7 @@ export class SourceDispatcher extends Dispatcher {
   #sendElsewhere(request: BalancedRequest): boolean {
     const { choice, tried, aborted } = request;
     if (!choice) return false;
+    this.#stopCounting(request);
     this.#rotation.failed(choice.endpoint);
     tried.add(choice.endpoint);
     if (aborted || choice.isLastResort || tried.size >= maxConnectAttempts) return false;
@@ -137,9 +176,17 @@ export class SourceDispatcher extends Dispatcher {
 
   #sendTo(choice: Choice, request: BalancedRequest): boolean {
     request.choice = choice;
+    request.countedAt = choice.endpoint;
+    this.#counts.begin(choice.endpoint);
+    this.#diagnostics.publishPick(choice.endpoint);
     const { host, port } = choice.endpoint.addresses[0] as Address;
     const origin = `${request.options.origin.protocol}//${isIPv6(host) ? `[${host}]` : host}:${port}`;
     return this.#agent.dispatch({ ...request.options, origin }, request);
+  }
+
+  #stopCounting(request: BalancedRequest): void {
+    if (request.countedAt) this.#counts.end(request.countedAt);
+    request.countedAt = undefined;
   }
 
   #stopWaiting(request: BalancedRequest): void {
