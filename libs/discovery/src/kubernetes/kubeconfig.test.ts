@@ -39,6 +39,21 @@ function kubeconfig(user: object, cluster: object = {}, context: object = {}): s
   });
 }
 
+test("another context than the current one, by its name", async () => {
+  const path = file(
+    "contexts",
+    JSON.stringify({
+      "current-context": "a",
+      contexts: ["a", "b"].map((name) => ({ name, context: { cluster: name, namespace: `ns-${name}` } })),
+      clusters: ["a", "b"].map((name) => ({ name, cluster: { server: `https://${name}.example` } })),
+    }),
+  );
+  const { server, namespace } = await createKubeconfigAccess(path, "b");
+  assert.deepEqual([server.host, namespace], ["b.example", "ns-b"]);
+  assert.equal((await createKubeconfigAccess(path)).server.host, "a.example");
+  await assert.rejects(createKubeconfigAccess(path, "c"), { message: 'kubernetes: the kubeconfig has no context "c"' });
+});
+
 test("a token; server and namespace of the current context; a token replaced in the file is seen after a denial", async () => {
   const path = file("token", kubeconfig({ token: "one" }, {}, { namespace: "prod" }));
   const access = await createKubeconfigAccess(path);

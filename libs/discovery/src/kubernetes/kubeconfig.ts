@@ -11,25 +11,27 @@ import { SingleFlight } from "./single-flight.ts";
 const pluginTimeoutMs = 60_000;
 
 /**
- * Access by the current context of a kubeconfig, as kubectl has it: tokens, token files, client certificates, exec plugins,
+ * Access by a context of a kubeconfig, as kubectl has it: tokens, token files, client certificates, exec plugins,
  * OIDC, impersonation, proxies. An exec plugin runs once for all callers that wait for it, and ends when they all have gone, or
  * after a minute. The file is read again when the server refuses the credentials. A server of plain HTTP (`kubectl proxy`)
  * gets no credentials, and none are read.
  *
  * @param path the file. Default: those of KUBECONFIG that exist, of which the first to set a name wins, else `~/.kube/config`
+ * @param contextName the context. Default: the current one
  * @throws DiscoveryError `notFound` without a file or a current context, `invalid` for a context that cannot be used
  */
-export function createKubeconfigAccess(path?: string): Promise<ApiAccess> {
-  return createKubeconfigAccessIn(path, {});
+export function createKubeconfigAccess(path?: string, contextName?: string): Promise<ApiAccess> {
+  return createKubeconfigAccessIn(path, {}, contextName);
 }
 
 /** The same in any context. */
 export async function createKubeconfigAccessIn(
   path: string | undefined,
   { clock = systemClock }: Context,
+  contextName?: string,
 ): Promise<ApiAccess> {
-  checkOptions("createKubeconfigAccess", { path }, { path: "string" });
-  let context = await readKubeconfig(path);
+  checkOptions("createKubeconfigAccess", { path, contextName }, { path: "string", contextName: "string" });
+  let context = await readKubeconfig(path, contextName);
   const { name, namespace, cluster } = context;
   const server = readServer(cluster);
   const given = new URL(server); // with its user and password
