@@ -192,3 +192,27 @@ test("beyond the connections the oldest that never made a request is closed", as
   agent.destroy();
   for (const socket of mute) socket.destroy();
 });
+
+test("a few pipelined requests are answered in order; a connection with more unanswered ones is closed", async () => {
+  const { port } = await start(createReadiness(), createWorkload(), { maxPipelined: 8 });
+  const request = "GET /pod HTTP/1.1\r\nhost: a\r\n\r\n";
+  const pipeline = async (count: number) => {
+    const socket = connect(port, "127.0.0.1");
+    let received = "";
+    socket.setEncoding("utf8").on("data", (text) => {
+      received += text;
+    });
+    const closed = once(socket, "close");
+    socket.on("error", () => {}); // the server may reset it
+    socket.write(request.repeat(count));
+    const answers = () => received.split("HTTP/1.1 200").length - 1;
+    return { socket, closed, answers };
+  };
+  const few = await pipeline(8);
+  await until(() => few.answers() === 8, "eight answers");
+  few.socket.destroy();
+  await few.closed;
+  const many = await pipeline(1_000);
+  await many.closed;
+  assert.ok(many.answers() <= 8, `want at most 8 answers, got ${many.answers()}`);
+});

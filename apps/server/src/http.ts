@@ -1,3 +1,4 @@
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
 import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
@@ -24,6 +25,8 @@ export interface HttpLimits {
   readonly checkIntervalMs: number;
   /** How long a connection may have no request: longer than the 60 s of most proxies. */
   readonly keepAliveTimeoutMs: number;
+  /** How many requests of a connection may wait for their answers, or for a peer that reads them; with more it is closed. */
+  readonly maxPipelined: number;
 }
 
 export const defaultHttpLimits: HttpLimits = {
@@ -32,6 +35,7 @@ export const defaultHttpLimits: HttpLimits = {
   requestTimeoutMs: 10_000,
   checkIntervalMs: 2_000,
   keepAliveTimeoutMs: 72_000,
+  maxPipelined: 32,
 };
 
 /**
@@ -51,9 +55,16 @@ export async function listenHttp(
     return503OnClosing: false, // while it closes, calls on open connections must still succeed
     forceCloseConnections: "idle",
     bodyLimit: limits.maxBodyBytes,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    http: { headersTimeout: limits.requestTimeoutMs, connectionsCheckingInterval: limits.checkIntervalMs },
+    serverFactory: (handle) =>
+      createServer(
+        {
+          headersTimeout: limits.requestTimeoutMs,
+          requestTimeout: limits.requestTimeoutMs,
+          keepAliveTimeout: limits.keepAliveTimeoutMs,
+          connectionsCheckingInterval: limits.checkIntervalMs,
+        },
+        refusePipelines(handle, limits.maxPipelined),
+      ),
   });
   const table = new ConnectionTable<Socket>(limits.maxConnections, (socket) => socket.destroy());
   app.server.on("connection", (socket) => {
@@ -71,6 +82,23 @@ export async function listenHttp(
     port: (app.server.address() as AddressInfo).port,
     close: () => app.close(),
     cut: () => app.server.closeAllConnections(),
+  };
+}
+
+/** Closes a connection with too many unanswered requests before any of them costs more than its bytes. */
+function refusePipelines(handle: RequestListener, maxPipelined: number): RequestListener {
+  const unanswered = new WeakMap<Socket, number>();
+  return (request, response) => {
+    const { socket } = request;
+    if (socket.destroyed) return;
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    unanswered.set(socket, count);
+    if (count > maxPipelined) {
+      socket.destroy();
+      return;
+    }
+    response.once("close", () => unanswered.set(socket, (unanswered.get(socket) ?? 0) - 1));
+    handle(request, response);
   };
 }
 
