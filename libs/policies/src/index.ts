@@ -12,6 +12,8 @@
  * ```
  */
 
+export type { Clock, Random } from "@grpc-lb/core";
+export type { Child } from "./balancer/child.ts";
 export {
   type ConnectionMessage,
   type EjectionMessage,
@@ -20,18 +22,39 @@ export {
   type UpdateMessage,
 } from "./balancer/diagnostics.ts";
 export type { EndpointInfo } from "./balancer/endpoint-info.ts";
-export type {
-  CallEnd,
-  CommonConfig,
-  PickChild,
-  PickerInput,
-  Policy,
-  PolicyContext,
-  PolicyInstance,
+export {
+  type CallEnd,
+  type CallTotal,
+  type CommonConfig,
+  type CountConfig,
+  type PickChild,
+  type PickerInput,
+  type Policy,
+  type PolicyContext,
+  type PolicyInstance,
+  parseCommonConfig,
+  parseCountConfig,
 } from "./balancer/policy.ts";
 export type { EndpointStats, PolicyStats } from "./balancer/stats.ts";
+export type { Bounds, Fields } from "./config/fields.ts";
+export type { PickArgs } from "./grpc-js.ts";
 export {
-  createServiceConfig,
+  currentWeights,
+  parseWeightConfig,
+  type SlowStart,
+  type WeightConfig,
+  weightRefreshMs,
+} from "./policies/weights/weights.ts";
+export type {
+  FailureStatus,
+  HedgingPolicy,
+  MethodConfig,
+  MethodName,
+  RetryPolicy,
+  RetryThrottling,
+  Seconds,
+} from "./registration/method-config.ts";
+export {
   isRegistered,
   type NamedPolicy,
   needsNoConfig,
@@ -46,4 +69,5 @@ export {
   registerPolicies,
   registerPolicy,
 } from "./registration/register.ts";
+export { createServiceConfig, type PolicyChoice, type ServiceConfigOptions } from "./registration/service-config.ts";
 export type { Warn } from "./registration/warning.ts";

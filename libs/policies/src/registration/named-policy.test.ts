@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createServiceConfig, needsNoConfig, parsePolicy, registeredPolicies, validatePolicy } from "./named-policy.ts";
+import { needsNoConfig, parsePolicy, registeredPolicies, validatePolicy } from "./named-policy.ts";
 import { policyNames, registerPolicies } from "./register.ts";
 
 registerPolicies();
@@ -71,21 +71,5 @@ test("an invalid policy or configuration is refused with the reason", () => {
     ["outlier_detection", /^is invalid: .*childPolicy must be a list/],
   ] as const) {
     assert.throws(() => parsePolicy(text), { name: "RangeError", message }, text);
-  }
-});
-
-test("createServiceConfig returns the text of a service config, and throws for an invalid policy", () => {
-  assert.deepEqual(JSON.parse(createServiceConfig({ least_request: { choiceCount: 3 } }, { methodConfig: [] })), {
-    methodConfig: [],
-    loadBalancingConfig: [{ least_request: { choiceCount: 3 } }],
-  });
-  const table: [Parameters<typeof createServiceConfig>[0], RegExp][] = [
-    [{ least_request: { choicecount: 3 } }, /unknown field choicecount; known fields: choiceCount/],
-    [{ least_requests: {} }, /must be one of .*least_request.*, got "least_requests"/],
-    [{ random: {}, maglev: {} }, /must be one policy, got random, maglev/],
-    [{}, /must be one of .*, got ""/],
-  ];
-  for (const [policy, message] of table) {
-    assert.throws(() => createServiceConfig(policy), { name: "RangeError", message });
   }
 });

@@ -48,23 +48,6 @@ export function validatePolicy(
 }
 
 /**
- * Creates a service config for the channel option `grpc.service_config`, and checks it at once, where grpc-js would report nothing.
- *
- * @param policy such as `{ least_request: { choiceCount: 3 } }`
- * @param rest further fields of the service config, such as `methodConfig`
- * @throws RangeError that lists the known policies, or names the wrong field
- */
-export function createServiceConfig(
-  policy: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
-  rest: Readonly<Record<string, unknown>> = {},
-): string {
-  const [[name, config] = ["", {}], ...others] = Object.entries(policy);
-  if (others.length > 0) throw new RangeError(`must be one policy, got ${Object.keys(policy).join(", ")}`);
-  validatePolicy(name, config);
-  return JSON.stringify({ ...rest, loadBalancingConfig: [policy] });
-}
-
-/**
  * Parses a policy from a command line: `least_request`, or with a configuration `least_request{"choiceCount":3}`.
  *
  * @throws RangeError that lists the policies that need no configuration, or names the wrong field
