@@ -66,3 +66,15 @@ test("a pipe whose writer writes nothing is given up after 5 s", async (t) => {
   await turn();
   await rejected;
 });
+
+test("an abort ends the read of a pipe at once", async (t) => {
+  const path = makePipe(t);
+  const writer = await open(path, "r+");
+  t.after(() => writer.close());
+  const clock = new ManualClock();
+  const ending = new AbortController();
+  const rejected = assert.rejects(readTextFile(path, { clock, signal: ending.signal }), { message: "closed" });
+  await until(() => clock.sleeping === 1, "the reader waits");
+  ending.abort(new Error("closed"));
+  await rejected;
+});

@@ -10,6 +10,8 @@ export interface ReadTextOptions {
   /** In milliseconds. Default: 5 s. */
   readonly timeoutMs?: number;
   readonly clock?: Clock;
+  /** Ends the read. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How long to wait for the writer of a pipe between two attempts to read from it, in milliseconds. */
@@ -19,10 +21,10 @@ const pollMs = 20;
  * Reads a small text file, such as a kubeconfig, a certificate or a password. It may be a pipe, as of a shell's `<(command)`: its
  * writer has `timeoutMs` for the whole text. Node's `readFile` would wait for ever, and hold a thread.
  *
- * @throws Error for a file that cannot be opened or read, that is larger than `maxBytes`, or whose writer is too slow
+ * @throws the reason of `signal`; Error for a file that cannot be opened or read, that is larger than `maxBytes`, or whose writer is too slow
  */
 export async function readTextFile(path: string, options: ReadTextOptions = {}): Promise<string> {
-  const { maxBytes = 4 * 1_024 * 1_024, timeoutMs = 5_000, clock = systemClock } = options;
+  const { maxBytes = 4 * 1_024 * 1_024, timeoutMs = 5_000, clock = systemClock, signal } = options;
   // Without O_NONBLOCK the open of a pipe waits for its writer.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -37,8 +39,9 @@ export async function readTextFile(path: string, options: ReadTextOptions = {}):
         length += chunk.length;
         if (length > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
       }
+      signal?.throwIfAborted();
       if (clock.now() >= dueMs) throw new Error(`${path} was not read to its end within ${formatDuration(timeoutMs)}`);
-      if (!chunk) await clock.sleep(pollMs);
+      if (!chunk) await clock.sleep(pollMs, signal);
     }
   } finally {
     await file.close();

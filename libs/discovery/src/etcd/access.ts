@@ -111,14 +111,21 @@ export function warnOfPlainPassword(members: readonly Address[], { user, tls }: 
 }
 
 /** The password as it is now. */
-export async function readPassword({ password, passwordFile }: EtcdCredentials): Promise<string> {
-  return passwordFile === undefined ? (password ?? "") : (await readTextFile(passwordFile)).replace(/\r?\n$/, "");
+export async function readPassword({ password, passwordFile }: EtcdCredentials, signal?: AbortSignal): Promise<string> {
+  return passwordFile === undefined
+    ? (password ?? "")
+    : (await readTextFile(passwordFile, { signal })).replace(/\r?\n$/, "");
 }
 
 /** The TLS files as they are now, for a connection to this member; undefined without TLS. */
-export async function readTls({ tls }: EtcdCredentials, { host }: Address): Promise<TlsMaterial | undefined> {
+export async function readTls(
+  { tls }: EtcdCredentials,
+  { host }: Address,
+  signal?: AbortSignal,
+): Promise<TlsMaterial | undefined> {
   if (!tls) return undefined;
-  const read = async (file: string | undefined) => (file === undefined ? undefined : await readTextFile(file));
+  const read = async (file: string | undefined) =>
+    file === undefined ? undefined : await readTextFile(file, { signal });
   const [ca, cert, key] = await Promise.all([read(tls.caFile), read(tls.certFile), read(tls.keyFile)]);
   return { ca, cert, key, serverName: tls.serverName ?? host };
 }

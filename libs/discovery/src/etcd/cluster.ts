@@ -128,7 +128,7 @@ export class Cluster {
       const found = this.#connection;
       const isLost = (await found?.catch(() => undefined))?.isLost; // the call that tried to connect has reported why it failed
       if (isLost && this.#connection === found) await this.close();
-      this.#connection ??= this.#connect();
+      this.#connection ??= this.#connect(options.signal);
       mine = this.#connection;
       const connection = await mine;
       await this.#within(options, (signal) => connection.connect(signal));
@@ -166,10 +166,11 @@ export class Cluster {
     }
   }
 
-  async #connect(): Promise<Connection> {
+  /** @param signal ends the read of the files; calls that wait for this connection fail then, and are made again */
+  async #connect(signal: AbortSignal): Promise<Connection> {
     const member = this.#members[this.#next] as Address;
     try {
-      return new Connection(member, await readTls(this.#credentials, member));
+      return new Connection(member, await readTls(this.#credentials, member, signal));
     } catch (cause) {
       this.#connection = undefined; // the next call reads the file again
       const message = `etcd: a TLS file for ${this.name} cannot be read: ${messageOf(cause)}`;
@@ -199,7 +200,7 @@ export class Cluster {
   async #login(connection: Connection, name: string, { what }: CallOptions, signal: AbortSignal): Promise<string> {
     let password: string;
     try {
-      password = await readPassword(this.#credentials);
+      password = await readPassword(this.#credentials, signal);
       this.#secrets.password = password;
     } catch (cause) {
       const message = `the password cannot be read: ${messageOf(cause)}`;

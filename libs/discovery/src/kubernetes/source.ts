@@ -81,8 +81,8 @@ export function defineKubernetesSource(options: KubernetesSourceOptions): Source
   ];
 
   const start: SourceDefinitionIn["start"] = async (store, signal, { clock, random }) => {
-    const found = access ?? (await findAccess(clock));
-    if (signal.aborted) return;
+    const found = access ?? (await Promise.race([findAccess(clock), untilAborted(signal)]));
+    if (signal.aborted || !found) return;
     const where = namespace ?? found.namespace;
     store.subject = `service ${where}/${service}`;
     const lease = watches.acquire(
