@@ -192,12 +192,12 @@ describe("the demo", { skip: process.platform !== "linux" && "reads /proc" }, ()
   });
 
   it("fails with one line when the temporary directory does not exist", async () => {
-    const run = await runToEnd(main, short, { TMPDIR: "/nonexistent" });
+    const run = await runToEnd(main, short, { TMPDIR: "/proc/nonexistent" });
     assert.equal(run.code, 1);
     assert.equal(run.stderr.length, 1, run.stderr.join("\n"));
     assert.match(
       run.stderr[0] ?? "",
-      /^lab: cannot create a folder in the temporary directory \/nonexistent \(TMPDIR\): ENOENT/,
+      /^lab: cannot create a folder in the temporary directory \/proc\/nonexistent \(TMPDIR\): ENOENT/,
     );
   });
 

@@ -1,4 +1,4 @@
-import { messageOf, systemClock } from "@grpc-lb/core";
+import { messageOf } from "@grpc-lb/core";
 import {
   choiceFlag,
   durationFlag,
@@ -8,16 +8,15 @@ import {
   runProgram,
   switchFlag,
 } from "@grpc-lb/program";
-import { chooseStrategies, describeSkipped, type SkippedStrategy, skipUnavailable } from "./choose-strategies.ts";
-import { ClientLog } from "./client-log.ts";
+import { chooseStrategies, describeSkipped, skipUnavailable } from "./choose-strategies.ts";
+import { compare } from "./compare.ts";
 import { demoPolicies } from "./expectations.ts";
-import { describeFailures, judgeClient } from "./outcome.ts";
-import { type Plan, podNames, validatePlan, warmUpCalls } from "./plan.ts";
-import { runDemo } from "./run-demo.ts";
-import { createStrategies, type Strategy } from "./strategies.ts";
-import { JsonView } from "./views/json-view.ts";
-import { LiveView } from "./views/live-view.ts";
-import { PlainView } from "./views/plain-view.ts";
+import { validatePlan } from "./plan.ts";
+import { playScene } from "./scenes/play-scene.ts";
+import { sceneNames } from "./scenes/scene.ts";
+import { createScenePlan } from "./scenes/scene-plan.ts";
+import { sceneNamed } from "./scenes/scenes.ts";
+import { createStrategies } from "./strategies.ts";
 
 const strategyNames = createStrategies("round_robin").map(({ name }) => name);
 
@@ -29,9 +28,25 @@ const strategiesFlag: Flag<string | undefined> = {
   parse: (text) => text,
 };
 
+/** A duration whose default depends on the scene. */
+function sceneDurationFlag(help: string, defaultText: string, minMs = 0): Flag<number | undefined> {
+  return { ...durationFlag({ help, default: 0, minMs }), default: undefined, defaultText };
+}
+
 const flags = {
-  duration: durationFlag({ help: "how long the clients call", default: 6_000 }),
-  interval: durationFlag({ help: "pause between two calls of a client", default: 120, minMs: 1 }),
+  scene: choiceFlag({
+    metavar: "name",
+    help: "what happens to the pods while the clients call; in compare nothing does",
+    default: "compare",
+    choices: ["compare", ...sceneNames],
+  }),
+  duration: sceneDurationFlag("how long the clients call; in a scene, how long after it", "6s; in a scene 4s"),
+  settle: durationFlag({
+    help: "pause between the end of a scene and the calls that are judged",
+    default: 2_000,
+    minMs: 600, // longer than a call may wait for its timeout
+  }),
+  interval: sceneDurationFlag("pause between two calls of a client", "120ms; in a scene 50ms", 1),
   servers: integerFlag({ help: "number of servers, which represent pods", default: 3, min: 2, max: 9 }),
   policy: choiceFlag({
     metavar: "name",
@@ -54,34 +69,29 @@ void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
   // Exit at once when the terminal is gone, or on Ctrl-\. The exit listeners end the processes and show the cursor.
   process.once("SIGHUP", () => process.exit(129));
   process.once("SIGQUIT", () => process.exit(131));
-  const plan = readPlan(flags);
-  const { strategies, skipped } = await skipUnavailable(readStrategies(flags));
+  const { scene, duration, interval, settle: settleMs, servers, seed, json: isJson } = flags;
+  const play = asUsageError(() => {
+    if (scene === "compare") {
+      const plan = validatePlan({ durationMs: duration ?? 6_000, intervalMs: interval ?? 120, servers, seed });
+      return (options: Chosen) => compare({ ...options, plan, isJson, signal });
+    }
+    const plan = createScenePlan(scene, { afterMs: duration, intervalMs: interval, settleMs, servers, seed });
+    return (options: Chosen) => playScene({ ...options, scene: sceneNamed(scene), plan, isJson, signal });
+  });
+  const chosen = asUsageError(() => chooseStrategies(createStrategies(flags.policy), flags.strategies));
+  const { strategies, skipped } = await skipUnavailable(chosen);
   if (strategies.length === 0) throw new ProgramError(`nothing to show: ${describeSkipped(skipped)}`, { exitCode: 1 });
-  const logs = strategies.map((strategy) => new ClientLog(strategy, podNames(plan), warmUpCalls(plan)));
-  const view = createView({ plan, logs, skipped }, flags.json);
   try {
-    await runDemo({ plan, logs, observer: view, clock: systemClock, signal });
-    const outcomes = logs.map((log) => judgeClient(log, plan));
-    view.showResult({ pods: podNames(plan), outcomes, skipped, warmUpCalls: warmUpCalls(plan) });
-    const failures = describeFailures(outcomes);
+    const failures = await play({ strategies, skipped });
     if (failures) throw new ProgramError(failures, { exitCode: 1 });
     return 0;
   } catch (error) {
     if (signal.reason === "EPIPE") return 0; // the reader of the output has exited
     throw error;
-  } finally {
-    view.close();
   }
 });
 
-function readPlan(values: { duration: number; interval: number; servers: number; seed: number }): Plan {
-  const { duration: durationMs, interval: intervalMs, servers, seed } = values;
-  return asUsageError(() => validatePlan({ durationMs, intervalMs, servers, seed }));
-}
-
-function readStrategies(values: { policy: string; strategies: string | undefined }): readonly Strategy[] {
-  return asUsageError(() => chooseStrategies(createStrategies(values.policy), values.strategies));
-}
+type Chosen = Awaited<ReturnType<typeof skipUnavailable>>;
 
 /** Turns an error into one of usage (exit code 2). */
 function asUsageError<T>(read: () => T): T {
@@ -90,20 +100,4 @@ function asUsageError<T>(read: () => T): T {
   } catch (cause) {
     throw new ProgramError(messageOf(cause), { cause, exitCode: 2 });
   }
-}
-
-interface ViewInput {
-  readonly plan: Plan;
-  readonly logs: readonly ClientLog[];
-  readonly skipped: readonly SkippedStrategy[];
-}
-
-function createView({ plan, logs, skipped }: ViewInput, isJson: boolean): JsonView | LiveView | PlainView {
-  const writeOut = (text: string) => void process.stdout.write(text);
-  if (isJson) return new JsonView(plan, skipped, { writeOut, writeErr: (text) => void process.stderr.write(text) });
-  const strategies = logs.map(({ strategy }) => strategy);
-  if (!process.stdout.isTTY || process.env.TERM === "dumb")
-    return new PlainView({ plan, strategies, skipped }, writeOut);
-  const isColoured = !process.env.NO_COLOR;
-  return new LiveView({ plan, logs, skipped, clock: systemClock, terminal: process.stdout, isColoured });
 }

@@ -1,13 +1,14 @@
 import type { Clock } from "@grpc-lb/core";
 import type { CallLine } from "@grpc-lb/verdict";
 import { within } from "../processes/deadline.ts";
-import { type PodServer, startPodServer } from "../processes/pod-server.ts";
+import type { PodServer } from "../processes/pod-server.ts";
 import { ProcessGroup } from "../processes/process-group.ts";
 import { createStop } from "../processes/stop.ts";
 import type { ClientLog } from "./client-log.ts";
 import { type Environment, startEnvironment } from "./environment/environment.ts";
 import { createTemporaryFolder } from "./environment/temporary-folder.ts";
 import { type Plan, podNames } from "./plan.ts";
+import { membersOf, startPod } from "./pods.ts";
 import { startRegistries } from "./registries/start-registries.ts";
 import { clientArgs, type Strategy } from "./strategies.ts";
 
@@ -53,13 +54,15 @@ export async function runDemo({ plan, logs, observer, clock, signal }: DemoOptio
     const options = { group, clock, signal: aborted, folder: folder.path };
     const registries = await unlessStopped(startRegistries(needed, options));
     const targets = Object.values(registries);
-    const servers = await unlessStopped(
-      Promise.all(podNames(plan).map((name) => startPodServer(group, name, clock, aborted, { registries: targets }))),
+    const hasAging = logs.some(({ strategy }) => strategy.learning === "age");
+    const podOptions = { registries: targets, hasAging };
+    const pods = await unlessStopped(
+      Promise.all(podNames(plan).map((name) => startPod(group, name, clock, aborted, podOptions))),
     );
-    environment = await startEnvironment({ servers, seed: plan.seed, folder: folder.path, registries });
+    environment = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries });
     const { addresses } = environment;
 
-    observer.onServing(servers);
+    observer.onServing(pods);
     const firstCalls = logs.map((log) => {
       const { strategy } = log;
       const first = Promise.withResolvers<void>();
@@ -89,7 +92,7 @@ export async function runDemo({ plan, logs, observer, clock, signal }: DemoOptio
     stop.close();
     // Each process is stopped before those it depends on: servers deregister while the registries still run.
     await group.stop(clients);
-    await group.stop(podNames(plan));
+    await group.stop(podNames(plan).flatMap(membersOf));
     await Promise.all([group.close(), environment?.close()]);
     folder.remove();
   }

@@ -7,6 +7,7 @@ import { clientArgs, createStrategies } from "./strategies.ts";
 const addresses = {
   serviceHttpPort: 1,
   serviceGrpcPort: 2,
+  serviceAgingPort: 8,
   podGrpcPorts: [3, 4],
   kubeconfig: "/k",
   dnsPort: 5,

@@ -10,6 +10,8 @@ export interface Addresses {
   /** The ports of the Service. */
   readonly serviceHttpPort: number;
   readonly serviceGrpcPort: number;
+  /** The same for servers that end connections by age. */
+  readonly serviceAgingPort: number;
   /** The gRPC port of each pod. */
   readonly podGrpcPorts: readonly number[];
   /** The path of a kubeconfig for the Kubernetes API that has the pods. */
@@ -22,6 +24,12 @@ export interface Addresses {
   readonly registries: RegistryTargets;
 }
 
+/**
+ * How a strategy learns of a new pod, or of one that is gone: at the next connection; only when its one connection breaks;
+ * never; when that one connection has reached its age; at once, as a watch; at the next poll.
+ */
+export type Learning = "connection" | "break" | "never" | "age" | "watch" | "poll";
+
 /** A way for a client to find and call the pods, and the verdict that the demo expects. */
 export interface Strategy {
   readonly name: string;
@@ -29,6 +37,7 @@ export interface Strategy {
   readonly way: string;
   /** How connections are used, in at most 22 characters. */
   readonly connections: string;
+  readonly learning: Learning;
   /** How the calls are judged. */
   readonly rule: BalanceRule;
   /** The verdicts of which the strategy must get one. */
@@ -64,6 +73,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
   return [
     {
       name: "http",
+      learning: "connection",
       way: "HTTP via the Service",
       connections: "a connection per call",
       rule: "random",
@@ -74,6 +84,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
     },
     {
       name: "clusterip",
+      learning: "break",
       way: "gRPC via the Service",
       connections: "one connection for all",
       rule: "random",
@@ -85,6 +96,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
     {
       ...toPods,
       name: policy,
+      learning: "never",
       way: "gRPC to a list of pods",
       why,
       args: ({ podGrpcPorts }) => ["--target", `ipv4:${podGrpcPorts.map(onLoopback).join(",")}`, ...policyArgs],
@@ -92,6 +104,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
     {
       ...toPods,
       name: "resolver",
+      learning: "watch",
       way: "gRPC to watched pods",
       why: "The client watches the pods of the Service: a new one is called at once.",
       args: () => ["--target", "kubernetes:///server.default:grpc", ...policyArgsUnlessDefault],
@@ -100,6 +113,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
     {
       ...toPods,
       name: "etcd",
+      learning: "watch",
       way: "gRPC to keys in etcd",
       why: "The servers register in etcd, and the client watches their keys.",
       registry: "etcd",
@@ -108,6 +122,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
     {
       ...toPods,
       name: "consul",
+      learning: "watch",
       way: "gRPC to Consul",
       why: "The servers register in Consul, and the client watches the service.",
       registry: "consul",
@@ -116,6 +131,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
     {
       ...toPods,
       name: "dns-poll",
+      learning: "poll",
       way: "gRPC to SRV records",
       why: "The client polls the SRV records at their TTL.",
       args: ({ dnsPort }) => [
@@ -127,6 +143,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
     {
       ...toPods,
       name: "file",
+      learning: "watch",
       way: "gRPC to pods in a file",
       why: "A YAML file lists the pods, and the client watches it.",
       args: ({ endpointsFile }) => ["--target", pathToFileURL(endpointsFile).href, ...policyArgsUnlessDefault],

@@ -20,10 +20,14 @@ export interface PodServerOptions {
   readonly flags?: readonly string[];
   /** Targets of the registries in which the server registers itself. Default: none. */
   readonly registries?: readonly string[];
+  /** Whether to wait until it is registered. Default: true. */
+  readonly waitsForRegistration?: boolean;
+  /** The name of the process, where two represent the same pod. Default: the name of the pod. */
+  readonly memberName?: string;
 }
 
 /**
- * Starts a server on free ports of 127.0.0.1 and waits until it serves and is registered in every registry.
+ * Starts a server on free ports of 127.0.0.1 and waits until it serves and, by default, is registered in every registry.
  *
  * @throws ProgramError when that takes longer than 20 s. When the server exits early, `group.failed` rejects.
  */
@@ -32,16 +36,17 @@ export async function startPodServer(
   podName: string,
   clock: Clock,
   signal: AbortSignal,
-  { flags = [], registries = [] }: PodServerOptions = {},
+  options: PodServerOptions = {},
 ): Promise<PodServer> {
+  const { flags = [], registries = [], waitsForRegistration = true, memberName = podName } = options;
   const serving = Promise.withResolvers<Pick<PodServer, "httpPort" | "grpcPort">>();
   const registered = Promise.withResolvers<void>();
-  let missing = registries.length;
+  let missing = waitsForRegistration ? registries.length : 0;
   if (missing === 0) registered.resolve();
   const address = ["--bind-address", "127.0.0.1", "--http-port", "0", "--grpc-port", "0"];
   const register = registries.flatMap((target) => ["--register", target]);
   const child = group.start({
-    name: podName,
+    name: memberName,
     main,
     args: ["--pod-name", podName, ...address, "--drain-delay", "0s", ...register, ...flags],
     onStdout(line) {
@@ -52,7 +57,7 @@ export async function startPodServer(
   });
   const describe = () => {
     const what = missing > 0 ? `serve and register at ${registries.join(" and ")}` : "serve";
-    return `${podName} did not ${what} within ${startTimeoutMs / 1000} s; ${group.describeLastLines(podName)}`;
+    return `${memberName} did not ${what} within ${startTimeoutMs / 1000} s; ${group.describeLastLines(memberName)}`;
   };
   const started = Promise.all([serving.promise, registered.promise]);
   const [ports] = await within({ ms: startTimeoutMs, clock, signal, describe }, started);

@@ -128,6 +128,20 @@ export class ProcessGroup {
     await Promise.all(stopping.map(({ watchdog }) => watchdog?.stop()));
   }
 
+  /** Sends a signal to a member. Does nothing when there is none of that name, or it has exited. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.#members.get(name)?.child.kill(signal);
+  }
+
+  /** Kills a member by SIGKILL without failing the group; resolves when it has exited. */
+  async kill(name: string): Promise<void> {
+    const member = this.#members.get(name);
+    if (!member) return;
+    member.isStopping = true;
+    member.child.kill("SIGKILL");
+    await Promise.allSettled([member.child.exited, member.watchdog?.stop()]);
+  }
+
   /** Stops all members and removes the group's exit listener. */
   async close(): Promise<void> {
     await this.stop();

@@ -1,6 +1,7 @@
 /**
  * Usage: `watchdog.ts SIGNAL PID`. Sends the signal to the process when the lab is gone. It stands in for a process that cannot
- * preload `exit-with-parent.ts` because it is not Node's (SIGKILL), or cannot run it because it is frozen (SIGCONT).
+ * preload `exit-with-parent.ts` because it is not Node's (SIGKILL), or cannot run it because it is frozen (SIGCONT). Prints
+ * `watching` when it does.
  */
 const signal = process.argv[2] as NodeJS.Signals;
 const pid = Number(process.argv[3]);
@@ -16,3 +17,4 @@ process.on("exit", () => {
   }
 });
 setInterval(() => {}, 2 ** 30);
+process.stdout.write("watching\n");

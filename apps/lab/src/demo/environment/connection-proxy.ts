@@ -19,6 +19,8 @@ export interface ConnectionProxyOptions {
 export interface ConnectionProxy {
   /** Listens on 127.0.0.1. */
   readonly port: number;
+  /** Replaces the backends of later connections; those that are open stay. Without backends, connections are reset. */
+  setBackends(backends: readonly Backend[]): void;
   /** Stops listening and destroys the open connections; resolves when the last socket is closed. */
   close(): Promise<void>;
 }
@@ -30,7 +32,8 @@ export interface ConnectionProxy {
  * @throws RangeError when there are no backends
  */
 export async function startConnectionProxy(options: ConnectionProxyOptions): Promise<ConnectionProxy> {
-  const { backends, random } = options;
+  const { random } = options;
+  let { backends } = options;
   if (backends.length === 0) throw new RangeError("backends must not be empty");
   const sockets = new Set<Socket>();
   const track = (socket: Socket) => {
@@ -41,7 +44,11 @@ export async function startConnectionProxy(options: ConnectionProxyOptions): Pro
 
   // Half-open on both sides: a FIN in one direction is forwarded and the other direction stays open, as with DNAT.
   const server = createServer({ allowHalfOpen: true }, (downstream) => {
-    const backend = backends[Math.floor(random() * backends.length)] as Backend;
+    const backend = backends[Math.floor(random() * backends.length)];
+    if (!backend) {
+      downstream.resetAndDestroy();
+      return;
+    }
     const upstream = connect({ ...backend, allowHalfOpen: true });
     track(downstream);
     track(upstream);
@@ -56,6 +63,9 @@ export async function startConnectionProxy(options: ConnectionProxyOptions): Pro
 
   return {
     port: (server.address() as AddressInfo).port,
+    setBackends(next) {
+      backends = next;
+    },
     async close() {
       const closed = once(server, "close"); // emitted after the accepted sockets are closed
       server.close();

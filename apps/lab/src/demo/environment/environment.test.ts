@@ -21,8 +21,8 @@ async function portsOf(source: Source): Promise<unknown> {
 describe("the environment", () => {
   it("publishes the port of each server by DNS and in the endpoints file, and leaves nothing behind", async () => {
     const folder = await createTemporaryFolder();
-    const servers = [1, 2].map((n) => ({ podName: `server-${n}`, pid: 0, httpPort: 8000 + n, grpcPort: 9000 + n }));
-    const environment = await startEnvironment({ servers, seed: 1, folder: folder.path, registries: {} });
+    const pods = [1, 2].map((n) => ({ podName: `server-${n}`, pid: 0, httpPort: 8000 + n, grpcPort: 9000 + n }));
+    const environment = await startEnvironment({ pods, seed: 1, folder: folder.path, registries: {} });
     const targetOf = (name: string) => {
       const strategy = createStrategies("round_robin").find((each) => each.name === name);
       return parseTarget(strategy?.args(environment.addresses)[1] ?? "");

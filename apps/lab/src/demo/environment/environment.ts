@@ -1,33 +1,38 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { createRandom } from "@grpc-lb/core";
-import type { PodServer } from "../../processes/pod-server.ts";
+import type { Pod } from "../pods.ts";
 import type { RegistryTargets } from "../registries/registry.ts";
 import type { Addresses } from "../strategies.ts";
 import { startConnectionProxy } from "./connection-proxy.ts";
 import { startDnsServer } from "./dns-server.ts";
+import { EndpointsFile } from "./endpoints-file.ts";
 import { startFakeCluster } from "./fake-cluster.ts";
 
-/** Everything through which clients find or reach the servers and that runs in this process. */
+/** Everything through which clients find or reach the pods and that runs in this process. */
 export interface Environment {
   readonly addresses: Addresses;
+  /** Publishes these pods; while it is away, when it comes back. */
+  update(pods: readonly Pod[]): Promise<void>;
+  /** The Kubernetes API, the DNS server and the file are gone, and the Service gets no news, as kube-proxy does not. */
+  leave(): Promise<void>;
+  /** They come back, with the pods of the last `update`. */
+  comeBack(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Options of `startEnvironment`. */
 export interface EnvironmentOptions {
-  readonly servers: readonly PodServer[];
+  readonly pods: readonly Pod[];
   /** The seed of the Service's random picks. */
   readonly seed: number;
   /** Where files may be written. */
   readonly folder: string;
-  /** The registries that the servers registered at. */
+  /** The registries that the pods registered at. */
   readonly registries: RegistryTargets;
 }
 
 /** Starts the Service, the Kubernetes API and the DNS server, and writes the endpoints file. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
-  const { servers, seed, folder, registries } = options;
+  const { pods, seed, folder, registries } = options;
   const started: { close(): Promise<void> }[] = [];
   const close = async () => {
     await Promise.all(started.map((each) => each.close()));
@@ -37,37 +42,67 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     return each;
   };
   // Each proxy has its own random source, so the picks of one do not depend on the calls through the other.
-  const startService = (port: "httpPort" | "grpcPort", ownSeed: number) => {
-    const backends = servers.map((server) => ({ host: "127.0.0.1", port: server[port] }));
-    return startConnectionProxy({ backends, random: createRandom(ownSeed) });
-  };
+  const startService = (port: ServicePort, ownSeed: number) =>
+    startConnectionProxy({ backends: backendsOf(pods, port), random: createRandom(ownSeed) });
   try {
-    const http = keep(await startService("httpPort", seed));
-    const grpc = keep(await startService("grpcPort", seed + 1));
-    const cluster = keep(await startFakeCluster(servers, folder));
-    const dns = keep(await startDnsServer(servers));
+    const http = keep(await startService("http", seed));
+    const grpc = keep(await startService("grpc", seed + 1));
+    const aging = keep(await startService("aging", seed + 2));
+    const cluster = keep(await startFakeCluster(pods, folder));
+    const dns = keep(await startDnsServer(pods));
+    const file = new EndpointsFile(folder);
+    await file.write(pods);
     const addresses: Addresses = {
       serviceHttpPort: http.port,
       serviceGrpcPort: grpc.port,
-      podGrpcPorts: servers.map((server) => server.grpcPort),
+      serviceAgingPort: aging.port,
+      podGrpcPorts: pods.map((pod) => pod.grpcPort),
       kubeconfig: cluster.kubeconfig,
       dnsPort: dns.port,
-      endpointsFile: await writeEndpointsFile(servers, folder),
+      endpointsFile: file.path,
       registries,
     };
-    return { addresses, close };
+
+    let current = pods;
+    let isAway = false;
+    const publish = async () => {
+      http.setBackends(backendsOf(current, "http"));
+      grpc.setBackends(backendsOf(current, "grpc"));
+      aging.setBackends(backendsOf(current, "aging"));
+      cluster.update(current);
+      dns.update(current);
+      await file.write(current);
+    };
+    return {
+      addresses,
+      async update(next) {
+        current = next;
+        if (!isAway) await publish();
+      },
+      async leave() {
+        if (isAway) return;
+        isAway = true;
+        await Promise.all([cluster.stop(), dns.stop(), file.remove()]);
+      },
+      async comeBack() {
+        if (!isAway) return;
+        isAway = false;
+        await publish();
+        await Promise.all([cluster.start(), dns.start()]);
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-/** Writes the file that the strategy `file` watches; returns its path. */
-async function writeEndpointsFile(servers: readonly PodServer[], folder: string): Promise<string> {
-  const path = join(folder, "endpoints.yaml");
-  const entries = servers.map(({ podName, grpcPort }) => {
-    return `- address: 127.0.0.1:${grpcPort}\n  metadata: { podName: ${podName} }\n`;
+type ServicePort = "http" | "grpc" | "aging";
+
+function backendsOf(pods: readonly Pod[], port: ServicePort) {
+  const ports = pods.map(({ httpPort, grpcPort, aging }) => {
+    return { http: httpPort, grpc: grpcPort, aging: aging?.grpcPort ?? grpcPort }[port];
   });
-  await writeFile(path, `# the servers of the lab\n${entries.join("")}`);
-  return path;
+  return ports.map((port) => ({ host: "127.0.0.1", port }));
 }

@@ -7,24 +7,29 @@ import type { PodServer } from "../../processes/pod-server.ts";
 export interface FakeCluster {
   /** The path of a kubeconfig for this API. */
   readonly kubeconfig: string;
+  /** Makes these servers the pods of the Service; watches are told. */
+  update(servers: readonly PodServer[]): void;
+  /** Ends all connections and stops listening. */
+  stop(): Promise<void>;
+  /** Listens again, on the same port. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Starts an API server whose Service `server` has the given servers as its pods. Writes the kubeconfig into `folder`. */
 export async function startFakeCluster(servers: readonly PodServer[], folder: string): Promise<FakeCluster> {
   const api = await FakeApiServer.start();
-  const slices = servers.map(({ podName, httpPort, grpcPort }) =>
-    slice({
-      service: "server",
-      name: `server-of-${podName}`,
-      addresses: [{ address: "127.0.0.1", pod: podName }],
-      ports: [
-        { name: "http", port: httpPort },
-        { name: "grpc", port: grpcPort },
-      ],
-    }),
-  );
-  api.putSlice(...slices);
+  let names: readonly string[] = [];
+  const update = (current: readonly PodServer[]) => {
+    const slices = current.map(sliceOf);
+    const gone = names.filter((name) => !slices.some(({ metadata }) => metadata.name === name));
+    api.batch(() => {
+      for (const name of gone) api.deleteSlice(name);
+      api.putSlice(...slices.filter(({ metadata }) => !names.includes(metadata.name)));
+    });
+    names = slices.map(({ metadata }) => metadata.name);
+  };
+  update(servers);
 
   const kubeconfig = join(folder, "kubeconfig");
   const cluster = { server: api.access.server.href, "insecure-skip-tls-verify": true }; // the API is plain HTTP
@@ -37,5 +42,17 @@ export async function startFakeCluster(servers: readonly PodServer[], folder: st
     users: [{ name: "lab", user: {} }],
   };
   await writeFile(kubeconfig, JSON.stringify(config));
-  return { kubeconfig, close: () => api.close() };
+  return { kubeconfig, update, stop: () => api.stop(), start: () => api.start(), close: () => api.close() };
+}
+
+function sliceOf({ podName, httpPort, grpcPort }: PodServer) {
+  return slice({
+    service: "server",
+    name: `server-of-${podName}`,
+    addresses: [{ address: "127.0.0.1", pod: podName }],
+    ports: [
+      { name: "http", port: httpPort },
+      { name: "grpc", port: grpcPort },
+    ],
+  });
 }

@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { within } from "../../processes/deadline.ts";
+import { freePorts } from "../../processes/free-ports.ts";
 import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
 
 /** Not `consul`, which is the name of the client of that strategy. */
-const memberName = "consul agent";
+export const consulMember = "consul agent";
 
 /**
  * Starts a Consul agent in development mode, which is its own server and stores nothing on disk, and waits until it has elected
@@ -20,7 +19,7 @@ export async function startConsul({ group, clock, signal }: RegistryOptions): Pr
   const ports = { http, server, serf_lan: serf, serf_wan: -1, dns: -1, grpc: -1, grpc_tls: -1 };
   const config = Object.entries(ports).map(([name, port]) => `${name} = ${port}`);
   group.start({
-    name: memberName,
+    name: consulMember,
     command: "consul",
     args: [
       ...["agent", "-dev", "-node", "lab", "-bind", "127.0.0.1", "-log-level", "info"],
@@ -31,16 +30,7 @@ export async function startConsul({ group, clock, signal }: RegistryOptions): Pr
     },
   });
   const describe = () =>
-    `consul was not ready within ${registryTimeoutMs / 1000} s; ${group.describeLastLines(memberName)}`;
+    `consul was not ready within ${registryTimeoutMs / 1000} s; ${group.describeLastLines(consulMember)}`;
   await within({ ms: registryTimeoutMs, clock, signal, describe }, ready.promise);
   return `consul://127.0.0.1:${http}/server`;
-}
-
-/** Distinct free ports of 127.0.0.1. Another process may take one before it is used. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }

@@ -3,7 +3,7 @@ import { within } from "../../processes/deadline.ts";
 import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
 
 /** Not `etcd`, which is the name of the client of that strategy. */
-const memberName = "etcd server";
+export const etcdMember = "etcd server";
 
 /** A free port, for clients and for peers, of which there are none. */
 const anyPort = "http://127.0.0.1:0";
@@ -17,7 +17,7 @@ const anyPort = "http://127.0.0.1:0";
 export async function startEtcd({ group, clock, signal, folder }: RegistryOptions): Promise<string> {
   const serving = Promise.withResolvers<string>();
   group.start({
-    name: memberName,
+    name: etcdMember,
     command: "etcd",
     args: [
       ...["--name", "lab", "--data-dir", join(folder, "etcd"), "--initial-cluster", `lab=${anyPort}`],
@@ -32,7 +32,7 @@ export async function startEtcd({ group, clock, signal, folder }: RegistryOption
     },
   });
   const describe = () =>
-    `etcd did not serve within ${registryTimeoutMs / 1000} s; ${group.describeLastLines(memberName)}`;
+    `etcd did not serve within ${registryTimeoutMs / 1000} s; ${group.describeLastLines(etcdMember)}`;
   const address = await within({ ms: registryTimeoutMs, clock, signal, describe }, serving.promise);
   return `etcd://${address}/server`;
 }

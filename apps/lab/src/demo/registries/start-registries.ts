@@ -1,11 +1,14 @@
-import { startConsul } from "./consul.ts";
-import { startEtcd } from "./etcd.ts";
+import type { ProcessGroup } from "../../processes/process-group.ts";
+import { consulMember, startConsul } from "./consul.ts";
+import { etcdMember, startEtcd } from "./etcd.ts";
 import type { RegistryName, RegistryOptions, RegistryTargets } from "./registry.ts";
 
 const starters: Readonly<Record<RegistryName, (options: RegistryOptions) => Promise<string>>> = {
   etcd: startEtcd,
   consul: startConsul,
 };
+
+const members: Readonly<Record<RegistryName, string>> = { etcd: etcdMember, consul: consulMember };
 
 /**
  * Starts the named registries, each once, and waits until all are ready.
@@ -18,4 +21,11 @@ export async function startRegistries(
 ): Promise<RegistryTargets> {
   const unique = [...new Set(names)];
   return Object.fromEntries(await Promise.all(unique.map(async (name) => [name, await starters[name](options)])));
+}
+
+/** Freezes the registries that run by SIGSTOP, so that they accept requests and never answer, or lets them go on. */
+export function setRegistriesFrozen(registries: RegistryTargets, group: ProcessGroup, isFrozen: boolean): void {
+  for (const name of Object.keys(registries) as RegistryName[]) {
+    group.signal(members[name], isFrozen ? "SIGSTOP" : "SIGCONT");
+  }
 }

@@ -16,10 +16,14 @@ export type Progress =
   | { readonly t: "starting" }
   /** Each client has made a call. */
   | { readonly t: "running"; readonly elapsedMs: number; readonly durationMs: number }
+  /** Running without a planned end; the text is shown. */
+  | { readonly t: "note"; readonly text: string }
   | { readonly t: "ended"; readonly words: ReadonlyMap<string, VerdictWord> };
 
 /** The content of the live board. */
 export interface Board {
+  /** The title and a sentence below it. Default: what the clients and pods are. */
+  readonly title?: readonly [string, string];
   readonly pods: readonly string[];
   readonly columns: readonly BoardColumn[];
   readonly progress: Progress;

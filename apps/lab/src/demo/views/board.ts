@@ -58,14 +58,15 @@ const blockWidthFor = (count: number, width: number) => Math.floor((width - gap 
 
 const withMargin = (lines: readonly Line[]) => lines.map((line) => (line.length === 0 ? line : indent(line, margin)));
 
-function renderTitle({ pods, columns }: Board, width: number): Line[] {
+function renderTitle({ pods, columns, title }: Board, width: number): Line[] {
   const strategies = columns.map(({ strategy }) => strategy);
-  const [title, clients] = describeRun(strategies, pods.length);
-  return [fit([span(title, "strong")], width), ...wrap(clients, width, "faint")];
+  const [first, second] = title ?? describeRun(strategies, pods.length);
+  return [fit([span(first, "strong")], width), ...wrap(second, width, "faint")];
 }
 
 function renderProgress(progress: Exclude<Progress, { t: "ended" }>, width: number): Line {
   if (progress.t === "starting") return fit([span("starting servers and clients …", "faint")], width);
+  if (progress.t === "note") return fit([span(progress.text, "faint")], width);
   const { elapsedMs, durationMs } = progress;
   const label = `${Math.floor(Math.min(elapsedMs, durationMs) / 1000)} s of ${Math.round(durationMs / 1000)} s`;
   const length = Math.max(0, width - label.length - 2);

@@ -1,0 +1,43 @@
+import { type CallLine, parseCallLine } from "@grpc-lb/verdict";
+import type { Strategy } from "../strategies.ts";
+
+/** A line of a client, with the time when it arrived. */
+export interface TimedLine {
+  readonly atMs: number;
+  readonly line: CallLine;
+}
+
+/** The lines of one client in a scene, with their times. */
+export class SceneLog {
+  readonly strategy: Strategy;
+  readonly #lines: TimedLine[] = [];
+  #failed = 0;
+
+  constructor(strategy: Strategy) {
+    this.strategy = strategy;
+  }
+
+  /** Adds a line of the client's output. Returns the call in it; undefined when the line is not about a call. */
+  add(text: string, atMs: number): CallLine | undefined {
+    const line = parseCallLine(text);
+    if (!line) return undefined;
+    this.#lines.push({ atMs, line });
+    if (line.t === "error") this.#failed += 1;
+    return line;
+  }
+
+  get lines(): readonly TimedLine[] {
+    return this.#lines;
+  }
+
+  /** The number of failed calls. */
+  get failed(): number {
+    return this.#failed;
+  }
+
+  /** The lines since a time, the oldest first. */
+  since(ms: number): readonly TimedLine[] {
+    const before = this.#lines.findLastIndex(({ atMs }) => atMs < ms);
+    return this.#lines.slice(before + 1);
+  }
+}

@@ -1,0 +1,67 @@
+import type { VerdictWord } from "@grpc-lb/verdict";
+import type { Learning } from "../strategies.ts";
+
+/** What can happen to pods and registries. */
+export type Action =
+  /** Starts pods; done when they are ready and published. */
+  | { readonly t: "start"; readonly pods: readonly string[] }
+  /** SIGKILL. After a second the cluster notices and publishes the pod no more. */
+  | { readonly t: "kill"; readonly pod: string }
+  /** SIGSTOP: connections stay open and calls get no answer. After two seconds the pod is published no more. */
+  | { readonly t: "freeze"; readonly pod: string }
+  /** The pod gets a tenth of the CPU time. */
+  | { readonly t: "slow"; readonly pod: string }
+  /** SIGTERM: published no more at once, and the pod serves for another second. */
+  | { readonly t: "drain"; readonly pods: readonly string[] }
+  /** All that tells of pods is away: API server, etcd, Consul, DNS server, file. */
+  | { readonly t: "registry-away" }
+  | { readonly t: "registry-back" };
+
+/** An action at a time of the scene. It waits for the action before it. */
+export interface SceneStep {
+  /** Since a call of each client has succeeded. */
+  readonly atMs: number;
+  readonly action: Action;
+}
+
+/** A verdict; NONE when no call succeeded after the scene. */
+export type SceneWord = VerdictWord | "NONE";
+
+/** What a scene expects of the strategies that learn of pods in one way. */
+export interface SceneExpectation {
+  /** The verdicts of which one must be got after the scene; `policy`: those of the strategy without a scene. */
+  readonly expected: readonly SceneWord[] | "policy";
+  /** The most calls that may fail. Default: any number. */
+  readonly maxFailed?: number;
+  /** The least calls that fail. Default: 0. */
+  readonly minFailed?: number;
+  /** The longest from ready to the first call, for each new pod. Default: any time, or never. */
+  readonly maxFirstCallMs?: number;
+  /** A sentence that explains what is seen, in at most 76 characters. */
+  readonly why: string;
+}
+
+/** A scripted change of the pods while all clients call. */
+export interface SceneScript {
+  /** What happens, in at most 76 characters. */
+  readonly summary: string;
+  readonly steps: readonly SceneStep[];
+  readonly expectations: Readonly<Record<Learning, SceneExpectation>>;
+}
+
+export const sceneNames = ["scale", "kill", "freeze", "slow", "rolling", "outage"] as const;
+export type SceneName = (typeof sceneNames)[number];
+
+/** A script with its name. */
+export interface Scene extends SceneScript {
+  readonly name: SceneName;
+}
+
+/** Scenes start with this many pods, and name them `server-1` and so on. */
+export const scenePods = 3;
+
+/** All pods of a scene, in the order in which they start. */
+export function podsOfScene({ steps }: Pick<Scene, "steps">): readonly string[] {
+  const first = Array.from({ length: scenePods }, (_, i) => `server-${i + 1}`);
+  return [...first, ...steps.flatMap(({ action }) => (action.t === "start" ? action.pods : []))];
+}

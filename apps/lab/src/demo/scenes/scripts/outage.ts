@@ -1,0 +1,43 @@
+import type { SceneScript } from "../scene.ts";
+
+/** What tells of pods is away while one is replaced. */
+export const outage: SceneScript = {
+  summary: "While all registries are away, server-4 replaces server-2.",
+  steps: [
+    { atMs: 500, action: { t: "registry-away" } },
+    { atMs: 1_000, action: { t: "start", pods: ["server-4"] } },
+    { atMs: 2_000, action: { t: "drain", pods: ["server-2"] } },
+    { atMs: 6_000, action: { t: "registry-back" } },
+  ],
+  expectations: {
+    connection: {
+      expected: ["BALANCED"],
+      why: "The Service hears nothing either: every third connection is refused.",
+    },
+    break: {
+      expected: ["PINNED"],
+      why: "Its pod ends, and the Service may send it back there.",
+    },
+    never: {
+      expected: ["SKEWED"],
+      maxFailed: 3,
+      why: "An outage changes nothing: it calls those of its list that are left.",
+    },
+    age: {
+      expected: ["SKEWED", "BALANCED", "PINNED"],
+      why: "Each new connection may be sent to the pod that is gone.",
+    },
+    watch: {
+      expected: "policy",
+      maxFailed: 3,
+      maxFirstCallMs: 10_000,
+      why: "It keeps the pods that it knows, and has the new one after the outage.",
+    },
+    poll: {
+      expected: "policy",
+      maxFailed: 3,
+      maxFirstCallMs: 10_000,
+      why: "It keeps the pods that it knows, and has the new one after the outage.",
+    },
+  },
+};
