@@ -26,6 +26,8 @@ override NODE := $(BIN)/node
 # What the programs need, and what development needs beyond that.
 override RUNTIME := node_modules/.runtime
 override INSTALLED := node_modules/.installed
+# What generates the reference, apart from the workspace.
+override REFERENCE := .ci/reference/node_modules/.package-lock.json
 
 ##@ Try it, with no cluster
 
@@ -33,7 +35,7 @@ override INSTALLED := node_modules/.installed
 help: ## list the targets
 	@tty=; if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then tty=1; fi; awk -v tty="$$tty" 'BEGIN { FS = ":.*## "; if (tty) { b = "\033[1m"; c = "\033[36m"; o = "\033[0m" } } \
 	  /^##@ / { printf "\n%s%s%s\n", b, substr($$0, 5), o } \
-	  /^[a-z0-9-]+:.*## / { printf "  %s%-13s%s %s\n", c, $$1, o, $$2 }' Makefile
+	  /^[a-z0-9-]+:.*## / { printf "  %s%-16s%s %s\n", c, $$1, o, $$2 }' Makefile
 
 .PHONY: doctor
 doctor: ## show which tools are installed, which are missing, and how to get them; FOR=kube-deploy checks one target
@@ -109,6 +111,14 @@ build: $(INSTALLED) ## build the packages that are published, into libs/*/dist
 consumers: build ## install the packed packages into fresh projects, and use them there as their users do
 	@$(NODE) --test --test-concurrency=1 '.ci/consumers/*.consumer.ts'
 
+.PHONY: docs
+docs: $(INSTALLED) $(REFERENCE) ## generate the reference of the packages, HTML in docs/reference; fails on a warning of typedoc
+	@$(NODE) .ci/reference/node_modules/typedoc/bin/typedoc --options .ci/reference/typedoc.json
+
+.PHONY: grpc-js-versions
+grpc-js-versions: build ## try the packages with each version of grpc-js, and write the table in docs/grpc-js-versions.md
+	@$(NODE) .ci/grpc-js-versions/main.ts
+
 .PHONY: release
 release: $(INSTALLED) ## show the next version, its changes and what would be published; ARGS=--write makes the commit and the tag
 	@set -f; exec $(NODE) .ci/release/main.ts $$ARGS
@@ -141,3 +151,6 @@ $(RUNTIME): package-lock.json
 
 $(INSTALLED): package-lock.json
 	@sh .ci/install.sh --include=dev
+
+$(REFERENCE): .ci/reference/package-lock.json
+	@npm ci --prefix .ci/reference --silent --no-audit --no-fund

@@ -76,8 +76,8 @@ function writeManifest(folder: string, manifest: object): void {
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-/** What may say how to reach a registry. */
-function installerEnv(): Record<string, string> {
+/** The part of the environment that may say how to reach a registry. */
+export function installerEnv(): Record<string, string> {
   const names = Object.entries(process.env).filter(([name]) =>
     /^(npm_config_|yarn_|\w+_proxy$|node_extra_ca)/i.test(name),
   );

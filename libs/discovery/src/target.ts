@@ -38,10 +38,15 @@ export const targetSchemes = Object.keys(schemes) as readonly TargetScheme[];
  *
  * Names and values may have %-escapes. A parameter that the scheme does not have is an error, and so is a user or a password.
  *
- * @param expected the only scheme that is taken; default: all of them
  * @throws RangeError that names the target, what is wrong with it and what was expected, and nothing that may be secret
  */
 export function parseTarget(text: string): Target;
+/**
+ * Reads a target of one scheme.
+ *
+ * @param expected the only scheme that is accepted
+ * @throws RangeError as above, also for a target of another scheme
+ */
 export function parseTarget<S extends TargetScheme>(text: string, expected: S): TargetOf<S>;
 export function parseTarget(text: string, expected?: TargetScheme): Target {
   if (expected === undefined) return readTarget<Target>("target", text, schemes);
