@@ -12,7 +12,7 @@ import { chooseStrategies, describeSkipped, skipUnavailable } from "./choose-str
 import { compare } from "./compare.ts";
 import { demoPolicies } from "./expectations.ts";
 import { validatePlan } from "./plan.ts";
-import { playScene } from "./scenes/play-scene.ts";
+import { playScene, requireTerminal } from "./scenes/play-scene.ts";
 import { sceneNames } from "./scenes/scene.ts";
 import { createScenePlan } from "./scenes/scene-plan.ts";
 import { sceneNamed } from "./scenes/scenes.ts";
@@ -75,6 +75,7 @@ void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
       const plan = validatePlan({ durationMs: duration ?? 6_000, intervalMs: interval ?? 120, servers, seed });
       return (options: Chosen) => compare({ ...options, plan, isJson, signal });
     }
+    requireTerminal({ name: scene }, isJson);
     const plan = createScenePlan(scene, { afterMs: duration, intervalMs: interval, settleMs, servers, seed });
     return (options: Chosen) => playScene({ ...options, scene: sceneNamed(scene), plan, isJson, signal });
   });

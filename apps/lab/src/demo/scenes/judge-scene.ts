@@ -42,6 +42,7 @@ export function judgeScene(log: SceneLog, scene: Scene, history: SceneHistory): 
 /** A policy that does not spread calls has another verdict, and only the strategy's own expectation knows which. */
 function expectedWords({ expected }: SceneExpectation, strategy: Strategy): readonly SceneWord[] {
   if (expected === "policy") return strategy.expected;
+  if (expected === "any") return [];
   const hasSpreadingPolicy = strategy.expected.every((word) => word === "BALANCED");
   return strategy.learning === "never" && !hasSpreadingPolicy ? [] : expected;
 }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
 import { runToEnd } from "@grpc-lb/program/testing";
 
@@ -17,14 +20,18 @@ interface Reported {
   readonly stillCalled: readonly string[];
 }
 
-describe("a scene with real processes", () => {
+/** A program of util-linux that runs a command in a pseudo terminal. */
+const script = "/usr/bin/script";
+
+// At the same time, because scenes mostly wait.
+describe("a scene with real processes", { concurrency: true }, () => {
   let env = { TMPDIR: "" };
 
-  beforeEach(async () => {
+  before(async () => {
     env = { TMPDIR: await mkdtemp(join(tmpdir(), "lab-test-")) };
   });
 
-  afterEach(async () => {
+  after(async () => {
     const files = await readdir(env.TMPDIR);
     await rm(env.TMPDIR, { recursive: true });
     assert.deepEqual(files, [], "files left");
@@ -41,24 +48,54 @@ describe("a scene with real processes", () => {
     return report.strategies;
   }
 
-  // At the same time, because scenes mostly wait.
-  it("kill and freeze: a fixed list never has the new pod or loses the frozen one, and a watch does", async () => {
-    const [kill, freeze] = await Promise.all([play("kill"), play("freeze")]);
+  it("kill: a fixed list never has the new pod, and a watch has it", async () => {
+    const [clusterip, list, watch] = await play("kill");
+    assert.deepEqual([clusterip?.verdict, list?.verdict, watch?.verdict], ["PINNED", "SKEWED", "BALANCED"]);
+    assert.equal(list?.firstCallMs["server-4"], null);
+    assert.equal(typeof watch?.firstCallMs["server-4"], "number");
+  });
+
+  it("freeze: a fixed list still calls the frozen pod, and a watch does not", async () => {
+    const [clusterip, list, watch] = await play("freeze");
+    assert.deepEqual([clusterip?.verdict, list?.verdict, watch?.verdict], ["NONE", "BALANCED", "BALANCED"]);
+    assert.deepEqual([list?.stillCalled, watch?.stillCalled], [["server-2"], []]);
+    assert.ok((list?.failed ?? 0) >= 3);
+  });
+
+  it("hands: takes keys, and restores the terminal on Ctrl-\\", {
+    skip: !existsSync(script) && `needs ${script}`,
+  }, async () => {
+    const command = `'${process.execPath}' '${main}' --scene hands --strategies clusterip; echo "exit $?"; stty -a`;
+    const { PATH = "" } = process.env;
+    const terminal = spawn(script, ["-qfec", `stty cols 100 rows 30; ${command}`, "/dev/null"], {
+      env: { ...env, PATH, TERM: "xterm-256color", SHELL: "/bin/sh" },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const closed = once(terminal, "close");
+    let output = "";
+    const isSent = { "?": false, "\x1c": false };
+    const send = (key: keyof typeof isSent, seen: boolean) => {
+      if (isSent[key] || !seen) return;
+      isSent[key] = true;
+      terminal.stdin.write(key);
+    };
+    terminal.stdout.on("data", (bytes: Uint8Array) => {
+      output += new TextDecoder().decode(bytes);
+      send("?", /\d\.\d s/.test(output));
+      send("\x1c", output.includes("take the oldest pod"));
+    });
+    await closed;
+    assert.match(output, /exit 131/);
+    assert.match(output, / icanon/, "keys are read by line again");
+    assert.ok(output.lastIndexOf("\x1b[?25h") > output.lastIndexOf("\x1b[?25l"), "the cursor is shown");
+  });
+
+  it("hands: needs a terminal", async () => {
+    const run = await runToEnd(main, ["--scene", "hands"], env);
     assert.deepEqual(
-      kill.map(({ verdict }) => verdict),
-      ["PINNED", "SKEWED", "BALANCED"],
+      [run.code, run.stderr],
+      [2, ["lab: --scene (SCENE) hands needs a terminal for its keys, and no --json"]],
     );
-    assert.equal(kill[1]?.firstCallMs["server-4"], null);
-    assert.equal(typeof kill[2]?.firstCallMs["server-4"], "number");
-    assert.deepEqual(
-      freeze.map(({ verdict }) => verdict),
-      ["NONE", "BALANCED", "BALANCED"],
-    );
-    assert.deepEqual(
-      freeze.map(({ stillCalled }) => stillCalled),
-      [["server-2"], ["server-2"], []],
-    );
-    assert.ok((freeze[1]?.failed ?? 0) >= 3);
   });
 
   it("rejects another number of servers, before it starts anything", async () => {

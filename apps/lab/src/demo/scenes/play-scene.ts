@@ -1,7 +1,10 @@
 import { systemClock } from "@grpc-lb/core";
+import { readKeys } from "../../terminal/keys.ts";
 import type { SkippedStrategy } from "../choose-strategies.ts";
 import type { Strategy } from "../strategies.ts";
+import { Hands, keysLine } from "./hands.ts";
 import { describeSceneFailures, judgeScene } from "./judge-scene.ts";
+import type { PodFleet } from "./pod-fleet.ts";
 import { runScene, type ScenePlan } from "./run-scene.ts";
 import { runSteps } from "./run-steps.ts";
 import type { Scene } from "./scene.ts";
@@ -21,7 +24,7 @@ export interface PlayOptions {
 }
 
 /**
- * Plays a scene and shows what each client went through.
+ * Plays a scene and shows what each client went through. In `hands`, a person at the terminal changes the pods by keys.
  *
  * @returns what was not as expected, in one line; undefined when all was
  * @throws as `runScene` does
@@ -31,17 +34,42 @@ export async function playScene(options: PlayOptions): Promise<string | undefine
   const clock = systemClock;
   const logs = strategies.map((strategy) => new SceneLog(strategy));
   const view = createView(options, logs);
+  const direct = (fleet: PodFleet, stopped: AbortSignal) =>
+    scene.name === "hands" && view instanceof LiveSceneView
+      ? playByHand(fleet, view, stopped)
+      : runSteps(scene.steps, (action) => fleet.act(action), clock, stopped);
   try {
-    const history = await runScene({
-      ...{ plan, logs, observer: view, clock, signal },
-      direct: (fleet, stopped) => runSteps(scene.steps, (action) => fleet.act(action), clock, stopped),
-    });
+    const history = await runScene({ plan, logs, observer: view, clock, signal, direct });
     const outcomes = logs.map((log) => judgeScene(log, scene, history));
     view.showResult({ scene, history, outcomes, skipped });
     return describeSceneFailures(outcomes);
   } finally {
     view.close();
   }
+}
+
+/** Takes keys until `q`, or until the scene is stopped. */
+async function playByHand(fleet: PodFleet, view: LiveSceneView, stopped: AbortSignal): Promise<void> {
+  const hands = new Hands(fleet, (text) => view.showNote(text));
+  const keys = readKeys(process.stdin, (key) => hands.press(key));
+  const aborted = new Promise<void>((resolve) => stopped.addEventListener("abort", () => resolve(), { once: true }));
+  try {
+    await Promise.race([hands.ended, aborted]);
+    if (!stopped.aborted) view.showNote("wait: calls are counted for the verdict …");
+  } finally {
+    keys.close();
+  }
+}
+
+/**
+ * Checks that there is a terminal with keys and a screen for a scene that needs one.
+ *
+ * @throws RangeError when there is none
+ */
+export function requireTerminal({ name }: Pick<Scene, "name">, isJson: boolean): void {
+  const { stdin, stdout, env } = process;
+  if (name !== "hands" || (stdin.isTTY && stdout.isTTY && env.TERM !== "dumb" && !isJson)) return;
+  throw new RangeError("--scene (SCENE) hands needs a terminal for its keys, and no --json");
 }
 
 function createView(
@@ -56,5 +84,6 @@ function createView(
   }
   if (!stdout.isTTY || env.TERM === "dumb") return new PlainSceneView({ scene, strategies, skipped, write, now });
   const look = { clock: systemClock, terminal: stdout, isColoured: !env.NO_COLOR };
-  return new LiveSceneView({ scene, logs, skipped, intervalMs: plan.intervalMs, pods: plan.pods, ...look });
+  const hint = scene.name === "hands" ? { hint: keysLine } : {};
+  return new LiveSceneView({ scene, ...hint, logs, skipped, intervalMs: plan.intervalMs, pods: plan.pods, ...look });
 }

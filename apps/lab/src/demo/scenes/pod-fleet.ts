@@ -50,6 +50,8 @@ export class PodFleet {
   readonly #all = new Map<string, Pod>();
   /** In the order in which they became ready. */
   #published: readonly Pod[];
+  /** The names of the pods that were killed or drained. */
+  readonly #ended = new Set<string>();
   readonly #later = new Set<Promise<void>>();
   readonly #failed = Promise.withResolvers<never>();
 
@@ -75,6 +77,11 @@ export class PodFleet {
   /** The pods that clients should call. */
   get published(): readonly Pod[] {
     return this.#published;
+  }
+
+  /** The pods that were neither killed nor drained, in the order in which they became ready. */
+  get running(): readonly Pod[] {
+    return this.pods.filter(({ podName }) => !this.#ended.has(podName));
   }
 
   /** Whether a pod is frozen or slow. */
@@ -144,6 +151,7 @@ export class PodFleet {
 
   async #kill(pod: Pod): Promise<void> {
     const killed = Promise.all(membersOf(pod.podName).map((name) => this.#options.group.kill(name)));
+    this.#ended.add(pod.podName);
     this.#happened("killed", pod.podName);
     await killed;
     this.#afterwards(() => this.#noticeAfter(exitNoticeMs, pod, () => true));
@@ -156,7 +164,10 @@ export class PodFleet {
   }
 
   async #drain(pods: readonly Pod[]): Promise<void> {
-    for (const { podName } of pods) this.#happened("draining", podName);
+    for (const { podName } of pods) {
+      this.#ended.add(podName);
+      this.#happened("draining", podName);
+    }
     this.#afterwards(() => this.#options.group.stop(pods.flatMap(({ podName }) => membersOf(podName))));
     await this.#publish(this.#published.filter((pod) => !pods.includes(pod)));
   }

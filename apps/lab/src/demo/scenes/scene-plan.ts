@@ -18,7 +18,7 @@ export interface SceneFlags {
  */
 export function createScenePlan(name: SceneName, flags: SceneFlags): ScenePlan {
   const { afterMs = 4_000, intervalMs = 50, settleMs, servers, seed } = flags;
-  if (servers !== scenePods) {
+  if (servers !== scenePods && name !== "hands") {
     throw new RangeError(`--servers (SERVERS) must be ${scenePods} for --scene ${name}, got ${servers}`);
   }
   const needed = callsPerPod * mostPodsAfter;

@@ -30,7 +30,7 @@ export type SceneWord = VerdictWord | "NONE";
 /** What a scene expects of the strategies that learn of pods in one way. */
 export interface SceneExpectation {
   /** The verdicts of which one must be got after the scene; `policy`: those of the strategy without a scene. */
-  readonly expected: readonly SceneWord[] | "policy";
+  readonly expected: readonly SceneWord[] | "policy" | "any";
   /** The most calls that may fail. Default: any number. */
   readonly maxFailed?: number;
   /** The least calls that fail. Default: 0. */
@@ -49,7 +49,8 @@ export interface SceneScript {
   readonly expectations: Readonly<Record<Learning, SceneExpectation>>;
 }
 
-export const sceneNames = ["scale", "kill", "freeze", "slow", "rolling", "outage"] as const;
+/** In `hands` a person makes the changes. */
+export const sceneNames = ["scale", "kill", "freeze", "slow", "rolling", "outage", "hands"] as const;
 export type SceneName = (typeof sceneNames)[number];
 
 /** A script with its name. */

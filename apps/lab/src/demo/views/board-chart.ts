@@ -1,5 +1,14 @@
 import { fit, type Line, span } from "../../terminal/line.ts";
-import { type Board, countWidth, gap, podSpan, renderBar, renderCount, renderStatus } from "./board-parts.ts";
+import {
+  type Board,
+  countWidth,
+  gap,
+  podSpan,
+  renderBar,
+  renderCount,
+  renderStatus,
+  shownPods,
+} from "./board-parts.ts";
 
 /** The cells at the end of a client's line, for its last call, or its failed calls and its verdict. */
 const stateWidth = 18;
@@ -12,14 +21,15 @@ const minBarWidth = 4;
 export function renderChart(board: Board, width: number, spare: number): Line[] {
   const { pods, columns, fullBarCalls } = board;
   const nameWidth = Math.max(...columns.map(({ strategy }) => strategy.name.length)) + gap;
-  const podWidth = Math.floor((width - nameWidth - stateWidth) / pods.length);
+  const shown = shownPods(board);
+  const podWidth = Math.floor((width - nameWidth - stateWidth) / shown.length);
   const barWidth = podWidth - countWidth - gap;
   if (barWidth < minBarWidth) return [];
-  const heads = pods.map((pod) => fit([podSpan(pod, pod, pods)], podWidth));
+  const heads = shown.map((pod) => fit([podSpan(pod, pod, pods)], podWidth));
   const rows = columns.flatMap((column): Line[] => {
     const { perPod, strategy } = column;
     const full = Math.max(fullBarCalls, ...perPod.values());
-    const bars = pods.map((pod) => {
+    const bars = shown.map((pod) => {
       const count = perPod.get(pod) ?? 0;
       return fit([...renderBar(pod, count / full, barWidth, pods), renderCount(count)], podWidth);
     });

@@ -25,6 +25,8 @@ export interface Board {
   /** The title and a sentence below it. Default: what the clients and pods are. */
   readonly title?: readonly [string, string];
   readonly pods: readonly string[];
+  /** Pods that are not shown but keep their colour. Default: none. */
+  readonly hidden?: ReadonlySet<string>;
   readonly columns: readonly BoardColumn[];
   readonly progress: Progress;
   /** The number of calls that a full bar stands for. */
@@ -71,11 +73,15 @@ export function renderCall(line: CallLine, pods: readonly string[]): Line {
   return [span(`#${line.number}: `, "faint"), podSpan(line.pod, line.pod, pods)];
 }
 
-export function renderBars({ perPod }: BoardColumn, { pods, fullBarCalls }: Board, width: number): Line[] {
+/** The pods that the board shows. */
+export const shownPods = ({ pods, hidden }: Board): readonly string[] => pods.filter((pod) => !hidden?.has(pod));
+
+export function renderBars({ perPod }: BoardColumn, board: Board, width: number): Line[] {
+  const { pods, fullBarCalls } = board;
   const nameWidth = Math.max(...pods.map((pod) => pod.length));
   const barWidth = width - nameWidth - countWidth - 1;
   const full = Math.max(fullBarCalls, ...perPod.values());
-  return pods.map((pod) => {
+  return shownPods(board).map((pod) => {
     const count = perPod.get(pod) ?? 0;
     const name = podSpan(pod.padEnd(nameWidth), pod, pods);
     return [name, span(" "), ...renderBar(pod, count / full, barWidth, pods), renderCount(count)];
@@ -89,8 +95,8 @@ export function renderBar(pod: string, share: number, width: number, pods: reado
 export const renderCount = (count: number) =>
   span(String(count).padStart(countWidth), count === 0 ? "faint" : "strong");
 
-export function renderCounts({ perPod }: BoardColumn, pods: readonly string[]): Line {
-  return pods.map((pod) => podSpan(`  ${perPod.get(pod) ?? 0}`, pod, pods));
+export function renderCounts({ perPod }: BoardColumn, board: Board): Line {
+  return shownPods(board).map((pod) => podSpan(`  ${perPod.get(pod) ?? 0}`, pod, board.pods));
 }
 
 /** A text in the colour of a pod. */

@@ -109,7 +109,7 @@ function renderStack(board: Board, width: number, tailLines: number, isTerse: bo
         width,
       ),
       ...renderTail(column, board.pods, tailLines),
-      ...(isTerse ? [renderCounts(column, board.pods)] : renderBars(column, board, width)),
+      ...(isTerse ? [renderCounts(column, board)] : renderBars(column, board, width)),
     ].map((line) => fit(line, width));
   });
 }

@@ -17,6 +17,8 @@ import { renderSceneResult, type SceneResult } from "./scene-table.ts";
 /** Options of a LiveSceneView. */
 export interface LiveSceneViewOptions {
   readonly scene: Pick<Scene, "name" | "summary">;
+  /** The line below the title. Default: what the bars are. */
+  readonly hint?: string;
   /** Read at each repaint. */
   readonly logs: readonly SceneLog[];
   readonly skipped: readonly SkippedStrategy[];
@@ -32,6 +34,7 @@ export interface LiveSceneViewOptions {
 const repaintIntervalMs = 100;
 /** Bars show the calls of this time, so that they follow what happens. */
 const shownMs = 2_000;
+const barsLine = `The bars are the calls of the last ${shownMs / 1000} s.`;
 const keptHappenings = 3;
 const keptCalls = 16;
 
@@ -120,13 +123,17 @@ export class LiveSceneView implements SceneObserver {
   }
 
   #render(size: Size): readonly Line[] {
-    const { scene, logs, intervalMs, pods: first, clock } = this.#options;
+    const { scene, hint = barsLine, logs, intervalMs, pods: first, clock } = this.#options;
     const sinceMs = clock.now() - shownMs;
     const pods = this.#fleet?.pods.map(({ podName }) => podName) ?? first;
+    const columns = logs.map((log) => columnOf(log, pods, sinceMs));
+    const running = this.#fleet?.running.map(({ podName }) => podName) ?? first;
+    const isCalled = (pod: string) => columns.some(({ perPod }) => (perPod.get(pod) ?? 0) > 0);
     const board: Board = {
-      title: [`${scene.name}: ${scene.summary}`, `The bars are the calls of the last ${shownMs / 1000} s.`],
+      title: [`${scene.name}: ${scene.summary}`, hint],
       pods,
-      columns: logs.map((log) => columnOf(log, pods, sinceMs)),
+      hidden: new Set(pods.filter((pod) => !running.includes(pod) && !isCalled(pod))),
+      columns,
       progress: this.#progress,
       fullBarCalls: shownMs / intervalMs,
     };

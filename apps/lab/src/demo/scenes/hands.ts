@@ -1,0 +1,131 @@
+import type { Pod } from "../pods.ts";
+import type { Action } from "./scene.ts";
+
+/** The part of a PodFleet that keys change. */
+export interface HandledFleet {
+  /** All pods so far. */
+  readonly pods: readonly Pod[];
+  /** Those that were not ended, in the order in which they became ready. */
+  readonly running: readonly Pod[];
+  /** Whether a pod is frozen or slow. */
+  isHeld(pod: Pod): boolean;
+  act(action: Action): Promise<void>;
+  recover(pod: Pod): Promise<void>;
+}
+
+/** The keys, for the line above the board. */
+export const keysLine = "+ start  - drain  k kill  f freeze  s slow  r replace  o outage  ? help  q end";
+
+const help = "k f s take the oldest pod, - the newest; f s o again undo it";
+
+/** Changes pods by keys: one change after the other, until `q`. */
+export class Hands {
+  readonly #fleet: HandledFleet;
+  readonly #showNote: (text: string) => void;
+  readonly #ended = Promise.withResolvers<void>();
+  #work: Promise<void> = Promise.resolve();
+  #frozen: Pod | undefined;
+  #slow: Pod | undefined;
+  #isAway = false;
+
+  /** @param showNote takes a sentence for the person at the keys */
+  constructor(fleet: HandledFleet, showNote: (text: string) => void) {
+    this.#fleet = fleet;
+    this.#showNote = showNote;
+  }
+
+  /** Resolves after `q`, when the change before it is done; rejects when a change fails. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Takes a key; one without a meaning shows the help. */
+  press(key: string): void {
+    const change = this.#changeOf(key);
+    if (!change) {
+      this.#showNote(help);
+      return;
+    }
+    this.#work = this.#work.then(change).catch((error: unknown) => this.#ended.reject(error));
+  }
+
+  #changeOf(key: string): (() => Promise<void> | void) | undefined {
+    switch (key) {
+      case "+":
+        return async () => void (await this.#start());
+      case "-":
+        return () => this.#withPod(this.#free.at(-1), ({ podName }) => this.#end({ t: "drain", pods: [podName] }));
+      case "k":
+        return () => this.#withPod(this.#free[0], ({ podName }) => this.#end({ t: "kill", pod: podName }));
+      case "f":
+        return () => this.#toggleFreeze();
+      case "s":
+        return () => this.#toggleSlow();
+      case "r":
+        return () => this.#replaceAll();
+      case "o":
+        return () => this.#toggleOutage();
+      case "q":
+        return () => this.#ended.resolve();
+      default:
+        return undefined;
+    }
+  }
+
+  /** The pods that are neither frozen nor slow. */
+  get #free(): readonly Pod[] {
+    return this.#fleet.running.filter((pod) => !this.#fleet.isHeld(pod));
+  }
+
+  async #start(): Promise<string> {
+    const name = `server-${this.#fleet.pods.length + 1}`;
+    this.#showNote(`${name} starts …`);
+    await this.#fleet.act({ t: "start", pods: [name] });
+    this.#showNote("");
+    return name;
+  }
+
+  async #withPod(pod: Pod | undefined, change: (pod: Pod) => Promise<void>): Promise<void> {
+    if (pod) await change(pod);
+    else this.#showNote("no pod is left for this; + starts one");
+  }
+
+  /** One pod always stays, or the clients would have nothing to call. */
+  async #end(action: Action): Promise<void> {
+    if (this.#fleet.running.length > 1) await this.#fleet.act(action);
+    else this.#showNote("the last pod stays; + starts another one");
+  }
+
+  async #toggleFreeze(): Promise<void> {
+    const pod = this.#frozen;
+    this.#frozen = undefined;
+    if (pod) return this.#fleet.recover(pod);
+    return this.#withPod(this.#free[0], async (oldest) => {
+      this.#frozen = oldest;
+      await this.#fleet.act({ t: "freeze", pod: oldest.podName });
+    });
+  }
+
+  async #toggleSlow(): Promise<void> {
+    const pod = this.#slow;
+    this.#slow = undefined;
+    if (pod) return this.#fleet.recover(pod);
+    return this.#withPod(this.#free[0], async (oldest) => {
+      this.#slow = oldest;
+      await this.#fleet.act({ t: "slow", pod: oldest.podName });
+    });
+  }
+
+  /** A rolling update of the pods that are neither frozen nor slow. */
+  async #replaceAll(): Promise<void> {
+    for (const { podName } of this.#free) {
+      await this.#start();
+      await this.#fleet.act({ t: "drain", pods: [podName] });
+    }
+  }
+
+  async #toggleOutage(): Promise<void> {
+    this.#isAway = !this.#isAway;
+    await this.#fleet.act({ t: this.#isAway ? "registry-away" : "registry-back" });
+  }
+}
