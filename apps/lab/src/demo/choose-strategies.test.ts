@@ -9,7 +9,7 @@ const namesOf = (strategies: readonly Strategy[]) => strategies.map(({ name }) =
 describe("--strategies", () => {
   for (const [text, want] of [
     [undefined, "http,clusterip,least_request,resolver"],
-    ["all", "http,clusterip,least_request,resolver,etcd,consul,dns-poll,file"],
+    ["all", "http,clusterip,least_request,resolver,etcd,consul,dns-poll,file,max-age,envoy,nginx,haproxy"],
     ["file, http,file", "http,file"],
     ["least_request", "least_request"],
   ] as const) {
@@ -21,16 +21,19 @@ describe("--strategies", () => {
   for (const text of ["", "round_robin", "file,", "all,file"]) {
     it(`rejects "${text}" and lists the known names`, () => {
       const known =
-        "must be all or names of http, clusterip, least_request, resolver, etcd, consul, dns-poll, file, got";
+        "must be all or names of http, clusterip, least_request, resolver, etcd, consul, dns-poll, file, max-age, envoy, nginx, haproxy, got";
       assert.throws(() => chooseStrategies(all, text), { name: "RangeError", message: new RegExp(known) });
     });
   }
 
-  it("skips a strategy whose registry is not on the machine, and gives the reason", async () => {
+  it("skips a strategy whose program is not on the machine, and gives the reason", async () => {
     const { strategies, skipped } = await skipUnavailable(all, async (name) =>
       name === "consul" ? "consul is not on the PATH" : undefined,
     );
-    assert.equal(namesOf(strategies), "http,clusterip,least_request,resolver,etcd,dns-poll,file");
-    assert.equal(describeSkipped(skipped), "consul is skipped: consul is not on the PATH; see make doctor");
+    assert.equal(
+      namesOf(strategies),
+      "http,clusterip,least_request,resolver,etcd,dns-poll,file,max-age,envoy,nginx,haproxy",
+    );
+    assert.equal(describeSkipped(skipped), "consul is skipped: consul is not on the PATH");
   });
 });

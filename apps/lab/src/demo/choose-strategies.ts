@@ -1,4 +1,4 @@
-import { type RegistryName, whyUnavailable } from "./registries/registry.ts";
+import { type ProgramName, whyUnavailable } from "./programs.ts";
 import type { Strategy } from "./strategies.ts";
 
 /** A strategy that was chosen and cannot run on this machine. */
@@ -29,17 +29,17 @@ export function chooseStrategies(all: readonly Strategy[], text: string | undefi
   return all.filter(({ name }) => names.includes(name));
 }
 
-/** Separates the strategies that can run from those whose registry is not available on this machine. */
+/** Separates the strategies that can run from those whose registry or proxy is not available on this machine. */
 export async function skipUnavailable(
   chosen: readonly Strategy[],
-  whyNot: (name: RegistryName) => Promise<string | undefined> = whyUnavailable,
+  whyNot: (name: ProgramName) => Promise<string | undefined> = whyUnavailable,
 ): Promise<{ readonly strategies: readonly Strategy[]; readonly skipped: readonly SkippedStrategy[] }> {
-  const reasons = await Promise.all(chosen.map(({ registry }) => registry && whyNot(registry)));
+  const reasons = await Promise.all(chosen.map(({ program }) => program && whyNot(program)));
   return {
     strategies: chosen.filter((_, i) => reasons[i] === undefined),
     skipped: chosen.flatMap(({ name }, i) => {
       const reason = reasons[i];
-      return reason === undefined ? [] : [{ name, reason: `${reason}; see make doctor` }];
+      return reason === undefined ? [] : [{ name, reason }];
     }),
   };
 }

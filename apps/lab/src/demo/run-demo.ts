@@ -9,7 +9,8 @@ import { type Environment, startEnvironment } from "./environment/environment.ts
 import { createTemporaryFolder } from "./environment/temporary-folder.ts";
 import { type Plan, podNames } from "./plan.ts";
 import { membersOf, startPod } from "./pods.ts";
-import { startRegistries } from "./registries/start-registries.ts";
+import { isProxy, startProxies } from "./proxies/start-proxies.ts";
+import { isRegistry, startRegistries } from "./registries/start-registries.ts";
 import { clientArgs, type Strategy } from "./strategies.ts";
 
 /** Receives the events of a run, in this order. */
@@ -50,16 +51,17 @@ export async function runDemo({ plan, logs, observer, clock, signal }: DemoOptio
   const clients = logs.map((log) => log.strategy.name);
 
   try {
-    const needed = logs.flatMap(({ strategy }) => strategy.registry ?? []);
+    const programs = logs.flatMap(({ strategy }) => strategy.program ?? []);
     const options = { group, clock, signal: aborted, folder: folder.path };
-    const registries = await unlessStopped(startRegistries(needed, options));
+    const registries = await unlessStopped(startRegistries(programs.filter(isRegistry), options));
     const targets = Object.values(registries);
     const hasAging = logs.some(({ strategy }) => strategy.learning === "age");
     const podOptions = { registries: targets, hasAging };
     const pods = await unlessStopped(
       Promise.all(podNames(plan).map((name) => startPod(group, name, clock, aborted, podOptions))),
     );
-    environment = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries });
+    const proxies = await unlessStopped(startProxies(programs.filter(isProxy), { ...options, pods }));
+    environment = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries, proxies });
     const { addresses } = environment;
 
     observer.onServing(pods);

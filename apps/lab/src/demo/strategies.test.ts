@@ -12,6 +12,7 @@ const addresses = {
   kubeconfig: "/k",
   dnsPort: 5,
   endpointsFile: "/tmp/a lab/endpoints.yaml",
+  proxies: { envoy: 10, nginx: 11, haproxy: 12 },
   registries: { etcd: "etcd://127.0.0.1:6/server", consul: "consul://127.0.0.1:7/server" },
 };
 
@@ -29,6 +30,10 @@ describe("the strategies", () => {
       "--target consul://127.0.0.1:7/server --policy least_request --interval 200ms",
       "--target dns-poll://127.0.0.1:5/server.lab:grpc --policy least_request --interval 200ms",
       "--target file:///tmp/a%20lab/endpoints.yaml --policy least_request --interval 200ms",
+      "--target 127.0.0.1:8 --interval 200ms",
+      "--target 127.0.0.1:10 --interval 200ms",
+      "--target 127.0.0.1:11 --interval 200ms",
+      "--target 127.0.0.1:12 --interval 200ms",
     ]);
   });
 

@@ -3,7 +3,10 @@ import { pathToFileURL } from "node:url";
 import { formatDuration } from "@grpc-lb/core";
 import type { BalanceRule, VerdictWord } from "@grpc-lb/verdict";
 import { expectationOf } from "./expectations.ts";
-import type { RegistryName, RegistryTargets } from "./registries/registry.ts";
+import { maxConnectionAgeMs } from "./pods.ts";
+import type { ProgramName } from "./programs.ts";
+import type { ProxyName, ProxyPorts } from "./proxies/l7-proxy.ts";
+import type { RegistryTargets } from "./registries/registry.ts";
 
 /** The addresses from which a strategy builds its client's target. All ports are of 127.0.0.1. */
 export interface Addresses {
@@ -22,13 +25,15 @@ export interface Addresses {
   readonly endpointsFile: string;
   /** The registries that the pods are registered at. */
   readonly registries: RegistryTargets;
+  /** The proxies in front of the pods. */
+  readonly proxies: ProxyPorts;
 }
 
 /**
  * How a strategy learns of a new pod, or of one that is gone: at the next connection; only when its one connection breaks;
- * never; when that one connection has reached its age; at once, as a watch; at the next poll.
+ * never; when that one connection has reached its age; at once, as a watch; at the next poll; a proxy learns for it.
  */
-export type Learning = "connection" | "break" | "never" | "age" | "watch" | "poll";
+export type Learning = "connection" | "break" | "never" | "age" | "watch" | "poll" | "proxy";
 
 /** A way for a client to find and call the pods, and the verdict that the demo expects. */
 export interface Strategy {
@@ -44,8 +49,8 @@ export interface Strategy {
   readonly expected: readonly VerdictWord[];
   /** A sentence that explains the verdict. */
   readonly why: string;
-  /** The registry that the strategy needs; undefined when it needs none. */
-  readonly registry?: RegistryName;
+  /** The registry or proxy that the strategy needs; undefined when it needs none. */
+  readonly program?: ProgramName;
   /** The client's .ts file. */
   readonly main: string;
   /** The client's flags that depend on the strategy. */
@@ -116,7 +121,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
       learning: "watch",
       way: "gRPC to keys in etcd",
       why: "The servers register in etcd, and the client watches their keys.",
-      registry: "etcd",
+      program: "etcd",
       args: ({ registries }) => ["--target", registries.etcd ?? "", ...policyArgsUnlessDefault],
     },
     {
@@ -125,7 +130,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
       learning: "watch",
       way: "gRPC to Consul",
       why: "The servers register in Consul, and the client watches the service.",
-      registry: "consul",
+      program: "consul",
       args: ({ registries }) => ["--target", registries.consul ?? "", ...policyArgsUnlessDefault],
     },
     {
@@ -148,7 +153,37 @@ export function createStrategies(policy: string): readonly Strategy[] {
       why: "A YAML file lists the pods, and the client watches it.",
       args: ({ endpointsFile }) => ["--target", pathToFileURL(endpointsFile).href, ...policyArgsUnlessDefault],
     },
+    {
+      name: "max-age",
+      learning: "age",
+      way: "gRPC via the Service",
+      connections: `a connection for ${formatDuration(maxConnectionAgeMs)}`,
+      rule: "random",
+      // Few connections in a short time: chance decides, and with another seed they may be even.
+      expected: ["SKEWED", "BALANCED"],
+      why: "The server ends a connection at its age; the next may reach another pod.",
+      main: grpcMain,
+      args: ({ serviceAgingPort }) => ["--target", onLoopback(serviceAgingPort)],
+    },
+    throughProxy("envoy", "gRPC via Envoy"),
+    throughProxy("nginx", "gRPC via nginx"),
+    throughProxy("haproxy", "gRPC via HAProxy"),
   ];
+}
+
+function throughProxy(name: ProxyName, way: string): Strategy {
+  return {
+    name,
+    learning: "proxy",
+    way,
+    connections: "one, to the proxy",
+    rule: "round_robin",
+    expected: ["BALANCED"],
+    why: "The proxy reads each call and sends it to the next pod, for one more hop.",
+    program: name,
+    main: grpcMain,
+    args: ({ proxies }) => ["--target", onLoopback(proxies[name] ?? 0)],
+  };
 }
 
 /** The flags of a strategy's client. */

@@ -13,14 +13,17 @@ export interface GroupMember {
   readonly args: readonly string[];
   /** The environment, in addition to PATH and NODE_COMPILE_CACHE. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Ends it when this process exits or is gone. Default: SIGKILL, which its own child processes would survive. */
+  readonly lastSignal?: NodeJS.Signals;
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
 }
 
 interface RunningMember {
   readonly child: Child;
-  /** Kills the child when this process is gone. Only for a program that cannot preload `exit-with-parent.ts`. */
+  /** Ends the child when this process is gone. Only for a program that cannot preload `exit-with-parent.ts`. */
   readonly watchdog: Child | undefined;
+  readonly lastSignal: NodeJS.Signals;
   readonly lastLines: string[];
   isStopping: boolean;
 }
@@ -42,8 +45,8 @@ export class ProcessGroup {
   readonly #failed = Promise.withResolvers<never>();
   readonly #graceMs: number;
   readonly #killAll = () => {
-    for (const { child, watchdog } of this.#members.values()) {
-      child.kill("SIGKILL");
+    for (const { child, watchdog, lastSignal } of this.#members.values()) {
+      child.kill(lastSignal);
       watchdog?.kill("SIGKILL");
     }
   };
@@ -68,7 +71,7 @@ export class ProcessGroup {
    */
   start(member: GroupMember): Child {
     if (this.#members.has(member.name)) throw new Error(`a member named ${member.name} already exists`);
-    const { main, command = process.execPath, args } = member;
+    const { main, command = process.execPath, args, lastSignal = "SIGKILL" } = member;
     const { PATH = "", NODE_COMPILE_CACHE } = process.env;
     const env = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
     const lastLines: string[] = [];
@@ -93,11 +96,11 @@ export class ProcessGroup {
     const watchdog = needsWatchdog
       ? startChild({
           command: process.execPath,
-          args: nodeArgs(watchdogMain, ["SIGKILL", String(child.pid)]),
+          args: nodeArgs(watchdogMain, [lastSignal, String(child.pid)]),
           env,
         })
       : undefined;
-    const running: RunningMember = { child, watchdog, lastLines, isStopping: false };
+    const running: RunningMember = { child, watchdog, lastSignal, lastLines, isStopping: false };
     this.#members.set(member.name, running);
     const fail = (what: string) => {
       if (running.isStopping) return;

@@ -22,7 +22,8 @@ describe("the environment", () => {
   it("publishes the port of each server by DNS and in the endpoints file, and leaves nothing behind", async () => {
     const folder = await createTemporaryFolder();
     const pods = [1, 2].map((n) => ({ podName: `server-${n}`, pid: 0, httpPort: 8000 + n, grpcPort: 9000 + n }));
-    const environment = await startEnvironment({ pods, seed: 1, folder: folder.path, registries: {} });
+    const proxies = { ports: {}, update: async () => {} };
+    const environment = await startEnvironment({ pods, seed: 1, folder: folder.path, registries: {}, proxies });
     const targetOf = (name: string) => {
       const strategy = createStrategies("round_robin").find((each) => each.name === name);
       return parseTarget(strategy?.args(environment.addresses)[1] ?? "");

@@ -1,5 +1,6 @@
 import { createRandom } from "@grpc-lb/core";
 import type { Pod } from "../pods.ts";
+import type { Proxies } from "../proxies/start-proxies.ts";
 import type { RegistryTargets } from "../registries/registry.ts";
 import type { Addresses } from "../strategies.ts";
 import { startConnectionProxy } from "./connection-proxy.ts";
@@ -12,7 +13,7 @@ export interface Environment {
   readonly addresses: Addresses;
   /** Publishes these pods; while it is away, when it comes back. */
   update(pods: readonly Pod[]): Promise<void>;
-  /** The Kubernetes API, the DNS server and the file are gone, and the Service gets no news, as kube-proxy does not. */
+  /** The Kubernetes API, the DNS server and the file are gone, and Service and proxies are told nothing, as kube-proxy is not. */
   leave(): Promise<void>;
   /** They come back, with the pods of the last `update`. */
   comeBack(): Promise<void>;
@@ -28,11 +29,13 @@ export interface EnvironmentOptions {
   readonly folder: string;
   /** The registries that the pods registered at. */
   readonly registries: RegistryTargets;
+  /** The proxies in front of the pods; they learn of pods as the Service does. */
+  readonly proxies: Proxies;
 }
 
 /** Starts the Service, the Kubernetes API and the DNS server, and writes the endpoints file. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
-  const { pods, seed, folder, registries } = options;
+  const { pods, seed, folder, registries, proxies } = options;
   const started: { close(): Promise<void> }[] = [];
   const close = async () => {
     await Promise.all(started.map((each) => each.close()));
@@ -61,6 +64,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       dnsPort: dns.port,
       endpointsFile: file.path,
       registries,
+      proxies: proxies.ports,
     };
 
     let current = pods;
@@ -71,7 +75,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       aging.setBackends(backendsOf(current, "aging"));
       cluster.update(current);
       dns.update(current);
-      await file.write(current);
+      await Promise.all([file.write(current), proxies.update(current)]);
     };
     return {
       addresses,

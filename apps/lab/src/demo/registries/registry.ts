@@ -1,5 +1,3 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import type { Clock } from "@grpc-lb/core";
 import type { ProcessGroup } from "../../processes/process-group.ts";
 
@@ -20,16 +18,3 @@ export interface RegistryOptions {
 }
 
 export const registryTimeoutMs = 20_000;
-
-const versionArgs: Readonly<Record<RegistryName, readonly string[]>> = { etcd: ["--version"], consul: ["version"] };
-
-/** Why a registry cannot be started on this machine; undefined when it can. */
-export async function whyUnavailable(name: RegistryName): Promise<string | undefined> {
-  try {
-    await promisify(execFile)(name, versionArgs[name], { timeout: 10_000 });
-    return undefined;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === "ENOENT" ? `${name} is not on the PATH` : `${name} is on the PATH but does not run`;
-  }
-}

@@ -1,4 +1,5 @@
 import type { ProcessGroup } from "../../processes/process-group.ts";
+import type { ProgramName } from "../programs.ts";
 import { consulMember, startConsul } from "./consul.ts";
 import { etcdMember, startEtcd } from "./etcd.ts";
 import type { RegistryName, RegistryOptions, RegistryTargets } from "./registry.ts";
@@ -22,6 +23,9 @@ export async function startRegistries(
   const unique = [...new Set(names)];
   return Object.fromEntries(await Promise.all(unique.map(async (name) => [name, await starters[name](options)])));
 }
+
+/** Whether a program is a registry. */
+export const isRegistry = (name: ProgramName): name is RegistryName => Object.hasOwn(starters, name);
 
 /** Freezes the registries that run by SIGSTOP, so that they accept requests and never answer, or lets them go on. */
 export function setRegistriesFrozen(registries: RegistryTargets, group: ProcessGroup, isFrozen: boolean): void {

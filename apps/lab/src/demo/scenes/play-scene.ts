@@ -30,7 +30,8 @@ export interface PlayOptions {
  * @throws as `runScene` does
  */
 export async function playScene(options: PlayOptions): Promise<string | undefined> {
-  const { scene, plan, strategies, skipped, signal } = options;
+  const { scene, strategies, skipped, signal } = options;
+  const plan = { ...options.plan, settleMs: Math.max(options.plan.settleMs, scene.settleMs ?? 0) };
   const clock = systemClock;
   const logs = strategies.map((strategy) => new SceneLog(strategy));
   const view = createView(options, logs);

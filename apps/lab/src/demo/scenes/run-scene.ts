@@ -6,8 +6,9 @@ import { createStop } from "../../processes/stop.ts";
 import { type Environment, startEnvironment } from "../environment/environment.ts";
 import { createTemporaryFolder } from "../environment/temporary-folder.ts";
 import { type Pod, startPod } from "../pods.ts";
+import { isProxy, startProxies } from "../proxies/start-proxies.ts";
 import type { RegistryTargets } from "../registries/registry.ts";
-import { setRegistriesFrozen, startRegistries } from "../registries/start-registries.ts";
+import { isRegistry, setRegistriesFrozen, startRegistries } from "../registries/start-registries.ts";
 import { clientArgs, type Strategy } from "../strategies.ts";
 import type { SceneHistory } from "./measure.ts";
 import { type Happening, PodFleet } from "./pod-fleet.ts";
@@ -76,9 +77,9 @@ export async function runScene({ plan, logs, observer, clock, signal, direct }: 
   let registries: RegistryTargets = {};
 
   try {
-    const needed = logs.flatMap(({ strategy }) => strategy.registry ?? []);
+    const programs = logs.flatMap(({ strategy }) => strategy.program ?? []);
     const options = { group, clock, signal: aborted, folder: folder.path };
-    registries = await unlessStopped(startRegistries(needed, options));
+    registries = await unlessStopped(startRegistries(programs.filter(isRegistry), options));
     const podOptions = {
       registries: Object.values(registries).map((target) => `${target}${registrationTtl}`),
       hasAging: logs.some(({ strategy }) => strategy.learning === "age"),
@@ -86,7 +87,8 @@ export async function runScene({ plan, logs, observer, clock, signal, direct }: 
     };
     const start = (name: string) => startPod(group, name, clock, aborted, podOptions);
     const pods = await unlessStopped(Promise.all(plan.pods.map(start)));
-    const env = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries });
+    const proxies = await unlessStopped(startProxies(programs.filter(isProxy), { ...options, pods }));
+    const env = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries, proxies });
     environment = env;
     observer.onServing(pods);
     await unlessStopped(startClients({ plan, logs, observer, clock, signal }, group, env, aborted));

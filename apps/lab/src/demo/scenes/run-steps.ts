@@ -2,8 +2,8 @@ import type { Clock } from "@grpc-lb/core";
 import type { Action, SceneStep } from "./scene.ts";
 
 /**
- * Runs the steps of a scene one after the other, each at its time, or later when the step before it took longer. Returns after
- * the last one, or once `signal` is aborted.
+ * Runs the steps of a scene one after the other, each after its pause, however long the step before it took. Returns after the
+ * last one, or once `signal` is aborted.
  */
 export async function runSteps(
   steps: readonly SceneStep[],
@@ -11,9 +11,8 @@ export async function runSteps(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const startMs = clock.now();
-  for (const { atMs, action } of steps) {
-    await clock.sleep(Math.max(0, startMs + atMs - clock.now()), signal);
+  for (const { afterMs, action } of steps) {
+    await clock.sleep(afterMs, signal);
     if (signal.aborted) return;
     await act(action);
   }

@@ -17,10 +17,10 @@ export type Action =
   | { readonly t: "registry-away" }
   | { readonly t: "registry-back" };
 
-/** An action at a time of the scene. It waits for the action before it. */
+/** An action of a scene. */
 export interface SceneStep {
-  /** Since a call of each client has succeeded. */
-  readonly atMs: number;
+  /** Since the action before it was done, or the scene has started. */
+  readonly afterMs: number;
   readonly action: Action;
 }
 
@@ -46,6 +46,8 @@ export interface SceneScript {
   /** What happens, in at most 76 characters. */
   readonly summary: string;
   readonly steps: readonly SceneStep[];
+  /** The least pause between the last step and the calls that count, where clients need longer to notice. */
+  readonly settleMs?: number;
   readonly expectations: Readonly<Record<Learning, SceneExpectation>>;
 }
 

@@ -10,12 +10,9 @@ describe("the scenes", () => {
   for (const name of sceneNames) {
     const scene = sceneNamed(name);
 
-    it(`${name} has its steps in order, and only changes pods that run`, () => {
+    it(`${name} only changes pods that run`, () => {
       const running = new Set(podsOfScene({ steps: [] }));
-      let lastMs = 0;
-      for (const { atMs, action } of scene.steps) {
-        assert.ok(atMs >= lastMs, `${action.t} at ${atMs} ms`);
-        lastMs = atMs;
+      for (const { action } of scene.steps) {
         if (action.t === "start") for (const pod of action.pods) running.add(pod);
         else if (action.t === "drain") for (const pod of action.pods) assert.ok(running.delete(pod), pod);
         else if ("pod" in action) assert.ok(running.has(action.pod), action.pod);

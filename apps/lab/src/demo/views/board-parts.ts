@@ -105,7 +105,7 @@ export function podSpan(text: string, pod: string, pods: readonly string[]): Spa
   return span(text, index === -1 ? "plain" : { pod: index });
 }
 
-const numbers = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"] as const;
+const numbers = "No One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve".split(" ");
 
 /** The title of a run, without a full stop, and a sentence about its clients. */
 export function describeRun(strategies: readonly Strategy[], pods: number): readonly [string, string] {

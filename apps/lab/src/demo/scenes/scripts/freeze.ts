@@ -3,7 +3,7 @@ import type { SceneScript } from "../scene.ts";
 /** The worst failure of a pod: it is there, and does not answer. */
 export const freeze: SceneScript = {
   summary: "SIGSTOP freezes server-2: its connections stay, answers do not come.",
-  steps: [{ atMs: 500, action: { t: "freeze", pod: "server-2" } }],
+  steps: [{ afterMs: 500, action: { t: "freeze", pod: "server-2" } }],
   expectations: {
     connection: {
       expected: ["BALANCED"],
@@ -30,6 +30,10 @@ export const freeze: SceneScript = {
     poll: {
       expected: "policy",
       why: "Calls wait until the probe has failed and the next poll has come.",
+    },
+    proxy: {
+      expected: "policy",
+      why: "The proxy takes turns too: calls wait until the probe fails.",
     },
   },
 };

@@ -11,5 +11,6 @@ export const hands: SceneScript = {
     age: { expected: "any", why: "Its connection is replaced about once a second." },
     watch: { expected: "any", why: "It is told of each pod that comes or goes." },
     poll: { expected: "any", why: "It asks for the pods about once a second." },
+    proxy: { expected: "any", why: "The proxy is told of each pod that comes or goes." },
   },
 };

@@ -4,8 +4,8 @@ import type { SceneScript } from "../scene.ts";
 export const kill: SceneScript = {
   summary: "SIGKILL ends server-2, and server-4 takes its place.",
   steps: [
-    { atMs: 500, action: { t: "kill", pod: "server-2" } },
-    { atMs: 1_500, action: { t: "start", pods: ["server-4"] } },
+    { afterMs: 500, action: { t: "kill", pod: "server-2" } },
+    { afterMs: 1_000, action: { t: "start", pods: ["server-4"] } },
   ],
   expectations: {
     connection: {
@@ -34,6 +34,12 @@ export const kill: SceneScript = {
       maxFailed: 3,
       maxFirstCallMs: 4_000,
       why: "Its connection breaks at once; the next poll brings the new pod.",
+    },
+    proxy: {
+      expected: "policy",
+      maxFailed: 3,
+      maxFirstCallMs: 3_000,
+      why: "The proxy tries another pod when one refuses; the client sees little.",
     },
   },
 };

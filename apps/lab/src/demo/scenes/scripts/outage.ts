@@ -4,11 +4,12 @@ import type { SceneScript } from "../scene.ts";
 export const outage: SceneScript = {
   summary: "While all registries are away, server-4 replaces server-2.",
   steps: [
-    { atMs: 500, action: { t: "registry-away" } },
-    { atMs: 1_000, action: { t: "start", pods: ["server-4"] } },
-    { atMs: 2_000, action: { t: "drain", pods: ["server-2"] } },
-    { atMs: 6_000, action: { t: "registry-back" } },
+    { afterMs: 500, action: { t: "registry-away" } },
+    { afterMs: 500, action: { t: "start", pods: ["server-4"] } },
+    { afterMs: 500, action: { t: "drain", pods: ["server-2"] } },
+    { afterMs: 3_000, action: { t: "registry-back" } },
   ],
+  settleMs: 5_000, // clients try again at intervals that have grown
   expectations: {
     connection: {
       expected: ["BALANCED"],
@@ -38,6 +39,12 @@ export const outage: SceneScript = {
       maxFailed: 3,
       maxFirstCallMs: 10_000,
       why: "It keeps the pods that it knows, and has the new one after the outage.",
+    },
+    proxy: {
+      expected: "policy",
+      maxFailed: 3,
+      maxFirstCallMs: 10_000,
+      why: "The proxy keeps its pods, and tries another when the old one refuses.",
     },
   },
 };

@@ -4,12 +4,12 @@ import type { SceneScript } from "../scene.ts";
 export const rolling: SceneScript = {
   summary: "Every pod is replaced: one starts, then an old one is drained.",
   steps: [
-    { atMs: 500, action: { t: "start", pods: ["server-4"] } },
-    { atMs: 1_500, action: { t: "drain", pods: ["server-1"] } },
-    { atMs: 1_500, action: { t: "start", pods: ["server-5"] } },
-    { atMs: 2_500, action: { t: "drain", pods: ["server-2"] } },
-    { atMs: 2_500, action: { t: "start", pods: ["server-6"] } },
-    { atMs: 3_500, action: { t: "drain", pods: ["server-3"] } },
+    { afterMs: 500, action: { t: "start", pods: ["server-4"] } },
+    { afterMs: 500, action: { t: "drain", pods: ["server-1"] } },
+    { afterMs: 0, action: { t: "start", pods: ["server-5"] } },
+    { afterMs: 500, action: { t: "drain", pods: ["server-2"] } },
+    { afterMs: 0, action: { t: "start", pods: ["server-6"] } },
+    { afterMs: 500, action: { t: "drain", pods: ["server-3"] } },
   ],
   expectations: {
     connection: {
@@ -40,6 +40,12 @@ export const rolling: SceneScript = {
       maxFailed: 2,
       maxFirstCallMs: 4_000,
       why: "New pods come with the next poll; drained ones say so by GOAWAY.",
+    },
+    proxy: {
+      expected: "policy",
+      maxFailed: 2,
+      maxFirstCallMs: 3_000,
+      why: "The proxy is told of each pod before it ends.",
     },
   },
 };

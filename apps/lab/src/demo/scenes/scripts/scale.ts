@@ -4,8 +4,8 @@ import type { SceneScript } from "../scene.ts";
 export const scale: SceneScript = {
   summary: "From 3 pods to 5 and to 2: new ones are called, or not.",
   steps: [
-    { atMs: 500, action: { t: "start", pods: ["server-4", "server-5"] } },
-    { atMs: 3_500, action: { t: "drain", pods: ["server-1", "server-2", "server-4"] } },
+    { afterMs: 500, action: { t: "start", pods: ["server-4", "server-5"] } },
+    { afterMs: 2_000, action: { t: "drain", pods: ["server-1", "server-2", "server-4"] } },
   ],
   expectations: {
     connection: {
@@ -40,6 +40,12 @@ export const scale: SceneScript = {
       maxFailed: 2,
       maxFirstCallMs: 4_000,
       why: "The next poll brings new pods; drained ones say so by GOAWAY.",
+    },
+    proxy: {
+      expected: "policy",
+      maxFailed: 2,
+      maxFirstCallMs: 3_000,
+      why: "The proxy is told of the pods; the client keeps its one connection.",
     },
   },
 };

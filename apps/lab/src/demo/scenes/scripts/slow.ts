@@ -9,7 +9,7 @@ const inTurn = {
 /** One pod has too little CPU: it answers ten times slower. */
 export const slow: SceneScript = {
   summary: "server-2 gets a tenth of the CPU time, and answers ten times slower.",
-  steps: [{ atMs: 1_500, action: { t: "slow", pod: "server-2" } }],
+  steps: [{ afterMs: 1_500, action: { t: "slow", pod: "server-2" } }],
   expectations: {
     connection: {
       expected: ["BALANCED"],
@@ -29,5 +29,10 @@ export const slow: SceneScript = {
     },
     watch: inTurn,
     poll: inTurn,
+    proxy: {
+      expected: "policy",
+      maxFailed: 3,
+      why: "The proxy takes turns too, so every third call is slow.",
+    },
   },
 };

@@ -45,7 +45,7 @@ export class LiveSceneView implements SceneObserver {
   readonly #closing = new AbortController();
   readonly #repaint = () => this.#paint();
   readonly #happenings: string[] = [];
-  #fleet: PodFleet | undefined;
+  #fleet: Pick<PodFleet, "pods" | "running"> | undefined;
   #startMs = 0;
   #words: ReadonlyMap<string, VerdictWord> | undefined;
   #note = "starting pods and clients …";
@@ -62,7 +62,7 @@ export class LiveSceneView implements SceneObserver {
 
   onServing(): void {}
 
-  onRunning(fleet: PodFleet): void {
+  onRunning(fleet: Pick<PodFleet, "pods" | "running">): void {
     this.#fleet = fleet;
     this.#startMs = this.#options.clock.now();
     this.#note = "";
