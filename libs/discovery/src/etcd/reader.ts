@@ -29,7 +29,7 @@ export function readInstance(
   value: Uint8Array,
   before: Endpoint | undefined,
 ): ReadInstance {
-  if (value.length > maxValueBytes) {
+  if (value.length > maxValueBytes && layout.name !== "key") {
     return { endpoint: before, problem: `its value has ${value.length} bytes, more than ${maxValueBytes}` };
   }
   if (id === "") return { endpoint: undefined, problem: "nothing follows the prefix in the key" };

@@ -43,7 +43,9 @@ export function readEnvoyEds(value: Fields): Endpoint[] {
         ? [readLbEndpoint(each, [...own, name, i], zone === "" ? undefined : zone)]
         : [],
     );
-    byPriority.set(priority, [...(byPriority.get(priority) ?? []), ...read]);
+    const ofPriority = byPriority.get(priority);
+    if (ofPriority) for (const endpoint of read) ofPriority.push(endpoint);
+    else byPriority.set(priority, read);
   }
   const used = [...byPriority].filter(([, endpoints]) => endpoints.length > 0).sort(([a], [b]) => a - b);
   return used[0]?.[1] ?? [];

@@ -16,7 +16,7 @@ export interface YamlDocument {
 
 /** Parses a text of YAML 1.2 with one document. @throws ContentError, also when the YAML library is not installed */
 export async function parseYaml(text: string): Promise<YamlDocument> {
-  const { Composer, Lexer, LineCounter, Parser } = await loadYaml();
+  const { Composer, isCollection, isScalar, Lexer, LineCounter, Parser, visit } = await loadYaml();
   const lines = new LineCounter();
   const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
@@ -32,7 +32,8 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
       dueMs = performance.now() + sliceMs;
     }
     tokens.push(...parser.end());
-    const options = { prettyErrors: false, logLevel: "silent" } as const;
+    // The library compares each key of a mapping with all others: 20 000 keys would take 11 s.
+    const options = { prettyErrors: false, logLevel: "silent", uniqueKeys: false } as const;
     const [document, second] = new Composer(options).compose(tokens, true, text.length);
     if (!document) throw new Error("there is no document"); // the composer was told to make one
     const [wrong] = document.errors;
@@ -41,6 +42,21 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
       const { line } = lines.linePos(second.range[0]);
       throw new ContentError(line, "the file must have one document, got several");
     }
+    visit(document, {
+      Map: (_key, { items }) => {
+        const seen = new Set<unknown>();
+        for (const { key } of items) {
+          const name = isScalar(key) ? key.value : key;
+          if (isCollection(name)) throw new ContentError(undefined, "not valid YAML: a key must be text or a number");
+          if (seen.has(name)) {
+            const position = isScalar(key) ? key.range?.[0] : undefined;
+            const line = position === undefined ? undefined : lines.linePos(position).line;
+            throw new ContentError(line, "not valid YAML: Map keys must be unique");
+          }
+          seen.add(name);
+        }
+      },
+    });
     const lineOf = (path: FieldPath): number => {
       for (let length = path.length; length > 0; length--) {
         const node = document.getIn(path.slice(0, length), true) as { range?: [number, ...number[]] } | undefined;

@@ -1,5 +1,6 @@
+import type { RequestOptions } from "node:https";
 import { type Clock, messageOf } from "@grpc-lb/core";
-import { type HttpAnswer, HttpClient, type HttpRequest, RequestGuard } from "@grpc-lb/core/http";
+import { type HttpAnswer, HttpClient, RequestGuard } from "@grpc-lb/core/http";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import { describeRefusal, describeUnavailable } from "./error.ts";
 import { parseAnswer } from "./reader.ts";
@@ -7,7 +8,7 @@ import { parseAnswer } from "./reader.ts";
 /** What a request to the API server is made with; read again as the files behind it are replaced. */
 export interface Credentials {
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
-  readonly tls: NonNullable<HttpRequest["tls"]>;
+  readonly tls: Pick<RequestOptions, "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized">;
 }
 
 /** How to reach an API server: in cluster by the service account, outside by a kubeconfig. */
@@ -19,6 +20,8 @@ export interface ApiAccess {
   /** The proxy before the server, an http or https URL. Default: none. */
   readonly proxy?: URL | undefined;
   /**
+   * Returns the credentials for one request.
+   *
    * @param afterDenial whether the last ones were refused, so that nothing cached may be used
    * @param signal is aborted when the caller needs them no more: what runs for it alone may be ended. A caller that gives one
    * keeps the process alive as long as it should be

@@ -79,6 +79,17 @@ for (const [what, event] of [
   ["a host that is null", { endpoints: [{ addresses: [null] }] }],
   ["an id that is true", { endpoints: [{ addresses: ["10.0.0.1"], targetRef: { uid: true } }] }],
   ["ports that are no list", { endpoints: [{ addresses: ["10.0.0.1"] }], ports: 5 }],
+  ["a port that is a list", { endpoints: [{ addresses: ["10.0.0.1"] }], ports: [[]] }],
+  [
+    "one of two ports unreadable",
+    { endpoints: [{ addresses: ["10.0.0.1"] }], ports: [null, { name: "http", port: 8_080 }] },
+  ],
+  ["an endpoint that is a list", { endpoints: [[]] }],
+  ["an endpoint without addresses", { endpoints: [{}] }],
+  ["addresses of null", { endpoints: [{ addresses: null }] }],
+  ["conditions that are no object", { endpoints: [{ addresses: ["10.0.0.1"], conditions: [] }] }],
+  ["an address type of null", { addressType: null, endpoints: [{ addresses: ["10.0.0.9"] }] }],
+  ["an unknown address type", { addressType: "IPv5", endpoints: [{ addresses: ["10.0.0.9"] }] }],
 ] as const) {
   test(`an event with ${what} is reported once and leaves the last good state of its slice, until the next valid event`, async () => {
     const { api, source, reader } = await start();
@@ -90,7 +101,7 @@ for (const [what, event] of [
     api.sendText(text(5_000), "endpointslices");
     const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
     assert.deepEqual([endpoints?.length, error?.code], [1, "invalid"]);
-    assert.match(error?.message ?? "", /^kubernetes: endpointslice default\/s-1: (endpoints|ports)/);
+    assert.match(error?.message ?? "", /^kubernetes: endpointslice default\/s-1: (endpoints|ports|addressType)/);
     api.sendText(text(5_001), "endpointslices");
     api.putSlice(slice({ service: "s", name: "s-2", addresses: ["10.0.0.2"] }));
     await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
@@ -99,6 +110,45 @@ for (const [what, event] of [
     assert.equal((await reader.untilAddresses("10.0.0.3:50051", "10.0.0.2:50051")).error, undefined);
   });
 }
+
+for (const [what, spec] of [
+  ["spec is null", null],
+  ["ports are no list", { ports: 5 }],
+  ["ports are null", { ports: [null] }],
+  ["port is text", { ports: [{ name: "grpc", port: "8080" }] }],
+] as const) {
+  test(`a Service whose ${what} leaves the mapping of its ports as it was, and is an error`, async () => {
+    const { api, reader } = await start({ port: 80 });
+    api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }] }));
+    await reader.untilAddresses("10.0.0.1:50051");
+    await api.until(({ openWatches }) => openWatches === 2);
+    const metadata = { name: "s", namespace: "default", resourceVersion: "5000" };
+    api.sendText(`${JSON.stringify({ type: "MODIFIED", object: { kind: "Service", metadata, spec } })}\n`, "services");
+    const { serviceConfigError } = await reader.until(
+      "an error",
+      (snapshot) => snapshot.serviceConfigError !== undefined,
+    );
+    api.putSlice(slice({ service: "s", name: "s-2", addresses: ["10.0.0.2"] }));
+    await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
+    assert.match(serviceConfigError?.message ?? "", /^kubernetes: service default\/s: spec/);
+  });
+}
+
+test("an event about another Service is an error, and the known one stays", async () => {
+  const { api, reader } = await start({ port: 80 });
+  api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }] }));
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  const object = { kind: "Service", metadata: { name: "other", resourceVersion: "5000" }, spec: {} };
+  api.sendText(`${JSON.stringify({ type: "MODIFIED", object })}\n`, "services");
+  const { serviceConfigError } = await reader.until(
+    "an error",
+    (snapshot) => snapshot.serviceConfigError !== undefined,
+  );
+  api.putSlice(slice({ service: "s", name: "s-2", addresses: ["10.0.0.2"] }));
+  await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
+  assert.match(serviceConfigError?.message ?? "", /the answer is about the Service other$/);
+});
 
 test("a 101 is an error at once, for lists and watches, and closing does not wait for it", async () => {
   const { api, reader } = await start();

@@ -39,6 +39,22 @@ function kubeconfig(user: object, cluster: object = {}, context: object = {}): s
   });
 }
 
+test("a server without a scheme is reached as kubectl does: by TLS where the cluster or the user has its material", async () => {
+  const of = async (cluster: object, user: object = {}) => {
+    const entries = { clusters: [{ name: "c", cluster }], users: [{ name: "u", user }] };
+    const contexts = [{ name: "x", context: { cluster: "c", user: "u" } }];
+    const text = JSON.stringify({ "current-context": "x", contexts, ...entries });
+    return (await createKubeconfigAccess(file("scheme", text))).server.href;
+  };
+  assert.equal(await of({ server: "127.0.0.1:8080" }), "http://127.0.0.1:8080/");
+  assert.equal(await of({ server: "localhost:8080" }), "http://localhost:8080/");
+  assert.equal(await of({ server: "[::1]:8080" }), "http://[::1]:8080/");
+  assert.equal(await of({ server: "h:6443", "insecure-skip-tls-verify": true }), "https://h:6443/");
+  assert.equal(await of({ server: "h:6443", "certificate-authority-data": "eA==" }), "https://h:6443/");
+  assert.equal(await of({ server: "h:6443" }, { "client-certificate-data": "eA==" }), "https://h:6443/");
+  await assert.rejects(of({ server: "h:6443/path" }), /server is not a URL such as https:/);
+});
+
 test("another context than the current one, by its name", async () => {
   const path = file(
     "contexts",
@@ -464,7 +480,7 @@ const wrong: [string, string, RegExp][] = [
     file("proxy", kubeconfig({}, { "proxy-url": "socks5://p" })),
     /cluster "c": proxy-url must be an http:\/\/ or https:\/\/ URL, got socks/,
   ],
-  ["no URL", file("url", kubeconfig({}, { server: "here" })), /cluster "c": server is not a URL such as https:/],
+  ["no URL", file("url", kubeconfig({}, { server: "here/there" })), /cluster "c": server is not a URL such as https:/],
   [
     "a scheme other than https and http",
     file("scheme", kubeconfig({ token: "t" }, { server: "htps://127.0.0.1" })),

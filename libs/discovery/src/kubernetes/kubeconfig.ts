@@ -4,7 +4,7 @@ import type { ApiAccess, Credentials } from "./api-client.ts";
 import { findProxy } from "./environment-proxy.ts";
 import { impersonation, KubeconfigCredentials } from "./kubeconfig-credentials.ts";
 import { type Entry, quote } from "./kubeconfig-entry.ts";
-import { readKubeconfig } from "./kubeconfig-file.ts";
+import { type KubeconfigContext, readKubeconfig } from "./kubeconfig-file.ts";
 import { SingleFlight } from "./single-flight.ts";
 
 /** A plugin may wait for a login in a browser. One without an answer by then is ended, so that the next may do better. */
@@ -33,7 +33,7 @@ export async function createKubeconfigAccessIn(
   checkOptions("createKubeconfigAccess", { path, contextName }, { path: "string", contextName: "string" });
   let context = await readKubeconfig(path, contextName);
   const { name, namespace, cluster } = context;
-  const server = readServer(cluster);
+  const server = readServer(context);
   const given = new URL(server); // with its user and password
   server.username = "";
   server.password = "";
@@ -41,7 +41,7 @@ export async function createKubeconfigAccessIn(
 
   const reload = async () => {
     context = await readKubeconfig(path, name);
-    if (readServer(context.cluster).href !== given.href) {
+    if (readServer(context).href !== given.href) {
       throw context.cluster.error("the file has another server now; this one needs a restart");
     }
     credentials = new KubeconfigCredentials(context, clock, credentials);
@@ -77,15 +77,23 @@ export async function createKubeconfigAccessIn(
 }
 
 /** The server's URL. The error does not repeat it: there may be a password in it. */
-function readServer(cluster: Entry): URL {
-  const text = cluster.text("server");
-  if (text === undefined) throw cluster.error("server is required");
+function readServer({ cluster, user }: KubeconfigContext): URL {
+  const written = cluster.text("server");
+  if (written === undefined) throw cluster.error("server is required");
+  const text = /^[^/?#@]+$/.test(written) ? `${hasTls(cluster, user) ? "https" : "http"}://${written}` : written;
   const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text) ?? [];
   if (scheme !== undefined && !/^https?$/i.test(scheme)) {
     throw cluster.error(`the server's scheme must be https or http, got "${scheme}"`);
   }
   if (scheme === undefined || !URL.canParse(text)) throw cluster.error("server is not a URL such as https://host:6443");
   return new URL(text);
+}
+
+/** Whether a server without a scheme is reached by TLS, as client-go has it (`DefaultServerURL`). */
+function hasTls(cluster: Entry, user: Entry): boolean {
+  const ofCluster = ["certificate-authority", "certificate-authority-data"].some((name) => cluster.text(name));
+  const ofUser = ["client-certificate", "client-certificate-data"].some((name) => user.text(name));
+  return ofCluster || ofUser || cluster.flag("insecure-skip-tls-verify");
 }
 
 /** The cluster's own proxy, else that of the environment. */

@@ -58,6 +58,8 @@ const relistAfterMs = 30 * 60_000;
 const confirmation = { afterMs: 1_000, times: 4 };
 /** A resumed watch is silent while nothing changes, so a watch that lasts this long shows that the server is healthy. */
 const steadyMs = 1_000;
+/** How many objects all pages of a list may have together. */
+const maxItems = 10_000;
 /** A watch lasts 4 to 8 minutes, so that watches spread over the API servers again (client-go: 5 to 10 minutes). */
 const watchSeconds = { least: 240, spread: 240 };
 /** The client ends a watch that exceeds its `timeoutSeconds` by this much: some proxies and servers do not obey it. */
@@ -77,6 +79,10 @@ export class ListWatch<T extends ApiObject> {
   #listedMs = 0;
   /** Whether the version was gone (410) since the last good list. The first 410 is expected, another one is a failure. */
   #wasGone = false;
+  /** Whether the last watch ended because no event and no bookmark came. */
+  #wasSilent = false;
+  /** When the watch began, or its last event or bookmark came. */
+  #heardMs = 0;
 
   constructor(options: ListWatchOptions<T>, receiver: ListWatchReceiver<T>) {
     this.#options = options;
@@ -117,6 +123,7 @@ export class ListWatch<T extends ApiObject> {
     if (signal.aborted) return;
     this.#hasListed = true;
     this.#wasGone = false;
+    this.#wasSilent = false;
     receiver.onList(list.items);
     this.#version = list.version;
     this.#listedMs = clock.now();
@@ -134,6 +141,8 @@ export class ListWatch<T extends ApiObject> {
       const totalMs = Math.max(untilMs - clock.now(), 1);
       const list = await api.get({ ...request, totalMs }, (answer) => readList(answer, listKind, read));
       for (const item of list.items) items.push(item);
+      if (items.length > maxItems)
+        throw new DiscoveryError("unavailable", `kubernetes: ${what}: more than ${maxItems} objects`);
       if (list.continue === undefined) return { items, version: list.resourceVersion };
       if (page === maxPages)
         throw new DiscoveryError("unavailable", `kubernetes: ${what}: more than ${maxPages} pages`);
@@ -152,6 +161,7 @@ export class ListWatch<T extends ApiObject> {
     const request = { path: `${path}?${query}`, what: `watch ${subject}`, signal, silenceMs: idleDeadlineMs, totalMs };
     const ended = new AbortController();
     this.#receiver.onWatch();
+    this.#heardMs = clock.now();
     try {
       await api.stream(request, async (answer) => {
         onHealthy();
@@ -164,7 +174,10 @@ export class ListWatch<T extends ApiObject> {
         if (answer.rest.trim() !== "" && !isCutOff(answer.rest)) this.#takeLines([answer.rest], answer);
       });
     } catch (cause) {
-      if (clock.now() < endMs) throw cause; // a watch that the client ends because it is overdue has not failed
+      if (clock.now() < endMs) {
+        this.#wasSilent ||= clock.now() - this.#heardMs >= idleDeadlineMs;
+        throw cause; // a watch that the client ends because it is overdue has not failed
+      }
     } finally {
       ended.abort();
     }
@@ -172,6 +185,7 @@ export class ListWatch<T extends ApiObject> {
 
   /** An accepted watch does not prove that the server is healthy: a failing server accepts it and then sends an ERROR event. */
   async #confirmWhenSteady(ended: AbortSignal, signal: AbortSignal): Promise<void> {
+    if (this.#wasSilent) return; // silence is no news any more: an event, a bookmark or a list must confirm it
     await this.#options.clock.sleep(steadyMs, ended, { background: true });
     if (!ended.aborted && !signal.aborted) this.#receiver.onChanges([]);
   }
@@ -193,6 +207,8 @@ export class ListWatch<T extends ApiObject> {
     }
     if (changes.length > 0 || version !== undefined) {
       answer.heard(); // only a whole event counts as progress
+      this.#wasSilent = false;
+      this.#heardMs = this.#options.clock.now();
       const before = this.#version;
       this.#version = undefined; // if the receiver throws, the next attempt lists, which repeats the changes
       try {

@@ -114,7 +114,7 @@ test("a list is a list only by its kind and its items", () => {
     continue: "t",
   });
   assert.deepEqual(list({ items: null }).items, [], "as Go writes an empty list");
-  assert.deepEqual(list({ metadata: { resourceVersion: 5, continue: {} } }), {
+  assert.deepEqual(list({ metadata: { resourceVersion: 5, continue: null } }), {
     items: [],
     resourceVersion: undefined,
     continue: undefined,
@@ -123,7 +123,10 @@ test("a list is a list only by its kind and its items", () => {
     [{ kind: "Status", message: "no" }, 'the answer must be of kind EndpointSliceList, got "Status: no"'],
     [{ kind: undefined, message: "proxy" }, 'the answer must be of kind EndpointSliceList, got "an object: proxy"'],
     [{ kind: "ServiceList" }, 'the answer must be of kind EndpointSliceList, got "ServiceList"'],
-    [{ apiVersion: 1 }, "the apiVersion of the EndpointSliceList must be text, got 1"],
+    [{ apiVersion: 1 }, "the apiVersion of the EndpointSliceList must be discovery.k8s.io/v1, got 1"],
+    [{ apiVersion: "v1" }, 'the apiVersion of the EndpointSliceList must be discovery.k8s.io/v1, got "v1"'],
+    [{ metadata: { continue: 5 } }, "metadata.continue of the EndpointSliceList must be text, got 5"],
+    [{ metadata: { continue: {} } }, "metadata.continue of the EndpointSliceList must be text, got {}"],
     [{ items: undefined }, "the items of the EndpointSliceList must be a list, got nothing"],
     [{ items: [null] }, "metadata.name must be text, got nothing"],
     [{ items: { length: 1 } }, 'the items of the EndpointSliceList must be a list, got {"length":1}'],
@@ -178,7 +181,20 @@ test("an error quotes only the start of a value", () => {
   assert.ok((defect ?? "").length < 150, `${defect?.length} characters`);
 });
 
-test("a list of conditions, as an old server sends it, is not mistaken for one object of them", () => {
-  const old = { addresses: ["10.0.0.1"], conditions: [{ ready: false }] } as unknown as StoredEndpoint;
-  assert.equal(of(old).endpoints[0]?.state, "ready");
+test("an endpoint whose parts have another type is left out, and the defect names the part", () => {
+  const endpoint = { addresses: ["10.0.0.1"] };
+  for (const [part, defect] of [
+    [{ conditions: [{ ready: false }] }, 'endpoints[0].conditions must be an object, got [{"ready":false}]'],
+    [{ conditions: 5 }, "endpoints[0].conditions must be an object, got 5"],
+    [{ conditions: "" }, 'endpoints[0].conditions must be an object, got ""'],
+    [{ targetRef: 5 }, "endpoints[0].targetRef must be an object, got 5"],
+    [{ hints: [] }, "endpoints[0].hints must be an object, got []"],
+    [{ addresses: null }, "endpoints[0].addresses must be IPv4 addresses, got null"],
+    [{ addresses: undefined }, "endpoints[0].addresses must be IPv4 addresses, got nothing"],
+    [{ addresses: [] }, "endpoints[0].addresses must be IPv4 addresses, got []"],
+  ] as const) {
+    const read = of({ ...endpoint, ...part } as unknown as StoredEndpoint);
+    assert.deepEqual([read.endpoints, read.defect], [[], defect]);
+  }
+  assert.equal(of([] as unknown as StoredEndpoint).defect, "endpoints[0] must be an object, got []");
 });

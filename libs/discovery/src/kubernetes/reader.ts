@@ -92,6 +92,9 @@ export function readWatchEvent<T extends ApiObject>(line: string, read: (object:
   throw expected("the type of an event must be ADDED, MODIFIED, DELETED, BOOKMARK or ERROR", type);
 }
 
+/** The version of the API that a list is of, by its kind. */
+const apiVersions: Readonly<Record<string, string>> = { EndpointSliceList: "discovery.k8s.io/v1", ServiceList: "v1" };
+
 /** One page of a list. */
 export interface ListPage<T extends ApiObject> {
   readonly items: readonly T[];
@@ -107,13 +110,15 @@ export function readList<T extends ApiObject>(value: unknown, kind: string, read
     const what = typeof message === "string" ? `${got ?? "an object"}: ${message.slice(0, 200)}` : (got ?? value);
     throw expected(`the answer must be of kind ${kind}`, what);
   }
-  if (typeof apiVersion !== "string") throw expected(`the apiVersion of the ${kind} must be text`, apiVersion);
+  const wanted = apiVersions[kind] ?? "v1";
+  if (apiVersion !== wanted) throw expected(`the apiVersion of the ${kind} must be ${wanted}`, apiVersion);
   if (items !== null && !Array.isArray(items)) throw expected(`the items of the ${kind} must be a list`, items);
-  const next = fieldsOf(metadata).continue;
+  const next = fieldsOf(metadata).continue ?? "";
+  if (typeof next !== "string") throw expected(`metadata.continue of the ${kind} must be text`, next);
   return {
     items: (items ?? []).map((item) => named(read(item))),
     resourceVersion: versionOf(metadata),
-    continue: typeof next === "string" && next !== "" ? next : undefined,
+    continue: next === "" ? undefined : next,
   };
 }
 
@@ -149,7 +154,7 @@ export function readEndpointSlice(value: unknown): EndpointSlice {
   if (!isKnownType) defect ??= expected("addressType must be IPv4, IPv6 or FQDN", addressType).message;
   const type = isKnownType ? addressType : "FQDN"; // of which no address is used
   const found: SliceEndpoint[] = [];
-  const all = endpoints ?? [];
+  const all = isKnownType ? (endpoints ?? []) : []; // addresses of an unknown type cannot be read
   if (!Array.isArray(all)) defect ??= expected("endpoints must be a list", endpoints).message;
   else {
     for (let n = 0; n < all.length; n++) {
@@ -176,10 +181,17 @@ export function readEndpointSlice(value: unknown): EndpointSlice {
  * (https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions).
  */
 function readSliceEndpoint(value: unknown, type: EndpointSlice["addressType"]): SliceEndpoint | string | undefined {
-  if (typeof value !== "object" || value === null) return expected(" must be an object", value).message;
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return expected(" must be an object", value).message;
   const { addresses, conditions, targetRef, nodeName, zone, hints } = value as Fields;
-  if (addresses === undefined || addresses === null || (Array.isArray(addresses) && addresses.length === 0))
-    return undefined;
+  const wrong = !isOptionalObject(conditions)
+    ? "conditions"
+    : !isOptionalObject(targetRef)
+      ? "targetRef"
+      : !isOptionalObject(hints)
+        ? "hints"
+        : undefined;
+  if (wrong !== undefined) return expected(`.${wrong} must be an object`, (value as Fields)[wrong]).message;
   const host: unknown = Array.isArray(addresses) ? addresses[0] : addresses;
   const isHost = typeof host === "string" && (type === "IPv4" ? isIPv4(host) : type === "FQDN" || isIPv6(host));
   if (!isHost) return expected(`.addresses must be ${type} addresses`, addresses).message;
@@ -210,6 +222,9 @@ function readSliceEndpoint(value: unknown, type: EndpointSlice["addressType"]): 
   };
 }
 
+const isOptionalObject = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === "object" && !Array.isArray(value));
+
 const noZones: readonly string[] = [];
 
 function readZones(zones: readonly unknown[]): readonly string[] {
@@ -239,7 +254,7 @@ function readPorts(value: unknown, field: string): { readonly ports: readonly Ap
     const { name, port, protocol } = fieldsOf(each);
     const number = port ?? undefined;
     const isPort = typeof number === "number" && Number.isInteger(number) && number >= 1 && number <= 65_535;
-    if (each === null || typeof each !== "object")
+    if (each === null || typeof each !== "object" || Array.isArray(each))
       defect ??= expected(`${field}[${n}] must be an object`, each).message;
     else if (number !== undefined && !isPort) {
       defect ??= expected(`${field}[${n}].port must be from 1 to 65535`, port).message;
@@ -260,7 +275,9 @@ export function readService(value: unknown): Service {
   const { type, externalName, clusterIP, selector, ports } = fieldsOf(spec);
   const read = readPorts(ports, "spec.ports");
   const isService = typeof name === "string" && name !== "" && (kind === undefined || kind === "Service");
-  const defect = isService ? read.defect : expected("the answer must be a Service with a name", value).message;
+  const isSpec = typeof spec === "object" && spec !== null && !Array.isArray(spec);
+  const inSpec = isSpec ? read.defect : expected("spec must be an object", spec).message;
+  const defect = isService ? inSpec : expected("the answer must be a Service with a name", value).message;
   const texts = Object.entries(fieldsOf(annotations)).filter(([, text]) => typeof text === "string");
   return {
     name: isService ? (name as string) : "",

@@ -205,6 +205,7 @@ export class ServiceWatch {
   /** If an observer throws, the others still receive the slice, and the next list repeats it. */
   #applySlices(changes: readonly Change<EndpointSlice>[]): void {
     const had = this.#slices.size;
+    this.#requireBounded(changes);
     let failure: { readonly cause: unknown } | undefined;
     for (const { type, object } of changes) {
       const { name, resourceVersion, defect } = object;
@@ -231,6 +232,27 @@ export class ServiceWatch {
     if ((had === 0) !== (this.#slices.size === 0)) this.refreshService();
     if (this.#known.isSynced) for (const observer of this.#observers) observer.onSettled(true);
     if (failure) throw failure.cause;
+  }
+
+  /** @throws DiscoveryError when there would be too much to hold; the known slices stay, and the next attempt lists */
+  #requireBounded(changes: readonly Change<EndpointSlice>[]): void {
+    let slices = this.#slices.size;
+    let endpoints = this.#endpointCount;
+    for (const { type, object } of changes) {
+      const known = this.#slices.get(object.name);
+      const isGone = type === "DELETED";
+      slices += (isGone ? 0 : 1) - (known ? 1 : 0);
+      endpoints += (isGone ? 0 : object.endpoints.length) - (known?.endpoints.length ?? 0);
+    }
+    if (slices <= limits.slices && endpoints <= limits.endpoints) return;
+    const message = `kubernetes: endpointslices ${this.#name}: more than ${limits.slices} slices or ${limits.endpoints} endpoints`;
+    throw new DiscoveryError("unavailable", message);
+  }
+
+  get #endpointCount(): number {
+    let count = 0;
+    for (const { endpoints } of this.#slices.values()) count += endpoints.length;
+    return count;
   }
 
   #noteDefect(name: string, defect: string | undefined): void {
@@ -298,8 +320,18 @@ export class ServiceWatch {
       this.#failService(new DiscoveryError("invalid", `kubernetes: service ${this.#name}: ${service.defect}`));
       return;
     }
-    this.#known.service = service;
-    this.#known.serviceError = undefined;
+    if (service !== undefined && service.name !== this.#options.service) {
+      const message = `kubernetes: service ${this.#name}: the answer is about the Service ${service.name}`;
+      this.#failService(new DiscoveryError("invalid", message));
+      return;
+    }
+    const before = this.#known.service;
+    // What of it cannot be read stays as it was.
+    this.#known.service = service?.defect !== undefined && before ? { ...before, defect: service.defect } : service;
+    this.#known.serviceError =
+      service?.defect === undefined
+        ? undefined
+        : new DiscoveryError("invalid", `kubernetes: service ${this.#name}: ${service.defect}`);
     this.#known.notFoundError = service
       ? undefined
       : new DiscoveryError("notFound", `kubernetes: service ${this.#name}: there is no such Service`, { status: 404 });
@@ -336,14 +368,18 @@ export class ServiceWatch {
   }
 }
 
+/** More than any service has; a server that sends more endpoints or slices is at fault. */
+const limits = { slices: 10_000, endpoints: 250_000 };
+
 /** The readable part of a slice, completed by its last good state. */
 function withLastGood(slice: EndpointSlice, known: EndpointSlice): EndpointSlice {
   const hosts = new Set(slice.endpoints.map(({ host }) => host));
+  const names = new Set(slice.ports.map(({ name }) => name));
   return {
     ...slice,
     addressType: slice.endpoints.length > 0 ? slice.addressType : known.addressType,
     endpoints: [...slice.endpoints, ...known.endpoints.filter(({ host }) => !hosts.has(host))],
-    ports: slice.ports.length > 0 ? slice.ports : known.ports,
+    ports: [...slice.ports, ...known.ports.filter(({ name }) => !names.has(name))],
   };
 }
 
