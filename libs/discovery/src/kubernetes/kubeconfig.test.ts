@@ -44,7 +44,7 @@ test("a server without a scheme is reached as kubectl does: by TLS where the clu
     const entries = { clusters: [{ name: "c", cluster }], users: [{ name: "u", user }] };
     const contexts = [{ name: "x", context: { cluster: "c", user: "u" } }];
     const text = JSON.stringify({ "current-context": "x", contexts, ...entries });
-    return (await createKubeconfigAccess(file("scheme", text))).server.href;
+    return (await createKubeconfigAccess(file("no-scheme", text))).server.href;
   };
   assert.equal(await of({ server: "127.0.0.1:8080" }), "http://127.0.0.1:8080/");
   assert.equal(await of({ server: "localhost:8080" }), "http://localhost:8080/");
