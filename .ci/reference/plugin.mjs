@@ -33,7 +33,8 @@ export function load(app) {
       if (!modules.has(specifier)) app.logger.validationWarning(`${specifier} is not in entryPoints of typedoc.json`);
     const reported = new Set();
     for (const { type, owner } of discoverAllReferenceTypes(project, true)) {
-      const isOurs = type.package?.startsWith("@grpc-lb/") && !type.package.endsWith("/protos");
+      // An inherited constructor refers to that of its class, whose other members are in the subclass.
+      const isOurs = type.package?.startsWith("@grpc-lb/") && !type.qualifiedName.endsWith(".constructor");
       if (type.reflection || type.externalUrl || !isOurs || reported.has(type.qualifiedName)) continue;
       reported.add(type.qualifiedName);
       const where = `${type.package}/${type.symbolId?.packagePath}`;

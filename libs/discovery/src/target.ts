@@ -9,6 +9,7 @@ import { type StaticTarget, staticScheme } from "./static/target.ts";
 
 /** A target, read. */
 export type Target = KubernetesTarget | EtcdTarget | ConsulTarget | DnsPollTarget | StaticTarget | FileTarget;
+/** The scheme of a target: `kubernetes`. */
 export type TargetScheme = Target["t"];
 
 /** The target of one scheme. */

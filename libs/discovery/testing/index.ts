@@ -13,11 +13,24 @@
  * ```
  */
 
+export type { RecordType, ResponseCode, ServiceRecord } from "./dns/dns-message.ts";
 export { type DnsFault, type DnsQuery, type DnsRecords, FakeDnsServer } from "./dns/fake-dns-server.ts";
-export { behaviours, type World } from "./kubernetes/conformance.ts";
+export { type Behaviour, behaviours, type World } from "./kubernetes/conformance.ts";
 export { FakeApiServer, type FakeCounts } from "./kubernetes/fake-api-server.ts";
+export type { RefuseOptions } from "./kubernetes/fake-faults.ts";
 export type { FakeRequest, Verb } from "./kubernetes/fake-request.ts";
-export { type SliceOptions, type SlicePod, service, slice, slices } from "./kubernetes/slices.ts";
+export type { Resource } from "./kubernetes/fake-store.ts";
+export {
+  type SliceOptions,
+  type SlicePod,
+  type StoredEndpoint,
+  type StoredPort,
+  type StoredService,
+  type StoredSlice,
+  service,
+  slice,
+  slices,
+} from "./kubernetes/slices.ts";
 export { SnapshotReader } from "./snapshot-reader.ts";
 export {
   outageBehaviour,

@@ -13,25 +13,39 @@ export interface SourceWorld {
   createSource(service: string): Source;
   /** Writes an instance, or replaces it; it stays until it is removed. */
   put(service: string, instance: WorldInstance): Promise<void>;
+  /** Removes an instance. */
   remove(service: string, address: Address): Promise<void>;
   /** Whether instances have weights. */
   readonly hasWeights: boolean;
-  /** Stops the server, and starts it with its data. */
-  readonly outage?: { stop(): Promise<void>; start(): Promise<void> };
+  readonly outage?: {
+    /** Stops the server. */
+    stop(): Promise<void>;
+    /** Starts it again, with its data. */
+    start(): Promise<void>;
+  };
   /** How long an outage lasts after a source has noticed it, in milliseconds. Default: 0. */
   readonly outageMs?: number;
-  /** Makes the server accept requests without an answer, and answer again. */
-  readonly freeze?: { begin(): Promise<void>; end(): Promise<void> };
+  readonly freeze?: {
+    /** Makes the server accept requests without an answer. */
+    begin(): Promise<void>;
+    /** Makes it answer again. */
+    end(): Promise<void>;
+  };
   /** Stops the server and starts it without data. */
   readonly restartEmpty?: () => Promise<void>;
   /** Disconnects the sources, calls `meanwhile`, makes the version that they resume from too old, and lets them reconnect. */
   readonly outdate?: (meanwhile: () => Promise<void>) => Promise<void>;
-  /** A source with wrong credentials, and a way to make them right. */
-  readonly stranger?: (service: string) => Promise<{ readonly source: Source; admit(): Promise<void> }>;
+  /** A source with wrong credentials. */
+  readonly stranger?: (service: string) => Promise<{
+    readonly source: Source;
+    /** Makes its credentials right. */
+    admit(): Promise<void>;
+  }>;
   /** Resolves when no source has a connection to the server. */
   readonly untilLeft?: () => Promise<void>;
 }
 
+/** An instance that a world has. */
 export interface WorldInstance {
   readonly address: Address;
   /** Default: that of the registry. */
@@ -43,7 +57,7 @@ export interface SourceBehaviour {
   readonly name: string;
   /** Returns why it cannot be tested in this world; undefined if it can. */
   readonly cannot: (world: SourceWorld) => string | undefined;
-  /** @param service that no other behaviour uses */
+  /** Runs it, with a service that no other behaviour uses. */
   readonly run: (world: SourceWorld, service: string) => Promise<void>;
 }
 
@@ -100,6 +114,7 @@ export const outageBehaviour: SourceBehaviour = {
     }),
 };
 
+/** The behaviours of every source. */
 export const sourceBehaviours: readonly SourceBehaviour[] = [
   {
     name: "a service without instances is published at once as an empty set; instances that appear and disappear are published",

@@ -12,6 +12,7 @@ export type GrpcEndpoint = experimental.Endpoint;
 export type LoadBalancer = experimental.LoadBalancer;
 export type LoadBalancingConfig = experimental.TypedLoadBalancingConfig;
 export type OnCallEnded = NonNullable<experimental.PickResult["onCallEnded"]>;
+/** What grpc-js tells a policy about a call: its metadata. */
 export type PickArgs = experimental.PickArgs;
 export type Picker = experimental.Picker;
 export type PickResult = experimental.PickResult;

@@ -58,10 +58,12 @@ export class EndpointSet {
     return this.#entries.size;
   }
 
+  /** The endpoint of an id, used or not. */
   get(id: string): Endpoint | undefined {
     return this.#entries.get(id)?.endpoint;
   }
 
+  /** The ids of all endpoints, used or not. */
   ids(): IterableIterator<string> {
     return this.#entries.keys();
   }
@@ -83,16 +85,15 @@ export class EndpointSet {
     (isStandby ? this.#standby : this.#active).changes.set(id, endpoint);
   }
 
+  /** Removes an endpoint, if there is one of this id. */
   delete(id: string): void {
     const known = this.#entries.get(id);
     if (known) this.#withdraw(known);
   }
 
   /**
-   * Replaces all endpoints.
-   *
-   * @param options.keepsOrder whether `all` keeps the order of `endpoints` instead of sorting by id, until the next `replaceAll`;
-   * endpoints that `set` adds in the meantime come last
+   * Replaces all endpoints. With `keepsOrder`, `all` keeps the order of `endpoints` instead of sorting by id, until the next
+   * `replaceAll`; endpoints that `set` adds in the meantime come last.
    */
   replaceAll(endpoints: readonly Endpoint[], { keepsOrder = false }: { readonly keepsOrder?: boolean } = {}): void {
     const places = new Map(endpoints.map(({ id }, n) => [id, n]));

@@ -1,6 +1,8 @@
 /** Messages of DNS (RFC 1035, section 4), as far as a fake name server reads and writes them. */
 
+/** The types of records that the server has. */
 export type RecordType = "A" | "AAAA" | "SRV";
+/** What an answer can say. */
 export type ResponseCode = "NOERROR" | "FORMERR" | "SERVFAIL" | "NXDOMAIN" | "NOTIMP" | "REFUSED";
 
 /** RFC 2782. */

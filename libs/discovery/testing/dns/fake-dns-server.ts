@@ -23,6 +23,7 @@ export type DnsFault =
   /** It first sends an answer with a wrong id; with `alone` it sends only that. */
   | { readonly t: "wrong-id"; readonly alone?: boolean; readonly types?: readonly RecordType[] };
 
+/** A question that the server received. */
 export interface DnsQuery {
   readonly type: RecordType | undefined;
   readonly name: string;
@@ -48,6 +49,7 @@ export class FakeDnsServer {
   #udp: UdpSocket | undefined;
   #tcp: Server | undefined;
 
+  /** Starts one on a free port of 127.0.0.1. */
   static async start(): Promise<FakeDnsServer> {
     const server = new FakeDnsServer();
     await server.start();
@@ -64,6 +66,7 @@ export class FakeDnsServer {
     this.#names.set(name, records);
   }
 
+  /** Removes a name. */
   delete(name: string): void {
     this.#names.delete(name);
   }

@@ -10,7 +10,9 @@ export interface World {
   readonly namespace: string;
   /** Writes them all, whether they exist or not. */
   put(...objects: readonly (StoredSlice | StoredService)[]): Promise<void>;
+  /** Deletes a slice. */
   deleteSlice(name: string): Promise<void>;
+  /** Deletes a Service. */
   deleteService(name: string): Promise<void>;
   /** Breaks the connections of watches that are open. */
   breakWatches(): Promise<void>;
@@ -25,7 +27,7 @@ export interface Behaviour {
   readonly name: string;
   /** Whether it can be tested in this world. Default: it can. */
   readonly isPossible?: (world: World) => boolean;
-  /** @param name of a service that no other behaviour uses */
+  /** Runs it, with the name of a service that no other behaviour uses. */
   readonly run: (world: World, name: string) => Promise<void>;
 }
 
@@ -46,6 +48,7 @@ async function reading(
   }
 }
 
+/** What an API server and the Kubernetes source do together, on every server. */
 export const behaviours: readonly Behaviour[] = [
   {
     name: "a service without slices is published at once as an empty set; slices that appear, change and disappear are published",

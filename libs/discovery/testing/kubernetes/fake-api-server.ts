@@ -99,18 +99,22 @@ export class FakeApiServer {
 
   // ── Objects
 
+  /** Creates slices, or replaces those of the same names. */
   putSlice(...slices: readonly StoredSlice[]): void {
     this.#publish(slices.map((slice) => this.#store.put("endpointslices", slice)));
   }
 
+  /** Deletes a slice. */
   deleteSlice(name: string, namespace = "default"): void {
     this.#publish([this.#store.delete("endpointslices", namespace, name)]);
   }
 
+  /** Creates a Service, or replaces the one of the same name. */
   putService(service: StoredService): void {
     this.#publish([this.#store.put("services", service)]);
   }
 
+  /** Deletes a Service. */
   deleteService(name: string, namespace = "default"): void {
     this.#publish([this.#store.delete("services", namespace, name)]);
   }
@@ -138,6 +142,7 @@ export class FakeApiServer {
 
   // ── Watches
 
+  /** Sends every watch a bookmark. */
   sendBookmark(): void {
     for (const watch of this.#watches) watch.bookmark(this.#store.version);
   }

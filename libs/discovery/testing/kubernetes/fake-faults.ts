@@ -6,7 +6,8 @@ export interface Refusal {
   readonly retryAfterSeconds?: number | undefined;
 }
 
-interface RefuseOptions {
+/** Which requests are refused, and with what. */
+export interface RefuseOptions {
   /** How many requests are refused. Default: all until `accept`. */
   readonly times?: number;
   readonly retryAfterSeconds?: number;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Resource, Selection } from "./fake-store.ts";
 
+/** What a request does, in the words of RBAC. */
 export type Verb = "get" | "list" | "watch";
 
 /** A request as the fake understood it. */

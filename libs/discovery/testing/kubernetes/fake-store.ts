@@ -1,5 +1,6 @@
 import type { StoredService, StoredSlice } from "./slices.ts";
 
+/** The resources that the fake has. */
 export type Resource = "endpointslices" | "services";
 export type Stored = StoredSlice | StoredService;
 

@@ -13,6 +13,7 @@ export interface StoredSlice {
   readonly ports?: readonly StoredPort[] | null;
 }
 
+/** An endpoint of a `StoredSlice`. */
 export interface StoredEndpoint {
   readonly addresses?: readonly string[] | null;
   readonly conditions?: {
@@ -26,12 +27,14 @@ export interface StoredEndpoint {
   readonly hints?: { readonly forZones?: readonly { readonly name: string }[] | null } | null;
 }
 
+/** A port of a `StoredSlice`. */
 export interface StoredPort {
   readonly name?: string | null;
   readonly port?: number | null;
   readonly protocol?: string | null;
 }
 
+/** A Service as it is stored and sent. */
 export interface StoredService {
   readonly apiVersion: "v1";
   readonly kind: "Service";
@@ -70,6 +73,7 @@ export type SlicePod =
       readonly forZones?: readonly string[];
     };
 
+/** What `slice` makes an EndpointSlice of. */
 export interface SliceOptions {
   readonly service: string;
   readonly addresses: readonly SlicePod[];

@@ -34,7 +34,11 @@ const anyCall: PickArgs = { metadata: new Metadata(), extraPickInfo: {} };
 
 /** One endpoint of a balancer: its connection, and the policy's state of it. */
 export class Child<EndpointState = unknown> {
-  /** What the channel remembers of the endpoint. */
+  /**
+   * What the channel remembers of the endpoint.
+   *
+   * @internal
+   */
   readonly record: EndpointRecord<EndpointState>;
   /** Its place among the balancer's children, from 0. */
   index = 0;
@@ -137,10 +141,12 @@ export class Child<EndpointState = unknown> {
     return this.isReady || isConnected(this.#picked) ? this.#picked : undefined;
   }
 
+  /** Connects, if it is idle. */
   connect(): void {
     if (this.#state === connectivityState.IDLE) this.#leaf.exitIdle();
   }
 
+  /** Begins to connect. The balancer calls it once. */
   start(): void {
     this.#leaf.startConnecting();
   }

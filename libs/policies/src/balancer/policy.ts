@@ -102,5 +102,6 @@ export interface Policy<Config extends CommonConfig, EndpointState> {
   readonly name: string;
   /** @throws RangeError that names the wrong field */
   parseConfig(fields: Fields): Config;
+  /** Called once for each channel that uses the policy. */
   createInstance(context: PolicyContext): PolicyInstance<Config, EndpointState>;
 }

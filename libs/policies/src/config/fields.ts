@@ -60,6 +60,7 @@ export class Fields {
     this.#path = path;
   }
 
+  /** A number, or its text. @throws RangeError that names the field if it is neither, or out of bounds */
   number(name: string, fallback: number, bounds: Bounds = {}): number {
     const value = this.#take(name);
     if (value === undefined) return fallback;
@@ -69,6 +70,7 @@ export class Fields {
     return number;
   }
 
+  /** A whole number, or its text. @throws RangeError as `number` */
   integer(name: string, fallback: number, bounds: Bounds = {}): number {
     const value = this.#take(name);
     if (value === undefined) return fallback;
@@ -88,6 +90,7 @@ export class Fields {
     return ms;
   }
 
+  /** `true` or `false`. @throws RangeError that names the field */
   flag(name: string, fallback: boolean): boolean {
     const value = this.#take(name);
     if (value === undefined) return fallback;
@@ -95,6 +98,7 @@ export class Fields {
     return value;
   }
 
+  /** A text; undefined without the field. @throws RangeError that names the field */
   text(name: string): string | undefined {
     const value = this.#take(name);
     if (value === undefined) return undefined;
@@ -102,6 +106,7 @@ export class Fields {
     return value;
   }
 
+  /** One of some texts. @throws RangeError that lists them */
   choice<T extends string>(name: string, values: readonly T[], fallback: T): T {
     const value = this.#take(name);
     if (value === undefined) return fallback;
