@@ -42,7 +42,7 @@ doctor: ## show which tools are installed, which are missing, and how to get the
 	@PATH="$$MACHINE_PATH" sh k8s/doctor.sh --for "$$FOR"
 
 .PHONY: demo
-demo: $(RUNTIME) ## show the problem and its cures on this machine; STRATEGIES=all POLICY=least_request, ARGS='…' goes to the lab
+demo: $(RUNTIME) ## show the problem and its cures on this machine; SCENE=kill STRATEGIES=all POLICY=least_request, ARGS='…' goes to the lab
 	@set -f; exec $(NODE) apps/lab/src/demo/main.ts $$ARGS
 
 .PHONY: policies

@@ -3,7 +3,7 @@ import type { SceneScript } from "../scene.ts";
 const inTurn = {
   expected: "policy",
   maxFailed: 3,
-  why: "Turns do not see a slow pod: it gets its share. POLICY=peak_ewma avoids it.",
+  why: "round_robin does not see that a pod is slow; POLICY=peak_ewma does.",
 } as const;
 
 /** One pod has too little CPU: it answers ten times slower. */
