@@ -8,7 +8,7 @@ export interface ConnectionTiming {
   /**
    * A new connection takes no calls while another endpoint can take them, until it has lasted as long again as it took to open, within
    * these bounds: a peer that accepts and closes at once would fail the calls. Its close arrives a round trip after the open, and to open
-   * a connection takes two or more.
+   * a connection takes two or more. On a new channel, whose first calls wait for all connections, `minSettleMs` is enough.
    */
   readonly minSettleMs: number;
   readonly maxSettleMs: number;

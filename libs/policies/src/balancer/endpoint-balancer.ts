@@ -218,7 +218,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     if (child.state === CONNECTING && previousState !== CONNECTING) child.record.attempt(clock.now());
     if (isOpen === wasOpen) return;
     if (isOpen) {
-      child.record.open(clock.now(), this.#children.size === 1);
+      child.record.open(clock.now(), this.#children.size === 1 ? "none" : this.#state === READY ? "ready" : "waiting");
       if (!child.record.isSettled) void this.#settle(child);
       return;
     }

@@ -53,15 +53,16 @@ export class EndpointRecord<EndpointState = unknown> {
   /**
    * A connection was opened.
    *
-   * @param isAlone whether it is the only endpoint; then it takes calls at once, because they have no other one to go to
+   * @param others what other endpoints there are: with none it takes calls at once, because they have no other one to go to; while
+   * the first calls wait for all, it settles soon
    */
-  open(nowMs: number, isAlone: boolean): void {
+  open(nowMs: number, others: "none" | "waiting" | "ready"): void {
     const { memoryMs, minSettleMs, maxSettleMs } = this.#timing;
     if (nowMs - this.#closedAtMs >= memoryMs) this.#readySinceMs = nowMs;
-    const tookMs = nowMs - (this.#attemptAtMs ?? nowMs);
+    const tookMs = others === "ready" ? nowMs - (this.#attemptAtMs ?? nowMs) : 0;
     this.#attemptAtMs = undefined;
     this.#openedAtMs = nowMs;
-    this.#settleMs = isAlone ? 0 : Math.min(Math.max(tookMs, minSettleMs), maxSettleMs);
+    this.#settleMs = others === "none" ? 0 : Math.min(Math.max(tookMs, minSettleMs), maxSettleMs);
     this.#isSettled = this.#settleMs === 0;
   }
 
