@@ -56,6 +56,23 @@ describe("a ConnectionProxy", () => {
     await assertNothingLeft();
   });
 
+  it("sends later connections to changed backends, keeps those that are open, and resets them without a backend", async () => {
+    const echo = (name: string) => (socket: Socket) => socket.on("data", () => socket.write(name));
+    const [a, b] = [await startBackend(echo("a")), await startBackend(echo("b"))];
+    const port = await startProxy({ backends: [a], random: () => 0 });
+    const ask = async (socket: Socket) => {
+      socket.write("?");
+      const [answer] = await once(socket, "data");
+      return String(answer);
+    };
+    const open = dial(port);
+    assert.equal(await ask(open), "a");
+    proxy?.setBackends([b]);
+    assert.deepEqual([await ask(dial(port)), await ask(open)], ["b", "a"]);
+    proxy?.setBackends([]);
+    assert.equal(await failureOf(dial(port)), "ECONNRESET");
+  });
+
   it("sends the n-th connection to the n-th pick of its random source", async () => {
     const names = ["a", "b", "c"];
     const backends = await Promise.all(names.map((name) => startBackend((socket) => socket.end(name))));

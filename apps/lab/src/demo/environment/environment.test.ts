@@ -38,6 +38,29 @@ describe("the environment", () => {
     folder.remove();
     await assertNothingLeft();
   });
+
+  it("publishes changed pods at once, and those of an outage when it is over", async () => {
+    const folder = await createTemporaryFolder();
+    const podOf = (n: number) => ({ podName: `server-${n}`, pid: 0, httpPort: 8000 + n, grpcPort: 9000 + n });
+    const seen: number[] = [];
+    const proxies = { ports: {}, update: async (pods: readonly unknown[]) => void seen.push(pods.length) };
+    const options = { seed: 1, folder: folder.path, registries: {}, proxies };
+    const environment = await startEnvironment({ pods: [podOf(1)], ...options });
+    const { endpointsFile } = environment.addresses;
+    const ports = () => portsOf(createFileSource({ path: endpointsFile }));
+    await environment.update([podOf(1), podOf(2)]);
+    assert.deepEqual(await ports(), [9001, 9002]);
+    await environment.leave();
+    assert.equal(existsSync(endpointsFile), false);
+    await environment.update([podOf(2), podOf(3), podOf(4)]);
+    assert.deepEqual(seen, [2], "the proxies hear nothing either");
+    await environment.comeBack();
+    assert.deepEqual(await ports(), [9002, 9003, 9004]);
+    assert.deepEqual(seen, [2, 3]);
+    await environment.close();
+    folder.remove();
+    await assertNothingLeft();
+  });
 });
 
 describe("a temporary folder", () => {

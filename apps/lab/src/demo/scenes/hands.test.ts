@@ -75,6 +75,11 @@ describe("the keys", () => {
     assert.deepEqual(notes, Array(2).fill("the last pod stays; + starts another one"));
   });
 
+  it("do nothing after q", async () => {
+    const { done } = await press("+qkk");
+    assert.deepEqual(done, ["start server-4"]);
+  });
+
   it("show the help for ? and for a key without a meaning", async () => {
     const { done, notes } = await press("?x");
     assert.deepEqual(done, []);

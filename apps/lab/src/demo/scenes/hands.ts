@@ -27,6 +27,7 @@ export class Hands {
   #frozen: Pod | undefined;
   #slow: Pod | undefined;
   #isAway = false;
+  #hasEnded = false;
 
   /** @param showNote takes a sentence for the person at the keys */
   constructor(fleet: HandledFleet, showNote: (text: string) => void) {
@@ -39,8 +40,9 @@ export class Hands {
     return this.#ended.promise;
   }
 
-  /** Takes a key; one without a meaning shows the help. */
+  /** Takes a key; one without a meaning shows the help. After `q` keys do nothing. */
   press(key: string): void {
+    if (this.#hasEnded) return;
     const change = this.#changeOf(key);
     if (!change) {
       this.#showNote(help);
@@ -66,6 +68,7 @@ export class Hands {
       case "o":
         return () => this.#toggleOutage();
       case "q":
+        this.#hasEnded = true;
         return () => this.#ended.resolve();
       default:
         return undefined;

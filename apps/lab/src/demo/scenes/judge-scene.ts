@@ -31,7 +31,7 @@ export function judgeScene(log: SceneLog, scene: Scene, history: SceneHistory): 
   if (maxFailed !== undefined && failed > maxFailed) {
     failures.push(`expected at most ${maxFailed} failed calls, got ${failed}, the last: ${lastError(log)}`);
   }
-  for (const { pod, ms } of maxFirstCallMs === undefined ? [] : measurement.firstCalls) {
+  for (const { pod, ms } of maxFirstCallMs === undefined || !isSpreading(strategy) ? [] : measurement.firstCalls) {
     if (ms !== undefined && ms <= (maxFirstCallMs ?? 0)) continue;
     const got = ms === undefined ? "got none" : `got it after ${Math.round(ms)} ms`;
     failures.push(`expected a call on ${pod} within ${maxFirstCallMs} ms, ${got}`);
@@ -39,12 +39,15 @@ export function judgeScene(log: SceneLog, scene: Scene, history: SceneHistory): 
   return { strategy, measurement, expected, why: expectation.why, failure: failures.join("; ") || undefined };
 }
 
+/** Whether every pod must get calls: not under every policy. */
+const isSpreading = ({ learning, expected }: Strategy) =>
+  learning === "age" || learning === "break" || expected.every((word) => word === "BALANCED");
+
 /** A policy that does not spread calls has another verdict, and only the strategy's own expectation knows which. */
 function expectedWords({ expected }: SceneExpectation, strategy: Strategy): readonly SceneWord[] {
   if (expected === "policy") return strategy.expected;
   if (expected === "any") return [];
-  const hasSpreadingPolicy = strategy.expected.every((word) => word === "BALANCED");
-  return strategy.learning === "never" && !hasSpreadingPolicy ? [] : expected;
+  return isSpreading(strategy) ? expected : [];
 }
 
 const lastError = ({ lines }: SceneLog) =>

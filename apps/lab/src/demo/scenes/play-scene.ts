@@ -35,30 +35,25 @@ export async function playScene(options: PlayOptions): Promise<string | undefine
   const clock = systemClock;
   const logs = strategies.map((strategy) => new SceneLog(strategy));
   const view = createView(options, logs);
-  const direct = (fleet: PodFleet, stopped: AbortSignal) =>
-    scene.name === "hands" && view instanceof LiveSceneView
-      ? playByHand(fleet, view, stopped)
-      : runSteps(scene.steps, (action) => fleet.act(action), clock, stopped);
+  let keys: { close(): void } | undefined;
+  const direct = async (fleet: PodFleet, stopped: AbortSignal) => {
+    if (scene.name !== "hands" || !(view instanceof LiveSceneView)) {
+      await runSteps(scene.steps, (action) => fleet.act(action), clock, stopped);
+      return;
+    }
+    const hands = new Hands(fleet, (text) => view.showNote(text));
+    keys = readKeys(process.stdin, (key) => hands.press(key));
+    await hands.ended;
+    view.showNote("wait: calls are counted for the verdict …");
+  };
   try {
     const history = await runScene({ plan, logs, observer: view, clock, signal, direct });
     const outcomes = logs.map((log) => judgeScene(log, scene, history));
     view.showResult({ scene, history, outcomes, skipped });
     return describeSceneFailures(outcomes);
   } finally {
+    keys?.close(); // only now, or a key would be echoed into the board
     view.close();
-  }
-}
-
-/** Takes keys until `q`, or until the scene is stopped. */
-async function playByHand(fleet: PodFleet, view: LiveSceneView, stopped: AbortSignal): Promise<void> {
-  const hands = new Hands(fleet, (text) => view.showNote(text));
-  const keys = readKeys(process.stdin, (key) => hands.press(key));
-  const aborted = new Promise<void>((resolve) => stopped.addEventListener("abort", () => resolve(), { once: true }));
-  try {
-    await Promise.race([hands.ended, aborted]);
-    if (!stopped.aborted) view.showNote("wait: calls are counted for the verdict …");
-  } finally {
-    keys.close();
   }
 }
 

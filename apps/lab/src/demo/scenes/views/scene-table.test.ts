@@ -74,6 +74,15 @@ describe("the result of a scene", () => {
     }
   });
 
+  it("leaves out the shares, then the times, and never the verdict, on a narrow terminal", () => {
+    const headOf = (columns: number) =>
+      linesOf(4, columns)
+        .map((line) => paint(line, false))
+        .find((line) => line.startsWith(" strategy"));
+    assert.equal(headOf(60), " strategy     failed  new pod  gone pod   verdict");
+    assert.equal(headOf(40), " strategy     failed   verdict");
+  });
+
   it("is never wider than the terminal", () => {
     for (let columns = 3; columns <= 140; columns++) {
       const widest = Math.max(...linesOf(8, columns).map(widthOf));

@@ -16,6 +16,7 @@ export interface SceneResult {
 
 interface Column {
   readonly title: string;
+  readonly isShare?: boolean;
   readonly cell: (outcome: SceneOutcome) => Line;
 }
 
@@ -47,9 +48,7 @@ export function renderSceneResult(result: SceneResult, size: Pick<Size, "columns
 }
 
 function renderTable(result: SceneResult, width: number, hasReasons: boolean): Line[] {
-  const columns = columnsOf(result);
-  const rows = result.outcomes.map((outcome) => columns.map(({ cell }) => cell(outcome)));
-  const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => widthOf(row[i] ?? []))));
+  const { columns, rows, widths } = fittingColumns(result, width);
   const join = (cells: readonly Line[]) =>
     cells.flatMap((cell, i) => {
       const pad = span(" ".repeat(Math.max(0, (widths[i] ?? 0) - widthOf(cell))));
@@ -61,6 +60,19 @@ function renderTable(result: SceneResult, width: number, hasReasons: boolean): L
     ...renderReason(outcome, width - 2, hasReasons).map((line) => indent(line, 2)),
   ]);
   return [join(columns.map(({ title }) => [span(title, "faint")])), [span("─".repeat(width), "faint")], ...lines];
+}
+
+/** Leaves out the shares, and then the times, when the width is too small for all columns. */
+function fittingColumns(result: SceneResult, width: number) {
+  const all = columnsOf(result);
+  const layouts = [all, all.filter(({ isShare }) => !isShare), [...all.slice(0, 2), ...all.slice(-1)]];
+  const measured = layouts.map((columns) => {
+    const rows = result.outcomes.map((outcome) => columns.map(({ cell }) => cell(outcome)));
+    const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => widthOf(row[i] ?? []))));
+    return { columns, rows, widths };
+  });
+  const needs = ({ widths }: { widths: readonly number[] }) => widths.reduce((sum, each) => sum + gap + each, -gap);
+  return measured.find((layout) => needs(layout) <= width) ?? (measured[2] as (typeof measured)[0]);
 }
 
 /** Columns without a value in any row are left out; calls a second stand for those of times, when no pod came or went. */
@@ -77,7 +89,7 @@ function columnsOf({ outcomes, history }: SceneResult): readonly Column[] {
     ...(hasNew || hasGone ? [] : [{ title: "calls/s", cell: paceCell }]),
     ...pods.map((pod, i): Column => {
       const title = i === 0 ? pod : pod.slice(pod.lastIndexOf("-"));
-      return { title, cell: ({ measurement }) => [podSpan(shareOf(measurement, pod), pod, podNames)] };
+      return { title, isShare: true, cell: ({ measurement }) => [podSpan(shareOf(measurement, pod), pod, podNames)] };
     }),
     { title: " verdict", cell: ({ measurement: { word } }) => [span(` ${word}`, toneOf(word))] },
   ];

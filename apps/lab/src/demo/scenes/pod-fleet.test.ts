@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ManualClock, turn } from "@grpc-lb/core/testing";
+import { ProcessGroup } from "../../processes/process-group.ts";
+import type { Pod } from "../pods.ts";
+import { PodFleet } from "./pod-fleet.ts";
+
+const podNamed = (podName: string): Pod => ({ podName, pid: 0, httpPort: 0, grpcPort: 0 });
+
+/** A fleet of three pods without processes. */
+function createFleet() {
+  const clock = new ManualClock();
+  const log: string[] = [];
+  const group = new ProcessGroup();
+  const stop = new AbortController();
+  const fleet = new PodFleet(["server-1", "server-2", "server-3"].map(podNamed), {
+    ...{ group, clock, signal: stop.signal },
+    start: async (name) => podNamed(name),
+    async publish(pods) {
+      log.push(`${clock.now()} publish ${pods.map(({ podName }) => podName.slice(-1)).join("")}`);
+    },
+    async setRegistryAway(isAway) {
+      log.push(`${clock.now()} away ${isAway}`);
+    },
+    onHappening: ({ atMs, what, pod }) =>
+      log.push([atMs, what, pod?.slice(-1)].filter((part) => part !== undefined).join(" ")),
+  });
+  return { fleet, clock, log, stop, close: () => group.close() };
+}
+
+describe("a fleet of pods", () => {
+  it("publishes a pod that is ready, and one that was killed no more after a second", async (t) => {
+    const { fleet, clock, log, close } = createFleet();
+    t.after(close);
+    await fleet.act({ t: "kill", pod: "server-2" });
+    await clock.asleep();
+    clock.advance(400);
+    await fleet.act({ t: "start", pods: ["server-4"] });
+    clock.advance(600);
+    await fleet.settled();
+    assert.deepEqual(log, ["0 killed 2", "400 ready 4", "400 publish 1234", "1000 unpublished 2", "1000 publish 134"]);
+    assert.deepEqual(
+      fleet.running.map(({ podName }) => podName),
+      ["server-1", "server-3", "server-4"],
+    );
+    assert.equal(clock.sleeping, 0);
+  });
+
+  it("publishes drained pods no more at once", async (t) => {
+    const { fleet, log, close } = createFleet();
+    t.after(close);
+    await fleet.act({ t: "drain", pods: ["server-1", "server-3"] });
+    await fleet.settled();
+    assert.deepEqual(log, ["0 draining 1", "0 draining 3", "0 publish 2"]);
+  });
+
+  it("says when the registries are away and back", async (t) => {
+    const { fleet, log, close } = createFleet();
+    t.after(close);
+    await fleet.act({ t: "registry-away" });
+    await fleet.act({ t: "registry-back" });
+    assert.deepEqual(log, ["0 away true", "0 registry-away", "0 away false", "0 registry-back"]);
+  });
+
+  it("notices nothing any more when the scene is stopped", async (t) => {
+    const { fleet, clock, log, stop, close } = createFleet();
+    t.after(close);
+    await fleet.act({ t: "kill", pod: "server-2" });
+    await clock.asleep();
+    stop.abort();
+    await fleet.settled();
+    await turn();
+    assert.deepEqual(log, ["0 killed 2"]);
+    assert.equal(clock.sleeping, 0);
+  });
+});
