@@ -63,12 +63,12 @@ afterEach(async () => {
 });
 
 test("a connection without the client's preface or SETTINGS ends at the handshake timeout", async () => {
-  const port = await start({ handshakeTimeoutMs: 100 });
+  const port = await start({ handshakeTimeoutMs: 500 });
+  const complete = await connectRaw(port);
+  complete.handshake();
   const mute = await connectRaw(port);
   const half = await connectRaw(port);
   half.socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n");
-  const complete = await connectRaw(port);
-  complete.handshake();
   await Promise.all([ended(mute), ended(half)]);
   assert.equal(complete.socket.closed, false);
 });
