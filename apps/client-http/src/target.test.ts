@@ -37,11 +37,14 @@ test("anything else is an error with the text", () => {
     "server:99999",
     "server:http",
     "::1",
-    "a b",
   ]) {
     const message = `must be a URL such as http://server/pod or a host such as server:80, got "${text}"`;
     assert.throws(() => parseHttpTarget(text), { name: "RangeError", message }, `"${text}"`);
   }
+});
+
+test("of several words only the first is repeated: the others may be a secret", () => {
+  assert.throws(() => parseHttpTarget("a b"), /got "a…"$/);
 });
 
 test("a user or a password is an error that does not repeat it", () => {

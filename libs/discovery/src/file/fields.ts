@@ -34,7 +34,9 @@ export function describeKind(value: unknown): string {
 /** A value of a field of an endpoint, which may be repeated, in few characters. */
 export function show(value: unknown): string {
   if (typeof value === "object" || value === undefined) return describeKind(value);
-  return cut(typeof value === "string" ? JSON.stringify(value) : String(value));
+  if (typeof value !== "string") return cut(String(value));
+  // What precedes an @ may be a user and a password.
+  return cut(JSON.stringify(value.replace(/^.*(?:@|%(?:25)*40)/is, "…@")));
 }
 
 const cut = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -37,7 +37,7 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
     const [document, second] = new Composer(options).compose(tokens, true, text.length);
     if (!document) throw new Error("there is no document"); // the composer was told to make one
     const [wrong] = document.errors;
-    if (wrong) throw new ContentError(lines.linePos(wrong.pos[0]).line, describe(wrong), { cause: wrong });
+    if (wrong) throw new ContentError(lines.linePos(wrong.pos[0]).line, describe(wrong));
     if (second) {
       const { line } = lines.linePos(second.range[0]);
       throw new ContentError(line, "the file must have one document, got several");
@@ -68,7 +68,7 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
   } catch (cause) {
     if (cause instanceof ContentError) throw cause;
     // An alias of nothing, or of too much.
-    throw new ContentError(undefined, describe({ code: undefined, message: messageOf(cause) }), { cause });
+    throw new ContentError(undefined, describe({ code: undefined, message: messageOf(cause) }));
   }
 }
 

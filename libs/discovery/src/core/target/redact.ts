@@ -2,7 +2,7 @@
 const mostShown = 200;
 
 /** `name=value`, wherever it stands, with the `=` also as an escape. The value ends where another pair may begin. */
-const pair = /([\w.%-]+)(=|%3d)([^&;#]*)/gi;
+const pair = /([\w.%-]+)(\s*(?:=|%3d)\s*)([^&;#]*)/gi;
 
 /** Text that may be a token: of the characters of hex, base64, UUIDs and JWTs. */
 const run = /[\w+-]{20,}/g;
@@ -42,7 +42,9 @@ export function redactReason(why: string, parameters: readonly string[]): string
   const first = why.indexOf('"');
   const last = why.lastIndexOf('"');
   if (last <= first) return cut(why);
-  const quoted = redactText(why.slice(first + 1, last), parameters);
+  const words = why.slice(first + 1, last);
+  const isName = !why.startsWith("unknown parameter") || /^[\w.%-]*$/.test(words);
+  const quoted = isName ? redactText(words, parameters) : redactText(`?${words}`, parameters).slice(1);
   return `${cut(why.slice(0, first))}"${quoted}"${cut(why.slice(last + 1))}`;
 }
 
@@ -54,12 +56,19 @@ function redactText(text: string, parameters: readonly string[]): string {
     shown = `${scheme}…@${text.slice(at + (text[at] === "@" ? 1 : 3))}`;
   }
   return cut(
-    shown
-      .slice(0, 10 * mostShown)
+    withoutLooseWords(shown.slice(0, 10 * mostShown))
       .replace(pair, (whole, name: string, sign: string) => (parameters.includes(name) ? whole : `${name}${sign}…`))
       .replace(run, (text) => (isToken(text) ? "…" : text))
       .replace(/…(\.…)+/g, "…"),
   );
+}
+
+/** Leaves out the fragment, and the pieces of a query that are neither pairs nor names. */
+function withoutLooseWords(text: string): string {
+  const [address = "", ...fragment] = text.split("#");
+  const [path = "", ...query] = address.split("?");
+  const pieces = query.map((piece) => piece.replace(/[^&;]+/g, (one) => (/=|%3d|^[\w.%-]*$/i.test(one) ? one : "…")));
+  return [path, ...pieces].join("?") + (fragment.length > 0 ? "#…" : "");
 }
 
 function cut(text: string): string {
