@@ -28,7 +28,7 @@ describe("the strategies", () => {
       "--target kubernetes:///server.default:grpc --policy least_request --interval 200ms",
       "--target etcd://127.0.0.1:6/server --policy least_request --interval 200ms",
       "--target consul://127.0.0.1:7/server --policy least_request --interval 200ms",
-      "--target dns-poll://127.0.0.1:5/server.lab:grpc --policy least_request --interval 200ms",
+      "--target dns-poll://127.0.0.1:5/server.lab:grpc?refresh=2s --policy least_request --interval 200ms",
       "--target file:///tmp/a%20lab/endpoints.yaml --policy least_request --interval 200ms",
       "--target 127.0.0.1:8 --interval 200ms",
       "--target 127.0.0.1:10 --interval 200ms",

@@ -141,7 +141,8 @@ export function createStrategies(policy: string): readonly Strategy[] {
       why: "The client polls the SRV records at their TTL.",
       args: ({ dnsPort }) => [
         "--target",
-        `dns-poll://${onLoopback(dnsPort)}/server.lab:grpc`,
+        // After a failed query the client waits at most as long as `refresh`.
+        `dns-poll://${onLoopback(dnsPort)}/server.lab:grpc?refresh=2s`,
         ...policyArgsUnlessDefault,
       ],
     },
