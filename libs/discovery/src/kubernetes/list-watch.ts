@@ -79,10 +79,6 @@ export class ListWatch<T extends ApiObject> {
   #listedMs = 0;
   /** Whether the version was gone (410) since the last good list. The first 410 is expected, another one is a failure. */
   #wasGone = false;
-  /** Whether the last watch ended because no event and no bookmark came. */
-  #wasSilent = false;
-  /** When the watch began, or its last event or bookmark came. */
-  #heardMs = 0;
 
   constructor(options: ListWatchOptions<T>, receiver: ListWatchReceiver<T>) {
     this.#options = options;
@@ -123,7 +119,6 @@ export class ListWatch<T extends ApiObject> {
     if (signal.aborted) return;
     this.#hasListed = true;
     this.#wasGone = false;
-    this.#wasSilent = false;
     receiver.onList(list.items);
     this.#version = list.version;
     this.#listedMs = clock.now();
@@ -161,7 +156,6 @@ export class ListWatch<T extends ApiObject> {
     const request = { path: `${path}?${query}`, what: `watch ${subject}`, signal, silenceMs: idleDeadlineMs, totalMs };
     const ended = new AbortController();
     this.#receiver.onWatch();
-    this.#heardMs = clock.now();
     try {
       await api.stream(request, async (answer) => {
         onHealthy();
@@ -174,10 +168,7 @@ export class ListWatch<T extends ApiObject> {
         if (answer.rest.trim() !== "" && !isCutOff(answer.rest)) this.#takeLines([answer.rest], answer);
       });
     } catch (cause) {
-      if (clock.now() < endMs) {
-        this.#wasSilent ||= clock.now() - this.#heardMs >= idleDeadlineMs;
-        throw cause; // a watch that the client ends because it is overdue has not failed
-      }
+      if (clock.now() < endMs) throw cause; // a watch that the client ends because it is overdue has not failed
     } finally {
       ended.abort();
     }
@@ -185,7 +176,6 @@ export class ListWatch<T extends ApiObject> {
 
   /** An accepted watch does not prove that the server is healthy: a failing server accepts it and then sends an ERROR event. */
   async #confirmWhenSteady(ended: AbortSignal, signal: AbortSignal): Promise<void> {
-    if (this.#wasSilent) return; // silence is no news any more: an event, a bookmark or a list must confirm it
     await this.#options.clock.sleep(steadyMs, ended, { background: true });
     if (!ended.aborted && !signal.aborted) this.#receiver.onChanges([]);
   }
@@ -207,8 +197,6 @@ export class ListWatch<T extends ApiObject> {
     }
     if (changes.length > 0 || version !== undefined) {
       answer.heard(); // only a whole event counts as progress
-      this.#wasSilent = false;
-      this.#heardMs = this.#options.clock.now();
       const before = this.#version;
       this.#version = undefined; // if the receiver throws, the next attempt lists, which repeats the changes
       try {
