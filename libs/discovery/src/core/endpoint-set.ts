@@ -110,9 +110,10 @@ export class EndpointSet {
     (isStandby ? this.#standby : this.#active).changes.set(id, undefined);
     for (const { host, port } of addresses) {
       const key = `${host} ${port}`;
-      const others = this.#idsAt.get(key)?.filter((each) => each !== id) ?? [];
-      if (others.length > 0) this.#idsAt.set(key, others);
-      else this.#idsAt.delete(key);
+      const others = this.#idsAt.get(key) ?? [];
+      // In place: a copy for each of thousands of endpoints that share an address would take seconds.
+      for (let at = others.indexOf(id); at >= 0; at = others.indexOf(id)) others.splice(at, 1);
+      if (others.length === 0) this.#idsAt.delete(key);
       if (others[0] !== undefined) this.#undecided.add(others[0]); // `#decide` finds the rest through this one
     }
   }

@@ -1,7 +1,7 @@
 import type { Endpoint } from "../core/snapshot.ts";
 import { checkNames, readEndpoints } from "./endpoint-list.ts";
 import { isEnvoyEds, readEnvoyEds } from "./envoy-eds.ts";
-import { describeKind, FieldError, type FieldPath, type Fields, isFields } from "./fields.ts";
+import { describeKind, FieldError, type Fields, isFields } from "./fields.ts";
 
 /** What a file contains. */
 export interface FileContent {
@@ -10,24 +10,19 @@ export interface FileContent {
   readonly serviceConfig: string | undefined;
 }
 
-/** The most endpoints that a file may have. */
-export const maxFileEndpoints = 10_000;
-
 /**
  * Reads the value of a JSON or YAML document: a list of endpoints or of Prometheus' file_sd, `{ endpoints, serviceConfig? }`, or
- * a ClusterLoadAssignment of Envoy.
+ * a ClusterLoadAssignment of Envoy. To be run by `inSlices`.
  *
  * @throws FieldError that names the first field that is not valid, and repeats values of endpoints alone
  */
-export function readDocument(value: unknown): FileContent {
+export function* readDocument(value: unknown): Generator<void, FileContent> {
   if (value === null || value === undefined) {
     throw new FieldError([], "the file is empty; an empty list is written []");
   }
-  if (Array.isArray(value)) return { endpoints: readList(value, []), serviceConfig: undefined };
+  if (Array.isArray(value)) return { endpoints: yield* readEndpoints(value, []), serviceConfig: undefined };
   if (isFields(value) && isEnvoyEds(value)) {
-    const endpoints = readEnvoyEds(value);
-    checkCount(endpoints.length, []);
-    return { endpoints, serviceConfig: undefined };
+    return { endpoints: yield* readEnvoyEds(value), serviceConfig: undefined };
   }
   if (!isFields(value) || !("endpoints" in value || "serviceConfig" in value)) {
     const got = isFields(value) ? "an object without endpoints" : describeKind(value);
@@ -42,21 +37,9 @@ export function readDocument(value: unknown): FileContent {
     throw new FieldError(["serviceConfig"], `must be an object, got ${describeKind(serviceConfig)}`);
   }
   return {
-    endpoints: readList(endpoints, ["endpoints"]),
+    endpoints: yield* readEndpoints(endpoints, ["endpoints"]),
     serviceConfig: serviceConfig && writeConfig(serviceConfig),
   };
-}
-
-function readList(values: readonly unknown[], path: FieldPath): readonly Endpoint[] {
-  checkCount(values.length, path); // before the work
-  const endpoints = readEndpoints(values, path);
-  checkCount(endpoints.length, path);
-  return endpoints;
-}
-
-function checkCount(count: number, path: FieldPath): void {
-  if (count > maxFileEndpoints)
-    throw new FieldError(path, `must be at most ${maxFileEndpoints} endpoints, got ${count}`);
 }
 
 function writeConfig(serviceConfig: Fields): string {

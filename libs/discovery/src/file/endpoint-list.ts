@@ -3,6 +3,9 @@ import type { Address, Endpoint } from "../core/snapshot.ts";
 import { isWeight, maxWeight } from "../core/weight.ts";
 import { describeKind, FieldError, type FieldPath, type Fields, isFields, show } from "./fields.ts";
 
+/** The most endpoints that a file may have. */
+export const maxFileEndpoints = 10_000;
+
 const fields = ["address", "host", "port", "weight", "zone", "metadata"];
 
 /** How an entry of a list is written, for messages. */
@@ -14,25 +17,43 @@ const forms = "host:port, or an object with address, weight, zone, metadata";
  *
  * @throws FieldError that names the first field that is not valid
  */
-export function readEndpoints(values: readonly unknown[], path: FieldPath): Endpoint[] {
+export function* readEndpoints(values: readonly unknown[], path: FieldPath): Generator<void, Endpoint[]> {
+  checkCount(values.length, path);
+  const targets = values.reduce<number>((sum, value) => sum + (isGroup(value) ? value.targets.length : 1), 0);
+  checkCount(targets, path);
+  const all: Endpoint[] = [];
   const entryOf = new Map<string, number>();
-  return values.flatMap((value, n) => {
+  for (const [n, value] of values.entries()) {
     const own = [...path, n];
-    const endpoints = readListEntry(value, own);
-    for (const { id } of endpoints) {
-      const before = entryOf.get(id);
+    for (const endpoint of readListEntry(value, own)) {
+      yield;
+      const before = entryOf.get(endpoint.id);
       if (before !== undefined)
-        throw new FieldError(own, `must not repeat the address ${id}, which entry ${before} has`);
-      entryOf.set(id, n);
+        throw new FieldError(own, `must not repeat the address ${endpoint.id}, which entry ${before} has`);
+      entryOf.set(endpoint.id, n);
+      all.push(endpoint);
     }
-    return endpoints;
-  });
+    yield;
+  }
+  return all;
 }
 
-function readListEntry(value: unknown, path: FieldPath): Endpoint[] {
-  if (typeof value === "string") return [createEndpoint([readAddress(value, path, describeKind)], {})];
-  if (!isFields(value)) throw new FieldError(path, `must be ${forms}, got ${describeKind(value)}`);
-  return Array.isArray(value.targets) ? readGroup(value, path) : [readEntry(value, path)];
+/** @throws FieldError for more endpoints than are read */
+export function checkCount(count: number, path: FieldPath): void {
+  if (count > maxFileEndpoints)
+    throw new FieldError(path, `must be at most ${maxFileEndpoints} endpoints, got ${count}`);
+}
+
+function* readListEntry(value: unknown, path: FieldPath): Generator<Endpoint> {
+  if (typeof value === "string") yield createEndpoint([readAddress(value, path, describeKind)], {});
+  else if (!isFields(value)) throw new FieldError(path, `must be ${forms}, got ${describeKind(value)}`);
+  else if (isGroup(value)) yield* readGroup(value, path);
+  else yield readEntry(value, path);
+}
+
+/** Whether this is a group of Prometheus' file_sd. */
+function isGroup(value: unknown): value is Fields & { readonly targets: readonly unknown[] } {
+  return isFields(value) && Array.isArray(value.targets);
 }
 
 /** An endpoint at one or more addresses, with what else is known of it. */
@@ -116,13 +137,13 @@ function readEntry(entry: Fields, path: FieldPath): Endpoint {
 }
 
 /** https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config */
-function readGroup(group: Fields, path: FieldPath): Endpoint[] {
+function* readGroup(group: Fields & { readonly targets: readonly unknown[] }, path: FieldPath): Generator<Endpoint> {
   checkNames(group, path, ["targets", "labels"]);
   const { targets, labels = {} } = group;
   const metadata = readTexts(labels, [...path, "labels"]);
-  return (targets as readonly unknown[]).map((target, n) =>
-    createEndpoint([readAddress(target, [...path, "targets", n], describeKind)], { metadata }),
-  );
+  for (const [n, target] of targets.entries()) {
+    yield createEndpoint([readAddress(target, [...path, "targets", n], describeKind)], { metadata });
+  }
 }
 
 /** @throws FieldError for a name that is not known */

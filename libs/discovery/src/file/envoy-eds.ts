@@ -1,5 +1,5 @@
 import type { Endpoint } from "../core/snapshot.ts";
-import { createEndpoint, readHostAndPort, readWeight } from "./endpoint-list.ts";
+import { checkCount, createEndpoint, maxFileEndpoints, readHostAndPort, readWeight } from "./endpoint-list.ts";
 import { describeKind, FieldError, type FieldPath, type Fields, isFields, show } from "./fields.ts";
 
 /** As numbers of the enum HealthStatus, and as its names. */
@@ -19,7 +19,7 @@ export function isEnvoyEds(value: Fields): boolean {
  *
  * @throws FieldError that names the first field that is not valid
  */
-export function readEnvoyEds(value: Fields): Endpoint[] {
+export function* readEnvoyEds(value: Fields): Generator<void, Endpoint[]> {
   let [assignment, path]: [Fields, FieldPath] = [value, []];
   if (Array.isArray(value.resources)) {
     const [resource] = value.resources;
@@ -29,8 +29,14 @@ export function readEnvoyEds(value: Fields): Endpoint[] {
     [assignment, path] = [resource, ["resources", 0]];
   }
   const localities = listOf(assignment.endpoints, [...path, "endpoints"]);
+  checkCount(
+    localities.reduce((sum, group) => sum + lengthOf(field(group, "lbEndpoints")[1]), 0),
+    path,
+  );
   const byPriority = new Map<number, Endpoint[]>();
+  let addresses = 0;
   for (const [n, group] of localities.entries()) {
+    yield;
     const own = [...path, "endpoints", n];
     const { priority = 0 } = group;
     if (typeof priority !== "number") {
@@ -38,29 +44,38 @@ export function readEnvoyEds(value: Fields): Endpoint[] {
     }
     const zone = isFields(group.locality) && typeof group.locality.zone === "string" ? group.locality.zone : "";
     const [name, endpoints] = field(group, "lbEndpoints");
-    const read = listOf(endpoints, [...own, name]).flatMap((each, i) =>
-      healthyStatus.includes(field(each, "healthStatus")[1])
-        ? [readLbEndpoint(each, [...own, name, i], zone === "" ? undefined : zone)]
-        : [],
-    );
-    const ofPriority = byPriority.get(priority);
-    if (ofPriority) for (const endpoint of read) ofPriority.push(endpoint);
-    else byPriority.set(priority, read);
+    const read = byPriority.get(priority) ?? [];
+    byPriority.set(priority, read);
+    for (const [i, each] of listOf(endpoints, [...own, name]).entries()) {
+      yield;
+      if (!healthyStatus.includes(field(each, "healthStatus")[1])) continue;
+      const endpoint = yield* readLbEndpoint(each, [...own, name, i], zone === "" ? undefined : zone);
+      addresses += endpoint.addresses.length;
+      if (addresses > maxFileEndpoints) {
+        throw new FieldError([...own, name, i], `must not be beyond ${maxFileEndpoints} addresses in all`);
+      }
+      read.push(endpoint);
+    }
   }
   const used = [...byPriority].filter(([, endpoints]) => endpoints.length > 0).sort(([a], [b]) => a - b);
   return used[0]?.[1] ?? [];
 }
 
-function readLbEndpoint(value: Fields, path: FieldPath, zone: string | undefined): Endpoint {
+const lengthOf = (value: unknown) => (Array.isArray(value) ? value.length : 0);
+
+function* readLbEndpoint(value: Fields, path: FieldPath, zone: string | undefined): Generator<void, Endpoint> {
   const endpoint = isFields(value.endpoint) ? value.endpoint : {};
   const own = [...path, "endpoint"];
-  const [name, additional = []] = field(endpoint, "additionalAddresses");
-  const addresses = [
-    readSocketAddress(endpoint.address, [...own, "address"]),
-    ...listOf(additional, [...own, name]).map((each, n) =>
-      readSocketAddress(each.address, [...own, name, n, "address"]),
-    ),
-  ];
+  const [name, more] = field(endpoint, "additionalAddresses");
+  const additional = listOf(more, [...own, name]);
+  if (additional.length >= maxFileEndpoints) {
+    throw new FieldError([...own, name], `must be fewer than ${maxFileEndpoints} addresses, got ${additional.length}`);
+  }
+  const addresses = [readSocketAddress(endpoint.address, [...own, "address"])];
+  for (const [n, each] of additional.entries()) {
+    yield;
+    addresses.push(readSocketAddress(each.address, [...own, name, n, "address"]));
+  }
   const [weightName, weight = 1] = field(value, "loadBalancingWeight");
   const { hostname } = endpoint;
   return createEndpoint(addresses, {

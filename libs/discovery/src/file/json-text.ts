@@ -5,34 +5,68 @@ export const maxDepth = 100;
 /** Why a text with more is refused. */
 export const tooDeep = `nested more than ${maxDepth} levels deep`;
 
-/** Whether brackets and braces are nested more than `maxDepth` levels deep. */
-export function isTooDeep(text: string): boolean {
-  let depth = 0;
-  for (let at = 0; at < text.length && depth <= maxDepth; at++) {
+/** The most values, those that contain others included: V8 takes long for many, and the event loop waits meanwhile. */
+export const maxJsonValues = 200_000;
+/** The most names in one object. */
+export const maxNames = 1_000;
+/** The most different names in a text: V8 takes longer for a name that it meets for the first time. */
+export const maxDifferentNames = 10_000;
+/** Why an object with more is refused. */
+export const tooManyNames = `an object has more than ${maxNames} names`;
+
+/** Why a text has more structure than is parsed in time, and its line; undefined if it does not. Does not parse it. */
+export function* refuseStructure(
+  text: string,
+): Generator<void, { readonly why: string; readonly line: number } | undefined> {
+  /** The number of names so far in each open object; NaN for a list, as colons in YAML's lists are parts of values. */
+  const open: number[] = [];
+  const names = new Set<string>();
+  let lastText: readonly [start: number, end: number] = [0, 0];
+  let values = 1;
+  for (let at = 0; at < text.length; at++) {
     const char = text[at];
-    if (char === '"') at = endOfString(text, at) - 1;
-    else if (char === "[" || char === "{") depth += 1;
-    else if (char === "]" || char === "}") depth -= 1;
+    if (at % 16_384 === 0) yield;
+    if (char === '"') {
+      lastText = [at, endOfString(text, at)];
+      at = lastText[1] - 1;
+    } else if (char === "]" || char === "}") open.pop();
+    else if (char === ",") values += 1;
+    else if (char === ":" && open.length > 0) {
+      open[open.length - 1] = (open.at(-1) as number) + 1;
+      names.add(text.slice(...lastText));
+    } else if (char === "[" || char === "{") {
+      open.push(char === "{" ? 0 : Number.NaN);
+      values += 1;
+    } else continue;
+    const refuse = (why: string) => ({ why, line: lineAt(text, at) });
+    if (open.length > maxDepth) return refuse(tooDeep);
+    if ((open.at(-1) ?? 0) > maxNames) return refuse(tooManyNames);
+    if (names.size > maxDifferentNames) return refuse(`more than ${maxDifferentNames} different names`);
+    if (values > maxJsonValues) return refuse(`more than ${maxJsonValues} values`);
   }
-  return depth > maxDepth;
+  return undefined;
 }
 
 /** Describes a syntax error in a text of JSON in one line and without the text, and returns its line, from 1. */
-export function describeSyntaxError(text: string, { message }: Error): { readonly why: string; readonly line: number } {
+export function* describeSyntaxError(
+  text: string,
+  { message }: Error,
+): Generator<void, { readonly why: string; readonly line: number }> {
   if (message.startsWith("Unexpected end")) return { why: message, line: lineAt(text, text.length) };
   const position = / in JSON at position (\d+)/.exec(message)?.[1];
   const why = message.replace(/ (in|after) JSON at position .*/s, "").replace(/, (\.\.\.)?".*/s, "");
-  return { why, line: lineAt(text, position === undefined ? offsetOfWrongToken(text) : Number(position)) };
+  return { why, line: lineAt(text, position === undefined ? yield* offsetOfWrongToken(text) : Number(position)) };
 }
 
 const scalar = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|".*")$/s;
 
 /** Where the first token is that JSON does not allow there; V8 does not always report it. */
-function offsetOfWrongToken(text: string): number {
+function* offsetOfWrongToken(text: string): Generator<void, number> {
   const open: string[] = [];
   /** What may come: a value, one or the end of a list, a key, one or the end of an object, a colon, or a comma or an end. */
   let next: "value" | "value]" | "key" | "key}" | ":" | "," = "value";
   for (let at = 0, end = 0; at < text.length; at = end) {
+    yield;
     end = endOfToken(text, at);
     const char = text[at] as string;
     if (char <= " ") continue;
@@ -58,12 +92,13 @@ function offsetOfWrongToken(text: string): number {
 }
 
 /** The line of a field in a text that is JSON, or of the nearest one that contains it, from 1. */
-export function lineOfField(text: string, path: FieldPath): number {
+export function* lineOfField(text: string, path: FieldPath): Generator<void, number> {
   /** The path of the next value; undefined in an object whose next key is not read yet. */
   const place: (string | number | undefined)[] = [];
   let known = -1;
   let offset = 0;
   for (let at = 0, end = 0; at < text.length; at = end) {
+    yield;
     end = endOfToken(text, at);
     const char = text[at] as string;
     const last = place.at(-1);

@@ -311,12 +311,39 @@ const yamlEntries = (count: number) =>
   entries(count)
     .map(({ address }) => `- address: ${address}\n  weight: 3\n`)
     .join("");
+const names = (count: number) => Array.from({ length: count }, (_, n) => `k${n}`);
+const withNames = (count: number) => Object.fromEntries(names(count).map((name) => [name, "v"]));
+const socketAt = (address: string) => ({ socketAddress: { address, portValue: 80 } });
+/** A document of Envoy with so many localities of one endpoint, which has so many more addresses. */
+const edsOf = (count: number, more = 0) =>
+  JSON.stringify({
+    clusterName: "c",
+    endpoints: entries(count).map(({ address }) => {
+      const [host = ""] = address.split(":");
+      const additionalAddresses = Array.from({ length: more }, () => ({ address: socketAt(host) }));
+      return { lbEndpoints: [{ endpoint: { address: socketAt(host), additionalAddresses } }] };
+    }),
+  });
+const yamlLimit = /^YAML must have at most 24000 names, values and punctuation marks; write it as JSON$/;
 const tooMany = "must be at most 10000 endpoints, got 50000";
 
 for (const [what, create, want] of [
   ["10 000 endpoints in JSON", () => JSON.stringify(entries(10_000)), /^10000 endpoints$/],
   ["50 000 endpoints in JSON", () => JSON.stringify(entries(50_000)), new RegExp(`^${tooMany}$`)],
-  ["5 000 endpoints in YAML", () => yamlEntries(5_000), /^5000 endpoints$/],
+  ["3 400 endpoints in YAML", () => yamlEntries(3_400), /^3400 endpoints$/],
+  [
+    "10 000 addresses in YAML",
+    () =>
+      entries(10_000)
+        .map(({ address }) => `- ${address}`)
+        .join("\n"),
+    /^10000 endpoints$/,
+  ],
+  [
+    "10 000 addresses in YAML in flow style",
+    () => `[${entries(10_000).map(({ address }) => address)}]`,
+    /^10000 endpoints$/,
+  ],
   ["50 000 endpoints in YAML", () => yamlEntries(50_000), /^YAML must be at most 256 KiB; write a larger list as JSON/],
   ["a file of 5 MiB", () => new Uint8Array(5 * 2 ** 20).fill(32), /^the file must be at most 2 MiB$/],
   ["a string of 10 MB", () => `["${"a".repeat(1e7)}"]`, /^the file must be at most 2 MiB$/],
@@ -325,7 +352,11 @@ for (const [what, create, want] of [
   ["a field of 2 MB", () => `[{"address": "a:1", "${"a".repeat(2e6)}": 1}]`, /^\[0\]\.a{60}… is unknown/],
   ["2 MB of brackets in JSON", () => `[${"[".repeat(2e6)}`, /^nested more than 100 levels deep$/],
   ["2 MB of brackets in a string", () => `["${"[".repeat(2e6)}"]`, /^\[0\] must be host:port/],
-  ["half of a JSON file of 2 MB", () => `[${"1,\n".repeat(0.6e6)}`, /^not valid JSON: Unexpected end of JSON input$/],
+  [
+    "half of a JSON file of 2 MB",
+    () => `[${`1,${" ".repeat(10)}\n`.repeat(0.16e6)}`,
+    /^not valid JSON: Unexpected end of JSON input$/,
+  ],
   ["256 KiB of nested lists in YAML", () => "- ".repeat(2 ** 17), /^nested more than 100 levels deep$/],
   [
     "half of a long JSON file",
@@ -340,14 +371,57 @@ for (const [what, create, want] of [
   ["a long JSON file with a wrong entry", () => JSON.stringify([...entries(9_999), {}]), /^\[9999\]\.address must be/],
   [
     "a JSON file of 2 MB with a wrong end",
-    () => `[${"1,\n".repeat(0.6e6)}w]`,
+    () => `[${`1,${" ".repeat(10)}\n`.repeat(0.16e6)}w]`,
     /^not valid JSON: Unexpected token 'w'$/,
   ],
   [
     "a JSON file of 2 MB with a wrong field at its end",
-    () => `{"serviceConfig": {"a": [${"1,\n".repeat(0.6e6)}1]}, "endpoints": 1}`,
+    () => `{"serviceConfig": {"a": [${`1,${" ".repeat(10)}\n`.repeat(0.16e6)}1]}, "endpoints": 1}`,
     /^endpoints must be a list/,
   ],
+  ["an object of many names in JSON", () => JSON.stringify({ a: withNames(100_000) }), /more than 1000 names$/],
+  [
+    "many objects of other names in JSON",
+    () => JSON.stringify(names(95_000).map((name) => ({ [name]: 1 }))),
+    /^more than 10000 different names$/,
+  ],
+  ["many lists in JSON", () => `[${"[],".repeat(690_000)}[]]`, /^more than 200000 values$/],
+  ["an EDS document of many localities", () => edsOf(14_000), /^must be at most 10000 endpoints, got 14000$/],
+  ["an EDS document of many endpoints", () => edsOf(10_000), /^10000 endpoints$/],
+  ["an EDS document of one endpoint at many addresses", () => edsOf(1, 20_000), /must be fewer than 10000 addresses/],
+  [
+    "many names in YAML",
+    () =>
+      names(20_000)
+        .map((name) => `${name}: 1\n`)
+        .join(""),
+    yamlLimit,
+  ],
+  [
+    "many names in a YAML object",
+    () =>
+      names(1_001)
+        .map((name) => `${name}: 1\n`)
+        .join(""),
+    /more than 1000 names$/,
+  ],
+  ["one name many times in YAML", () => "k: 1\n".repeat(50_000), yamlLimit],
+  ["objects as names in YAML", () => `{${"{}: {}, ".repeat(32_000)}}`, /more than 1000 names$/],
+  ["names with a question mark in YAML", () => "? a\n".repeat(60_000), yamlLimit],
+  ["merges in YAML", () => `a: &a {x: 1}\n${"b:\n  <<: *a\n".repeat(19_000)}`, /^YAML must have at most 500 aliases/],
+  [
+    "aliases in YAML",
+    () => `a: [${names(900).map((name) => `&${name} x`)}]\nb: [${names(900).map((name) => `*${name}`)}]`,
+    /^YAML must have at most 500 aliases; write it as JSON$/,
+  ],
+  ["missing commas in YAML", () => `[a, ${'"x" '.repeat(65_000)}]`, yamlLimit],
+  ["a fault in each line of YAML", () => "- @\n".repeat(11_000), /^not valid YAML: Plain value cannot start/],
+  [
+    "80 000 wrong escapes in YAML",
+    () => `- [${`"${"\\q".repeat(1_000)}",`.repeat(80)}]`,
+    /^not valid YAML: invalid escape/,
+  ],
+  ["comments in YAML", () => "#\n".repeat(130_000), /^YAML must have at most 100000 indents, line breaks and comments/],
   ["bytes that are not UTF-8", () => Uint8Array.of(0x5b, 0xff, 0x5d), /^the file is not valid UTF-8$/],
 ] as const) {
   test(`${what}: a clear answer, and no step takes 100 ms`, async () => {

@@ -1,15 +1,14 @@
 import { ContentError } from "./content-error.ts";
 import { type FileContent, readDocument } from "./document.ts";
 import { FieldError, type FieldPath } from "./fields.ts";
-import { describeSyntaxError, isTooDeep, lineOfField, tooDeep } from "./json-text.ts";
+import { describeSyntaxError, lineOfField, refuseStructure } from "./json-text.ts";
+import { inSlices, turn } from "./slices.ts";
 import { parseYaml } from "./yaml-text.ts";
 
 /** The largest file that is read, in bytes: 2 MiB. */
 export const maxFileBytes = 2 * 2 ** 20;
 /** The largest text that is read as YAML, in characters: 256 Ki. Parsing YAML takes about 30 times as long as JSON. */
 export const maxYamlLength = 256 * 2 ** 10;
-/** Resolves after a turn of the event loop. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
  * Reads the bytes of a file of endpoints, in JSON or YAML 1.2. The YAML library is loaded with the first YAML file. No step blocks
@@ -29,7 +28,8 @@ export async function readContent(bytes: Uint8Array): Promise<FileContent> {
     throw new ContentError(undefined, "the file is not valid UTF-8"); // the error has no position
   }
   if (!/^\s*[[{]/.test(text)) return readYaml(text);
-  if (isTooDeep(text)) throw new ContentError(undefined, tooDeep);
+  const refused = await inSlices(refuseStructure(text));
+  if (refused) throw new ContentError(refused.line, refused.why);
   await turn();
   let value: unknown;
   try {
@@ -42,23 +42,26 @@ export async function readContent(bytes: Uint8Array): Promise<FileContent> {
       if (!(fromYaml instanceof ContentError)) return fromYaml as FileContent;
       if (!looksLikeJson(text)) throw fromYaml;
     }
-    const { why, line } = describeSyntaxError(text, cause as Error);
+    const { why, line } = await inSlices(describeSyntaxError(text, cause as Error));
     throw new ContentError(line, `not valid JSON: ${why}`);
   }
   await turn();
-  return checkDocument(value, (path) => lineOfField(text, path));
+  return checkDocument(value, (path) => inSlices(lineOfField(text, path)));
 }
 
 /** Whether the first key or value is quoted, which YAML does not require. */
 const looksLikeJson = (text: string) => /^[\s[{]*("|$)/.test(text);
 
 /** @param lineOf returns the line of a field */
-function checkDocument(value: unknown, lineOf: (path: FieldPath) => number): FileContent {
+async function checkDocument(
+  value: unknown,
+  lineOf: (path: FieldPath) => number | Promise<number>,
+): Promise<FileContent> {
   try {
-    return readDocument(value);
+    return await inSlices(readDocument(value));
   } catch (cause) {
     if (!(cause instanceof FieldError)) throw cause;
-    throw new ContentError(lineOf(cause.path), cause.message, { cause });
+    throw new ContentError(await lineOf(cause.path), cause.message, { cause });
   }
 }
 
