@@ -170,7 +170,7 @@ test("a target without a known scheme, and an address that cannot be reached, ex
       /^server: --register is invalid: registration "zookeeper:\/\/a\/…": it begins with none of/,
     ],
     [["--advertise", "0.0.0.0"], /^server: --advertise must be an address that others can reach, got "0\.0\.0\.0"$/],
-    [["--advertise", "a b"], /^server: --advertise must be host or host:port, an IPv6 host in brackets, got "a b"$/],
+    [["--advertise", "a b"], /^server: --advertise must be host or host:port, an IPv6 host in brackets, got "a…"$/],
     [["--weight", "2"], /--weight has no effect without --load-report or --register$/],
   ] as const) {
     const { code, stderr } = await runToEnd(main, [...free, ...args]);
