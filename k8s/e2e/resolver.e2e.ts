@@ -158,8 +158,8 @@ async function catchUp(): Promise<number> {
  * nodes do, consider all nodes lost and mark all pods as not ready, which every client must believe. They also retry only after up
  * to a minute.
  */
-function stopControllers(run: NonNullable<typeof sandbox>): void {
-  for (const name of ["controller-manager", "scheduler"]) run("stop", name);
+async function stopControllers(run: NonNullable<typeof sandbox>): Promise<void> {
+  for (const name of ["controller-manager", "scheduler"]) await run("stop", name);
 }
 
 outageStep(
@@ -170,14 +170,14 @@ outageStep(
       errorsBeforeOutages = (await readClient(kubectl, "client-grpc")).errors.length;
       const [restarted = ""] = [...new Set(load.calls.slice(-9).map(({ pod }) => pod))];
       endedAddress = (await kubectl.get(["pod", restarted])).status.podIP;
-      stopControllers(run);
-      run("stop", "apiserver");
+      await stopControllers(run);
+      await run("stop", "apiserver");
       signalServer(restarted, "TERM");
       progress(`   the API server is stopped, the kubelet restarts ${restarted}; waiting 60 s`);
       try {
         await systemClock.sleep(60_000);
       } finally {
-        run("start");
+        await run("start");
       }
       const isBack = load.calls.slice(-30).some(({ pod }) => pod === restarted);
       report(t, `${restarted} got SIGTERM, restarted, and ${isBack ? "is" : "is not"} called again`);
@@ -194,20 +194,20 @@ outageStep(
   async (run, t) => {
     await underLoad(t, async (load) => {
       await reaches(load, await readyServersOf(kubectl, 3));
-      stopControllers(run);
+      await stopControllers(run);
       try {
-        run("signal", "apiserver", "STOP");
+        await run("signal", "apiserver", "STOP");
         progress("   the API server is frozen; waiting 120 s");
         try {
           await systemClock.sleep(120_000);
         } finally {
-          run("signal", "apiserver", "CONT");
+          await run("signal", "apiserver", "CONT");
         }
         const caughtUpMs = await catchUp();
         report(t, `first event ${Math.round(caughtUpMs)} ms after it resumed`);
         assert.ok(caughtUpMs <= 5_000, `caught up after ${caughtUpMs} ms`);
       } finally {
-        run("start");
+        await run("start");
       }
     });
   },

@@ -1,13 +1,21 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { promisify } from "node:util";
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { sandboxProgram } from "../cluster/local.ts";
 
-/** Runs the sandbox's program, which can stop the API server; undefined if the current context is another cluster. */
-export async function findSandbox(kubectl: Kubectl): Promise<((...args: string[]) => void) | undefined> {
+const run = promisify(execFile);
+
+/**
+ * Runs the sandbox's program, which can stop the API server; undefined if the current context is another cluster. It takes seconds,
+ * in which this process goes on with its calls: a call whose answer waits behind a blocked event loop would miss its deadline.
+ */
+export async function findSandbox(kubectl: Kubectl): Promise<((...args: string[]) => Promise<void>) | undefined> {
   const { stdout } = await kubectl.try(["config", "current-context"]);
   if (stdout.trim() !== "sandbox" || spawnSync(sandboxProgram, ["version"], { stdio: "ignore" }).error)
     return undefined;
-  return (...args) => void execFileSync(sandboxProgram, args, { stdio: "ignore" });
+  return async (...args) => {
+    await run(sandboxProgram, args);
+  };
 }
 
 /**
