@@ -87,6 +87,10 @@ for (const [what, event] of [
   ["an endpoint that is a list", { endpoints: [[]] }],
   ["an endpoint without addresses", { endpoints: [{}] }],
   ["addresses of null", { endpoints: [{ addresses: null }] }],
+  ["addresses that are text", { endpoints: [{ addresses: "10.0.0.1" }] }],
+  ["a protocol that is a number", { ports: [{ name: "grpc", port: 50_051, protocol: 5 }] }],
+  ["hints without names", { endpoints: [{ addresses: ["10.0.0.1"], hints: { forZones: [null] } }] }],
+  ["a uid without end", { endpoints: [{ addresses: ["10.0.0.1"], targetRef: { uid: "u".repeat(100_000) } }] }],
   ["conditions that are no object", { endpoints: [{ addresses: ["10.0.0.1"], conditions: [] }] }],
   ["an address type of null", { addressType: null, endpoints: [{ addresses: ["10.0.0.9"] }] }],
   ["an unknown address type", { addressType: "IPv5", endpoints: [{ addresses: ["10.0.0.9"] }] }],
@@ -110,6 +114,67 @@ for (const [what, event] of [
     assert.equal((await reader.untilAddresses("10.0.0.3:50051", "10.0.0.2:50051")).error, undefined);
   });
 }
+
+/** Sends an event of a slice with the labels and the version that it needs. */
+const sendSlice = (api: FakeApiServer, object: object, metadata: object = {}) => {
+  const { metadata: labelled, ...rest } = at();
+  const event = { type: "MODIFIED", object: { ...rest, ...object, metadata: { ...labelled, ...metadata } } };
+  api.sendText(`${JSON.stringify(event)}\n`, "endpointslices");
+};
+
+test("an event with the label of another service is left out and reported, and the slice of that name stays", async () => {
+  const { api, reader } = await start();
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  const labels = { "kubernetes.io/service-name": "other" };
+  for (const name of ["s-1", "s-2"]) {
+    sendSlice(api, { endpoints: [{ addresses: ["10.0.0.9"] }] }, { name, resourceVersion: "5000", labels });
+    const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+    assert.deepEqual([endpoints?.length, error?.code], [1, "invalid"]);
+    assert.match(error?.message ?? "", /s-1: its label kubernetes\.io\/service-name must be s, got "other"/);
+  }
+});
+
+test("of a slice with an unreadable endpoint, one that is not ready goes, and only the unaccounted ones stay", async () => {
+  const { api, reader } = await start();
+  api.putSlice(at("10.0.0.1", "10.0.0.2", "10.0.0.3"));
+  await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051", "10.0.0.3:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  const endpoints = [{ addresses: ["10.0.0.1"], conditions: { ready: false } }, { addresses: ["10.0.0.2"] }, null];
+  sendSlice(api, { endpoints }, { resourceVersion: "5000" });
+  const { error } = await reader.untilAddresses("10.0.0.2:50051", "10.0.0.3:50051");
+  assert.match(error?.message ?? "", /endpoints\[2\] must be an object, got null/);
+});
+
+test("a list of a new slice that cannot be read leaves the last good ones, which it may stand for", async () => {
+  const { api, reader } = await start();
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  const items = [{ metadata: { name: "s-9" } }];
+  api.interfere(({ resource, verb }, response) => {
+    const list = { kind: "EndpointSliceList", apiVersion: "discovery.k8s.io/v1", metadata: {}, items };
+    return resource === "endpointslices" && verb === "list" && Boolean(json(response, list));
+  });
+  api.compact();
+  api.closeWatches();
+  const { endpoints, error } = await reader.until("an error", ({ error }) => error?.code === "invalid");
+  assert.equal(endpoints?.length, 1);
+  assert.match(error?.message ?? "", /^kubernetes: endpointslice default\/s-9: addressType must be IPv4, IPv6 or FQDN/);
+});
+
+test("without endpoints, the slice that cannot be read is the reason", async () => {
+  for (const broken of [{ addressType: null }, { ports: [[]] }]) {
+    const { api, reader } = await start();
+    api.interfere(({ resource, verb }, response) => {
+      const metadata = { resourceVersion: "1" };
+      const items = [{ ...at("10.0.0.1"), ...broken }];
+      const list = { kind: "EndpointSliceList", apiVersion: "discovery.k8s.io/v1", metadata, items };
+      return resource === "endpointslices" && verb === "list" && Boolean(json(response, list));
+    });
+    const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+    assert.match(error?.message ?? "", /^kubernetes: endpointslice default\/s-1: (addressType|ports\[0\]) must be/);
+  }
+});
 
 for (const [what, spec] of [
   ["spec is null", null],

@@ -101,9 +101,10 @@ export class PortView implements ServiceObserver {
       const lacksPort = this.#lacksPort;
       // The number may be a port of the Service, and only the Service maps that to a target port.
       if (lacksPort && this.#port.t === "number" && this.#isMappingExpected) return;
-      problem = lacksPort
+      // What cannot be read may be what is missing.
+      problem ??= lacksPort
         ? describePortNotFound(this.#store.subject, this.#port, this.#watch.known)
-        : (describeNoEndpoints(this.#store.subject, this.#watch.known) ?? defect);
+        : describeNoEndpoints(this.#store.subject, this.#watch.known);
     } else [this.#wasMapped, this.#isGraceOver] = [true, false];
     const serviceConfig = service?.annotations[serviceConfigAnnotation];
     if (isHeard) this.#store.sync({ problem, serviceConfig, serviceConfigError: serviceError });

@@ -18,6 +18,8 @@ export interface EndpointSlice extends ApiObject {
   /** Those that may get traffic, or that have ended. */
   readonly endpoints: readonly SliceEndpoint[];
   readonly ports: readonly ApiPort[];
+  /** Only with a defect: the first addresses of those that can be read and get no traffic. */
+  readonly notReady?: readonly string[];
 }
 
 export interface SliceEndpoint {
@@ -65,6 +67,11 @@ export interface Status {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** Of a name, a uid or a zone, in characters. The API allows 253 and less; longer ones would be held in memory many times. */
+const maxTextLength = 1_024;
+/** Of a slice or a Service. The API allows 100 in a slice. */
+const maxPorts = 1_000;
 
 const noFields: Fields = {};
 
@@ -149,7 +156,8 @@ export function readEndpointSlice(value: unknown): EndpointSlice {
   const { metadata, addressType, endpoints, ports } = fieldsOf(value);
   const { name } = fieldsOf(metadata);
   let defect: string | undefined;
-  if (typeof name !== "string" || name === "") defect = expected("metadata.name must be text", name).message;
+  const isNamed = typeof name === "string" && name !== "" && name.length <= maxTextLength;
+  if (!isNamed) defect = expected("metadata.name must be text", name).message;
   const isKnownType = addressType === "IPv4" || addressType === "IPv6" || addressType === "FQDN";
   if (!isKnownType) defect ??= expected("addressType must be IPv4, IPv6 or FQDN", addressType).message;
   const type = isKnownType ? addressType : "FQDN"; // of which no address is used
@@ -164,13 +172,36 @@ export function readEndpointSlice(value: unknown): EndpointSlice {
     }
   }
   const read = readPorts(ports, "ports");
+  defect ??= read.defect;
   return {
-    name: typeof name === "string" ? name : "",
+    name: isNamed ? name : "",
     resourceVersion: versionOf(metadata),
     addressType: type,
     endpoints: found,
     ports: read.ports,
-    defect: defect ?? read.defect,
+    defect,
+    ...(defect !== undefined && { notReady: listNotReady(all, type) }),
+  };
+}
+
+function listNotReady(endpoints: unknown, type: EndpointSlice["addressType"]): readonly string[] {
+  if (!Array.isArray(endpoints)) return [];
+  const notReady = endpoints.filter((endpoint) => readSliceEndpoint(endpoint, type) === undefined);
+  return notReady.map(({ addresses }) => addresses[0]);
+}
+
+/**
+ * Returns a reader of the slices of one Service. Of a slice with the label of another Service nothing is used, and the defect
+ * names that one: the server was asked for this label.
+ */
+export function readSlicesOf(service: string): (value: unknown) => EndpointSlice {
+  return (value) => {
+    const slice = readEndpointSlice(value);
+    const { labels } = fieldsOf(fieldsOf(value).metadata);
+    const label = fieldsOf(labels)["kubernetes.io/service-name"] ?? service;
+    if (label === service) return slice;
+    const defect = expected(`its label kubernetes.io/service-name must be ${service}`, label).message;
+    return { ...slice, endpoints: [], ports: [], defect: slice.defect ?? defect, notReady: [] };
   };
 }
 
@@ -184,31 +215,34 @@ function readSliceEndpoint(value: unknown, type: EndpointSlice["addressType"]): 
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return expected(" must be an object", value).message;
   const { addresses, conditions, targetRef, nodeName, zone, hints } = value as Fields;
-  const wrong = !isOptionalObject(conditions)
-    ? "conditions"
-    : !isOptionalObject(targetRef)
-      ? "targetRef"
-      : !isOptionalObject(hints)
-        ? "hints"
-        : undefined;
-  if (wrong !== undefined) return expected(`.${wrong} must be an object`, (value as Fields)[wrong]).message;
-  const host: unknown = Array.isArray(addresses) ? addresses[0] : addresses;
+  const host: unknown = Array.isArray(addresses) ? addresses[0] : undefined;
   const isHost = typeof host === "string" && (type === "IPv4" ? isIPv4(host) : type === "FQDN" || isIPv6(host));
   if (!isHost) return expected(`.addresses must be ${type} addresses`, addresses).message;
-  const { ready = null, serving = null, terminating = null } = (conditions ?? noFields) as Fields;
-  const { uid = null, name = null } = (targetRef ?? noFields) as Fields;
-  const zones = hints ? ((hints as Fields).forZones ?? noZones) : noZones;
+  const [states, target, hint] = [conditions ?? noFields, targetRef ?? noFields, hints ?? noFields];
+  const areObjects =
+    typeof states === "object" &&
+    typeof target === "object" &&
+    typeof hint === "object" &&
+    !(Array.isArray(states) || Array.isArray(target) || Array.isArray(hint));
+  if (!areObjects) return describeWrongPart({ conditions: states, targetRef: target, hints: hint });
+  const { ready = null, serving = null, terminating = null } = states as Fields;
+  const { uid = null, name = null } = target as Fields;
+  const zones = (hint as Fields).forZones ?? noZones;
   // Here and not field by field in functions: this runs for each endpoint of a slice with each change of one.
   const isRead =
     (ready === null || typeof ready === "boolean") &&
     (serving === null || typeof serving === "boolean") &&
     (terminating === null || typeof terminating === "boolean") &&
-    (uid === null || typeof uid === "string") &&
-    (name === null || typeof name === "string") &&
-    (zone === undefined || zone === null || typeof zone === "string") &&
-    (nodeName === undefined || nodeName === null || typeof nodeName === "string") &&
+    (uid === null || (typeof uid === "string" && uid.length <= maxTextLength)) &&
+    (name === null || (typeof name === "string" && name.length <= maxTextLength)) &&
+    (zone === undefined || zone === null || (typeof zone === "string" && zone.length <= maxTextLength)) &&
+    (nodeName === undefined ||
+      nodeName === null ||
+      (typeof nodeName === "string" && nodeName.length <= maxTextLength)) &&
     Array.isArray(zones);
   if (!isRead) return describeDefect({ ready, serving, terminating }, { uid, name, zone, nodeName }, zones);
+  const forZones = zones.length === 0 ? noZones : readZones(zones);
+  if (typeof forZones === "string") return forZones;
   const isReady = ready ?? true;
   if (!terminating && !isReady) return undefined;
   return {
@@ -218,17 +252,28 @@ function readSliceEndpoint(value: unknown, type: EndpointSlice["addressType"]): 
     podName: name || undefined,
     nodeName: nodeName || undefined,
     zone: zone || undefined,
-    forZones: zones.length === 0 ? noZones : readZones(zones),
+    forZones,
   };
 }
 
-const isOptionalObject = (value: unknown): boolean =>
-  value === undefined || value === null || (typeof value === "object" && !Array.isArray(value));
-
 const noZones: readonly string[] = [];
 
-function readZones(zones: readonly unknown[]): readonly string[] {
-  return zones.map((zone) => fieldsOf(zone).name).filter((name) => typeof name === "string");
+/** The names of the zones, or as text why they cannot be read. The API allows 8. */
+function readZones(zones: readonly unknown[]): readonly string[] | string {
+  const names: string[] = [];
+  for (const zone of zones.slice(0, 100)) {
+    const { name } = fieldsOf(zone);
+    if (!isShortText(name)) return expected(".hints.forZones must have names", zone).message;
+    names.push(name);
+  }
+  return names;
+}
+
+const isShortText = (value: unknown): value is string => typeof value === "string" && value.length <= maxTextLength;
+
+function describeWrongPart(parts: Fields): string {
+  const [name, part] = Object.entries(parts).find(([, each]) => typeof each !== "object" || Array.isArray(each)) ?? [];
+  return expected(`.${name} must be an object`, part).message;
 }
 
 function describeDefect(conditions: Fields, texts: Fields, zones: unknown): string {
@@ -237,7 +282,7 @@ function describeDefect(conditions: Fields, texts: Fields, zones: unknown): stri
     if (!isCondition) return expected(`.conditions.${name} must be true or false`, condition).message;
   }
   for (const [name, text] of Object.entries(texts)) {
-    const isText = text === undefined || text === null || typeof text === "string";
+    const isText = text === undefined || text === null || isShortText(text);
     const field = name === "uid" || name === "name" ? `targetRef.${name}` : name;
     if (!isText) return expected(`.${field} must be text`, text).message;
   }
@@ -249,21 +294,21 @@ function readPorts(value: unknown, field: string): { readonly ports: readonly Ap
   if (!Array.isArray(all)) return { ports: [], defect: expected(`${field} must be a list`, value).message };
   const ports: ApiPort[] = [];
   let defect: string | undefined;
-  for (let n = 0; n < all.length; n++) {
+  if (all.length > maxPorts) defect = `${field} must be at most ${maxPorts}, got ${all.length}`;
+  for (let n = 0; n < all.length && n < maxPorts; n++) {
     const each: unknown = all[n];
     const { name, port, protocol } = fieldsOf(each);
-    const number = port ?? undefined;
-    const isPort = typeof number === "number" && Number.isInteger(number) && number >= 1 && number <= 65_535;
+    const [number, text, spoken] = [port ?? undefined, name ?? "", protocol ?? "TCP"]; // what the API calls the defaults
+    const isNumber = typeof number === "number" && Number.isInteger(number) && number >= 1 && number <= 65_535;
     if (each === null || typeof each !== "object" || Array.isArray(each))
       defect ??= expected(`${field}[${n}] must be an object`, each).message;
-    else if (number !== undefined && !isPort) {
+    else if (number !== undefined && !isNumber)
       defect ??= expected(`${field}[${n}].port must be from 1 to 65535`, port).message;
-    } else if (typeof (name ?? "") !== "string") {
+    else if (typeof text !== "string" || text.length > maxTextLength)
       defect ??= expected(`${field}[${n}].name must be text`, name).message;
-    } else {
-      const spoken = typeof protocol === "string" ? protocol : "TCP"; // what the API calls the default
-      ports.push({ name: (name ?? "") as string, port: number as number | undefined, protocol: spoken });
-    }
+    else if (typeof spoken !== "string" || spoken.length > maxTextLength)
+      defect ??= expected(`${field}[${n}].protocol must be text`, protocol).message;
+    else ports.push({ name: text, port: number, protocol: spoken });
   }
   return { ports, ...(defect !== undefined && { defect }) };
 }

@@ -3,7 +3,7 @@ import { DiscoveryError } from "../core/discovery-error.ts";
 import { runWithRestarts } from "../core/run-with-restarts.ts";
 import { type ApiAccess, ApiClient } from "./api-client.ts";
 import { type Change, ListWatch } from "./list-watch.ts";
-import { type EndpointSlice, readEndpointSlice, readService, type Service } from "./reader.ts";
+import { type EndpointSlice, readService, readSlicesOf, type Service } from "./reader.ts";
 
 /** Which service to watch, and how. */
 export interface ServiceWatchOptions {
@@ -147,7 +147,7 @@ export class ServiceWatch {
       path: `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
       selector: `labelSelector=${encodeURIComponent(`kubernetes.io/service-name=${service}`)}`,
       listKind: "EndpointSliceList",
-      read: readEndpointSlice,
+      read: readSlicesOf(service),
       subject: `endpointslices ${this.#name}`,
       clock,
       random,
@@ -192,7 +192,11 @@ export class ServiceWatch {
 
   #replaceSlices(items: readonly EndpointSlice[]): void {
     const names = new Set(items.map(({ name }) => name));
-    const gone = [...this.#slices.values()].filter(({ name }) => !names.has(name));
+    // A new slice of which no endpoint can be read may stand for one that is gone.
+    const isReadable = items.every(({ name, defect, endpoints }) => {
+      return defect === undefined || endpoints.length > 0 || this.#slices.get(name)?.endpoints.length;
+    });
+    const gone = isReadable ? [...this.#slices.values()].filter(({ name }) => !names.has(name)) : [];
     for (const name of this.#undelivered) if (!this.#slices.has(name) && !names.has(name)) gone.push(noSlice(name));
     this.#hasListed = true;
     for (const observer of this.#observers) observer.onList();
@@ -373,7 +377,7 @@ const limits = { slices: 10_000, endpoints: 250_000 };
 
 /** The readable part of a slice, completed by its last good state. */
 function withLastGood(slice: EndpointSlice, known: EndpointSlice): EndpointSlice {
-  const hosts = new Set(slice.endpoints.map(({ host }) => host));
+  const hosts = new Set([...slice.endpoints.map(({ host }) => host), ...(slice.notReady ?? [])]);
   const names = new Set(slice.ports.map(({ name }) => name));
   return {
     ...slice,
