@@ -199,6 +199,24 @@ for (const [what, spec] of [
   });
 }
 
+test("annotations that cannot be read leave the service config as it was, and are an error", async () => {
+  const { api, reader } = await start();
+  api.putService(service({ name: "s", annotations: { "grpc-lb.dev/service-config": "{}" } }));
+  await reader.until("the config", ({ serviceConfig }) => serviceConfig === "{}");
+  await api.until(({ openWatches }) => openWatches === 2);
+  for (const annotations of [5, { "grpc-lb.dev/service-config": 5 }]) {
+    const metadata = { name: "s", resourceVersion: "5000", annotations };
+    const event = { type: "MODIFIED", object: { kind: "Service", metadata, spec: {} } };
+    api.sendText(`${JSON.stringify(event)}\n`, "services");
+    const { serviceConfig, serviceConfigError } = await reader.until(
+      "an error",
+      (snapshot) => snapshot.serviceConfigError !== undefined,
+    );
+    assert.equal(serviceConfig, "{}");
+    assert.match(serviceConfigError?.message ?? "", /^kubernetes: service default\/s: metadata\.annotations/);
+  }
+});
+
 test("an event about another Service is an error, and the known one stays", async () => {
   const { api, reader } = await start({ port: 80 });
   api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }] }));
@@ -213,6 +231,31 @@ test("an event about another Service is an error, and the known one stays", asyn
   api.putSlice(slice({ service: "s", name: "s-2", addresses: ["10.0.0.2"] }));
   await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
   assert.match(serviceConfigError?.message ?? "", /the answer is about the Service other$/);
+});
+
+test("a list of another Service is a failed list, and of several the right one is taken", async () => {
+  const { api, reader } = await start({ port: 80 });
+  api.putService(service({ name: "s", ports: [{ name: "grpc", port: 80 }] }));
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  let items = [service({ name: "other" })];
+  api.interfere(({ resource, verb }, response) => {
+    const list = { kind: "ServiceList", apiVersion: "v1", metadata: { resourceVersion: "5000" }, items };
+    return resource === "services" && verb === "list" && Boolean(json(response, list));
+  });
+  api.compact();
+  api.closeWatches();
+  const { serviceConfigError } = await reader.until(
+    "an error",
+    (snapshot) => snapshot.serviceConfigError !== undefined,
+  );
+  assert.match(serviceConfigError?.message ?? "", /the answer is about the Service other$/);
+  const lists = api.counts.list;
+  await api.until(({ list }) => list >= lists + 2);
+  api.putSlice(slice({ service: "s", name: "s-2", addresses: ["10.0.0.2"] }));
+  await reader.untilAddresses("10.0.0.1:50051", "10.0.0.2:50051");
+  items = [service({ name: "other" }), service({ name: "s", ports: [{ name: "grpc", port: 80 }] })];
+  await reader.until("no error", (snapshot) => snapshot.serviceConfigError === undefined);
 });
 
 test("a 101 is an error at once, for lists and watches, and closing does not wait for it", async () => {

@@ -313,6 +313,16 @@ function readPorts(value: unknown, field: string): { readonly ports: readonly Ap
   return { ports, ...(defect !== undefined && { defect }) };
 }
 
+/** Why the annotations cannot be read; undefined if they can. */
+function describeAnnotations(value: unknown): string | undefined {
+  if (typeof (value ?? noFields) !== "object" || Array.isArray(value))
+    return expected("metadata.annotations must be an object", value).message;
+  const [name, text] = Object.entries(fieldsOf(value)).find(([, each]) => typeof each !== "string") ?? [];
+  return name === undefined
+    ? undefined
+    : expected(`metadata.annotations: ${name.slice(0, 100)} must be text`, text).message;
+}
+
 /** Never throws. */
 export function readService(value: unknown): Service {
   const { kind, metadata, spec } = fieldsOf(value);
@@ -321,7 +331,9 @@ export function readService(value: unknown): Service {
   const read = readPorts(ports, "spec.ports");
   const isService = typeof name === "string" && name !== "" && (kind === undefined || kind === "Service");
   const isSpec = typeof spec === "object" && spec !== null && !Array.isArray(spec);
-  const inSpec = isSpec ? read.defect : expected("spec must be an object", spec).message;
+  const inSpec = isSpec
+    ? (read.defect ?? describeAnnotations(annotations))
+    : expected("spec must be an object", spec).message;
   const defect = isService ? inSpec : expected("the answer must be a Service with a name", value).message;
   const texts = Object.entries(fieldsOf(annotations)).filter(([, text]) => typeof text === "string");
   return {

@@ -178,9 +178,10 @@ export class ServiceWatch {
       listTimeouts: serviceTimeouts,
     };
     return new ListWatch(options, {
-      onList: ([found]) => this.#setService(found),
+      onList: (items) => this.#setService(this.#ownOf(items)),
       onChanges: (changes) => {
-        const last = changes.at(-1);
+        const own = this.#ownOf(changes.map(({ object }) => object));
+        const last = changes.findLast(({ object }) => object === own);
         if (last) this.#setService(last.type === "DELETED" ? undefined : last.object);
         else if (this.#known.serviceError && this.#known.service) this.#setService(this.#known.service);
       },
@@ -316,19 +317,19 @@ export class ServiceWatch {
     } catch (cause) {
       if ((cause as DiscoveryError).status !== 404) throw cause;
     }
-    if (!signal.aborted) this.#setService(found);
+    if (!signal.aborted) this.#setService(found && this.#ownOf([found]));
+  }
+
+  /** The last that is the Service itself. @throws DiscoveryError when there are only others: the answer is not about it */
+  #ownOf(services: readonly Service[]): Service | undefined {
+    const own = services.findLast(({ name }) => name === this.#options.service);
+    if (own || services.length === 0) return own;
+    const [{ name, defect }] = services as [Service];
+    const reason = name === "" ? defect : `the answer is about the Service ${name.slice(0, 100)}`;
+    throw new DiscoveryError("invalid", `kubernetes: service ${this.#name}: ${reason}`);
   }
 
   #setService(service: Service | undefined): void {
-    if (service?.defect !== undefined && service.name === "") {
-      this.#failService(new DiscoveryError("invalid", `kubernetes: service ${this.#name}: ${service.defect}`));
-      return;
-    }
-    if (service !== undefined && service.name !== this.#options.service) {
-      const message = `kubernetes: service ${this.#name}: the answer is about the Service ${service.name}`;
-      this.#failService(new DiscoveryError("invalid", message));
-      return;
-    }
     const before = this.#known.service;
     // What of it cannot be read stays as it was.
     this.#known.service = service?.defect !== undefined && before ? { ...before, defect: service.defect } : service;
