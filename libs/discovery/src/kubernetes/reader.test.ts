@@ -127,6 +127,8 @@ test("a list is a list only by its kind and its items", () => {
     [{ apiVersion: "v1" }, 'the apiVersion of the EndpointSliceList must be discovery.k8s.io/v1, got "v1"'],
     [{ metadata: { continue: 5 } }, "metadata.continue of the EndpointSliceList must be text, got 5"],
     [{ metadata: { continue: {} } }, "metadata.continue of the EndpointSliceList must be text, got {}"],
+    [{ metadata: [] }, "the metadata of the EndpointSliceList must be an object, got []"],
+    [{ metadata: "5" }, 'the metadata of the EndpointSliceList must be an object, got "5"'],
     [{ items: undefined }, "the items of the EndpointSliceList must be a list, got nothing"],
     [{ items: [null] }, "metadata.name must be text, got nothing"],
     [{ items: { length: 1 } }, 'the items of the EndpointSliceList must be a list, got {"length":1}'],

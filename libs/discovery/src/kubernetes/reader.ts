@@ -120,6 +120,8 @@ export function readList<T extends ApiObject>(value: unknown, kind: string, read
   const wanted = apiVersions[kind] ?? "v1";
   if (apiVersion !== wanted) throw expected(`the apiVersion of the ${kind} must be ${wanted}`, apiVersion);
   if (items !== null && !Array.isArray(items)) throw expected(`the items of the ${kind} must be a list`, items);
+  if (typeof (metadata ?? noFields) !== "object" || Array.isArray(metadata))
+    throw expected(`the metadata of the ${kind} must be an object`, metadata);
   const next = fieldsOf(metadata).continue ?? "";
   if (typeof next !== "string") throw expected(`metadata.continue of the ${kind} must be text`, next);
   return {
