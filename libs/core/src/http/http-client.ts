@@ -142,6 +142,8 @@ export class HttpAnswer {
   readonly headers: IncomingHttpHeaders;
   /** What came behind the last newline, when `lines` has ended. */
   rest = "";
+  /** How many characters `lines` has read so far, newlines included. */
+  received = 0;
   readonly #response: IncomingMessage;
   readonly #guard: RequestGuard;
 
@@ -197,6 +199,7 @@ export class HttpAnswer {
     let parts: string[] = [];
     let length = 0;
     for await (const chunk of this.#response.setEncoding("utf8")) {
+      this.received += chunk.length;
       const lines: string[] = [];
       let from = 0;
       for (let at = chunk.indexOf("\n"); at >= 0; at = chunk.indexOf("\n", from)) {

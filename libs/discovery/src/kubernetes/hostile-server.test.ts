@@ -278,15 +278,30 @@ test("a watch that sends newlines makes no progress: it is closed, and the age o
   await reader.untilAddresses("10.0.0.1:50051");
   await api.until(({ openWatches }) => openWatches === 2);
   for (let n = 0; n < 20; n++) await turn();
-  clock.advance(1_000); // the watch is steady
-  for (let seconds = 1; seconds <= 100; seconds++) {
+  for (let seconds = 0; seconds < 100; seconds++) {
     api.sendText("\n");
     await turn();
-    assert.equal(source.stats.lastSyncAgeMs, (seconds - 1) * 1_000);
+    assert.equal(source.stats.lastSyncAgeMs, seconds * 1_000);
     clock.advance(1_000);
   }
   const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
   assert.match(error?.message ?? "", /watch endpointslices default\/s: .*nothing heard for 100 s$/);
+  // The next watches do the same: the error stays and the age grows, until a list after five minutes shows the state.
+  const isListed = () => source.stats.lists > 1;
+  let ageMs = 0;
+  let snapshots = reader.snapshots.length;
+  await until(() => {
+    if (isListed()) return true;
+    api.sendText("\n");
+    assert.ok((source.stats.lastSyncAgeMs ?? 0) >= ageMs, "the age grows");
+    ageMs = source.stats.lastSyncAgeMs ?? 0;
+    if (reader.snapshots.length > snapshots) assert.notEqual(reader.last?.error, undefined, "the error stays");
+    snapshots = reader.snapshots.length;
+    clock.advance(500);
+    return false;
+  }, "a list");
+  assert.ok(ageMs >= 300_000, `${ageMs}`);
+  await reader.until("no error", (snapshot) => snapshot.error === undefined);
 });
 
 test("an endless line, an endless list and endless pages are failed lists with a pause, in bounded memory and requests", async () => {

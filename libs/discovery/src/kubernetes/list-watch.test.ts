@@ -248,6 +248,36 @@ test("a silent connection is closed after the idle deadline, and the watch resum
   assert.equal(api.counts.list, 1);
 });
 
+test("after a silent connection a watch without events confirms nothing: a list does so when the watch has lasted a second", async () => {
+  const { api, handler, clock, watching } = await start();
+  await watching();
+  api.freeze();
+  clock.advance(100_000);
+  await handler.until("failure");
+  api.thaw();
+  clock.advance(200);
+  await handler.until("watch", 2);
+  await watching();
+  await turn();
+  const received = handler.count("received");
+  clock.advance(999);
+  await turn();
+  assert.deepEqual([api.counts.list, handler.count("received")], [1, received]);
+  clock.advance(1);
+  await handler.until("replace", 2);
+  await handler.until("watch", 3);
+  assert.deepEqual([api.counts.list, handler.errors.length], [2, 1]);
+});
+
+test("a watch that follows a list confirms nothing as long as it is silent", async () => {
+  const { handler, clock, watching } = await start();
+  await watching();
+  const received = handler.count("received");
+  clock.advance(1_000);
+  await turn();
+  assert.equal(handler.count("received"), received);
+});
+
 test("410 as an ERROR event causes a new list at once, and the old set stays until then", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();

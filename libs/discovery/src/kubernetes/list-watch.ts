@@ -15,7 +15,7 @@ export interface Change<T extends ApiObject> {
 export interface ListWatchReceiver<T extends ApiObject> {
   /** Replaces all objects. */
   onList(items: readonly T[]): void;
-  /** Applies changes that arrived together; an empty list means that the server has confirmed the known state. */
+  /** Applies changes that arrived together; none mean that the server has confirmed the known state. */
   onChanges(changes: readonly Change<T>[]): void;
   /** A watch begins. */
   onWatch(): void;
@@ -56,8 +56,10 @@ const defaultListTimeouts = { silenceMs: 15_000, totalMs: 60_000 };
 const relistAfterMs = 30 * 60_000;
 /** A list that needs confirmation is requested again after a second; the fifth list is accepted in any case. */
 const confirmation = { afterMs: 1_000, times: 4 };
-/** A resumed watch is silent while nothing changes, so a watch that lasts this long shows that the server is healthy. */
+/** A resumed watch is silent while nothing changes, so after a failure a watch that lasts this long shows a healthy server. */
 const steadyMs = 1_000;
+/** How often a list makes up for watches that bring bytes, and neither events nor bookmarks. */
+const relistBrokenWatchMs = 5 * 60_000;
 /** How many objects all pages of a list may have together. */
 const maxItems = 10_000;
 /** A watch lasts 4 to 8 minutes, so that watches spread over the API servers again (client-go: 5 to 10 minutes). */
@@ -79,6 +81,12 @@ export class ListWatch<T extends ApiObject> {
   #listedMs = 0;
   /** Whether the version was gone (410) since the last good list. The first 410 is expected, another one is a failure. */
   #wasGone = false;
+  /**
+   * How the last watch failed, until a list, an event or a bookmark shows that this is over. `failed`: by an error; a steady watch
+   * also shows it. `silent`: nothing came for too long; a steady watch is followed by a list, which shows it. `broken`: bytes came, and
+   * no event; that a watch is steady shows nothing.
+   */
+  #doubt: "none" | "failed" | "silent" | "broken" = "none";
 
   constructor(options: ListWatchOptions<T>, receiver: ListWatchReceiver<T>) {
     this.#options = options;
@@ -92,7 +100,8 @@ export class ListWatch<T extends ApiObject> {
    */
   async attempt(onHealthy: () => void, signal: AbortSignal): Promise<void> {
     try {
-      if (this.#options.clock.now() - this.#listedMs >= relistAfterMs) this.#version = undefined;
+      const relistMs = this.#doubt === "broken" ? relistBrokenWatchMs : relistAfterMs;
+      if (this.#options.clock.now() - this.#listedMs >= relistMs) this.#version = undefined;
       if (this.#version === undefined) await this.#list(signal);
       if (!signal.aborted) await this.#watch(onHealthy, signal);
     } catch (cause) {
@@ -120,6 +129,7 @@ export class ListWatch<T extends ApiObject> {
     this.#hasListed = true;
     this.#wasGone = false;
     receiver.onList(list.items);
+    this.#doubt = "none";
     this.#version = list.version;
     this.#listedMs = clock.now();
   }
@@ -153,42 +163,64 @@ export class ListWatch<T extends ApiObject> {
     const query =
       `watch=true&allowWatchBookmarks=true&timeoutSeconds=${seconds}` +
       `&${selector}&resourceVersion=${this.#version ?? ""}`;
-    const request = { path: `${path}?${query}`, what: `watch ${subject}`, signal, silenceMs: idleDeadlineMs, totalMs };
     const ended = new AbortController();
+    const end = () => ended.abort();
+    signal.addEventListener("abort", end, { once: true });
+    const what = `watch ${subject}`;
+    const request = { path: `${path}?${query}`, what, signal: ended.signal, silenceMs: idleDeadlineMs, totalMs };
+    const progress: Progress = { ms: clock.now(), characters: 0 };
+    let watched: HttpAnswer | undefined;
     this.#receiver.onWatch();
     try {
       await api.stream(request, async (answer) => {
         onHealthy();
-        void this.#confirmWhenSteady(ended.signal, signal);
+        watched = answer;
+        void this.#confirmWhenSteady(ended, signal);
         for await (const lines of answer.lines()) {
           if (signal.aborted) return;
-          this.#takeLines(lines, answer);
+          this.#takeLines(lines, answer, progress);
         }
         // The next watch repeats an event that was cut off. Any other text is read as a line; if it is not an event, it is an error.
-        if (answer.rest.trim() !== "" && !isCutOff(answer.rest)) this.#takeLines([answer.rest], answer);
+        if (answer.rest.trim() !== "" && !isCutOff(answer.rest)) this.#takeLines([answer.rest], answer, progress);
       });
     } catch (cause) {
-      if (clock.now() < endMs) throw cause; // a watch that the client ends because it is overdue has not failed
+      // A watch that the client ends, because it is overdue or for a list, has not failed.
+      if (clock.now() >= endMs || (ended.signal.aborted && !signal.aborted)) return;
+      if ((watched?.received ?? 0) > progress.characters) this.#doubt = "broken";
+      else if (this.#doubt !== "broken" && clock.now() - progress.ms >= idleDeadlineMs) this.#doubt = "silent";
+      else if (this.#doubt === "none") this.#doubt = "failed";
+      throw cause;
     } finally {
+      signal.removeEventListener("abort", end);
       ended.abort();
     }
   }
 
   /** An accepted watch does not prove that the server is healthy: a failing server accepts it and then sends an ERROR event. */
-  async #confirmWhenSteady(ended: AbortSignal, signal: AbortSignal): Promise<void> {
-    await this.#options.clock.sleep(steadyMs, ended, { background: true });
-    if (!ended.aborted && !signal.aborted) this.#receiver.onChanges([]);
+  async #confirmWhenSteady(ended: AbortController, signal: AbortSignal): Promise<void> {
+    await this.#options.clock.sleep(steadyMs, ended.signal, { background: true });
+    if (ended.signal.aborted || signal.aborted) return;
+    if (this.#doubt === "failed") {
+      this.#doubt = "none";
+      this.#receiver.onChanges([]);
+    } else if (this.#doubt === "silent") {
+      this.#version = undefined; // the next attempt lists
+      ended.abort();
+    }
   }
 
   /** Delivers events that arrived together in one call: a receiver need not see every state of a burst. */
-  #takeLines(lines: readonly string[], answer: HttpAnswer): void {
+  #takeLines(lines: readonly string[], answer: HttpAnswer, progress: Progress): void {
     const changes: Change<T>[] = [];
     let version: string | undefined;
     let failure: { readonly cause: unknown } | undefined;
     try {
       for (const line of lines) {
         const event = readWatchEvent(line, this.#options.read);
-        if (event.type === "ERROR") throw describeStatus(event.status, `watch ${this.#options.subject}`);
+        if (event.type === "ERROR") {
+          progress.characters = answer.received; // whole, though no sync
+          throw describeStatus(event.status, `watch ${this.#options.subject}`);
+        }
         if (event.type !== "BOOKMARK") changes.push(event);
         version = (event.type === "BOOKMARK" ? event.resourceVersion : event.object.resourceVersion) ?? version;
       }
@@ -197,6 +229,9 @@ export class ListWatch<T extends ApiObject> {
     }
     if (changes.length > 0 || version !== undefined) {
       answer.heard(); // only a whole event counts as progress
+      progress.ms = this.#options.clock.now();
+      progress.characters = answer.received;
+      this.#doubt = "none";
       const before = this.#version;
       this.#version = undefined; // if the receiver throws, the next attempt lists, which repeats the changes
       try {
@@ -215,6 +250,12 @@ export class ListWatch<T extends ApiObject> {
       cause,
     });
   }
+}
+
+/** When the last whole event of a watch came, or the watch began, and how many characters had come by then. */
+interface Progress {
+  ms: number;
+  characters: number;
 }
 
 /**
