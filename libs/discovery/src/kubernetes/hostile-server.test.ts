@@ -354,6 +354,73 @@ test("an endless line, an endless list and endless pages are failed lists with a
   assert.equal(endpoints?.length, 1);
 });
 
+/** `count` slices of 1000 endpoints each, from the `first` on. */
+const crowd = (first: number, count: number) =>
+  Array.from({ length: count }, (_, n) => ({
+    ...slice({ service: "s", name: `s-${first + n}`, addresses: [] }),
+    endpoints: Array.from({ length: 1_000 }, (_, k) => ({
+      addresses: [`10.${first + n}.${Math.floor(k / 250)}.${k % 250}`],
+    })),
+  }));
+
+for (const [what, expected, items] of [
+  ["objects", /list endpointslices default\/s: more than 10000 objects$/, Array(10_001).fill(at())],
+  ["endpoints", /endpointslices default\/s: more than 10000 slices or 100000 endpoints and ports$/, crowd(0, 101)],
+] as const) {
+  test(`a list of too many ${what} is a failed list with a pause, and the last good set stays`, async () => {
+    const clock = new ManualClock();
+    const { api, reader } = await start({ clock });
+    await reader.untilAddresses("10.0.0.1:50051");
+    await api.until(({ openWatches }) => openWatches === 2);
+    const list = { kind: "EndpointSliceList", apiVersion: "discovery.k8s.io/v1", metadata: {}, items };
+    api.interfere(({ resource, verb }, response) => {
+      return resource === "endpointslices" && verb === "list" && Boolean(json(response, list));
+    });
+    api.compact();
+    api.closeWatches();
+    await until(() => {
+      if (reader.last?.error === undefined) clock.advance(500);
+      return reader.last?.error !== undefined;
+    }, "an error");
+    const { endpoints, error } = reader.last ?? {};
+    assert.match(error?.message ?? "", expected);
+    assert.equal(endpoints?.length, 1);
+    const lists = api.counts.list;
+    for (let n = 0; n < 20; n++) await turn();
+    assert.equal(api.counts.list, lists, "a pause follows");
+  });
+}
+
+test("the characters of a list are bounded over all its pages", async () => {
+  const { api, reader } = await start();
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  const items = [{ ...at(), padding: "x".repeat(5 * 2 ** 20) }];
+  const list = { kind: "EndpointSliceList", apiVersion: "discovery.k8s.io/v1", metadata: { continue: "more" }, items };
+  let pages = 0;
+  api.interfere(({ resource, verb }, response) => {
+    if (resource !== "endpointslices" || verb !== "list") return false;
+    pages += 1;
+    return Boolean(json(response, list));
+  });
+  api.compact();
+  api.closeWatches();
+  const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+  assert.match(error?.message ?? "", /list endpointslices default\/s: .*the answer is longer than \d+ characters$/);
+  assert.deepEqual([endpoints?.length, pages], [1, 7]);
+});
+
+test("a watch that grows past the limit is ended and reported, the last set stays, and a list follows", async () => {
+  const { api, reader } = await start();
+  await reader.untilAddresses("10.0.0.1:50051");
+  await api.until(({ openWatches }) => openWatches === 2);
+  for (const object of crowd(2, 101)) api.sendText(`${JSON.stringify({ type: "ADDED", object })}\n`, "endpointslices");
+  const isPast = ({ error }: { error?: Error | undefined }) => /more than 10000 slices/.test(error?.message ?? "");
+  const { endpoints } = await reader.until("an error", isPast);
+  assert.ok((endpoints?.length ?? 0) <= 100_000, `${endpoints?.length}`);
+  await reader.untilAddresses("10.0.0.1:50051");
+});
+
 /** What a broken peer may do to a request. */
 const faults: readonly ((response: ServerResponse, random: () => number) => void)[] = [
   ({ socket }) => void socket?.write("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),

@@ -3,7 +3,7 @@ import type { HttpAnswer } from "@grpc-lb/core/http";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiClient } from "./api-client.ts";
 import { describeStatus } from "./error.ts";
-import { type ApiObject, readList, readWatchEvent } from "./reader.ts";
+import { type ApiObject, parseAnswer, readList, readWatchEvent } from "./reader.ts";
 
 /** A change of one object. */
 export interface Change<T extends ApiObject> {
@@ -48,9 +48,11 @@ export interface ListWatchOptions<T extends ApiObject> {
   readonly listTimeouts?: { readonly silenceMs: number; readonly totalMs: number };
 }
 
-/** The limits of one list; 100 pages hold 50 000 slices. */
 const pageSize = 500;
+/** The limits of one list over all its pages. The characters suffice for 100 000 endpoints. */
 const maxPages = 100;
+const maxItems = 10_000;
+const maxCharacters = 32 * 1024 * 1024;
 const defaultListTimeouts = { silenceMs: 15_000, totalMs: 60_000 };
 /** A periodic list makes up for a lost event. Watches end at random times, which spreads the lists of many clients. */
 const relistAfterMs = 30 * 60_000;
@@ -60,8 +62,6 @@ const confirmation = { afterMs: 1_000, times: 4 };
 const steadyMs = 1_000;
 /** How often a list makes up for watches that bring bytes, and neither events nor bookmarks. */
 const relistBrokenWatchMs = 5 * 60_000;
-/** How many objects all pages of a list may have together. */
-const maxItems = 10_000;
 /** A watch lasts 4 to 8 minutes, so that watches spread over the API servers again (client-go: 5 to 10 minutes). */
 const watchSeconds = { least: 240, spread: 240 };
 /** The client ends a watch that exceeds its `timeoutSeconds` by this much: some proxies and servers do not obey it. */
@@ -140,11 +140,16 @@ export class ListWatch<T extends ApiObject> {
     const { silenceMs } = listTimeouts;
     const untilMs = clock.now() + listTimeouts.totalMs;
     const items: T[] = [];
+    let left = maxCharacters;
     let query = version; // a continue token contains the version; the server rejects a request with both
     for (let page = 1; ; page++) {
       const request = { path: `${path}?${selector}&limit=${pageSize}${query}`, what, signal, silenceMs };
       const totalMs = Math.max(untilMs - clock.now(), 1);
-      const list = await api.get({ ...request, totalMs }, (answer) => readList(answer, listKind, read));
+      const list = await api.stream({ ...request, totalMs }, async (answer) => {
+        const text = await answer.text(left);
+        left -= text.length;
+        return readList(parseAnswer(text), listKind, read);
+      });
       for (const item of list.items) items.push(item);
       if (items.length > maxItems)
         throw new DiscoveryError("unavailable", `kubernetes: ${what}: more than ${maxItems} objects`);

@@ -68,10 +68,10 @@ export interface Status {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Of a name, a uid or a zone, in characters. The API allows 253 and less; longer ones would be held in memory many times. */
-const maxTextLength = 1_024;
-/** Of a slice or a Service. The API allows 100 in a slice. */
-const maxPorts = 1_000;
+/** Of a name, a uid or a zone, in characters; the API allows no longer ones. */
+const maxTextLength = 253;
+/** The limits of the API for a slice. https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/discovery/validation/validation.go */
+const [maxPorts, maxZoneHints] = [20_000, 8];
 
 const noFields: Fields = {};
 
@@ -139,7 +139,8 @@ function named<T extends ApiObject>(object: T): T {
 
 function versionOf(metadata: unknown): string | undefined {
   const { resourceVersion } = fieldsOf(metadata);
-  return typeof resourceVersion === "string" && resourceVersion !== "" ? resourceVersion : undefined;
+  const isVersion = typeof resourceVersion === "string" && resourceVersion !== "";
+  return isVersion && resourceVersion.length <= maxTextLength ? resourceVersion : undefined;
 }
 
 /** Never throws: what is missing is "" or 0. */
@@ -260,10 +261,10 @@ function readSliceEndpoint(value: unknown, type: EndpointSlice["addressType"]): 
 
 const noZones: readonly string[] = [];
 
-/** The names of the zones, or as text why they cannot be read. The API allows 8. */
+/** The names of the zones, or as text why they cannot be read. */
 function readZones(zones: readonly unknown[]): readonly string[] | string {
   const names: string[] = [];
-  for (const zone of zones.slice(0, 100)) {
+  for (const zone of zones.slice(0, maxZoneHints)) {
     const { name } = fieldsOf(zone);
     if (!isShortText(name)) return expected(".hints.forZones must have names", zone).message;
     names.push(name);

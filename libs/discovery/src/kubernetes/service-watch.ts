@@ -67,6 +67,8 @@ export class ServiceWatch {
   readonly #slices = new Map<string, EndpointSlice>();
   /** The first defect of each slice that has one. */
   readonly #defects = new Map<string, string>();
+  /** The endpoints and ports of all slices. */
+  #itemCount = 0;
   /** By name: the slices that were not delivered because an observer threw. */
   readonly #undelivered = new Set<string>();
   readonly #known: { -readonly [K in keyof ServiceKnowledge]: ServiceKnowledge[K] } = {
@@ -210,15 +212,20 @@ export class ServiceWatch {
   /** If an observer throws, the others still receive the slice, and the next list repeats it. */
   #applySlices(changes: readonly Change<EndpointSlice>[]): void {
     const had = this.#slices.size;
-    this.#requireBounded(changes);
+    let added = 0;
+    for (const { object } of changes) added += object.endpoints.length + object.ports.length;
+    if (had + changes.length > limits.slices || this.#itemCount + added > limits.items) this.#requireBounded(changes);
     let failure: { readonly cause: unknown } | undefined;
     for (const { type, object } of changes) {
       const { name, resourceVersion, defect } = object;
       const known = this.#slices.get(name);
       const isKnown = resourceVersion !== undefined && known?.resourceVersion === resourceVersion;
-      if (type === "DELETED") this.#slices.delete(name);
-      else if (isKnown && !this.#undelivered.has(name)) continue;
-      else this.#slices.set(name, known && defect !== undefined ? withLastGood(object, known) : object);
+      if (type !== "DELETED" && isKnown && !this.#undelivered.has(name)) continue;
+      const next = type === "DELETED" ? undefined : defect === undefined ? object : withLastGood(object, known);
+      if (next) this.#slices.set(name, next);
+      else this.#slices.delete(name);
+      if (next) this.#itemCount += next.endpoints.length + next.ports.length;
+      if (known) this.#itemCount -= known.endpoints.length + known.ports.length;
       if (defect !== undefined || this.#defects.size > 0)
         this.#noteDefect(name, type === "DELETED" ? undefined : defect);
       this.#undelivered.delete(name);
@@ -241,23 +248,19 @@ export class ServiceWatch {
 
   /** @throws DiscoveryError when there would be too much to hold; the known slices stay, and the next attempt lists */
   #requireBounded(changes: readonly Change<EndpointSlice>[]): void {
-    let slices = this.#slices.size;
-    let endpoints = this.#endpointCount;
+    let [slices, items] = [this.#slices.size, this.#itemCount];
     for (const { type, object } of changes) {
       const known = this.#slices.get(object.name);
-      const isGone = type === "DELETED";
-      slices += (isGone ? 0 : 1) - (known ? 1 : 0);
-      endpoints += (isGone ? 0 : object.endpoints.length) - (known?.endpoints.length ?? 0);
+      if (known) slices -= 1;
+      // What of a slice cannot be read is completed by what is known of it.
+      if (known && (type === "DELETED" || object.defect === undefined)) items -= sizeOf(known);
+      if (type === "DELETED") continue;
+      slices += 1;
+      items += sizeOf(object);
     }
-    if (slices <= limits.slices && endpoints <= limits.endpoints) return;
-    const message = `kubernetes: endpointslices ${this.#name}: more than ${limits.slices} slices or ${limits.endpoints} endpoints`;
+    if (slices <= limits.slices && items <= limits.items) return;
+    const message = `kubernetes: endpointslices ${this.#name}: more than ${limits.slices} slices or ${limits.items} endpoints and ports`;
     throw new DiscoveryError("unavailable", message);
-  }
-
-  get #endpointCount(): number {
-    let count = 0;
-    for (const { endpoints } of this.#slices.values()) count += endpoints.length;
-    return count;
   }
 
   #noteDefect(name: string, defect: string | undefined): void {
@@ -373,15 +376,18 @@ export class ServiceWatch {
   }
 }
 
-/** More than any service has; a server that sends more endpoints or slices is at fault. */
-const limits = { slices: 10_000, endpoints: 250_000 };
+/** More than any service has; a server that sends more is at fault. */
+const limits = { slices: 10_000, items: 100_000 };
+
+const sizeOf = ({ endpoints, ports }: EndpointSlice) => endpoints.length + ports.length;
 
 /** The readable part of a slice, completed by its last good state. */
-function withLastGood(slice: EndpointSlice, known: EndpointSlice): EndpointSlice {
-  const hosts = new Set([...slice.endpoints.map(({ host }) => host), ...(slice.notReady ?? [])]);
+function withLastGood(slice: EndpointSlice, known = noSlice(slice.name)): EndpointSlice {
+  const { notReady = [], ...rest } = slice;
+  const hosts = new Set([...slice.endpoints.map(({ host }) => host), ...notReady]);
   const names = new Set(slice.ports.map(({ name }) => name));
   return {
-    ...slice,
+    ...rest,
     addressType: slice.endpoints.length > 0 ? slice.addressType : known.addressType,
     endpoints: [...slice.endpoints, ...known.endpoints.filter(({ host }) => !hosts.has(host))],
     ports: [...slice.ports, ...known.ports.filter(({ name }) => !names.has(name))],
