@@ -10,4 +10,5 @@
  */
 export { type CallLine, parseCallLine } from "./call-line.ts";
 export { chiSquare, chiSquareTail } from "./chi-square.ts";
+export { type Expectation, expectationOfPolicy, expectationOfStrategy } from "./expectation.ts";
 export { type BalanceRule, judge, type Verdict, type VerdictWord } from "./judge.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { formatDuration } from "@grpc-lb/core";
-import type { BalanceRule, VerdictWord } from "@grpc-lb/verdict";
+import { type Expectation, expectationOfStrategy } from "@grpc-lb/verdict";
 import { expectationOf } from "./expectations.ts";
 import { maxConnectionAgeMs } from "./pods.ts";
 import type { ProgramName } from "./programs.ts";
@@ -36,19 +36,13 @@ export interface Addresses {
 export type Learning = "connection" | "break" | "never" | "age" | "watch" | "poll" | "proxy";
 
 /** A way for a client to find and call the pods, and the verdict that the demo expects. */
-export interface Strategy {
+export interface Strategy extends Expectation {
   readonly name: string;
   /** The protocol and how pods are found, in at most 22 characters. */
   readonly way: string;
   /** How connections are used, in at most 22 characters. */
   readonly connections: string;
   readonly learning: Learning;
-  /** How the calls are judged. */
-  readonly rule: BalanceRule;
-  /** The verdicts of which the strategy must get one. */
-  readonly expected: readonly VerdictWord[];
-  /** A sentence that explains the verdict. */
-  readonly why: string;
   /** The registry or proxy that the strategy needs; undefined when it needs none. */
   readonly program?: ProgramName;
   /** The client's .ts file. */
@@ -77,24 +71,20 @@ export function createStrategies(policy: string): readonly Strategy[] {
   const policyArgsUnlessDefault = policy === "round_robin" ? [] : policyArgs;
   return [
     {
+      ...expectationOfStrategy("http"),
       name: "http",
       learning: "connection",
       way: "HTTP via the Service",
       connections: "a connection per call",
-      rule: "random",
-      expected: ["BALANCED"],
-      why: "Each call opens a connection; for each one the Service picks a pod.",
       main: httpMain,
       args: ({ serviceHttpPort }) => ["--target", `http://${onLoopback(serviceHttpPort)}/pod`],
     },
     {
+      ...expectationOfStrategy("clusterip"),
       name: "clusterip",
       learning: "break",
       way: "gRPC via the Service",
       connections: "one connection for all",
-      rule: "random",
-      expected: ["PINNED"],
-      why: "One HTTP/2 connection carries every call; its pod was picked only once.",
       main: grpcMain,
       args: ({ serviceGrpcPort }) => ["--target", onLoopback(serviceGrpcPort)],
     },
@@ -155,14 +145,11 @@ export function createStrategies(policy: string): readonly Strategy[] {
       args: ({ endpointsFile }) => ["--target", pathToFileURL(endpointsFile).href, ...policyArgsUnlessDefault],
     },
     {
+      ...expectationOfStrategy("max-age"),
       name: "max-age",
       learning: "age",
       way: "gRPC via the Service",
       connections: `a connection for ${formatDuration(maxConnectionAgeMs)}`,
-      rule: "random",
-      // Few connections in a short time: chance decides, and with another seed they may be even.
-      expected: ["SKEWED", "BALANCED"],
-      why: "The server ends a connection at its age; the next may reach another pod.",
       main: grpcMain,
       args: ({ serviceAgingPort }) => ["--target", onLoopback(serviceAgingPort)],
     },
@@ -174,13 +161,11 @@ export function createStrategies(policy: string): readonly Strategy[] {
 
 function throughProxy(name: ProxyName, way: string): Strategy {
   return {
+    ...expectationOfStrategy(name),
     name,
     learning: "proxy",
     way,
     connections: "one, to the proxy",
-    rule: "round_robin",
-    expected: ["BALANCED"],
-    why: "The proxy reads each call and sends it to the next pod, for one more hop.",
     program: name,
     main: grpcMain,
     args: ({ proxies }) => ["--target", onLoopback(proxies[name] ?? 0)],
