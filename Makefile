@@ -136,6 +136,10 @@ bench: $(INSTALLED) ## run the benchmarks; fails when one misses its bound
 	  if [ -f "$$file" ]; then echo "== $$file"; (set -f; exec $(NODE) "$$file" $$ARGS) || missed=1; fi; \
 	done; exit $$missed
 
+.PHONY: compare-cost
+compare-cost: $(INSTALLED) ## measure what a call costs directly, through each L7 proxy, and in Istio's mesh; ARGS=--json
+	@set -f; exec $(NODE) apps/lab/bench/compare-cost.bench.ts $$ARGS
+
 .PHONY: e2e
 e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster; STORIES=suite,resolver chooses some
 	@$(NODE) k8s/e2e/main.ts

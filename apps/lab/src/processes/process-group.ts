@@ -131,6 +131,11 @@ export class ProcessGroup {
     await Promise.all(stopping.map(({ watchdog }) => watchdog?.stop()));
   }
 
+  /** The process of a member, undefined when there is none of that name. */
+  pidOf(name: string): number | undefined {
+    return this.#members.get(name)?.child.pid;
+  }
+
   /** Sends a signal to a member. Does nothing when there is none of that name, or it has exited. */
   signal(name: string, signal: NodeJS.Signals): void {
     this.#members.get(name)?.child.kill(signal);

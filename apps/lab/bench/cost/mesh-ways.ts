@@ -1,0 +1,107 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type CallerProcess, startCaller } from "./caller-process.ts";
+import type { Usage } from "./usage.ts";
+import { nothing, type Way } from "./way.ts";
+
+const root = join(import.meta.dirname, "../../../..");
+const namespaces = { pods: "grpc-lb-cost-pods", istio: "grpc-lb-cost-istio" } as const;
+const commandMs = 300_000;
+const run = promisify(execFile);
+const options = { cwd: root, timeout: commandMs, maxBuffer: 64 * 2 ** 20 };
+const kubectl = async (...args: string[]) => (await run("kubectl", args, options)).stdout;
+const make = (target: string, namespace: string, ...variables: string[]) =>
+  run("make", [target, `NAMESPACE=${namespace}`, ...variables], options);
+
+/** Why pods with Istio's sidecars cannot be measured; undefined when they can. */
+export async function whyNoMesh(): Promise<string | undefined> {
+  try {
+    await kubectl("get", "deployment", "-n", "istio-system", "istiod", "--request-timeout=10s");
+    return undefined;
+  } catch {
+    return "the current context has no cluster with istiod";
+  }
+}
+
+/**
+ * Deploys the demo into two namespaces of the current context's cluster, one with sidecars: the direct way between pods, and the
+ * meshed one. The images are those of the last `make docker-build`.
+ */
+export async function startMeshWays(): Promise<Way[]> {
+  for (const namespace of Object.values(namespaces)) await kubectl("create", "namespace", namespace);
+  await Promise.all([
+    deploy(namespaces.pods, "headless-dns"),
+    deploy(namespaces.istio, "clusterip").then(() => make("istio-inject", namespaces.istio)),
+  ]);
+  const script = await bundleCaller();
+  const direct = await startCallerIn(namespaces.pods, script, "dns:///server-headless:30051", "least_request");
+  const meshed = await startCallerIn(namespaces.istio, script, "dns:///server:30051", "pick_first");
+  const names = await kubectl(
+    "get",
+    "pods",
+    "-n",
+    namespaces.istio,
+    "--field-selector=status.phase=Running",
+    "-o=name",
+  );
+  const pods = names.split("\n").filter((name) => /^pod\/(server|client-grpc)-/.test(name));
+  return [
+    { name: "pods", reference: "pods", caller: direct, usage: async () => nothing },
+    { name: "istio", reference: "pods", caller: meshed, usage: () => usageOfSidecars(pods) },
+  ];
+}
+
+/** Deletes what `startMeshWays` created. */
+export async function deleteMesh(): Promise<void> {
+  await kubectl("delete", "namespace", ...Object.values(namespaces), "--ignore-not-found");
+}
+
+async function deploy(namespace: string, strategy: string): Promise<void> {
+  await make("kube-deploy", namespace, `STRATEGY=${strategy}`);
+  // The client's own calls would disturb, and the caller beside it needs more memory than the client.
+  await kubectl("set", "env", "-n", namespace, "deployment/client-grpc", "INTERVAL=1h");
+  await kubectl(
+    "set",
+    "resources",
+    "-n",
+    namespace,
+    "deployment/client-grpc",
+    "-c=client-grpc",
+    "--limits=memory=768Mi",
+  );
+  await kubectl("scale", "-n", namespace, "deployment/client-http", "--replicas=0");
+  await kubectl("rollout", "status", "-n", namespace, "deployment/client-grpc", `--timeout=${commandMs / 1_000}s`);
+}
+
+async function bundleCaller(): Promise<string> {
+  const args = [join(import.meta.dirname, "caller.ts"), "--bundle", "--platform=node", "--format=cjs"];
+  return (await run(join(root, "node_modules/.bin/esbuild"), args, options)).stdout;
+}
+
+/** Runs the first line of its input, a script as JSON; the script reads the lines after it. */
+const loader = `let text = "";
+process.stdin.setEncoding("utf8").on("data", function take(piece) {
+  text += piece;
+  const end = text.indexOf("\\n");
+  if (end < 0) return;
+  process.stdin.off("data", take).pause();
+  new Function("require", "module", "exports", JSON.parse(text.slice(0, end)))(require, module, exports);
+});`;
+
+function startCallerIn(namespace: string, script: string, target: string, policy: string): Promise<CallerProcess> {
+  const config = JSON.stringify({ loadBalancingConfig: [{ [policy]: {} }] });
+  const client = ["exec", "-i", "-n", namespace, "deployment/client-grpc", "-c", "client-grpc", "--"];
+  return startCaller("kubectl", [...client, "node", "-e", loader, target, config], `${JSON.stringify(script)}\n`);
+}
+
+/** What the sidecars have used: the cgroup of each has Envoy and Istio's agent. https://docs.kernel.org/admin-guide/cgroup-v2.html */
+async function usageOfSidecars(pods: readonly string[]): Promise<Usage> {
+  const files = ["/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/memory.stat"];
+  const texts = await Promise.all(
+    pods.map((pod) => kubectl("exec", "-n", namespaces.istio, pod, "-c", "istio-proxy", "--", "cat", ...files)),
+  );
+  const sum = (key: string) =>
+    texts.reduce((total, text) => total + Number(new RegExp(`^${key} (\\d+)$`, "m").exec(text)?.[1]), 0);
+  return { cpuUs: sum("usage_usec"), rssBytes: sum("anon") };
+}
