@@ -142,6 +142,68 @@ test("a registration answered with 101 is an error; the instance is registered w
   await registration.registered;
 });
 
+for (const body of ["{}", "[]", "5", "null", "true", "<html>Please log in</html>"]) {
+  test(`a write that is answered with 200 and ${body} is not done`, async () => {
+    const clock = fasterClock(20);
+    const agent = await FakeConsulAgent.start();
+    ends.push(() => agent.close());
+    const answered = new Set<string>();
+    const fault = ({ path }: { readonly path: string }, response: ServerResponse) => {
+      answered.add(path.replace(/web.*|:.*/, ""));
+      response.writeHead(200).end(body);
+      return true;
+    };
+    const instance = { service: "web", address: { host: "10.0.0.1", port: 80 } };
+    for (const check of [{ t: "ttl" }, { t: "grpc" }] as const) {
+      const registered: string[] = [];
+      const options = { agent: agent.address, credentials: {}, instance, check };
+      agent.interfere(fault);
+      const registration = registerInConsulIn({ ...options, onRegistered: () => registered.push("yes") }, { clock });
+      ends.push(() => registration.close());
+      await until(() => registration.stats.error !== undefined, "an error");
+      assert.match(
+        registration.stats.error ?? "",
+        /^consul: register service web: .*: the answer must be nothing, got /,
+      );
+      assert.deepEqual([registration.stats.isRegistered, registered], [false, []]);
+      agent.interfere(undefined);
+      await registration.registered;
+      agent.interfere(fault);
+      await until(() => registration.stats.error !== undefined, "an error of a refresh");
+      await until(() => !registration.stats.isRegistered, "the end of the TTL");
+      agent.interfere(undefined);
+      await until(() => registration.stats.isRegistered, "a refresh");
+      agent.interfere(fault);
+      const closing = registration.close();
+      await until(() => [...answered].some((path) => path.includes("deregister")), "a deregistration");
+      agent.interfere(undefined);
+      await closing;
+      assert.equal(agent.registered.size, 0);
+      answered.clear();
+    }
+  });
+}
+
+test("a gRPC check is not kept by an answer about another service", async () => {
+  const clock = fasterClock(20);
+  const agent = await FakeConsulAgent.start();
+  ends.push(() => agent.close());
+  const instance = { service: "web", address: { host: "10.0.0.1", port: 80 } };
+  const options = { agent: agent.address, credentials: {}, instance, check: { t: "grpc" } } as const;
+  const registration = registerInConsulIn(options, { clock });
+  ends.push(() => registration.close());
+  await registration.registered;
+  agent.interfere(({ method }, response) => {
+    if (method === "GET") response.writeHead(200).end('{"ID":"other"}');
+    return method === "GET";
+  });
+  await until(() => registration.stats.error !== undefined, "an error");
+  assert.match(
+    registration.stats.error ?? "",
+    /the answer must be the service web-10\.0\.0\.1-80, got \{"ID":"other"\}/,
+  );
+});
+
 test("with a TTL of 10 s answers that drip leave less than the TTL between two requests", async () => {
   const clock = fasterClock(20);
   const agent = await FakeConsulAgent.start();

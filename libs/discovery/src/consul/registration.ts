@@ -8,7 +8,7 @@ import {
   type Random,
 } from "@grpc-lb/core";
 import { formatAddress } from "../core/address.ts";
-import type { DiscoveryError } from "../core/discovery-error.ts";
+import { type DiscoveryError, printable } from "../core/discovery-error.ts";
 import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../core/registration.ts";
 import { hookOptions, instanceRule } from "../core/registration-options.ts";
 import type { Address } from "../core/snapshot.ts";
@@ -22,6 +22,7 @@ import {
   withQuery,
 } from "./access.ts";
 import { ConsulClient } from "./client.ts";
+import { describe } from "./error.ts";
 import { consulOptions } from "./options.ts";
 import { type ConsulCheck, defineService, type ServiceDefinition } from "./service-definition.ts";
 
@@ -214,7 +215,10 @@ class ConsulRegistration implements Registration {
     }
     const path = withQuery(`/v1/agent/service/${escapeText(ID)}`, this.#query);
     const request = { what: `get service ${Name}`, needs: `service:read on "${Name}"` };
-    await this.#parts.client.request({ method: "GET", path, ...request, signal, ...this.#limits });
+    const { client } = this.#parts;
+    const { text } = await client.request({ method: "GET", path, ...request, signal, ...this.#limits });
+    const wrong = whyNotService(text, ID);
+    if (wrong !== undefined) throw describe("unavailable", client.describe(request), wrong);
   }
 
   async #put(
@@ -225,15 +229,17 @@ class ConsulRegistration implements Registration {
   ): Promise<void> {
     const { client, definition } = this.#parts;
     const { Name } = definition;
-    await client.request({
+    const request = { what: `${verb} service ${Name}`, needs: `service:write on "${Name}"` };
+    const { text } = await client.request({
       method: "PUT",
       path: withQuery(`/v1/agent/${path}`, [["replace-existing-checks", replacesChecks], ...this.#query]),
-      what: `${verb} service ${Name}`,
-      needs: `service:write on "${Name}"`,
+      ...request,
       signal,
       ...this.#limits,
       ...(body && { body }),
     });
+    // An agent confirms each of these writes by a 200 without a body; anything else is another server.
+    if (text.trim() !== "") throw describe("unavailable", client.describe(request), notConsul("nothing", text));
   }
 
   get #query(): readonly (readonly [string, string | undefined])[] {
@@ -285,6 +291,21 @@ class ConsulRegistration implements Registration {
       }
     }
   }
+}
+
+/** Why an answer is not the service of this id, as `/v1/agent/service/:id` gives it; undefined if it is. */
+function whyNotService(text: string, id: string): string | undefined {
+  let got: unknown;
+  try {
+    got = JSON.parse(text);
+  } catch {
+    // The check below answers for text that is not JSON, too.
+  }
+  return (got as { ID?: unknown } | null | undefined)?.ID === id ? undefined : notConsul(`the service ${id}`, text);
+}
+
+function notConsul(expected: string, text: string): string {
+  return `the answer must be ${expected}, got ${text.trim() === "" ? "nothing" : printable(text, 60)}; is this Consul?`;
 }
 
 /** The agent has refused the registration, or has not received it, as no connection was made. */

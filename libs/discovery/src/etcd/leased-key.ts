@@ -1,4 +1,4 @@
-import type { Clock } from "@grpc-lb/core";
+import { type Clock, maxDurationMs } from "@grpc-lb/core";
 import {
   KVService,
   LeaseGrantRequest,
@@ -118,7 +118,7 @@ export class LeasedKey {
       return error || (ID === 0n || TTL <= 0n ? "a lease without an id or a TTL" : undefined);
     });
     this.#isWritten = false;
-    this.#lease = { id: granted.ID, ttlMs: Number(granted.TTL) * 1_000, aliveMs: atMs };
+    this.#lease = { id: granted.ID, ttlMs: toMs(granted.TTL), aliveMs: atMs };
   }
 
   /** Keeps the lease alive; forgets it when etcd no longer has it. */
@@ -131,7 +131,7 @@ export class LeasedKey {
     const { TTL } = await cluster.call(LeaseService.leaseKeepAlive, { ID: lease.id }, options, ({ ID }) =>
       ID === lease.id ? undefined : "an answer about another lease",
     );
-    this.#lease = TTL > 0n ? { ...lease, ttlMs: Number(TTL) * 1_000, aliveMs: atMs } : undefined;
+    this.#lease = TTL > 0n ? { ...lease, ttlMs: toMs(TTL), aliveMs: atMs } : undefined;
   }
 
   /** Writes the key, unless it was written and exists; returns the revision at which it existed. */
@@ -142,7 +142,10 @@ export class LeasedKey {
     if (this.#isWritten) {
       const request = RangeRequest.fromPartial({ key });
       const options = this.#call("read", signal);
-      const read = await cluster.call(KVService.range, request, options, ({ header }) => describeHeader(header));
+      const read = await cluster.call(KVService.range, request, options, ({ header, kvs }) => {
+        const isOther = kvs.some((each) => !key.equals(each.key));
+        return describeHeader(header) ?? (isOther ? "an answer about another key" : undefined);
+      });
       // With another lease it is of a successor at the same address; the watch reports its end.
       if (read.kvs.length > 0) return read.header?.revision ?? 0n;
     }
@@ -199,4 +202,9 @@ export class LeasedKey {
     const timeoutMs = Math.min(Math.max(ttlMs / 3, answerBounds.minMs), answerBounds.maxMs);
     return { what: `${verb} ${this.#options.key}`, timeoutMs, signal };
   }
+}
+
+/** A TTL of etcd, in milliseconds; at most the longest wait of a timer. */
+function toMs(seconds: bigint): number {
+  return Math.min(Number(seconds) * 1_000, maxDurationMs);
 }

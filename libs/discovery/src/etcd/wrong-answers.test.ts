@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ServerHttp2Stream } from "node:http2";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, until } from "@grpc-lb/core/testing";
+import { assertNothingLeft, turn, until } from "@grpc-lb/core/testing";
 import {
   LeaseGrantResponse,
   LeaseKeepAliveResponse,
@@ -127,3 +127,53 @@ for (const [what, answers, problem] of registrations) {
     assert.equal(registration.stats.registrations, 1);
   });
 }
+
+test("a registration whose key is read as another one is not held", async () => {
+  const other = range({ header, kvs: [{ key: Buffer.from("s/2"), value: Buffer.from("x") }] });
+  let watches = 0;
+  const member = await startRaw((stream, path) => {
+    if (path.endsWith("/LeaseGrant")) answer(stream, lease);
+    else if (path.endsWith("/Put")) answer(stream, written);
+    else if (path.endsWith("/LeaseKeepAlive")) answer(stream, renewed);
+    else if (path.endsWith("/Range")) answer(stream, other);
+    else if (path.endsWith("/Watch") && ++watches === 1)
+      answer(stream); // the watch ends, so the key is read
+    else if (!path.endsWith("/Watch")) answer(stream, empty);
+  });
+  const errors: string[] = [];
+  const registration = registerInEtcdIn(
+    {
+      endpoints: [member],
+      credentials: {},
+      instance: { service: "s", address: { host: "10.0.0.1", port: 80 } },
+      onError: (error) => errors.push(error.message),
+    },
+    { random: () => 0 },
+  );
+  cleanups.push(() => registration.close());
+  await until(() => errors.length > 0, "an error");
+  assert.match(errors.join("\n"), /an answer about another key/);
+});
+
+test("a lease of more than a timer can hold is renewed at its distance, and not at once", async () => {
+  let renewals = 0;
+  const endless = LeaseGrantResponse.encode(
+    LeaseGrantResponse.fromPartial({ header, ID: 7n, TTL: 9_000_000_000n }),
+  ).finish();
+  const member = await startRaw((stream, path) => {
+    if (path.endsWith("/LeaseGrant")) answer(stream, endless);
+    else if (path.endsWith("/Put")) answer(stream, written);
+    else if (path.endsWith("/LeaseKeepAlive")) {
+      renewals += 1;
+      answer(stream, renewed);
+    } else if (!path.endsWith("/Watch")) answer(stream, empty);
+  });
+  const registration = registerInEtcdIn(
+    { endpoints: [member], credentials: {}, instance: { service: "s", address: { host: "10.0.0.1", port: 80 } } },
+    { random: () => 0 },
+  );
+  cleanups.push(() => registration.close());
+  await registration.registered;
+  for (let n = 0; n < 200; n++) await turn();
+  assert.equal(renewals, 0);
+});
