@@ -62,6 +62,7 @@ export {
   registeredPolicies,
   validatePolicy,
 } from "./registration/named-policy.ts";
+export type { PolicyChoice, PolicyConfigs } from "./registration/policy-configs.ts";
 export {
   type Policies,
   type PoliciesOptions,
@@ -69,5 +70,5 @@ export {
   registerPolicies,
   registerPolicy,
 } from "./registration/register.ts";
-export { createServiceConfig, type PolicyChoice, type ServiceConfigOptions } from "./registration/service-config.ts";
+export { createServiceConfig, type ServiceConfigOptions } from "./registration/service-config.ts";
 export type { Warn } from "./registration/warning.ts";

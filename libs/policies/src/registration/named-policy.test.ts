@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { random } from "../policies/random.ts";
 import { needsNoConfig, parsePolicy, registeredPolicies, validatePolicy } from "./named-policy.ts";
-import { policyNames, registerPolicies } from "./register.ts";
+import { policyNames, registerPolicies, registerPolicy } from "./register.ts";
 
 registerPolicies();
 
@@ -11,6 +12,13 @@ test("the registered policies are those of grpc-js and of this library", () => {
   assert.deepEqual([names.slice(0, 2), names.slice(-1)], [["pick_first", "round_robin"], ["outlier_detection"]]);
   for (const name of policyNames) assert.ok(names.includes(name), name);
   assert.equal(new Set(names).size, names.length, `each once: ${names}`);
+});
+
+test("a policy of registerPolicy is among them, and in the errors that list them", () => {
+  registerPolicy({ ...random, name: "my_random" });
+  assert.deepEqual(registeredPolicies(), [...names, "my_random"]);
+  assert.throws(() => validatePolicy("my_randoms", {}), { message: /outlier_detection, my_random, got "my_randoms"$/ });
+  assert.throws(() => parsePolicy("my_randoms"), { message: /, my_random, got "my_randoms"$/ });
 });
 
 test("every policy but outlier_detection and subset works without a configuration", () => {
@@ -34,7 +42,7 @@ test("a configuration that grpc-js accepts is accepted", () => {
 
 test("an unknown policy name, also that of an inherited property, is refused with the known names", () => {
   for (const name of ["", "nothing", "Round_Robin", "round-robin", "toString", "constructor", "__proto__"]) {
-    const message = `must be one of ${names.join(", ")}, got "${name}"`;
+    const message = `must be one of ${registeredPolicies().join(", ")}, got "${name}"`;
     assert.throws(() => validatePolicy(name, {}), { name: "RangeError", message }, name);
   }
 });
@@ -71,5 +79,13 @@ test("an invalid policy or configuration is refused with the reason", () => {
     ["outlier_detection", /^is invalid: .*childPolicy must be a list/],
   ] as const) {
     assert.throws(() => parsePolicy(text), { name: "RangeError", message }, text);
+  }
+});
+
+test("what is no text is a TypeError, not an unknown policy", () => {
+  const ofJavaScript = (value: unknown) => value as string;
+  for (const value of [undefined, null, 5, {}, Symbol("least_request")]) {
+    assert.throws(() => parsePolicy(ofJavaScript(value)), /^TypeError: must be a text such as least_request, got/);
+    assert.throws(() => validatePolicy(ofJavaScript(value), {}), /^TypeError: must be the name of a policy, got/);
   }
 });

@@ -97,6 +97,9 @@ const aliases: Readonly<Record<string, string>> = {
 /** The policies of `registerPolicy`, by name. */
 const own = new Map<string, unknown>();
 
+/** The names of the policies of `registerPolicy`. */
+export const ownPolicyNames = (): readonly string[] => [...own.keys()];
+
 /** Replacing a policy would give existing channels the configurations of the new one. */
 function requireFree(name: string): void {
   if (isRegistered(name)) throw new Error(`@grpc-lb/policies: a policy named ${name} is already registered`);

@@ -58,12 +58,18 @@ test("of a list, names that are not registered may precede one that is; an empty
 });
 
 for (const [policy, message] of [
-  [{ least_request: { choicecount: 3 } }, /unknown field choicecount; known fields: choiceCount/],
-  [{ least_requests: {} }, /must be one of .*least_request.*, got "least_requests"/],
-  [{ random: {}, maglev: {} }, /must be one policy, got random, maglev/],
-  [{}, /must be one of .*, got ""/],
+  [
+    { least_request: { choicecount: 3 } },
+    /^createServiceConfig: least_request: unknown field choicecount; known fields: choiceCount/,
+  ],
+  [{ least_requests: {} }, /^createServiceConfig: the policy must be one of .*least_request.*, got "least_requests"/],
+  [{ random: {}, maglev: {} }, /^createServiceConfig: a policy must have one name, got random, maglev/],
+  [{}, /^createServiceConfig: the policy must be one of .*, got ""/],
   [[{ tomorrow: {} }, { later: {} }], /must be one of .*, got "tomorrow"/],
-  [[{ tomorrow: {} }, { least_request: { choiceCount: 1 } }], /choiceCount must be an integer >= 2, got 1/],
+  [
+    [{ tomorrow: {} }, { least_request: { choiceCount: 1 } }],
+    /least_request: choiceCount must be an integer >= 2, got 1/,
+  ],
 ] as const) {
   test(`a policy that cannot be used is refused: ${JSON.stringify(policy)}`, () => {
     assert.throws(() => create(policy), { name: "RangeError", message });

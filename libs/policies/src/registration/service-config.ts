@@ -1,10 +1,8 @@
-import { checkOptions, type OptionRules } from "@grpc-lb/core";
+import { checkOptions, describeType, type OptionRules } from "@grpc-lb/core";
 import { isRegistered } from "../grpc-js.ts";
 import { checkRetryThrottling, type MethodConfig, type RetryThrottling, readMethodConfigs } from "./method-config.ts";
-import { registeredPolicies, validatePolicy } from "./named-policy.ts";
-
-/** A policy by its name, with its configuration: `{ least_request: { choiceCount: 3 } }`. */
-export type PolicyChoice = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+import { findConfigMistake, registeredPolicies } from "./named-policy.ts";
+import type { PolicyChoice } from "./policy-configs.ts";
 
 /** What a service config contains beside the policy, in gRPC's own words. */
 export interface ServiceConfigOptions {
@@ -56,14 +54,24 @@ export function createServiceConfig(
 function checkPolicies(policies: readonly PolicyChoice[]): void {
   const chosen = policies.map((policy) => {
     if (typeof policy !== "object" || policy === null) {
-      throw new TypeError(`${where}: a policy must be an object such as { least_request: {} }, got ${typeof policy}`);
+      throw new TypeError(
+        `${where}: a policy must be an object such as { least_request: {} }, got ${describeType(policy)}`,
+      );
     }
     const [[name, config] = ["", {}], ...others] = Object.entries(policy);
-    if (others.length > 0) throw new RangeError(`must be one policy, got ${Object.keys(policy).join(", ")}`);
+    if (others.length > 0) {
+      throw new RangeError(`${where}: a policy must have one name, got ${Object.keys(policy).join(", ")}`);
+    }
     return { name, config };
   });
   const known = chosen.filter(({ name }) => isRegistered(name));
-  for (const { name, config } of known.length > 0 ? known : chosen.slice(0, 1)) {
-    validatePolicy(name, config, registeredPolicies());
+  const [first] = chosen;
+  if (known.length === 0 && first) {
+    const names = registeredPolicies().join(", ");
+    throw new RangeError(`${where}: the policy must be one of ${names}, got "${first.name}"`);
+  }
+  for (const { name, config } of known) {
+    const mistake = findConfigMistake(name, config);
+    if (mistake !== undefined) throw new RangeError(`${where}: ${mistake}`);
   }
 }
