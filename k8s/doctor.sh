@@ -18,14 +18,14 @@ while [ $# -gt 0 ]; do
 done
 
 case $target in
-  '' | init | demo | policies | test | bench | format | protoc | check | lint) needs='node npm' ;;
+  '' | init | demo | policies | test | bench | compare-cost | format | protoc | check | lint) needs='node npm' ;;
   docker-build | docker-push) needs='node npm docker engine' ;;
   kube-load) needs='node npm docker engine kubectl cluster' ;;
   kube-deploy | kube-logs | kube-delete | istio-eject) needs='node npm kubectl cluster' ;;
   istio-inject) needs='node npm kubectl cluster istiod' ;;
   e2e) needs='node npm docker engine kubectl cluster' ;;
   *)
-    echo "doctor: unknown target $target; known: init demo policies test bench format protoc check lint docker-build docker-push" \
+    echo "doctor: unknown target $target; known: init demo policies test bench compare-cost format protoc check lint docker-build docker-push" \
       "kube-load kube-deploy kube-logs kube-delete istio-inject istio-eject e2e" >&2
     exit 2
     ;;
@@ -161,6 +161,21 @@ if [ -z "$quiet" ]; then
   fi
   row etcd "$etcd" 'demo STRATEGIES=all, test' 'apt install etcd-server, or https://etcd.io/docs/latest/install'
   row consul "$consul" 'demo STRATEGIES=all, test' 'https://developer.hashicorp.com/consul/install'
+  for proxy in envoy nginx haproxy; do
+    found=''
+    if is_installed $proxy; then
+      # envoy  version: <commit>/1.40.0/…, nginx version: nginx/1.22.1, HAProxy version 2.6.12-1 …
+      found=$($proxy "$([ $proxy = envoy ] && echo --version || echo -v)" 2>&1 |
+        sed -n 's|^.*[/ ]\([0-9][0-9]*\.[0-9][0-9.]*\).*|\1|p' | sed 1q)
+      found=${found:-'!does not run'}
+    fi
+    case $proxy in
+      envoy) get='https://www.envoyproxy.io/docs/envoy/latest/start/install' ;;
+      nginx) get='apt install nginx-light, or https://nginx.org' ;;
+      haproxy) get='apt install haproxy, or https://www.haproxy.org' ;;
+    esac
+    row $proxy "$found" "demo STRATEGIES=$proxy" "$get"
+  done
   grpcurl=''
   if is_installed grpcurl; then grpcurl=$(grpcurl -version 2>&1 | sed 's/^grpcurl //; q'); fi
   row grpcurl "$grpcurl" 'calling the server by hand' 'https://github.com/fullstorydev/grpcurl'

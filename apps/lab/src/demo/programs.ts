@@ -27,11 +27,6 @@ export async function whyUnavailable(name: ProgramName): Promise<string | undefi
     const { code } = error as NodeJS.ErrnoException;
     const isAbsent = code === "ENOENT";
     if (command !== name) return `${name.toUpperCase()}=${command} ${isAbsent ? "does not exist" : "does not run"}`;
-    return `${name} is ${isAbsent ? "not on the PATH" : "on the PATH but does not run"}; ${adviceFor(name)}`;
+    return `${name} is ${isAbsent ? "not on the PATH" : "on the PATH but does not run"}; see make doctor`;
   }
-}
-
-/** `make doctor` knows the registries only. */
-function adviceFor(name: ProgramName): string {
-  return name === "etcd" || name === "consul" ? "see make doctor" : `or set ${name.toUpperCase()}=/path/to/${name}`;
 }
