@@ -3,7 +3,12 @@ import { join } from "node:path";
 import type { PodServer } from "../../processes/pod-server.ts";
 import type { ProxyKind, ProxyPlace } from "./l7-proxy.ts";
 
+/** Takes turns. */
 const cluster = "pods";
+/** Keeps the calls of one key on one pod. */
+const clusterByKey = "pods-by-key";
+/** The header of the key: what `client-grpc --hash-key` sends. */
+const keyHeader = "hash-key";
 const discoveryOf = ({ folder }: ProxyPlace) => join(folder, "eds.json");
 const bootstrapOf = ({ folder }: ProxyPlace) => join(folder, "envoy.json");
 
@@ -35,7 +40,7 @@ export function bootstrap(place: ProxyPlace): object {
     stat_prefix: "lab",
     codec_type: "HTTP2",
     route_config: {
-      virtual_hosts: [{ name: "pods", domains: ["*"], routes: [{ match: { prefix: "/" }, route: route() }] }],
+      virtual_hosts: [{ name: "pods", domains: ["*"], routes: routes() }],
     },
     http_filters: [
       {
@@ -50,27 +55,37 @@ export function bootstrap(place: ProxyPlace): object {
     filter_chains: [{ filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }] }],
   };
   const options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-  const pods = {
-    name: cluster,
+  const clusterOf = (name: string, policy: object) => ({
+    name,
     type: "EDS",
     connect_timeout: "1s",
-    lb_policy: "ROUND_ROBIN",
+    ...policy,
     eds_cluster_config: {
+      service_name: cluster,
       eds_config: { path_config_source: { path: discoveryOf(place) }, resource_api_version: "V3" },
     },
     typed_extension_protocol_options: {
       [options]: { "@type": typeUrl(options), explicit_http_config: { http2_protocol_options: {} } },
     },
-  };
+  });
+  const clusters = [
+    clusterOf(cluster, { lb_policy: "ROUND_ROBIN" }),
+    clusterOf(clusterByKey, { lb_policy: "RING_HASH" }),
+  ];
   return {
     node: { id: "lab", cluster: "lab" },
-    static_resources: { listeners: [listener], clusters: [pods] },
+    static_resources: { listeners: [listener], clusters },
   };
 }
 
-/** A call that no pod has taken yet is sent to another one; one that a pod may have answered is not. */
-function route(): object {
-  return { cluster, timeout: "0s", retry_policy: { retry_on: "connect-failure,refused-stream", num_retries: 2 } };
+function routes(): object[] {
+  // A call that no pod has taken yet is sent to another one; one that a pod may have answered is not.
+  const retry = { timeout: "0s", retry_policy: { retry_on: "connect-failure,refused-stream", num_retries: 2 } };
+  const byKey = { cluster: clusterByKey, hash_policy: [{ header: { header_name: keyHeader } }], ...retry };
+  return [
+    { match: { prefix: "/", headers: [{ name: keyHeader, present_match: true }] }, route: byKey },
+    { match: { prefix: "/" }, route: { cluster, ...retry } },
+  ];
 }
 
 /** The endpoints as a control plane sends them. */

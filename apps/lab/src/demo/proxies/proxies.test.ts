@@ -15,6 +15,7 @@ describe("the configuration of a proxy", () => {
     assert.match(text, /"path":"\/tmp\/lab\/eds\.json"/);
     const ports = [...JSON.stringify(discoveryResponse(pods)).matchAll(/"port_value":(\d+)/g)].map(([, port]) => port);
     assert.deepEqual(ports, ["9001", "9002"]);
+    assert.match(text, /"present_match":true.*"hash_policy":\[\{"header":\{"header_name":"hash-key"/);
   });
 
   it("of nginx and HAProxy has the listener and the pods, and writes into its own folder only", () => {
