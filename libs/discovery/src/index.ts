@@ -15,6 +15,7 @@ export { formatAddress, parseAddress } from "./core/address.ts";
 export { attachEndpoint, type EndpointCarrier, endpointOf, targetOption } from "./core/attached-endpoint.ts";
 export { DiscoveryError, type DiscoveryErrorCode } from "./core/discovery-error.ts";
 export type { EndpointSet } from "./core/endpoint-set.ts";
+export { describeIgnoredFields, knownMethodFields } from "./core/ignored-fields.ts";
 export type { Address, Endpoint, Snapshot } from "./core/snapshot.ts";
 export type { SnapshotListener, SnapshotStore, Synced } from "./core/snapshot-store.ts";
 export { defineSource, type Source, type SourceDefinition, type Subscription } from "./core/source.ts";

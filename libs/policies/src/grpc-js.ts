@@ -4,7 +4,7 @@
  * is one clear error.
  */
 
-import { connectivityState, experimental, type Metadata, type MetadataValue } from "@grpc/grpc-js";
+import { type ChannelOptions, connectivityState, experimental, type Metadata, type MetadataValue } from "@grpc/grpc-js";
 import { describeCopies, recordCopy } from "@grpc-lb/core";
 
 export type ChannelControlHelper = experimental.ChannelControlHelper;
@@ -33,12 +33,15 @@ const needed = [
   "QueuePicker",
   "UnavailablePicker",
   "createChildChannelControlHelper",
+  "createResolver",
   "endpointToString",
   "isLoadBalancerNameRegistered",
   "parseLoadBalancingConfig",
   "registerLoadBalancerType",
+  "registerResolver",
   "statusOrFromError",
   "statusOrFromValue",
+  "uriToString",
 ] as const satisfies (keyof typeof experimental)[];
 
 /**
@@ -79,7 +82,7 @@ export function registerPolicyType(name: string, Balancer: BalancerClass, Config
   experimental.registerLoadBalancerType(name, Balancer, Config);
 }
 
-type BalancerClass = new (helper: ChannelControlHelper) => LoadBalancer;
+export type BalancerClass = new (helper: ChannelControlHelper) => LoadBalancer;
 type ConfigClass = { new (): LoadBalancingConfig; createFromJson(json: unknown): LoadBalancingConfig };
 
 /**
@@ -111,25 +114,83 @@ function classesOf(sample: PolicyJson): { readonly Balancer: BalancerClass; read
   };
 }
 
-/** Has one of grpc-js's own policies take further spellings of its configuration. */
-export function registerReader(sample: PolicyJson, read: (json: unknown) => object): void {
+/** One of grpc-js's own policies, as it was registered again. */
+export interface Adapted {
+  readonly Balancer: BalancerClass;
+  createFromJson(json: unknown): LoadBalancingConfig;
+}
+
+/** How one of grpc-js's own policies is changed. */
+export interface Adaptation {
+  /** Converts a configuration to what the policy's own parser takes. @throws RangeError that names the wrong field */
+  read(json: unknown): object;
+  extend(Balancer: BalancerClass): BalancerClass;
+}
+
+/** Registers one of grpc-js's own policies again. @param sample a valid configuration */
+export function adaptPolicy(sample: PolicyJson, { read, extend }: Adaptation): Adapted {
   const [name = ""] = Object.keys(sample);
   const { Balancer, Config } = classesOf(sample);
-  const createFromJson = (json: unknown) => Config.createFromJson(read(json));
-  registerPolicyType(name, Balancer, { createFromJson } as ConfigClass);
+  const adapted: Adapted = {
+    Balancer: extend(Balancer),
+    createFromJson: (json) => Config.createFromJson(read(json)),
+  };
+  registerPolicyType(name, adapted.Balancer, { createFromJson: adapted.createFromJson } as ConfigClass);
+  return adapted;
 }
 
 /** Has grpc-js use another policy instead of pick_first where it can use no policy of a service config, or there is none. */
-export function registerDefaultPolicy(Balancer: BalancerClass, createConfig: () => LoadBalancingConfig): void {
-  const { Balancer: PickFirst, Config } = classesOf({ pick_first: {} });
+export function registerDefaultPolicy(
+  pickFirst: Adapted,
+  Balancer: BalancerClass,
+  createConfig: () => LoadBalancingConfig,
+): void {
   const name = createConfig().getLoadBalancerName();
   // grpc-js creates the default configuration with the constructor of the registered pick_first, and an explicit one from JSON.
   function DefaultConfig() {
     return createConfig();
   }
-  DefaultConfig.createFromJson = (json: unknown) => Config.createFromJson(json);
-  registerPolicyType("pick_first", PickFirst, DefaultConfig as unknown as ConfigClass);
+  DefaultConfig.createFromJson = pickFirst.createFromJson;
+  registerPolicyType("pick_first", pickFirst.Balancer, DefaultConfig as unknown as ConfigClass);
   registerPolicyType(name, Balancer, DefaultConfig as unknown as ConfigClass);
+}
+
+/** A service config that a resolver publishes. */
+export type ServiceConfig = Extract<NonNullable<Parameters<experimental.ResolverListener>[2]>, { ok: true }>["value"];
+
+type ResolverClass = new (
+  target: experimental.GrpcUri,
+  listener: experimental.ResolverListener,
+  options: ChannelOptions,
+) => experimental.Resolver;
+
+/**
+ * Has the service configs that the resolver of a scheme publishes pass through `read`.
+ *
+ * @param read is called with each config, also with one that was published before, and the target
+ */
+export function registerConfigReader(
+  scheme: string,
+  read: (config: ServiceConfig, target: string) => ServiceConfig,
+): void {
+  // grpc-js does not export the class: it is read from an instance, which looks nothing up until it is used.
+  const sample = experimental.createResolver({ scheme, path: "localhost" }, () => true, {});
+  const Resolver = sample.constructor as ResolverClass;
+  sample.destroy();
+  const Reading = class extends Resolver {
+    constructor(target: experimental.GrpcUri, listener: experimental.ResolverListener, options: ChannelOptions) {
+      const uri = experimental.uriToString(target);
+      const reading: typeof listener = (endpoints, attributes, config, note) =>
+        listener(
+          endpoints,
+          attributes,
+          config?.ok ? experimental.statusOrFromValue(read(config.value, uri)) : config,
+          note,
+        );
+      super(target, reading, options);
+    }
+  };
+  experimental.registerResolver(scheme, Reading as unknown as Parameters<typeof experimental.registerResolver>[1]);
 }
 
 /** Registers a second name of a policy. */
@@ -143,6 +204,15 @@ class UnusedBalancer {
   constructor() {
     throw new Error("a policy is created by its own name, not by an alias");
   }
+}
+
+/**
+ * What stands for the channel of a policy: it stays the same while the channel is idle, and when its policy changes.
+ *
+ * @param helper of the outermost policy
+ */
+export function channelOf(helper: ChannelControlHelper): object {
+  return (helper as { readonly parent?: object }).parent ?? helper; // private: a helper belongs to one instance of a policy
 }
 
 /** Whether a policy of that name is registered. grpc-js's own function returns true for `toString`. */

@@ -1,5 +1,6 @@
 import { Channel, credentials } from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
+import { describeIgnoredFields, knownMethodFields } from "@grpc-lb/discovery";
 import { findPolicy, isPolicyName, type PolicyConfig, type ServiceConfig } from "./grpc-js.ts";
 
 /** A service config as grpc-js is to be given it, and what of its text does not count. */
@@ -19,18 +20,6 @@ type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The default: one call after the other to each endpoint. */
 const roundRobin: readonly PolicyConfig[] = [{ round_robin: {} }];
-
-/** `load_balancing_config` is the same in the other spelling of protobuf's JSON, which grpc-js does not read. */
-const knownFields = ["loadBalancingConfig", "loadBalancingPolicy", "methodConfig", "retryThrottling"] as const;
-const otherSpelling = "load_balancing_config";
-const knownMethodFields = ["name", "timeout", "retryPolicy", "hedgingPolicy"] as const;
-/** What grpc-js 1.14 parses, or leaves out, without a word: https://github.com/grpc/grpc/blob/master/doc/service_config.md. */
-const unsupported: JsonObject = {
-  healthCheckConfig: "grpc-js has no client-side health checking",
-  waitForReady: "grpc-js takes waitForReady from the Metadata options of a call alone",
-  maxRequestBytes: "grpc-js takes grpc.max_send_message_length of the channel",
-  maxResponseBytes: "grpc-js takes grpc.max_receive_message_length of the channel",
-};
 
 /**
  * Reads a gRPC service config in JSON (https://github.com/grpc/grpc/blob/master/doc/service_config.md) and checks it as grpc-js
@@ -73,25 +62,29 @@ export function readChannelConfig(text: string): ParsedServiceConfig {
 }
 
 function readServiceConfig(json: JsonObject): ParsedServiceConfig {
-  const { [otherSpelling]: other = [], loadBalancingConfig = other, loadBalancingPolicy, methodConfig = [] } = json;
+  const {
+    load_balancing_config: other = [],
+    loadBalancingConfig = other,
+    loadBalancingPolicy,
+    methodConfig = [],
+  } = json;
   const listed = (Array.isArray(loadBalancingConfig) ? loadBalancingConfig : []) as readonly PolicyConfig[];
   const named = loadBalancingPolicy ? [{ [String(loadBalancingPolicy).toLowerCase()]: {} }] : [];
   const policies = listed.length > 0 ? listed : named;
   const { policy, error } = findPolicy(policies);
   const chosen = policies.length === 0 ? [] : policy ? [policy] : roundRobin;
   const methods = Array.isArray(methodConfig) ? (methodConfig as readonly JsonObject[]) : [];
-  const ignored = [
-    ...ignoredFields("", json, knownFields).filter((sentence) => !sentence.startsWith(`${otherSpelling} `)),
-    ...(Array.isArray(methodConfig) ? [] : ["methodConfig is ignored: it must be a list"]),
-    ...methods.flatMap((method) => ignoredFields("methodConfig.", method, knownMethodFields)),
-  ];
   const { retryThrottling } = json;
   const config = {
     ...(retryThrottling !== undefined && { retryThrottling }),
     loadBalancingConfig: [...chosen],
     methodConfig: methods.map(readMethod),
   };
-  return { config: config as unknown as ServiceConfig, policyError: error, ignored: [...new Set(ignored)] };
+  return {
+    config: config as unknown as ServiceConfig,
+    policyError: error,
+    ignored: describeIgnoredFields(json, isPolicyName),
+  };
 }
 
 /**
@@ -116,18 +109,6 @@ export function describeProblems(where: string, parsed: ParsedServiceConfig): st
   const used = Object.keys(config.loadBalancingConfig[0] ?? {}).join();
   const problems = [...(policyError === undefined ? [] : [`${policyError}; ${used} is used instead`]), ...ignored];
   return problems.length > 0 ? `${where}: ${problems.join("; ")}` : undefined;
-}
-
-function ignoredFields(path: string, json: JsonObject, known: readonly string[]): string[] {
-  return Object.keys(json)
-    .filter((name) => !known.includes(name))
-    .map((name) => {
-      if (Object.hasOwn(unsupported, name)) return `${path}${name} is ignored: ${unsupported[name]}`;
-      if (path === "" && isPolicyName(name)) {
-        return `${name} is ignored: a policy stands in loadBalancingConfig: {"loadBalancingConfig":[{"${name}":{}}]}`;
-      }
-      return `${path}${name} is ignored: unknown field; known fields: ${known.map((each) => path + each).join(", ")}`;
-    });
 }
 
 /** What grpc-js obeys of an entry of `methodConfig`. */

@@ -1,19 +1,14 @@
-import { registerAlias, registerReader } from "../grpc-js.ts";
 import { Fields } from "./fields.ts";
-
-/**
- * Has grpc-js's `outlier_detection` take the JSON of gRFC A50 (camelCase, durations such as "10s", numbers as strings), of which it
- * takes only its own form, and report an invalid child policy with its field.
- */
-export function registerOutlierDetection(): void {
-  registerReader({ outlier_detection: { child_policy: [{ round_robin: {} }] } }, readOutlierDetection);
-  registerAlias("outlier_detection_experimental", "outlier_detection");
-}
 
 const percent = { min: 0, max: 100 };
 
-/** @returns the configuration as grpc-js's own parser takes it; defaults are left to it */
-function readOutlierDetection(json: unknown): object {
+/**
+ * Reads the JSON of gRFC A50 (camelCase, durations such as "10s", numbers as strings), of which grpc-js takes only its own form, and
+ * reports an invalid child policy with its field.
+ *
+ * @returns the configuration as grpc-js's own parser takes it; defaults are left to it
+ */
+export function readOutlierDetection(json: unknown): object {
   const fields = new Fields(json);
   const duration = (name: string) => toDuration(fields.duration(name, -1, { min: 0 }));
   const result = {

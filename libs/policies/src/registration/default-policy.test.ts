@@ -3,9 +3,11 @@ import { type TestContext, test } from "node:test";
 import { credentials } from "@grpc/grpc-js";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import type { Backend } from "../../testing/backend.ts";
-import { call, Rig } from "../../testing/rig.ts";
-import { parsePolicy } from "../grpc-js.ts";
-import { chooseDefault, describeIgnored } from "./default-policy.ts";
+import { call, Rig, turn, until } from "../../testing/rig.ts";
+import { connectivityState, parsePolicy, registerConfigReader } from "../grpc-js.ts";
+import { chooseDefault } from "./default-policy.ts";
+import { checkConfig } from "./dns-config.ts";
+import { describeIgnored } from "./mistakes.ts";
 import { validatePolicy } from "./named-policy.ts";
 import { registerPolicies } from "./register.ts";
 
@@ -61,6 +63,14 @@ const unusable: readonly [config: object, warning: RegExp][] = [
     /least_request: unknown field active_request_bias; Envoy's active_request_bias does not exist here/,
   ],
   [{ loadBalancingPolicy: "fastest" }, /no policy named fastest is registered/],
+  [{ load_balancing_policy: "round_robin" }, /load_balancing_policy is ignored: unknown field/],
+  [{ LoadBalancingConfig: [{ random: {} }] }, /LoadBalancingConfig is ignored: unknown field/],
+  [{ least_request: {} }, /least_request is ignored: a policy stands in loadBalancingConfig/],
+  [{ loadBalancingConfig: [{ round_robin: { shuffle: true } }] }, /round_robin: unknown field shuffle; .*none/],
+  [
+    { loadBalancingConfig: [{ pick_first: { shuffle: true } }] },
+    /pick_first: unknown field shuffle; known fields: shuffleAddressList; round_robin is used/,
+  ],
 ];
 
 for (const [config, warning] of unusable) {
@@ -78,10 +88,98 @@ test("a channel that names no policy keeps pick_first, without a warning", async
   const rig = new Rig(t);
   const backends = await rig.start("a", "b", "c");
   const warnings = collectWarnings(t);
-  for (const config of [undefined, {}, { loadBalancingConfig: [] }, { loadBalancingConfig: [{ pick_first: {} }] }]) {
+  for (const config of [
+    undefined,
+    {},
+    { loadBalancingPolicy: "" },
+    { loadBalancingConfig: [] },
+    { loadBalancingConfig: [{ pick_first: {} }] },
+  ]) {
     assert.equal((await callAll(t, backends, config)).length, 1, JSON.stringify(config));
   }
   assert.deepEqual(warnings, []);
+});
+
+test("of a channel that was idle, mistakes are not reported again", async (t) => {
+  const rig = new Rig(t);
+  const [backend] = await rig.start("a");
+  const warnings = collectWarnings(t);
+  rig.publish([backend]);
+  const client = rig.client({ random: {} }, { "grpc.client_idle_timeout_ms": 1 }, [{ name: [{}], waitForReady: true }]);
+  for (let n = 0; n < 2; n++) {
+    await call(client);
+    await until(
+      () => client.getChannel().getConnectivityState(false) === connectivityState.IDLE,
+      "the channel is idle",
+    );
+  }
+  assert.equal(warnings.length, 1, warnings.join("\n"));
+});
+
+test("a timeout that grpc-js misreads is reported, with the right form", () => {
+  const describe = (timeout: unknown) => describeIgnored(JSON.stringify({ methodConfig: [{ name: [{}], timeout }] }));
+  assert.equal(
+    describe("0.25s"),
+    'grpc.service_config: methodConfig.timeout "0.25s" is 0 s and 25 ns to grpc-js: write {"seconds":0,"nanos":250000000}',
+  );
+  for (const right of ["1s", "1.0s", "0.000000025s", { seconds: 0, nanos: 1 }])
+    assert.equal(describe(right), undefined);
+});
+
+/** Service configs of a resolver, and the warning; the channel names another policy, or none. */
+const unusableOfResolver: readonly [policy: object, warning: RegExp][] = [
+  [{ least_request: { choicecount: 3 } }, /^the resolver's service config: least_request: unknown field choicecount/],
+  [{ outlier_detection: { interval: 10 } }, /^the resolver's service config: outlier_detection: interval must be/],
+  [{ pick_first: { shuffleAddressList: 1 } }, /^the resolver's service config: pick_first: shuffleAddressList must be/],
+];
+
+for (const [policy, warning] of unusableOfResolver) {
+  for (const own of ["", JSON.stringify({ loadBalancingConfig: [{ pick_first: {} }] })]) {
+    test(`round_robin, with a warning, for ${JSON.stringify(policy)} of a resolver, of a channel with ${own || "none"}`, async (t) => {
+      const rig = new Rig(t);
+      const backends = await rig.start("a", "b", "c");
+      const warnings = collectWarnings(t);
+      const loadBalancingConfig = [policy, { nosuch: {} }] as never;
+      rig.publish(backends, { config: { loadBalancingConfig, methodConfig: [] } });
+      const client = rig.client({ pick_first: {} }, { "grpc.service_config": own });
+      const names = new Set<string>();
+      for (let n = 0; n < 12; n++) names.add(await call(client));
+      assert.deepEqual([...names].sort(), all);
+      assert.equal(warnings.length, 1, warnings.join("\n"));
+      assert.match(warnings[0] ?? "", warning);
+    });
+  }
+}
+
+test("a service config from DNS with unknown policies only becomes round_robin, with one warning", async (t) => {
+  const warnings = collectWarnings(t);
+  const config = { loadBalancingConfig: [{ least_requests: {} }], methodConfig: [{ name: [{}], waitForReady: true }] };
+  const checked = checkConfig(config as never, "dns:api:80");
+  assert.deepEqual(checked, { ...config, loadBalancingConfig: [{ round_robin: {} }] });
+  assert.equal(checkConfig(config as never, "dns:api:80"), checked);
+  for (const usable of [[], [{ nosuch: {} }, { random: {} }]]) {
+    const other = { loadBalancingConfig: usable, methodConfig: [] } as never;
+    assert.equal(checkConfig(other, "dns:api:80"), other);
+  }
+  await turn();
+  assert.deepEqual(warnings, [
+    "dns:api:80: the service config in DNS: no policy named least_requests is registered; round_robin is used instead",
+  ]);
+});
+
+test("the configs of a resolver pass through the reader of its scheme", async (t) => {
+  const rig = new Rig(t);
+  const backends = await rig.start("a", "b", "c");
+  const targets: string[] = [];
+  rig.publish(backends, { config: { loadBalancingConfig: [{ nosuch: {} }], methodConfig: [] } });
+  registerConfigReader("test", (config, target) => {
+    targets.push(target);
+    return { ...config, loadBalancingConfig: [{ round_robin: {} }] };
+  });
+  const client = rig.client({ pick_first: {} });
+  const names = new Set<string>();
+  for (let n = 0; n < 12; n++) names.add(await call(client));
+  assert.deepEqual([[...names].sort(), targets], [all, [rig.target.uri]]);
 });
 
 test("an invalid policy before the one in use is reported", async (t) => {
@@ -99,12 +197,20 @@ test("fields that grpc-js accepts and ignores are reported, once for a channel",
   const rig = new Rig(t);
   const backends = await rig.start("a", "b", "c");
   const methodConfig = [{ name: [{ service: "a" }], waitForReady: true }];
-  for (const loadBalancingConfig of [[{ random: {} }], []]) {
+  const childPolicy = [{ least_request: {} }];
+  for (const loadBalancingConfig of [
+    [{ random: {} }],
+    [],
+    [{ round_robin: {} }],
+    [{ pick_first: {} }],
+    [{ outlier_detection: { childPolicy } }],
+    [{ locality: { childPolicy: [{ subset: { subsetSize: 2, childPolicy } }] } }],
+  ]) {
     const warnings = collectWarnings(t);
     await callAll(t, backends, { loadBalancingConfig, methodConfig, healthCheckConfig: { serviceName: "a" } });
     assert.deepEqual(warnings, [
       "grpc.service_config: healthCheckConfig is ignored: grpc-js has no client-side health checking; " +
-        "methodConfig.waitForReady is ignored: grpc-js takes it from the Metadata options of a call",
+        "methodConfig.waitForReady is ignored: grpc-js takes waitForReady from the Metadata options of a call alone",
     ]);
   }
 });
@@ -129,12 +235,12 @@ test("a policy is found in loadBalancingPolicy and in load_balancing_config, whi
     [{ loadBalancingPolicy: "round_robin" }, { round_robin: {} }],
     [{ load_balancing_config: [{ maglev: {} }] }, { maglev: {} }],
   ] as const) {
-    assert.deepEqual(chooseDefault(JSON.stringify(config), undefined), { policy, warning: undefined });
+    assert.deepEqual(chooseDefault(JSON.stringify(config), []), { policy, warning: undefined });
   }
 });
 
 test("the error of a config that is not the channel's is reported, too", () => {
-  const { policy, warning } = chooseDefault(undefined, "random: unknown field weights; known fields: panicThreshold");
+  const { policy, warning } = chooseDefault(undefined, ["random: unknown field weights; known fields: panicThreshold"]);
   assert.deepEqual(policy, { round_robin: {} });
   assert.match(warning ?? "", /random: unknown field weights.*round_robin is used instead/);
 });
@@ -158,6 +264,7 @@ const documented: readonly [string, Readonly<Record<string, unknown>>][] = [
   ["least_request", { choiceCount: "3" }],
   ["least_request_experimental", { choiceCount: 3 }],
   ["ring_hash", { minRingSize: "1024", maxRingSize: "4096" }],
+  ["pick_first", { shuffle_address_list: true }],
   ["ring_hash_experimental", { minRingSize: 1024, max_ring_size: 4096, requestHashHeader: "x-key" }],
   ["random_subsetting", { subsetSize: 2, childPolicy: [{ round_robin: {} }] }],
   ["weighted_round_robin", { enableOobLoadReport: true, oobReportingPeriod: "10s", blackoutPeriod: "0.5s" }],

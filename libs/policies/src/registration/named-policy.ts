@@ -1,5 +1,6 @@
 import { describeType, messageOf } from "@grpc-lb/core";
 import { isRegistered, type PolicyJson, parsePolicy as parseJson } from "../grpc-js.ts";
+import { takeFailures } from "./parse-failure.ts";
 import { ownPolicyNames, policyNames } from "./register.ts";
 
 export { isRegistered };
@@ -55,6 +56,7 @@ export function findConfigMistake(name: string, config: unknown): string | undef
     parseJson({ [name]: config } as PolicyJson);
     return undefined;
   } catch (error) {
+    takeFailures(); // it is not of a channel
     return messageOf(error);
   }
 }

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { targetOption } from "@grpc-lb/discovery";
 import type { Balancer, BalancerContext, PolicyType } from "../balancer/balancer.ts";
 import { EndpointBalancer } from "../balancer/endpoint-balancer.ts";
 import type { CommonConfig, Policy } from "../balancer/policy.ts";
@@ -13,9 +12,8 @@ import {
   registerPolicyType,
   type StatusOr,
 } from "../grpc-js.ts";
-import { describeIgnored, describeSkipped } from "./default-policy.ts";
+import { reporting } from "./mistakes.ts";
 import { keepFailure } from "./parse-failure.ts";
-import { warnOf } from "./warning.ts";
 
 /** The policy type of a policy that picks among endpoints, on the shared base balancer. */
 export function endpointPolicy<Config extends CommonConfig, EndpointState>(
@@ -78,7 +76,6 @@ export function registerType<Config>(type: PolicyType<Config>, context: Balancer
   class PolicyBalancer implements LoadBalancer {
     readonly #balancer: Balancer<Config>;
     #config: PolicyConfig | undefined;
-    #hasChecked = false;
 
     constructor(helper: ChannelControlHelper) {
       this.#balancer = type.createBalancer(helper, { ...context });
@@ -95,17 +92,8 @@ export function registerType<Config>(type: PolicyType<Config>, context: Balancer
       // grpc-js parses the configuration again for each list of endpoints; an equal one keeps its object.
       if (given && !isDeepStrictEqual(this.#config?.toJsonObject(), given.toJsonObject())) this.#config = given;
       if (!this.#config) return false;
-      this.#warnOfMistakes(options);
       this.#balancer.update(found, this.#config.value, options, note);
       return true; // also for an empty list: with false, calls get no config selector and hang
-    }
-
-    /** Where the resolver is this project's, it has reported it already. */
-    #warnOfMistakes(options: ChannelOptions): void {
-      if (this.#hasChecked) return;
-      this.#hasChecked = true;
-      const text = targetOption in options ? undefined : options["grpc.service_config"];
-      warnOf(describeSkipped(text, name), describeIgnored(text));
     }
 
     exitIdle(): void {
@@ -125,5 +113,5 @@ export function registerType<Config>(type: PolicyType<Config>, context: Balancer
     }
   }
 
-  registerPolicyType(name, PolicyBalancer, PolicyConfig);
+  registerPolicyType(name, reporting(name, PolicyBalancer), PolicyConfig);
 }

@@ -3,7 +3,6 @@ import type { PolicyType } from "../balancer/balancer.ts";
 import { type ConnectionTiming, defaultTiming } from "../balancer/connection-timing.ts";
 import type { CommonConfig, Policy } from "../balancer/policy.ts";
 import type { PolicyStats, StatsSource } from "../balancer/stats.ts";
-import { registerOutlierDetection } from "../config/outlier-detection.ts";
 import { isRegistered, recordRegistration, registerAlias, requireSupportedGrpc } from "../grpc-js.ts";
 import { maglev } from "../policies/hash/maglev.ts";
 import { ringHash } from "../policies/hash/ring-hash.ts";
@@ -16,6 +15,8 @@ import { subset } from "../policies/subset/subset.ts";
 import { weightedRandom } from "../policies/weighted-random.ts";
 import { weightedRoundRobin } from "../policies/weighted-round-robin/weighted-round-robin.ts";
 import { registerDefault } from "./default-policy.ts";
+import { registerDnsConfigs } from "./dns-config.ts";
+import { adaptGrpcPolicies } from "./grpc-policies.ts";
 import { endpointPolicy, registerType } from "./register-type.ts";
 import { emitWarning, sendWarningsTo, type Warn, warnOf } from "./warning.ts";
 
@@ -136,8 +137,8 @@ export function registerPoliciesIn(given: PoliciesContext, { warn = emitWarning 
   isDone = true;
   for (const type of types) type.register();
   for (const [alias, name] of Object.entries(aliases)) registerAlias(alias, name);
-  registerOutlierDetection();
-  registerDefault();
+  registerDefault(adaptGrpcPolicies());
+  registerDnsConfigs();
   return view;
 }
 
