@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { messageOf } from "@grpc-lb/core";
+import { messageOf, redactAddress } from "@grpc-lb/core";
 import { parseTarget, targetSchemes } from "@grpc-lb/discovery";
-import { type Flag, redactTarget } from "@grpc-lb/program";
+import type { Flag } from "@grpc-lb/program";
 
 /** The schemes that grpc-js resolves by itself, and those of discovery. */
 const schemes: readonly string[] = ["dns", "ipv4", "ipv6", "unix", "unix-abstract", ...targetSchemes];
@@ -33,7 +33,7 @@ export function validateTarget(text: string): string {
   if (family) requireAddresses(text, family);
   if (/^dns:\/\/[^/]+\/?$/.test(text)) {
     throw new RangeError(
-      `must name a host after a third slash: dns:///${redactTarget(text.slice("dns://".length).replace(/\/$/, ""))}`,
+      `must name a host after a third slash: dns:///${redactAddress(text.slice("dns://".length).replace(/\/$/, ""))}`,
     );
   }
   // The host:port of a DNS target or of a bare one; the other schemes have none, or several.
@@ -41,7 +41,7 @@ export function validateTarget(text: string): string {
   if (address.includes("@")) throw new RangeError("must not have a user or a password");
   const port = /^[^:]+:([^:]*)$/.exec(address)?.[1];
   if (port !== undefined && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
-    throw new RangeError(`must be a target ${expected}, with a port from 1 to 65535; got "${redactTarget(text)}"`);
+    throw new RangeError(`must be a target ${expected}, with a port from 1 to 65535; got "${redactAddress(text)}"`);
   }
   if (text.trim() === "") throw new RangeError(`must be a target ${expected}, got "${text}"`);
   return text;
@@ -60,7 +60,7 @@ function requireAddresses(text: string, family: string): void {
     const isPort = port === undefined || (/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535);
     if (isAddress(host) && isPort) continue;
     const example = family === "ipv4" ? "127.0.0.1:30051" : "[::1]:30051";
-    throw new RangeError(`must list addresses such as ${family}:${example}, got "${redactTarget(one)}"`);
+    throw new RangeError(`must list addresses such as ${family}:${example}, got "${redactAddress(one)}"`);
   }
 }
 

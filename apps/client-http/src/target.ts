@@ -1,6 +1,6 @@
-import { messageOf } from "@grpc-lb/core";
+import { messageOf, redactAddress } from "@grpc-lb/core";
 import { type KubernetesTarget, parseTarget } from "@grpc-lb/discovery";
-import { type Flag, redactTarget } from "@grpc-lb/program";
+import type { Flag } from "@grpc-lb/program";
 
 /** A URL, or the endpoints of a service. */
 export type HttpTarget = { readonly t: "url"; readonly url: URL } | KubernetesTarget;
@@ -15,7 +15,7 @@ export function parseHttpTarget(text: string): URL {
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   if (!url || !["http:", "https:"].includes(url.protocol) || url.hostname === "") {
     const expected = "a URL such as http://server/pod or a host such as server:80";
-    throw new RangeError(`must be ${expected}, got "${redactTarget(text)}"`);
+    throw new RangeError(`must be ${expected}, got "${redactAddress(text)}"`);
   }
   if (url.pathname === "/") url.pathname = "/pod";
   return url;

@@ -1,4 +1,4 @@
-import { type Clock, messageOf } from "@grpc-lb/core";
+import { type Clock, messageOf, redactAddress } from "@grpc-lb/core";
 import { formatAddress } from "@grpc-lb/discovery";
 import {
   type Address,
@@ -8,7 +8,7 @@ import {
   type RegistrationTarget,
   register,
 } from "@grpc-lb/discovery/registration";
-import { type Flag, listFlag, ProgramError, redactTarget } from "@grpc-lb/program";
+import { type Flag, listFlag, ProgramError } from "@grpc-lb/program";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
 import { isWildcard, ownAddress } from "./own-address.ts";
 
@@ -37,10 +37,11 @@ const advertiseFlag: Flag<Partial<Address>> = {
     try {
       address = parseAddress(hasPort ? text : `${text}:1`);
     } catch {
-      throw new RangeError(`must be host or host:port, an IPv6 host in brackets, got "${redactTarget(text)}"`); // not about the port that was added here
+      throw new RangeError(`must be host or host:port, an IPv6 host in brackets, got "${redactAddress(text)}"`); // not about the port that was added here
     }
     const { host } = address;
-    if (isWildcard(host)) throw new RangeError(`must be an address that others can reach, got "${redactTarget(text)}"`);
+    if (isWildcard(host))
+      throw new RangeError(`must be an address that others can reach, got "${redactAddress(text)}"`);
     return hasPort ? address : { host };
   },
 };

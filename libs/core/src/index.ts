@@ -19,3 +19,4 @@ export { describeMissingPackage } from "./missing-package.ts";
 export { describeCopies, type Loaded, type RegistryPackage, recordCopy } from "./package-copies.ts";
 export { createRandom, type Random } from "./random.ts";
 export { type ReadTextOptions, readTextFile } from "./read-text-file.ts";
+export { redactAddress, redactReason, redactTarget, type Shown } from "./redact.ts";

@@ -28,6 +28,5 @@ export { createLogger, logLevels } from "./log.ts";
 export type { FlagValues, ProgramSpec } from "./parse-flags.ts";
 export { parsePodName } from "./pod-name.ts";
 export { printableLine } from "./printable-line.ts";
-export { redactTarget } from "./redact-target.ts";
 export { type Caller, runClient } from "./run-client.ts";
 export { type ProgramContext, ProgramError, runProgram } from "./run-program.ts";

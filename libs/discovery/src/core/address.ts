@@ -1,4 +1,5 @@
 import { isIP, isIPv4, isIPv6, SocketAddress } from "node:net";
+import { redactAddress } from "@grpc-lb/core";
 import type { Address } from "./snapshot.ts";
 
 /** A label of DNS; also with underscores, which the names of some container networks have. */
@@ -25,11 +26,10 @@ export function isPort(text: string, maxLength = 15): boolean {
  * Reads `host:port`; the host is a name, an IPv4 address, or an IPv6 address in brackets.
  *
  * @param defaultPort where the port may be absent
- * @throws RangeError with what was expected and what was got
+ * @throws RangeError with what was expected and what was got, without what may be a secret
  */
 export function parseAddress(text: string, defaultPort?: number): Address {
-  const shown = text.length > 300 ? `${text.slice(0, 300)}…` : text;
-  const wrong = () => new RangeError(`must be host:port, an IPv6 host in brackets, got "${shown}"`);
+  const wrong = () => new RangeError(`must be host:port, an IPv6 host in brackets, got "${redactAddress(text)}"`);
   const [, bracketed, plain, digits] = /^(?:\[([^[\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? "";
   const isHost = bracketed === undefined ? isIPv4(host) || isHostName(host) : isIPv6(host);

@@ -1,7 +1,6 @@
-import { readTextFile } from "@grpc-lb/core";
+import { readTextFile, redactTarget } from "@grpc-lb/core";
 import { formatAddress, isLoopback, parseAddress } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
-import { redactTarget } from "../core/target/redact.ts";
 import type { TlsMaterial } from "./member-credentials.ts";
 
 const defaultPort = 2379;

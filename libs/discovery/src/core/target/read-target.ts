@@ -1,6 +1,5 @@
-import { describeType } from "@grpc-lb/core";
+import { describeType, redactReason, redactTarget } from "@grpc-lb/core";
 import { Parameters } from "./parameters.ts";
-import { redactReason, redactTarget } from "./redact.ts";
 import type { Scheme } from "./scheme.ts";
 
 /** The longest target, in characters: 64 Ki, or about 3000 addresses. */
@@ -33,7 +32,7 @@ export function readTarget<T>(what: string, text: string, schemes: Readonly<Reco
   const { grammar, parameters: known, mayHoldAt, mayOmitSlashes, mayBeginWithSlash, parse } = scheme;
   const wrong = (why: string) => {
     const shown = redactTarget(text, { isKnown: true, parameters: known });
-    return new RangeError(`${what} "${shown}": ${redactReason(why, known)}; expected ${grammar}`);
+    return new RangeError(`${what} "${shown}": ${redactReason(why, text, known)}; expected ${grammar}`);
   };
   const { authority, path, query } = split(text.slice(name.length + 1));
   // A password may have any character, such as those that end an authority.
