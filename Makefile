@@ -115,6 +115,10 @@ consumers: build ## install the packed packages into fresh projects, and use the
 docs: $(INSTALLED) $(REFERENCE) ## generate the reference of the packages, HTML in docs/reference; fails on a warning of typedoc
 	@$(NODE) .ci/reference/node_modules/typedoc/bin/typedoc --options .ci/reference/typedoc.json
 
+.PHONY: docs-test
+docs-test: $(INSTALLED) ## run the workshop's exercises and compare their outputs; TRACK=no-cluster, cluster or all; EXERCISE=01,02 ARGS=--show
+	@set -f; exec $(NODE) .ci/exercises/main.ts $$ARGS
+
 .PHONY: grpc-js-versions
 grpc-js-versions: build ## try the packages with each version of grpc-js, and write the table in docs/grpc-js-versions.md
 	@$(NODE) .ci/grpc-js-versions/main.ts

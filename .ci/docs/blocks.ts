@@ -12,8 +12,12 @@ export interface Block {
   readonly language: string;
   /** Where the block is a whole file, its name: from a comment in the first line, `// client.mjs`, or after the language. */
   readonly file: string | undefined;
+  /** The words after the language that are no file name: `background`. */
+  readonly words: readonly string[];
   readonly text: string;
 }
+
+const fileName = /^[\w.-]+\.\w+$/;
 
 /** The pages whose code is checked. */
 export function listPages(root: string): string[] {
@@ -33,13 +37,17 @@ export function parseBlocks(page: string, text: string): Block[] {
   const lines = text.split("\n");
   const blocks: Block[] = [];
   for (let at = 0; at < lines.length; at += 1) {
-    const [, indent = "", language = "", named] = /^( *)```(\w*) *(\S*)/.exec(lines[at] ?? "") ?? [];
+    const [, indent = "", language = "", rest = ""] = /^( *)```(\w*) *(.*)/.exec(lines[at] ?? "") ?? [];
     if (!/^ *```/.test(lines[at] ?? "")) continue;
     const end = lines.indexOf(`${indent}\`\`\``, at + 1);
     if (end < 0) throw new Error(`${page}:${at + 1}: the block has no end`);
     const body = lines.slice(at + 1, end);
-    const file = named || /^(?:\/\/|#) ([\w.-]+\.\w+|Dockerfile)$/.exec(body[0] ?? "")?.[1];
-    blocks.push({ page, line: at + 2, language, file, text: body.map((line) => line.slice(indent.length)).join("\n") });
+    const given = rest.split(" ").filter((word) => word !== "");
+    const file =
+      given.find((word) => fileName.test(word)) ?? /^(?:\/\/|#) ([\w.-]+\.\w+|Dockerfile)$/.exec(body[0] ?? "")?.[1];
+    const words = given.filter((word) => word !== file);
+    const content = body.map((line) => line.slice(indent.length)).join("\n");
+    blocks.push({ page, line: at + 2, language, file, words, text: content });
     at = end;
   }
   return blocks;
