@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
-import type { ChannelOptions } from "@grpc/grpc-js";
-import type { Random } from "@grpc-lb/core";
+import { type ChannelOptions, Metadata, status } from "@grpc/grpc-js";
+import { messageOf, type Random } from "@grpc-lb/core";
 import {
   type ChannelControlHelper,
   connectivityState,
@@ -8,6 +8,8 @@ import {
   type LoadBalancer,
   type PickArgs,
   type Picker,
+  type PickResult,
+  PickResultType,
   QueuePicker,
   type StatusOr,
   UnavailablePicker,
@@ -320,11 +322,17 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     const tracker = this.#tracker;
     const diagnostics = this.#diagnostics;
     const failedAttempts = this.#failedAttempts;
+    const { name } = this.#policy;
     const { ready } = input;
     return {
       pick(args: PickArgs) {
         const avoided = failedAttempts.avoidable(args, ready);
-        const child = avoided ? pickOther(pickChild, args, avoided, ready) : pickChild(args);
+        let child: Child<EndpointState>;
+        try {
+          child = avoided ? pickOther(pickChild, args, avoided, ready) : pickChild(args);
+        } catch (error) {
+          return failedPick(`policy ${name}: ${messageOf(error)}`);
+        }
         const result = child.pick(args);
         if (!result.subchannel) return result;
         child.record.picks += 1;
@@ -372,6 +380,15 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
   get #asBalancer(): LoadBalancer {
     return { exitIdle: () => this.connect() } as LoadBalancer;
   }
+}
+
+/** Fails the call, also one with `waitForReady`. */
+function failedPick(details: string): PickResult {
+  const failure = { code: status.INTERNAL, details, metadata: new Metadata() };
+  return {
+    ...{ pickResultType: PickResultType.DROP, subchannel: null, status: failure },
+    ...{ onCallStarted: null, onCallEnded: null },
+  };
 }
 
 /** Picks until it gets a child that is not avoided. */

@@ -17,6 +17,7 @@ import { weightedRoundRobin } from "../policies/weighted-round-robin/weighted-ro
 import { registerDefault } from "./default-policy.ts";
 import { registerDnsConfigs } from "./dns-config.ts";
 import { adaptGrpcPolicies } from "./grpc-policies.ts";
+import { guardPolicy } from "./guard-policy.ts";
 import { endpointPolicy, registerType } from "./register-type.ts";
 import { emitWarning, sendWarningsTo, type Warn, warnOf } from "./warning.ts";
 
@@ -143,7 +144,8 @@ export function registerPoliciesIn(given: PoliciesContext, { warn = emitWarning 
 }
 
 /**
- * Registers a policy of your own in grpc-js, on this library's base balancer. A second call with the same policy does nothing.
+ * Registers a policy of your own in grpc-js, on this library's base balancer. A second call with the same policy does nothing. A mistake
+ * of the policy ends no process: calls fail with INTERNAL and what its picker throws; what its other hooks throw is a warning.
  *
  * @throws Error when this version of grpc-js is not supported, or when another policy has the name; TypeError for a policy that
  *   lacks something, or has something of another type or name
@@ -157,5 +159,5 @@ export function registerPolicy<Config extends CommonConfig, EndpointState>(
   if (own.get(policy.name) === policy) return;
   requireFree(policy.name);
   own.set(policy.name, policy);
-  registerType(endpointPolicy(policy), context);
+  registerType(endpointPolicy(guardPolicy(policy)), context);
 }
