@@ -1,7 +1,7 @@
 import { type ChannelOptions, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
 import { type Caller, parsePodName } from "@grpc-lb/program";
-import { type GetPodResponse, PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { type GetPodResponse, PodServiceClient, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { hashKeyHeader } from "./policy-flag.ts";
 import type { ServiceConfigJson } from "./service-config.ts";
 
@@ -42,7 +42,7 @@ export function openPodCaller(options: PodCallerOptions): Caller {
         }
       });
     });
-  return { call, close: () => client.close() };
+  return { call, path: PodServiceService.getPod.path, close: () => client.close() };
 }
 
 function channelOptions({ serviceConfig, keepaliveTimeMs }: PodCallerOptions): ChannelOptions {

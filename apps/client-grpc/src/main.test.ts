@@ -72,6 +72,22 @@ test("by default one of two servers has every call; round_robin spreads them eve
   assert.equal(word, "BALANCED", `got ${[...perPod]}`);
 });
 
+test("with --events each call is reported with its time and connection, one connection per pod", async () => {
+  const args = ["--target", both, "--policy", "round_robin", "--count", "40", "--interval", "1ms", "--events"];
+  const { stdout, stderr } = await runToEnd(main, args);
+  const events = stderr.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+  const calls = events.filter(({ event }) => event === "call");
+  assert.deepEqual(
+    calls.map(({ pod }) => pod),
+    podsOf(stdout),
+  );
+  const opened = events.filter(({ event }) => event === "connection-opened");
+  assert.deepEqual(new Set(opened.map(({ peer }) => peer)), new Set(both.slice("ipv4:".length).split(",")));
+  const used = new Set(calls.map(({ pod, connection }) => `${pod} ${connection}`));
+  assert.equal(used.size, 2, `a pod has one connection, got ${[...used]}`);
+  for (const { ms } of calls) assert.ok(ms >= 0 && ms < 5_000, `${ms} ms`);
+});
+
 test("a static: target spreads without a policy, and a file: target follows the file", async () => {
   const addresses = both.slice("ipv4:".length);
   const fixed = await runToEnd(main, ["--target", `static:///${addresses}`, "--count", "60", "--interval", "1ms"]);

@@ -11,8 +11,10 @@ import { type Answer, getPod } from "./get-pod.ts";
 export function callOverEndpoints(target: KubernetesTarget, timeoutMs: number): Caller {
   const source = createSource(target, { background: true }); // the calls keep the process alive
   const dispatcher = new BalancedDispatcher(source);
-  const url = `http://${target.service}/pod`;
+  const path = "/pod";
+  const url = `http://${target.service}${path}`;
   return {
+    path,
     call: () =>
       getPod(`GET ${source.subject}/pod`, timeoutMs, async ({ signal }, read) => {
         const response = await request(url, { dispatcher, signal });

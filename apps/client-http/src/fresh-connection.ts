@@ -16,6 +16,7 @@ export function callOverFreshConnections(url: URL, timeoutMs: number): Caller {
   };
   const what = `GET ${url.origin}${url.pathname}`; // not the query, which may hold a secret
   return {
+    path: request.path,
     call: () => getPod(what, timeoutMs, (guard, read) => client.exchange(request, guard, read)),
     close: () => client.close(),
   };

@@ -47,6 +47,22 @@ test("each connection is a new choice of a pod", async () => {
   assert.deepEqual(stdout, ["#1: pod-1", "#2: pod-2", "#3: pod-3"]);
 });
 
+test("with --events each call is reported with a connection of its own", async () => {
+  const port = await serve((_request, response) => response.end("a"));
+  const args = ["--target", `127.0.0.1:${port}`, "--count", "3", "--interval", "1ms", "--events"];
+  const { stderr } = await runToEnd(main, args);
+  const events = stderr.map((line) => JSON.parse(line));
+  const named = (name: string) => events.filter(({ event }) => event === name);
+  assert.deepEqual(
+    named("call").map(({ pod, connection }) => `${pod} ${connection}`),
+    ["a 1", "a 2", "a 3"],
+  );
+  assert.deepEqual(
+    named("connection-opened").map(({ peer }) => peer),
+    Array(3).fill(`127.0.0.1:${port}`),
+  );
+});
+
 test("a failed call goes to stderr, has no number, and makes the exit code of --count 1", async () => {
   let calls = 0;
   const port = await serve((_request, response) => {

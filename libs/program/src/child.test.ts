@@ -51,6 +51,19 @@ test("output that nobody reads does not block the child", async () => {
   assert.deepEqual(await child.exited, { code: 0, signal: null });
 });
 
+test("lines are written to the stdin of a child that has one, and dropped for others and after its end", async () => {
+  const { firstLine, exited, out, writeLine, kill } = start("process.stdin.pipe(process.stdout)", { hasStdin: true });
+  writeLine("one");
+  await firstLine;
+  assert.deepEqual(out, ["one"]);
+  kill("SIGKILL");
+  await exited;
+  writeLine("late");
+  const deaf = start("");
+  deaf.writeLine("one");
+  assert.deepEqual(await deaf.exited, { code: 0, signal: null });
+});
+
 test("an exit code differs from an end by signal", async () => {
   assert.deepEqual(await start("process.exit(7)").exited, { code: 7, signal: null });
   const child = start(stay);

@@ -9,6 +9,8 @@ export interface ChildOptions {
   /** The whole environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Whether its stdin is a pipe, for `writeLine`. Default: false, and it reads nothing. */
+  readonly hasStdin?: boolean;
   /** Takes each line of stdout, without its line end. */
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
@@ -26,17 +28,22 @@ export interface Child {
   /** Resolves after the process has ended and its last line was delivered; rejects when it could not be started. */
   readonly exited: Promise<ChildExit>;
   kill(signal: NodeJS.Signals): void;
+  /** Writes a line to its stdin. A line is dropped when the process does not read, and 4 MB wait, or has ended. */
+  writeLine(line: string): void;
   /** Sends SIGTERM, and SIGKILL after `graceMs` (5 s); resolves when it has ended. */
   stop(graceMs?: number): Promise<ChildExit>;
 }
+
+const maxUnreadBytes = 4_000_000;
 
 /** Starts a child process and delivers its output line by line; the last line too when it has no line end. */
 export function startChild(options: ChildOptions): Child {
   const child: ChildProcess = spawn(options.command, options.args, {
     env: options.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [options.hasStdin ? "pipe" : "ignore", "pipe", "pipe"],
   });
+  child.stdin?.on("error", () => {}); // it has ended, which `exited` tells
   const readers = (["stdout", "stderr"] as const).map(async (name) => {
     const stream = child[name];
     if (!stream) return;
@@ -55,6 +62,10 @@ export function startChild(options: ChildOptions): Child {
     pid: child.pid,
     exited,
     kill: (signal) => void child.kill(signal),
+    writeLine(line) {
+      const { stdin } = child;
+      if (stdin?.writable && stdin.writableLength < maxUnreadBytes) stdin.write(`${line}\n`);
+    },
     async stop(graceMs = 5_000) {
       child.kill("SIGTERM");
       const force = setTimeout(() => child.kill("SIGKILL"), graceMs);

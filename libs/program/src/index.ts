@@ -13,6 +13,7 @@
  * ```
  */
 export { type Child, type ChildExit, type ChildOptions, startChild } from "./child.ts";
+export type { ClientEvent, ObservedCalls } from "./client-events.ts";
 export {
   choiceFlag,
   durationFlag,

@@ -1,6 +1,7 @@
 import { systemClock } from "@grpc-lb/core";
 import { runCallLoop } from "./call-loop.ts";
-import { durationFlag, type Flag, integerFlag } from "./flags.ts";
+import { type ClientEvent, type ObservedCalls, observeCalls } from "./client-events.ts";
+import { durationFlag, type Flag, integerFlag, switchFlag } from "./flags.ts";
 import type { FlagValues, ProgramSpec } from "./parse-flags.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -14,19 +15,18 @@ const clientFlags = {
   }),
   concurrency: integerFlag({ help: "calls in flight at once", default: 1, min: 1, max: 1_000 }),
   timeout: durationFlag({ help: "time that a call may take before it counts as failed", default: 5_000, minMs: 1 }),
+  events: switchFlag({ help: "write calls and connections to stderr too, as one JSON object a line" }),
 };
 
 /** Makes the calls of a client for as long as it runs. */
-export interface Caller {
-  /** Makes one call and returns the name of the pod that answered. */
-  call(): Promise<string>;
+export interface Caller extends ObservedCalls {
   /** Closes the connections that the calls share. Called once, after the last call. */
   close(): void;
 }
 
 /**
- * Runs a client: with its own flags and those that all clients have (`--interval`, `--count`, `--concurrency`, `--timeout`).
- * Writes `#N: <pod>` to stdout and nothing else there, `Error: <reason>` to stderr. Exits 1 when a call of `--count` failed.
+ * Runs a client: with its own flags and those that all clients have (`--interval`, `--count`, `--concurrency`, `--timeout`,
+ * `--events`). Writes `#N: <pod>` to stdout and nothing else there, `Error: <reason>` and events to stderr. Exits 1 when a call of `--count` failed.
  *
  * @param connect creates the caller from the flags; may throw `ProgramError`
  */
@@ -38,9 +38,11 @@ export async function runClient<F extends Record<string, Flag<unknown>>>(
   await runProgram(withClientFlags, async ({ flags: values, signal }) => {
     const flags = values as FlagValues<F> & FlagValues<typeof clientFlags>;
     const caller = connect(flags);
+    const write = (event: ClientEvent) => process.stderr.write(`${JSON.stringify(event)}\n`);
+    const observer = flags.events ? observeCalls(caller, write) : undefined;
     try {
       const { failed } = await runCallLoop({
-        call: () => caller.call(),
+        call: () => (observer ?? caller).call(),
         intervalMs: flags.interval,
         count: flags.count,
         concurrency: flags.concurrency,
@@ -51,6 +53,7 @@ export async function runClient<F extends Record<string, Flag<unknown>>>(
       });
       return flags.count > 0 && failed > 0 ? 1 : 0;
     } finally {
+      observer?.close();
       caller.close();
     }
   });
