@@ -85,7 +85,7 @@ const throughProxy: Expectation = {
 const fromOutside: Expectation = {
   rule: "random",
   expected: ["PINNED"],
-  why: "From outside the cluster too, the Service picks a pod per connection, not per call.",
+  why: "From outside too, the Service picks a pod per connection, not per call.",
 };
 
 const ofStrategies: Readonly<Record<string, Expectation>> = {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { systemClock } from "@grpc-lb/core";
 import { whyUnavailable } from "../../src/demo/programs.ts";
-import { type ProxyName, proxyMember } from "../../src/demo/proxies/l7-proxy.ts";
+import { type ProxyProgram, proxyMember } from "../../src/demo/proxies/l7-proxy.ts";
 import { startProxies } from "../../src/demo/proxies/start-proxies.ts";
 import { startPodServer } from "../../src/processes/pod-server.ts";
 import type { ProcessGroup } from "../../src/processes/process-group.ts";
@@ -10,14 +10,14 @@ import { usageOf } from "./usage.ts";
 import { nothing, type Way } from "./way.ts";
 
 const servers = 3;
-const proxyNames: readonly ProxyName[] = ["envoy", "nginx", "haproxy"];
+const proxyNames: readonly ProxyProgram[] = ["envoy", "nginx", "haproxy"];
 const serviceConfig = (policy: string) => JSON.stringify({ loadBalancingConfig: [{ [policy]: {} }] });
 const callerMain = join(import.meta.dirname, "caller.ts");
 
 /** The direct way and the way through each proxy, to the same servers on this machine. */
 export async function startLocalWays(group: ProcessGroup, folder: string, signal: AbortSignal) {
   const skipped: string[] = [];
-  const found: ProxyName[] = [];
+  const found: ProxyProgram[] = [];
   for (const name of proxyNames) {
     const why = await whyUnavailable(name);
     if (why === undefined) found.push(name);

@@ -9,7 +9,7 @@ import { type Environment, startEnvironment } from "./environment/environment.ts
 import { createTemporaryFolder } from "./environment/temporary-folder.ts";
 import { type Plan, podNames } from "./plan.ts";
 import { membersOf, startPod } from "./pods.ts";
-import { isProxy, startProxies } from "./proxies/start-proxies.ts";
+import { startProxies } from "./proxies/start-proxies.ts";
 import { isRegistry, startRegistries } from "./registries/start-registries.ts";
 import { clientArgs, type Strategy } from "./strategies.ts";
 
@@ -60,7 +60,8 @@ export async function runDemo({ plan, logs, observer, clock, signal }: DemoOptio
     const pods = await unlessStopped(
       Promise.all(podNames(plan).map((name) => startPod(group, name, clock, aborted, podOptions))),
     );
-    const proxies = await unlessStopped(startProxies(programs.filter(isProxy), { ...options, pods }));
+    const proxyNames = logs.flatMap(({ strategy }) => strategy.proxy ?? []);
+    const proxies = await unlessStopped(startProxies(proxyNames, { ...options, pods }));
     environment = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries, proxies });
     const { addresses } = environment;
 

@@ -8,11 +8,13 @@ const addresses = {
   serviceHttpPort: 1,
   serviceGrpcPort: 2,
   serviceAgingPort: 8,
+  nodePort: 14,
+  loadBalancerPort: 15,
   podGrpcPorts: [3, 4],
   kubeconfig: "/k",
   dnsPort: 5,
   endpointsFile: "/tmp/a lab/endpoints.yaml",
-  proxies: { envoy: 10, nginx: 11, haproxy: 12 },
+  proxies: { envoy: 10, nginx: 11, haproxy: 12, "host-proxy": 13 },
   registries: { etcd: "etcd://127.0.0.1:6/server", consul: "consul://127.0.0.1:7/server" },
 };
 
@@ -34,6 +36,9 @@ describe("the strategies", () => {
       "--target 127.0.0.1:10 --interval 200ms",
       "--target 127.0.0.1:11 --interval 200ms",
       "--target 127.0.0.1:12 --interval 200ms",
+      "--target 127.0.0.1:13 --interval 200ms",
+      "--target 127.0.0.1:14 --interval 200ms",
+      "--target 127.0.0.1:15 --interval 200ms",
     ]);
   });
 

@@ -5,7 +5,7 @@ import { type Expectation, expectationOfStrategy } from "@grpc-lb/verdict";
 import { expectationOf } from "./expectations.ts";
 import { maxConnectionAgeMs } from "./pods.ts";
 import type { ProgramName } from "./programs.ts";
-import type { ProxyName, ProxyPorts } from "./proxies/l7-proxy.ts";
+import type { ProxyName, ProxyPorts, ProxyProgram } from "./proxies/l7-proxy.ts";
 import type { RegistryTargets } from "./registries/registry.ts";
 
 /** The addresses from which a strategy builds its client's target. All ports are of 127.0.0.1. */
@@ -15,6 +15,9 @@ export interface Addresses {
   readonly serviceGrpcPort: number;
   /** The same for servers that end connections by age. */
   readonly serviceAgingPort: number;
+  /** The Service's port of a node, and the load balancer in front of the nodes. */
+  readonly nodePort: number;
+  readonly loadBalancerPort: number;
   /** The gRPC port of each pod. */
   readonly podGrpcPorts: readonly number[];
   /** The path of a kubeconfig for the Kubernetes API that has the pods. */
@@ -43,8 +46,10 @@ export interface Strategy extends Expectation {
   /** How connections are used, in at most 22 characters. */
   readonly connections: string;
   readonly learning: Learning;
-  /** The registry or proxy that the strategy needs; undefined when it needs none. */
+  /** The program of the registry or proxy that the strategy needs; undefined when it needs none. */
   readonly program?: ProgramName;
+  /** The proxy that runs it. */
+  readonly proxy?: ProxyName;
   /** The client's .ts file. */
   readonly main: string;
   /** The client's flags that depend on the strategy. */
@@ -153,20 +158,37 @@ export function createStrategies(policy: string): readonly Strategy[] {
       main: grpcMain,
       args: ({ serviceAgingPort }) => ["--target", onLoopback(serviceAgingPort)],
     },
-    throughProxy("envoy", "gRPC via Envoy"),
-    throughProxy("nginx", "gRPC via nginx"),
-    throughProxy("haproxy", "gRPC via HAProxy"),
+    throughProxy("envoy", "envoy", "gRPC via Envoy"),
+    throughProxy("nginx", "nginx", "gRPC via nginx"),
+    throughProxy("haproxy", "haproxy", "gRPC via HAProxy"),
+    throughProxy("host-proxy", "envoy", "gRPC via node's Envoy"),
+    fromOutside("nodeport", "gRPC via a NodePort", ({ nodePort }) => nodePort),
+    fromOutside("loadbalancer", "gRPC via LoadBalancer", ({ loadBalancerPort }) => loadBalancerPort),
   ];
 }
 
-function throughProxy(name: ProxyName, way: string): Strategy {
+/** A client outside the cluster, which reaches the Service at a node or through a layer 4 load balancer. */
+function fromOutside(name: string, way: string, portOf: (addresses: Addresses) => number): Strategy {
+  return {
+    ...expectationOfStrategy(name),
+    name,
+    learning: "break",
+    way,
+    connections: "one connection for all",
+    main: grpcMain,
+    args: (addresses) => ["--target", onLoopback(portOf(addresses))],
+  };
+}
+
+function throughProxy(name: ProxyName, program: ProxyProgram, way: string): Strategy {
   return {
     ...expectationOfStrategy(name),
     name,
     learning: "proxy",
     way,
     connections: "one, to the proxy",
-    program: name,
+    program,
+    proxy: name,
     main: grpcMain,
     args: ({ proxies }) => ["--target", onLoopback(proxies[name] ?? 0)],
   };

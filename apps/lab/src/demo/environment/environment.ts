@@ -51,6 +51,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     const http = keep(await startService("http", seed));
     const grpc = keep(await startService("grpc", seed + 1));
     const aging = keep(await startService("aging", seed + 2));
+    // As kube-proxy on each of two nodes; a load balancer outside the cluster spreads connections over the nodes.
+    const nodes = [keep(await startService("grpc", seed + 3)), keep(await startService("grpc", seed + 4))];
+    const backends = nodes.map(({ port }) => ({ host: "127.0.0.1", port }));
+    const balancer = keep(await startConnectionProxy({ backends, random: createRandom(seed + 5) }));
     const cluster = keep(await startFakeCluster(pods, folder));
     const dns = keep(await startDnsServer(pods));
     const file = new EndpointsFile(folder);
@@ -59,6 +63,8 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       serviceHttpPort: http.port,
       serviceGrpcPort: grpc.port,
       serviceAgingPort: aging.port,
+      nodePort: nodes[0]?.port ?? 0,
+      loadBalancerPort: balancer.port,
       podGrpcPorts: pods.map((pod) => pod.grpcPort),
       kubeconfig: cluster.kubeconfig,
       dnsPort: dns.port,
@@ -71,7 +77,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     let isAway = false;
     const publish = async () => {
       http.setBackends(backendsOf(current, "http"));
-      grpc.setBackends(backendsOf(current, "grpc"));
+      for (const service of [grpc, ...nodes]) service.setBackends(backendsOf(current, "grpc"));
       aging.setBackends(backendsOf(current, "aging"));
       cluster.update(current);
       dns.update(current);

@@ -15,6 +15,7 @@ const bootstrapOf = ({ folder }: ProxyPlace) => join(folder, "envoy.json");
 /** Envoy with its endpoints in a file that it watches, as a control plane would send them. */
 export const envoy: ProxyKind = {
   name: "envoy",
+  program: "envoy",
   // One worker takes all connections, so that round robin is one turn.
   args: (place) => [
     ...["-c", bootstrapOf(place), "--concurrency", "1", "--use-dynamic-base-id", "--disable-hot-restart"],

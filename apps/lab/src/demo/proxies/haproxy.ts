@@ -8,6 +8,7 @@ const configOf = ({ folder }: ProxyPlace) => join(folder, "haproxy.cfg");
 /** HAProxy, whose list of pods is in its configuration: each change is a reload of its worker. */
 export const haproxy: ProxyKind = {
   name: "haproxy",
+  program: "haproxy",
   args: (place) => ["-W", "-db", "-f", configOf(place)],
   async writePods(pods, place) {
     await writeFile(configOf(place), haproxyConfig(pods, place));

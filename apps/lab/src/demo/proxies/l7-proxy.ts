@@ -5,8 +5,11 @@ import { within } from "../../processes/deadline.ts";
 import type { PodServer } from "../../processes/pod-server.ts";
 import type { ProcessGroup } from "../../processes/process-group.ts";
 
-/** The L7 proxies that the lab can start. The name is also that of the program and of the strategy. */
-export type ProxyName = "envoy" | "nginx" | "haproxy";
+/** The programs of the L7 proxies. */
+export type ProxyProgram = "envoy" | "nginx" | "haproxy";
+
+/** The L7 proxies that the lab can start; the name is also that of the strategy. `host-proxy` is the one on the client's node. */
+export type ProxyName = ProxyProgram | "host-proxy";
 
 /** The port of each proxy that runs, on 127.0.0.1. */
 export type ProxyPorts = Readonly<Partial<Record<ProxyName, number>>>;
@@ -21,6 +24,7 @@ export interface ProxyPlace {
 /** How a proxy is configured and started. */
 export interface ProxyKind {
   readonly name: ProxyName;
+  readonly program: ProxyProgram;
   /** The arguments of the program. */
   args(place: ProxyPlace): readonly string[];
   /** Writes the configuration that never changes. Default: there is none. */

@@ -8,6 +8,7 @@ const configOf = ({ folder }: ProxyPlace) => join(folder, "nginx.conf");
 /** nginx, whose list of pods is in its configuration: each change is a reload. */
 export const nginx: ProxyKind = {
   name: "nginx",
+  program: "nginx",
   args: (place) => ["-c", configOf(place), "-e", "stderr", "-g", "daemon off;"],
   async writePods(pods, place) {
     await writeFile(configOf(place), nginxConfig(pods, place));

@@ -4,16 +4,19 @@ import type { Clock } from "@grpc-lb/core";
 import { freePorts } from "../../processes/free-ports.ts";
 import type { PodServer } from "../../processes/pod-server.ts";
 import type { ProcessGroup } from "../../processes/process-group.ts";
-import { commandOf, type ProgramName } from "../programs.ts";
+import { commandOf } from "../programs.ts";
 import { envoy } from "./envoy.ts";
 import { haproxy } from "./haproxy.ts";
 import { type ProxyKind, type ProxyName, type ProxyPorts, startL7Proxy } from "./l7-proxy.ts";
 import { nginx } from "./nginx.ts";
 
-const kinds: Readonly<Record<ProxyName, ProxyKind>> = { envoy, nginx, haproxy };
-
-/** Whether a program is a proxy. */
-export const isProxy = (name: ProgramName): name is ProxyName => Object.hasOwn(kinds, name);
+const kinds: Readonly<Record<ProxyName, ProxyKind>> = {
+  envoy,
+  nginx,
+  haproxy,
+  // This machine is the client's node. That the proxy is near is all that distinguishes it.
+  "host-proxy": { ...envoy, name: "host-proxy" },
+};
 
 /** The proxies that run. */
 export interface Proxies {
@@ -48,7 +51,7 @@ export async function startProxies(
     unique.map(async (name, i) => {
       const place = { port: ports[i] ?? 0, folder: join(folder, name) };
       await mkdir(place.folder);
-      return startL7Proxy(kinds[name], place, pods, { ...options, command: commandOf(name) });
+      return startL7Proxy(kinds[name], place, pods, { ...options, command: commandOf(kinds[name].program) });
     }),
   );
   return {

@@ -6,7 +6,7 @@ import { createStop } from "../../processes/stop.ts";
 import { type Environment, startEnvironment } from "../environment/environment.ts";
 import { createTemporaryFolder } from "../environment/temporary-folder.ts";
 import { type Pod, startPod } from "../pods.ts";
-import { isProxy, startProxies } from "../proxies/start-proxies.ts";
+import { startProxies } from "../proxies/start-proxies.ts";
 import type { RegistryTargets } from "../registries/registry.ts";
 import { isRegistry, setRegistriesFrozen, startRegistries } from "../registries/start-registries.ts";
 import { clientArgs, type Strategy } from "../strategies.ts";
@@ -87,7 +87,8 @@ export async function runScene({ plan, logs, observer, clock, signal, direct }: 
     };
     const start = (name: string) => startPod(group, name, clock, aborted, podOptions);
     const pods = await unlessStopped(Promise.all(plan.pods.map(start)));
-    const proxies = await unlessStopped(startProxies(programs.filter(isProxy), { ...options, pods }));
+    const proxyNames = logs.flatMap(({ strategy }) => strategy.proxy ?? []);
+    const proxies = await unlessStopped(startProxies(proxyNames, { ...options, pods }));
     const env = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries, proxies });
     environment = env;
     observer.onServing(pods);
