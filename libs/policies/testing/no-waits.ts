@@ -11,6 +11,7 @@ export const noWaits: { readonly timing: ConnectionTiming } = {
     minSettleMs: 0,
     maxSettleMs: 0,
     minLifetimeMs: 0,
+    trustAfterMs: 0,
     memoryMs: 0,
   },
 };

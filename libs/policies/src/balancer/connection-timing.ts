@@ -12,8 +12,13 @@ export interface ConnectionTiming {
    */
   readonly minSettleMs: number;
   readonly maxSettleMs: number;
-  /** A connection that closes sooner than this counts as a failed attempt. */
+  /**
+   * A connection that closes sooner than this counts as a failed attempt. Below the age at which a server with a max connection age of
+   * 1 s closes its connections: 0.9 to 1.1 s (gRFC A9).
+   */
   readonly minLifetimeMs: number;
+  /** How long a connection that follows a short-lived one takes no calls while another endpoint can take them. */
+  readonly trustAfterMs: number;
   /**
    * How long an endpoint is remembered while it is disconnected or out of the list. One that comes back within this time is the same
    * endpoint: its statistics and its slow start continue.
@@ -27,6 +32,7 @@ export const defaultTiming: ConnectionTiming = {
   maxGatherMs: 100,
   minSettleMs: 3,
   maxSettleMs: 100,
-  minLifetimeMs: 1_000,
+  minLifetimeMs: 800,
+  trustAfterMs: 1_000,
   memoryMs: 5_000,
 };

@@ -42,7 +42,7 @@ const maxRepicks = 16;
  * - The first calls of a channel wait a short time (`minGatherMs`, `maxGatherMs`) for further connections, and endpoints connect in
  *   random order. Otherwise the first endpoint of the list would take the first calls of every channel.
  * - A connection that closes right after it was opened counts as a failed attempt. The next attempt waits for a growing backoff, and
- *   calls go to other endpoints until a connection has lasted `minLifetimeMs`.
+ *   calls go to other endpoints until a connection has lasted `trustAfterMs`.
  * - The state of an endpoint (calls in flight, the policy's state, slow start) survives a short absence: see `memoryMs`.
  * - A retry goes to an endpoint on which the call has not failed yet, if there is one.
  * - With an empty list, calls fail at once with the resolver's note. On an error of the resolver, the endpoints stay.

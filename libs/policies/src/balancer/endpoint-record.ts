@@ -103,7 +103,7 @@ export class EndpointRecord<EndpointState = unknown> {
   /** When the connection can be trusted to last, after short-lived ones; -Infinity when there were none. */
   get trustedAtMs(): number {
     if (this.#shortLived === 0 || this.#openedAtMs === undefined) return Number.NEGATIVE_INFINITY;
-    return this.#openedAtMs + this.#timing.minLifetimeMs;
+    return this.#openedAtMs + this.#timing.trustAfterMs;
   }
 
   /** Whether the record of an endpoint that is not in the list can be dropped. */

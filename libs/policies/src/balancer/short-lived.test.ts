@@ -78,6 +78,22 @@ test("calls avoid a connection that follows a short-lived one until it has laste
   closeChannel(channel, clock);
 });
 
+test("a server that closes each connection at an age of 1 s ± 10 % gets a new connection at once, each time", async () => {
+  const clock = new ManualClock();
+  registerPoliciesIn({ clock, random: createRandom(1) });
+  const channel = new FakeChannel({ random: {} });
+  channel.update(endpoints(1));
+  for (const ageMs of [900, 950, 900, 1_100, 900]) {
+    channel.connect();
+    assert.equal(channel.state, READY);
+    clock.advance(ageMs);
+    channel.at(one).become(IDLE);
+    await turn();
+    assert.deepEqual([channel.state, channel.at(one).state], [CONNECTING, CONNECTING], `after ${ageMs} ms`);
+  }
+  closeChannel(channel, clock);
+});
+
 test("with one endpoint, calls wait after its first short-lived connection and fail with the reason after more", async () => {
   const clock = new ManualClock();
   registerPoliciesIn({ clock, random: createRandom(1) });
