@@ -5,7 +5,7 @@ import { createConsulSource, registerInConsul } from "./consul/index.ts";
 import { createDnsPollSource } from "./dns/index.ts";
 import { createEtcdSource, registerInEtcd } from "./etcd/index.ts";
 import { createFileSource } from "./file/index.ts";
-import { createSource, defineSource, parseTarget } from "./index.ts";
+import { createSource, defineSource, formatAddress, parseAddress, parseTarget } from "./index.ts";
 import { createKubeconfigAccess, createKubernetesSource, createServiceAccountAccess } from "./kubernetes/index.ts";
 import { parseRegistrationTarget, register } from "./register.ts";
 import { createStaticSource } from "./static/index.ts";
@@ -19,6 +19,7 @@ const instance = { service: "s", address };
 const etcd = { endpoints: ["h:1"], service: "s" };
 const consul = { agent: address, service: "s" };
 const target = "static:///10.0.0.1:80";
+const source = createSource(target);
 
 const table: readonly (readonly [Call, readonly unknown[], RegExp])[] = [
   [createSource, [], /^target must be a text such as kubernetes:.*, got nothing$/],
@@ -52,6 +53,17 @@ const table: readonly (readonly [Call, readonly unknown[], RegExp])[] = [
   ],
   [parseTarget, [undefined], /^target must be a text such as .*, got nothing$/],
   [parseRegistrationTarget, [1], /^registration must be a text such as etcd:.*, got a number$/],
+  [parseTarget, [target, "sttic"], /^parseTarget: expected must be one of kubernetes, .*, file, got a string$/],
+  [parseTarget, [target, null], /^parseTarget: expected must be one of .*, got null$/],
+  [parseAddress, [], /^an address must be a text such as host:port, got nothing$/],
+  [parseAddress, [80], /^an address must be a text such as host:port, got a number$/],
+  [formatAddress, [], /^an address must be as \{ host: "10\.0\.0\.1", port: 80 \}, got nothing$/],
+  [formatAddress, [null], /^an address must be as .*, got null$/],
+  [formatAddress, ["10.0.0.1:80"], /^an address must be as .*, got a string$/],
+  [source.subscribe, [], /^static endpoints: the listener of subscribe must be a function, got nothing$/],
+  [source.subscribe, [{}], /^static endpoints: the listener of subscribe must be a function, got an object$/],
+  [source.watch, [null], /^static endpoints: the signal of watch must be an AbortSignal, got null$/],
+  [source.watch, [new AbortController()], /^static endpoints: the signal of watch must be an .*, got an object$/],
   [defineSource, [{ subject: "s", key: "k" }], /^defineSource: start must be a function, got nothing$/],
   [createKubernetesSource, [], /^createKubernetesSource: the options must be an object, got nothing$/],
   [createKubernetesSource, ["server"], /^createKubernetesSource: the options must be an object, got a string$/],

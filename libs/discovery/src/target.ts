@@ -1,3 +1,4 @@
+import { describeType } from "@grpc-lb/core";
 import { type ConsulTarget, consul } from "./consul/target.ts";
 import { readTarget } from "./core/target/read-target.ts";
 import type { Scheme } from "./core/target/scheme.ts";
@@ -46,10 +47,15 @@ export function parseTarget(text: string): Target;
  * Reads a target of one scheme.
  *
  * @param expected the only scheme that is accepted
- * @throws RangeError as above, also for a target of another scheme
+ * @throws RangeError as above, also for a target of another scheme; TypeError for a scheme that there is not
  */
 export function parseTarget<S extends TargetScheme>(text: string, expected: S): TargetOf<S>;
 export function parseTarget(text: string, expected?: TargetScheme): Target {
   if (expected === undefined) return readTarget<Target>("target", text, schemes);
+  if (!targetSchemes.includes(expected)) {
+    throw new TypeError(
+      `parseTarget: expected must be one of ${targetSchemes.join(", ")}, got ${describeType(expected)}`,
+    );
+  }
   return readTarget<Target>("target", text, { [expected]: schemes[expected] as Scheme<Target> });
 }

@@ -1,5 +1,5 @@
 import { isIP, isIPv4, isIPv6, SocketAddress } from "node:net";
-import { redactAddress } from "@grpc-lb/core";
+import { describeType, redactAddress } from "@grpc-lb/core";
 import type { Address } from "./snapshot.ts";
 
 /** A label of DNS; also with underscores, which the names of some container networks have. */
@@ -29,6 +29,9 @@ export function isPort(text: string, maxLength = 15): boolean {
  * @throws RangeError with what was expected and what was got, without what may be a secret
  */
 export function parseAddress(text: string, defaultPort?: number): Address {
+  if (typeof text !== "string") {
+    throw new TypeError(`an address must be a text such as host:port, got ${describeType(text)}`);
+  }
   const wrong = () => new RangeError(`must be host:port, an IPv6 host in brackets, got "${redactAddress(text)}"`);
   const [, bracketed, plain, digits] = /^(?:\[([^[\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? "";
@@ -43,8 +46,12 @@ export function canonicalHost(host: string): string {
   return host.includes(":") && isIPv6(host) ? new SocketAddress({ address: host, family: "ipv6" }).address : host;
 }
 
-/** Writes an address the way `parseAddress` reads it. */
-export function formatAddress({ host, port }: Address): string {
+/** Writes an address the way `parseAddress` reads it. @throws TypeError for what is no address */
+export function formatAddress(address: Address): string {
+  const { host, port } = address ?? {};
+  if (typeof host !== "string") {
+    throw new TypeError(`an address must be as { host: "10.0.0.1", port: 80 }, got ${describeType(address)}`);
+  }
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

@@ -3,6 +3,7 @@ import {
   type Context,
   checkOptions,
   completeContext,
+  describeType,
   messageOf,
   type OptionRules,
   type Random,
@@ -26,12 +27,16 @@ export interface Source {
   /**
    * Starts the source if it is not running. Calls `listener` at once with the latest snapshot, if there is one, and then with
    * each newer snapshot. A snapshot also carries the source's error. An exception of the listener becomes a process warning.
+   *
+   * @throws TypeError for what is no function
    */
   subscribe(listener: SnapshotListener): Subscription;
   /**
    * Subscribes with an async iterator, until `signal` is aborted. The first snapshot arrives as soon as endpoints or an error are
    * known. Each snapshot is complete and replaces the one before. A slow reader misses intermediate snapshots, never the last.
    * When the iteration ends, by the signal or by `break`, no socket or timer is left, unless the source has other subscribers.
+   *
+   * @throws TypeError for what is no AbortSignal
    */
   watch(signal?: AbortSignal): AsyncIterableIterator<Snapshot>;
 }
@@ -108,6 +113,9 @@ export function defineSourceIn(definition: SourceDefinitionIn, context: Context)
   let store = new SnapshotStore(subject, clock);
 
   const subscribe = (listener: SnapshotListener): Subscription => {
+    if (typeof listener !== "function") {
+      throw new TypeError(`${subject}: the listener of subscribe must be a function, got ${describeType(listener)}`);
+    }
     const lease = running.acquire(
       key,
       () => new SnapshotStore(subject, clock),
@@ -129,7 +137,13 @@ export function defineSourceIn(definition: SourceDefinitionIn, context: Context)
       return store.stats;
     },
     subscribe,
-    watch: (signal) => watchSnapshots(subscribe, signal, background),
+    watch(signal) {
+      // Not by its class: a test environment may have another one.
+      if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+        throw new TypeError(`${subject}: the signal of watch must be an AbortSignal, got ${describeType(signal)}`);
+      }
+      return watchSnapshots(subscribe, signal, background);
+    },
   };
 }
 
