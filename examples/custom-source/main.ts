@@ -1,53 +1,52 @@
-// Requests to the instances that an inventory of our own knows.
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { BalancedDispatcher } from "@grpc-lb/resolver/undici";
-import { fetch } from "undici";
+// Calls to the instances that an inventory of our own knows, by a target of our own.
+import { promisify } from "node:util";
+import { credentials } from "@grpc/grpc-js";
+import { registerResolvers } from "@grpc-lb/resolver";
+import { Greeter, startServer } from "./greeter.ts";
 import { Inventory } from "./inventory.ts";
 import { createInventorySource } from "./inventory-source.ts";
 
 const names = ["server-1", "server-2", "server-3"];
 const servers = await Promise.all(names.map(startServer));
-const instances = servers.map((server) => ({
-  address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-  weight: 1,
-}));
+const instances = servers.map(({ address }) => ({ address, weight: 1 }));
 
 const inventory = new Inventory();
 await inventory.start();
 for (const instance of instances.slice(0, 2)) inventory.put("greeter", instance);
 
-const source = createInventorySource(inventory.url, "greeter");
-const dispatcher = new BalancedDispatcher(source);
+// Once, before the first channel: targets such as inventory:///greeter.
+const resolvers = registerResolvers({
+  sources: { inventory: (target) => createInventorySource(inventory.url, new URL(target).pathname.slice(1)) },
+});
+const client = new Greeter("inventory:///greeter", credentials.createInsecure());
+const greet = promisify(client.greet.bind(client));
 
-printRow("30 requests", names);
-printRow("two registered", await countRequests());
+printRow("30 calls", names);
+await untilAnswerOf("server-1", "server-2");
+printRow("two registered", await countCalls());
 inventory.put("greeter", instances[2]);
-for await (const { endpoints } of source.watch()) if (endpoints?.length === 3) break;
-printRow("three registered", await countRequests());
+await untilAnswerOf("server-3");
+printRow("three registered", await countCalls());
 await inventory.stop();
-for await (const { error } of source.watch()) if (error) break;
-printRow("no inventory", await countRequests()); // the last good endpoints stay
+while (!resolvers.stats()[0]?.error) await greet({});
+printRow("no inventory", await countCalls()); // the last good endpoints stay
 
-await dispatcher.close();
+client.close();
 for (const server of servers) server.close();
 
-async function countRequests(): Promise<number[]> {
+async function countCalls(): Promise<number[]> {
   const counts = new Map(names.map((name) => [name, 0]));
   for (let n = 0; n < 30; n++) {
-    const response = await fetch("http://greeter/", { dispatcher });
-    const name = await response.text();
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+    const { server } = await greet({});
+    counts.set(server, (counts.get(server) ?? 0) + 1);
   }
   return [...counts.values()];
 }
 
-/** Starts a server that answers with its name, on a free port. */
-async function startServer(name: string) {
-  const server = createServer((_request, response) => response.end(name)).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return server;
+/** Calls until each of these has answered: the client is connected to all of them. */
+async function untilAnswerOf(...wanted: readonly string[]) {
+  const missing = new Set(wanted);
+  while (missing.size > 0) missing.delete((await greet({})).server);
 }
 
 function printRow(label: string, cells: readonly (string | number)[]) {

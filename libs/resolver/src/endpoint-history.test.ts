@@ -51,6 +51,8 @@ test("what is no peer, and a peer of a closed channel, is not found", async (t) 
   for (const peer of ["", "10.0.0.1:1", "kubernetes:///server.default"]) {
     assert.equal(rig.resolvers.findEndpoint(peer), undefined);
   }
+  const message = "findEndpoint: peer must be a text, such as call.getPeer() returns, got an object";
+  assert.throws(() => rig.resolvers.findEndpoint(call as never), { name: "TypeError", message });
   client.close();
   await until(() => rig.resolvers.findEndpoint(call.getPeer()) === undefined, "nothing is kept of a closed channel");
 });

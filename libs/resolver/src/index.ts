@@ -9,9 +9,10 @@
  * const client = new PodServiceClient("kubernetes:///server.default:grpc", credentials.createInsecure());
  * ```
  */
-export type { Endpoint } from "@grpc-lb/discovery";
+export type { Endpoint, Source } from "@grpc-lb/discovery";
 export { type ResolverErrorMessage, resolverChannels, type SnapshotMessage } from "./diagnostics.ts";
 export type { ResolvedEndpoint } from "./grpc-js.ts";
+export type { CreateSource } from "./own-schemes.ts";
 export { type ResolvedTargetStats, type Resolvers, type ResolversOptions, registerResolvers } from "./resolvers.ts";
 export { type ParsedServiceConfig, parseServiceConfig } from "./service-config.ts";
 export type { Warn } from "./warn.ts";

@@ -370,7 +370,7 @@ test("options of another type or name are refused at once", () => {
     [{ warn: "x" }, "registerResolvers: warn must be a function, got a string"],
     [
       { clock: {} },
-      /^registerResolvers: unknown option clock; known options: consul, etcd, kubernetes, warn, warnOfProxy$/,
+      /^registerResolvers: unknown option clock; known options: consul, etcd, kubernetes, sources, warn, warnOfProxy$/,
     ],
     [{ etcd: { credentials: { pasword: "x" } } }, /unknown option etcd\.credentials\.pasword/],
   ] as const) {

@@ -1,5 +1,5 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { type Context, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
+import { type Context, checkOptions, describeType, type OptionRules, systemClock } from "@grpc-lb/core";
 import {
   createSource,
   type Endpoint,
@@ -7,7 +7,6 @@ import {
   type Source,
   type SourceOptions,
   type SourceStats,
-  type TargetScheme,
   targetSchemes,
 } from "@grpc-lb/discovery";
 import { DiscoveryResolver, type DiscoveryResolverOptions } from "./discovery-resolver.ts";
@@ -23,11 +22,17 @@ import {
   requireSupportedGrpc,
   targetText,
 } from "./grpc-js.ts";
+import { type CreateSource, checkedSource, ownAuthority, recordOwnScheme, requireOwnSchemes } from "./own-schemes.ts";
 import { authorityOf, schemes } from "./schemes.ts";
 import { dedupeWarnings, type Warn, warnOnce } from "./warn.ts";
 
 /** How targets are resolved, beyond what a target contains. */
 export interface ResolversOptions extends Pick<SourceOptions, "kubernetes" | "etcd" | "consul"> {
+  /**
+   * Sources of your own, by the scheme of their targets: `{ inventory: (target) => createInventorySource(target) }` makes channels
+   * resolve `inventory:///server`. Schemes of an earlier call stay. Default: none.
+   */
+  readonly sources?: Readonly<Record<string, CreateSource>> | undefined;
   /**
    * Receives what an operator should act on: denied rights, a service config that does not count, a sidecar, a proxy; each
    * message once. What it throws becomes a Node warning. Default: a Node warning.
@@ -42,7 +47,8 @@ export interface ResolversOptions extends Pick<SourceOptions, "kubernetes" | "et
 
 /** What is known of a target that is in use. */
 export interface ResolvedTargetStats extends SourceStats {
-  readonly scheme: TargetScheme;
+  /** `kubernetes`. */
+  readonly scheme: string;
   /** As the first channel that uses it wrote it. */
   readonly target: string;
   readonly channels: number;
@@ -61,12 +67,14 @@ export interface Resolvers {
    *
    * @param target where channels of several targets may have the same address: the channel's target, as it was written
    * @returns undefined for a peer that no channel of this registration has, and for a call that was not sent
+   * @throws TypeError for what is no text, such as a call
    */
   findEndpoint(peer: string, target?: string): Endpoint | undefined;
 }
 
 const optionRules: OptionRules = {
-  ...{ kubernetes: "object", etcd: "object", consul: "object", warn: "function", warnOfProxy: "boolean" },
+  ...{ kubernetes: "object", etcd: "object", consul: "object", sources: "object" },
+  ...{ warn: "function", warnOfProxy: "boolean" },
 };
 
 /** What resolvers depend on in their process; tests have their own. */
@@ -86,7 +94,8 @@ export interface ResolversContext extends Pick<Context, "clock"> {
  * it; those made before keep their options, and each call's view shows the channels that were made under it.
  *
  * @returns a view of what is resolved, for metrics
- * @throws Error when this version of grpc-js is not supported, TypeError for options of another type or name
+ * @throws Error when this version of grpc-js is not supported, TypeError for options of another type or name, RangeError for a scheme of
+ *   `sources` that is not valid or has a resolver of others
  */
 export function registerResolvers(options: ResolversOptions = {}): Resolvers {
   checkOptions("registerResolvers", options, optionRules);
@@ -98,7 +107,8 @@ export function registerResolvers(options: ResolversOptions = {}): Resolvers {
 /** The same in any context. */
 export function registerResolversIn(options: ResolversOptions, context: ResolversContext): Resolvers {
   requireSupportedGrpc();
-  const { kubernetes, etcd, consul, warnOfProxy = true } = options;
+  const { kubernetes, etcd, consul, sources = {}, warnOfProxy = true } = options;
+  requireOwnSchemes(sources);
   const { clock = systemClock } = context;
   const warn = options.warn ? dedupeWarnings(options.warn) : warnOnce;
   const running = new Set<DiscoveryResolver>();
@@ -112,13 +122,19 @@ export function registerResolversIn(options: ResolversOptions, context: Resolver
     };
     registerScheme(scheme, createResolverClass({ createSource: create, clock, warn, configName, running }));
   }
-  const proxy = warnOfProxy ? describeProxy(context.env, targetSchemes) : undefined;
+  for (const [scheme, createOwn] of Object.entries(sources)) {
+    const create = checkedSource(scheme, createOwn);
+    registerScheme(scheme, createResolverClass({ createSource: create, clock, warn, running }, ownAuthorityOf));
+    recordOwnScheme(scheme);
+  }
+  const proxy = warnOfProxy ? describeProxy(context.env, [...targetSchemes, ...Object.keys(sources)]) : undefined;
   for (const warning of [...(proxy === undefined ? [] : [proxy]), ...recordRegistration()]) warn(warning);
   return { stats: () => summarize(running), findEndpoint: (peer, target) => findIn(running, peer, target) };
 }
 
 function createResolverClass(
   options: Omit<DiscoveryResolverOptions, "target" | "listener" | "channelOptions">,
+  getAuthority = (uri: GrpcUri) => authorityOf(targetText(uri)),
 ): ResolverConstructor {
   return class extends DiscoveryResolver {
     constructor(uri: GrpcUri, listener: ResolverListener, channelOptions: ChannelOptions) {
@@ -126,10 +142,12 @@ function createResolverClass(
     }
 
     static getDefaultAuthority(uri: GrpcUri): string {
-      return authorityOf(targetText(uri));
+      return getAuthority(uri);
     }
   };
 }
+
+const ownAuthorityOf = ({ scheme = "", path }: GrpcUri) => ownAuthority(scheme, path);
 
 /** Looks for a sidecar once, in a pod alone (where Kubernetes sets this variable), when the first channel is used. */
 function createSidecarCheck({ env, findSidecar }: ResolversContext, warn: Warn): (target: string) => void {
@@ -142,6 +160,9 @@ function createSidecarCheck({ env, findSidecar }: ResolversContext, warn: Warn):
 }
 
 function findIn(running: ReadonlySet<DiscoveryResolver>, peer: string, target?: string): Endpoint | undefined {
+  if (typeof peer !== "string") {
+    throw new TypeError(`findEndpoint: peer must be a text, such as call.getPeer() returns, got ${describeType(peer)}`);
+  }
   for (const resolver of running) {
     if (target !== undefined && resolver.target !== target) continue;
     const endpoint = resolver.findEndpoint(peer);
@@ -154,11 +175,12 @@ function summarize(running: ReadonlySet<DiscoveryResolver>): ResolvedTargetStats
   const byTarget = new Map<string, ResolvedTargetStats>();
   for (const { target, source, latest } of running) {
     if (!source) continue;
-    const parsed = parseTarget(target);
-    const key = JSON.stringify(parsed); // spellings of a target are one
+    const scheme = target.slice(0, target.indexOf(":"));
+    const isOurs = (targetSchemes as readonly string[]).includes(scheme);
+    const key = isOurs ? JSON.stringify(parseTarget(target)) : target; // spellings of a target are one
     const known = byTarget.get(key);
     byTarget.set(key, {
-      scheme: parsed.t,
+      scheme,
       target: known?.target ?? target,
       channels: (known?.channels ?? 0) + 1,
       endpoints: latest?.endpoints?.length ?? 0,
