@@ -6,6 +6,15 @@ set -u
 PATH=${MACHINE_PATH:-$PATH}
 sh k8s/doctor.sh --for init --quiet || exit 1
 
+# These settings of npm make it install the packages of some workspaces only, and its ping fail.
+for name in $(env | sed -n 's/^\([Nn][Pp][Mm]_[Cc][Oo][Nn][Ff][Ii][Gg]_[A-Za-z_]*\)=.*/\1/p'); do
+  case $(printf '%s' "$name" | tr '[:upper:]' '[:lower:]') in
+    npm_config_workspace | npm_config_workspaces | npm_config_include_workspace_root | npm_config_dry_run) unset "$name" ;;
+  esac
+done
+# For the npm that an install script runs, which does not get the flags below.
+export npm_config_dry_run=false
+
 # A registry that does not answer makes npm ci wait minutes, package by package. An answer of any kind will do here.
 offline=
 problem=$(npm ping --fetch-retries=0 --fetch-timeout=10000 --loglevel=error 2>&1) ||

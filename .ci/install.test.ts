@@ -14,9 +14,10 @@ interface World {
   readonly ci?: string;
   /** The version of node_modules/.bin/node. */
   readonly version?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-function install(t: TestContext, { ping = "true", ci = "true", version = "v24.1.0" }: World) {
+function install(t: TestContext, { ping = "true", ci = "true", version = "v24.1.0", env: given = {} }: World) {
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-install-"));
   t.after(() => rmSync(folder, { recursive: true }));
   for (const path of ["bin", "k8s", "node_modules/.bin"]) mkdirSync(join(folder, path), { recursive: true });
@@ -29,7 +30,7 @@ function install(t: TestContext, { ping = "true", ci = "true", version = "v24.1.
   program("k8s/doctor.sh", "true");
   program("node_modules/.bin/node", `echo ${version}`);
   cpSync(join(root, ".ci/install.sh"), join(folder, "install.sh"));
-  const env = { MACHINE_PATH: `${folder}/bin:${process.env.PATH}` };
+  const env = { ...given, MACHINE_PATH: `${folder}/bin:${process.env.PATH}` };
   return spawnSync("sh", ["install.sh", "--include=dev"], { cwd: folder, env, encoding: "utf8" });
 }
 
@@ -39,6 +40,18 @@ test("npm installs everything that is needed, whatever its environment and confi
   for (const flag of ["--include=dev", "--include=optional", "--ignore-scripts=false", "--bin-links", "--no-dry-run"])
     assert.ok(stdout.split(/\s/).includes(flag), `${flag} is missing in: ${stdout}`);
   assert.doesNotMatch(stdout, /--offline/);
+});
+
+test("npm gets no settings from the environment that make it install some workspaces only", (t) => {
+  const env = {
+    NPM_CONFIG_WORKSPACES: "false",
+    npm_config_workspace: "apps/lab",
+    NPM_CONFIG_dry_run: "true",
+    npm_config_cache: "/c",
+  };
+  const { stdout } = install(t, { ci: "env", env });
+  const settings = stdout.split("\n").filter((line) => /^npm_config_/i.test(line));
+  assert.deepEqual(settings.sort(), ["npm_config_cache=/c", "npm_config_dry_run=false"]);
 });
 
 test("a registry that does not answer: npm uses its cache, and the error names the registry and the reason", (t) => {
