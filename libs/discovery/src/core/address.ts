@@ -41,9 +41,19 @@ export function parseAddress(text: string, defaultPort?: number): Address {
   return { host: canonicalHost(host), port };
 }
 
-/** The one spelling of an IPv6 address (RFC 5952), so that two spellings are one endpoint; any other host as it is. */
+/**
+ * The one spelling of a host, so that two spellings are one endpoint: of an IPv6 address that of RFC 5952, with its zone
+ * (`fe80::1%eth0`); of one that is mapped (`::ffff:10.0.0.1`) the IPv4 address, to which the kernel connects; of a name that in
+ * lower case.
+ */
 export function canonicalHost(host: string): string {
-  return host.includes(":") && isIPv6(host) ? new SocketAddress({ address: host, family: "ipv6" }).address : host;
+  if (!host.includes(":")) return host.toLowerCase();
+  if (!isIPv6(host)) return host;
+  const { address } = new SocketAddress({ address: host, family: "ipv6" });
+  const mapped = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : "";
+  if (isIPv4(mapped)) return mapped;
+  const zone = host.indexOf("%");
+  return zone < 0 ? address : address + host.slice(zone);
 }
 
 /** Writes an address the way `parseAddress` reads it. @throws TypeError for what is no address */
@@ -59,5 +69,5 @@ export function formatAddress(address: Address): string {
 export function isLoopback(host: string): boolean {
   if (isIP(host) === 0) return /^(?:.*\.)?localhost\.?$/i.test(host);
   const canonical = canonicalHost(host);
-  return canonical.startsWith("127.") || canonical === "::1" || canonical.startsWith("::ffff:127.");
+  return canonical.startsWith("127.") || /^::1(?:%|$)/.test(canonical);
 }

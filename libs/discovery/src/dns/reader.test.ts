@@ -93,3 +93,8 @@ for (const [what, weight, hasWeights, A, AAAA, want] of [
     assert.deepEqual(shape(record("a", 0, weight), { A, AAAA }, { hasWeights, rule: "ipv4" }), want);
   });
 }
+
+test("an address that is also there mapped into IPv6 is one address", () => {
+  const [endpoint, ...more] = toAddressEndpoints({ A: ["1.1.1.1"], AAAA: ["::ffff:1.1.1.1"] }, 80, "ipv4");
+  assert.deepEqual([endpoint?.addresses, more], [[{ host: "1.1.1.1", port: 80 }], []]);
+});

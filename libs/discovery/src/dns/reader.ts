@@ -52,7 +52,7 @@ export function toServiceEndpoints(
 }
 
 function toEndpoint(hosts: readonly string[], port: number, more: Partial<Endpoint> = {}): Endpoint {
-  const addresses = hosts.map((host) => ({ host: canonicalHost(host), port }));
+  const addresses = [...new Set(hosts.map(canonicalHost))].map((host) => ({ host, port }));
   const [first = { host: "", port }] = addresses;
   return {
     id: formatAddress(first),

@@ -124,12 +124,30 @@ for (const [what, slices] of [
       slice({ service: "s", name: "s-2", addressType: "IPv6", addresses: ["FD00:0:0::1"] }),
     ],
   ],
+  [
+    "an IPv4 address, and the same one mapped into IPv6",
+    [
+      slice({ service: "s", name: "s-1", addresses: ["10.0.0.1"] }),
+      slice({ service: "s", name: "s-2", addressType: "IPv6", addresses: ["::ffff:10.0.0.1"] }),
+    ],
+  ],
+  [
+    "a pod with an IPv4 address, and the same one mapped into IPv6,",
+    [
+      slice({ service: "s", name: "s-1", addresses: [{ address: "10.0.0.1", pod: "a" }] }),
+      slice({ service: "s", name: "s-2", addressType: "IPv6", addresses: [{ address: "::ffff:a00:1", pod: "a" }] }),
+    ],
+  ],
 ] as const) {
   test(`${what} is one endpoint`, async () => {
     const reader = await read("grpc", (api) => {
       api.putService(service({ name: "s" }));
       api.putSlice(...slices);
     });
-    assert.equal((await reader.until("endpoints", ({ endpoints }) => endpoints !== undefined)).endpoints?.length, 1);
+    const { endpoints } = await reader.until("endpoints", ({ endpoints }) => endpoints !== undefined);
+    assert.deepEqual(
+      endpoints?.map(({ addresses }) => addresses.length),
+      [1],
+    );
   });
 }

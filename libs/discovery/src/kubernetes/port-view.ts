@@ -1,4 +1,4 @@
-import { canonicalHost } from "../core/address.ts";
+import { canonicalHost, formatAddress } from "../core/address.ts";
 import type { DiscoveryError } from "../core/discovery-error.ts";
 import type { SnapshotStore } from "../core/snapshot-store.ts";
 import { describeNoEndpoints, describePortNotFound } from "./no-endpoints.ts";
@@ -168,7 +168,7 @@ export class PortView implements ServiceObserver {
     const entries = new Map<string, SliceEntry>();
     for (const endpoint of endpoints) {
       const host = family === "IPv6" ? canonicalHost(endpoint.host) : endpoint.host;
-      const id = endpoint.uid ?? (family === "IPv6" ? `[${host}]:${port}` : `${host}:${port}`);
+      const id = endpoint.uid ?? formatAddress({ host, port });
       const entry = { endpoint, family, host, port };
       const existing = entries.get(id);
       entries.set(id, existing ? laterInLifecycle(existing, entry) : entry);

@@ -38,7 +38,8 @@ export function mergeEntries(
     for (const entry of entries) {
       if (entry.family !== family) continue;
       first ??= entry;
-      addresses.push({ host: entry.host, port: entry.port });
+      const { host, port } = entry;
+      if (addresses.every((each) => each.host !== host || each.port !== port)) addresses.push({ host, port });
       break; // one address of each family: two slices can name the same one for a moment
     }
   }
