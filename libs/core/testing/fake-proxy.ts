@@ -2,12 +2,14 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 
-/** What the proxy does with CONNECT: opens the tunnel, refuses with 407, closes the connection, or never answers. */
-export type FakeProxyMode = "tunnel" | "refuse" | "close" | "hang";
+/** What the proxy does with CONNECT: opens the tunnel, refuses with 407, closes the connection, also behind what it has sent, or never answers. */
+export type FakeProxyMode = "tunnel" | "refuse" | "close" | "end" | "hang";
 
 /** An HTTP proxy on loopback, for tests. */
 export class FakeProxy {
   mode: FakeProxyMode = "tunnel";
+  /** What it sends before its answer to CONNECT, such as informational responses. */
+  before = "";
   /** The requests so far, with their credentials: `CONNECT 127.0.0.1:443 Basic dTpw`. */
   readonly requests: string[] = [];
   readonly #sockets = new Set<Socket>();
@@ -21,8 +23,10 @@ export class FakeProxy {
     proxy.#server.on("connection", (socket) => proxy.#track(socket));
     proxy.#server.on("connect", (request, socket: Socket) => {
       proxy.requests.push(`CONNECT ${request.url} ${request.headers["proxy-authorization"] ?? ""}`.trim());
+      if (proxy.before !== "") socket.write(proxy.before);
       if (proxy.mode === "refuse") socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
       if (proxy.mode === "close") socket.destroy();
+      if (proxy.mode === "end") socket.end();
       if (proxy.mode === "tunnel") proxy.#tunnel(socket, request.url ?? "");
       else socket.resume().on("end", () => socket.destroy()); // the server of node:http leaves it half open
     });

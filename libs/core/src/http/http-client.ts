@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import type { RequestOptions } from "node:https";
 import { isIP } from "node:net";
+import { maxInformational } from "./connect-answer.ts";
 import { HttpError } from "./http-error.ts";
 import { forwardByProxy, loadHttps, nameProxy, openTunnel } from "./proxy.ts";
 import type { RequestGuard } from "./request-guard.ts";
@@ -15,8 +16,6 @@ import type { RequestGuard } from "./request-guard.ts";
 const maxTextLength = 64 * 1024 * 1024;
 /** How long a line may be, in characters, unless its reader says otherwise: enough for an object of etcd's largest size. */
 const maxLineLength = 4 * 1024 * 1024;
-/** How many informational responses (1xx) may precede an answer. Servers send one or two. */
-const maxInformational = 20;
 
 /** How connections are made. */
 export interface HttpClientOptions {

@@ -4,7 +4,15 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, type TestContext, test } from "node:test";
-import { assertNothingLeft, closedPort, FakeProxy, ManualClock, makeCertificates, until } from "../../testing/index.ts";
+import {
+  assertNothingLeft,
+  closedPort,
+  FakeProxy,
+  ManualClock,
+  makeCertificates,
+  turn,
+  until,
+} from "../../testing/index.ts";
 import { HttpClient } from "./http-client.ts";
 import { RequestGuard } from "./request-guard.ts";
 
@@ -91,6 +99,53 @@ for (const isSecure of [true, false]) {
     await assert.rejects(get(1, proxy, { isSecure }), { name: "HttpError", message });
   });
 }
+
+const informational = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+
+test("informational responses before the answer to CONNECT are skipped", { skip }, async (t) => {
+  const [proxy, port] = [await startProxy(t), await startServer(t)];
+  for (const before of ["HTTP/1.1 100 Continue\r\n\r\n", informational.repeat(10)]) {
+    proxy.before = before;
+    assert.equal(await get(port, proxy.url), "200 /x?y undefined");
+  }
+  proxy.mode = "refuse";
+  const message = `proxy ${proxy.url.host}: CONNECT 127.0.0.1:${port}: 407 Proxy Authentication Required`;
+  await assert.rejects(get(port, proxy.url), { name: "HttpError", message });
+  await until(() => proxy.connections === 0, "the tunnels are closed");
+});
+
+for (const [what, before, reason] of [
+  ["endless informational responses", informational.repeat(11), "more than 20 informational responses"],
+  ["an endless head", `${informational}x: ${"y".repeat(20_000)}`, "the head of a response is longer than 16384 bytes"],
+  ["something else than HTTP", `${informational}SSH-2.0-OpenSSH\r\n\r\n`, "the answer is not HTTP/1"],
+  [
+    "an upgrade",
+    `${informational}HTTP/1.1 101 Switching Protocols\r\n\r\n`,
+    "CONNECT 127.0.0.1:1: 101 Switching Protocols",
+  ],
+  ["a response that is cut off", `${informational}HTTP/1.1 2`, "socket hang up"],
+] as const) {
+  test(`CONNECT answered with ${what} is an error`, { skip }, async (t) => {
+    const proxy = await startProxy(t);
+    proxy.mode = reason === "socket hang up" ? "end" : "hang";
+    proxy.before = before;
+    await assert.rejects(get(1, proxy.url), { name: "HttpError", message: `proxy ${proxy.url.host}: ${reason}` });
+    await until(() => proxy.connections === 0, "the connection is closed");
+  });
+}
+
+test("an abort ends a CONNECT that gets informational responses alone", { skip }, async (t) => {
+  const proxy = await startProxy(t);
+  proxy.mode = "hang";
+  proxy.before = informational;
+  const owner = new AbortController();
+  const failed = assert.rejects(get(1, proxy.url, { signal: owner.signal }), /aborted/);
+  await until(() => proxy.requests.length === 1, "the proxy has the request");
+  for (let n = 0; n < 50; n++) await turn();
+  owner.abort();
+  await failed;
+  await until(() => proxy.connections === 0, "the connection is closed");
+});
 
 test("an abort ends a request whose proxy never answers, and closes the connection", { skip }, async (t) => {
   const proxy = await startProxy(t);

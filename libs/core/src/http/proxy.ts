@@ -1,6 +1,7 @@
 import { request as httpRequest, type RequestOptions } from "node:http";
 import { isIP, type Socket } from "node:net";
 import { messageOf } from "../message-of.ts";
+import { type StatusLine, skipInformational } from "./connect-answer.ts";
 import type { HttpRequest } from "./http-client.ts";
 import { HttpError } from "./http-error.ts";
 
@@ -35,17 +36,25 @@ export async function openTunnel(
   const start = proxy.protocol === "https:" ? loadHttps().request : httpRequest;
   const connect = start({ ...options, headers: { host: authority, ...authorization(proxy) } });
   if (isBackground) connect.on("socket", (socket) => socket.unref());
+  let socket: Socket | undefined;
   try {
-    return await new Promise((resolve, reject) => {
-      connect.on("error", reject);
-      connect.on("connect", ({ statusCode = 0, statusMessage = "" }, socket) => {
-        if (statusCode >= 200 && statusCode < 300) return resolve(socket as Socket);
-        socket.destroy();
-        reject(new HttpError(`CONNECT ${authority}: ${statusCode} ${statusMessage}`.trim()));
-      });
-      connect.end();
-    });
+    const { answer, head } = await new Promise<{ readonly answer: StatusLine; readonly head: Buffer }>(
+      (resolve, reject) => {
+        connect.on("error", reject);
+        connect.on("connect", ({ statusCode = 0, statusMessage = "" }, connected, head) => {
+          socket = connected as Socket;
+          resolve({ answer: { status: statusCode, phrase: statusMessage }, head });
+        });
+        connect.end();
+      },
+    );
+    const isFinal = answer.status >= 200 || answer.status === 101;
+    const { status, phrase } = isFinal || !socket ? answer : await skipInformational(socket, head, signal);
+    if (!socket || status < 200 || status >= 300)
+      throw new HttpError(`CONNECT ${authority}: ${status} ${phrase}`.trim());
+    return socket;
   } catch (cause) {
+    socket?.destroy();
     throw nameProxy(proxy, cause);
   }
 }
