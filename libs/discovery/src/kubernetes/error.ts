@@ -27,10 +27,19 @@ export function describeUnavailable(what: string, server: URL, cause: unknown, p
   return new DiscoveryError("unavailable", `kubernetes: ${what}: ${server.host}${way}: ${reason}`, { cause });
 }
 
-function refusal(status: number, phrase: string, message: string, what: string, retryAfterMs: number | undefined) {
+function refusal(
+  status: number | undefined,
+  phrase: string,
+  message: string,
+  what: string,
+  retryAfterMs: number | undefined,
+): DiscoveryError {
   const code = status === 401 || status === 403 ? "permissionDenied" : "unavailable";
-  const words = [`${status} ${phrase}`.trim(), message].filter((word) => word !== "").join(": ");
-  return new DiscoveryError(code, `kubernetes: ${what}: ${words}`, { status, retryAfterMs });
+  const words = [`${status ?? ""} ${phrase}`.trim(), message].filter((word) => word !== "").join(": ");
+  return new DiscoveryError(code, `kubernetes: ${what}: ${words || "an error without a code or a message"}`, {
+    status,
+    retryAfterMs,
+  });
 }
 
 function readMessage(text: string): string {

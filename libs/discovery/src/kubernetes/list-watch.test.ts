@@ -343,6 +343,27 @@ test("an ERROR event with another code is reported, and the watch resumes after 
   assert.equal(api.counts.list, 1);
 });
 
+for (const [object, words] of [
+  [{}, "an error without a code or a message"],
+  [null, "an error without a code or a message"],
+  [{ code: 0, message: "too old" }, "too old"],
+  [{ code: "410", message: "too old" }, "too old"],
+] as const) {
+  test(`an ERROR event of ${JSON.stringify(object)} is reported without a code, and a list follows after a backoff`, async () => {
+    const { api, handler, clock, watching } = await start();
+    await watching();
+    api.sendText(`${JSON.stringify({ type: "ERROR", object })}\n`);
+    await until(() => handler.errors.length === 1, "an error");
+    const [error] = handler.errors;
+    assert.equal(error?.message, `kubernetes: watch endpointslices default/s: ${words}`);
+    assert.equal(error?.status, undefined);
+    put(api, "b");
+    clock.advance(100);
+    await handler.until("replace", 2);
+    assert.equal(api.counts.list, 2);
+  });
+}
+
 test("during a network outage the backoff grows to at most 4 s, and afterwards the missed events are delivered", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();

@@ -219,11 +219,13 @@ export class ListWatch<T extends ApiObject> {
     const changes: Change<T>[] = [];
     let version: string | undefined;
     let failure: { readonly cause: unknown } | undefined;
+    let isUnexplained = false;
     try {
       for (const line of lines) {
         const event = readWatchEvent(line, this.#options.read);
         if (event.type === "ERROR") {
           progress.characters = answer.received; // whole, though no sync
+          isUnexplained = event.status.code === undefined;
           throw describeStatus(event.status, `watch ${this.#options.subject}`);
         }
         if (event.type !== "BOOKMARK") changes.push(event);
@@ -246,6 +248,7 @@ export class ListWatch<T extends ApiObject> {
       }
       this.#version = version ?? before;
     }
+    if (isUnexplained) this.#version = undefined; // which may be the reason
     if (failure) throw failure.cause;
   }
 

@@ -46,7 +46,48 @@ for (const [what, port, set, code, message] of [
       api.putSlice(slice({ service: "s", addressType: "FQDN", addresses: ["a.example"] }));
     },
     "invalid",
-    "kubernetes: service default/s has EndpointSlices of type FQDN only, which are not supported",
+    "kubernetes: service default/s has EndpointSlices of type FQDN only, which are not supported; dial their names with dns:/// instead",
+  ],
+  [
+    "slices of names beside an empty one of addresses",
+    "grpc",
+    (api) => {
+      api.putService(service({ name: "s" }));
+      api.putSlice(slice({ service: "s", name: "s-1", addressType: "FQDN", addresses: ["a.example"] }));
+      api.putSlice(slice({ service: "s", name: "s-2", addresses: [] }));
+    },
+    "invalid",
+    "kubernetes: service default/s has EndpointSlices of type FQDN only, which are not supported, as those of other types have no ready endpoints; dial their names with dns:/// instead",
+  ],
+  [
+    "an ExternalName Service without a name",
+    80,
+    (api) => api.putService(service({ name: "s", ports: [], spec: { type: "ExternalName", selector: null } })),
+    "invalid",
+    "kubernetes: service default/s is of type ExternalName and has no externalName; set spec.externalName, and dial that name with dns:/// instead",
+  ],
+  [
+    "a port number, slices without ports, and no right to read the Service",
+    80,
+    (api) => {
+      api.putService(service({ name: "s" }));
+      api.putSlice(slice({ service: "s", addresses: ["10.0.0.1"], ports: [] }));
+      for (const verb of ["get", "list", "watch"] as const) api.forbid(verb, "services");
+    },
+    "portNotFound",
+    'kubernetes: service default/s has no port 80; its EndpointSlices name no target ports; the Service, which may map it, could not be read (403); allow "get" of services',
+  ],
+  [
+    "a UDP port by name, and no right to read the Service",
+    "dns",
+    (api) => {
+      api.putSlice(
+        slice({ service: "s", addresses: ["10.0.0.1"], ports: [{ name: "dns", port: 53, protocol: "UDP" }] }),
+      );
+      for (const verb of ["get", "list", "watch"] as const) api.forbid(verb, "services");
+    },
+    "portNotFound",
+    'kubernetes: service default/s has no port "dns"; its target ports are dns (53 UDP); their port "dns" is UDP, and gRPC needs TCP: name a TCP port',
   ],
   [
     "a port of the Service that maps to nothing",
@@ -67,7 +108,7 @@ for (const [what, port, set, code, message] of [
       api.putSlice(slice({ service: "s", addresses: ["10.0.0.1"], ports: dns }));
     },
     "portNotFound",
-    'kubernetes: service default/s has no port "dns"; its target ports are dns (53 UDP); the Service\'s port "dns" is UDP, and TCP is needed',
+    'kubernetes: service default/s has no port "dns"; its target ports are dns (53 UDP); the Service\'s port "dns" is UDP, and gRPC needs TCP: name a TCP port',
   ],
   [
     "a UDP port by number",
@@ -77,7 +118,7 @@ for (const [what, port, set, code, message] of [
       api.putSlice(slice({ service: "s", addresses: ["10.0.0.1"], ports: http }));
     },
     "portNotFound",
-    "kubernetes: service default/s has no port 53; its target ports are http (8080); the Service's port 53 is UDP, and TCP is needed",
+    "kubernetes: service default/s has no port 53; its target ports are http (8080); the Service's port 53 is UDP, and gRPC needs TCP: name a TCP port",
   ],
 ] as [string, string | number, (api: FakeApiServer) => void, string, string][]) {
   test(`${what} is an error with the reason`, async () => {

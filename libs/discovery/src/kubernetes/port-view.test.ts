@@ -281,7 +281,7 @@ test("slices whose ports are absent, null or [] are ignored and count as a missi
     const table = newTable();
     table.setSlice(slice({ service: "s", addresses: ["10.0.0.1"], ports }));
     assert.deepEqual([hosts(table), table.lacksPort], ["", true]);
-    assert.match(table.error?.message ?? "", /its target ports are none$/);
+    assert.match(table.error?.message ?? "", /its EndpointSlices name no target ports$/);
     table.setSlice(named("s-2", "10.0.0.2"));
     assert.deepEqual([hosts(table), table.lacksPort], ["10.0.0.2", false]);
     table.deleteSlice("s-2");

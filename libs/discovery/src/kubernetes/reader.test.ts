@@ -95,11 +95,26 @@ for (const value of [undefined, null, 5, "hello", [], {}]) {
   test(`${JSON.stringify(value)} is not a slice, a Service or a list, and only the reader of lists throws`, () => {
     assert.match(readEndpointSlice(value).defect ?? "", /^metadata\.name must be text/);
     assert.match(readService(value).defect ?? "", /^the answer must be a Service with a name, got /);
-    assert.deepEqual(readStatus(value), { message: "", code: 0, retryAfterSeconds: undefined });
+    assert.deepEqual(readStatus(value), { message: "", code: undefined, retryAfterSeconds: undefined });
     const expected = { name: "RangeError", message: /^the answer must be of kind EndpointSliceList, got / };
     assert.throws(() => readList(value, "EndpointSliceList", readEndpointSlice), expected);
   });
 }
+
+test("the code of a Status is a status of HTTP, or that of its reason", () => {
+  for (const [status, want] of [
+    [{ code: 410 }, 410],
+    [{ code: 500, reason: "Expired" }, 500],
+    [{ reason: "Expired" }, 410],
+    [{ reason: "Gone", code: 0 }, 410],
+    [{ reason: "Forbidden", code: "403" }, 403],
+    [{ reason: "InternalError" }, undefined],
+    [{ reason: "toString" }, undefined],
+    ...[0, -1, 99, 600, 1e308, 410.5, "410", null, {}].map((code) => [{ code }, undefined] as const),
+  ] as const) {
+    assert.equal(readStatus(status).code, want, JSON.stringify(status));
+  }
+});
 
 test("a list is a list only by its kind and its items", () => {
   const list = (fields: object) =>

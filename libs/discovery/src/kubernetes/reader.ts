@@ -62,7 +62,8 @@ export type WatchEvent<T extends ApiObject> =
 /** A Status object, which the API server sends in place of what was requested. */
 export interface Status {
   readonly message: string;
-  readonly code: number;
+  /** The HTTP status that the server would have answered with; undefined if it names none. */
+  readonly code: number | undefined;
   readonly retryAfterSeconds: number | undefined;
 }
 
@@ -143,13 +144,17 @@ function versionOf(metadata: unknown): string | undefined {
   return isVersion && resourceVersion.length <= maxTextLength ? resourceVersion : undefined;
 }
 
-/** Never throws: what is missing is "" or 0. */
+/** The codes of the reasons that decide what to do next. */
+const codes: Readonly<Record<string, number>> = { Expired: 410, Gone: 410, Unauthorized: 401, Forbidden: 403 };
+
+/** Never throws: what is missing is "" or undefined. */
 export function readStatus(value: unknown): Status {
-  const { message, code, details } = fieldsOf(value);
+  const { message, code, reason, details } = fieldsOf(value);
   const { retryAfterSeconds } = fieldsOf(details);
+  const isCode = typeof code === "number" && Number.isInteger(code) && code >= 100 && code <= 599;
   return {
     message: typeof message === "string" ? message : "",
-    code: typeof code === "number" ? code : 0,
+    code: isCode ? code : typeof reason === "string" && Object.hasOwn(codes, reason) ? codes[reason] : undefined,
     retryAfterSeconds: typeof retryAfterSeconds === "number" ? retryAfterSeconds : undefined,
   };
 }

@@ -170,7 +170,10 @@ test("without the right to read the Service, only its own port numbers fail, and
   for (const verb of ["get", "list"] as const) api.forbid(verb, "services");
   await read({ port: "grpc" }).untilAddresses("10.0.0.1:50051");
   const { error } = await read({ port: 80 }).until("an error", (snapshot) => snapshot.error !== undefined);
-  assert.match(error?.message ?? "", /the Service, which maps its ports to these, could not be read \(services get\)$/);
+  assert.match(
+    error?.message ?? "",
+    /the Service, which maps its ports to these, could not be read \(403\); allow "get" of services, or dial a target port$/,
+  );
   assert.equal(api.counts.openWatches, 1, "the slices are watched on");
 });
 
@@ -439,7 +442,10 @@ test("the error of a port number reports that the Service does not exist", async
   const { api, read } = await start();
   api.putSlice(at("10.0.0.1"));
   const { error } = await read({ port: 80 }).until("an error", (snapshot) => snapshot.error !== undefined);
-  assert.match(error?.message ?? "", /; the Service, which maps its ports to these, does not exist$/);
+  assert.match(
+    error?.message ?? "",
+    /; the Service, which maps its ports to these, does not exist; create it, or dial a target port$/,
+  );
 });
 
 test("a Service that hangs delays no event, and the first endpoints of a named port by no more than 200 ms", async () => {
@@ -477,7 +483,7 @@ for (const end of ["read", "given up"]) {
       assert.equal(mapped.snapshots.length, 1);
     } else {
       clock.advance(5_000);
-      await mapped.until("an error", ({ error }) => /could not be read \(services get\)$/.test(error?.message ?? ""));
+      await mapped.until("an error", ({ error }) => /could not be read$/.test(error?.message ?? ""));
     }
     api.thaw();
   });
