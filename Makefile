@@ -88,6 +88,10 @@ istio-eject: needs-istio-eject $(INSTALLED) ## remove the sidecars
 kube-delete: needs-kube-delete $(INSTALLED) ## delete everything that kube-deploy created
 	@$(NODE) k8s/cluster/delete.ts
 
+.PHONY: kit
+kit: needs-kit $(INSTALLED) ## pack images and npm's cache into dist/grpc-lb-kit.tar, for a room without a network; KIT_IMAGES='…' adds images
+	@$(NODE) k8s/kit/main.ts
+
 ##@ Develop
 
 .PHONY: init
@@ -149,7 +153,7 @@ e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's
 	@$(NODE) k8s/e2e/main.ts
 
 # Before anything is done, one line for each missing tool that the target needs.
-override NEEDS := docker-build docker-push kube-load kube-deploy kube-logs istio-inject istio-eject kube-delete e2e
+override NEEDS := docker-build docker-push kit kube-load kube-deploy kube-logs istio-inject istio-eject kube-delete e2e
 .PHONY: $(NEEDS:%=needs-%)
 $(NEEDS:%=needs-%): needs-%:
 	@sh k8s/doctor.sh --for $* --quiet

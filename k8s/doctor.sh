@@ -19,13 +19,13 @@ done
 
 case $target in
   '' | init | demo | policies | test | bench | compare-cost | format | protoc | check | lint) needs='node npm' ;;
-  docker-build | docker-push) needs='node npm docker engine' ;;
+  docker-build | docker-push | kit) needs='node npm docker engine' ;;
   kube-load) needs='node npm docker engine kubectl cluster' ;;
   kube-deploy | kube-logs | kube-delete | istio-eject) needs='node npm kubectl cluster' ;;
   istio-inject) needs='node npm kubectl cluster istiod' ;;
   e2e) needs='node npm docker engine kubectl cluster' ;;
   *)
-    echo "doctor: unknown target $target; known: init demo policies test bench compare-cost format protoc check lint docker-build docker-push" \
+    echo "doctor: unknown target $target; known: init demo policies test bench compare-cost format protoc check lint docker-build docker-push kit" \
       "kube-load kube-deploy kube-logs kube-delete istio-inject istio-eject e2e" >&2
     exit 2
     ;;
