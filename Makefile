@@ -33,9 +33,14 @@ override REFERENCE := .ci/reference/node_modules/.package-lock.json
 
 .PHONY: help
 help: ## list the targets
-	@tty=; if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then tty=1; fi; awk -v tty="$$tty" 'BEGIN { FS = ":.*## "; if (tty) { b = "\033[1m"; c = "\033[36m"; o = "\033[0m" } } \
+	@tty=; columns=; if [ -t 1 ]; then columns=$$({ stty size </dev/tty; } 2>/dev/null | cut -d ' ' -f 2); [ -n "$$NO_COLOR" ] || tty=1; fi; \
+	awk -v tty="$$tty" -v columns="$${columns:-0}" 'BEGIN { FS = ":.*## "; if (tty) { b = "\033[1m"; c = "\033[36m"; o = "\033[0m" } } \
+	  function show(text,  words, n, i, used) { n = split(text, words, " "); used = 18; \
+	    for (i = 1; i <= n; i++) { \
+	      if (i > 1 && columns > 40 && used + 1 + length(words[i]) > columns) { printf "\n%18s", ""; used = 18 } \
+	      printf " %s", words[i]; used += 1 + length(words[i]) } print "" } \
 	  /^##@ / { printf "\n%s%s%s\n", b, substr($$0, 5), o } \
-	  /^[a-z0-9-]+:.*## / { printf "  %s%-16s%s %s\n", c, $$1, o, $$2 }' Makefile
+	  /^[a-z0-9-]+:.*## / { printf "  %s%-16s%s", c, $$1, o; show($$2) }' Makefile
 
 .PHONY: doctor
 doctor: ## show which tools are installed, which are missing, and how to get them; FOR=kube-deploy checks one target

@@ -171,3 +171,12 @@ test("the help lists each flag with its value, default and variable, the same fo
     `want lines of at most 110 columns:\n${help}`,
   );
 });
+
+test("the help fits into the columns of the terminal", () => {
+  for (const columns of [60, 80]) {
+    const parsed = parseFlags(spec, ["--help"], {}, columns);
+    const text = parsed.t === "help" ? parsed.text : "";
+    const longest = Math.max(...text.split("\n").map((line) => line.length));
+    assert.ok(longest > columns - 20 && longest <= columns, `${columns} columns, got ${longest}:\n${text}`);
+  }
+});

@@ -26,16 +26,21 @@ const variableOf = (key: string) => kebab(key).replaceAll("-", "_").toUpperCase(
 
 const wrong = (message: string) => ({ t: "wrong", message: printableLine(message) }) as const;
 
+const maxHelpWidth = 110;
+
 /**
  * Parses a command line: a flag beats its environment variable, which beats the default. A variable that is set but empty
  * counts as not set, so that a manifest may pass a field without a value. The message of a wrong command line is one line.
+ *
+ * @param columns of the terminal, which the help fits into; it is never wider than 110
  */
 export function parseFlags<F extends Record<string, Flag<unknown>>>(
   spec: ProgramSpec<F>,
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
+  columns = maxHelpWidth,
 ): ParsedFlags<F> {
-  const command = createCommand(spec);
+  const command = createCommand(spec).configureHelp({ helpWidth: Math.min(columns, maxHelpWidth) });
   try {
     command.parse(argv, { from: "user" });
   } catch (error) {
@@ -67,7 +72,6 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
 function createCommand(spec: ProgramSpec<Record<string, Flag<unknown>>>): Command {
   const command = new Command(spec.name).description(spec.summary).exitOverride();
   command.configureOutput({ writeOut: () => {}, writeErr: () => {} });
-  command.configureHelp({ helpWidth: 110 });
   command.helpOption("-h, --help", "show this help");
   for (const [key, flag] of Object.entries(spec.flags)) {
     const value = flag.metavar === undefined ? "" : ` <${flag.metavar}>`;

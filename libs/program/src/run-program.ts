@@ -45,7 +45,7 @@ export async function runProgram<F extends Record<string, Flag<unknown>>>(
       process.exit(1);
     });
   }
-  const parsed = parseFlags(spec, process.argv.slice(2), process.env);
+  const parsed = parseFlags(spec, process.argv.slice(2), process.env, process.stdout.columns);
   try {
     if (parsed.t === "run") {
       process.exitCode = (await body({ flags: parsed.values, signal: termination.signal })) ?? 0;
