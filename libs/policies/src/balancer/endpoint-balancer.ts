@@ -21,7 +21,7 @@ import { type ConnectionTiming, defaultTiming } from "./connection-timing.ts";
 import { PolicyDiagnostics, pickChannel } from "./diagnostics.ts";
 import { mergeEndpoints } from "./endpoint-info.ts";
 import { EndpointRecord } from "./endpoint-record.ts";
-import { FailedAttempts } from "./failed-attempts.ts";
+import { FailedAttempts, mayHedge } from "./failed-attempts.ts";
 import type { CommonConfig, PickChild, PickerInput, Policy, PolicyInstance } from "./policy.ts";
 import { selectReady, selectTrusted } from "./select-children.ts";
 import type { PolicyStats, StatsSource } from "./stats.ts";
@@ -117,6 +117,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
       return;
     }
     this.#config = config;
+    this.#failedAttempts.includesPending = mayHedge(options);
     const leaving = this.#reconcile(mergeEndpoints(found.value), options, note);
     if (this.#children.size === 0) this.#fail(noEndpointMessage(this.#policy.name, note));
     else this.#publish();
@@ -336,6 +337,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
         const result = child.pick(args);
         if (!result.subchannel) return result;
         child.record.picks += 1;
+        failedAttempts.start(args, child.record);
         if (pickChannel.hasSubscribers) diagnostics.publishPick(child.info);
         return tracker ? tracker.track(child, result, args) : failedAttempts.watch(args, child.record, result);
       },

@@ -60,6 +60,23 @@ for (const name of policyNames) {
   });
 }
 
+for (const name of policyNames) {
+  test(`${name}: with hedging no call waits for a frozen server while another one answers`, async (t) => {
+    const rig = new Rig(t);
+    const backends = await rig.start("a", "b", "frozen");
+    rig.publish(backends);
+    const hedgingPolicy = { maxAttempts: 2, hedgingDelay: "0.01s" };
+    const client = rig.client(policyOf(name), {}, [{ name: [{ service }], hedgingPolicy }]);
+    await untilAllCalled(client, backends);
+    backends[2].freeze();
+    const seen = backends[2].calls;
+    for (let key = 0; key < 30 || backends[2].calls === seen; key++) {
+      assert.ok(key < 1_000, "the frozen server gets no call");
+      assert.notEqual(await callWithKey(client, `key-${key}`), "DEADLINE_EXCEEDED");
+    }
+  });
+}
+
 test("a retry with a key goes to the same other server each time", async (t) => {
   const rig = new Rig(t);
   const backends = await rig.start("a", "b", "failing");

@@ -1,4 +1,4 @@
-import { status } from "@grpc/grpc-js";
+import { type ChannelOptions, status } from "@grpc/grpc-js";
 import { headerOf, type PickArgs, type PickResult } from "../grpc-js.ts";
 import type { Child } from "./child.ts";
 import type { EndpointRecord } from "./endpoint-record.ts";
@@ -6,10 +6,21 @@ import type { EndpointRecord } from "./endpoint-record.ts";
 /** grpc-js sets it on every attempt of a call but the first (gRFC A6). */
 const previousAttemptsHeader = "grpc-previous-rpc-attempts";
 
+/** Whether calls of a channel may have several attempts at a time. The service config of a resolver is not known here. */
+export const mayHedge = (options: ChannelOptions): boolean =>
+  String(options["grpc.service_config"]).includes('"hedgingPolicy"');
+
 /** The endpoints that failed earlier attempts of calls with a retry policy, so that the next attempt goes elsewhere. */
 export class FailedAttempts {
+  /** Whether attempts that have not ended are avoided too. Only for hedging, because it costs time with each pick. */
+  includesPending = false;
   /** By `extraPickInfo`: grpc-js creates that object for a call and passes it to all of its attempts. */
   readonly #byCall = new WeakMap<object, EndpointRecord[]>();
+
+  /** An attempt was sent to an endpoint. */
+  start(args: PickArgs, record: EndpointRecord): void {
+    if (this.includesPending) this.add(args, record);
+  }
 
   add({ extraPickInfo }: PickArgs, record: EndpointRecord): void {
     const failed = this.#byCall.get(extraPickInfo);
