@@ -66,11 +66,16 @@ const offences: readonly Offence[] = [
     /resolver stands on discovery and core/,
   ],
   [
+    "interceptors that import policies",
+    { "libs/interceptors/src/across.ts": 'export * from "@grpc-lb/policies";\n' },
+    /interceptors stand on core/,
+  ],
+  [
     "an app that imports an app",
     { "apps/lab/src/across.ts": 'export * from "@grpc-lb/server/src/http.ts";\n' },
     /apps import libraries, never apps/,
   ],
-  ...["core", "verdict", "discovery", "resolver", "policies"].map(
+  ...["core", "verdict", "discovery", "resolver", "policies", "interceptors"].map(
     (library): Offence => [
       `${library}, a library, that imports program`,
       { [`libs/${library}/src/as-a-program.ts`]: 'export * from "@grpc-lb/program";\n' },

@@ -21,7 +21,7 @@ const fileName = /^[\w.-]+\.\w+$/;
 
 /** The pages whose code is checked. */
 export function listPages(root: string): string[] {
-  const pages = globSync(["docs/**/*.md", "libs/{discovery,policies,resolver}/README.md"], {
+  const pages = globSync(["docs/**/*.md", "libs/{discovery,interceptors,policies,resolver}/README.md"], {
     cwd: root,
     exclude: ["docs/reference/**"],
   });

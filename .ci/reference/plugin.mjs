@@ -12,7 +12,7 @@ const root = resolve(import.meta.dirname, "../..");
 
 /** The specifier of each public entry, by its source file. */
 const specifiers = new Map(
-  ["discovery", "policies", "resolver"].flatMap((library) => {
+  ["discovery", "interceptors", "policies", "resolver"].flatMap((library) => {
     const folder = join(root, "libs", library);
     const { name, exports, publicExports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     return Object.entries(exports)

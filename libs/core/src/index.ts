@@ -17,6 +17,7 @@ export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
 export { messageOf } from "./message-of.ts";
 export { describeMissingPackage } from "./missing-package.ts";
 export { describeCopies, type Loaded, type RegistryPackage, recordCopy } from "./package-copies.ts";
+export { printableLine } from "./printable-line.ts";
 export { createRandom, type Random } from "./random.ts";
 export { type ReadTextOptions, readTextFile } from "./read-text-file.ts";
 export { redactAddress, redactReason, redactTarget, type Shown } from "./redact.ts";

@@ -1,5 +1,4 @@
-import { type Clock, messageOf } from "@grpc-lb/core";
-import { printableLine } from "./printable-line.ts";
+import { type Clock, messageOf, printableLine } from "@grpc-lb/core";
 
 /** One call after the other with a line for each; a failed call does not end the loop. */
 export interface CallLoopOptions {

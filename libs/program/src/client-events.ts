@@ -3,8 +3,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { ClientRequest } from "node:http";
 import type { ClientHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { messageOf } from "@grpc-lb/core";
-import { printableLine } from "./printable-line.ts";
+import { messageOf, printableLine } from "@grpc-lb/core";
 
 /**
  * What a client did, one JSON object a line. `connection` numbers the connections that carried calls, from 1; a call that failed

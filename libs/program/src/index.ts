@@ -12,6 +12,8 @@
  * });
  * ```
  */
+
+export { printableLine } from "@grpc-lb/core";
 export { type Child, type ChildExit, type ChildOptions, startChild } from "./child.ts";
 export type { ClientEvent, ObservedCalls } from "./client-events.ts";
 export {
@@ -28,6 +30,5 @@ export {
 export { createLogger, logLevels } from "./log.ts";
 export type { FlagValues, ProgramSpec } from "./parse-flags.ts";
 export { parsePodName } from "./pod-name.ts";
-export { printableLine } from "./printable-line.ts";
 export { type Caller, runClient } from "./run-client.ts";
 export { type ProgramContext, ProgramError, runProgram } from "./run-program.ts";

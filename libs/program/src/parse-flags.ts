@@ -1,7 +1,6 @@
-import { messageOf } from "@grpc-lb/core";
+import { messageOf, printableLine } from "@grpc-lb/core";
 import { Command, CommanderError, Option } from "commander";
 import type { Flag } from "./flags.ts";
-import { printableLine } from "./printable-line.ts";
 
 /** A program's name, summary and flags. Flags are keyed by camelCase names: `httpPort` is `--http-port`, HTTP_PORT. */
 export interface ProgramSpec<F extends Record<string, Flag<unknown>>> {

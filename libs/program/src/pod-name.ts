@@ -1,4 +1,4 @@
-import { printableLine } from "./printable-line.ts";
+import { printableLine } from "@grpc-lb/core";
 
 /** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/: at most 253 characters. */
 const maxLength = 253;

@@ -1,6 +1,6 @@
+import { printableLine } from "@grpc-lb/core";
 import type { Flag } from "./flags.ts";
 import { type FlagValues, type ProgramSpec, parseFlags } from "./parse-flags.ts";
-import { printableLine } from "./printable-line.ts";
 import { onTermination } from "./termination.ts";
 
 /** The arguments of a program's body. */

@@ -1,0 +1,22 @@
+/** A function of a logger: the fields of an entry, and its text. */
+export type LogFunction = (fields: object, message: string) => void;
+
+/** What interceptors need of a logger; a pino logger is one, and so is each of its children. */
+export interface Logger {
+  readonly debug: LogFunction;
+  readonly info: LogFunction;
+  readonly warn: LogFunction;
+  readonly error: LogFunction;
+}
+
+/** The levels at which interceptors log. */
+export type LogLevel = keyof Logger;
+
+/** Writes an entry. A logger that throws does not fail the call. */
+export function writeEntry(logger: Logger, level: LogLevel, fields: object, message: string): void {
+  try {
+    logger[level](fields, message);
+  } catch {
+    // There is no other place to report it, and a call must not fail for its log.
+  }
+}

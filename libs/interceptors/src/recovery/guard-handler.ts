@@ -1,0 +1,87 @@
+import type { ServerDuplexStream, ServerErrorResponse, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+
+/** Turns an error of a handler into what the client gets, and reports it. */
+export type DescribeError = (error: unknown, method: string) => ServerErrorResponse;
+
+/** A call of any kind; what depends on the kind is optional. */
+type AnyCall = ServerUnaryCall<unknown, unknown> & Partial<Pick<ServerDuplexStream<unknown, unknown>, "destroyed">>;
+
+/** A handler of any kind: those with a unary response have a callback. */
+type AnyHandler = (call: AnyCall, respond?: sendUnaryData<unknown>) => unknown;
+
+/** Wraps a handler so that its errors end the call as `describe` says, and nothing else. */
+export function guardHandler(handler: AnyHandler, describe: DescribeError): AnyHandler {
+  return (call, respond) => {
+    const guard = new CallGuard(call, respond, describe);
+    guard.watchListeners();
+    try {
+      const result = handler(call, respond && guard.respond);
+      if (isThenable(result)) result.then(undefined, guard.fail);
+    } catch (error) {
+      guard.fail(error);
+    }
+  };
+}
+
+class CallGuard {
+  readonly #call: AnyCall;
+  readonly #respond: sendUnaryData<unknown> | undefined;
+  readonly #describe: DescribeError;
+  readonly #emit: AnyCall["emit"];
+  #isAnswered = false;
+
+  constructor(call: AnyCall, respond: sendUnaryData<unknown> | undefined, describe: DescribeError) {
+    this.#call = call;
+    this.#respond = respond;
+    this.#describe = describe;
+    this.#emit = call.emit.bind(call);
+  }
+
+  /** Catches what a listener throws, and replaces errors without a status that the handler emits. */
+  watchListeners(): void {
+    const emit = this.#emit;
+    this.#call.emit = (event: string | symbol, ...args: unknown[]) => {
+      if (event === "error" && this.#respond === undefined && !hasStatus(args[0])) {
+        return emit(event, this.#describe(args[0], this.#call.getPath()));
+      }
+      try {
+        return emit(event, ...args);
+      } catch (error) {
+        this.fail(error);
+        return true;
+      }
+    };
+  }
+
+  /** The handler's callback. The first answer counts, as the second one of a handler that fails after it has answered. */
+  readonly respond: sendUnaryData<unknown> = (error, ...answer) => {
+    if (this.#isAnswered) return;
+    if (error && !hasStatus(error)) {
+      this.fail(error);
+      return;
+    }
+    this.#isAnswered = true;
+    this.#respond?.(error, ...answer);
+  };
+
+  readonly fail = (error: unknown): void => {
+    const answer = this.#describe(error, this.#call.getPath());
+    if (this.#respond) {
+      if (this.#isAnswered) return;
+      this.#isAnswered = true;
+      this.#respond(answer);
+    } else if (!this.#call.destroyed) {
+      this.#emit("error", answer); // grpc-js ends the stream with it
+    }
+  };
+}
+
+/** Whether grpc-js would send it as the handler means it: an error with a status code other than OK. */
+function hasStatus(error: unknown): boolean {
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return typeof code === "number" && Number.isInteger(code) && code > 0 && code <= 16;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
+import { type ServerDuplexStream, type ServerErrorResponse, status } from "@grpc/grpc-js";
+import { until } from "@grpc-lb/core/testing";
+import {
+  answers,
+  call,
+  type EchoClient,
+  type EchoHandlers,
+  echo,
+  kinds,
+  LogRecorder,
+  Rig,
+} from "../../testing/index.ts";
+import { withRecovery } from "./recovery.ts";
+
+const secret = "the password is hunter2";
+
+async function start(t: TestContext, handlers: Partial<EchoHandlers>, options = {}) {
+  const rig = new Rig(t);
+  const log = new LogRecorder();
+  const implementation = withRecovery({ ...echo, ...handlers } as EchoHandlers, { logger: log, ...options });
+  const { address } = await rig.serveAll(implementation);
+  return { log, client: rig.client(address) };
+}
+
+const throwing = () => {
+  throw new Error(secret);
+};
+const rejecting = async () => {
+  await null;
+  throw new Error(secret);
+};
+
+for (const kind of kinds) {
+  test(`${kind}: a handler that goes well answers as without recovery`, async (t) => {
+    const { client, log } = await start(t, {});
+    assert.deepEqual(await call(client, kind), { code: 0, details: "", messages: answers[kind] });
+    assert.deepEqual(log.entries, []);
+  });
+
+  for (const [what, handler] of [
+    ["throws", throwing],
+    ["rejects", rejecting],
+  ] as const) {
+    test(`${kind}: a handler that ${what} answers INTERNAL without its text, and is logged with its stack`, async (t) => {
+      const { client, log } = await start(t, { [kind]: handler });
+      const { code, details } = await call(client, kind);
+      assert.deepEqual({ code, details }, { code: status.INTERNAL, details: "Internal error" });
+      const { level, fields } = log.only;
+      assert.equal(level, "error");
+      assert.match((fields.err as Error).stack ?? "", /hunter2[\s\S]*recovery\.test/);
+      assert.match(String(fields.method), new RegExp(`^/grpclb.test.Echo/${kind}$`, "i"));
+      assert.equal((await call(client, "say")).code, kind === "say" ? status.INTERNAL : 0, "the server goes on");
+    });
+  }
+}
+
+test("a listener on the stream that throws ends the call, not the process", async (t) => {
+  const onData: Partial<EchoHandlers> = {
+    collect: (stream) => void stream.on("data", throwing),
+    chat: (stream) => void stream.on("data", throwing),
+  };
+  const { client, log } = await start(t, onData);
+  for (const kind of ["collect", "chat"] as const) {
+    const { code, details } = await call(client, kind);
+    assert.deepEqual({ code, details }, { code: status.INTERNAL, details: "Internal error" });
+  }
+  assert.ok(log.entries.length >= 2);
+});
+
+test("an error without a status that a handler passes on does not leak its text", async (t) => {
+  const error = Object.assign(new Error(secret), { code: "ECONNREFUSED" });
+  const { client, log } = await start(t, {
+    say: (_call, respond) => respond(error as unknown as ServerErrorResponse),
+    list: (stream) => void stream.emit("error", error),
+  });
+  for (const kind of ["say", "list"] as const) {
+    const { code, details } = await call(client, kind);
+    assert.deepEqual({ code, details }, { code: status.INTERNAL, details: "Internal error" });
+  }
+  assert.deepEqual(
+    log.entries.map(({ fields }) => fields.err),
+    [error, error],
+  );
+});
+
+test("an error with a status reaches the client as the handler means it, and is not logged", async (t) => {
+  const error = { code: status.NOT_FOUND, details: "no such pod" };
+  const { client, log } = await start(t, {
+    say: (_call, respond) => respond(error),
+    list: (stream) => void stream.emit("error", error),
+  });
+  for (const kind of ["say", "list"] as const) {
+    const { code, details } = await call(client, kind);
+    assert.deepEqual({ code, details }, error);
+  }
+  assert.deepEqual(log.entries, []);
+});
+
+test("toStatus chooses the status of a thrown error", async (t) => {
+  class Missing extends Error {}
+  const toStatus = (error: unknown) =>
+    error instanceof Missing ? { code: status.NOT_FOUND, details: "no such pod" } : undefined;
+  const { client, log } = await start(
+    t,
+    {
+      say: () => {
+        throw new Missing(secret);
+      },
+      list: rejecting,
+    },
+    { toStatus },
+  );
+  const { code, details } = await call(client, "say");
+  assert.deepEqual({ code, details }, { code: status.NOT_FOUND, details: "no such pod" });
+  assert.equal((await call(client, "list")).code, status.INTERNAL);
+  assert.equal(log.entries.length, 1);
+});
+
+test("a handler that fails after its answer is logged, and the answer stays", async (t) => {
+  const { client, log } = await start(t, {
+    say: (({ request }, respond) => {
+      respond(null, request);
+      respond(null, "a second answer");
+      throw new Error(secret);
+    }) as EchoHandlers["say"],
+  });
+  assert.deepEqual(await call(client, "say"), { code: 0, details: "", messages: ["a"] });
+  assert.equal(log.only.level, "error");
+});
+
+test("a handler that rejects after the client has cancelled is logged", async (t) => {
+  const { client, log } = await start(t, {
+    chat: (async (stream: ServerDuplexStream<string, string>) => {
+      stream.on("data", () => stream.write("begun"));
+      await once(stream, "cancelled");
+      throw new Error(secret);
+    }) as EchoHandlers["chat"],
+  });
+  const { code } = await call(client, "chat", {
+    halfClose: false,
+    onStart: (started) => void (started as ReturnType<EchoClient["chat"]>).once("data", () => started.cancel()),
+  });
+  assert.equal(code, status.CANCELLED);
+  await until(() => log.entries.length === 1, "an entry");
+});
+
+test("methods of a class keep their this and their private fields", async (t) => {
+  class Handlers {
+    readonly #prefix = "hello ";
+    say: EchoHandlers["say"] = (_call, respond) => respond(null, this.#prefix);
+    collect = echo.collect;
+    list = echo.list;
+    chat = echo.chat;
+    [name: string]: EchoHandlers[string];
+  }
+  const rig = new Rig(t);
+  const { address } = await rig.serveAll(withRecovery(new Handlers()));
+  assert.deepEqual((await call(rig.client(address), "say")).messages, ["hello "]);
+});
+
+test("a logger that throws does not fail the server", async (t) => {
+  const rig = new Rig(t);
+  const logger = { debug: throwing, info: throwing, warn: throwing, error: throwing };
+  const { address } = await rig.serveAll(withRecovery({ ...echo, say: rejecting } as EchoHandlers, { logger }));
+  assert.equal((await call(rig.client(address), "say")).code, status.INTERNAL);
+});

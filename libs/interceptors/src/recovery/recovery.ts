@@ -1,0 +1,70 @@
+import { type ServerErrorResponse, type StatusObject, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { checkOptions, type OptionRules } from "@grpc-lb/core";
+import { type Logger, writeEntry } from "../logger.ts";
+import { guardHandler } from "./guard-handler.ts";
+
+/** What `withRecovery` does with an error. */
+export interface RecoveryOptions {
+  /** Receives each error with its stack, at level `error`. A pino logger is one. Default: none. */
+  readonly logger?: Logger | undefined;
+  /**
+   * The status for an error of your own, such as NOT_FOUND for a row that is missing; undefined for INTERNAL. Such an error is not
+   * logged. What it throws counts as an error of the handler. Default: INTERNAL for each error.
+   */
+  readonly toStatus?: ((error: unknown) => Partial<StatusObject> | undefined) | undefined;
+}
+
+const rules: OptionRules = { logger: "object", toStatus: "function" };
+
+/** The text that a client gets in place of an error's own. */
+const internalDetails = "Internal error";
+
+/**
+ * Wraps the handlers of a service, so that an error which a handler did not mean for the client answers INTERNAL without the
+ * error's text, is logged with its stack, and never ends the process. These are:
+ *
+ * - what a handler throws, and what the promise of an async handler rejects with (grpc-js ignores the promise, so that Node would
+ *   end the process);
+ * - what a listener on the call throws, `call.on("data", …)`;
+ * - an error without a gRPC status code that a handler passes to its callback or emits on its stream.
+ *
+ * ```ts
+ * server.addService(PodServiceService, withRecovery(handlers, { logger }));
+ * ```
+ *
+ * It wraps handlers and is no interceptor, because grpc-js shows an interceptor neither the error nor the promise of a handler. It
+ * cannot see what is thrown in a timer or in another callback that the handler has started.
+ *
+ * @param handlers the implementation as `Server.addService` takes it; methods of a class keep their `this`
+ * @returns an implementation of the same service
+ */
+export function withRecovery<Handlers extends UntypedServiceImplementation>(
+  handlers: Handlers,
+  options: RecoveryOptions = {},
+): Handlers {
+  checkOptions("withRecovery", options, rules);
+  const { logger, toStatus } = options;
+  const describe = (error: unknown, method: string): ServerErrorResponse => {
+    let failure = error;
+    try {
+      const chosen = toStatus?.(error);
+      if (chosen) return toError(chosen);
+    } catch (thrown) {
+      failure = thrown;
+    }
+    if (logger) writeEntry(logger, "error", { err: failure, method }, "a handler failed");
+    return toError({ code: status.INTERNAL, details: internalDetails });
+  };
+  return new Proxy(handlers, {
+    get(target, name, receiver) {
+      const value: unknown = Reflect.get(target, name, receiver);
+      return typeof value === "function" ? guardHandler(value.bind(target), describe) : value;
+    },
+  });
+}
+
+function toError({ code = status.INTERNAL, details = "", metadata }: Partial<StatusObject>): ServerErrorResponse {
+  const error: ServerErrorResponse = Object.assign(new Error(details), { code, details });
+  if (metadata) error.metadata = metadata;
+  return error;
+}
