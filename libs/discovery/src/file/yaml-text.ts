@@ -58,7 +58,9 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
     await turn();
     // The library compares each key of a mapping with all others: 20 000 keys would take 11 s.
     const options = { prettyErrors: false, logLevel: "silent", uniqueKeys: false } as const;
-    const [document, second] = withoutStackTraces(() => [...new Composer(options).compose(tokens, true, text.length)]);
+    const documents = new Composer(options).compose(tokens, true, text.length);
+    // No more than two are composed, however many there are.
+    const [document, second] = withoutStackTraces(() => [documents.next().value, documents.next().value] as const);
     if (!document) throw new Error("there is no document"); // the composer was told to make one
     const [wrong] = document.errors;
     if (wrong) throw new ContentError(lines.linePos(wrong.pos[0]).line, describe(wrong));
