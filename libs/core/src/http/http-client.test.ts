@@ -15,13 +15,13 @@ after(() => {
 });
 
 /** A server that answers each request by `behave`, in raw bytes; and what one request to it comes to. */
-async function serve(t: { after(run: () => void): void }, behave: (socket: Socket, n: number) => void) {
+async function serve(t: { after(run: () => void): void }, behave: (socket: Socket, n: number, data: Buffer) => void) {
   let requests = 0;
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
     socket.on("error", () => {}); // the client ends what it has given up
-    socket.on("data", () => behave(socket, ++requests));
+    socket.on("data", (data) => behave(socket, ++requests, data));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -239,4 +239,19 @@ test("a kept connection that the server has closed meanwhile is replaced by anot
     }
   };
   assert.deepEqual([await get(), await get(), requests()], ["1", "3", 3]);
+});
+
+test("header values are sent as UTF-8", async (t) => {
+  let head = "";
+  const { port } = await serve(t, (socket, _, data) => {
+    head = data.toString();
+    socket.write(ok("well"));
+  });
+  const client = new HttpClient({ isSecure: false });
+  clients.add(client);
+  const guard = new RequestGuard(new AbortController().signal, new ManualClock());
+  const headers = { "x-one": "jörg €", "x-more": ["ü", "u"] };
+  await client.exchange({ host: "127.0.0.1", port, path: "/", headers }, guard, (answer) => answer.text());
+  guard.release();
+  assert.match(head, /\r\nx-one: jörg €\r\nx-more: ü\r\nx-more: u\r\n/);
 });

@@ -40,7 +40,7 @@ export interface HttpRequest {
   readonly port: number;
   /** Path and query. */
   readonly path: string;
-  /** Several values are sent as several headers of that name. */
+  /** Several values are sent as several headers of that name. Text is sent as UTF-8. */
   readonly headers?: Readonly<Record<string, string | number | readonly string[]>>;
   /** Default: no body. */
   readonly body?: string;
@@ -88,8 +88,8 @@ export class HttpClient {
 
   async #open(wanted: HttpRequest, guard: RequestGuard): Promise<IncomingMessage> {
     const { tls, body = "", method = "GET", ...rest } = wanted;
-    const route = await this.#route(wanted, guard);
-    const headers = (rest.headers ?? {}) as OutgoingHttpHeaders; // whose arrays are mutable
+    const headers = encodeHeaders(wanted.headers ?? {});
+    const route = await this.#route({ ...wanted, headers }, guard);
     const options: RequestOptions = { ...tls, ...rest, headers, method, signal: guard.signal, ...route };
     for (;;) {
       const request = (this.#isSecure ? loadHttps().request : httpRequest)(options);
@@ -131,6 +131,17 @@ export class HttpClient {
     const { connect } = process.getBuiltinModule("node:tls");
     return { createConnection: () => connect({ ...name, ...tls, socket, host }) };
   }
+}
+
+/** UTF-8, as Go and curl send header values: Node would send Latin-1, and refuse what that does not have. */
+function encodeHeaders(headers: NonNullable<HttpRequest["headers"]>) {
+  const encode = (value: string | number) => Buffer.from(String(value)).toString("latin1");
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.map(encode) : encode(value as string | number),
+    ]),
+  ) satisfies OutgoingHttpHeaders;
 }
 
 /** The answer to a request; its body can be read once. */

@@ -73,15 +73,15 @@ export class KubeconfigCredentials {
         this.#user.pem("client-key"),
         this.#readToken(),
       ]);
-      if ((cert === undefined) !== (key === undefined)) {
-        throw this.#user.error("client-certificate and client-key go together");
+      if (cert !== undefined && key === undefined) {
+        throw this.#user.error("client-certificate needs client-key");
       }
       const isInsecure = this.#cluster.flag("insecure-skip-tls-verify");
       if (isInsecure && ca !== undefined) {
         throw this.#cluster.error("certificate-authority and insecure-skip-tls-verify exclude each other");
       }
       const servername = this.#cluster.text("tls-server-name");
-      const given = { ca, cert, key, servername, rejectUnauthorized: isInsecure ? false : undefined };
+      const given = { ca, cert, key: cert && key, servername, rejectUnauthorized: isInsecure ? false : undefined };
       const tls = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
       this.#files = { token, tls, ca, readMs: this.#clock.now() };
     } catch (error) {
@@ -150,17 +150,14 @@ export function impersonation(user: Entry): Headers {
     }
     return {};
   }
-  const headers: Headers = { "impersonate-user": toBytes(name) };
-  if (uid !== undefined) headers["impersonate-uid"] = toBytes(uid);
-  if (groups.length > 0) headers["impersonate-group"] = groups.map(toBytes);
+  const headers: Headers = { "impersonate-user": name };
+  if (uid !== undefined) headers["impersonate-uid"] = uid;
+  if (groups.length > 0) headers["impersonate-group"] = groups;
   for (const [key, values] of extra) {
-    if (values.length > 0) headers[`impersonate-extra-${escapeHeaderKey(key)}`] = values.map(toBytes);
+    if (values.length > 0) headers[`impersonate-extra-${escapeHeaderKey(key)}`] = values;
   }
   return headers;
 }
-
-/** UTF-8, as Go sends header values; Node would send Latin-1 and refuse the rest. */
-const toBytes = (text: string) => Buffer.from(text).toString("latin1");
 
 /** client-go's headerKeyEscape: what may not stand in the name of a header, and %, as %XX of its UTF-8. */
 function escapeHeaderKey(key: string): string {

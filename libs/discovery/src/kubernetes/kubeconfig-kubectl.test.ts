@@ -159,6 +159,12 @@ const cases: Readonly<Record<string, Case>> = {
     files: { "client.pem": pemOf(certificates?.client.certFile), "client.key": pemOf(certificates?.client.keyFile) },
     want: { certificate: "client" },
   },
+  "a key without a certificate, which is not used": {
+    user: { token: "t", "client-key": "client.key" },
+    files: { "client.key": pemOf(certificates?.client.keyFile) },
+    want: bearer("t"),
+  },
+  "a token in UTF-8": { user: { token: "tü€" }, want: bearer("tü€") },
   "a CA in a file": {
     cluster: { "certificate-authority-data": undefined, "certificate-authority": "ca.pem" },
     user: { token: "t" },
