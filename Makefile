@@ -50,6 +50,10 @@ doctor: ## show which tools are installed, which are missing, and how to get the
 demo: $(RUNTIME) ## show the problem and its cures on this machine; SCENE=kill STRATEGIES=all POLICY=least_request, ARGS='…' goes to the lab
 	@set -f; exec $(NODE) apps/lab/src/demo/main.ts $$ARGS
 
+.PHONY: live
+live: $(INSTALLED) ## show the strategies on a page in the browser, until Ctrl-C; its buttons change the pods; STRATEGIES=… PORT=…
+	@set -f; exec $(NODE) apps/lab/src/demo/live/main.ts $$ARGS
+
 .PHONY: policies
 policies: $(RUNTIME) ## compare the balancing policies on a slow, a failing and a frozen server; ARGS=--outlier-detection
 	@set -f; exec $(NODE) apps/lab/src/policies/main.ts $$ARGS

@@ -1,32 +1,13 @@
-import { messageOf } from "@grpc-lb/core";
-import {
-  choiceFlag,
-  durationFlag,
-  type Flag,
-  integerFlag,
-  ProgramError,
-  runProgram,
-  switchFlag,
-} from "@grpc-lb/program";
+import { choiceFlag, durationFlag, type Flag, ProgramError, runProgram, switchFlag } from "@grpc-lb/program";
 import { chooseStrategies, describeSkipped, skipUnavailable } from "./choose-strategies.ts";
 import { compare } from "./compare.ts";
-import { demoPolicies } from "./expectations.ts";
 import { validatePlan } from "./plan.ts";
+import { asUsageError, runFlags } from "./run-flags.ts";
 import { playScene, requireTerminal } from "./scenes/play-scene.ts";
 import { sceneNames } from "./scenes/scene.ts";
 import { createScenePlan } from "./scenes/scene-plan.ts";
 import { sceneNamed } from "./scenes/scenes.ts";
 import { createStrategies } from "./strategies.ts";
-
-const strategyNames = createStrategies("round_robin").map(({ name }) => name);
-
-const strategiesFlag: Flag<string | undefined> = {
-  metavar: "names",
-  help: `strategies to run, separated by commas, or all: ${strategyNames.join(", ")}; the third has the name of --policy`,
-  default: undefined,
-  defaultText: "the first four",
-  parse: (text) => text,
-};
 
 /** A duration whose default depends on the scene. */
 function sceneDurationFlag(help: string, defaultText: string, minMs = 0): Flag<number | undefined> {
@@ -47,19 +28,7 @@ const flags = {
     minMs: 600, // longer than a call may wait for its timeout
   }),
   interval: sceneDurationFlag("pause between two calls of a client", "120ms; in a scene 50ms", 1),
-  servers: integerFlag({ help: "number of servers, which represent pods", default: 3, min: 2, max: 9 }),
-  policy: choiceFlag({
-    metavar: "name",
-    help: "load balancing policy of the clients that know the pods",
-    default: "round_robin",
-    choices: demoPolicies,
-  }),
-  strategies: strategiesFlag,
-  seed: integerFlag({
-    help: "seed of the Service's random picks; the same seed gives the same picks",
-    default: 75,
-    min: 0,
-  }),
+  ...runFlags,
   json: switchFlag({ help: "print the result as one JSON object on stdout, and nothing else there" }),
 };
 
@@ -93,12 +62,3 @@ void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
 });
 
 type Chosen = Awaited<ReturnType<typeof skipUnavailable>>;
-
-/** Turns an error into one of usage (exit code 2). */
-function asUsageError<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    throw new ProgramError(messageOf(cause), { cause, exitCode: 2 });
-  }
-}

@@ -15,6 +15,8 @@ export interface GroupMember {
   readonly env?: Readonly<Record<string, string>>;
   /** Ends it when this process exits or is gone. Default: SIGKILL, which its own child processes would survive. */
   readonly lastSignal?: NodeJS.Signals;
+  /** Whether it reads lines from `Child.writeLine`. Default: false. */
+  readonly hasStdin?: boolean;
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
 }
@@ -83,6 +85,7 @@ export class ProcessGroup {
       command,
       args: main === undefined ? args : nodeArgs(main, args),
       env: { ...env, ...member.env },
+      ...(member.hasStdin && { hasStdin: true }),
       onStdout: (line) => {
         if (main === undefined) keep(line); // the programs of this repository write errors to stderr only
         member.onStdout?.(line);

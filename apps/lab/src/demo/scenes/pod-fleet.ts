@@ -41,6 +41,8 @@ export interface PodFleetOptions {
   /** Takes the registries away, or brings them back. */
   setRegistryAway(isAway: boolean): Promise<void>;
   onHappening(happening: Happening): void;
+  /** The processes of pods that were drained have exited. */
+  onDrained?(podNames: readonly string[]): void;
 }
 
 /** The pods of a scene: starts, kills, freezes, slows and drains them, and publishes those that should be called. */
@@ -168,7 +170,11 @@ export class PodFleet {
       this.#ended.add(podName);
       this.#happened("draining", podName);
     }
-    this.#afterwards(() => this.#options.group.stop(pods.flatMap(({ podName }) => membersOf(podName))));
+    const names = pods.map(({ podName }) => podName);
+    this.#afterwards(async () => {
+      await this.#options.group.stop(names.flatMap(membersOf));
+      this.#options.onDrained?.(names);
+    });
     await this.#publish(this.#published.filter((pod) => !pods.includes(pod)));
   }
 

@@ -12,7 +12,7 @@ import { isRegistry, setRegistriesFrozen, startRegistries } from "../registries/
 import { clientArgs, type Strategy } from "../strategies.ts";
 import type { SceneHistory } from "./measure.ts";
 import { type Happening, PodFleet } from "./pod-fleet.ts";
-import type { SceneLog } from "./scene-log.ts";
+import type { LineLog } from "./scene-log.ts";
 
 /** The parameters of a scene. */
 export interface ScenePlan {
@@ -31,6 +31,10 @@ export interface ScenePlan {
 export interface SceneObserver {
   /** All pods serve. */
   onServing(pods: readonly Pod[]): void;
+  /** A pod is being started. */
+  onStarting?(podName: string): void;
+  /** The processes of pods that were drained have exited. */
+  onDrained?(podNames: readonly string[]): void;
   /** A call of each client has succeeded: the scene starts now. */
   onRunning(fleet: PodFleet): void;
   onHappening(happening: Happening): void;
@@ -44,8 +48,10 @@ export interface SceneObserver {
 export interface SceneOptions {
   readonly plan: ScenePlan;
   /** One per client to start; the run fills them. */
-  readonly logs: readonly SceneLog[];
+  readonly logs: readonly LineLog[];
   readonly observer: SceneObserver;
+  /** Flags of all clients, besides their own. Default: none. */
+  readonly clientFlags?: readonly string[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
   /** Makes the changes. `signal` is aborted when the scene is stopped. */
@@ -66,7 +72,8 @@ const registrationTtl = "?ttl=2s";
  * @throws ProgramError when a process does not start or exits by itself (exit code 1), or when `signal` is aborted (exit code
  * 130, for SIGTERM 143)
  */
-export async function runScene({ plan, logs, observer, clock, signal, direct }: SceneOptions): Promise<SceneHistory> {
+export async function runScene(options: SceneOptions): Promise<SceneHistory> {
+  const { plan, logs, observer, clock, signal, direct } = options;
   const folder = await createTemporaryFolder();
   const group = new ProcessGroup();
   const stop = createStop(signal, group, "stopped before the end, so there is no verdict");
@@ -78,8 +85,8 @@ export async function runScene({ plan, logs, observer, clock, signal, direct }: 
 
   try {
     const programs = logs.flatMap(({ strategy }) => strategy.program ?? []);
-    const options = { group, clock, signal: aborted, folder: folder.path };
-    registries = await unlessStopped(startRegistries(programs.filter(isRegistry), options));
+    const around = { group, clock, signal: aborted, folder: folder.path };
+    registries = await unlessStopped(startRegistries(programs.filter(isRegistry), around));
     const podOptions = {
       registries: Object.values(registries).map((target) => `${target}${registrationTtl}`),
       hasAging: logs.some(({ strategy }) => strategy.learning === "age"),
@@ -88,17 +95,21 @@ export async function runScene({ plan, logs, observer, clock, signal, direct }: 
     const start = (name: string) => startPod(group, name, clock, aborted, podOptions);
     const pods = await unlessStopped(Promise.all(plan.pods.map(start)));
     const proxyNames = logs.flatMap(({ strategy }) => strategy.proxy ?? []);
-    const proxies = await unlessStopped(startProxies(proxyNames, { ...options, pods }));
+    const proxies = await unlessStopped(startProxies(proxyNames, { ...around, pods }));
     const env = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries, proxies });
     environment = env;
     observer.onServing(pods);
-    await unlessStopped(startClients({ plan, logs, observer, clock, signal }, group, env, aborted));
+    await unlessStopped(startClients(options, group, env, aborted));
 
     const happenings: Happening[] = [];
     fleet = new PodFleet(pods, {
       ...{ group, clock, signal: aborted },
       // A registry may be away, and then a pod is ready without it.
-      start: (name) => startPod(group, name, clock, aborted, { ...podOptions, waitsForRegistration: false }),
+      start(name) {
+        observer.onStarting?.(name);
+        return startPod(group, name, clock, aborted, { ...podOptions, waitsForRegistration: false });
+      },
+      onDrained: (names) => observer.onDrained?.(names),
       publish: (published) => env.update(published),
       async setRegistryAway(isAway) {
         await (isAway ? env.leave() : env.comeBack());
@@ -137,7 +148,7 @@ export async function runScene({ plan, logs, observer, clock, signal, direct }: 
 
 /** Resolves when each client has made a call that succeeded. */
 async function startClients(
-  { plan, logs, observer, clock }: Omit<SceneOptions, "direct">,
+  { plan, logs, observer, clock, clientFlags = [] }: SceneOptions,
   group: ProcessGroup,
   { addresses }: Environment,
   signal: AbortSignal,
@@ -151,13 +162,18 @@ async function startClients(
       if (line.t === "call") first.resolve();
       observer.onCall(strategy, line);
     };
-    const args = [...clientArgs(strategy, addresses, plan.intervalMs), "--timeout", formatDuration(callTimeoutMs)];
+    const args = [
+      ...clientArgs(strategy, addresses, plan.intervalMs),
+      "--timeout",
+      formatDuration(callTimeoutMs),
+      ...clientFlags,
+    ];
     const env = strategy.env?.(addresses) ?? {};
     group.start({ name: strategy.name, main: strategy.main, args, env, onStdout: take, onStderr: take });
     return first.promise;
   });
   const describe = () => {
-    const silent = logs.find((log) => log.lines.length === log.failed)?.strategy.name ?? "";
+    const silent = logs.find((log) => !log.hasSucceeded)?.strategy.name ?? "";
     return `no call of ${silent} succeeded within ${firstCallTimeoutMs / 1000} s; ${group.describeLastLines(silent)}`;
   };
   await within({ ms: firstCallTimeoutMs, clock, signal, describe }, Promise.all(firstCalls));

@@ -7,8 +7,17 @@ export interface TimedLine {
   readonly line: CallLine;
 }
 
+/** Takes the lines of one client of a run. */
+export interface LineLog {
+  readonly strategy: Strategy;
+  /** Whether a call has succeeded. */
+  readonly hasSucceeded: boolean;
+  /** Adds a line of the client's output. Returns the call in it; undefined when the line is not about a call. */
+  add(text: string, atMs: number): CallLine | undefined;
+}
+
 /** The lines of one client in a scene, with their times. */
-export class SceneLog {
+export class SceneLog implements LineLog {
   readonly strategy: Strategy;
   readonly #lines: TimedLine[] = [];
   #failed = 0;
@@ -17,13 +26,16 @@ export class SceneLog {
     this.strategy = strategy;
   }
 
-  /** Adds a line of the client's output. Returns the call in it; undefined when the line is not about a call. */
   add(text: string, atMs: number): CallLine | undefined {
     const line = parseCallLine(text);
     if (!line) return undefined;
     this.#lines.push({ atMs, line });
     if (line.t === "error") this.#failed += 1;
     return line;
+  }
+
+  get hasSucceeded(): boolean {
+    return this.#lines.length > this.#failed;
   }
 
   get lines(): readonly TimedLine[] {

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { type RunningProgram, runToEnd, startProgram } from "@grpc-lb/program/testing";
+
+const main = `${import.meta.dirname}/main.ts`;
+const running: RunningProgram[] = [];
+
+afterEach(async () => {
+  for (const program of running.splice(0)) await program.stop();
+  await assertNothingLeft();
+});
+
+/** Reads the states of the page until one is as wanted. */
+// biome-ignore lint/suspicious/noExplicitAny: the page's state, whose type is the page's own
+async function untilState(url: string, what: string, matches: (state: any) => boolean): Promise<void> {
+  const reading = AbortSignal.timeout(30_000);
+  const { body } = await fetch(`${url}/events`, { signal: reading });
+  let text = "";
+  try {
+    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const events = (text + chunk).split("\n\n");
+      text = events.pop() ?? "";
+      for (const event of events) {
+        const [, data] = /^event: state\ndata: (.*)$/m.exec(event) ?? [];
+        if (data && matches(JSON.parse(data))) return;
+      }
+    }
+  } catch (error) {
+    throw new Error(`no state with ${what}`, { cause: error });
+  }
+}
+
+test("the page shows calls, connections and verdicts of every strategy, and its buttons change the pods", async () => {
+  const live = startProgram(main, ["--strategies", "http,clusterip,resolver", "--interval", "20ms"]);
+  running.push(live);
+  const url = await live.line((line) => line.startsWith("http://127.0.0.1:"));
+  await live.line((line) => line.startsWith("every client calls"));
+  await untilState(url, "the verdicts and connections", ({ clients }) => {
+    const [http, clusterip, resolver] = clients;
+    return (
+      http.verdict.word === "BALANCED" &&
+      http.connections.isOnePerCall &&
+      clusterip.verdict.word === "PINNED" &&
+      clusterip.connections.opened === 1 &&
+      resolver.verdict.word === "BALANCED" &&
+      resolver.connections.open.length === 3 &&
+      resolver.p50Ms > 0
+    );
+  });
+  const press = async (action: string) => {
+    const answer = await fetch(`${url}/actions/${action}`, { method: "POST", headers: { origin: url } });
+    assert.equal(answer.status, 202);
+  };
+  await press("kill");
+  await untilState(url, "the pod that was killed", ({ pods }) => pods[0].state === "gone");
+  await press("start");
+  await untilState(url, "calls on the new pod", ({ pods, clients }) => {
+    return pods.at(-1).state === "ready" && clients[2].verdict.perPod["server-4"] > 0;
+  });
+  await press("drain");
+  await untilState(url, "the pod that was drained", ({ pods }) => pods.at(-1).state === "gone");
+  assert.deepEqual(await live.stop(), { code: 0, signal: null });
+});
+
+test("it ends with 0 while the pods still start, and tells of a wrong flag or strategy", async () => {
+  const live = startProgram(main, []);
+  running.push(live);
+  await live.line((line) => line.startsWith("http://127.0.0.1:"));
+  assert.deepEqual(await live.stop(), { code: 0, signal: null });
+  for (const args of [
+    ["--strategies", "x"],
+    ["--servers", "1"],
+  ]) {
+    const { code, stderr } = await runToEnd(main, args);
+    assert.deepEqual([code, stderr.length], [2, 1], stderr.join("\n"));
+  }
+});
