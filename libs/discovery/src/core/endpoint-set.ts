@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import { describeType } from "@grpc-lb/core";
+import { requireEndpoint } from "./require-endpoint.ts";
 import type { Endpoint } from "./snapshot.ts";
 
 interface Entry {
@@ -68,8 +70,13 @@ export class EndpointSet {
     return this.#entries.keys();
   }
 
-  /** Adds an endpoint, or replaces the one with the same id. */
-  set(endpoint: Endpoint, { isStandby = endpoint.weight === 0 }: { readonly isStandby?: boolean } = {}): void {
+  /** Adds an endpoint, or replaces the one with the same id. @throws TypeError for what is no endpoint; nothing has changed then */
+  set(endpoint: Endpoint, { isStandby }: { readonly isStandby?: boolean } = {}): void {
+    requireEndpoint(endpoint);
+    this.#put(endpoint, isStandby ?? endpoint.weight === 0);
+  }
+
+  #put(endpoint: Endpoint, isStandby: boolean): void {
     const { id } = endpoint;
     const known = this.#entries.get(id);
     if (known && known.isStandby === isStandby && isDeepStrictEqual(known.endpoint, endpoint)) return;
@@ -94,11 +101,15 @@ export class EndpointSet {
   /**
    * Replaces all endpoints. With `keepsOrder`, `all` keeps the order of `endpoints` instead of sorting by id, until the next
    * `replaceAll`; endpoints that `set` adds in the meantime come last.
+   *
+   * @throws TypeError for what is no list of endpoints; nothing has changed then
    */
   replaceAll(endpoints: readonly Endpoint[], { keepsOrder = false }: { readonly keepsOrder?: boolean } = {}): void {
+    if (!Array.isArray(endpoints)) throw new TypeError(`the endpoints must be a list, got ${describeType(endpoints)}`);
+    for (const endpoint of endpoints) requireEndpoint(endpoint);
     const places = new Map(endpoints.map(({ id }, n) => [id, n]));
     for (const id of [...this.#entries.keys()]) if (!places.has(id)) this.delete(id);
-    for (const endpoint of endpoints) this.set(endpoint);
+    for (const endpoint of endpoints) this.#put(endpoint, endpoint.weight === 0);
     this.#places = keepsOrder ? places : undefined;
     this.#unordered = undefined;
   }

@@ -1,5 +1,5 @@
 import { type Clock, messageOf } from "@grpc-lb/core";
-import type { DiscoveryError } from "./discovery-error.ts";
+import { DiscoveryError } from "./discovery-error.ts";
 import { EndpointSet } from "./endpoint-set.ts";
 import type { Endpoint, Snapshot } from "./snapshot.ts";
 import type { SourceStats } from "./source-stats.ts";
@@ -71,10 +71,13 @@ export class SnapshotStore {
     this.#publish(synced, this.endpoints.all);
   }
 
-  /** Publishes an error; the last good endpoints stay. */
+  /** Publishes an error; the last good endpoints stay. What is no `DiscoveryError` counts as `unavailable`. */
   fail(error: DiscoveryError): void {
-    this.#errors[error.code] += 1;
-    this.#failure = error;
+    const cause: unknown = error;
+    const failure =
+      cause instanceof DiscoveryError ? cause : new DiscoveryError("unavailable", messageOf(cause), { cause });
+    this.#errors[failure.code] += 1;
+    this.#failure = failure;
     this.#publish(this.#synced, this.#latest?.endpoints);
   }
 
