@@ -122,7 +122,8 @@ build: $(INSTALLED) ## build the packages that are published, into libs/*/dist
 
 .PHONY: consumers
 consumers: build ## install the packed packages into fresh projects, and use them there as their users do
-	@$(NODE) --test --test-concurrency=1 '.ci/consumers/*.consumer.ts'
+	@$(NODE) .ci/consumers/prepare.ts
+	@$(NODE) --test --test-concurrency=2 '.ci/consumers/*.consumer.ts'
 
 .PHONY: docs
 docs: $(INSTALLED) $(REFERENCE) ## generate the reference of the packages, HTML in docs/reference; fails on a warning of typedoc
