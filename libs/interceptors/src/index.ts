@@ -4,11 +4,14 @@
  *
  * ```ts
  * import { Server } from "@grpc/grpc-js";
- * import { withRecovery } from "@grpc-lb/interceptors";
+ * import { createServerDeadline, createServerLogging, withRecovery } from "@grpc-lb/interceptors";
  *
- * const server = new Server();
+ * const server = new Server({ interceptors: [createServerLogging({ logger }), createServerDeadline()] });
  * server.addService(PodServiceService, withRecovery(handlers, { logger }));
  * ```
  */
+export { type CallScope, currentCall, runDetached } from "./deadline/call-scope.ts";
+export { type ClientDeadlineOptions, createClientDeadline, createServerDeadline } from "./deadline/deadline.ts";
 export type { LogFunction, Logger, LogLevel } from "./logger.ts";
+export { createClientLogging, createServerLogging, type LoggingOptions } from "./logging/logging.ts";
 export { type RecoveryOptions, withRecovery } from "./recovery/recovery.ts";

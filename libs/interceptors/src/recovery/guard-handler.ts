@@ -4,7 +4,8 @@ import type { ServerDuplexStream, ServerErrorResponse, ServerUnaryCall, sendUnar
 export type DescribeError = (error: unknown, method: string) => ServerErrorResponse;
 
 /** A call of any kind; what depends on the kind is optional. */
-type AnyCall = ServerUnaryCall<unknown, unknown> & Partial<Pick<ServerDuplexStream<unknown, unknown>, "destroyed">>;
+type AnyCall = ServerUnaryCall<unknown, unknown> &
+  Partial<Pick<ServerDuplexStream<unknown, unknown>, "destroyed" | "destroy">>;
 
 /** A handler of any kind: those with a unary response have a callback. */
 type AnyHandler = (call: AnyCall, respond?: sendUnaryData<unknown>) => unknown;
@@ -14,6 +15,7 @@ export function guardHandler(handler: AnyHandler, describe: DescribeError): AnyH
   return (call, respond) => {
     const guard = new CallGuard(call, respond, describe);
     guard.watchListeners();
+    guard.watchDestroy();
     try {
       const result = handler(call, respond && guard.respond);
       if (isThenable(result)) result.then(undefined, guard.fail);
@@ -50,6 +52,18 @@ class CallGuard {
         this.fail(error);
         return true;
       }
+    };
+  }
+
+  /** Ends a stream that the handler destroys with an error, as `pipeline` does: grpc-js would leave the client without a status. */
+  watchDestroy(): void {
+    const call = this.#call;
+    const destroy = call.destroy?.bind(call) as ((error?: Error) => ServerDuplexStream<unknown, unknown>) | undefined;
+    if (!destroy || this.#respond !== undefined) return;
+    call.destroy = (error?: Error) => {
+      if (!error || call.cancelled || call.destroyed) return destroy(error);
+      call.emit("error", error);
+      return call as unknown as ServerDuplexStream<unknown, unknown>;
     };
   }
 

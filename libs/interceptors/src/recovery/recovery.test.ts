@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { pipeline } from "node:stream/promises";
 import { type TestContext, test } from "node:test";
 import { type ServerDuplexStream, type ServerErrorResponse, status } from "@grpc/grpc-js";
 import { until } from "@grpc-lb/core/testing";
@@ -84,6 +85,26 @@ test("an error without a status that a handler passes on does not leak its text"
     log.entries.map(({ fields }) => fields.err),
     [error, error],
   );
+});
+
+test("a stream that the handler destroys with an error ends with a status", async (t) => {
+  const error = new Error(secret);
+  const { client, log } = await start(t, {
+    list: (stream) => {
+      async function* broken() {
+        yield "one";
+        await null;
+        throw error;
+      }
+      pipeline(broken(), stream).catch(() => {});
+    },
+    chat: (stream) => void stream.destroy(Object.assign(new Error(), { code: status.ABORTED, details: "why" })),
+  });
+  const { code, details, messages } = await call(client, "list");
+  assert.deepEqual({ code, details }, { code: status.INTERNAL, details: "Internal error" });
+  assert.deepEqual(messages, ["one"]);
+  assert.equal(log.only.fields.err, error);
+  assert.equal((await call(client, "chat")).details, "why");
 });
 
 test("an error with a status reaches the client as the handler means it, and is not logged", async (t) => {

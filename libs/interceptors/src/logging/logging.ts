@@ -1,0 +1,107 @@
+import { type Interceptor, type Metadata, type ServerInterceptor, type StatusObject, status } from "@grpc/grpc-js";
+import { checkOptions, type OptionRules, printableLine } from "@grpc-lb/core";
+import { WatchedClientCall } from "../call/client-call.ts";
+import { isInfrastructure } from "../call/infrastructure.ts";
+import { WatchedServerCall } from "../call/server-call.ts";
+import { type Logger, type LogLevel, writeEntry } from "../logger.ts";
+import { readTraceId } from "./trace-id.ts";
+
+/** What the log of calls contains. */
+export interface LoggingOptions {
+  /** Receives an entry for each call. A pino logger is one. */
+  readonly logger: Logger;
+  /**
+   * The level of an entry, `"silent"` for none. Default: `error` for UNKNOWN, INTERNAL and DATA_LOSS; `warn` for DEADLINE_EXCEEDED,
+   * RESOURCE_EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE, PERMISSION_DENIED and UNAUTHENTICATED; `info` for the others, but `debug` for
+   * health checks and reflection.
+   */
+  readonly level?: ((code: status, method: string) => LogLevel | "silent") | undefined;
+  /**
+   * The trace id of a call, called when it starts. `activeTraceId` of `@grpc-lb/interceptors/tracing` is one. Default: that of the W3C
+   * header `traceparent` in the call's metadata.
+   */
+  readonly traceId?: ((metadata: Metadata) => string | undefined) | undefined;
+}
+
+const rules: OptionRules = { logger: "object", level: "function", traceId: "function" };
+
+/** The longest text of a peer in an entry, in UTF-16 code units. */
+const maxTextLength = 300;
+
+/**
+ * Creates a client interceptor that logs each call in one line when it has ended: `method`, `code`, `durationMs`, `peer`, and where
+ * there are, `details` and `traceId`. Texts of the peer are cut, and their control characters escaped. Neither messages nor metadata
+ * are logged.
+ *
+ * @throws TypeError for options of another type or name
+ */
+export function createClientLogging(options: LoggingOptions): Interceptor {
+  const log = createCallLog("createClientLogging", "grpc client call", options);
+  return (callOptions, nextCall) => {
+    const next = nextCall(callOptions);
+    let write: ReturnType<typeof log> | undefined;
+    return new WatchedClientCall(next, {
+      onStart: (metadata) => {
+        write = log(callOptions.method_definition.path, metadata);
+      },
+      onEnd: (end) => write?.(end, next.getPeer()),
+    });
+  };
+}
+
+/**
+ * Creates a server interceptor that logs each call in one line when it has ended, as `createClientLogging` does. A call that the client
+ * has cancelled is CANCELLED, whatever the handler answers later.
+ *
+ * @throws TypeError for options of another type or name
+ */
+export function createServerLogging(options: LoggingOptions): ServerInterceptor {
+  const log = createCallLog("createServerLogging", "grpc server call", options);
+  return ({ path }, call) => {
+    let write: ReturnType<typeof log> | undefined;
+    return new WatchedServerCall(call, {
+      onStart: (metadata) => {
+        write = log(path, metadata);
+        return undefined;
+      },
+      onEnd: (end) => write?.(end, call.getPeer()),
+    });
+  };
+}
+
+type End = { readonly [Key in "code" | "details"]?: StatusObject[Key] | null | undefined };
+
+function createCallLog(where: string, message: string, options: LoggingOptions) {
+  checkOptions(where, options, rules, ["logger"]);
+  const { logger, level = defaultLevel, traceId = readTraceId } = options;
+  return (method: string, metadata: Metadata) => {
+    const startedMs = performance.now();
+    const trace = traceId(metadata);
+    return ({ code, details }: End, peer: string): void => {
+      const ended = code ?? status.UNKNOWN;
+      const chosen = level(ended, method);
+      if (chosen === "silent") return;
+      const fields = {
+        method: printableLine(method, maxTextLength),
+        code: status[ended] ?? String(ended),
+        durationMs: Math.round((performance.now() - startedMs) * 10) / 10,
+        peer: printableLine(peer, maxTextLength),
+        ...(details && ended !== status.OK && { details: printableLine(details, maxTextLength) }),
+        ...(trace !== undefined && { traceId: trace }),
+      };
+      writeEntry(logger, chosen, fields, message);
+    };
+  };
+}
+
+const errors: ReadonlySet<status> = new Set([status.UNKNOWN, status.INTERNAL, status.DATA_LOSS]);
+const warnings: ReadonlySet<status> = new Set([
+  ...[status.DEADLINE_EXCEEDED, status.RESOURCE_EXHAUSTED, status.UNIMPLEMENTED, status.UNAVAILABLE],
+  ...[status.PERMISSION_DENIED, status.UNAUTHENTICATED],
+]);
+
+function defaultLevel(code: status, method: string): LogLevel {
+  if (errors.has(code) || code > status.UNAUTHENTICATED) return "error";
+  if (warnings.has(code)) return "warn";
+  return isInfrastructure(method) ? "debug" : "info";
+}
