@@ -29,6 +29,12 @@ for (const [server, noProxy, isProxied] of [
   ["https://[fd00::1]", "fd00::/8", false],
   ["https://[fd00::1]:6443", "fd00::1", false],
   ["https://[fd00::1]:6443", "[fd00::1]:6443", false],
+  ["https://[fd00::1]:6443", "FD00:0::1", false],
+  ["https://[fd00::1]:6443", "[FD00:0::1]:6443", false],
+  ["https://[::ffff:10.1.2.3]", "10.1.2.3", false],
+  ["https://[::ffff:10.1.2.3]", "10.0.0.0/8", false],
+  ["https://[::ffff:127.0.0.1]", "", false],
+  ["https://10.1.2.3", "::ffff:10.1.2.3", false],
 ] as const) {
   test(`${server} with NO_PROXY "${noProxy}": ${isProxied ? "the proxy" : "none"}`, () => {
     const env = { HTTPS_PROXY: proxied, HTTP_PROXY: "http://other", NO_PROXY: noProxy };
@@ -42,4 +48,6 @@ test("the variable is that of the server's scheme, also in lower case; a proxy w
   assert.equal(findProxy(plain, { HTTP_PROXY: proxied }), proxied);
   assert.equal(findProxy(secure, { https_proxy: "proxy:3128" }), proxied);
   assert.equal(findProxy(secure, { https_proxy: proxied, no_proxy: "api.test" }), undefined);
+  assert.equal(findProxy(secure, { HTTPS_PROXY: "", https_proxy: proxied, NO_PROXY: "", no_proxy: "x" }), proxied);
+  assert.equal(findProxy(secure, { https_proxy: proxied, NO_PROXY: "", no_proxy: "api.test" }), undefined);
 });
