@@ -10,6 +10,7 @@ export const noWaits: { readonly timing: ConnectionTiming } = {
     maxGatherMs: 0,
     minSettleMs: 0,
     maxSettleMs: 0,
+    maxFirstSettleMs: 0,
     minLifetimeMs: 0,
     trustAfterMs: 0,
     memoryMs: 0,

@@ -8,10 +8,12 @@ export interface ConnectionTiming {
   /**
    * A new connection takes no calls while another endpoint can take them, until it has lasted as long again as it took to open, within
    * these bounds: a peer that accepts and closes at once would fail the calls. Its close arrives a round trip after the open, and to open
-   * a connection takes two or more. On a new channel, whose first calls wait for all connections, `minSettleMs` is enough.
+   * a connection takes two or more. The first calls of a new channel wait for that too, at most
+   * `maxFirstSettleMs`.
    */
   readonly minSettleMs: number;
   readonly maxSettleMs: number;
+  readonly maxFirstSettleMs: number;
   /**
    * A connection that closes sooner than this counts as a failed attempt. Below the age at which a server with a max connection age of
    * 1 s closes its connections: 0.9 to 1.1 s (gRFC A9).
@@ -32,6 +34,7 @@ export const defaultTiming: ConnectionTiming = {
   maxGatherMs: 100,
   minSettleMs: 3,
   maxSettleMs: 100,
+  maxFirstSettleMs: 20,
   minLifetimeMs: 800,
   trustAfterMs: 1_000,
   memoryMs: 5_000,

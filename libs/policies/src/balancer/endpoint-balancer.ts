@@ -305,11 +305,15 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
       this.#gatherEndMs = undefined;
       return Number.NEGATIVE_INFINITY;
     }
-    const { minGatherMs, maxGatherMs } = this.#timing;
+    const { minGatherMs, maxGatherMs, maxSettleMs } = this.#timing;
     const tookMs = nowMs - (this.#waitingSinceMs ?? nowMs);
     this.#gatherEndMs ??= nowMs + Math.min(Math.max(tookMs, minGatherMs), maxGatherMs);
     const isComplete = connected.every(({ record }) => record.isSettled);
-    return isConnecting || !isComplete ? this.#gatherEndMs : Number.NEGATIVE_INFINITY;
+    if (!isConnecting && isComplete) return Number.NEGATIVE_INFINITY;
+    // Those that were opened in time settle soon, and publish then.
+    const gatherEndMs = this.#gatherEndMs;
+    const isLate = nowMs >= gatherEndMs && connected.some(({ record }) => record.isSettling(gatherEndMs, nowMs));
+    return isLate ? nowMs + maxSettleMs : gatherEndMs;
   }
 
   /** A child in backoff is IDLE in grpc-js. After one short-lived connection, calls wait for the next; after several, they fail. */

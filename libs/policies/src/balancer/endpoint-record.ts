@@ -57,18 +57,25 @@ export class EndpointRecord<EndpointState = unknown> {
    * the first calls wait for all, it settles soon
    */
   open(nowMs: number, others: "none" | "waiting" | "ready"): void {
-    const { memoryMs, minSettleMs, maxSettleMs } = this.#timing;
+    const { memoryMs, minSettleMs, maxSettleMs, maxFirstSettleMs } = this.#timing;
     if (nowMs - this.#closedAtMs >= memoryMs) this.#readySinceMs = nowMs;
-    const tookMs = others === "ready" ? nowMs - (this.#attemptAtMs ?? nowMs) : 0;
+    const tookMs = nowMs - (this.#attemptAtMs ?? nowMs);
+    const maxMs = others === "ready" ? maxSettleMs : maxFirstSettleMs;
     this.#attemptAtMs = undefined;
     this.#openedAtMs = nowMs;
-    this.#settleMs = others === "none" ? 0 : Math.min(Math.max(tookMs, minSettleMs), maxSettleMs);
+    this.#settleMs = others === "none" ? 0 : Math.min(Math.max(tookMs, minSettleMs), maxMs);
     this.#isSettled = this.#settleMs === 0;
   }
 
   /** How long a connection must last before it counts as settled, in milliseconds. */
   get settleMs(): number {
     return this.#settleMs;
+  }
+
+  /** Whether there is a connection that was opened before `ms` and settles later than now. All times are the clock's. */
+  isSettling(ms: number, nowMs: number): boolean {
+    if (this.#isSettled || this.#openedAtMs === undefined) return false;
+    return this.#openedAtMs < ms && this.#openedAtMs + this.#settleMs >= nowMs;
   }
 
   /**

@@ -146,6 +146,26 @@ test("first calls wait for further connections as long again as the first one to
   }
 });
 
+test("first calls do not go to a peer that closes its connection within 20 ms, even when to open it took that long", async () => {
+  const [good, closing] = ["10.0.0.1:80", "10.0.0.2:80"] as const;
+  for (const first of [good, closing]) {
+    const clock = new ManualClock();
+    registerPoliciesIn({ clock, random: createRandom(1) });
+    const channel = new FakeChannel({ random: {} });
+    channel.update(endpoints(2));
+    clock.advance(30);
+    channel.connect(first);
+    await settle(clock, 20); // the second one opens before the first calls are sent
+    channel.connect(first === good ? closing : good);
+    await settle(clock, 19);
+    assert.equal(channel.pick(new Metadata()), undefined, `49 ms, ${first} first`);
+    channel.at(closing).become(connectivityState.IDLE);
+    await settle(clock, 1);
+    assert.deepEqual(Object.keys(spread(channel, 50)), [good], `${first} first`);
+    closeChannel(channel, clock);
+  }
+});
+
 test("first calls do not wait for an endpoint that cannot be reached", async () => {
   const clock = new ManualClock();
   registerPoliciesIn({ clock, random: createRandom(1) });
