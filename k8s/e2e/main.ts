@@ -13,7 +13,7 @@ const inOneProcess = ["--test-isolation=none"];
  * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
  * depend on latency, and `resolver` because it stops the API server.
  */
-const phases = [["policies"], ["suite", "registries", "discovery"], ["resolver"]] as const;
+const phases = [["policies"], ["suite", "registries", "tutorial", "discovery"], ["resolver"]] as const;
 type Story = (typeof phases)[number][number];
 
 const files: Readonly<Record<Story, readonly string[]>> = {
@@ -21,6 +21,7 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   policies: [...inOneProcess, "k8s/e2e/policies.e2e.ts"],
   registries: [...inOneProcess, "k8s/e2e/registries.e2e.ts"],
   resolver: [...inOneProcess, "k8s/e2e/resolver.e2e.ts"],
+  tutorial: [...inOneProcess, "k8s/e2e/tutorial.e2e.ts"],
   discovery: [...perFile, "libs/discovery/e2e/*.e2e.ts"],
 };
 const names = Object.keys(files) as Story[];
