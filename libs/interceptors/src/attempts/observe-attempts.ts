@@ -1,0 +1,160 @@
+import { subscribe } from "node:diagnostics_channel";
+import type { ClientHttp2Stream } from "node:http2";
+import { CallCredentials, type InterceptorOptions, Metadata, status } from "@grpc/grpc-js";
+import { Attempt } from "./attempt.ts";
+
+/** What happens to the attempts of a call. */
+export interface AttemptListener {
+  /** The first attempt starts with the call, a further one when it is sent. */
+  readonly onStart: (attempt: Attempt) => void;
+  /** What to add to the metadata of an attempt. */
+  readonly metadataOf?: (attempt: Attempt) => Readonly<Record<string, string>>;
+  /** Once for each attempt; the end of the last one may be before the call's. */
+  readonly onEnd: (attempt: Attempt, code: status) => void;
+}
+
+/** The attempts of a call, for its observers. */
+export class ObservedCall {
+  readonly listeners: AttemptListener[] = [];
+  readonly #attempts: Attempt[] = [];
+  #hasEnded = false;
+
+  /** Starts the first attempt. Only the first caller does. */
+  start(): void {
+    if (this.#attempts.length === 0) this.#begin();
+  }
+
+  /** Ends the attempts that are under way. Only the first caller does. @param code the status of the call */
+  end(code: status): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const open = this.#attempts.filter(({ isReported }) => !isReported);
+    // The call has the status of one attempt. With hedging others are under way, which are given up.
+    const deciding = open.find((attempt) => attempt.code === code) ?? open.at(-1);
+    for (const attempt of open) this.#report(attempt, attempt === deciding ? code : (attempt.code ?? status.CANCELLED));
+  }
+
+  /** A connection was picked: for the attempt that has started, if it was not sent yet, or for a further one. */
+  pick(): Attempt {
+    const attempt = this.#attempts.find(({ isPicked }) => !isPicked) ?? this.#begin();
+    attempt.isPicked = true;
+    return attempt;
+  }
+
+  bind(attempt: Attempt, stream: ClientHttp2Stream): void {
+    attempt.bind(stream, () => {
+      if (!this.#hasEnded) this.#report(attempt, attempt.code ?? status.UNKNOWN);
+    });
+  }
+
+  #begin(): Attempt {
+    const attempt = new Attempt(this.#attempts.length, performance.now());
+    this.#attempts.push(attempt);
+    for (const { onStart } of this.listeners) onStart(attempt);
+    return attempt;
+  }
+
+  #report(attempt: Attempt, code: status): void {
+    if (attempt.isReported) return;
+    attempt.isReported = true;
+    attempt.endedMs ??= performance.now();
+    for (const { onEnd } of this.listeners) onEnd(attempt, code);
+  }
+}
+
+/**
+ * Has a listener told of the attempts of a call. grpc-js retries below its interceptors. It asks for call credentials before each
+ * attempt; and then Node publishes the HTTP/2 stream that carries the attempt.
+ *
+ * @returns the call, whose `start` and `end` the interceptor calls; and the options for the next interceptor
+ */
+export function observeAttempts(
+  options: InterceptorOptions,
+  listener: AttemptListener,
+): { readonly observed: ObservedCall; readonly options: InterceptorOptions } {
+  const { credentials } = options;
+  if (credentials instanceof AttemptCredentials) {
+    credentials.observed.listeners.push(listener);
+    return { observed: credentials.observed, options };
+  }
+  watchStreams();
+  const observed = new ObservedCall();
+  observed.listeners.push(listener);
+  return { observed, options: { ...options, credentials: new AttemptCredentials(observed, credentials) } };
+}
+
+const empty = CallCredentials.createEmpty();
+const noMetadata = new Metadata();
+
+class AttemptCredentials extends CallCredentials {
+  readonly observed: ObservedCall;
+  readonly #inner: CallCredentials | undefined;
+
+  constructor(observed: ObservedCall, inner: CallCredentials | undefined) {
+    super();
+    this.observed = observed;
+    this.#inner = inner;
+  }
+
+  override compose(other: CallCredentials): CallCredentials {
+    if (empty._equals(other)) return this;
+    return new AttemptCredentials(this.observed, this.#inner ? this.#inner.compose(other) : other);
+  }
+
+  override _equals(other: CallCredentials): boolean {
+    return this === other;
+  }
+
+  override generateMetadata(options: Parameters<CallCredentials["generateMetadata"]>[0]): Promise<Metadata> {
+    const attempt = this.observed.pick();
+    const own = this.#metadataOf(attempt);
+    const { promise, resolve, reject } = Promise.withResolvers<Metadata>();
+    // grpc-js creates the stream in its own reaction to this promise. Reactions run in the order in which they were added, so that
+    // the stream which appears between these two belongs to this attempt.
+    promise.then(
+      () => {
+        sending = { observed: this.observed, attempt };
+      },
+      () => {},
+    );
+    const finish = (metadata: Metadata): void => {
+      promise.then(() => {
+        sending = undefined;
+        attempt.isPicked = attempt.isSent;
+      });
+      resolve(metadata);
+    };
+    if (this.#inner) {
+      this.#inner.generateMetadata(options).then((metadata) => {
+        metadata.merge(own);
+        finish(metadata);
+      }, reject);
+    } else queueMicrotask(() => finish(own));
+    return promise;
+  }
+
+  #metadataOf(attempt: Attempt): Metadata {
+    let metadata = noMetadata;
+    for (const { metadataOf } of this.observed.listeners) {
+      if (!metadataOf) continue;
+      if (metadata === noMetadata) metadata = new Metadata();
+      for (const [key, value] of Object.entries(metadataOf(attempt))) metadata.set(key, value);
+    }
+    return metadata;
+  }
+}
+
+/** The attempt whose stream grpc-js is creating now. */
+let sending: { readonly observed: ObservedCall; readonly attempt: Attempt } | undefined;
+let isWatching = false;
+
+function watchStreams(): void {
+  if (isWatching) return;
+  isWatching = true;
+  subscribe("http2.client.stream.created", (message) => {
+    if (!sending) return;
+    const { observed, attempt } = sending;
+    sending = undefined;
+    observed.bind(attempt, (message as { readonly stream: ClientHttp2Stream }).stream);
+  });
+}
