@@ -35,7 +35,14 @@ export function load(app) {
     for (const { type, owner } of discoverAllReferenceTypes(project, true)) {
       // An inherited constructor refers to that of its class, whose other members are in the subclass.
       const isOurs = type.package?.startsWith("@grpc-lb/") && !type.qualifiedName.endsWith(".constructor");
-      if (type.reflection || type.externalUrl || !isOurs || reported.has(type.qualifiedName)) continue;
+      if (
+        type.reflection ||
+        type.refersToTypeParameter ||
+        type.externalUrl ||
+        !isOurs ||
+        reported.has(type.qualifiedName)
+      )
+        continue;
       reported.add(type.qualifiedName);
       const where = `${type.package}/${type.symbolId?.packagePath}`;
       app.logger.validationWarning(

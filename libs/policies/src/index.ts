@@ -62,7 +62,16 @@ export {
   registeredPolicies,
   validatePolicy,
 } from "./registration/named-policy.ts";
-export type { PolicyChoice, PolicyConfigs } from "./registration/policy-configs.ts";
+export type {
+  CommonFields,
+  CountFields,
+  EjectionFields,
+  KeyFields,
+  PolicyChoice,
+  PolicyConfigs,
+  SlowStartFields,
+  WeightFields,
+} from "./registration/policy-configs.ts";
 export {
   type Policies,
   type PoliciesOptions,

@@ -19,7 +19,10 @@ const unsupported: JsonObject = {
  *
  * @param isPolicyName whether a load balancing policy of that name is registered
  */
-export function describeIgnoredFields(config: JsonObject, isPolicyName: (name: string) => boolean): readonly string[] {
+export function describeIgnoredFields(
+  config: Readonly<Record<string, unknown>>,
+  isPolicyName: (name: string) => boolean,
+): readonly string[] {
   const { methodConfig = [] } = config;
   const isList = Array.isArray(methodConfig);
   const methods = (isList ? methodConfig : []).filter((method) => typeof method === "object" && method !== null);

@@ -1,19 +1,21 @@
 import type { Seconds } from "./method-config.ts";
 
 /** The field of every policy that picks among endpoints. */
-interface CommonFields {
+export interface CommonFields {
   /** Below this percentage of connected endpoints, those that `outlier_detection` has ejected take calls again. Default: 0. */
   readonly panicThreshold?: number | undefined;
 }
 
-interface WeightFields extends CommonFields {
+/** The fields of the policies that know weights. */
+export interface WeightFields extends CommonFields {
   /** Weights by endpoint id, `host:port`, host or pod name. Default: none. */
   readonly weights?: Readonly<Record<string, number>> | undefined;
   /** The field of the endpoint's metadata with its weight. Default: none. */
   readonly weightKey?: string | undefined;
 }
 
-interface SlowStartFields extends WeightFields {
+/** The fields of the policies that let a new endpoint reach its share slowly. */
+export interface SlowStartFields extends WeightFields {
   /** How a new endpoint reaches its share, as in Envoy. Default: at once. */
   readonly slowStart?:
     | {
@@ -27,20 +29,23 @@ interface SlowStartFields extends WeightFields {
     | undefined;
 }
 
-interface CountFields {
+/** The field of the policies that count calls in flight. */
+export interface CountFields {
   /** A call that lasts longer does not count as in flight any more; `0s`: never. Default: 10 s. */
   readonly longCallAfter?: Seconds | undefined;
 }
 
-interface KeyFields {
+/** The fields of the policies that pick by a key. */
+export interface KeyFields {
   /** The header whose value is the call's key. Default: none. */
   readonly requestHashHeader?: string | undefined;
   /** The key of calls without that header. Default: `random`; of `source_hash`: `pod_uid`. */
   readonly key?: "random" | "pod_uid" | "hostname" | "address" | undefined;
 }
 
-interface EjectionFields {
-  /** Default: 100. */
+/** The fields of both ways of `outlier_detection`; the defaults are grpc-js's. */
+export interface EjectionFields {
+  /** The probability of an ejection, in percent. Default: 100. */
   readonly enforcementPercentage?: number | undefined;
   /** Default: 5. */
   readonly minimumHosts?: number | undefined;
@@ -143,17 +148,13 @@ export interface PolicyConfigs {
   };
 }
 
-/** One policy of `PolicyConfigs`, alone. */
-type KnownChoice = {
-  readonly [Name in keyof PolicyConfigs]: { readonly [Key in Name]: PolicyConfigs[Key] } & {
-    readonly [Other in Exclude<keyof PolicyConfigs, Name>]?: never;
-  };
-}[keyof PolicyConfigs];
-
-/** A policy of another name, such as one of `registerPolicy`. */
-type OtherChoice = { readonly [Name in keyof PolicyConfigs]?: never } & {
-  readonly [name: string]: Readonly<Record<string, unknown>>;
-};
-
-/** A policy by its name, with its configuration: `{ least_request: { choiceCount: 3 } }`. */
-export type PolicyChoice = KnownChoice | OtherChoice;
+/** A policy by its name, with its configuration: `{ least_request: { choiceCount: 3 } }`; or one of another name, with any fields. */
+export type PolicyChoice =
+  | {
+      readonly [Name in keyof PolicyConfigs]: { readonly [Key in Name]: PolicyConfigs[Key] } & {
+        readonly [Other in Exclude<keyof PolicyConfigs, Name>]?: never;
+      };
+    }[keyof PolicyConfigs]
+  | ({ readonly [Name in keyof PolicyConfigs]?: never } & {
+      readonly [name: string]: Readonly<Record<string, unknown>>;
+    });
