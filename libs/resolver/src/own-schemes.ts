@@ -14,7 +14,7 @@ export type CreateSource = (target: string) => Source;
 /** The schemes that calls of `registerResolvers` have added. */
 const registered = new Set<string>();
 
-/** @throws TypeError for what is no object of functions; RangeError for a scheme that is not valid, or in use by others */
+/** @throws TypeError unless each value is a function; RangeError for a scheme that is not valid, or in use by others */
 export function requireOwnSchemes(sources: Readonly<Record<string, CreateSource>>): void {
   for (const [scheme, createSource] of Object.entries(sources)) {
     if (typeof createSource !== "function") {
@@ -32,7 +32,7 @@ export function recordOwnScheme(scheme: string): void {
   registered.add(scheme);
 }
 
-/** The same function, which throws for what is no source. */
+/** The same function, which throws if the result is not a source. */
 export function checkedSource(scheme: string, createSource: CreateSource): CreateSource {
   return (target) => {
     const source: Partial<Source> | undefined = createSource(target);

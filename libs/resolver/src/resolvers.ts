@@ -67,7 +67,7 @@ export interface Resolvers {
    *
    * @param target where channels of several targets may have the same address: the channel's target, as it was written
    * @returns undefined for a peer that no channel of this registration has, and for a call that was not sent
-   * @throws TypeError for what is no text, such as a call
+   * @throws TypeError for another type, such as a call
    */
   findEndpoint(peer: string, target?: string): Endpoint | undefined;
 }

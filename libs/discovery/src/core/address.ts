@@ -56,7 +56,7 @@ export function canonicalHost(host: string): string {
   return zone < 0 ? address : address + host.slice(zone);
 }
 
-/** Writes an address the way `parseAddress` reads it. @throws TypeError for what is no address */
+/** Writes an address the way `parseAddress` reads it. @throws TypeError for another type */
 export function formatAddress(address: Address): string {
   const { host, port } = address ?? {};
   if (typeof host !== "string") {

@@ -70,7 +70,7 @@ export class EndpointSet {
     return this.#entries.keys();
   }
 
-  /** Adds an endpoint, or replaces the one with the same id. @throws TypeError for what is no endpoint; nothing has changed then */
+  /** Adds an endpoint, or replaces the one with the same id. @throws TypeError for a wrong endpoint; nothing changes */
   set(endpoint: Endpoint, { isStandby }: { readonly isStandby?: boolean } = {}): void {
     requireEndpoint(endpoint);
     this.#put(endpoint, isStandby ?? endpoint.weight === 0);
@@ -102,7 +102,7 @@ export class EndpointSet {
    * Replaces all endpoints. With `keepsOrder`, `all` keeps the order of `endpoints` instead of sorting by id, until the next
    * `replaceAll`; endpoints that `set` adds in the meantime come last.
    *
-   * @throws TypeError for what is no list of endpoints; nothing has changed then
+   * @throws TypeError unless it is a list of endpoints; nothing changes
    */
   replaceAll(endpoints: readonly Endpoint[], { keepsOrder = false }: { readonly keepsOrder?: boolean } = {}): void {
     if (!Array.isArray(endpoints)) throw new TypeError(`the endpoints must be a list, got ${describeType(endpoints)}`);

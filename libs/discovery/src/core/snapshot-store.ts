@@ -71,7 +71,7 @@ export class SnapshotStore {
     this.#publish(synced, this.endpoints.all);
   }
 
-  /** Publishes an error; the last good endpoints stay. What is no `DiscoveryError` counts as `unavailable`. */
+  /** Publishes an error; the last good endpoints stay. Any other error counts as `unavailable`. */
   fail(error: DiscoveryError): void {
     const cause: unknown = error;
     const failure =

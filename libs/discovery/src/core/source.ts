@@ -28,7 +28,7 @@ export interface Source {
    * Starts the source if it is not running. Calls `listener` at once with the latest snapshot, if there is one, and then with
    * each newer snapshot. A snapshot also carries the source's error. An exception of the listener becomes a process warning.
    *
-   * @throws TypeError for what is no function
+   * @throws TypeError unless it is a function
    */
   subscribe(listener: SnapshotListener): Subscription;
   /**
@@ -36,7 +36,7 @@ export interface Source {
    * known. Each snapshot is complete and replaces the one before. A slow reader misses intermediate snapshots, never the last.
    * When the iteration ends, by the signal or by `break`, no socket or timer is left, unless the source has other subscribers.
    *
-   * @throws TypeError for what is no AbortSignal
+   * @throws TypeError unless it is an AbortSignal
    */
   watch(signal?: AbortSignal): AsyncIterableIterator<Snapshot>;
 }

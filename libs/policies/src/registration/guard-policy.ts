@@ -39,7 +39,7 @@ export function guardPolicy<Config extends CommonConfig, EndpointState>(
   };
 }
 
-/** @throws TypeError for what is no instance of a policy */
+/** @throws TypeError unless it is an instance of a policy */
 function requireHooks(instance: unknown): void {
   if (typeof instance !== "object" || instance === null) throw mistakeOf("createInstance", "an object", instance);
   const hooks = instance as Readonly<Record<string, unknown>>;

@@ -64,7 +64,7 @@ export function findConfigMistake(name: string, config: unknown): string | undef
 /**
  * Parses a policy from a command line: `least_request`, or with a configuration `least_request{"choiceCount":3}`.
  *
- * @throws RangeError that lists the policies that need no configuration, or names the wrong field; TypeError for what is no text
+ * @throws RangeError that lists the policies that need no configuration, or names the wrong field; TypeError for another type
  */
 export function parsePolicy(text: string): NamedPolicy {
   if (typeof text !== "string") throw new TypeError(`must be a text such as least_request, got ${describeType(text)}`);
