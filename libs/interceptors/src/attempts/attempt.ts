@@ -16,7 +16,9 @@ export class Attempt {
   isPicked = false;
   /** Whether its end was reported. */
   isReported = false;
-  #stream: ClientHttp2Stream | undefined;
+  #isSent = false;
+  /** A stream that has closed does not know its session any more. */
+  #session: ClientHttp2Stream["session"];
 
   constructor(number: number, startedMs: number) {
     this.number = number;
@@ -25,19 +27,20 @@ export class Attempt {
 
   /** Whether it has been sent. */
   get isSent(): boolean {
-    return this.#stream !== undefined;
+    return this.#isSent;
   }
 
   /** The address of its connection, `10.0.0.1:50051`; undefined before it is sent, and for a Unix socket. */
   get peer(): string | undefined {
-    const { remoteAddress, remotePort } = this.#stream?.session?.socket ?? {};
+    const { remoteAddress, remotePort } = this.#session?.socket ?? {};
     if (remoteAddress === undefined) return undefined;
     return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
   }
 
   /** @param onClose called when the stream has closed */
   bind(stream: ClientHttp2Stream, onClose: () => void): void {
-    this.#stream = stream;
+    this.#isSent = true;
+    this.#session = stream.session;
     const read = (headers: IncomingHttpHeaders): void => {
       const answered = headers["grpc-status"];
       if (answered === undefined) return;

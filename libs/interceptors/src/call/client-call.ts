@@ -8,6 +8,8 @@ type MessageContext = Parameters<InterceptingCall["sendMessageWithContext"]>[0];
 export interface ClientCallHooks {
   /** Before the call starts; it may add metadata. */
   readonly onStart?: (metadata: Metadata) => void;
+  /** Starts the call below. */
+  readonly run?: (start: () => void) => void;
   /** Once, with the status that the application is about to get. */
   readonly onEnd: (status: StatusObject) => void;
 }
@@ -27,16 +29,18 @@ export class WatchedClientCall extends InterceptingCall {
   }
 
   override start(metadata: Metadata, listener?: Partial<InterceptingListener>): void {
-    const { onStart, onEnd } = this.#hooks;
+    const { onStart, run, onEnd } = this.#hooks;
     onStart?.(metadata);
-    this.#next.start(metadata, {
+    const watching: InterceptingListener = {
       onReceiveMetadata: (received) => listener?.onReceiveMetadata?.(received),
       onReceiveMessage: (message) => listener?.onReceiveMessage?.(message),
       onReceiveStatus: (status) => {
         onEnd(status);
         listener?.onReceiveStatus?.(status);
       },
-    });
+    };
+    if (run) run(() => this.#next.start(metadata, watching));
+    else this.#next.start(metadata, watching);
   }
 
   override sendMessageWithContext(context: MessageContext, message: unknown): void {
