@@ -7,14 +7,25 @@ import { test } from "node:test";
 import { redactAddress } from "@grpc-lb/core";
 import fc from "fast-check";
 import { bounded, mutated } from "../testing/fuzz.ts";
+import { createConsulSource } from "./consul/index.ts";
+import { defineService } from "./consul/service-definition.ts";
 import { parseAddress } from "./core/address.ts";
+import { createDnsPollSource } from "./dns/index.ts";
 import { parseEtcdEndpoints } from "./etcd/access.ts";
+import { createLayout } from "./etcd/layouts.ts";
 import { readContent } from "./file/reader.ts";
 import { readKubeconfig } from "./kubernetes/kubeconfig-file.ts";
+import { createKubernetesSource } from "./kubernetes/source.ts";
 import { parseRegistrationTarget } from "./registration-target.ts";
 import { parseTarget, targetSchemes } from "./target.ts";
 
 const secret = "hunTer2secreT";
+
+const access = {
+  server: new URL("http://127.0.0.1:1"),
+  namespace: "n",
+  credentials: async () => ({ headers: {}, tls: {} }),
+};
 
 /** The message of what `work` throws; "" if it throws nothing. */
 async function errorOf(work: () => unknown): Promise<string> {
@@ -95,6 +106,14 @@ test("no error about a target, an address or an endpoint repeats a secret, howev
         () => parseRegistrationTarget(text),
         () => parseAddress(text),
         () => parseEtcdEndpoints([text]),
+        () => createConsulSource({ agent: { host: text, port: 1 }, service: "s", credentials: {} }),
+        () => createDnsPollSource({ name: text, port: 1 }),
+        () => createDnsPollSource({ name: "a", port: 1, server: { host: text, port: 53 } }),
+        () => createKubernetesSource({ service: text, access }),
+        () => createKubernetesSource({ service: "s", namespace: text, access }),
+        () => createLayout({}).prefix(text),
+        () => createLayout({ layout: "kratos", namespace: text }),
+        () => defineService({ service: text, address: { host: "a", port: 1 } }, {}),
       ]) {
         const message = await errorOf(read);
         assert.ok(!message.includes(secret), message);

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { type Clock, messageOf, readTextFile } from "@grpc-lb/core";
+import { type Clock, messageOf, readTextFile, redactAddress } from "@grpc-lb/core";
 import { formatAddress, isHostName, isLoopback } from "../core/address.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { Address } from "../core/snapshot.ts";
@@ -139,8 +139,8 @@ export function escapeText(text: string): string {
 export function validateConsulAccess({ agent, credentials }: ConsulAccess): ConsulAccess {
   const { token, tokenFile, tls } = credentials;
   if (isIP(agent.host) === 0 && !isHostName(agent.host)) {
-    const shown = agent.host.includes("@") ? "one with a user or a password" : `"${agent.host.slice(0, 300)}"`;
-    throw new RangeError(`agent.host must be a host name or an address without brackets, got ${shown}`);
+    const shown = redactAddress(agent.host);
+    throw new RangeError(`agent.host must be a host name or an address without brackets, got "${shown}"`);
   }
   if (!(Number.isInteger(agent.port) && agent.port >= 1 && agent.port <= 65_535)) {
     throw new RangeError(`agent.port must be from 1 to 65535, got ${agent.port}`);

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { redactAddress } from "@grpc-lb/core";
 import { formatAddress } from "../core/address.ts";
 import type { Instance } from "../core/registration.ts";
 import { isWeight, maxWeight } from "../core/weight.ts";
@@ -71,10 +72,10 @@ export function defineService(
   const { tags = [], check = { t: "ttl" }, deregisterCriticalAfterMs = minDeregisterMs } = options;
   const { host, port } = address;
   if (service === "" || service.includes("/") || !service.isWellFormed()) {
-    throw new RangeError(`service must be a name without a slash, got "${service}"`);
+    throw new RangeError(`service must be a name without a slash, got "${redactAddress(service)}"`);
   }
   if (host === "" || (isIP(host) > 0 && /^[0.:]+$/.test(host))) {
-    throw new RangeError(`address.host must be where clients reach the instance, got "${host}"`);
+    throw new RangeError(`address.host must be where clients reach the instance, got "${redactAddress(host)}"`);
   }
   if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
     throw new RangeError(`address.port must be from 1 to 65535, got ${port}`);

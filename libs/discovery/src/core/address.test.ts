@@ -14,6 +14,8 @@ test("a zone stays, a mapped IPv4 address is that address, and a name is in lowe
   for (const [spelling, want] of [
     ["fe80::1%eth0", "fe80::1%eth0"],
     ["FE80:0::1%Eth0", "fe80::1%Eth0"],
+    ["fe80::1%25eth0", "fe80::1%eth0"],
+    ["fe80::1%25", "fe80::1%25"],
     ["::ffff:10.0.0.1", "10.0.0.1"],
     ["::FFFF:a00:1", "10.0.0.1"],
     ["0:0:0:0:0:ffff:10.0.0.1", "10.0.0.1"],

@@ -53,7 +53,8 @@ export function canonicalHost(host: string): string {
   const mapped = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : "";
   if (isIPv4(mapped)) return mapped;
   const zone = host.indexOf("%");
-  return zone < 0 ? address : address + host.slice(zone);
+  // In a URL the % of a zone is escaped (RFC 6874).
+  return zone < 0 ? address : address + host.slice(zone).replace(/^%25(?=[a-z])/i, "%");
 }
 
 /** Writes an address the way `parseAddress` reads it. @throws TypeError for another type */

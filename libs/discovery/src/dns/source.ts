@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { checkOptions, maxDurationMs, type OptionRules } from "@grpc-lb/core";
+import { checkOptions, maxDurationMs, type OptionRules, redactAddress } from "@grpc-lb/core";
 import { isHostName, isPort } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
 import { defineSourceIn, type Source, type SourceDefinitionIn } from "../core/source.ts";
@@ -69,12 +69,13 @@ export function defineDnsPollSource(options: DnsPollSourceOptions): SourceDefini
   checkOptions("createDnsPollSource", options, optionRules, ["name", "port"]);
   const { name, port, server, refreshMs = 30_000, unionMs = 0, timeoutMs = 5_000, background } = options;
   const { resolvConf = "/etc/resolv.conf", hosts = "/etc/hosts", family = "ipv4" } = options;
-  if (!isHostName(name) || isIP(name)) throw new RangeError(`name must be a DNS name, got "${name}"`);
+  if (!isHostName(name) || isIP(name)) throw new RangeError(`name must be a DNS name, got "${redactAddress(name)}"`);
   const isNumber = typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
   if (!isNumber && !(typeof port === "string" && !/^\d+$/.test(port) && isPort(port))) {
     throw new RangeError(`port must be a number from 1 to 65535, or a name, got "${port}"`);
   }
-  if (server && !isIP(server.host)) throw new RangeError(`server must be an IP address, got "${server.host}"`);
+  if (server && !isIP(server.host))
+    throw new RangeError(`server must be an IP address, got "${redactAddress(server.host)}"`);
   for (const [field, value, least] of [
     ["refreshMs", refreshMs, minRefreshMs],
     ["unionMs", unionMs, 0],

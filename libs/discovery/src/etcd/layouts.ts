@@ -1,3 +1,4 @@
+import { redactAddress } from "@grpc-lb/core";
 import { canonicalHost, formatAddress, parseAddress } from "../core/address.ts";
 import type { Instance } from "../core/registration.ts";
 import type { Address } from "../core/snapshot.ts";
@@ -167,7 +168,7 @@ export function createLayout({ layout: name = "endpoints", namespace }: LayoutOp
       requireParts("service", service);
       if (root === undefined) return `${service}/`;
       if (service.startsWith("/")) {
-        throw new RangeError(`service must not begin with a slash in layout ${name}, got "${service}"`);
+        throw new RangeError(`service must not begin with a slash in layout ${name}, got "${redactAddress(service)}"`);
       }
       // go-micro has no slashes in names: https://github.com/micro/go-micro/blob/master/registry/etcd/etcd.go
       return `${root}/${name === "go-micro" ? service.replaceAll("/", "-") : service}/`;
@@ -178,7 +179,7 @@ export function createLayout({ layout: name = "endpoints", namespace }: LayoutOp
 /** One slash may begin a name: many registries have keys such as `/services/shop/1`. */
 function requireParts(what: string, name: string): void {
   if (!name.replace(/^\//, "").split("/").includes("")) return;
-  throw new RangeError(`${what} must be a name without empty parts, got "${name}"`);
+  throw new RangeError(`${what} must be a name without empty parts, got "${redactAddress(name)}"`);
 }
 
 /** An instance of which nothing but its address can be written. */

@@ -1,4 +1,4 @@
-import { type Context, checkOptions, completeContext, messageOf, type OptionRules } from "@grpc-lb/core";
+import { type Context, checkOptions, completeContext, messageOf, type OptionRules, redactAddress } from "@grpc-lb/core";
 import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Instance, Registration, RegistrationHooks, RegistrationStats } from "../core/registration.ts";
 import { hookOptions, instanceRule } from "../core/registration-options.ts";
@@ -109,7 +109,7 @@ function validateInstance(instance: Instance): Instance {
   }
   const { weight = 1 } = instance;
   if (address.host === "0.0.0.0" || address.host === "::") {
-    throw new RangeError(`address must be one that clients can reach, got "${instance.address.host}"`);
+    throw new RangeError(`address must be one that clients can reach, got "${redactAddress(instance.address.host)}"`);
   }
   if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${maxWeight}, got ${weight}`);
   return { ...instance, address };

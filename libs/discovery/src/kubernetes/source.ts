@@ -1,4 +1,4 @@
-import { checkOptions, maxDurationMs, type OptionRules } from "@grpc-lb/core";
+import { checkOptions, maxDurationMs, type OptionRules, redactAddress } from "@grpc-lb/core";
 import { identify, SharedRuns } from "../core/shared-runs.ts";
 import { defineSourceIn, type Source, type SourceDefinitionIn, untilAborted } from "../core/source.ts";
 import { findAccess } from "./access.ts";
@@ -64,7 +64,8 @@ export function defineKubernetesSource(options: KubernetesSourceOptions): Source
   const { service, namespace, access, background } = options;
   const { idleDeadlineMs = 100_000, preferredFamily = "IPv4" } = options;
   for (const [field, name] of Object.entries({ service, namespace })) {
-    if (name !== undefined && !dnsLabel.test(name)) throw new RangeError(`${field} must be a DNS label, got "${name}"`);
+    if (name !== undefined && !dnsLabel.test(name))
+      throw new RangeError(`${field} must be a DNS label, got "${redactAddress(name)}"`);
   }
   if (!(idleDeadlineMs > 0)) throw new RangeError(`idleDeadlineMs must be > 0, got ${idleDeadlineMs}`);
   if (idleDeadlineMs > maxDurationMs) {
