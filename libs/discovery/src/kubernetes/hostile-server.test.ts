@@ -452,6 +452,7 @@ test(`during a storm of broken answers the last good endpoints stay, and the tru
   const clock = fasterClock(100);
   const { api, source, reader } = await start({ clock, random, idleDeadlineMs: 20_000 });
   await reader.untilAddresses("10.0.0.1:50051");
+  const from = reader.snapshots.length - 1; // with a clock this fast the first list may already be late
   let left = 120;
   api.interfere((_, response) => {
     if (left <= 0 || random() < 0.1) return false;
@@ -464,7 +465,7 @@ test(`during a storm of broken answers the last good endpoints stay, and the tru
   await until(() => left <= 0, "the end of the storm");
   clearInterval(breaking);
   assert.ok(
-    reader.snapshots.every(({ endpoints }) => endpoints?.length === 1),
+    reader.snapshots.slice(from).every(({ endpoints }) => endpoints?.length === 1),
     "the last good endpoints serve",
   );
   api.putSlice(at("10.0.0.2", "10.0.0.3"));
