@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -10,6 +10,13 @@ const skip = hasKubectl ? false : "kubectl is not on this machine";
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API
 const objects: any[] = hasKubectl ? render("base") : [];
+/** The objects of each strategy. */
+const everything = hasKubectl
+  ? [
+      ["clusterip", objects] as const,
+      ...readdirSync(join(here, "overlays")).map((name) => [name, render(`overlays/${name}`)] as const),
+    ]
+  : [];
 const byKind = (kind: string) => objects.filter((object) => object.kind === kind);
 const named = (kind: string, name: string) => byKind(kind).find(({ metadata }) => metadata.name === name);
 const apps = ["client-grpc", "client-http", "server"];
@@ -32,32 +39,57 @@ test("base has three deployments, one container each, all of one name and its la
   }
 });
 
-test("every object and pod has the label that kube-delete selects by", { skip }, () => {
-  for (const { kind, metadata, spec } of objects) {
-    assert.equal(metadata.labels["app.kubernetes.io/part-of"], "grpc-lb", `${kind} ${metadata.name}`);
-    assert.equal(metadata.namespace, undefined);
-    if (spec.template) assert.equal(spec.template.metadata.labels["app.kubernetes.io/part-of"], "grpc-lb");
+test("every object and pod of each strategy has the label that kube-delete selects by", { skip }, () => {
+  for (const [strategy, all] of everything) {
+    for (const { kind, metadata, spec } of all) {
+      const what = `${strategy}: ${kind} ${metadata.name}`;
+      assert.equal(metadata.labels["app.kubernetes.io/part-of"], "grpc-lb", what);
+      assert.equal(metadata.namespace, undefined, what);
+      if (spec?.template) assert.equal(spec.template.metadata.labels["app.kubernetes.io/part-of"], "grpc-lb", what);
+    }
   }
 });
 
-test("every pod passes Pod Security restricted and has no rights or resources beyond its needs", { skip }, () => {
-  for (const { metadata, spec } of byKind("Deployment")) {
-    const pod = spec.template.spec;
-    assert.equal(pod.securityContext.runAsNonRoot, true, metadata.name);
-    assert.equal(pod.securityContext.runAsUser, 65532);
-    assert.deepEqual(pod.securityContext.seccompProfile, { type: "RuntimeDefault" });
-    assert.equal(pod.automountServiceAccountToken, false);
-    assert.equal(pod.enableServiceLinks, false);
-    for (const container of pod.containers) {
-      assert.deepEqual(container.securityContext, {
-        allowPrivilegeEscalation: false,
-        readOnlyRootFilesystem: true,
-        capabilities: { drop: ["ALL"] },
-      });
-      assert.deepEqual(container.resources.requests, { cpu: "100m", memory: "100Mi" });
-      assert.deepEqual(container.resources.limits, { memory: "256Mi" });
+test("every pod of each strategy passes Pod Security restricted and has no rights or resources beyond its needs", {
+  skip,
+}, () => {
+  for (const [strategy, all] of everything) {
+    for (const { metadata, spec } of all.filter(({ spec }) => spec?.template)) {
+      const what = `${strategy}: ${metadata.name}`;
+      const pod = spec.template.spec;
+      assert.equal(pod.securityContext.runAsNonRoot, true, what);
+      assert.equal(pod.securityContext.runAsUser, 65532, what);
+      assert.deepEqual(pod.securityContext.seccompProfile, { type: "RuntimeDefault" }, what);
+      const watches = strategy === "resolver" && metadata.name === "client-grpc";
+      assert.equal(pod.automountServiceAccountToken, watches, what);
+      assert.equal(pod.enableServiceLinks, false, what);
+      assert.equal(pod.hostNetwork, undefined, what);
+      for (const container of pod.containers) {
+        assert.deepEqual(
+          container.securityContext,
+          { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
+          what,
+        );
+        assert.deepEqual(container.resources.requests, { cpu: "100m", memory: "100Mi" }, what);
+        assert.deepEqual(container.resources.limits, { memory: "256Mi" }, what);
+        assert.match(container.image, /:v?\d+\.\d+(\.\d+)?$/, what);
+      }
     }
   }
+});
+
+test("client-grpc has the strategy of its manifests in an annotation, which kube-verdict reads", { skip }, () => {
+  for (const [strategy, all] of everything) {
+    const client = all.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === "client-grpc");
+    assert.equal(client.metadata.annotations["grpc-lb.dev/strategy"], strategy);
+  }
+});
+
+test("a proxy on each node gets the calls of that node's clients", { skip }, () => {
+  const all = render("overlays/host-proxy");
+  const service = all.find(({ kind, metadata }) => kind === "Service" && metadata.name === "host-proxy");
+  assert.equal(service.spec.internalTrafficPolicy, "Local");
+  assert.ok(all.some(({ kind, metadata }) => kind === "DaemonSet" && metadata.name === "host-proxy"));
 });
 
 test("images have a tag, and it is not latest", { skip }, () => {

@@ -1,18 +1,19 @@
 /**
- * `make kube-deploy`: deploys the registry, if the strategy has one, and then server, client-http and client-grpc with the images of
- * the last build. Checks all its requirements before it changes anything.
+ * `make kube-deploy`: deploys server, client-http and client-grpc with the images of the last build, before them the registry and between
+ * them the proxy, if the strategy has one. Checks all its requirements before it changes anything.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { choiceFlag, runProgram } from "@grpc-lb/program";
 import { type BuiltImages, requireBuilt } from "../image/built.ts";
-import { appNames, imageName, imagePrefixFlag, root } from "../image/tag.ts";
+import { type AppName, appNames, imageName, imagePrefixFlag, root } from "../image/tag.ts";
+import { type Companion, companionImages, companionOf, imageFlags } from "./companion.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { loadImages, requireImages, requireLocalCluster } from "./local.ts";
 import { nodesHaveImages } from "./node-images.ts";
 import { namespaceLabels, ourNamespace, ours, requireNoForeignObjects, resourceOf } from "./objects.ts";
-import { policyFlag, policyPatches, requireChoice } from "./policy.ts";
-import { registryFlags, registryImages, registryOf } from "./registry.ts";
+import { callsFromOutside, waitForOutside } from "./outside.ts";
+import { clientPatch, policyFlag, requireChoice } from "./policy.ts";
 import { waitForRollout } from "./rollout.ts";
 import { manifestsOf, strategies } from "./strategy.ts";
 
@@ -26,20 +27,22 @@ const flags = {
     metavar: "name",
   }),
   policy: policyFlag,
-  ...registryFlags,
+  ...imageFlags,
 };
 
 void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", flags }, async ({ flags, signal }) => {
   requireChoice(flags.policy, flags.strategy);
   const manifests = manifestsOf(flags.strategy);
-  const registry = registryOf(flags.strategy, flags);
-  const names = [...(registry ? [registry.name] : []), ...appNames];
+  const companion = companionOf(flags.strategy);
+  const steps = orderOf(companion);
+  const names = steps.map((step) => (typeof step === "string" ? step : step.name));
   const built = requireBuilt(flags.imagePrefix);
   const kubectl = await createKubectl(flags.namespace, signal);
   const local = built.imagePrefix === "" ? requireLocalCluster(kubectl) : null;
-  const images = local === null ? [] : await requireImages(built, signal);
+  const builtImages = local === null ? [] : await requireImages(built, signal);
   const rights = (await kindsIn(kubectl, manifests)).flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
-  await requireRights(kubectl, [...rights, "list pods", "watch deployments.apps"]);
+  const reads = ["list pods", "watch deployments.apps", ...(callsFromOutside(flags.strategy) ? ["get services"] : [])];
+  await requireRights(kubectl, [...rights, ...reads]);
   const isMissing = (await namespaceLabels(kubectl)) === null;
   if (isMissing) await requireNamespaceIsWanted(kubectl, flags.namespace);
   else await requireNoForeignObjects(kubectl, names);
@@ -47,17 +50,30 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   if (isMissing) await createNamespace(kubectl);
   if (local !== null && (await nodesHaveImages(kubectl, built)))
     process.stdout.write("the nodes already have the images\n");
-  else if (local !== null) await loadImages(local, images, signal);
+  else if (local !== null) await loadImages(local, builtImages, signal);
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
-  const given = registry ? registryImages(registry) : [];
-  const tree = writeKustomization(manifests, kubectl.namespace, { built, policy: flags.policy, images: given });
-  for (const app of names) {
-    await kubectl.run(["apply", "-k", tree, "-l", `app=${app}`], { show: true, doing: `${app} was applied` });
-    await waitForRollout(kubectl, app);
+  const env = flags.policy === "" ? [] : [{ name: "POLICY", value: flags.policy }];
+  const images = companion === null ? [] : companionImages(companion, flags);
+  const write = () => writeKustomization(manifests, kubectl.namespace, { built, images, env });
+  for (const step of steps) {
+    const isApp = typeof step === "string";
+    const name = isApp ? step : step.name;
+    const label = isApp ? `app=${name}` : `app.kubernetes.io/component=${step.component}`;
+    await kubectl.run(["apply", "-k", write(), "-l", label], { show: true, doing: `${name} was applied` });
+    await waitForRollout(kubectl, name);
+    if (name === "server" && callsFromOutside(flags.strategy))
+      env.push(await waitForOutside(kubectl, flags.strategy, signal));
   }
   await kubectl.run(["get", "pods", "-l", `app in (${names.join(",")})`], { show: true });
   return 0;
 });
+
+/** What is deployed one after the other: a registry before the servers that register, a proxy before the clients that call it. */
+function orderOf(companion: Companion | null): readonly (AppName | Companion)[] {
+  if (companion === null) return appNames;
+  const [server, ...clients] = appNames;
+  return companion.component === "registry" ? [companion, ...appNames] : [server, companion, ...clients];
+}
 
 /** The kinds of objects in a strategy's manifests, as resource names that `kubectl auth can-i` accepts. */
 async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
@@ -71,15 +87,19 @@ async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
 }
 
 /**
- * Writes a kustomization on top of the manifests. It sets the tags of the built images, the registry's images and the policy. Each
+ * Writes a kustomization on top of the manifests. It sets the tags of the built images, other images and client-grpc's variables. Each
  * namespace has its own folder, so that two deployments do not share one.
  */
 function writeKustomization(
   manifests: string,
   namespace: string,
-  options: { readonly built: BuiltImages; readonly policy: string; readonly images: readonly object[] },
+  options: {
+    readonly built: BuiltImages;
+    readonly images: readonly object[];
+    readonly env: readonly { readonly name: string; readonly value: string }[];
+  },
 ): string {
-  const { built, policy } = options;
+  const { built, env } = options;
   const tree = join(root, "k8s/dist/deploy", namespace);
   mkdirSync(tree, { recursive: true });
   const images = appNames.map((app) => ({
@@ -92,7 +112,7 @@ function writeKustomization(
     kind: "Kustomization",
     resources: [`../../../${manifests}`],
     images: [...images, ...options.images],
-    patches: policyPatches(policy),
+    patches: clientPatch(env),
   };
   writeFileSync(join(tree, "kustomization.yaml"), `${JSON.stringify(kustomization, null, 2)}\n`); // JSON is YAML
   return tree;

@@ -9,7 +9,9 @@ export const ourNamespace = "app.kubernetes.io/managed-by=grpc-lb";
  */
 export const resourceOf: Readonly<Record<string, string>> = {
   Deployment: "deployments.apps",
+  DaemonSet: "daemonsets.apps",
   Service: "services",
+  ConfigMap: "configmaps",
   PodDisruptionBudget: "poddisruptionbudgets.policy",
   ServiceAccount: "serviceaccounts",
   Role: "roles.rbac.authorization.k8s.io",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { policyFlag, policyPatches, requireChoice } from "./policy.ts";
+import { clientPatch, policyFlag, requireChoice } from "./policy.ts";
 
 test("POLICY is a name, or a name with its configuration, in client-grpc's syntax", () => {
   for (const text of [
@@ -26,18 +26,20 @@ test("a policy that client-grpc would reject is an error before anything is depl
 });
 
 test("a policy is an error if the client sees only one address", () => {
-  assert.throws(() => requireChoice("least_request", "clusterip"), { exitCode: 2, message: /STRATEGY=resolver/ });
+  for (const strategy of ["clusterip", "envoy", "loadbalancer"] as const)
+    assert.throws(() => requireChoice("least_request", strategy), { exitCode: 2, message: /STRATEGY=resolver/ });
+  requireChoice("", "envoy");
   requireChoice("", "clusterip");
   requireChoice("least_request", "resolver");
   requireChoice("least_request", "headless-dns");
 });
 
-test("a policy becomes the variable POLICY of client-grpc; without one nothing is patched", () => {
+test("variables become those of client-grpc; without one nothing is patched", () => {
   const policy = 'least_request{"choiceCount":3}';
-  const [{ patch }] = policyPatches(policy) as [{ patch: string }];
+  const [{ patch }] = clientPatch([{ name: "POLICY", value: policy }]) as [{ patch: string }];
   const { kind, metadata, spec } = JSON.parse(patch);
   assert.deepEqual([kind, metadata.name], ["Deployment", "client-grpc"]);
   const [container] = spec.template.spec.containers;
   assert.deepEqual(container, { name: "client-grpc", env: [{ name: "POLICY", value: policy }] });
-  assert.deepEqual(policyPatches(""), []);
+  assert.deepEqual(clientPatch([]), []);
 });

@@ -1,6 +1,6 @@
 import { needsNoConfig, parsePolicy, registeredPolicies, registerPolicies } from "@grpc-lb/policies";
 import { type Flag, ProgramError } from "@grpc-lb/program";
-import type { Strategy } from "./strategy.ts";
+import { clientSideStrategies, type Strategy } from "./strategy.ts";
 
 registerPolicies(); // before the flags are parsed: each policy validates its own configuration
 
@@ -28,18 +28,18 @@ export const policyFlag: Flag<string> = {
  * @throws ProgramError with exit code 2 that names the other strategies
  */
 export function requireChoice(policy: string, strategy: Strategy): void {
-  if (policy === "" || strategy !== "clusterip") return;
+  if (policy === "" || clientSideStrategies.includes(strategy)) return;
   throw new ProgramError(
-    `POLICY=${policy} has nothing to choose from with STRATEGY=clusterip, whose client sees one address, the Service's; ` +
+    `POLICY=${policy} has nothing to choose from with STRATEGY=${strategy}, whose client sees one address; ` +
       "use STRATEGY=resolver, headless-dns, etcd or consul",
     { exitCode: 2 },
   );
 }
 
-/** The kustomize patches that set client-grpc's policy over a strategy's manifests. */
-export function policyPatches(policy: string): readonly object[] {
-  if (policy === "") return [];
-  const containers = [{ name: "client-grpc", env: [{ name: "POLICY", value: policy }] }];
+/** A kustomize patch that sets variables of client-grpc over a strategy's manifests. */
+export function clientPatch(env: readonly { readonly name: string; readonly value: string }[]): readonly object[] {
+  if (env.length === 0) return [];
+  const containers = [{ name: "client-grpc", env }];
   const deployment = {
     apiVersion: "apps/v1",
     kind: "Deployment",

@@ -50,3 +50,20 @@ test("a status from before the controller saw the change is ignored", () => {
   const refused = { type: "ReplicaFailure", status: "True", message: "forbidden" };
   assert.equal(explain("server", [deployment([refused], 1), replicaSet("2")]), null);
 });
+
+test("of a daemon set the pods of its newest generation count, with advice about the image", () => {
+  const daemonSet = {
+    kind: "DaemonSet",
+    metadata: { name: "host-proxy", generation: 4, annotations: { "deprecated.daemonset.template.generation": "2" } },
+    status: { observedGeneration: 4 },
+  };
+  const podOf = (generation: string) => ({
+    kind: "Pod",
+    metadata: { name: `host-proxy-${generation}`, labels: { "pod-template-generation": generation } },
+    status: { containerStatuses: [{ name: "host-proxy", state: { waiting: { reason: "ErrImagePull" } } }] },
+  });
+  assert.equal(explain("host-proxy", [daemonSet, podOf("1")]), null);
+  const trouble = explain("host-proxy", [daemonSet, podOf("1"), podOf("2")]);
+  assert.equal(trouble?.text, "pod host-proxy-2: ErrImagePull");
+  assert.match(trouble?.advice ?? "", /ENVOY_IMAGE/);
+});

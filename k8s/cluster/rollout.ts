@@ -1,6 +1,7 @@
 import { systemClock } from "@grpc-lb/core";
+import { companionOf, imageVariable, workloadOf } from "./companion.ts";
 import { type Kubectl, stop } from "./kubectl.ts";
-import { registries } from "./registry.ts";
+import { strategies } from "./strategy.ts";
 
 const limitSeconds = 120;
 /** How long a pod may be stuck before the rollout fails: a failed first pull or a crash can be temporary. */
@@ -19,13 +20,13 @@ export interface Trouble {
 }
 
 /**
- * Waits until a deployment has rolled out and prints kubectl's progress. Otherwise ends the program with the reason, after two
+ * Waits until a deployment or daemon set has rolled out and prints kubectl's progress. Otherwise ends the program with the reason, after two
  * minutes or when pods have been stuck for 15 s.
  */
 export async function waitForRollout(kubectl: Kubectl, app: string): Promise<void> {
   const giveUp = new AbortController();
   const done = new AbortController();
-  const args = ["rollout", "status", `deployment/${app}`, `--timeout=${limitSeconds}s`];
+  const args = ["rollout", "status", workloadOf(app), `--timeout=${limitSeconds}s`];
   const status = kubectl.try(args, { show: true, signal: giveUp.signal, doing: `${app} was rolling out` });
   status.finally(() => done.abort()).catch(() => {}); // its failure is awaited below
   let stuckSince: number | null = null;
@@ -47,7 +48,7 @@ export async function waitForRollout(kubectl: Kubectl, app: string): Promise<voi
 
 /** Reads from the cluster why a deployment's newest pods are not ready; null if nothing is wrong yet. */
 async function findTrouble(kubectl: Kubectl, app: string): Promise<Trouble | null> {
-  const args = ["get", "deployments,replicasets,pods", "-l", `app=${app}`, "-o", "json"];
+  const args = ["get", "deployments,daemonsets,replicasets,pods", "-l", `app=${app}`, "-o", "json"];
   const { code, stdout } = await kubectl.try(args, { doing: `${app} was rolling out` });
   return code === 0 ? explain(app, JSON.parse(stdout).items) : null;
 }
@@ -55,35 +56,35 @@ async function findTrouble(kubectl: Kubectl, app: string): Promise<Trouble | nul
 /** What to do about a missing image. */
 function imageAdvice(app: string, reason: string): string | undefined {
   if (!["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"].includes(reason)) return undefined;
-  if (registries.some((registry) => registry === app))
-    return `the nodes must have the image or be able to pull it; ${app.toUpperCase()}_IMAGE=… sets another`;
+  const companion = strategies.map(companionOf).find((each) => each?.name === app);
+  if (companion)
+    return `the nodes must have the image or be able to pull it; ${imageVariable(companion.program)}=… sets another`;
   if (reason === "ErrImageNeverPull") return "the images are not on the nodes: make kube-load";
   return "are the images on the nodes? make kube-load, or make docker-push with IMAGE_PREFIX";
 }
 
 /**
- * Finds the worst trouble of a deployment, its replica sets and its pods. Only pods of the newest replica set count, because this
- * rollout replaces older ones.
+ * Finds the worst trouble of a deployment or daemon set and its pods. Only its newest pods count, because this rollout replaces older
+ * ones.
  *
  * @param items objects of the API
  */
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API, as wide as the server sends them
 export function explain(app: string, items: readonly any[]): Trouble | null {
-  const deployment = items.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === app);
-  const revision = deployment?.metadata.annotations?.[revisionKey];
-  const newest = items.find(
-    ({ kind, metadata }) => kind === "ReplicaSet" && metadata.annotations?.[revisionKey] === revision,
+  const workload = items.find(
+    ({ kind, metadata }) => (kind === "Deployment" || kind === "DaemonSet") && metadata.name === app,
   );
-  if (deployment === undefined || newest === undefined) return null;
-  const observed = deployment.status?.observedGeneration ?? 0;
-  if (observed < deployment.metadata.generation) return null; // the status is from before the change
+  const newest = workload === undefined ? null : labelOfNewest(workload, items);
+  if (newest === null) return null;
+  const observed = workload.status?.observedGeneration ?? 0;
+  if (observed < workload.metadata.generation) return null; // the status is from before the change
 
-  for (const { type, status, message } of deployment.status?.conditions ?? []) {
+  for (const { type, status, message } of workload.status?.conditions ?? []) {
     if (type === "ReplicaFailure" && status === "True") return { text: message, stuck: true };
   }
   const troubles: Trouble[] = [];
   for (const { kind, metadata, status } of items) {
-    if (kind !== "Pod" || metadata.labels?.[hashKey] !== newest.metadata.labels?.[hashKey]) continue;
+    if (kind !== "Pod" || metadata.labels?.[newest.key] !== newest.value) continue;
     const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
     const about = (text: string, stuck: boolean, advice?: string) =>
       troubles.push({
@@ -106,11 +107,25 @@ export function explain(app: string, items: readonly any[]): Trouble | null {
   return troubles.find(({ stuck }) => stuck) ?? troubles[0] ?? null;
 }
 
+/** The label of a workload's newest pods; null if they cannot be told apart yet. */
+// biome-ignore lint/suspicious/noExplicitAny: objects of the API, as wide as the server sends them
+function labelOfNewest(workload: any, items: readonly any[]): { readonly key: string; readonly value: string } | null {
+  const { annotations } = workload.metadata;
+  if (workload.kind === "DaemonSet") return { key: generationKey, value: annotations?.[daemonSetGenerationKey] };
+  const revision = annotations?.[revisionKey];
+  const newest = items.find(
+    ({ kind, metadata }) => kind === "ReplicaSet" && metadata.annotations?.[revisionKey] === revision,
+  );
+  return newest === undefined ? null : { key: hashKey, value: newest.metadata.labels?.[hashKey] };
+}
+
 /** A runtime's reason can be a page long; the printed events contain all of it. */
 const shorten = (text: string) => (text.length > 240 ? `${text.slice(0, 240)}…` : text);
 
 const revisionKey = "deployment.kubernetes.io/revision";
 const hashKey = "pod-template-hash";
+const generationKey = "pod-template-generation";
+const daemonSetGenerationKey = "deprecated.daemonset.template.generation";
 
 /** Prints the last events of a pod and the last lines of its log. */
 async function showDetails(kubectl: Kubectl, app: string, pod: string): Promise<void> {

@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "@grpc-lb/verdict";
-import { type Registry, registries } from "../cluster/registry.ts";
+import { imageVariable, type Registry, registries } from "../cluster/companion.ts";
 import { describeCalls, nextCalls, readClient } from "./client.ts";
 import { makeFails, makeOk } from "./make.ts";
-import { imageVariable, registryImage } from "./registry-image.ts";
+import { programImage } from "./program-image.ts";
 import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServersOf, rolloutRestartServer } from "./server.ts";
 import { beginStory, buildImages, type Step } from "./story.ts";
@@ -36,7 +36,7 @@ async function replaceRegistry(registry: Registry): Promise<void> {
 }
 
 for (const registry of registries) {
-  const found = await registryImage(kubectl, registry);
+  const found = await programImage(kubectl, registry);
   const registryStep = (what: string, body: Step) => {
     if (found.image === null) test(`${registry}: ${what}`, { skip: found.why }, () => {});
     else step(`${registry}: ${what}`, body);
