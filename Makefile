@@ -78,12 +78,20 @@ kube-load: needs-kube-load $(INSTALLED) ## load the images into the kind, miniku
 	@$(NODE) k8s/cluster/load.ts
 
 .PHONY: kube-deploy
-kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images of the last build; STRATEGY=clusterip, headless-dns, resolver, etcd or consul; POLICY=least_request …
+kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images of the last build; STRATEGY=resolver, envoy … (k8s/README.md); POLICY=least_request …
 	@$(NODE) k8s/cluster/deploy.ts
 
 .PHONY: kube-logs
 kube-logs: needs-kube-logs $(INSTALLED) ## show the logs of the two clients side by side; TAIL_LINES=10 FOLLOW=false
 	@$(NODE) k8s/cluster/logs.ts
+
+.PHONY: kube-verdict
+kube-verdict: needs-kube-verdict $(INSTALLED) ## judge how the calls of the two clients are balanced; exits 1 if not as they must be; ARGS=--json
+	@set -f; exec $(NODE) k8s/cluster/verdict.ts $$ARGS
+
+.PHONY: kube-compare
+kube-compare: needs-kube-compare $(INSTALLED) ## compare the strategies in a namespace of its own; STRATEGIES=clusterip,resolver REPORT=file.md ARGS=--json
+	@set -f; exec $(NODE) k8s/cluster/compare.ts $$ARGS
 
 .PHONY: istio-inject
 istio-inject: needs-istio-inject $(INSTALLED) ## inject Istio sidecars into server and clients; ISTIO_REV=… chooses a revision
@@ -162,8 +170,12 @@ compare-cost: $(INSTALLED) ## measure what a call costs directly, through each L
 e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's cluster; STORIES=suite,resolver chooses some
 	@$(NODE) k8s/e2e/main.ts
 
+.PHONY: e2e-long
+e2e-long: needs-e2e-long $(INSTALLED) ## run the end-to-end tests that take long: every strategy with every measurement
+	@STORIES=compare-all $(NODE) k8s/e2e/main.ts
+
 # Before anything is done, one line for each missing tool that the target needs.
-override NEEDS := docker-build docker-push kit kube-load kube-deploy kube-logs istio-inject istio-eject kube-delete e2e
+override NEEDS := docker-build docker-push kit kube-load kube-deploy kube-logs kube-verdict kube-compare istio-inject istio-eject kube-delete e2e e2e-long
 .PHONY: $(NEEDS:%=needs-%)
 $(NEEDS:%=needs-%): needs-%:
 	@sh k8s/doctor.sh --for $* --quiet

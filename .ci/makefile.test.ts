@@ -59,7 +59,18 @@ const variables = [
     "POLICY",
     "FOLLOW",
   ],
-  ...["TAIL_LINES", "ISTIO_REV", "ETCD_IMAGE", "CONSUL_IMAGE", "SANDBOX", "TRACK", "EXERCISE", "ANY_OTHER"],
+  ...[
+    "TAIL_LINES",
+    "ISTIO_REV",
+    "ETCD_IMAGE",
+    "CONSUL_IMAGE",
+    "ENVOY_IMAGE",
+    "REPORT",
+    "SANDBOX",
+    "TRACK",
+    "EXERCISE",
+    "ANY_OTHER",
+  ],
 ];
 
 for (const value of [

@@ -12,6 +12,11 @@ test("a command's result has its output and its exit code", async () => {
   });
 });
 
+test("a command has this process's environment variables, and those that are given", async () => {
+  const { stdout } = await shell('test -n "$PATH" && echo "$GIVEN path"', { env: { GIVEN: "yes" } });
+  assert.equal(stdout, "yes path\n");
+});
+
 test("a missing command has the exit code 127, as in a shell", async () => {
   const { code, stderr } = await runCommand("/no/such/command", []);
   assert.deepEqual([code, stderr], [127, "spawn /no/such/command ENOENT"]);

@@ -7,6 +7,8 @@ export interface CommandOptions {
   /** Its standard input. */
   readonly input?: string;
   readonly cwd?: string;
+  /** Environment variables in addition to this process's. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Whether to print its stdout as it arrives; the result contains it anyway. */
   readonly show?: boolean;
   /** Ends the command. */
@@ -37,6 +39,7 @@ export async function runCommand(
   if (interruption?.aborted) throw interrupted(interruption, doing);
   const child = spawn(command, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),
     signal: AbortSignal.any([signal, interruption].filter((one) => one !== undefined)),
   });
   child.stdin.on("error", () => {}); // the command ended before it read all its input; its exit code has the reason

@@ -3,11 +3,11 @@
  * instead. If a pod is replaced, the new one is followed.
  */
 import { systemClock } from "@grpc-lb/core";
-import { choiceFlag, integerFlag, runProgram, startChild } from "@grpc-lb/program";
-import { type ClientPod, findClientPod } from "./client-pod.ts";
+import { choiceFlag, integerFlag, runProgram } from "@grpc-lb/program";
+import { findClientPod } from "./client-pod.ts";
 import { Columns } from "./columns.ts";
+import { followClient, whyNotStarted } from "./follow-client.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
-import { LogPosition } from "./log-position.ts";
 
 const clients = ["client-http", "client-grpc"] as const;
 /** How long a line waits for the other client's line of the same second, in milliseconds. */
@@ -40,7 +40,9 @@ void runProgram({ name: "kube-logs", summary: "Shows the clients' logs.", flags 
   const ends = clients.map((client, side) => {
     const give = (line: string) => onLine(side as 0 | 1, line);
     const options = { lines: flags.tailLines, give, signal };
-    return flags.follow === "true" ? follow(kubectl, client, options) : show(kubectl, client, options);
+    return flags.follow === "true"
+      ? followClient(kubectl, client, { ...options, warn: createWarn() })
+      : show(kubectl, client, options);
   });
   try {
     await Promise.all(ends);
@@ -71,54 +73,6 @@ async function show(kubectl: Kubectl, client: string, { lines, give, signal }: L
   for (const line of text.split("\n").slice(0, -1)) give(line);
 }
 
-async function follow(kubectl: Kubectl, client: string, { lines, give, signal }: LogOptions): Promise<void> {
-  const warn = createWarn();
-  let run = "";
-  let position = new LogPosition();
-  for (let first = [`--tail=${lines}`]; !signal.aborted; await systemClock.sleep(1_000, signal)) {
-    const pod = await findClientPod(kubectl, client);
-    if (pod === null || pod.starting !== null) {
-      warn(whyNotStarted(client, pod));
-      continue;
-    }
-    const found = `${pod.name} ${pod.restarts}`;
-    if (run !== found) {
-      if (run !== "") first = ["--tail=-1"]; // a replacement is shown from its start
-      run = found;
-      position = new LogPosition();
-    }
-    let problem = "";
-    const child = startChild({
-      command: "kubectl",
-      args: [
-        ...kubectl.where,
-        "logs",
-        "--follow",
-        "--timestamps",
-        pod.name,
-        "-c",
-        client,
-        ...position.arguments(first),
-      ],
-      env: process.env as Record<string, string>,
-      onStdout(stamped) {
-        const line = position.take(stamped);
-        if (line === null) return;
-        warn("");
-        give(line);
-      },
-      onStderr(line) {
-        problem = line;
-      },
-    });
-    const end = () => child.kill("SIGTERM");
-    signal.addEventListener("abort", end);
-    const { code } = await child.exited;
-    signal.removeEventListener("abort", end);
-    if (code !== 0 && problem !== "" && !signal.aborted) warn(`${client}: ${problem}`);
-  }
-}
-
 /** Prints a message when it differs from the one before. */
 function createWarn(): (text: string) => void {
   let last = "";
@@ -126,10 +80,6 @@ function createWarn(): (text: string) => void {
     if (text !== last && text !== "") process.stderr.write(`${text}\n`);
     last = text;
   };
-}
-
-function whyNotStarted(client: string, pod: ClientPod | null): string {
-  return pod === null ? `${client}: no pod found` : `${client}: pod ${pod.name} has not started (${pod.starting})`;
 }
 
 function prefixed(side: 0 | 1, line: string): void {

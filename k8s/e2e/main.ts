@@ -1,6 +1,7 @@
 /**
  * Runs the end-to-end tests on the cluster of the current context: `make e2e`, or some of them, `make e2e STORIES=suite,resolver`.
- * The images are built once. Stories that do not disturb each other run at the same time, each in namespaces of its own.
+ * The images are built once. Stories that do not disturb each other run at the same time, each in namespaces of its own. Long stories
+ * run only when they are named, as `make e2e-long` does.
  */
 import { type Flag, runProgram, startChild } from "@grpc-lb/program";
 import { root } from "../image/tag.ts";
@@ -11,26 +12,35 @@ const inOneProcess = ["--test-isolation=none"];
 
 /**
  * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
- * depend on latency, and `resolver` because it stops the API server.
+ * depend on latency, `compare` because `suite` stops istiod, and `resolver` because it stops the API server.
  */
-const phases = [["policies"], ["suite", "registries", "tutorial", "discovery"], ["resolver"]] as const;
+const phases = [
+  ["policies"],
+  ["compare"],
+  ["compare-all"],
+  ["suite", "registries", "tutorial", "discovery"],
+  ["resolver"],
+] as const;
 type Story = (typeof phases)[number][number];
 
 const files: Readonly<Record<Story, readonly string[]>> = {
   suite: [...inOneProcess, "k8s/e2e/suite.e2e.ts"],
   policies: [...inOneProcess, "k8s/e2e/policies.e2e.ts"],
+  compare: [...inOneProcess, "k8s/e2e/compare.e2e.ts"],
+  "compare-all": [...inOneProcess, "k8s/e2e/compare-all.e2e.ts"],
   registries: [...inOneProcess, "k8s/e2e/registries.e2e.ts"],
   resolver: [...inOneProcess, "k8s/e2e/resolver.e2e.ts"],
   tutorial: [...inOneProcess, "k8s/e2e/tutorial.e2e.ts"],
   discovery: [...perFile, "libs/discovery/e2e/*.e2e.ts"],
 };
 const names = Object.keys(files) as Story[];
+const long: readonly Story[] = ["compare-all"];
 
 const stories: Flag<readonly Story[]> = {
   metavar: "names",
   help: `which stories to run: ${names.join(", ")}`,
-  default: names,
-  defaultText: "all",
+  default: names.filter((name) => !long.includes(name)),
+  defaultText: `all but ${long.join(", ")}`,
   parse(text) {
     const wanted = text.split(",");
     const unknown = wanted.find((name) => !names.some((known) => known === name));
@@ -63,7 +73,7 @@ async function runStory(story: Story, signal: AbortSignal) {
   const onLine = (line: string) => {
     const [, name, count] = /^ℹ (pass|fail|cancelled|skipped) (\d+)$/.exec(line) ?? [];
     if (name !== undefined) totals[name] = Number(count);
-    else if (!line.startsWith("ℹ ")) process.stdout.write(`${story.padEnd(10)} ${line}\n`);
+    else if (!line.startsWith("ℹ ")) process.stdout.write(`${story.padEnd(11)} ${line}\n`);
   };
   const child = startChild({
     command: process.execPath,
@@ -80,6 +90,6 @@ async function runStory(story: Story, signal: AbortSignal) {
   const { pass = 0, fail = 0, cancelled = 0, skipped = 0 } = totals;
   const failed = code === 0 ? 0 : Math.max(1, fail + cancelled);
   const seconds = Math.round((performance.now() - startedMs) / 1000);
-  process.stdout.write(`${story.padEnd(10)} ${pass} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
+  process.stdout.write(`${story.padEnd(11)} ${pass} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
   return { passed: pass, failed, skipped };
 }

@@ -4,14 +4,16 @@ import { root } from "../image/tag.ts";
 import { progress } from "./report.ts";
 
 /** The result of a target of the Makefile. */
-interface MakeResult {
+export interface MakeResult {
   readonly code: number | null;
   /** The lines of stdout and stderr, in their order. */
   readonly lines: readonly string[];
+  /** The lines of stdout alone. */
+  readonly stdout: readonly string[];
 }
 
 /** Runs a target as a user would, and prints its lines as progress. */
-async function make(
+export async function make(
   target: string,
   variables: Readonly<Record<string, string>> = {},
   folder = root,
@@ -19,6 +21,7 @@ async function make(
   const args = [target, ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)];
   progress(`make ${args.join(" ")}`);
   const lines: string[] = [];
+  const stdout: string[] = [];
   const take = (line: string) => {
     lines.push(line);
     progress(`  ${line}`);
@@ -30,11 +33,14 @@ async function make(
     args: ["--no-print-directory", ...args],
     cwd: folder,
     env: env as Record<string, string>,
-    onStdout: take,
+    onStdout(line) {
+      stdout.push(line);
+      take(line);
+    },
     onStderr: take,
   });
   const { code } = await child.exited;
-  return { code, lines };
+  return { code, lines, stdout };
 }
 
 /** Runs a target that must succeed, in this checkout or in another one, and returns its lines. */

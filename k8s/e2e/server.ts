@@ -1,18 +1,10 @@
 import type { Kubectl } from "../cluster/kubectl.ts";
+import { listReadyServers } from "../cluster/server-pods.ts";
 import { until } from "./until.ts";
 
 /** The names of the server's ready pods that are not terminating. */
 export async function readyServers(kubectl: Kubectl): Promise<readonly string[]> {
-  const { items } = await kubectl.get(["pods", "-l", "app=server"]);
-  type PodObject = {
-    metadata: { name: string; deletionTimestamp?: string };
-    status: { conditions?: { type: string; status: string }[] };
-  };
-  return (items as PodObject[])
-    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-    .filter(({ status }) => status.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
-    .map(({ metadata }) => metadata.name)
-    .sort();
+  return (await listReadyServers(kubectl)).map(({ name }) => name);
 }
 
 /** Waits until the server has `count` ready pods: after an outage the cluster considers nodes lost for a while. */

@@ -81,6 +81,21 @@ step("client-http reaches all pods, client-grpc exactly one: the problem", async
   assert.equal(judge(grpc, servers, "random").word, "PINNED");
 });
 
+step(
+  "make kube-verdict gives the same verdicts, and fails if a client is not what its strategy must give",
+  async (t) => {
+    const lines = await makeOk("kube-verdict", inNamespace);
+    for (const line of lines) report(t, line);
+    assert.ok(lines.some((line) => /^client-http +http +\d+ +0 +3 of 3 .* BALANCED +BALANCED$/.test(line)));
+    assert.ok(lines.some((line) => /^client-grpc +clusterip +\d+ +0 +1 of 3 .* PINNED +PINNED$/.test(line)));
+    const annotate = (strategy: string) =>
+      kubectl.run(["annotate", "deployment", "client-grpc", `grpc-lb.dev/strategy=${strategy}`, "--overwrite"]);
+    await annotate("resolver");
+    report(t, await makeFails("kube-verdict", inNamespace, /^client-grpc: expected BALANCED, got PINNED/));
+    await annotate("clusterip");
+  },
+);
+
 step("scaling up does not help: the same connection continues, and no new pod gets a gRPC call", async (t) => {
   const connections = await grpcConnections(kubectl);
   assert.equal(connections.length, 1, "one channel, one connection");
@@ -215,6 +230,8 @@ istioStep("istio-inject: client-grpc reaches all pods within a few calls", async
     reached.every((call) => call > 0 && call <= 15),
     `each pod within 15 calls, got ${reached}`,
   );
+  const verdicts = await makeOk("kube-verdict", inNamespace);
+  assert.ok(verdicts.some((line) => /^client-grpc +istio .* BALANCED +BALANCED$/.test(line)));
   const stats = await kubectl.run([
     "exec",
     "deployment/client-grpc",
