@@ -13,7 +13,8 @@ const forms = "host:port, or an object with address, weight, zone, metadata";
 
 /**
  * Reads a list of endpoints. Each entry is `host:port`, `{ address, weight?, zone?, metadata? }`, the same with `host` and `port`
- * in place of `address`, or a group of Prometheus' file_sd, `{ targets, labels? }`, whose labels become metadata.
+ * in place of `address`, or a group of Prometheus' file_sd, `{ targets, labels? }`, whose labels become metadata. A target that
+ * stands in several groups has the labels of the first.
  *
  * @throws FieldError that names the first field that is not valid
  */
@@ -28,6 +29,7 @@ export function* readEndpoints(values: readonly unknown[], path: FieldPath): Gen
     for (const endpoint of readListEntry(value, own)) {
       yield;
       const before = entryOf.get(endpoint.id);
+      if (before !== undefined && isGroup(value)) continue; // groups of file_sd may share targets
       if (before !== undefined)
         throw new FieldError(own, `must not repeat the address ${endpoint.id}, which entry ${before} has`);
       entryOf.set(endpoint.id, n);

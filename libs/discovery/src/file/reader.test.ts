@@ -209,6 +209,19 @@ test("an entry may be host:port, or have host and port as fields, in JSON and in
   }
 });
 
+test("a target that is in several groups of file_sd is one endpoint, with the labels of the first", async () => {
+  const text = '[{"targets": ["a:1", "b:1"], "labels": {"job": "x"}}, {"targets": ["b:1", "c:1", "c:1"]}]';
+  const { endpoints } = await parseContent(text);
+  assert.deepEqual(
+    endpoints.map(({ id, metadata }) => [id, metadata]),
+    [
+      ["a:1", { job: "x" }],
+      ["b:1", { job: "x" }],
+      ["c:1", {}],
+    ],
+  );
+});
+
 test("Prometheus' file_sd is read: each target is an endpoint, with the labels of its group as metadata", async () => {
   const text = '[{"targets": ["10.0.0.1:80", "b:81"], "labels": {"env": "prod"}}, {"targets": ["c:82"]}]';
   assert.deepEqual((await parseContent(text)).endpoints, [
