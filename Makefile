@@ -93,6 +93,10 @@ kube-verdict: needs-kube-verdict $(INSTALLED) ## judge how the calls of the two 
 kube-compare: needs-kube-compare $(INSTALLED) ## compare the strategies in a namespace of its own; STRATEGIES=clusterip,resolver REPORT=file.md ARGS=--json
 	@set -f; exec $(NODE) k8s/cluster/compare.ts $$ARGS
 
+.PHONY: kube-live
+kube-live: needs-kube-live $(INSTALLED) ## show the deployed clients' calls on a page, until Ctrl-C; ALLOW_ACTIONS=true lets it scale and restart; PORT=…
+	@$(NODE) k8s/live/main.ts
+
 .PHONY: istio-inject
 istio-inject: needs-istio-inject $(INSTALLED) ## inject Istio sidecars into server and clients; ISTIO_REV=… chooses a revision
 	@$(NODE) k8s/cluster/istio.ts inject
@@ -175,7 +179,7 @@ e2e-long: needs-e2e-long $(INSTALLED) ## run the end-to-end tests that take long
 	@STORIES=compare-all $(NODE) k8s/e2e/main.ts
 
 # Before anything is done, one line for each missing tool that the target needs.
-override NEEDS := docker-build docker-push kit kube-load kube-deploy kube-logs kube-verdict kube-compare istio-inject istio-eject kube-delete e2e e2e-long
+override NEEDS := docker-build docker-push kit kube-load kube-deploy kube-logs kube-verdict kube-compare kube-live istio-inject istio-eject kube-delete e2e e2e-long
 .PHONY: $(NEEDS:%=needs-%)
 $(NEEDS:%=needs-%): needs-%:
 	@sh k8s/doctor.sh --for $* --quiet

@@ -21,12 +21,12 @@ case $target in
   '' | init | demo | policies | test | bench | compare-cost | format | protoc | check | lint) needs='node npm' ;;
   docker-build | docker-push | kit) needs='node npm docker engine' ;;
   kube-load) needs='node npm docker engine kubectl cluster' ;;
-  kube-deploy | kube-logs | kube-verdict | kube-compare | kube-delete | istio-eject) needs='node npm kubectl cluster' ;;
+  kube-deploy | kube-logs | kube-verdict | kube-compare | kube-live | kube-delete | istio-eject) needs='node npm kubectl cluster' ;;
   istio-inject) needs='node npm kubectl cluster istiod' ;;
   e2e | e2e-long) needs='node npm docker engine kubectl cluster' ;;
   *)
     echo "doctor: unknown target $target; known: init demo policies test bench compare-cost format protoc check lint docker-build docker-push kit" \
-      "kube-load kube-deploy kube-logs kube-verdict kube-compare kube-delete istio-inject istio-eject e2e e2e-long" >&2
+      "kube-load kube-deploy kube-logs kube-verdict kube-compare kube-live kube-delete istio-inject istio-eject e2e e2e-long" >&2
     exit 2
     ;;
 esac

@@ -68,7 +68,7 @@ function Verdict({ verdict, pods }: { verdict: PageVerdict; pods: readonly PageP
       </strong>
     );
   }
-  const isAlone = pods.filter(({ state }) => state !== "gone" && state !== "added").length < 2;
+  const isAlone = pods.filter(({ state }) => state !== "gone" && state !== "added" && state !== "unready").length < 2;
   return (
     <span class="verdict">{isAlone && calls > 0 ? "one pod" : `counting ${Math.min(calls, needed)}/${needed}`}</span>
   );

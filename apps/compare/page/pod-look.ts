@@ -13,5 +13,5 @@ export function podLook(index: number): { readonly colour: number; readonly clas
 
 /** The end of a pod's name tells it from the others of its Deployment. */
 export function shortName(name: string): string {
-  return name.length <= 12 ? name : `…${name.slice(-8)}`;
+  return name.length <= 12 ? name : `…${name.slice(-5)}`;
 }

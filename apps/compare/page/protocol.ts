@@ -27,7 +27,7 @@ export interface PagePod {
   readonly zone: string;
 }
 
-export const podStates = ["added", "ready", "slow", "frozen", "draining", "gone"] as const;
+export const podStates = ["added", "ready", "unready", "slow", "frozen", "draining", "gone"] as const;
 export type PodState = (typeof podStates)[number];
 
 /** An open connection of a client that carried a call. */

@@ -12,7 +12,7 @@ import { ClientLineReader, type ClientNews } from "./client-line.ts";
 import { ClientStats } from "./client-stats.ts";
 import { ConnectionBook } from "./connections.ts";
 import type { Input } from "./input.ts";
-import { PodBook } from "./pod-book.ts";
+import { isPresent, PodBook } from "./pod-book.ts";
 import { Timeline } from "./timeline.ts";
 
 interface Client {
@@ -165,7 +165,7 @@ export class Board {
     const before = this.#pods.set(pod, state, node, zone);
     if (before === state) return;
     const { present } = this.#pods;
-    const wasPresent = before !== undefined && before !== "added" && before !== "gone";
+    const wasPresent = before !== undefined && isPresent(before);
     if (wasPresent !== present.includes(pod)) {
       for (const { stats } of this.#clients.values()) stats.restart(this.#clock.now());
     }
@@ -191,6 +191,7 @@ export class Board {
 const describeChange: Readonly<Record<PodState, string>> = {
   added: "is added",
   ready: "is ready",
+  unready: "is not ready any more",
   slow: "is slow",
   frozen: "is frozen",
   draining: "is draining",

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { assertNothingLeft, until } from "@grpc-lb/core/testing";
+import { assertNothingLeft, until, untilServerSent } from "@grpc-lb/core/testing";
 import { runToEnd } from "@grpc-lb/program/testing";
+import type { PageState } from "../page/protocol.ts";
 import { type ComparePage, main, startComparePage } from "../testing/compare-page.ts";
 
 const pages: ComparePage[] = [];
@@ -17,21 +18,8 @@ async function start(): Promise<ComparePage> {
   return page;
 }
 
-/** The data of the last state that the page sends within a read of its events. */
-async function readState(url: string) {
-  const reading = new AbortController();
-  const { body } = await fetch(`${url}/events`, { signal: reading.signal });
-  let text = "";
-  for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    text += chunk;
-    const [, data] = /^event: state\ndata: (.*)\n\n/m.exec(text) ?? [];
-    if (data) {
-      reading.abort();
-      return JSON.parse(data);
-    }
-  }
-  return assert.fail("no state");
-}
+const untilState = (url: string, what: string, matches: (state: PageState) => boolean) =>
+  untilServerSent(`${url}/events`, "state", what, matches);
 
 test("what is written to stdin is on the page, and wrong lines are reported without ending it", async () => {
   const page = await start();
@@ -41,8 +29,8 @@ test("what is written to stdin is on the page, and wrong lines are reported with
   page.write({ t: "line", client: "grpc", line: "#1: a" });
   await until(() => page.stderr.length > 0, "the report");
   assert.match(page.stderr[0] ?? "", /^compare: t must be .*got "wrong"$/);
-  const { title, clients, pods } = await readState(page.url);
-  assert.deepEqual([title, clients[0].calls, pods[0].letter], ["Lab", 1, "A"]);
+  const { title, pods } = await untilState(page.url, "the call", ({ clients }) => clients[0]?.calls === 1);
+  assert.deepEqual([title, pods[0]?.letter], ["Lab", "A"]);
 });
 
 test("an action of the page is a line on stdout", async () => {
@@ -57,10 +45,7 @@ test("an action of the page is a line on stdout", async () => {
 test("the page says that the comparison has ended when stdin has", async () => {
   const page = await start();
   page.endInput();
-  for (;;) {
-    const { hasEnded } = await readState(page.url);
-    if (hasEnded) break;
-  }
+  await untilState(page.url, "the end", ({ hasEnded }) => hasEnded);
 });
 
 test("SIGTERM ends it with 0 while a page watches", async () => {

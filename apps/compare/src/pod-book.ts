@@ -33,7 +33,7 @@ export class PodBook {
 
   /** The names of the pods that could answer. */
   get present(): readonly string[] {
-    return this.all.filter(({ state }) => state !== "gone" && state !== "added").map(({ name }) => name);
+    return this.all.filter(({ state }) => isPresent(state)).map(({ name }) => name);
   }
 
   letterOf(name: string): string {
@@ -45,6 +45,9 @@ export class PodBook {
     return { index, letter: letterOf(index) };
   }
 }
+
+/** Whether a pod in this state could answer. */
+export const isPresent = (state: PodState) => state !== "added" && state !== "unready" && state !== "gone";
 
 /** A to Z, then AA, AB, … */
 export function letterOf(index: number): string {

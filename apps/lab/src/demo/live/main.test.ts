@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { assertNothingLeft, untilServerSent } from "@grpc-lb/core/testing";
 import { type RunningProgram, runToEnd, startProgram } from "@grpc-lb/program/testing";
 
 const main = `${import.meta.dirname}/main.ts`;
@@ -11,25 +11,10 @@ afterEach(async () => {
   await assertNothingLeft();
 });
 
-/** Reads the states of the page until one is as wanted. */
+/** Waits for a state of the page. */
 // biome-ignore lint/suspicious/noExplicitAny: the page's state, whose type is the page's own
-async function untilState(url: string, what: string, matches: (state: any) => boolean): Promise<void> {
-  const reading = AbortSignal.timeout(30_000);
-  const { body } = await fetch(`${url}/events`, { signal: reading });
-  let text = "";
-  try {
-    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      const events = (text + chunk).split("\n\n");
-      text = events.pop() ?? "";
-      for (const event of events) {
-        const [, data] = /^event: state\ndata: (.*)$/m.exec(event) ?? [];
-        if (data && matches(JSON.parse(data))) return;
-      }
-    }
-  } catch (error) {
-    throw new Error(`no state with ${what}`, { cause: error });
-  }
-}
+const untilState = (url: string, what: string, matches: (state: any) => boolean) =>
+  untilServerSent(`${url}/events`, "state", what, matches);
 
 test("the page shows calls, connections and verdicts of every strategy, and its buttons change the pods", async () => {
   const live = startProgram(main, ["--strategies", "http,clusterip,resolver", "--interval", "20ms"]);
