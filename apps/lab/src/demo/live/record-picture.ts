@@ -1,18 +1,16 @@
+/// <reference lib="dom" />
 /**
  * Takes `apps/lab/live.png`, a picture of the live page: `node apps/lab/src/demo/live/record-picture.ts`. Needs Chromium on the PATH, or
  * its path in CHROMIUM. It kills a pod and starts one first, so that the strategies differ in more than their shares.
  */
 import { join } from "node:path";
-import { systemClock } from "@grpc-lb/core";
 import { startChild } from "@grpc-lb/program";
 import { chromium } from "playwright-core";
 
 const path = join(import.meta.dirname, "../../../live.png");
-const scene = [
-  { action: "kill", thenMs: 3_000 },
-  { action: "start", thenMs: 15_000 },
-] as const;
-const warmUpMs = 8_000;
+/** What the strategies come to when a pod was killed and another one has taken its place. */
+const verdicts = "BALANCED PINNED SKEWED BALANCED";
+const limitMs = 120_000;
 
 const serving = Promise.withResolvers<string>();
 const running = Promise.withResolvers<void>();
@@ -36,13 +34,19 @@ const browser = await chromium.launch({
 });
 try {
   await Promise.race([running.promise, failed]);
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, colorScheme: "dark", deviceScaleFactor: 1.5 });
+  const page = await browser.newPage({
+    viewport: { width: 1280, height: 720 },
+    colorScheme: "dark",
+    deviceScaleFactor: 1.5,
+  });
   await page.goto(await serving.promise);
-  await systemClock.sleep(warmUpMs);
-  for (const { action, thenMs } of scene) {
-    await page.locator(`[data-action="${action}"]`).click();
-    await systemClock.sleep(thenMs);
-  }
+  const isNamed = (words: string) =>
+    [...document.querySelectorAll(".verdict")].map((each) => each.textContent.replace(/\W/g, "")).join(" ") === words;
+  const timeout = { timeout: limitMs };
+  await page.waitForFunction(isNamed, "BALANCED PINNED BALANCED BALANCED", timeout);
+  for (const action of ["kill", "start"]) await page.locator(`[data-action="${action}"]`).click();
+  await page.locator(".timeline li", { hasText: "D server-4 is ready" }).waitFor(timeout);
+  await page.waitForFunction(isNamed, verdicts, timeout);
   await page.screenshot({ path });
   process.stdout.write(`${path}\n`);
 } finally {
