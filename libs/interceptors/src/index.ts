@@ -10,6 +10,8 @@
  * server.addService(PodServiceService, withRecovery(handlers, { logger }));
  * ```
  */
+export { type ClientAuthOptions, createClientAuth, type TokenSource } from "./auth/client-auth.ts";
+export { type TokenFileOptions, tokenFromFile } from "./auth/token-file.ts";
 export { type CallScope, currentCall, runDetached } from "./deadline/call-scope.ts";
 export { type ClientDeadlineOptions, createClientDeadline, createServerDeadline } from "./deadline/deadline.ts";
 export type { LogFunction, Logger, LogLevel } from "./logger.ts";

@@ -1,0 +1,17 @@
+/**
+ * Calls with a JWT, checked with jose.
+ *
+ * ```ts
+ * import { Server } from "@grpc/grpc-js";
+ * import { createServerAuth } from "@grpc-lb/interceptors/jwt";
+ *
+ * const auth = createServerAuth({
+ *   jwks: { url: "https://login.example.com/keys" },
+ *   issuer: "https://login.example.com",
+ *   audience: "server",
+ * });
+ * const server = new Server({ interceptors: [auth] });
+ * ```
+ */
+export type { KeySource } from "./keys.ts";
+export { claimsOf, createServerAuth, type ServerAuthOptions } from "./server-auth.ts";

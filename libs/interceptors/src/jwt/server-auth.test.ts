@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
+import { closedPort, ManualClock } from "@grpc-lb/core/testing";
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { answers, call, kinds, LogRecorder, Rig } from "../../testing/index.ts";
+import { createServerLogging } from "../logging/logging.ts";
+import { claimsOf, createServerAuth, createServerAuthIn, type ServerAuthOptions } from "./server-auth.ts";
+
+const [issuer, audience] = ["https://issuer.test", "server"];
+const method = "/grpclb.test.Echo/Say";
+const nowSeconds = () => Math.floor(Date.now() / 1_000);
+
+type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"];
+
+/** An issuer with keys that can be rotated. */
+class Issuer {
+  readonly keys: object[] = [];
+  #private: PrivateKey | undefined;
+  #kid = "";
+
+  async rotate(kid: string): Promise<void> {
+    const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+    this.keys.splice(0, this.keys.length, { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" });
+    this.#private = privateKey;
+    this.#kid = kid;
+  }
+
+  sign(claims: JWTPayload = {}): Promise<string> {
+    const payload = { iss: issuer, aud: audience, sub: "client", exp: nowSeconds() + 60, ...claims };
+    return new SignJWT(payload).setProtectedHeader({ alg: "ES256", kid: this.#kid }).sign(this.#private as PrivateKey);
+  }
+
+  get jwks(): string {
+    return JSON.stringify({ keys: this.keys });
+  }
+}
+
+async function createIssuer(t: TestContext) {
+  const signer = new Issuer();
+  await signer.rotate("one");
+  const folder = mkdtempSync(join(tmpdir(), "grpc-lb-jwks-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "jwks.json");
+  const write = () => writeFileSync(file, signer.jwks);
+  write();
+  return { signer, file, write };
+}
+
+async function start(t: TestContext, options: Partial<ServerAuthOptions> = {}) {
+  const rig = new Rig(t);
+  const { signer, file, write } = await createIssuer(t);
+  const clock = new ManualClock();
+  const log = new LogRecorder();
+  const handled: ServerUnaryCall<string, string>[] = [];
+  const auth = createServerAuthIn({ jwks: { file }, issuer, audience, ...options }, clock);
+  const address = await rig.serve(
+    {
+      say: (incoming, respond) => {
+        handled.push(incoming);
+        respond(null, incoming.request);
+      },
+    },
+    { interceptors: [createServerLogging({ logger: log }), auth] },
+  );
+  const client = rig.client(address);
+  const callWith = async (token?: string, kind: (typeof kinds)[number] = "say") => {
+    const metadata = new Metadata();
+    if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
+    const outcome = await call(client, kind, { metadata });
+    if (token !== undefined) assert.ok(!JSON.stringify([outcome, log.entries]).includes(token), "the token leaks");
+    return outcome;
+  };
+  return { signer, write, clock, log, handled, callWith, client };
+}
+
+for (const kind of kinds) {
+  test(`${kind}: a call with a valid token goes on, one without ends before its handler`, async (t) => {
+    const { signer, callWith } = await start(t);
+    assert.deepEqual((await callWith(await signer.sign(), kind)).messages, answers[kind]);
+    const { code, details, messages } = await callWith(undefined, kind);
+    assert.equal(code, status.UNAUTHENTICATED);
+    assert.deepEqual(messages, []);
+    assert.match(details, /authorization: Bearer/);
+  });
+
+  test(`${kind}: a call that is cancelled while its token is checked does not reach its handler`, async (t) => {
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    let isAsked = () => {};
+    const asked = new Promise<void>((started) => {
+      isAsked = started;
+    });
+    const slow = (() => {
+      isAsked();
+      return promise;
+    }) as typeof fetch;
+    const { signer, client, handled } = await start(t, { jwks: { url: "http://127.0.0.1:1/jwks", fetch: slow } });
+    const metadata = new Metadata();
+    metadata.set("authorization", `Bearer ${await signer.sign()}`);
+    const onStart = (started: { cancel(): void }) => void asked.then(() => started.cancel());
+    assert.equal((await call(client, kind, { metadata, onStart })).code, status.CANCELLED);
+    resolve(new Response(signer.jwks, { headers: { "content-type": "application/json" } }));
+    assert.deepEqual(handled, []);
+  });
+}
+
+for (const [what, claims, reason] of [
+  ["an expired token", { exp: nowSeconds() - 60 }, "the token has expired"],
+  ["a token without an end", { exp: undefined }, "the token does not expire"],
+  ["a token of another issuer", { iss: "https://other.test" }, "the token is of another issuer"],
+  ["a token for another audience", { aud: ["other"] }, "the token is for another audience"],
+  ["a token that is not valid yet", { nbf: nowSeconds() + 600 }, "the token is not valid yet"],
+] as const) {
+  test(`${what} is UNAUTHENTICATED: ${reason}`, async (t) => {
+    const { signer, callWith, handled } = await start(t);
+    const { code, details } = await callWith(await signer.sign(claims as JWTPayload));
+    assert.deepEqual({ code, details }, { code: status.UNAUTHENTICATED, details: reason });
+    assert.deepEqual(handled, []);
+  });
+}
+
+test("a token with algorithm none, one with a shared secret, and text are refused", async (t) => {
+  const { signer, callWith } = await start(t);
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const payload = { iss: issuer, aud: audience, exp: nowSeconds() + 60 };
+  const secret = await new SignJWT(payload)
+    .setProtectedHeader({ alg: "HS256", kid: "one" })
+    .sign(Buffer.from(signer.jwks));
+  for (const token of [`${encode({ alg: "none" })}.${encode(payload)}.`, secret, "hunter2-text", "a.b.c"]) {
+    assert.equal((await callWith(token)).code, status.UNAUTHENTICATED);
+  }
+});
+
+test("a token whose payload was changed is refused", async (t) => {
+  const { signer, callWith } = await start(t);
+  const [header, , signature] = (await signer.sign()).split(".");
+  const [, payload] = (await signer.sign({ sub: "admin" })).split(".");
+  const { code, details } = await callWith(`${header}.${payload}.${signature}`);
+  assert.deepEqual({ code, details }, { code: status.UNAUTHENTICATED, details: "the token's signature is wrong" });
+});
+
+test("the leeway forgives clocks that differ", async (t) => {
+  const { signer, callWith } = await start(t, { leewaySeconds: 120 });
+  assert.equal((await callWith(await signer.sign({ exp: nowSeconds() - 60 }))).code, 0);
+});
+
+test("a key that was rotated in the file is found, after the cooldown", async (t) => {
+  const { signer, callWith, write, clock } = await start(t);
+  assert.equal((await callWith(await signer.sign())).code, 0);
+  const old = await signer.sign();
+  await signer.rotate("two");
+  write();
+  const { details } = await callWith(await signer.sign());
+  assert.equal(details, "the token is signed with a key that the issuer does not have");
+  clock.advance(5_000);
+  assert.equal((await callWith(await signer.sign())).code, 0);
+  assert.equal((await callWith(old)).code, status.UNAUTHENTICATED);
+});
+
+test("an issuer that cannot be reached makes calls UNAVAILABLE", async (t) => {
+  const { signer, callWith } = await start(t, { jwks: { url: `http://127.0.0.1:${await closedPort()}/jwks` } });
+  const { code, details } = await callWith(await signer.sign());
+  assert.deepEqual({ code, details }, { code: status.UNAVAILABLE, details: "the keys of the issuer cannot be read" });
+});
+
+test("keys by URL are fetched once", async (t) => {
+  let requests = 0;
+  let keys = "";
+  const http = createServer((_request, response) => {
+    requests += 1;
+    response.setHeader("content-type", "application/json").setHeader("connection", "close").end(keys);
+  });
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/jwks`;
+  t.after(() => http.close());
+  const { signer, callWith } = await start(t, { jwks: { url } });
+  keys = signer.jwks;
+  for (let n = 0; n < 3; n++) assert.equal((await callWith(await signer.sign())).code, 0);
+  assert.equal(requests, 1);
+  http.close();
+});
+
+test("a method without one of its scopes is PERMISSION_DENIED, and so is what authorize refuses", async (t) => {
+  const scopes = (path: string) => (path === method ? ["read", "write"] : []);
+  const authorize = ({ sub }: JWTPayload) => (sub === "client" ? undefined : "only the client may call");
+  const { signer, callWith } = await start(t, { scopes, authorize });
+  assert.equal((await callWith(await signer.sign({ scope: "write read" }))).code, 0);
+  assert.equal((await callWith(await signer.sign({ scp: ["write", "read"] }))).code, 0);
+  const lacking = await callWith(await signer.sign({ scope: "read" }));
+  assert.deepEqual([lacking.code, lacking.details], [status.PERMISSION_DENIED, "the token lacks the scope write"]);
+  const refused = await callWith(await signer.sign({ scope: "read write", sub: "other" }));
+  assert.deepEqual([refused.code, refused.details], [status.PERMISSION_DENIED, "only the client may call"]);
+});
+
+test("the handler has the claims, and not the token", async (t) => {
+  const { signer, callWith, handled } = await start(t);
+  await callWith(await signer.sign());
+  const [incoming] = handled;
+  assert.equal(claimsOf(incoming?.metadata as Metadata)?.sub, "client");
+  assert.deepEqual(incoming?.metadata.get("authorization"), []);
+});
+
+test("methods that are public need no token", async (t) => {
+  const { callWith, handled } = await start(t, { isPublic: (path) => path === method });
+  assert.equal((await callWith()).code, 0);
+  assert.equal(claimsOf(handled[0]?.metadata as Metadata), undefined);
+});
+
+test("options are checked, and errors do not repeat them", () => {
+  const wrong = { jwks: { url: "no url" }, issuer, audience };
+  assert.throws(() => createServerAuth(wrong), /createServerAuth: jwks must be { url } or { file }, got an object/);
+});

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type TestContext, test } from "node:test";
+import { ManualClock } from "@grpc-lb/core/testing";
+import { tokenFromClientCredentialsIn } from "./client-credentials.ts";
+
+const secret = "hunter2-secret";
+
+/** An authorization server; `refusal` makes it refuse. */
+async function startIssuer(t: TestContext) {
+  const state = { refusal: undefined as string | undefined, requests: [] as URLSearchParams[] };
+  const server = createServer(async (request, response) => {
+    response.setHeader("content-type", "application/json").setHeader("connection", "close");
+    if (request.url?.startsWith("/.well-known/")) {
+      response.end(JSON.stringify({ issuer, token_endpoint: `${issuer}token` }));
+      return;
+    }
+    state.requests.push(new URLSearchParams(await read(request)));
+    if (state.refusal) {
+      response.writeHead(401).end(JSON.stringify({ error: state.refusal, error_description: `not ${secret}` }));
+    } else {
+      const n = state.requests.length;
+      response.end(JSON.stringify({ access_token: `token-${n}`, token_type: "bearer", expires_in: 100 }));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
+  t.after(close);
+  return { issuer, state, close };
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const chunk of request) text += chunk;
+  return text;
+}
+
+test("a token is fetched with the client's credentials, and used for 80 % of its life", async (t) => {
+  const { issuer, state } = await startIssuer(t);
+  const clock = new ManualClock();
+  const token = tokenFromClientCredentialsIn(
+    { issuer, clientId: "client", clientSecret: () => secret, scope: "read", parameters: { audience: "server" } },
+    clock,
+  );
+  assert.deepEqual(await Promise.all([token(), token()]), ["token-1", "token-1"]);
+  const { grant_type, scope, audience, client_id, client_secret } = Object.fromEntries(state.requests[0] ?? []);
+  assert.deepEqual(
+    { grant_type, scope, audience, client_id, client_secret },
+    { grant_type: "client_credentials", scope: "read", audience: "server", client_id: "client", client_secret: secret },
+  );
+  clock.advance(79_000);
+  assert.equal(await token(), "token-1");
+  clock.advance(1_000);
+  assert.equal(await token(), "token-2");
+});
+
+test("a token lasts to its end while the server refuses, and then the error has the code and no secret", async (t) => {
+  const { issuer, state } = await startIssuer(t);
+  const clock = new ManualClock();
+  const token = tokenFromClientCredentialsIn({ issuer, clientId: "client", clientSecret: secret }, clock);
+  await token();
+  state.refusal = "invalid_client";
+  clock.advance(90_000);
+  assert.equal(await token(), "token-1");
+  clock.advance(10_000);
+  await assert.rejects(
+    async () => token(),
+    (error: Error) => /invalid_client/.test(error.message) && !error.message.includes(secret),
+  );
+});
+
+test("a server that cannot be reached is an error that names the issuer", async (t) => {
+  const { issuer, close } = await startIssuer(t);
+  await close();
+  const token = tokenFromClientCredentialsIn({ issuer, clientId: "client", clientSecret: secret }, new ManualClock());
+  await assert.rejects(
+    async () => token(),
+    (error: Error) => error.message.startsWith(issuer) && !error.message.includes(secret),
+  );
+});

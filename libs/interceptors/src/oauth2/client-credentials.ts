@@ -1,0 +1,91 @@
+import { type Clock, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
+import * as openid from "openid-client";
+import { cacheToken } from "../auth/cached-token.ts";
+import type { TokenSource } from "../auth/client-auth.ts";
+import { checkToken, TokenError } from "../auth/token.ts";
+
+/** A client of an authorization server. */
+export interface ClientCredentialsOptions {
+  /** The issuer's URL, whose metadata names the token endpoint. `http` only for loopback addresses. */
+  readonly issuer: string;
+  readonly clientId: string;
+  /** The client's secret, or where it comes from: `tokenFromFile(path)` for a file that is replaced. */
+  readonly clientSecret: string | TokenSource;
+  /** The scopes, separated by spaces. Default: none. */
+  readonly scope?: string | undefined;
+  /** The resource that the token is for (RFC 8707). Default: none. */
+  readonly resource?: string | undefined;
+  /** Further parameters of the request, such as the `audience` that some servers want. Default: none. */
+  readonly parameters?: Readonly<Record<string, string>> | undefined;
+}
+
+const rules: OptionRules = {
+  issuer: (value) => (typeof value === "string" && URL.canParse(value) ? undefined : "must be a URL"),
+  clientId: "string",
+  clientSecret: ["string", "function"],
+  scope: "string",
+  resource: "string",
+  parameters: "object",
+};
+
+/** The longest exchange with the authorization server, in seconds. */
+const timeoutSeconds = 10;
+/** A token is used until that share of its life is over. */
+const usedShare = 0.8;
+/** How long a token lasts whose server does not say. */
+const defaultLifeSeconds = 300;
+
+/**
+ * Takes tokens from an authorization server by OAuth 2.0's client credentials (RFC 6749, 4.4), with openid-client. A token is used for
+ * 80 % of its life; when no new one can be had, to its end.
+ *
+ * @throws TypeError for options of another type or name
+ */
+export function tokenFromClientCredentials(options: ClientCredentialsOptions): TokenSource {
+  checkOptions("tokenFromClientCredentials", options, rules, ["issuer", "clientId", "clientSecret"]);
+  return tokenFromClientCredentialsIn(options, systemClock);
+}
+
+/** The same with any clock. */
+export function tokenFromClientCredentialsIn(
+  options: ClientCredentialsOptions,
+  clock: Pick<Clock, "now">,
+): TokenSource {
+  const { issuer, clientId, clientSecret, scope, resource, parameters = {} } = options;
+  return cacheToken(async () => {
+    try {
+      const secret = typeof clientSecret === "string" ? clientSecret : await clientSecret();
+      const config = await openid.discovery(new URL(issuer), clientId, secret, undefined, {
+        timeout: timeoutSeconds,
+        ...(isLoopback(issuer) && { execute: [openid.allowInsecureRequests] }),
+      });
+      const answer = await openid.clientCredentialsGrant(config, {
+        ...parameters,
+        ...(scope !== undefined && { scope }),
+        ...(resource !== undefined && { resource }),
+      });
+      const lifeMs = (answer.expires_in ?? defaultLifeSeconds) * 1_000;
+      const nowMs = clock.now();
+      return {
+        token: checkToken(answer.access_token, `the token of ${issuer}`),
+        refreshMs: nowMs + lifeMs * usedShare,
+        expiresMs: nowMs + lifeMs,
+      };
+    } catch (error) {
+      throw error instanceof TokenError ? error : new TokenError(`${issuer} gave none: ${describe(error)}`);
+    }
+  }, clock);
+}
+
+/** The messages of openid-client may contain what was sent; its codes do not. */
+function describe(error: unknown): string {
+  const { error: code, status, code: kind } = (error ?? {}) as Readonly<Record<string, unknown>>;
+  const words = [code, kind].filter((word) => typeof word === "string" && /^\w{1,60}$/.test(word));
+  if (typeof status === "number") words.push(`HTTP ${status}`);
+  return words.length > 0 ? words.join(", ") : "it cannot be reached";
+}
+
+function isLoopback(issuer: string): boolean {
+  const { protocol, hostname } = new URL(issuer);
+  return protocol === "http:" && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+}
