@@ -65,7 +65,7 @@ test("the timeline has pods, connections, GOAWAY, scenes and notes, and an equal
   assert.deepEqual(texts(), [
     ...["pod: A a is ready", "pod: B b is ready", "scene: kill", "note: server-4 starts"],
     ...["connection: grpc opens connection 1 to x:1", "goaway: grpc gets GOAWAY on connection 1"],
-    "connection: grpc: connection 1 is closed after 1 calls",
+    "connection: grpc: connection 1 is closed after 1 call",
   ]);
   assert.equal(board.snapshot().note, "");
 });

@@ -155,7 +155,10 @@ export class Board {
       case "closed": {
         const closed = connections.close(news.connection);
         if (closed && !connections.isOnePerCall)
-          this.#happened("connection", `${name}: connection ${news.connection} is closed after ${closed.calls} calls`);
+          this.#happened(
+            "connection",
+            `${name}: connection ${news.connection} is closed after ${closed.calls} call${closed.calls === 1 ? "" : "s"}`,
+          );
         break;
       }
     }

@@ -16,12 +16,16 @@ export type ClientNews =
   | { readonly t: "opened"; readonly connection: number; readonly peer: string }
   | { readonly t: "goaway" | "closed"; readonly connection: number };
 
+/** A client with events writes one for each call; after so many calls without, it was started anew without them. */
+const linesWithoutEvents = 50;
+
 /**
  * Reads the lines of one client: its events (`--events`), or `#N: <pod>` and `Error: <reason>` when it does not write events.
  * A client with events writes both for each call, and then only the events count.
  */
 export class ClientLineReader {
   #hasEvents = false;
+  #sinceEvent = 0;
 
   /** Whether the client writes events. */
   get hasEvents(): boolean {
@@ -33,10 +37,14 @@ export class ClientLineReader {
     const event = line.startsWith("{") ? parseEvent(line) : undefined;
     if (event) {
       this.#hasEvents = true;
+      this.#sinceEvent = 0;
       return event;
     }
-    const call = this.#hasEvents ? undefined : parseCallLine(line);
+    const call = parseCallLine(line);
     if (!call) return undefined;
+    this.#sinceEvent += 1;
+    if (this.#sinceEvent > linesWithoutEvents) this.#hasEvents = false;
+    if (this.#hasEvents) return undefined;
     const rest = { ms: null, connection: null } as const;
     return call.t === "call"
       ? { t: "call", pod: call.pod, error: "", ...rest }

@@ -29,6 +29,15 @@ test("connections that carry one call each are noticed, also when the call is re
   assert.equal(book.isOnePerCall, false);
 });
 
+test("a client that has started anew has none of its old connections", () => {
+  const book = new ConnectionBook();
+  book.open(1, "x");
+  book.open(2, "x");
+  book.open(1, "y");
+  const { open, opened } = book.snapshot(upper);
+  assert.deepEqual([open.map(({ peer }) => peer), opened], [["y"], 3]);
+});
+
 test("what is open stays bounded, and unknown numbers are ignored", () => {
   const book = new ConnectionBook();
   for (let number = 1; number <= 1_500; number++) book.open(number, "x");

@@ -23,7 +23,9 @@ export class ConnectionBook {
     return this.#isOnePerCall;
   }
 
+  /** A client numbers its connections from 1, so another number 1 is of a new process, and the old ones are gone with theirs. */
   open(number: number, peer: string): void {
+    if (number === 1) this.#open.clear();
     this.#opened += 1;
     const [oldest] = this.#open.keys();
     if (this.#open.size >= maxOpen && oldest !== undefined) this.#open.delete(oldest);

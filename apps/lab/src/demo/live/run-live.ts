@@ -30,12 +30,15 @@ export async function runLive({ plan, strategies, skipped, port, signal, write }
   const group = new ProcessGroup();
   const ended = new AbortController();
   let hands: Hands | undefined;
+  let showNote: (text: string) => void = () => {};
   const onAction = (name: string) => {
+    showNote(hands ? "" : "the clients still start");
     const action = liveActions.find((each) => each.name === name);
     if (action) hands?.press(action.key);
   };
   try {
     const page = await startLivePage(group, { port, clock, signal }, onAction);
+    showNote = (text) => page.send({ t: "note", text });
     page.send({ t: "hello", title: "Where do the calls go?", actions: liveActions });
     for (const { name, way, why, rule } of strategies) page.send({ t: "client", name, way, why, rule });
     for (const each of skipped) page.send({ t: "scene", text: describeSkipped([each]) });
@@ -48,8 +51,9 @@ export async function runLive({ plan, strategies, skipped, port, signal, write }
       clock,
       signal: AbortSignal.any([signal, ended.signal]),
       async direct(fleet) {
+        showNote("");
         write("every client calls; Ctrl-C ends\n");
-        hands = new Hands(fleet, (text) => page.send({ t: "note", text }));
+        hands = new Hands(fleet, showNote);
         await hands.ended;
       },
     });
