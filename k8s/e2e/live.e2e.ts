@@ -7,12 +7,13 @@ import { root } from "../image/tag.ts";
 import { makeOk } from "./make.ts";
 import { readyServersOf } from "./server.ts";
 import { beginStory, buildImages } from "./story.ts";
+import { forget, kubeconfig } from "./stranger.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval } = await beginStory("live");
 
 /** Starts kube-live; the story stops it. */
-async function startLive(...args: string[]) {
-  const env = process.env as Record<string, string>;
+async function startLive(args: readonly string[] = [], variables: Readonly<Record<string, string>> = {}) {
+  const env = { ...(process.env as Record<string, string>), ...variables };
   const live = startProgram(join(root, "k8s/live/main.ts"), ["--namespace", namespace, ...args], env);
   const stop = async () => void (await live.stop());
   stopAtEnd({ stop });
@@ -34,22 +35,32 @@ step("make kube-deploy STRATEGY=resolver", async () => {
   await readyServersOf(kubectl, 3);
 });
 
-step("the page shows the pods with their nodes and the verdicts of both clients, and changes nothing", async (t) => {
-  const { live, url } = await startLive();
-  const { pods, clients } = await untilState(url, "the verdicts", ({ clients }) =>
-    clients.every(({ verdict }: { verdict: { word: string } }) => verdict.word === "BALANCED"),
-  );
-  assert.deepEqual(
-    pods.map(({ state, node }: { state: string; node: string }) => [state, node !== ""]),
-    Array(3).fill(["ready", true]),
-  );
-  report(t, clients.map(({ name, calls }: { name: string; calls: number }) => `${name}: ${calls} calls`).join(", "));
-  assert.equal(await press(url, "scale-up"), 404);
-  assert.deepEqual(await live.stop(), { code: 0, signal: null });
-});
+step(
+  "who may only read sees the pods with their nodes and the verdicts of both clients, and changes nothing",
+  async (t) => {
+    await kubectl.run(["apply", "-f", join(root, "k8s/live/viewer-role.yaml")]);
+    const account = `--serviceaccount=${namespace}:default`;
+    await kubectl.run(["create", "rolebinding", "live-viewer", "--role=live-viewer", account]);
+    const viewer = await kubeconfig(kubectl);
+    t.after(() => forget(viewer));
+    const { live, url } = await startLive([], { KUBECONFIG: viewer });
+    const { pods, clients, happenings } = await untilState(url, "the verdicts", ({ clients }) =>
+      clients.every(({ verdict }: { verdict: { word: string } }) => verdict.word === "BALANCED"),
+    );
+    assert.deepEqual(
+      pods.map(({ state, node }: { state: string; node: string }) => [state, node !== ""]),
+      Array(3).fill(["ready", true]),
+    );
+    report(t, clients.map(({ name, calls }: { name: string; calls: number }) => `${name}: ${calls} calls`).join(", "));
+    const published = happenings.filter(({ text }: { text: string }) => text.startsWith("the Service has server-"));
+    assert.equal(published.length, 3);
+    assert.equal(await press(url, "scale-up"), 404);
+    assert.deepEqual(await live.stop(), { code: 0, signal: null });
+  },
+);
 
 step("with --allow-actions it makes the clients report connections, scales and deletes pods", async (t) => {
-  const { live, url } = await startLive("--allow-actions");
+  const { live, url } = await startLive(["--allow-actions"]);
   assert.equal(await press(url, "report"), 202);
   await untilState(url, "a connection to each pod", ({ clients }) => clients[1].connections?.open.length === 3);
   assert.equal(await press(url, "scale-up"), 202);

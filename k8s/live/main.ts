@@ -9,6 +9,8 @@ import { expectationOf, readDeployed } from "../cluster/deployed.ts";
 import { followClient } from "../cluster/follow-client.ts";
 import { createKubectl, namespaceFlag, requireRights } from "../cluster/kubectl.ts";
 import { actionRights, clusterActions } from "./actions.ts";
+import type { LivePod } from "./pod-state.ts";
+import { type PublishedPods, watchEndpoints } from "./watch-endpoints.ts";
 import { watchServers } from "./watch-servers.ts";
 
 const flags = {
@@ -18,7 +20,10 @@ const flags = {
 };
 
 const compareMain = join(import.meta.dirname, "../../apps/compare/src/main.ts");
-const rights = ["get deployments.apps", "list pods", "watch pods", "get pods --subresource=log"];
+const rights = [
+  ...["get deployments.apps", "list pods", "watch pods", "get pods --subresource=log"],
+  ...["list endpointslices.discovery.k8s.io", "watch endpointslices.discovery.k8s.io"],
+];
 
 void runProgram(
   { name: "kube-live", summary: "Shows the deployed clients' calls on a page.", flags },
@@ -36,8 +41,8 @@ void runProgram(
 
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
-    /** The pods that are ready, the one that is ready longest first. */
-    const ready = new Set<string>();
+    /** The pods that are there, the one that has its state longest first. */
+    const pods = new Map<string, LivePod>();
     const { PATH = "" } = process.env;
     const page = startChild({
       command: process.execPath,
@@ -54,20 +59,35 @@ void runProgram(
     const send = (input: Readonly<Record<string, unknown>>) => page.writeLine(JSON.stringify(input));
     const note = createNote(send);
     const act = async (name: string) => {
-      const problem = await actions.find((each) => each.name === name)?.run(kubectl, [...ready]);
+      const ready = [...pods.values()].filter(({ state }) => state === "ready").map(({ pod }) => pod);
+      const problem = await actions.find((each) => each.name === name)?.run(kubectl, ready);
       note("action", problem ?? "");
     };
 
     send({ t: "hello", title: `${kubectl.namespace}: ${deployed.strategy}`, actions });
     for (const { name, way, why, rule } of clients) send({ t: "client", name, way, why, rule });
+    let published: PublishedPods = new Map();
+    const showPod = (pod: LivePod) => send({ t: "pod", ...pod, zone: pod.zone || published.get(pod.pod) || "" });
     const work = [
       watchServers(kubectl, {
         onPod(pod) {
-          if (pod.state !== "ready") ready.delete(pod.pod);
-          else ready.add(pod.pod);
-          send({ t: "pod", ...pod });
+          if (pods.get(pod.pod)?.state !== pod.state) pods.delete(pod.pod); // it becomes the last one
+          if (pod.state !== "gone") pods.set(pod.pod, pod);
+          showPod(pod);
         },
         warn: (text) => note("pods", text),
+        signal: stop,
+      }),
+      watchEndpoints(kubectl.namespace, {
+        onPublished(next) {
+          const [joined, left] = [[...next.keys()].filter((pod) => !published.has(pod)), [...published.keys()]];
+          const gone = left.filter((pod) => !next.has(pod));
+          published = next;
+          for (const pod of joined) send({ t: "scene", text: `the Service has ${pod}` });
+          for (const pod of gone) send({ t: "scene", text: `the Service has ${pod} no more` });
+          for (const pod of joined.flatMap((name) => pods.get(name) ?? [])) showPod(pod);
+        },
+        warn: (text) => note("endpoints", text),
         signal: stop,
       }),
       ...clients.map(({ name }) => {
