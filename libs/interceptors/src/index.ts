@@ -17,3 +17,5 @@ export { type ClientDeadlineOptions, createClientDeadline, createServerDeadline 
 export type { LogFunction, Logger, LogLevel } from "./logger.ts";
 export { createClientLogging, createServerLogging, type LoggingOptions } from "./logging/logging.ts";
 export { type RecoveryOptions, withRecovery } from "./recovery/recovery.ts";
+export { createRetries, type Retries, type RetryableStatus, type RetryOptions } from "./retries/retries.ts";
+export { retryableMethods } from "./retries/retryable-methods.ts";
