@@ -13,5 +13,6 @@ test("every strategy is what it must be", async (t) => {
   const compared = await compare(variables);
   for (const line of compared.report.split("\n").filter(Boolean)) report(t, line);
   assert.equal(compared.code, 0, compared.lines.join("\n"));
-  if ((await isSandbox()) && missing.length === 0) assert.deepEqual(compared.skipped, [], "the sandbox has them all");
+  const unexpected = compared.skipped.filter(({ reason }) => !/no ready istiod/.test(reason));
+  if ((await isSandbox()) && missing.length === 0) assert.deepEqual(unexpected, [], "the sandbox can run them all");
 });

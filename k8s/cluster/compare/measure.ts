@@ -88,7 +88,7 @@ async function measureNewPod(scene: Scene, { newPodLimitMs }: Plan): Promise<num
   const firstCall = () => client.calls.find(({ pod }) => pod === name);
   const call = await changes.until(firstCall, newPodLimitMs, signal);
   // The client may have read of the pod before this process did.
-  return call === undefined ? null : Math.max(0, call.atMs - readyAtMs);
+  return call === undefined ? null : Math.max(0, Math.round(call.atMs - readyAtMs));
 }
 
 async function measureKill(scene: Scene): Promise<number> {

@@ -8,6 +8,7 @@ import { Changes } from "./changes.ts";
 import { ClientWatch } from "./client-watch.ts";
 import { killServer } from "./kill-server.ts";
 import { type Measurement, measure, type Scene, type StepName } from "./measure.ts";
+import { whatIsMissing } from "./missing.ts";
 import { PodWatch, watchPods } from "./pod-watch.ts";
 
 /** The result of a strategy: what was measured, why it cannot run here, or why measuring failed. */
@@ -30,9 +31,6 @@ export interface RunStrategyOptions {
 /** The client's pause between calls: short, so that few seconds have many calls. */
 const interval = "50ms";
 
-/** What kube-deploy says when a strategy needs what this cluster does not have. */
-const missingHere = /Err\w*Image\w*|ImagePullBackOff|InvalidImageName|no address: server-outside/;
-
 /** Deploys a strategy in a namespace of its own and measures it. The namespace is left to the caller. */
 export async function runStrategy(strategy: Candidate, options: RunStrategyOptions): Promise<Outcome> {
   const { namespace, steps, signal, say } = options;
@@ -49,8 +47,9 @@ export async function runStrategy(strategy: Candidate, options: RunStrategyOptio
     signal,
   );
   if (deployed.code !== 0) {
-    const reason = lastLine(deployed.stderr).replace(/^kube-deploy: /, "");
-    return { strategy, t: missingHere.test(reason) ? "skipped" : "failed", reason };
+    const problem = lastLine(deployed.stderr).replace(/^kube-deploy: /, "");
+    const missing = whatIsMissing(problem);
+    return missing === null ? { strategy, t: "failed", reason: problem } : { strategy, t: "skipped", reason: missing };
   }
   const doing = `${strategy} was deployed`;
   await kubectl.run(["set", "env", "deployment/client-grpc", `INTERVAL=${interval}`], { doing });
@@ -142,7 +141,7 @@ async function runTool(
   const result = await runCommand(process.execPath, [join(import.meta.dirname, "..", file), ...args], {
     env,
     interruption,
-    doing: `${file} ran`,
+    doing: `${env.NAMESPACE} was deployed`,
   });
   if (result.code === 2) stop(lastLine(result.stderr));
   return result;
