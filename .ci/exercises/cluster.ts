@@ -4,40 +4,58 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { root } from "../test-counts.ts";
 
 const limitMs = 120_000;
 
 /** The current context, with a namespace of its own as the default, in a kubeconfig that only the exercises use. */
 export class WorkshopCluster {
   readonly namespace = `workshop-${randomBytes(3).toString("hex")}`;
-  readonly kubeconfig: string;
   readonly #folder = mkdtempSync(join(tmpdir(), "grpc-lb-exercises-"));
+  readonly #kubeconfig = join(this.#folder, "config");
 
   /** @throws Error if there is no context, or its cluster does not answer */
   constructor() {
-    this.kubeconfig = join(this.#folder, "config");
-    const view = kubectl(undefined, "config", "view", "--raw", "--minify", "--flatten");
-    writeFileSync(this.kubeconfig, view, { mode: 0o600 });
-    this.#kubectl("config", "set-context", "--current", `--namespace=${this.namespace}`);
-    this.#kubectl("get", "--raw", "/readyz", "--request-timeout=10s");
+    try {
+      const view = kubectl(undefined, "config", "view", "--raw", "--minify", "--flatten");
+      writeFileSync(this.#kubeconfig, view, { mode: 0o600 });
+      this.#kubectl("config", "set-context", "--current", `--namespace=${this.namespace}`);
+      this.#kubectl("get", "--raw", "/readyz", "--request-timeout=10s");
+    } catch (error) {
+      rmSync(this.#folder, { recursive: true });
+      throw error;
+    }
   }
 
-  /** What of `needs` the cluster lacks. */
+  /** What make and kubectl need to use the namespace. */
+  get env(): Readonly<Record<string, string>> {
+    return { KUBECONFIG: this.#kubeconfig, NAMESPACE: this.namespace };
+  }
+
+  /** What of `needs` the cluster lacks. @throws Error for an unknown need */
   lacks(needs: readonly string[]): string[] {
     return needs.filter((need) => {
-      const [object, namespace] = proofs[need] ?? [];
-      if (object === undefined) throw new Error(`unknown need ${need}; known needs: ${Object.keys(proofs).join(", ")}`);
-      return this.#kubectl("get", object, `--namespace=${namespace}`, "--ignore-not-found", "--output=name") === "";
+      const proof = proofs[need];
+      if (proof === undefined) throw new Error(`unknown need ${need}; known needs: ${Object.keys(proofs).join(", ")}`);
+      return !proof((...args) => this.#kubectl(...args));
     });
   }
 
   /**
-   * Deletes the namespace if an exercise has left it, and looks for objects without a namespace that name it.
+   * Cleans up as the workshop does, by `make kube-delete`, and then looks for what is left: the namespace, and objects without a
+   * namespace that name it. A namespace that is left is deleted.
    *
    * @returns what was left
    */
   close(): string[] {
     const left: string[] = [];
+    const cleaned = spawnSync("make", ["kube-delete"], {
+      cwd: root,
+      env: { ...process.env, ...this.env },
+      encoding: "utf8",
+      timeout: limitMs,
+    });
+    if (cleaned.status !== 0) left.push(`make kube-delete failed: ${cleaned.stderr.trim()}: what it deletes`);
     if (this.#kubectl("get", "namespace", this.namespace, "--ignore-not-found", "--output=name") !== "") {
       left.push(`namespace ${this.namespace}`);
       this.#kubectl("delete", "namespace", this.namespace, `--timeout=${limitMs / 1_000}s`);
@@ -51,14 +69,19 @@ export class WorkshopCluster {
   }
 
   #kubectl(...args: readonly string[]): string {
-    return kubectl(this.kubeconfig, ...args);
+    return kubectl(this.#kubeconfig, ...args);
   }
 }
 
-/** What an exercise may need, and the object that shows it, with its namespace. */
-const proofs: Readonly<Record<string, readonly [object: string, namespace: string]>> = {
-  Istio: ["deployment/istiod", "istio-system"],
-  "metrics-server": ["apiservice/v1beta1.metrics.k8s.io", "kube-system"],
+/** What an exercise may need, and how it shows. */
+const proofs: Readonly<Record<string, (kubectl: (...args: readonly string[]) => string) => boolean>> = {
+  Istio: (kubectl) => kubectl("get", "deployments", "--all-namespaces", "-l", "app=istiod", "--output=name") !== "",
+  "metrics-server": (kubectl) =>
+    kubectl("get", "apiservice/v1beta1.metrics.k8s.io", "--ignore-not-found", "--output=name") !== "",
+  // A cluster without a network cannot pull the official one.
+  "an etcd image": (kubectl) =>
+    Boolean(process.env.ETCD_IMAGE) ||
+    kubectl("config", "view", "--minify", "--output=jsonpath={..cluster}") !== "sandbox",
 };
 
 function kubectl(kubeconfig: string | undefined, ...args: readonly string[]): string {

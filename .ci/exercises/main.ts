@@ -44,7 +44,7 @@ async function runExercise({ page, name, needs, steps }: Exercise): Promise<void
     return say(`skipped ${name}: the cluster has no ${lacking.join(" and no ")}`);
   }
   const sinceMs = performance.now();
-  const env = { ...process.env, NO_COLOR: "1", ...(cluster && { KUBECONFIG: cluster.kubeconfig }) };
+  const env = { ...process.env, NO_COLOR: "1", ...cluster?.env };
   const session = new Session({ folder: root, env, signal: interruption.signal });
   const before = failures.length;
   for (const step of steps) {
