@@ -5,7 +5,10 @@ import type { PodServers } from "./pod-servers.ts";
 import { callArgs } from "./run-program.ts";
 
 /** The packages of others that it needs. */
-export const everyEntryNeeds = ["@grpc/grpc-js", "@grpc/proto-loader", "undici", "yaml"] as const;
+export const everyEntryNeeds = [
+  ...["@grpc/grpc-js", "@grpc/proto-loader", "undici", "yaml"],
+  ...["@opentelemetry/api", "@opentelemetry/sdk-metrics", "jose", "openid-client"],
+] as const;
 
 /** Its arguments; writes the file that it reads into the folder. */
 export function everyEntryArgs(folder: string, pods: PodServers): string[] {
@@ -24,4 +27,11 @@ export const everyEntryResult = ({ names }: PodServers): object => ({
   yamlByTarget: ["10.0.0.3:80"],
   static: ["10.0.0.4:80"],
   isInCluster: false,
+  metrics: [
+    ...["grpc.client.attempt.duration", "grpc.client.attempt.rcvd_total_compressed_message_size"],
+    ...["grpc.client.attempt.sent_total_compressed_message_size", "grpc.client.attempt.started"],
+    ...["grpc.client.call.duration", "grpc.lb.endpoints", "grpc.lb.picks", "grpc.lb.policy.updates"],
+    "grpc.lb.resolver.snapshot.age",
+  ],
+  picks: 40,
 });

@@ -1,11 +1,11 @@
-/** The packages as a user gets them: packed by npm, once for each state of libs/{discovery,resolver,policies}/dist. */
+/** The packages as a user gets them: packed by npm, once for each state of libs/{discovery,resolver,policies,interceptors}/dist. */
 import { createHash } from "node:crypto";
 import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execute } from "./execute.ts";
 import { cache, root } from "./places.ts";
 
-export const packageNames = ["discovery", "resolver", "policies"] as const;
+export const packageNames = ["discovery", "resolver", "policies", "interceptors"] as const;
 export type PackageName = (typeof packageNames)[number];
 
 /** A packed package. */

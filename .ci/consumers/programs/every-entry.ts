@@ -14,9 +14,22 @@ import { type ApiAccess, createKubernetesSource, isInCluster } from "@grpc-lb/di
 import { type Instance, type Registration, register } from "@grpc-lb/discovery/registration";
 import { createStaticSource, type StaticSourceOptions } from "@grpc-lb/discovery/static";
 import { FakeApiServer, FakeDnsServer, slice } from "@grpc-lb/discovery/testing";
+import {
+  createClientAuth,
+  createClientDeadline,
+  createClientLogging,
+  createRetries,
+  type Logger,
+  type TokenSource,
+} from "@grpc-lb/interceptors";
+import { type Claims, createServerAuth } from "@grpc-lb/interceptors/jwt";
+import { createClientMetrics, observeBalancing } from "@grpc-lb/interceptors/metrics";
+import { tokenFromClientCredentials } from "@grpc-lb/interceptors/oauth2";
+import { activeTraceId, createClientTracing } from "@grpc-lb/interceptors/tracing";
 import { createServiceConfig, type PickMessage, policyChannels, registerPolicies } from "@grpc-lb/policies";
 import { type ResolvedTargetStats, registerResolvers, type Warn } from "@grpc-lb/resolver";
 import { BalancedDispatcher, type BalancedDispatcherOptions } from "@grpc-lb/resolver/undici";
+import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
 import { request } from "undici";
 
 interface PodClient extends Client {
@@ -32,12 +45,55 @@ interface PodPackage {
 const [addresses = "", httpAddresses = "", proto = "", file = ""] = process.argv.slice(2);
 const warn: Warn = (message: string) => process.stderr.write(`${message}\n`);
 
+class ManualReader extends MetricReader {
+  protected async onForceFlush(): Promise<void> {}
+  protected async onShutdown(): Promise<void> {}
+}
+
+const reader = new ManualReader();
+const meter = new MeterProvider({ readers: [reader] }).getMeter("every-entry");
+const balancing = observeBalancing({ meter });
+const nothing = (): void => {};
+const logger: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const token: TokenSource = () => "token";
+
+/** The names of the metrics with data, and the sum of the picks. */
+async function collectMetrics(): Promise<{ metrics: string[]; picks: number }> {
+  const { resourceMetrics } = await reader.collect();
+  const found = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics);
+  const picks = found.find(({ descriptor }) => descriptor.name === "grpc.lb.picks")?.dataPoints ?? [];
+  balancing.close();
+  return {
+    metrics: found.map(({ descriptor }) => descriptor.name).sort(),
+    picks: picks.reduce((sum, { value }) => sum + Number(value), 0),
+  };
+}
+
+/** What needs an issuer, and is not called here. */
+export function useIssuer(): unknown[] {
+  const authorize = ({ sub }: Claims) => (sub === "client" ? undefined : "only the client may call");
+  return [
+    tokenFromClientCredentials({ issuer: "https://issuer.test", clientId: "client", clientSecret: token }),
+    createServerAuth({ jwks: { file: "jwks.json" }, issuer: "https://issuer.test", audience: "server", authorize }),
+  ];
+}
+
 async function callByGrpc(): Promise<string[]> {
   const resolvers = registerResolvers({ warn });
   registerPolicies();
   const { pod } = loadPackageDefinition(loadSync(proto)) as unknown as PodPackage;
   const client = new pod.v1.PodService(`static:///${addresses}`, credentials.createInsecure(), {
-    "grpc.service_config": createServiceConfig({ least_request: { choiceCount: 2 } }),
+    "grpc.service_config": createServiceConfig(
+      { least_request: { choiceCount: 2 } },
+      createRetries({ methods: ["pod.v1.PodService"] }),
+    ),
+    interceptors: [
+      createClientTracing({ findEndpoint: (peer) => resolvers.findEndpoint(peer) }),
+      createClientMetrics({ meter }),
+      createClientLogging({ logger, traceId: activeTraceId }),
+      createClientDeadline(),
+      createClientAuth({ token }),
+    ],
   });
   const getPod = promisify(client.GetPod.bind(client));
   const names = new Set<string>();
@@ -115,6 +171,7 @@ async function main(): Promise<void> {
     yamlByTarget: await firstEndpoints(createSource(target)),
     static: await firstEndpoints(createStaticSource(staticOptions)),
     isInCluster: isInCluster(),
+    ...(await collectMetrics()),
   };
   process.stdout.write(JSON.stringify(result));
 }

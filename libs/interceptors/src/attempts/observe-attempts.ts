@@ -5,7 +5,7 @@ import { Attempt } from "./attempt.ts";
 
 /** What happens to the attempts of a call. */
 export interface AttemptListener {
-  /** The first attempt starts with the call, a further one when it is sent. */
+  /** The first attempt starts with the call, by `ObservedCall.start`; a further one when a connection is picked for it. */
   readonly onStart: (attempt: Attempt) => void;
   /** What to add to the metadata of an attempt. */
   readonly metadataOf?: (attempt: Attempt) => Readonly<Record<string, string>>;
@@ -19,9 +19,14 @@ export class ObservedCall {
   readonly #attempts: Attempt[] = [];
   #hasEnded = false;
 
-  /** Starts the first attempt. Only the first caller does. */
-  start(): void {
-    if (this.#attempts.length === 0) this.#begin();
+  /** Tells a listener of the first attempt. Each interceptor does it when its part of the call starts, the outermost one first. */
+  start({ onStart }: AttemptListener): void {
+    let [first] = this.#attempts;
+    if (!first) {
+      first = new Attempt(0, performance.now());
+      this.#attempts.push(first);
+    }
+    onStart(first);
   }
 
   /** Ends the attempts that are under way. Only the first caller does. @param code the status of the call */

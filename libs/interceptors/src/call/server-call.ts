@@ -108,7 +108,10 @@ export class WatchedServerCall extends ServerInterceptingCall {
   }
 }
 
-/** grpc-js does not say why a call was cancelled; the deadline says whether it was that. */
+/**
+ * grpc-js does not say why a call was cancelled; the deadline says whether it was that. A client whose deadline passes cancels, too, and
+ * may be first: its deadline began a little earlier.
+ */
 function cancellation(call: ServerInterceptingCallInterface): ServerStatus {
   const isLate = Number(call.getDeadline()) - Date.now() <= 1; // timers fire up to 1 ms early
   if (isLate) return { code: status.DEADLINE_EXCEEDED, details: "Deadline exceeded" };

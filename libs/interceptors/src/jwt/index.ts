@@ -13,5 +13,6 @@
  * const server = new Server({ interceptors: [auth] });
  * ```
  */
-export type { KeySource } from "./keys.ts";
+export type { Claims } from "./claims.ts";
+export type { KeySource } from "./key-source.ts";
 export { claimsOf, createServerAuth, type ServerAuthOptions } from "./server-auth.ts";

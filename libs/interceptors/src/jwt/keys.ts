@@ -1,18 +1,6 @@
 import { type Clock, readTextFile } from "@grpc-lb/core";
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
-
-/** Where the keys of an issuer are. */
-export type KeySource =
-  | {
-      /** The URL of the JWKS. */
-      readonly url: string;
-      /** Fetches it, for a server that wants a CA or a token of its own. Default: Node's `fetch`. */
-      readonly fetch?: typeof fetch | undefined;
-    }
-  | {
-      /** The path of a file with the JWKS. */
-      readonly file: string;
-    };
+import type { KeySource } from "./key-source.ts";
 
 /** How long keys are used without a look at their source; and how often an unknown key makes it look earlier. */
 const maxAgeMs = 600_000;

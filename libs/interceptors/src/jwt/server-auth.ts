@@ -1,9 +1,11 @@
 import type { Metadata, ServerInterceptor } from "@grpc/grpc-js";
 import { type Clock, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
-import { type JWTPayload, jwtVerify } from "jose";
+import { jwtVerify } from "jose";
 import { isInfrastructure } from "../call/infrastructure.ts";
 import { type ServerStatus, WatchedServerCall } from "../call/server-call.ts";
-import { createKeys, type KeySource } from "./keys.ts";
+import type { Claims } from "./claims.ts";
+import type { KeySource } from "./key-source.ts";
+import { createKeys } from "./keys.ts";
 import { denied, describeRefusal, unauthenticated } from "./refusal.ts";
 
 /** Which tokens a server accepts. */
@@ -21,7 +23,7 @@ export interface ServerAuthOptions {
   /** The scopes that a method needs, all of them, in the claim `scope` or `scp`. Default: none. */
   readonly scopes?: ((method: string) => readonly string[]) | undefined;
   /** Decides by the claims; returns the reason to deny the call, or undefined. The client gets the reason. Default: none is denied. */
-  readonly authorize?: ((claims: JWTPayload, method: string) => string | undefined) | undefined;
+  readonly authorize?: ((claims: Claims, method: string) => string | undefined) | undefined;
   /** Which methods need no token. Default: health checks and reflection. */
   readonly isPublic?: ((method: string) => boolean) | undefined;
 }
@@ -45,12 +47,12 @@ const asymmetric = [
   ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
 ];
 
-const verified = new WeakMap<Metadata, JWTPayload>();
+const verified = new WeakMap<Metadata, Claims>();
 
 /**
  * The claims of the token that a call came with, for its handler: `claimsOf(call.metadata)`. Undefined for a method that needs no token.
  */
-export const claimsOf = (metadata: Metadata): JWTPayload | undefined => verified.get(metadata);
+export const claimsOf = (metadata: Metadata): Claims | undefined => verified.get(metadata);
 
 /**
  * Creates a server interceptor that accepts calls with a JWT of an issuer, in the header `authorization: Bearer …`: signature, issuer,
@@ -79,7 +81,7 @@ export function createServerAuthIn(options: ServerAuthOptions, clock: Clock): Se
   const check = async (metadata: Metadata, method: string): Promise<ServerStatus | undefined> => {
     const token = readBearer(metadata);
     if (token === undefined) return unauthenticated("the call needs one header authorization: Bearer TOKEN");
-    let claims: JWTPayload;
+    let claims: Claims;
     try {
       claims = (await jwtVerify(token, keys, expected)).payload;
     } catch (error) {
@@ -101,11 +103,7 @@ function readBearer(metadata: Metadata): string | undefined {
   return /^Bearer +([\x21-\x7e]+)$/i.exec(value)?.[1];
 }
 
-function decide(
-  { scopes, authorize }: ServerAuthOptions,
-  claims: JWTPayload,
-  method: string,
-): ServerStatus | undefined {
+function decide({ scopes, authorize }: ServerAuthOptions, claims: Claims, method: string): ServerStatus | undefined {
   try {
     const missing = (scopes?.(method) ?? []).find((scope) => !scopesOf(claims).includes(scope));
     if (missing !== undefined) return denied(`the token lacks the scope ${missing}`);
@@ -116,7 +114,7 @@ function decide(
   }
 }
 
-function scopesOf({ scope, scp }: JWTPayload): readonly unknown[] {
+function scopesOf({ scope, scp }: Claims): readonly unknown[] {
   return [scope, scp].flatMap((value) =>
     typeof value === "string" ? value.split(" ") : Array.isArray(value) ? value : [],
   );

@@ -1,23 +1,45 @@
 import { status } from "@grpc/grpc-js";
-import type { Attributes } from "@opentelemetry/api";
+import type { Attributes, Meter } from "@opentelemetry/api";
 
-/** The attributes of a method, made once: those of a start, and those of an end by status. */
-export class MethodAttributes {
-  readonly started: Attributes;
+/** What a method has in its metrics: its starts, and the attributes of a start and of an end by status, which are made once. */
+export class MethodSeries {
+  readonly attributes: Attributes;
+  starts = 0;
   readonly #ended: Attributes[] = [];
 
-  constructor(started: Attributes) {
-    this.started = started;
+  constructor(attributes: Attributes) {
+    this.attributes = attributes;
   }
 
   ended(code: status): Attributes {
     let attributes = this.#ended[code];
     if (!attributes) {
-      attributes = { ...this.started, "grpc.status": status[code] ?? "UNKNOWN" };
+      attributes = { ...this.attributes, "grpc.status": status[code] ?? "UNKNOWN" };
       this.#ended[code] = attributes;
     }
     return attributes;
   }
+}
+
+/**
+ * Creates a counter of starts. The series count for themselves, and the counter reads them when metrics are collected: a recorded value costs
+ * OpenTelemetry's SDK 0.6 µs.
+ *
+ * @returns adds a series
+ */
+export function createStartCounter(
+  meter: Meter,
+  name: string,
+  description: string,
+  unit: string,
+): (series: MethodSeries) => void {
+  const all: MethodSeries[] = [];
+  meter.createObservableCounter(name, { description, unit }).addCallback((result) => {
+    for (const { starts, attributes } of all) if (starts > 0) result.observe(starts, attributes);
+  });
+  return (series) => {
+    all.push(series);
+  };
 }
 
 /** The value of `grpc.method`: `pod.v1.PodService/GetPod`. */

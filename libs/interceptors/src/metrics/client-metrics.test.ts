@@ -163,6 +163,16 @@ test("a target can be replaced", async (t) => {
   assert.equal(point?.attributes["grpc.target"], "other");
 });
 
+test("sizes of messages can be left out", async (t) => {
+  const rig = new Rig(t);
+  const recorder = new MetricRecorder();
+  const interceptors = [createClientMetrics({ meter: recorder.meter, messageSizes: false })];
+  await call(rig.client(await rig.serve(), { interceptors }), "say");
+  const names = [...(await recorder.collect()).keys()].filter((name) => name.includes("size"));
+  assert.deepEqual(names, []);
+  assert.deepEqual(await attemptsOf(recorder), { started: 1, ended: { OK: 1 } });
+});
+
 test("two interceptors with metrics count the same", async (t) => {
   const rig = new Rig(t);
   const recorders = [new MetricRecorder(), new MetricRecorder()];

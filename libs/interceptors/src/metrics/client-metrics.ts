@@ -1,9 +1,9 @@
 import type { Interceptor, InterceptorOptions, Metadata } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules } from "@grpc-lb/core";
 import type { Meter } from "@opentelemetry/api";
-import { observeAttempts } from "../attempts/observe-attempts.ts";
+import { type AttemptListener, observeAttempts } from "../attempts/observe-attempts.ts";
 import { WatchedClientCall } from "../call/client-call.ts";
-import { MethodAttributes, methodName } from "./attributes.ts";
+import { createStartCounter, MethodSeries, methodName } from "./attributes.ts";
 import { latency, size } from "./instruments.ts";
 
 /** How the calls of clients are measured. */
@@ -15,9 +15,11 @@ export interface ClientMetricsOptions {
    * time series small. Default: the target.
    */
   readonly target?: ((target: string) => string) | undefined;
+  /** Whether the sizes of messages are recorded, which is a third of the cost. Default: true. */
+  readonly messageSizes?: boolean | undefined;
 }
 
-const rules: OptionRules = { meter: "object", target: "function" };
+const rules: OptionRules = { meter: "object", target: "function", messageSizes: "boolean" };
 
 /**
  * Creates a client interceptor with the metrics of gRFC A66, as gRPC has them in other languages: `grpc.client.call.duration`, and for each
@@ -30,12 +32,14 @@ const rules: OptionRules = { meter: "object", target: "function" };
  */
 export function createClientMetrics(options: ClientMetricsOptions): Interceptor {
   checkOptions("createClientMetrics", options, rules, ["meter"]);
-  const { meter, target = (name: string) => name } = options;
-  const attributesOf = createAttributes(target);
-  const started = meter.createCounter("grpc.client.attempt.started", {
-    description: "RPC attempts started, with those that have not completed",
-    unit: "{attempt}",
-  });
+  const { meter, target = (name: string) => name, messageSizes = true } = options;
+  const addSeries = createStartCounter(
+    meter,
+    "grpc.client.attempt.started",
+    "RPC attempts started, with those that have not completed",
+    "{attempt}",
+  );
+  const seriesOf = createSeries(target, addSeries);
   const duration = meter.createHistogram("grpc.client.attempt.duration", latency("Time to complete an RPC attempt"));
   const sent = meter.createHistogram(
     "grpc.client.attempt.sent_total_compressed_message_size",
@@ -51,45 +55,53 @@ export function createClientMetrics(options: ClientMetricsOptions): Interceptor 
   );
   return (callOptions, nextCall) => {
     const startedMs = performance.now();
-    const sizes = measureMessages(callOptions);
-    let attributes: MethodAttributes | undefined;
-    const { observed, options } = observeAttempts(callOptions, {
-      onStart: () => started.add(1, attributes?.started),
+    const sizes = messageSizes ? measureMessages(callOptions) : undefined;
+    let series: MethodSeries | undefined;
+    const listener: AttemptListener = {
+      onStart: () => {
+        if (series) series.starts += 1;
+      },
       onEnd: (attempt, code) => {
-        const ended = attributes?.ended(code);
+        const ended = series?.ended(code);
         duration.record(((attempt.endedMs ?? 0) - attempt.startedMs) / 1_000, ended);
+        if (!sizes) return;
         sent.record(attempt.isSent ? sizes.sent : 0, ended);
         received.record(sizes.received, ended);
       },
-    });
+    };
+    const { observed, options } = observeAttempts(callOptions, listener);
     const next = nextCall(options);
     return new WatchedClientCall(next, {
       onStart: (_metadata: Metadata) => {
-        attributes = attributesOf(next.getPeer(), callOptions.method_definition.path); // of a call that has not started: its target
-        observed.start();
+        series = seriesOf(next.getPeer(), callOptions.method_definition.path); // of a call that has not started: its target
+        observed.start(listener);
       },
       onEnd: ({ code }) => {
         observed.end(code);
-        callDuration.record((performance.now() - startedMs) / 1_000, attributes?.ended(code));
+        callDuration.record((performance.now() - startedMs) / 1_000, series?.ended(code));
       },
     });
   };
 }
 
-function createAttributes(target: (name: string) => string): (channel: string, path: string) => MethodAttributes {
-  const byTarget = new Map<string, Map<string, MethodAttributes>>();
+function createSeries(
+  target: (name: string) => string,
+  add: (series: MethodSeries) => void,
+): (channel: string, path: string) => MethodSeries {
+  const byTarget = new Map<string, Map<string, MethodSeries>>();
   return (channel, path) => {
     let byPath = byTarget.get(channel);
     if (!byPath) {
       byPath = new Map();
       byTarget.set(channel, byPath);
     }
-    let attributes = byPath.get(path);
-    if (!attributes) {
-      attributes = new MethodAttributes({ "grpc.method": methodName(path), "grpc.target": target(channel) });
-      byPath.set(path, attributes);
+    let series = byPath.get(path);
+    if (!series) {
+      series = new MethodSeries({ "grpc.method": methodName(path), "grpc.target": target(channel) });
+      byPath.set(path, series);
+      add(series);
     }
-    return attributes;
+    return series;
   };
 }
 

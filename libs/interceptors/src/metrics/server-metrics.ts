@@ -3,7 +3,7 @@ import { checkOptions, type OptionRules } from "@grpc-lb/core";
 import type { Meter } from "@opentelemetry/api";
 import { isInfrastructure } from "../call/infrastructure.ts";
 import { WatchedServerCall } from "../call/server-call.ts";
-import { MethodAttributes, methodName } from "./attributes.ts";
+import { createStartCounter, MethodSeries, methodName } from "./attributes.ts";
 import { latency, size } from "./instruments.ts";
 import { sizeOf } from "./message-sizes.ts";
 
@@ -27,10 +27,12 @@ const rules: OptionRules = { meter: "object" };
 export function createServerMetrics(options: ServerMetricsOptions): ServerInterceptor {
   checkOptions("createServerMetrics", options, rules, ["meter"]);
   const { meter } = options;
-  const started = meter.createCounter("grpc.server.call.started", {
-    description: "RPCs started, with those that have not completed",
-    unit: "{call}",
-  });
+  const addSeries = createStartCounter(
+    meter,
+    "grpc.server.call.started",
+    "RPCs started, with those that have not completed",
+    "{call}",
+  );
   const duration = meter.createHistogram("grpc.server.call.duration", latency("Time that an RPC takes on the server"));
   const sent = meter.createHistogram(
     "grpc.server.call.sent_total_compressed_message_size",
@@ -44,17 +46,18 @@ export function createServerMetrics(options: ServerMetricsOptions): ServerInterc
     description: "Health checks and reflection",
     unit: "{call}",
   });
-  const byPath = new Map<string, MethodAttributes>();
+  const byPath = new Map<string, MethodSeries>();
   return ({ path }, call) => {
     let known = byPath.get(path);
     if (!known) {
-      known = new MethodAttributes({ "grpc.method": methodName(path) });
+      known = new MethodSeries({ "grpc.method": methodName(path) });
       byPath.set(path, known);
+      addSeries(known);
     }
-    const attributes = known;
+    const series = known;
     if (isInfrastructure(path)) {
       return new WatchedServerCall(call, {
-        onEnd: ({ code }) => infrastructure.add(1, attributes.ended(code ?? status.UNKNOWN)),
+        onEnd: ({ code }) => infrastructure.add(1, series.ended(code ?? status.UNKNOWN)),
       });
     }
     const startedMs = performance.now();
@@ -67,13 +70,13 @@ export function createServerMetrics(options: ServerMetricsOptions): ServerInterc
     };
     return new WatchedServerCall(call, {
       onStart: () => {
-        started.add(1, attributes.started);
+        series.starts += 1;
         return undefined;
       },
       onReceived: (message) => add("received", message),
       onSent: (message) => add("sent", message),
       onEnd: ({ code }) => {
-        const ended = attributes.ended(code ?? status.UNKNOWN);
+        const ended = series.ended(code ?? status.UNKNOWN);
         duration.record((performance.now() - startedMs) / 1_000, ended);
         if (!sizes.isMeasured) return;
         sent.record(sizes.sent, ended);

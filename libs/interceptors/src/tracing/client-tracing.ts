@@ -11,7 +11,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type { Attempt } from "../attempts/attempt.ts";
-import { observeAttempts } from "../attempts/observe-attempts.ts";
+import { type AttemptListener, observeAttempts } from "../attempts/observe-attempts.ts";
 import { WatchedClientCall } from "../call/client-call.ts";
 import { methodAttributes, peerAttributes, setStatus } from "./attributes.ts";
 
@@ -56,7 +56,7 @@ export function createClientTracing(options: ClientTracingOptions = {}): Interce
     const { path } = callOptions.method_definition;
     const spans = new Map<Attempt, Span>();
     let call: { readonly span: Span; readonly context: Context } | undefined;
-    const { observed, options } = observeAttempts(callOptions, {
+    const listener: AttemptListener = {
       onStart: (attempt) => {
         if (!call?.span.isRecording()) return;
         const attributes: Attributes = { ...methodAttributes(path), "previous-rpc-attempts": attempt.number };
@@ -78,7 +78,8 @@ export function createClientTracing(options: ClientTracingOptions = {}): Interce
         setStatus(span, code, code !== status.OK);
         span.end(attempt.endedMs);
       },
-    });
+    };
+    const { observed, options } = observeAttempts(callOptions, listener);
     const next = nextCall(options);
     return new WatchedClientCall(next, {
       onStart: (metadata) => {
@@ -88,7 +89,7 @@ export function createClientTracing(options: ClientTracingOptions = {}): Interce
         const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes }, parent);
         call = { span, context: trace.setSpan(parent, span) };
         removeHeaders(metadata);
-        observed.start();
+        observed.start(listener);
       },
       run: (start) => (call ? context.with(call.context, start) : start()),
       onEnd: ({ code, details }) => {

@@ -20,10 +20,12 @@ import {
   type Kind,
   kinds,
   LogRecorder,
+  MetricRecorder,
   Rig,
   retryConfig,
 } from "../../testing/index.ts";
 import { createClientLogging, createServerLogging } from "../logging/logging.ts";
+import { createClientMetrics } from "../metrics/client-metrics.ts";
 import { activeTraceId } from "./active-trace-id.ts";
 import { createClientTracing } from "./client-tracing.ts";
 import { createServerTracing } from "./server-tracing.ts";
@@ -204,6 +206,27 @@ test("a call that is not sampled has no spans, and the server learns that it is 
   await call(client, "say");
   assert.match(String(header), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   assert.deepEqual(exporter.getFinishedSpans(), []);
+});
+
+test("with metrics, in either order, each attempt is counted and has its span", async (t) => {
+  const rig = new Rig(t);
+  const exporter = new InMemorySpanExporter();
+  const tracer = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).getTracer("test");
+  let calls = 0;
+  const address = await rig.serve({
+    say: ({ request }, respond) => {
+      calls += 1;
+      respond(calls % 2 === 1 ? { code: status.UNAVAILABLE, details: "" } : null, request);
+    },
+  });
+  const recorder = new MetricRecorder();
+  const interceptors = [createClientTracing({ tracer }), createClientMetrics({ meter: recorder.meter })];
+  for (const ordered of [interceptors, interceptors.toReversed()]) {
+    await call(rig.client(address, { interceptors: ordered, ...retryConfig }), "say");
+  }
+  const [started] = await recorder.points("grpc.client.attempt.started");
+  assert.equal(started?.value, 4);
+  assert.equal(kindOf(exporter.getFinishedSpans(), SpanKind.INTERNAL).length, 4);
 });
 
 test("a traceparent that the caller has set does not go out beside the attempt's", async (t) => {
