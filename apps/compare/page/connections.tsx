@@ -33,8 +33,8 @@ export function Connections({ connections }: { connections: PageConnections | nu
             aria-label={describe(each)}
           />
         ))}
-        <li class="count" data-connection="any">
-          {open.length} open, {opened} so far
+        <li class="count" data-connection="any" title={`${opened} so far`}>
+          {open.length} open
         </li>
       </ul>
     );

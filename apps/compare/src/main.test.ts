@@ -56,6 +56,12 @@ test("SIGTERM ends it with 0 while a page watches", async () => {
   await ended;
 });
 
+test("a port that is taken exits 1 with one line that names it", async () => {
+  const { port } = new URL((await start()).url);
+  const { code, stderr } = await runToEnd(main, ["--port", port]);
+  assert.deepEqual([code, stderr], [1, [`compare: listen EADDRINUSE: address already in use 127.0.0.1:${port}`]]);
+});
+
 test("a wrong flag exits 2 with one line", async () => {
   const { code, stderr } = await runToEnd(main, ["--port", "x"]);
   assert.deepEqual([code, stderr.length], [2, 1]);

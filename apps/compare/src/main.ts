@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline";
 import { messageOf, systemClock } from "@grpc-lb/core";
-import { portFlag, printableLine, runProgram, textFlag } from "@grpc-lb/program";
+import { ProgramError, portFlag, printableLine, runProgram, textFlag } from "@grpc-lb/program";
 import { Board } from "./board.ts";
 import { EventStream, eventText } from "./event-stream.ts";
 import { servePage } from "./http.ts";
@@ -36,11 +36,15 @@ void runProgram({ name: "compare", summary, flags }, async ({ flags, signal }) =
   });
   lines.once("close", () => board.end());
 
+  const assets = await buildAssets();
   const server = await servePage({
-    ...{ host: flags.host, port: flags.port, assets: await buildAssets(), stream },
+    ...{ host: flags.host, port: flags.port, assets, stream },
     first: () => [eventText("history", board.history), eventText("state", board.snapshot())],
     actions: () => board.actions,
     act: (action) => say({ t: "action", action }),
+  }).catch((cause: unknown) => {
+    process.stdin.destroy();
+    throw new ProgramError(messageOf(cause), { cause, exitCode: 1 });
   });
   say({ t: "serving", url: `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${server.port}` });
 
