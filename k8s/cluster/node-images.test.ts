@@ -23,11 +23,16 @@ test("an image without names is ignored", () => {
   assert.equal(haveImages([{ status: { images } }], built), true);
 });
 
+const prefixed = (node(all).status?.images ?? []).map(({ names }) => ({
+  names: names?.map((name) => name.replace("docker.io/", "docker.io/team/")) ?? null,
+}));
+
 for (const [what, nodes] of [
   ["there is no node", []],
   ["a node reports nothing", [node(all), {}]],
   ["one node lacks one", [node(all), node({ ...all, server: [version] })]],
   ["the version belongs to another image", [node({ ...all, server: ["aaa"], "client-http": ["bbb", version] })]],
+  ["the images are those of another prefix", [{ status: { images: prefixed } }]],
   ["only a longer name matches", [node({ ...all, server: [version, "aaaa"] })]],
 ] as const) {
   test(`the nodes lack images if ${what}`, () => {

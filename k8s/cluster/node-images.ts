@@ -35,5 +35,5 @@ export function hasImage({ status }: ApiNode, image: string): boolean {
   return status?.images?.some(({ names }) => names?.some((name) => isName(name, image))) ?? false;
 }
 
-/** Nodes report full names: `docker.io/grpc-lb/server:0.1.0`. */
-const isName = (name: string, ref: string) => name === ref || name.endsWith(`/${ref}`);
+/** Nodes report full names: `docker.io/grpc-lb/server:0.1.0`. Another folder before it is another image. */
+const isName = (name: string, ref: string) => name === ref || name === `docker.io/${ref}`;
