@@ -1,14 +1,22 @@
 /** What the benches measure: each policy of the library, configured as one would use it. */
 import { randomUUID } from "node:crypto";
+import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 import { Metadata } from "@grpc/grpc-js";
-import { connectivityState, type GrpcEndpoint, type PolicyJson, parsePolicy } from "../src/grpc-js.ts";
+import {
+  connectivityState,
+  type GrpcEndpoint,
+  type LoadBalancingConfig,
+  type PolicyJson,
+  parsePolicy,
+  registerPolicyType,
+} from "../src/grpc-js.ts";
 import { policyNames, registerPoliciesIn } from "../src/registration/register.ts";
 import { endpoint, FakeChannel, FakeSubchannel } from "../testing/fake-channel.ts";
 import { noWaits } from "../testing/no-waits.ts";
 
-/** What the others are compared with: grpc-js's own. */
-export const roundRobin = "round_robin";
+/** What the policies are compared with: the one of grpc-js that `round_robin` replaces. */
+export const roundRobin = "grpc_js_round_robin";
 
 export const keyHeader = "x-session";
 
@@ -29,6 +37,7 @@ export const orca = "weighted_round_robin orca";
 
 /** Registers the policies. @returns their names, or those that `--policies random,maglev` gives */
 export function choosePolicies(): string[] {
+  registerReference();
   registerPoliciesIn(noWaits);
   const { values } = parseArgs({ options: { policies: { type: "string" } }, strict: false, allowPositionals: true });
   const all = [...policyNames, orca];
@@ -38,6 +47,19 @@ export function choosePolicies(): string[] {
   // A wrong one is found here, before minutes were spent, and by a channel not at all: it would take pick_first.
   for (const name of chosen) parsePolicy(policyOf(name));
   return chosen;
+}
+
+/** Registers grpc-js's own `round_robin` under another name. */
+export function registerReference(): void {
+  const { RoundRobinLoadBalancer } = createRequire(import.meta.url)(
+    "@grpc/grpc-js/build/src/load-balancer-round-robin.js",
+  );
+  class ReferenceConfig implements LoadBalancingConfig {
+    static createFromJson = () => new ReferenceConfig();
+    getLoadBalancerName = () => roundRobin;
+    toJsonObject = () => ({ [roundRobin]: {} });
+  }
+  registerPolicyType(roundRobin, RoundRobinLoadBalancer, ReferenceConfig);
 }
 
 /** @param weights by address, for the policies that are about weights; elsewhere they are in the endpoints */

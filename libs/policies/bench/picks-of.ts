@@ -5,7 +5,7 @@ import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import type { PickArgs, Picker, PickResult } from "../src/grpc-js.ts";
 import { registerPoliciesIn, registerPolicy } from "../src/registration/register.ts";
 import { noWaits } from "../testing/no-waits.ts";
-import { createEndpoints, createSessions, openChannel, orca, policyOf } from "./cases.ts";
+import { createEndpoints, createSessions, openChannel, orca, policyOf, registerReference } from "./cases.ts";
 import { median } from "./table.ts";
 
 /** What a pick costs: medians. */
@@ -27,6 +27,7 @@ const bursts = 15_000;
 /** So short that most slices are not interrupted, neither by another process nor by a collection. */
 const burstsInSlice = 10;
 
+registerReference();
 registerPoliciesIn(noWaits);
 for (const [name, countsCalls] of Object.entries(baselines)) {
   registerPolicy({

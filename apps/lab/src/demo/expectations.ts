@@ -17,8 +17,8 @@ const configs: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   subset: { subsetSize: 2 },
 };
 
-/** The policies that `--policy` accepts: two of grpc-js and those of `@grpc-lb/policies`. */
-export const demoPolicies: readonly string[] = ["round_robin", "pick_first", ...policyNames];
+/** The policies that `--policy` accepts: one of grpc-js and those of `@grpc-lb/policies`. */
+export const demoPolicies: readonly string[] = ["pick_first", ...policyNames];
 
 /** Returns what the demo expects of a policy; of an unknown one, any verdict. */
 export function expectationOf(policy: string): PolicyExpectation {

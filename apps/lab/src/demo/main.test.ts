@@ -115,7 +115,7 @@ describe("the demo", { skip: process.platform !== "linux" && "reads /proc" }, ()
     const run = await runToEnd(main, ["--policy", "best"], env);
     assert.equal(run.code, 2);
     assert.equal(run.stderr.length, 1);
-    assert.match(run.stderr[0] ?? "", /^lab: --policy must be one of round_robin, pick_first, random, .*, got "best"$/);
+    assert.match(run.stderr[0] ?? "", /^lab: --policy must be one of pick_first, round_robin, random, .*, got "best"$/);
   });
 
   it("prints lines and a table without escape codes when stdout is not a terminal", async () => {

@@ -4,7 +4,7 @@ import { policyNames } from "@grpc-lb/policies";
  * All policies, in the order of the table. pick_first is last: it uses one server, so its result depends only on whether that
  * is a good one.
  */
-export const comparedPolicies: readonly string[] = ["round_robin", ...policyNames, "pick_first"];
+export const comparedPolicies: readonly string[] = [...policyNames, "pick_first"];
 
 /** The parameters of a comparison of policies. */
 export interface PoliciesPlan {

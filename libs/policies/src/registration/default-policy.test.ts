@@ -66,7 +66,10 @@ const unusable: readonly [config: object, warning: RegExp][] = [
   [{ load_balancing_policy: "round_robin" }, /load_balancing_policy is ignored: unknown field/],
   [{ LoadBalancingConfig: [{ random: {} }] }, /LoadBalancingConfig is ignored: unknown field/],
   [{ least_request: {} }, /least_request is ignored: a policy stands in loadBalancingConfig/],
-  [{ loadBalancingConfig: [{ round_robin: { shuffle: true } }] }, /round_robin: unknown field shuffle; .*none/],
+  [
+    { loadBalancingConfig: [{ round_robin: { shuffle: true } }] },
+    /round_robin: unknown field shuffle; known fields: panicThreshold;/,
+  ],
   [
     { loadBalancingConfig: [{ pick_first: { shuffle: true } }] },
     /pick_first: unknown field shuffle; known fields: shuffleAddressList; round_robin is used/,

@@ -1,5 +1,4 @@
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { noEndpointMessage, publishFailure } from "../balancer/balancer.ts";
 import {
   type Adapted,
   type ChannelControlHelper,
@@ -111,11 +110,7 @@ class DefaultBalancer implements LoadBalancer {
     const { policy, warning } = chooseDefault(options["grpc.service_config"], failures);
     const text = textToCheck(options);
     warnOnce(this.#helper, warning, text === undefined ? undefined : describeIgnored(text));
-    const isEmpty = found.ok && found.value.length === 0 && "round_robin" in policy;
-    if (!isEmpty) return this.#child.updateAddressList(found, parsePolicy(policy), markReported(options), note);
-    publishFailure(this.#helper, noEndpointMessage("round_robin", note)); // round_robin would make calls wait forever
-    this.#child.destroy();
-    return true;
+    return this.#child.updateAddressList(found, parsePolicy(policy), markReported(options), note);
   }
 
   exitIdle(): void {

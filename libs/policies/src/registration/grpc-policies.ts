@@ -13,7 +13,6 @@ import { keepFailure } from "./parse-failure.ts";
 export function adaptGrpcPolicies(): Adapted {
   adapt({ outlier_detection: { child_policy: [{ round_robin: {} }] } }, readOutlierDetection);
   registerAlias("outlier_detection_experimental", "outlier_detection");
-  adapt({ round_robin: {} }, readRoundRobin);
   return adapt({ pick_first: {} }, readPickFirst);
 }
 
@@ -23,11 +22,6 @@ function adapt(sample: PolicyJson, read: (json: unknown) => object): Adapted {
     read: (json) => keepFailure(name, () => read(json)),
     extend: (Balancer) => reporting(name, Balancer),
   });
-}
-
-function readRoundRobin(json: unknown): object {
-  new Fields(json).end();
-  return {};
 }
 
 function readPickFirst(json: unknown): object {

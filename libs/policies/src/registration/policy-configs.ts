@@ -61,7 +61,7 @@ export interface PolicyConfigs {
     /** Default: false. */
     readonly shuffleAddressList?: boolean | undefined;
   };
-  readonly round_robin: Readonly<Record<string, never>>;
+  readonly round_robin: CommonFields;
   readonly random: CommonFields;
   readonly weighted_random: SlowStartFields;
   readonly weighted_round_robin: SlowStartFields & {

@@ -21,7 +21,7 @@ function connected(policy: PolicyJson): FakeChannel {
 }
 
 test("policies are registered after registerPolicies, and not before", () => {
-  const own = policyNames.filter((name) => name !== "weighted_round_robin"); // grpc-js has one of that name
+  const own = policyNames.filter((name) => !name.endsWith("round_robin")); // grpc-js has two of these names
   assert.deepEqual(own.filter(isRegistered), []);
   class Other {}
   registerPolicyType("ring_hash", Other as never, Other as never); // as grpc-js-xds does, to make way for ours

@@ -11,6 +11,7 @@ import { leastRequest } from "../policies/least-request.ts";
 import { locality } from "../policies/locality/locality.ts";
 import { peakEwma } from "../policies/peak-ewma/peak-ewma.ts";
 import { random } from "../policies/random.ts";
+import { roundRobin } from "../policies/round-robin.ts";
 import { subset } from "../policies/subset/subset.ts";
 import { weightedRandom } from "../policies/weighted-random.ts";
 import { weightedRoundRobin } from "../policies/weighted-round-robin/weighted-round-robin.ts";
@@ -42,6 +43,7 @@ export interface PoliciesContext extends Context {
 }
 
 const types: readonly Registrable[] = [
+  registrable(endpointPolicy(roundRobin)),
   registrable(endpointPolicy(random)),
   registrable(endpointPolicy(weightedRandom)),
   registrable(endpointPolicy(weightedRoundRobin)),
@@ -85,8 +87,8 @@ let isDone = false;
 /** Another copy of this library has another one. */
 const self = {};
 
-/** Policies of others that this library's replace: one of grpc-js, and one of grpc-js-xds. */
-const replaced: ReadonlySet<string> = new Set(["weighted_round_robin", "ring_hash"]);
+/** Policies of others that this library's replace: two of grpc-js, and one of grpc-js-xds. */
+const replaced: ReadonlySet<string> = new Set(["round_robin", "weighted_round_robin", "ring_hash"]);
 
 /** The names that other gRPC languages use for some of the policies. */
 const aliases: Readonly<Record<string, string>> = {
@@ -108,8 +110,8 @@ function requireFree(name: string): void {
 }
 
 /**
- * Registers this library's policies in grpc-js, so that a service config can name them; `weighted_round_robin` replaces the one of
- * grpc-js. Call it once, before the first channel is created. A second call only changes the options.
+ * Registers this library's policies in grpc-js, so that a service config can name them; `round_robin` and `weighted_round_robin`
+ * replace those of grpc-js. Call it once, before the first channel is created. A second call only changes the options.
  *
  * Where another copy of this library has registered the policies in the same grpc-js, they are used, with a warning; `stats` shows
  * the channels of its own copy alone. Several copies of grpc-js are a warning, too.
