@@ -69,6 +69,8 @@ const variables = [
     "SANDBOX",
     "TRACK",
     "EXERCISE",
+    "PORT",
+    "ALLOW_ACTIONS",
     "ANY_OTHER",
   ],
 ];

@@ -1,65 +1,14 @@
 /// <reference lib="dom" />
 /** The page in a real browser. Skipped where there is no Chromium. */
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 import { systemClock } from "@grpc-lb/core";
-import axe from "axe-core";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { findChromium, launchChromium } from "../testing/browser.ts";
-import { type ComparePage, startComparePage } from "../testing/compare-page.ts";
+import type { Page } from "playwright-core";
 import { measurePage } from "../testing/measure-page.ts";
-import { SampleComparison } from "../testing/sample-comparison.ts";
+import { callUntil, feed, useBrowser } from "../testing/use-browser.ts";
 
-const executable = findChromium();
-const options = { skip: executable === undefined && "there is no chromium on the PATH, and CHROMIUM is not set" };
-let browser: Browser | undefined;
-const ends: (() => Promise<unknown>)[] = [];
-
-before(async () => {
-  if (executable !== undefined) browser = await launchChromium(executable);
-});
-
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-after(async () => browser?.close());
-
-async function serve(pods = 3, port = 0): Promise<{ compare: ComparePage; sample: SampleComparison }> {
-  const compare = await startComparePage(port);
-  ends.push(() => compare.stop());
-  return { compare, sample: new SampleComparison(compare, pods) };
-}
-
-/** Opens the page, and fails the test on any error in it. */
-async function open(url: string, settings: BrowserContextOptions = {}): Promise<Page> {
-  assert.ok(browser);
-  const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, ...settings });
-  ends.push(() => context.close());
-  const page = await context.newPage();
-  const errors: string[] = [];
-  page.on("pageerror", (error) => errors.push(String(error.stack)));
-  page.on("console", (message) => {
-    const isExpected = message.text().includes("net::ERR_"); // a stream that was cut
-    if (message.type() === "error" && !isExpected) errors.push(message.text());
-  });
-  ends.push(async () => assert.deepEqual(errors, []));
-  await page.goto(url);
-  return page;
-}
-
-/** Reports calls, 200 a second, until the condition holds. */
-async function callUntil(sample: SampleComparison, condition: () => Promise<boolean>, what: string): Promise<void> {
-  const endMs = systemClock.now() + 30_000;
-  while (!(await condition())) {
-    assert.ok(systemClock.now() < endMs, `${what}: not within 30 s`);
-    sample.call(20);
-    await systemClock.sleep(100);
-  }
-}
-
+const { options, serve, open } = useBrowser();
 const textOf = (page: Page, selector: string) => page.locator(selector).allInnerTexts();
-const feed = (page: Page, text: string) => page.locator(".feed", { hasText: text }).waitFor({ timeout: 15_000 });
 
 test("the first paint comes within a second, and the whole page fits on a projector", options, async () => {
   const { compare } = await serve();
@@ -211,23 +160,4 @@ for (const [reducedMotion, moves] of [
       assert.equal(results.at(-1), !moves);
     },
   );
-}
-
-for (const pods of [2, 3, 50]) {
-  for (const colorScheme of ["light", "dark"] as const) {
-    test(`axe finds nothing with ${pods} pods on a ${colorScheme} page`, options, async () => {
-      const { compare, sample } = await serve(pods);
-      const page = await open(compare.url, { colorScheme, bypassCSP: true }); // for axe alone
-      await feed(page, "live");
-      await callUntil(sample, async () => (await page.locator(".verdict-balanced").count()) === 3, "the verdicts");
-      await page.addScriptTag({ content: axe.source });
-      const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
-      assert.deepEqual(
-        violations.map(
-          ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`)}`,
-        ),
-        [],
-      );
-    });
-  }
 }
