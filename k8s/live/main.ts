@@ -52,7 +52,7 @@ void runProgram(
       onStdout(line) {
         const { t, url, action } = JSON.parse(line);
         if (t === "serving") process.stdout.write(`${url}\n`);
-        if (t === "action") void act(action);
+        if (t === "action") act(action).catch(() => {}); // only an interruption rejects, which ends the program
       },
       onStderr: (line) => void process.stderr.write(`${line}\n`),
     });
