@@ -13,3 +13,4 @@ export {
   Rig,
   type ServeOptions,
 } from "./rig.ts";
+export { SpanRecorder } from "./span-recorder.ts";

@@ -8,7 +8,7 @@ export interface CallScope {
   readonly signal: AbortSignal;
 }
 
-const storage = new AsyncLocalStorage<CallScope>();
+const storage = new AsyncLocalStorage<CallScope | undefined>();
 
 /** Runs code for an incoming call. */
 export const runInCall = (scope: CallScope, run: () => void): void => storage.run(scope, run);
@@ -20,4 +20,4 @@ export const runInCall = (scope: CallScope, run: () => void): void => storage.ru
 export const currentCall = (): CallScope | undefined => storage.getStore();
 
 /** Runs code that goes on when the incoming call is over: its outgoing calls have neither the deadline of that call nor its end. */
-export const runDetached = <Result>(run: () => Result): Result => storage.exit(run);
+export const runDetached = <Result>(run: () => Result): Result => storage.run(undefined, run);

@@ -8,7 +8,6 @@ import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import {
   AlwaysOffSampler,
   BasicTracerProvider,
-  InMemorySpanExporter,
   type ReadableSpan,
   type Sampler,
   SimpleSpanProcessor,
@@ -23,6 +22,7 @@ import {
   MetricRecorder,
   Rig,
   retryConfig,
+  SpanRecorder,
 } from "../../testing/index.ts";
 import { createClientLogging, createServerLogging } from "../logging/logging.ts";
 import { createClientMetrics } from "../metrics/client-metrics.ts";
@@ -44,7 +44,7 @@ interface StartOptions {
 
 async function start(t: TestContext, { handlers = {}, sampler, channel = {}, findEndpoint }: StartOptions = {}) {
   const rig = new Rig(t);
-  const exporter = new InMemorySpanExporter();
+  const exporter = new SpanRecorder();
   const provider = new BasicTracerProvider({
     spanProcessors: [new SimpleSpanProcessor(exporter)],
     ...(sampler && { sampler }),
@@ -210,7 +210,7 @@ test("a call that is not sampled has no spans, and the server learns that it is 
 
 test("with metrics, in either order, each attempt is counted and has its span", async (t) => {
   const rig = new Rig(t);
-  const exporter = new InMemorySpanExporter();
+  const exporter = new SpanRecorder();
   const tracer = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).getTracer("test");
   let calls = 0;
   const address = await rig.serve({
