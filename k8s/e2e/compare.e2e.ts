@@ -29,7 +29,10 @@ describe("make kube-compare", { concurrency: true }, () => {
       PARALLEL: "3",
     });
     for (const { strategy, verdict, podsReached, pods, firstCallOnNewPodMs } of compared.strategies)
-      report(t, `${strategy}: ${verdict}, ${podsReached} of ${pods} pods, new pod after ${firstCallOnNewPodMs} ms`);
+      report(
+        t,
+        `${strategy}: ${verdict}, ${podsReached} of ${pods} pods, ${firstCallOnNewPodMs === null ? "no call on the new pod" : `new pod after ${firstCallOnNewPodMs} ms`}`,
+      );
     for (const { strategy, reason } of compared.skipped) report(t, `${strategy} is skipped: ${reason}`);
     assert.equal(compared.code, 0, compared.lines.join("\n"));
     for (const { strategy, verdict } of compared.strategies)
