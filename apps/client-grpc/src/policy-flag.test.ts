@@ -14,11 +14,11 @@ test("a hash key configures a hash policy to choose by its header", () => {
   assert.equal(withHashKey(undefined, ""), undefined);
 });
 
-test("a hash key without a hash policy is an error", () => {
-  for (const policy of [undefined, { name: "random", config: {} }]) {
-    assert.throws(() => withHashKey(policy, "alice"), {
-      exitCode: 2,
-      message: /^--hash-key needs --policy ring_hash, maglev, source_hash, got /,
-    });
-  }
+test("a hash key with a policy that balances without one is an error; without a policy it is for a proxy", () => {
+  assert.throws(() => withHashKey({ name: "random", config: {} }, "alice"), {
+    exitCode: 2,
+    message: "--hash-key needs --policy ring_hash, maglev, source_hash, or none; got random",
+  });
+  for (const policy of [undefined, { name: "pick_first", config: {} }])
+    assert.equal(withHashKey(policy, "alice"), policy);
 });

@@ -12,14 +12,15 @@ const usableNames = registeredPolicies().filter(needsNoConfig);
 const hashPolicies = ["ring_hash", "maglev", "source_hash"];
 
 /**
- * Configures a hash policy to choose by the header of `--hash-key`, unless its configuration names another one.
+ * Configures a hash policy to choose by the header of `--hash-key`, unless its configuration names another one. Where the client does
+ * not balance, a proxy may choose by the header.
  *
- * @throws ProgramError when there is a key and not a hash policy
+ * @throws ProgramError when there is a key and a policy that balances without one
  */
 export function withHashKey(policy: NamedPolicy | undefined, hashKey: string): NamedPolicy | undefined {
-  if (hashKey === "") return policy;
-  if (!policy || !hashPolicies.includes(policy.name)) {
-    const message = `--hash-key needs --policy ${hashPolicies.join(", ")}, got ${policy?.name ?? "none"}`;
+  if (hashKey === "" || !policy || policy.name === "pick_first") return policy;
+  if (!hashPolicies.includes(policy.name)) {
+    const message = `--hash-key needs --policy ${hashPolicies.join(", ")}, or none; got ${policy.name}`;
     throw new ProgramError(message, { exitCode: 2 });
   }
   return { ...policy, config: { requestHashHeader: hashKeyHeader, ...policy.config } };
@@ -37,7 +38,7 @@ export const policyFlag: Flag<NamedPolicy | undefined> = {
 /** The flag `--hash-key` of this client. */
 export const hashKeyFlag: Flag<string> = {
   metavar: "text",
-  help: "key that hash policies choose by: calls with the same key go to the same pod",
+  help: "key that hash policies and some proxies choose by: calls with the same key go to the same pod",
   default: "",
   defaultText: "none",
   parse(text) {
