@@ -112,30 +112,33 @@ class AttemptCredentials extends CallCredentials {
 
   override generateMetadata(options: Parameters<CallCredentials["generateMetadata"]>[0]): Promise<Metadata> {
     const attempt = this.observed.pick();
-    const own = this.#metadataOf(attempt);
-    const { promise, resolve, reject } = Promise.withResolvers<Metadata>();
-    // grpc-js creates the stream in its own reaction to this promise. Reactions run in the order in which they were added, so that
-    // the stream which appears between these two belongs to this attempt.
-    promise.then(
-      () => {
-        sending = { observed: this.observed, attempt };
-      },
-      () => {},
-    );
-    const finish = (metadata: Metadata): void => {
-      promise.then(() => {
+    const metadata = this.#metadataOf(attempt);
+    const { observed } = this;
+    const send = (complete: Metadata, create: (metadata: Metadata) => unknown): void => {
+      sending = { observed, attempt };
+      try {
+        create(complete);
+      } finally {
         sending = undefined;
         attempt.isPicked = attempt.isSent;
-      });
-      resolve(metadata);
+      }
     };
-    if (this.#inner) {
-      this.#inner.generateMetadata(options).then((metadata) => {
-        metadata.merge(own);
-        finish(metadata);
-      }, reject);
-    } else queueMicrotask(() => finish(own));
-    return promise;
+    const inner = this.#inner?.generateMetadata(options);
+    // No promise, but what stands for one: grpc-js creates the stream in its reaction, so that the stream which appears in `send`
+    // belongs to this attempt; and promises would double what an attempt costs.
+    const eventual = {
+      // biome-ignore lint/suspicious/noThenProperty: see above
+      then(create: (metadata: Metadata) => unknown, fail?: (error: unknown) => unknown): void {
+        if (!inner) queueMicrotask(() => send(metadata, create));
+        else {
+          inner.then((found) => {
+            found.merge(metadata);
+            send(found, create);
+          }, fail);
+        }
+      },
+    };
+    return eventual as unknown as Promise<Metadata>;
   }
 
   #metadataOf(attempt: Attempt): Metadata {
