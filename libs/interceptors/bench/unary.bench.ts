@@ -10,7 +10,7 @@ import { startTelemetry } from "./telemetry.ts";
 
 const inFlight = 64;
 const rounds = 30;
-const sliceMs = 250;
+const sliceMs = 100;
 const warmUpMs = 2_000;
 
 const telemetry = startTelemetry();
