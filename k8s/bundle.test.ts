@@ -19,6 +19,8 @@ test("a bundle runs on its own, finds the .proto files that grpc packages read, 
     'console.log(typeof HealthImplementation, "serves");',
   ];
   writeFileSync(join(project, "src/main.ts"), program.join("\n"));
+  const beside = 'import { writeFileSync } from "node:fs"; writeFileSync(process.argv[2] + "/page.js", "page");';
+  writeFileSync(join(project, "src/image-files.ts"), beside);
 
   const bundle = () => {
     const args = [join(root, "k8s/bundle.ts"), relative(root, project)];
@@ -36,7 +38,7 @@ test("a bundle runs on its own, finds the .proto files that grpc packages read, 
   assert.ok(names.includes("proto/health/v1/health.proto"), names.join(" "));
   assert.deepEqual(
     names.filter((name) => !name.startsWith("proto/")),
-    ["THIRD-PARTY-NOTICES", "dist/app/main.cjs"],
+    ["THIRD-PARTY-NOTICES", "dist/app/main.cjs", "dist/page.js"],
   );
   const notices = Buffer.from(first.get("THIRD-PARTY-NOTICES") ?? "", "base64").toString();
   assert.match(notices, /^@grpc\/grpc-js .* \(Apache-2\.0\)\n(?:\S.*\n)*grpc-health-check .* \(Apache-2\.0\)\n/m);

@@ -4,10 +4,12 @@
  *
  * ```
  * dist/app/main.cjs      the program, two folders down, because grpc packages read ../../proto from where they are
+ * dist/…                 what the app's src/image-files.ts writes, if it has one: the page of apps/compare
  * proto/                 the .proto files that those packages read when they run
  * THIRD-PARTY-NOTICES    the notices that the licences of the bundled packages require
  * ```
  */
+import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
@@ -31,8 +33,9 @@ const { metafile } = await build({
   format: "cjs",
   minify: true,
   // Needed only to refresh the OIDC token of a kubeconfig, which a pod does not have. The code that loads them reports their
-  // absence.
-  external: ["@kubernetes/client-node", "openid-client"],
+  // absence. esbuild is for programs that bundle when they start, which the files beside them spare them in an image.
+  external: ["@kubernetes/client-node", "openid-client", "esbuild"],
+  define: { "import.meta.dirname": "__dirname" },
   keepNames: true, // logs contain the names of error classes
   legalComments: "none", // THIRD-PARTY-NOTICES has them
   metafile: true,
@@ -40,6 +43,12 @@ const { metafile } = await build({
   logOverride: { "empty-import-meta": "error" },
 });
 const inputs = Object.keys(metafile.inputs);
+
+const imageFiles = join(project, "src/image-files.ts");
+if (existsSync(imageFiles)) {
+  const paths = execFileSync(process.execPath, [imageFiles, join(tree, "dist")], { encoding: "utf8" });
+  inputs.push(...paths.split("\n").filter(Boolean));
+}
 
 for (const input of inputs.filter((path) => readFileSync(path, "utf8").includes("../../proto"))) {
   const from = resolve(dirname(input), "../../proto");

@@ -10,10 +10,12 @@ const skip = hasKubectl ? false : "kubectl is not on this machine";
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API
 const objects: any[] = hasKubectl ? render("base") : [];
-/** The objects of each strategy. */
+/** The objects of each strategy, and of the live page. */
 const everything = hasKubectl
   ? [
       ["clusterip", objects] as const,
+      ["live", render("live/read-only")] as const,
+      ["live with actions", render("live/actions")] as const,
       ...readdirSync(join(here, "overlays")).map((name) => [name, render(`overlays/${name}`)] as const),
     ]
   : [];
@@ -60,7 +62,7 @@ test("every pod of each strategy passes Pod Security restricted and has no right
       assert.equal(pod.securityContext.runAsNonRoot, true, what);
       assert.equal(pod.securityContext.runAsUser, 65532, what);
       assert.deepEqual(pod.securityContext.seccompProfile, { type: "RuntimeDefault" }, what);
-      const watches = strategy === "resolver" && metadata.name === "client-grpc";
+      const watches = (strategy === "resolver" && metadata.name === "client-grpc") || metadata.name === "live";
       assert.equal(pod.automountServiceAccountToken, watches, what);
       assert.equal(pod.enableServiceLinks, false, what);
       assert.equal(pod.hostNetwork, undefined, what);
@@ -79,7 +81,7 @@ test("every pod of each strategy passes Pod Security restricted and has no right
 });
 
 test("client-grpc has the strategy of its manifests in an annotation, which kube-verdict reads", { skip }, () => {
-  for (const [strategy, all] of everything) {
+  for (const [strategy, all] of everything.filter(([name]) => !name.startsWith("live"))) {
     const client = all.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === "client-grpc");
     assert.equal(client.metadata.annotations["grpc-lb.dev/strategy"], strategy);
   }
@@ -177,6 +179,30 @@ test("the resolver's Role allows reading slices and Services, and no change", {
   const { roleRef, subjects } = overlay.find(({ kind }) => kind === "RoleBinding");
   assert.deepEqual([roleRef.kind, roleRef.name], ["Role", "client-grpc"]);
   assert.deepEqual(subjects, [{ kind: "ServiceAccount", name: "client-grpc" }]);
+});
+
+test("the live page's Role allows reading, and with actions what its buttons do to the deployed objects", {
+  skip,
+}, () => {
+  const rulesOf = (folder: string) => render(folder).find(({ kind }) => kind === "Role").rules;
+  const verbs = ["get", "list", "watch"];
+  const reading = [
+    { apiGroups: [""], resources: ["pods"], verbs },
+    { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
+    { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs },
+  ];
+  assert.deepEqual(rulesOf("live/read-only"), reading);
+  assert.deepEqual(rulesOf("live/actions"), [
+    ...reading,
+    { apiGroups: [""], resources: ["pods"], verbs: ["delete"] },
+    { apiGroups: ["apps"], resources: ["deployments/scale"], resourceNames: ["server"], verbs: ["get", "patch"] },
+    {
+      apiGroups: ["apps"],
+      resources: ["deployments"],
+      resourceNames: ["server", "client-http", "client-grpc"],
+      verbs: ["patch"],
+    },
+  ]);
 });
 
 test("each app can be applied on its own", { skip }, () => {

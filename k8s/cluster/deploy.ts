@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { choiceFlag, runProgram } from "@grpc-lb/program";
 import { type BuiltImages, requireBuilt } from "../image/built.ts";
-import { type AppName, appNames, imageName, imagePrefixFlag, root } from "../image/tag.ts";
+import { type DeployedApp, deployedApps, imageName, imagePrefixFlag, root } from "../image/tag.ts";
 import { type Companion, companionImages, companionOf, imageFlags } from "./companion.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { loadImages, requireImages, requireLocalCluster } from "./local.ts";
@@ -69,10 +69,10 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
 });
 
 /** What is deployed one after the other: a registry before the servers that register, a proxy before the clients that call it. */
-function orderOf(companion: Companion | null): readonly (AppName | Companion)[] {
-  if (companion === null) return appNames;
-  const [server, ...clients] = appNames;
-  return companion.component === "registry" ? [companion, ...appNames] : [server, companion, ...clients];
+function orderOf(companion: Companion | null): readonly (DeployedApp | Companion)[] {
+  if (companion === null) return deployedApps;
+  const [server, ...clients] = deployedApps;
+  return companion.component === "registry" ? [companion, ...deployedApps] : [server, companion, ...clients];
 }
 
 /** The kinds of objects in a strategy's manifests, as resource names that `kubectl auth can-i` accepts. */
@@ -102,7 +102,7 @@ function writeKustomization(
   const { built, env } = options;
   const tree = join(root, "k8s/dist/deploy", namespace);
   mkdirSync(tree, { recursive: true });
-  const images = appNames.map((app) => ({
+  const images = deployedApps.map((app) => ({
     name: `grpc-lb/${app}`,
     newName: imageName(app, built),
     newTag: built.tags[app],

@@ -1,8 +1,7 @@
 import { systemClock } from "@grpc-lb/core";
-import { startChild } from "@grpc-lb/program";
+import { LogPosition, startChild } from "@grpc-lb/program";
 import { type ClientPod, findClientPod } from "./client-pod.ts";
 import type { Kubectl } from "./kubectl.ts";
-import { LogPosition } from "./log-position.ts";
 
 /** Options for following a client's log. */
 export interface FollowOptions {
@@ -47,7 +46,7 @@ export async function followClient(
         pod.name,
         "-c",
         client,
-        ...position.arguments(first),
+        ...(position.since === "" ? first : [`--since-time=${position.since}`]),
       ],
       env: process.env as Record<string, string>,
       onStdout(stamped) {

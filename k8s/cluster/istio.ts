@@ -3,7 +3,7 @@
  * is on the pod templates and not on the namespace, so that no other pods get a sidecar.
  */
 import { runProgram, textFlag } from "@grpc-lb/program";
-import { type AppName, appNames } from "../image/tag.ts";
+import { type DeployedApp, deployedApps } from "../image/tag.ts";
 import { findInjectionLabels, injectLabel, type Labels, revisionLabel } from "./injection.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { namespaceLabels } from "./objects.ts";
@@ -102,7 +102,7 @@ async function requireDeployments(kubectl: Kubectl): Promise<void> {
     "watch deployments.apps",
     "list pods",
   ]);
-  for (const app of appNames) {
+  for (const app of deployedApps) {
     const { code, problem } = await kubectl.try(["get", "deployment", app, "-o", "name"]);
     if (code === 0) continue;
     if (!problem.includes("NotFound")) stop(problem);
@@ -132,12 +132,12 @@ async function requireSidecarsAreAdmitted(kubectl: Kubectl): Promise<void> {
 
 async function label(kubectl: Kubectl, labels: Readonly<Record<string, string | null>>): Promise<void> {
   const patch = JSON.stringify({ spec: { template: { metadata: { labels } } } });
-  for (const app of appNames) await kubectl.run(["patch", "deployment", app, "--patch", patch], { show: true });
-  for (const app of appNames) await waitForRollout(kubectl, app);
+  for (const app of deployedApps) await kubectl.run(["patch", "deployment", app, "--patch", patch], { show: true });
+  for (const app of deployedApps) await waitForRollout(kubectl, app);
 }
 
 interface ListedPod {
-  readonly app: AppName;
+  readonly app: DeployedApp;
   readonly pod: string;
   readonly hasProxy: boolean;
 }
@@ -146,7 +146,7 @@ const podsWithoutProxy = async (kubectl: Kubectl) => (await listPods(kubectl)).f
 
 /** The pods that are not terminating; the sidecar is a container, or in newer versions a restartable init container. */
 async function listPods(kubectl: Kubectl): Promise<ListedPod[]> {
-  const { items } = await kubectl.get(["pods", "-l", `app in (${appNames.join(",")})`]);
+  const { items } = await kubectl.get(["pods", "-l", `app in (${deployedApps.join(",")})`]);
   return items
     .filter(({ metadata }: { metadata: object }) => !("deletionTimestamp" in metadata))
     .map(
@@ -154,7 +154,7 @@ async function listPods(kubectl: Kubectl): Promise<ListedPod[]> {
         metadata,
         spec,
       }: {
-        metadata: { name: string; labels: { app: AppName } };
+        metadata: { name: string; labels: { app: DeployedApp } };
         spec: Record<string, { name: string }[]>;
       }) => ({
         app: metadata.labels.app,

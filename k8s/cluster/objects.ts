@@ -36,8 +36,12 @@ export async function namespaceLabels(kubectl: Kubectl): Promise<Record<string, 
 }
 
 /** Ends the program if an object without the label of grpc-lb has a name that is about to be applied. */
-export async function requireNoForeignObjects(kubectl: Kubectl, names: readonly string[]): Promise<void> {
-  const { items } = await kubectl.get([kinds.join(",")]);
+export async function requireNoForeignObjects(
+  kubectl: Kubectl,
+  names: readonly string[],
+  among: readonly string[] = kinds,
+): Promise<void> {
+  const { items } = await kubectl.get([among.join(",")]);
   for (const { kind, metadata } of items) {
     if (!names.includes(metadata.name) || hasLabel(metadata.labels, ours)) continue;
     stop(

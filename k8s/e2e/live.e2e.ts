@@ -1,4 +1,7 @@
-/** The live page of a namespace: what it shows, that it only reads unless it is allowed more, and what it may do then. */
+/**
+ * The live page of a namespace: what it shows, that its Role allows it to read and no more unless it is allowed more, what it may do
+ * then, and that nothing of it is left.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { untilServerSent } from "@grpc-lb/core/testing";
@@ -7,15 +10,15 @@ import { root } from "../image/tag.ts";
 import { makeOk } from "./make.ts";
 import { readyServersOf } from "./server.ts";
 import { beginStory, buildImages } from "./story.ts";
-import { forget, kubeconfig } from "./stranger.ts";
+import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval } = await beginStory("live");
 
 /** Starts kube-live; the story stops it. */
-async function startLive(args: readonly string[] = [], variables: Readonly<Record<string, string>> = {}) {
-  const env = { ...(process.env as Record<string, string>), ...variables };
+async function startLive(args: readonly string[] = []) {
+  const env = process.env as Record<string, string>;
   const live = startProgram(join(root, "k8s/live/main.ts"), ["--namespace", namespace, ...args], env);
-  const stop = async () => void (await live.stop());
+  const stop = async () => void (await live.stop(60_000));
   stopAtEnd({ stop });
   const url = await live.line((line) => line.startsWith("http://127.0.0.1:"));
   return { live, url };
@@ -35,32 +38,75 @@ step("make kube-deploy STRATEGY=resolver", async () => {
   await readyServersOf(kubectl, 3);
 });
 
-step(
-  "who may only read sees the pods with their nodes and the verdicts of both clients, and changes nothing",
-  async (t) => {
-    await kubectl.run(["apply", "-f", join(root, "k8s/live/viewer-role.yaml")]);
-    const account = `--serviceaccount=${namespace}:default`;
-    await kubectl.run(["create", "rolebinding", "live-viewer", "--role=live-viewer", account]);
-    const viewer = await kubeconfig(kubectl);
-    t.after(() => forget(viewer));
-    const { live, url } = await startLive([], { KUBECONFIG: viewer });
-    const { pods, clients, happenings } = await untilState(url, "the verdicts", ({ clients }) =>
-      clients.every(({ verdict }: { verdict: { word: string } }) => verdict.word === "BALANCED"),
+const account = `--as=system:serviceaccount:${namespace}:live`;
+
+/** Which of these rights the page's pod has. */
+async function rightsOf(rights: readonly string[]): Promise<readonly string[]> {
+  const has = async (right: string) =>
+    (await kubectl.try(["auth", "can-i", ...right.split(" "), account])).stdout.trim() === "yes";
+  const found = await Promise.all(rights.map(async (right) => ((await has(right)) ? [right] : [])));
+  return found.flat();
+}
+
+const reading = [
+  ...["list pods", "watch pods", "get pods --subresource=log"],
+  ...["list endpointslices.discovery.k8s.io", "watch endpointslices.discovery.k8s.io"],
+];
+const acting = [
+  ...["delete pods", "get deployments.apps/server --subresource=scale"],
+  ...["patch deployments.apps/server --subresource=scale", "patch deployments.apps/server"],
+  ...["patch deployments.apps/client-http", "patch deployments.apps/client-grpc"],
+];
+const more = [
+  ...["get secrets", "list services", "create pods", "create pods --subresource=exec", "list pods --namespace=default"],
+  ...[
+    "patch deployments.apps",
+    "get deployments.apps",
+    "delete deployments.apps/server",
+    "patch roles.rbac.authorization.k8s.io",
+  ],
+];
+
+/** What the page has in the cluster. */
+const objectsOfPage = async () =>
+  (await kubectl.run(["get", "all,serviceaccounts,roles,rolebindings", "-l", "app=live", "-o", "name"])).trim();
+
+step("the page shows the pods with their nodes and the verdicts, and its pod may read and no more", async (t) => {
+  const { live, url } = await startLive();
+  const { pods, clients, happenings } = await untilState(url, "the verdicts", ({ clients }) =>
+    clients.every(({ verdict }: { verdict: { word: string } }) => verdict.word === "BALANCED"),
+  );
+  assert.deepEqual(
+    pods.map(({ state, node }: { state: string; node: string }) => [state, node !== ""]),
+    Array(3).fill(["ready", true]),
+  );
+  report(t, clients.map(({ name, calls }: { name: string; calls: number }) => `${name}: ${calls} calls`).join(", "));
+  const published = happenings.filter(({ text }: { text: string }) => text.startsWith("the Service has server-"));
+  assert.equal(published.length, 3);
+  assert.equal(await press(url, "scale-up"), 404);
+  assert.deepEqual(await rightsOf([...reading, ...acting, ...more]), reading);
+  assert.deepEqual(await live.stop(60_000), { code: 0, signal: null });
+  assert.equal(await objectsOfPage(), "");
+});
+
+step("its port is forwarded again when its pod is replaced", async () => {
+  const { live, url } = await startLive();
+  await kubectl.run(["delete", "pod", "-l", "app=live"]);
+  await until("the page on the same port", 90_000, async () => {
+    const status = await fetch(url).then(
+      (response) => response.status,
+      (error) => String(error.cause ?? error),
     );
-    assert.deepEqual(
-      pods.map(({ state, node }: { state: string; node: string }) => [state, node !== ""]),
-      Array(3).fill(["ready", true]),
-    );
-    report(t, clients.map(({ name, calls }: { name: string; calls: number }) => `${name}: ${calls} calls`).join(", "));
-    const published = happenings.filter(({ text }: { text: string }) => text.startsWith("the Service has server-"));
-    assert.equal(published.length, 3);
-    assert.equal(await press(url, "scale-up"), 404);
-    assert.deepEqual(await live.stop(), { code: 0, signal: null });
-  },
-);
+    const hasEnded = live.stderr.some((line) => line.startsWith("kube-live: the connection to the page ended"));
+    return status === 200 && hasEnded ? { value: true } : { seen: String(status) };
+  });
+  await untilState(url, "a call", ({ clients }) => clients[1]?.calls > 0);
+  assert.deepEqual(await live.stop(60_000), { code: 0, signal: null });
+});
 
 step("with --allow-actions it makes the clients report connections, scales and deletes pods", async (t) => {
   const { live, url } = await startLive(["--allow-actions"]);
+  assert.deepEqual(await rightsOf([...reading, ...acting, ...more]), [...reading, ...acting]);
   assert.equal(await press(url, "report"), 202);
   await untilState(url, "a connection to each pod", ({ clients }) => clients[1].connections?.open.length === 3);
   assert.equal(await press(url, "scale-up"), 202);
@@ -74,5 +120,20 @@ step("with --allow-actions it makes the clients report connections, scales and d
     pods.some(({ state }: { state: string }) => state === "gone"),
   );
   report(t, "the fourth pod was called, and the deleted one is gone");
-  assert.deepEqual(await live.stop(), { code: 0, signal: null });
+  assert.equal(await press(url, "scale-down"), 202);
+  const old = await readyServersOf(kubectl, 3);
+  assert.equal(await press(url, "restart"), 202);
+  await untilState(url, "three new pods", ({ pods }) => {
+    const ready = pods.filter(({ state }: { state: string }) => state === "ready");
+    return ready.length === 3 && ready.every(({ name }: { name: string }) => !old.includes(name));
+  });
+  assert.deepEqual(await live.stop(60_000), { code: 0, signal: null });
+  assert.equal(await objectsOfPage(), "");
+});
+
+step("kube-delete deletes a page that was left behind", async () => {
+  await kubectl.run(["apply", "-k", join(root, "k8s/live/read-only")]);
+  assert.match(await objectsOfPage(), /serviceaccount\/live/);
+  await makeOk("kube-delete", inNamespace);
+  assert.equal(await objectsOfPage(), "");
 });

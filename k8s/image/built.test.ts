@@ -9,7 +9,7 @@ const built: BuiltImages = {
   imagePrefix: "reg.example/team/",
   nodeImage: "node:24",
   platform: "linux/amd64",
-  tags: { server: "a", "client-http": "b", "client-grpc": "c" },
+  tags: { server: "a", "client-http": "b", "client-grpc": "c", compare: "d" },
 };
 
 function fileIn(t: TestContext): string {
@@ -43,9 +43,16 @@ test("a missing or unreadable record counts as not built", (t) => {
   assert.throws(() => requireBuilt("x/", file), { message: /run: make docker-build IMAGE_PREFIX=x\/$/ });
 });
 
+test("a build of before an app had an image lacks that image", (t) => {
+  const file = fileIn(t);
+  const { compare: _, ...tags } = built.tags;
+  writeBuilt({ ...built, tags: tags as BuiltImages["tags"] }, file);
+  assert.throws(() => requireBuilt("", file), { message: "the image of compare is not built; run: make docker-build" });
+});
+
 test("an image has two names: by content, and by the version in the manifests", () => {
   const { byContent, byVersion } = namesOf("server", built);
   assert.equal(byContent, "reg.example/team/grpc-lb/server:a");
   assert.match(byVersion, /^reg\.example\/team\/grpc-lb\/server:\d+\.\d+\.\d+$/);
-  assert.equal(refsOf(built).length, 3);
+  assert.equal(refsOf(built).length, 4);
 });

@@ -30,6 +30,8 @@ export function requireBuilt(imagePrefix: string, file = builtFile): BuiltImages
   const built = readBuilt(file);
   const given = imagePrefix === "" ? "" : ` IMAGE_PREFIX=${imagePrefix}`;
   if (built === null) stop(`the images are not built; run: make docker-build${given}`);
+  const missing = appNames.find((app) => built.tags[app] === undefined);
+  if (missing !== undefined) stop(`the image of ${missing} is not built; run: make docker-build${given}`);
   if (imagePrefix !== "" && imagePrefix !== built.imagePrefix) {
     stop(
       `the images of the last build are ${built.imagePrefix}grpc-lb/*, not ${imagePrefix}grpc-lb/*; ` +

@@ -3,8 +3,11 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Flag, textFlag } from "@grpc-lb/program";
 
-/** The apps that have an image, in the order in which they are deployed. */
-export const appNames = ["server", "client-http", "client-grpc"] as const;
+/** The apps that kube-deploy deploys, in their order. */
+export const deployedApps = ["server", "client-http", "client-grpc"] as const;
+export type DeployedApp = (typeof deployedApps)[number];
+/** The apps that have an image. */
+export const appNames = [...deployedApps, "compare"] as const;
 export type AppName = (typeof appNames)[number];
 
 /** The root of the repository: the context of every image. */

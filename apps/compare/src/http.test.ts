@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { assertNothingLeft, until } from "@grpc-lb/core/testing";
 import { EventStream, eventText, maxWatchers } from "./event-stream.ts";
 import { type PageServer, servePage } from "./http.ts";
-import { buildAssets } from "./page-assets.ts";
+import { loadAssets } from "./page-assets.ts";
 
 const stream = new EventStream();
 const acted: string[] = [];
@@ -15,7 +15,7 @@ let server: PageServer;
 let url = "";
 
 before(async () => {
-  const assets = await buildAssets();
+  const assets = await loadAssets();
   server = await servePage({
     ...{ host: "127.0.0.1", port: 0, assets, stream },
     first: () => [eventText("state", { title: "Lab" })],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { assertNothingLeft, until, untilServerSent } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort, until, untilServerSent } from "@grpc-lb/core/testing";
 import { runToEnd } from "@grpc-lb/program/testing";
 import type { PageState } from "../page/protocol.ts";
 import { type ComparePage, main, startComparePage } from "../testing/compare-page.ts";
@@ -60,6 +60,19 @@ test("a port that is taken exits 1 with one line that names it", async () => {
   const { port } = new URL((await start()).url);
   const { code, stderr } = await runToEnd(main, ["--port", port]);
   assert.deepEqual([code, stderr], [1, [`compare: listen EADDRINUSE: address already in use 127.0.0.1:${port}`]]);
+});
+
+test("a namespace that cannot be reached exits 1 with one line", async () => {
+  const { code, stdout, stderr } = await runToEnd(main, ["--namespace", "demo"], { HOME: "/no/such/home" });
+  assert.deepEqual([code, stdout.length, stderr.length], [1, 0, 1]);
+  assert.match(stderr[0] ?? "", /^compare: kubernetes: .*kubeconfig/);
+});
+
+test("with a health port the kubelet gets an answer on every address, and nothing else is there", async () => {
+  const port = await closedPort();
+  pages.push(await startComparePage(0, ["--health-port", String(port)]));
+  const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+  assert.deepEqual([await status("/healthz"), await status("/")], [200, 404]);
 });
 
 test("a wrong flag exits 2 with one line", async () => {

@@ -1,18 +1,36 @@
 import { createInterface } from "node:readline";
 import { messageOf, systemClock } from "@grpc-lb/core";
-import { ProgramError, portFlag, printableLine, runProgram, textFlag } from "@grpc-lb/program";
+import {
+  type ApiAccess,
+  createKubeconfigAccess,
+  createServiceAccountAccess,
+  isInCluster,
+} from "@grpc-lb/discovery/kubernetes";
+import { ProgramError, portFlag, printableLine, runProgram, switchFlag, textFlag } from "@grpc-lb/program";
 import { Board } from "./board.ts";
+import { watchCluster } from "./cluster/watch-cluster.ts";
 import { EventStream, eventText } from "./event-stream.ts";
+import { serveHealth } from "./health.ts";
 import { servePage } from "./http.ts";
 import { parseInput } from "./input.ts";
-import { buildAssets } from "./page-assets.ts";
+import { loadAssets } from "./page-assets.ts";
 
 const flags = {
   host: textFlag({ help: "address to listen on", default: "127.0.0.1", metavar: "address" }),
   port: portFlag({ help: "port to listen on, 0 for a free one", default: 0 }),
+  healthPort: portFlag({ help: "port of /healthz on every address, 0 for none", default: 0 }),
+  namespace: textFlag({
+    help: "namespace of a cluster whose clients and pods are shown",
+    default: "",
+    defaultText: "none: what is shown is read from stdin",
+    metavar: "name",
+  }),
+  strategy: textFlag({ help: "strategy of the namespace's client-grpc", default: "", metavar: "name" }),
+  policy: textFlag({ help: "load balancing policy of the namespace's client-grpc", default: "", metavar: "name" }),
+  allowActions: switchFlag({ help: "lets the page scale the server, delete a pod and restart the rollout" }),
 };
 
-const summary = "Serves a page that shows what clients do, as it reads it line by line from stdin.";
+const summary = "Serves a page that shows what clients do, as they say on stdin or in a namespace's logs.";
 
 const callsMs = 100;
 const stateMs = 500;
@@ -22,30 +40,27 @@ const maxReports = 20;
 
 const say = (message: Readonly<Record<string, unknown>>) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
+/** What feeds the board until it ends. */
+interface Feed {
+  act(action: string): void;
+  end(): Promise<void>;
+}
+
 void runProgram({ name: "compare", summary, flags }, async ({ flags, signal }) => {
   const board = new Board(systemClock);
   const stream = new EventStream();
-  let reports = 0;
-  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
-  lines.on("line", (line) => {
-    try {
-      board.take(parseInput(line));
-    } catch (error) {
-      if (++reports <= maxReports) process.stderr.write(`compare: ${printableLine(messageOf(error), 300)}\n`);
-    }
-  });
-  lines.once("close", () => board.end());
-
-  const assets = await buildAssets();
+  const feed = flags.namespace === "" ? readStdin(board) : await readCluster(board, flags, signal);
+  const assets = await loadAssets();
   const server = await servePage({
     ...{ host: flags.host, port: flags.port, assets, stream },
     first: () => [eventText("history", board.history), eventText("state", board.snapshot())],
     actions: () => board.actions,
-    act: (action) => say({ t: "action", action }),
-  }).catch((cause: unknown) => {
-    process.stdin.destroy();
+    act: feed.act,
+  }).catch(async (cause: unknown) => {
+    await feed.end();
     throw new ProgramError(messageOf(cause), { cause, exitCode: 1 });
   });
+  const endHealth = flags.healthPort === 0 ? () => {} : await serveHealth(flags.healthPort);
   say({ t: "serving", url: `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${server.port}` });
 
   const every = async (ms: number, work: () => void) => {
@@ -64,8 +79,56 @@ void runProgram({ name: "compare", summary, flags }, async ({ flags, signal }) =
     }),
     every(pointMs, () => stream.send(eventText("point", board.addPoint()))),
   ]);
-  lines.close();
-  process.stdin.destroy();
+  await feed.end();
+  endHealth();
   await server.close();
   return 0;
 });
+
+function readStdin(board: Board): Feed {
+  let reports = 0;
+  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  lines.on("line", (line) => {
+    try {
+      board.take(parseInput(line));
+    } catch (error) {
+      if (++reports <= maxReports) process.stderr.write(`compare: ${printableLine(messageOf(error), 300)}\n`);
+    }
+  });
+  lines.once("close", () => board.end());
+  return {
+    act: (action) => say({ t: "action", action }),
+    async end() {
+      lines.close();
+      process.stdin.destroy();
+    },
+  };
+}
+
+/** Reads a namespace by the pod's service account, and outside of a cluster by kubectl's current context. */
+async function readCluster(
+  board: Board,
+  flags: { namespace: string; strategy: string; policy: string; allowActions: boolean },
+  signal: AbortSignal,
+): Promise<Feed> {
+  const found: Promise<ApiAccess> = isInCluster() ? createServiceAccountAccess() : createKubeconfigAccess();
+  const access = await found.catch((cause: unknown) => {
+    throw new ProgramError(messageOf(cause), { cause, exitCode: 1 });
+  });
+  const { namespace, strategy, policy, allowActions } = flags;
+  const ending = new AbortController();
+  const cluster = watchCluster(
+    {
+      ...{ access, namespace, strategy, policy, allowActions, clock: systemClock },
+      onInput: (input) => board.take(input),
+    },
+    AbortSignal.any([signal, ending.signal]),
+  );
+  return {
+    act: cluster.act,
+    async end() {
+      ending.abort();
+      await cluster.ended;
+    },
+  };
+}

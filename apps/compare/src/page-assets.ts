@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { build } from "esbuild";
 
 /** A file of the page, in memory. */
 export interface Asset {
@@ -14,34 +14,31 @@ export interface Asset {
   readonly etag: string;
 }
 
-const page = join(import.meta.dirname, "../page");
+/** The sources of the page; in an image, where the program is dist/app/main.cjs, the page as build-page.ts has written it. */
+const folder = join(import.meta.dirname, "../page");
 
-/** Bundles the page. All that it needs is in the result: it loads nothing from elsewhere. */
-export async function buildAssets(): Promise<readonly Asset[]> {
-  const { outputFiles } = await build({
-    entryPoints: { page: join(page, "main.tsx") },
-    outdir: "/",
-    bundle: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    jsx: "automatic",
-    jsxImportSource: "preact",
-    legalComments: "eof",
-    write: false,
-    logLevel: "silent",
-  });
-  const html = { path: "/", type: "text/html; charset=utf-8", body: await readFile(join(page, "index.html")) };
-  const icon = { path: "/icon.svg", type: "image/svg+xml", body: await readFile(join(page, "icon.svg")) };
-  const bundled = outputFiles.map(({ path, contents }) => {
-    const type = path.endsWith(".css") ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8";
-    return { path, type, body: Buffer.from(contents) };
-  });
+const types: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+
+/** The files of the page, bundled unless they already are. All that the page needs is among them: it loads nothing from elsewhere. */
+export async function loadAssets(): Promise<readonly Asset[]> {
+  const read = (name: string) => readFile(join(folder, name));
+  const built = existsSync(join(folder, "page.js"))
+    ? new Map([["page.js", await read("page.js")] as const, ["page.css", await read("page.css")] as const])
+    : await (await import("./build-page.ts")).buildPage();
+  const html = ["index.html", await read("index.html")] as const;
+  const files = [html, ["icon.svg", await read("icon.svg")] as const, ...built];
   return Promise.all(
-    [html, icon, ...bundled].map(async (file) => ({
-      ...file,
-      gzipped: await promisify(gzip)(file.body, { level: 9 }),
-      etag: `"${createHash("sha256").update(file.body).digest("base64url")}"`,
+    files.map(async ([name, body]) => ({
+      path: name === "index.html" ? "/" : `/${name}`,
+      type: types[extname(name)] ?? "application/octet-stream",
+      body,
+      gzipped: await promisify(gzip)(body, { level: 9 }),
+      etag: `"${createHash("sha256").update(body).digest("base64url")}"`,
     })),
   );
 }

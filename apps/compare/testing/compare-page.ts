@@ -16,9 +16,9 @@ export interface ComparePage {
 }
 
 /** Starts `apps/compare` and waits until it serves. `port` 0 is a free one. */
-export async function startComparePage(port = 0): Promise<ComparePage> {
+export async function startComparePage(port = 0, args: readonly string[] = []): Promise<ComparePage> {
   const { PATH = "", NODE_COMPILE_CACHE } = process.env;
-  const child = spawn(process.execPath, [main, "--port", String(port)], {
+  const child = spawn(process.execPath, [main, "--port", String(port), ...args], {
     env: { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) },
   });
   const exited = once(child, "exit");

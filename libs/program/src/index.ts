@@ -28,6 +28,7 @@ export {
   textFlag,
 } from "./flags.ts";
 export { createLogger, logLevels } from "./log.ts";
+export { LogPosition } from "./log-position.ts";
 export type { FlagValues, ProgramSpec } from "./parse-flags.ts";
 export { parsePodName } from "./pod-name.ts";
 export { type Caller, runClient } from "./run-client.ts";

@@ -34,7 +34,7 @@ export interface HttpClientOptions {
 
 /** One request. */
 export interface HttpRequest {
-  readonly method?: "GET" | "POST" | "PUT";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** A name or an address, IPv6 without brackets. */
   readonly host: string;
   readonly port: number;

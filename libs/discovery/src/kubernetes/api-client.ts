@@ -29,8 +29,12 @@ export interface ApiAccess {
   credentials(afterDenial: boolean, signal?: AbortSignal): Promise<Credentials>;
 }
 
-/** A request that discovery makes. */
+/** A request to the API server. It is sent again when a kept connection was closed meanwhile: it must be one that may be repeated. */
 export interface ApiRequest {
+  /** Default: GET. */
+  readonly method?: "GET" | "PATCH" | "DELETE";
+  /** The patch, with its content type. Default: none. */
+  readonly body?: { readonly type: string; readonly text: string };
   /** Path and query. */
   readonly path: string;
   /** The verb and its object, for messages: `list endpointslices default/server`. */
@@ -51,7 +55,7 @@ const answerTimeoutMs = 15_000;
 /** An answer that drips is never silent, and is given up all the same. */
 const wholeAnswerTimeoutMs = 60_000;
 
-/** The few requests that discovery makes of an API server: get, list and watch, over HTTP/1.1. */
+/** Requests to an API server over HTTP/1.1: those of discovery get, list and watch. */
 export class ApiClient {
   readonly #access: ApiAccess;
   readonly #clock: Clock;
@@ -108,7 +112,7 @@ export class ApiClient {
   }
 
   async #exchange<T>(
-    { path, what, signal, silenceMs = answerTimeoutMs }: ApiRequest,
+    { path, what, signal, silenceMs = answerTimeoutMs, method = "GET", body }: ApiRequest,
     guard: RequestGuard,
     afterDenial: boolean,
     read: (answer: HttpAnswer) => Promise<T>,
@@ -129,7 +133,9 @@ export class ApiClient {
         host: hostname.replace(/^\[|\]$/g, ""),
         port: Number(port) || (this.#isSecure ? 443 : 80),
         path: pathname.replace(/\/$/, "") + path,
-        headers: { ...headers, accept: "application/json" },
+        method,
+        headers: { ...headers, accept: "application/json", ...(body && { "content-type": body.type }) },
+        ...(body && { body: body.text }),
       },
       guard,
       read,
