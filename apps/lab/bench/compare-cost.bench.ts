@@ -10,6 +10,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { messageOf } from "@grpc-lb/core";
 import { ProcessGroup } from "../src/processes/process-group.ts";
 import { startLocalWays } from "./cost/local-ways.ts";
 import { type MeasureOptions, measureWays } from "./cost/measure.ts";
@@ -35,9 +36,14 @@ const { signal } = interruption;
 
 const rows: Row[] = [];
 const skipped: string[] = [];
-await measureLocal();
-if (!signal.aborted) await measureMesh();
-report();
+try {
+  await measureLocal();
+  if (!signal.aborted) await measureMesh();
+  report();
+} catch (error) {
+  process.stderr.write(`compare-cost: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+}
 
 async function measureLocal(): Promise<void> {
   const group = new ProcessGroup();

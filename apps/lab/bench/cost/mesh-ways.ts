@@ -2,17 +2,32 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type CallerProcess, startCaller } from "./caller-process.ts";
-import type { Usage } from "./usage.ts";
+import { readStat, sumUsage, type Usage } from "./usage.ts";
 import { nothing, type Way } from "./way.ts";
 
 const root = join(import.meta.dirname, "../../../..");
 const namespaces = { pods: "grpc-lb-cost-pods", istio: "grpc-lb-cost-istio" } as const;
 const commandMs = 300_000;
-const run = promisify(execFile);
 const options = { cwd: root, timeout: commandMs, maxBuffer: 64 * 2 ** 20 };
-const kubectl = async (...args: string[]) => (await run("kubectl", args, options)).stdout;
+const runFile = promisify(execFile);
+
+/** @throws Error with the command and the last line that it wrote to stderr */
+async function run(command: string, args: readonly string[]): Promise<string> {
+  try {
+    return (await runFile(command, args, options)).stdout;
+  } catch (cause) {
+    const { stderr = "", message } = cause as Error & { stderr?: string };
+    const why = stderr
+      .trim()
+      .split("\n")
+      .filter((line) => !line.startsWith("make: ***"));
+    throw new Error(`${[command, ...args.slice(0, 2)].join(" ")}: ${why.at(-1) ?? message}`, { cause });
+  }
+}
+
+const kubectl = (...args: string[]) => run("kubectl", args);
 const make = (target: string, namespace: string, ...variables: string[]) =>
-  run("make", [target, `NAMESPACE=${namespace}`, ...variables], options);
+  run("make", [target, `NAMESPACE=${namespace}`, ...variables]);
 
 /** Why pods with Istio's sidecars cannot be measured; undefined when they can. */
 export async function whyNoMesh(): Promise<string | undefined> {
@@ -37,15 +52,7 @@ export async function startMeshWays(): Promise<Way[]> {
   const script = await bundleCaller();
   const direct = await startCallerIn(namespaces.pods, script, "dns:///server-headless:30051", "least_request");
   const meshed = await startCallerIn(namespaces.istio, script, "dns:///server:30051", "pick_first");
-  const names = await kubectl(
-    "get",
-    "pods",
-    "-n",
-    namespaces.istio,
-    "--field-selector=status.phase=Running",
-    "-o=name",
-  );
-  const pods = names.split("\n").filter((name) => /^pod\/(server|client-grpc)-/.test(name));
+  const pods = await podsWithSidecars();
   return [
     { name: "pods", reference: "pods", caller: direct, usage: async () => nothing },
     { name: "istio", reference: "pods", caller: meshed, usage: () => usageOfSidecars(pods) },
@@ -74,13 +81,14 @@ async function deploy(namespace: string, strategy: string): Promise<void> {
   await kubectl("rollout", "status", "-n", namespace, "deployment/client-grpc", `--timeout=${commandMs / 1_000}s`);
 }
 
-async function bundleCaller(): Promise<string> {
-  const args = [join(import.meta.dirname, "caller.ts"), "--bundle", "--platform=node", "--format=cjs"];
-  return (await run(join(root, "node_modules/.bin/esbuild"), args, options)).stdout;
+function bundleCaller(): Promise<string> {
+  const args = ["--bundle", "--platform=node", "--format=cjs"];
+  return run(join(root, "node_modules/.bin/esbuild"), [join(import.meta.dirname, "caller.ts"), ...args]);
 }
 
 /** Runs the first line of its input, a script as JSON; the script reads the lines after it. */
-const loader = `let text = "";
+const loader = `process.argv.splice(1, 0, "caller"); // where a script has its path
+let text = "";
 process.stdin.setEncoding("utf8").on("data", function take(piece) {
   text += piece;
   const end = text.indexOf("\\n");
@@ -95,13 +103,25 @@ function startCallerIn(namespace: string, script: string, target: string, policy
   return startCaller("kubectl", [...client, "node", "-e", loader, target, config], `${JSON.stringify(script)}\n`);
 }
 
-/** What the sidecars have used: the cgroup of each has Envoy and Istio's agent. https://docs.kernel.org/admin-guide/cgroup-v2.html */
+/** What the sidecars have used: Envoy and Istio's agent, all processes of their containers. */
 async function usageOfSidecars(pods: readonly string[]): Promise<Usage> {
-  const files = ["/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/memory.stat"];
-  const texts = await Promise.all(
-    pods.map((pod) => kubectl("exec", "-n", namespaces.istio, pod, "-c", "istio-proxy", "--", "cat", ...files)),
+  const stats = await Promise.all(
+    pods.map((pod) =>
+      kubectl("exec", "-n", namespaces.istio, pod, "-c", "istio-proxy", "--", "sh", "-c", "cat /proc/[0-9]*/stat"),
+    ),
   );
-  const sum = (key: string) =>
-    texts.reduce((total, text) => total + Number(new RegExp(`^${key} (\\d+)$`, "m").exec(text)?.[1]), 0);
-  return { cpuUs: sum("usage_usec"), rssBytes: sum("anon") };
+  return sumUsage(stats.join("").trim().split("\n").map(readStat));
+}
+
+/** The names of the pods with sidecars, of server and client. */
+async function podsWithSidecars(): Promise<string[]> {
+  const { items } = JSON.parse(await kubectl("get", "pods", "-n", namespaces.istio, "-o=json")) as PodList;
+  return items
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined && /^(server|client-grpc)-/.test(metadata.name))
+    .map(({ metadata }) => metadata.name);
+}
+
+/** Of a list of pods, what is read. */
+interface PodList {
+  readonly items: readonly { readonly metadata: { readonly name: string; readonly deletionTimestamp?: string } }[];
 }

@@ -7,35 +7,39 @@ export interface Usage {
   readonly rssBytes: number;
 }
 
+/** What one process has used, and its parent. */
+interface ProcessUsage extends Usage {
+  readonly parent: number;
+}
+
 const ticksPerSecond = 100; // of /proc, on all architectures that Node supports
 const pageBytes = 4_096;
 
-/** What a process and its descendants have used, from Linux's /proc. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
-export function usageOf(pid: number): Usage {
-  const stats = new Map<number, readonly string[]>();
-  for (const name of readdirSync("/proc")) {
-    const stat = /^\d+$/.test(name) ? statOf(name) : undefined;
-    if (stat) stats.set(Number(name), stat);
-  }
-  let [cpuUs, rssBytes] = [0, 0];
-  const family = [pid];
-  for (const member of family) {
-    const stat = stats.get(member);
-    if (!stat) continue;
-    const [user, system, pages] = [11, 12, 21].map((at) => Number(stat[at])) as [number, number, number];
-    cpuUs += ((user + system) / ticksPerSecond) * 1e6;
-    rssBytes += pages * pageBytes;
-    for (const [child, [, parent]] of stats) if (Number(parent) === member) family.push(child);
-  }
-  return { cpuUs, rssBytes };
+/** Reads a line of Linux's /proc/<pid>/stat. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+export function readStat(line: string): ProcessUsage {
+  const fields = line.slice(line.lastIndexOf(")") + 2).split(" "); // the name of the program may have spaces
+  const [parent = 0, user = 0, system = 0, pages = 0] = [1, 11, 12, 21].map((at) => Number(fields[at]));
+  return { parent, cpuUs: ((user + system) / ticksPerSecond) * 1e6, rssBytes: pages * pageBytes };
 }
 
-/** The fields after the name of the program, which may have spaces; undefined when the process has ended. */
-function statOf(pid: string): readonly string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return undefined;
+/** The sum of several. */
+export const sumUsage = (usages: readonly Usage[]): Usage => ({
+  cpuUs: usages.reduce((sum, { cpuUs }) => sum + cpuUs, 0),
+  rssBytes: usages.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+});
+
+/** What a process of this machine and its descendants have used. */
+export function usageOf(pid: number): Usage {
+  const all = new Map<number, ProcessUsage>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      all.set(Number(name), readStat(readFileSync(`/proc/${name}/stat`, "utf8")));
+    } catch {
+      // ENOENT: it has ended
+    }
   }
+  const family = [pid];
+  for (const member of family) for (const [child, { parent }] of all) if (parent === member) family.push(child);
+  return sumUsage(family.flatMap((member) => all.get(member) ?? []));
 }
