@@ -19,7 +19,9 @@ try {
 // Nx restores the counts of a cached result, so the counts that exist afterwards are those of this run.
 for (const file of listResults(root)) rmSync(file);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {}); // Nx ends first, then this program
-const nx = spawnSync(join(root, "node_modules/.bin/nx"), ["run-many", "-t", "test", "--output-style=static"], {
+// Tests of programs and pages wait more than they compute, so projects run beside each other that would starve a compiler.
+const args = ["run-many", "-t", "test", "--output-style=static", "--parallel=4"];
+const nx = spawnSync(join(root, "node_modules/.bin/nx"), args, {
   cwd: root,
   stdio: "inherit",
 });

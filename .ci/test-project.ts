@@ -9,7 +9,7 @@ import { Readable } from "node:stream";
 import { run } from "node:test";
 import { describeCounts, resultsFile, root } from "./test-counts.ts";
 
-/** Nx runs three projects at a time. Tests wait for processes and sockets, so one file more than processors runs at once. */
+/** Nx runs four projects at a time. Tests wait for processes and sockets, so more files than processors run at once. */
 const filesAtOnce = Math.max(1, Math.round((availableParallelism() + 1) / 3));
 /** The longest that one test may take, and the longest for all: a file whose process does not end is ended and fails. */
 const testLimitMs = 120_000;

@@ -205,7 +205,7 @@ test("a gRPC check is not kept by an answer about another service", async () => 
 });
 
 test("with a TTL of 10 s answers that drip leave less than the TTL between two requests", async () => {
-  const clock = fasterClock(20);
+  const clock = fasterClock(10);
   const agent = await FakeConsulAgent.start();
   ends.push(() => agent.close());
   const atMs: number[] = [];
