@@ -22,7 +22,7 @@ export interface Http2Limits {
 }
 
 /**
- * For the memory limit of 256 Mi in k8s/base: a connection takes about 40 kB, an open stream 12 kB plus its headers and message.
+ * For the memory limit of 256 Mi in k8s/base: a connection takes about 160 kB, an open stream 12 kB plus its headers and message.
  * Requests of this server are nearly empty, so 16 kB is plenty. 100 streams is the least that RFC 9113 recommends; gRPC clients
  * queue calls beyond it.
  */
