@@ -142,9 +142,11 @@ function outageStep(name: string, body: (run: NonNullable<typeof sandbox>, t: Pa
 /** The failed calls of the client in the pod before the outages, while there was no server or no Service. */
 let errorsBeforeOutages = 0;
 
-/** Milliseconds from the return of the API server until the watch of this process has received something. */
+/** Milliseconds from the return of the API server, and a change, until the watch of this process has received something. */
 async function catchUp(): Promise<number> {
   const backMs = systemClock.now();
+  const slices = ["endpointslices", "--selector", "kubernetes.io/service-name=server"];
+  await kubectl.run(["annotate", "--overwrite", ...slices, `grpc-lb.dev/changed=${Math.round(backMs)}`]);
   return until("an event of the watch", 15_000, async () => {
     const [stats] = resolver.stats();
     const age = stats?.lastSyncAgeMs ?? Number.POSITIVE_INFINITY;
