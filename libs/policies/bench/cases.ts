@@ -49,15 +49,17 @@ export function choosePolicies(): string[] {
   return chosen;
 }
 
-/** Registers grpc-js's own `round_robin` under another name. */
+/** Registers grpc-js's own `round_robin` under another name. Must run before `registerPolicies`, which replaces it. */
 export function registerReference(): void {
   const { RoundRobinLoadBalancer } = createRequire(import.meta.url)(
     "@grpc/grpc-js/build/src/load-balancer-round-robin.js",
   );
-  class ReferenceConfig implements LoadBalancingConfig {
+  // The balancer takes no other class of configuration.
+  const Config = parsePolicy({ round_robin: {} }).constructor as new () => LoadBalancingConfig;
+  class ReferenceConfig extends Config {
     static createFromJson = () => new ReferenceConfig();
-    getLoadBalancerName = () => roundRobin;
-    toJsonObject = () => ({ [roundRobin]: {} });
+    override getLoadBalancerName = () => roundRobin;
+    override toJsonObject = () => ({ [roundRobin]: {} });
   }
   registerPolicyType(roundRobin, RoundRobinLoadBalancer, ReferenceConfig);
 }

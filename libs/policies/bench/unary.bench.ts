@@ -16,11 +16,16 @@ const warmUpMs = 700;
 
 const sessions = createSessions(1_024);
 
-function open(target: string, policy: object): PodServiceClient {
-  return new PodServiceClient(target, credentials.createInsecure(), {
+/** @throws Error when the channel is not ready within 10 s */
+async function open(target: string, policy: object): Promise<PodServiceClient> {
+  const client = new PodServiceClient(target, credentials.createInsecure(), {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.service_config": JSON.stringify({ loadBalancingConfig: [policy] }),
   });
+  await new Promise<void>((resolve, reject) =>
+    client.waitForReady(Date.now() + 10_000, (error) => (error ? reject(error) : resolve())),
+  );
+  return client;
 }
 
 /** What one slice gives. */
@@ -56,8 +61,8 @@ const mean = (a: Speed, b: Speed): Speed => ({
 async function compare(name: string): Promise<Row> {
   const { addresses, target, close } = await startServers([0, 1, 2].map(() => (name === orca ? ["--orca"] : [])));
   const weights = Object.fromEntries(addresses.map((address, n) => [address, n + 1]));
-  const own = open(target, policyOf(name, weights));
-  const reference = open(target, policyOf(roundRobin));
+  const own = await open(target, policyOf(name, weights));
+  const reference = await open(target, policyOf(roundRobin));
   for (const client of [own, reference, own, reference]) await measure(client, warmUpMs); // the compiler warms up
   const speeds: { own: Speed; reference: Speed }[] = [];
   for (let round = 0; round < rounds; round++) {
