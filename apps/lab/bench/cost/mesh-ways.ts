@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type CallerProcess, startCaller } from "./caller-process.ts";
@@ -6,7 +7,9 @@ import { readStat, sumUsage, type Usage } from "./usage.ts";
 import { nothing, type Way } from "./way.ts";
 
 const root = join(import.meta.dirname, "../../../..");
-const namespaces = { pods: "grpc-lb-cost-pods", istio: "grpc-lb-cost-istio" } as const;
+// Names that nobody else has: they are deleted in the end.
+const prefix = `grpc-lb-cost-${randomBytes(3).toString("hex")}`;
+const namespaces = { pods: `${prefix}-pods`, istio: `${prefix}-istio` } as const;
 const commandMs = 300_000;
 const options = { cwd: root, timeout: commandMs, maxBuffer: 64 * 2 ** 20 };
 const runFile = promisify(execFile);
