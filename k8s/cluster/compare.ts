@@ -108,7 +108,10 @@ class Namespaces {
   /** Ends the program if one of the names is in use. */
   static async create(cluster: Kubectl, names: readonly string[]): Promise<Namespaces> {
     for (const namespace of names) {
-      if ((await namespaceLabels({ ...cluster, namespace })) !== null)
+      const labels = await namespaceLabels({ ...cluster, namespace });
+      if (labels === undefined)
+        stop(`whether namespace ${namespace} exists cannot be read; try again, or as a user who may`);
+      if (labels !== null)
         stop(`namespace ${namespace} exists, and kube-compare would delete it; choose another: NAMESPACE=…`);
     }
     return new Namespaces(cluster, names);

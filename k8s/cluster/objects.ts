@@ -28,7 +28,7 @@ export function hasLabel(labels: Readonly<Record<string, string>> | undefined, l
   return labels?.[key] === value;
 }
 
-/** The labels of the namespace; null if it does not exist, undefined if the user may not read it. */
+/** The labels of the namespace; null if it does not exist, undefined if that cannot be read. */
 export async function namespaceLabels(kubectl: Kubectl): Promise<Record<string, string> | null | undefined> {
   const { code, stdout, problem } = await kubectl.try(["get", "namespace", kubectl.namespace, "-o", "json"]);
   if (code === 0) return JSON.parse(stdout).metadata.labels ?? {};
