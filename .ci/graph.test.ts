@@ -52,7 +52,17 @@ for (const [file, expected] of [
 }
 
 /** From the lowest layer to the highest. */
-const layers = ["contracts", "core", "foundation", "transport", "discovery", "balancing", "operations", "app", "workspace"];
+const layers = [
+  "contracts",
+  "core",
+  "foundation",
+  "transport",
+  "discovery",
+  "balancing",
+  "operations",
+  "app",
+  "workspace",
+];
 
 test("a project depends only on projects of lower layers; an app may start other apps", () => {
   const layerOf = (name: string) => {
