@@ -2,18 +2,27 @@ import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Clock } from "@grpc-lb/core";
-import type { SnapshotStore } from "../core/snapshot-store.ts";
 import { DirectoryWatch } from "./directory-watch.ts";
-import { toDiscoveryError } from "./error.ts";
-import { maxFileBytes, readContent } from "./reader.ts";
+import { maxFileBytes } from "./reader.ts";
 
 /** What a watch of a file is made with. */
 export interface FileWatchOptions {
   /** Absolute. */
   readonly path: string;
+  /** How often the file is checked where the system reports no changes, in milliseconds. */
   readonly pollMs: number;
+  /** How long a changed file must stay the same before it is read, in milliseconds. */
   readonly debounceMs: number;
   readonly clock: Clock;
+  /** `lists` counts reads of the file, `watches` how often a watch of its directory began. */
+  readonly counts: { lists: number; watches: number };
+  /**
+   * Called with the content of the file at the start and after each change, at most 1 byte more than `maxFileBytes`. The next
+   * change is read when it has returned. What it throws goes to `onError`.
+   */
+  onContent(bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Called when the file cannot be read, or not be used; not after the end of the watch. */
+  onError(cause: unknown): void;
 }
 
 /** A file that is written to without end is read after so many waits. */
@@ -25,16 +34,14 @@ const mostDebounces = 20;
  */
 export class FileWatch {
   readonly #options: FileWatchOptions;
-  readonly #store: SnapshotStore;
   readonly #directory: DirectoryWatch;
   /** The file that was read last, and its state. */
   #read: string | undefined;
   #hasNews = false;
   #wake = () => {};
 
-  constructor(options: FileWatchOptions, store: SnapshotStore) {
+  constructor(options: FileWatchOptions) {
     this.#options = options;
-    this.#store = store;
     this.#directory = new DirectoryWatch(dirname(options.path), basename(options.path), () => {
       this.#hasNews = true;
       this.#wake();
@@ -58,7 +65,7 @@ export class FileWatch {
   }
 
   async #renewDirectory(): Promise<void> {
-    if (await this.#directory.renew()) this.#store.watches += 1;
+    if (await this.#directory.renew()) this.#options.counts.watches += 1;
   }
 
   async #untilNews(signal: AbortSignal): Promise<void> {
@@ -86,15 +93,12 @@ export class FileWatch {
   }
 
   async #readFile(signal: AbortSignal): Promise<void> {
-    const store = this.#store;
-    store.lists += 1;
+    const { counts, onContent, onError } = this.#options;
+    counts.lists += 1;
     try {
-      const { endpoints, serviceConfig } = await readContent(await this.#readBytes());
-      if (signal.aborted) return;
-      store.endpoints.replaceAll(endpoints, { keepsOrder: true });
-      store.sync({ serviceConfig });
+      await onContent(await this.#readBytes(), signal);
     } catch (cause) {
-      if (!signal.aborted) store.fail(toDiscoveryError(this.#options.path, cause));
+      if (!signal.aborted) onError(cause);
     }
   }
 

@@ -11,13 +11,23 @@ export const maxFileBytes = 2 * 2 ** 20;
 export const maxYamlLength = 256 * 2 ** 10;
 
 /**
- * Reads the bytes of a file of endpoints, in JSON or YAML 1.2. The YAML library is loaded with the first YAML file. No step blocks
- * the event loop for longer than 100 ms. The result always satisfies its types. Errors never quote a file that does not list
- * endpoints.
+ * Reads the bytes of a file of endpoints, in JSON or YAML 1.2. The result always satisfies its types. Errors never quote a file that
+ * does not list endpoints.
  *
  * @throws ContentError
  */
-export async function readContent(bytes: Uint8Array): Promise<FileContent> {
+export function readContent(bytes: Uint8Array): Promise<FileContent> {
+  return readDocumentOf(bytes, readDocument);
+}
+
+/**
+ * Reads the bytes of a file in JSON or YAML 1.2. The YAML library is loaded with the first YAML file. No step blocks the event loop
+ * for longer than 100 ms.
+ *
+ * @param read takes the value apart; a `FieldError` of it becomes a `ContentError` with the line of the field. Run by `inSlices`.
+ * @throws ContentError
+ */
+export async function readDocumentOf<T>(bytes: Uint8Array, read: (value: unknown) => Generator<void, T>): Promise<T> {
   if (bytes.length > maxFileBytes) {
     throw new ContentError(undefined, `the file must be at most ${maxFileBytes / 2 ** 20} MiB`);
   }
@@ -27,7 +37,7 @@ export async function readContent(bytes: Uint8Array): Promise<FileContent> {
   } catch {
     throw new ContentError(undefined, "the file is not valid UTF-8"); // the error has no position
   }
-  if (!/^\s*[[{]/.test(text)) return readYaml(text);
+  if (!/^\s*[[{]/.test(text)) return readYaml(text, read);
   const refused = await inSlices(refuseStructure(text));
   if (refused) throw new ContentError(refused.line, refused.why);
   await turn();
@@ -38,39 +48,40 @@ export async function readContent(bytes: Uint8Array): Promise<FileContent> {
     await turn();
     // YAML in flow style begins with the same characters. Half-written JSON is not valid YAML either.
     if (text.length <= maxYamlLength) {
-      const fromYaml = await readYaml(text).catch((error: unknown) => error);
-      if (!(fromYaml instanceof ContentError)) return fromYaml as FileContent;
+      const fromYaml = await readYaml(text, read).catch((error: unknown) => error);
+      if (!(fromYaml instanceof ContentError)) return fromYaml as T;
       if (!looksLikeJson(text)) throw fromYaml;
     }
     const { why, line } = await inSlices(describeSyntaxError(text, cause as Error));
     throw new ContentError(line, `not valid JSON: ${why}`);
   }
   await turn();
-  return checkDocument(value, (path) => inSlices(lineOfField(text, path)));
+  return check(value, read, (path) => inSlices(lineOfField(text, path)));
 }
 
 /** Whether the first key or value is quoted, which YAML does not require. */
 const looksLikeJson = (text: string) => /^[\s[{]*("|$)/.test(text);
 
 /** @param lineOf returns the line of a field */
-async function checkDocument(
+async function check<T>(
   value: unknown,
+  read: (value: unknown) => Generator<void, T>,
   lineOf: (path: FieldPath) => number | Promise<number>,
-): Promise<FileContent> {
+): Promise<T> {
   try {
-    return await inSlices(readDocument(value));
+    return await inSlices(read(value));
   } catch (cause) {
     if (!(cause instanceof FieldError)) throw cause;
     throw new ContentError(await lineOf(cause.path), cause.message, { cause });
   }
 }
 
-async function readYaml(text: string): Promise<FileContent> {
+async function readYaml<T>(text: string, read: (value: unknown) => Generator<void, T>): Promise<T> {
   if (text.length > maxYamlLength) {
     const most = `${maxYamlLength / 2 ** 10} KiB`;
     throw new ContentError(undefined, `YAML must be at most ${most}; write a larger list as JSON`);
   }
   const { value, lineOf } = await parseYaml(text);
   await turn();
-  return checkDocument(value, lineOf);
+  return check(value, read, lineOf);
 }

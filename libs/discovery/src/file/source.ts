@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import { checkOptions, maxDurationMs, type OptionRules } from "@grpc-lb/core";
 import { defineSourceIn, type Source, type SourceDefinitionIn } from "../core/source.ts";
+import { toDiscoveryError } from "./error.ts";
 import { FileWatch } from "./file-watch.ts";
+import { readContent } from "./reader.ts";
 
 /** Which file to watch, and how. */
 export interface FileSourceOptions {
@@ -47,6 +49,18 @@ export function defineFileSource(options: FileSourceOptions): SourceDefinitionIn
     subject: `file ${path}`,
     key: JSON.stringify(["file", path, pollMs, debounceMs]),
     background,
-    start: (store, signal, { clock }) => new FileWatch({ path, pollMs, debounceMs, clock }, store).run(signal),
+    start(store, signal, { clock }) {
+      const watch = new FileWatch({
+        ...{ path, pollMs, debounceMs, clock, counts: store },
+        async onContent(bytes) {
+          const { endpoints, serviceConfig } = await readContent(bytes);
+          if (signal.aborted) return;
+          store.endpoints.replaceAll(endpoints, { keepsOrder: true });
+          store.sync({ serviceConfig });
+        },
+        onError: (cause) => store.fail(toDiscoveryError(path, cause)),
+      });
+      return watch.run(signal);
+    },
   };
 }
