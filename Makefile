@@ -109,6 +109,10 @@ istio-eject: needs-istio-eject $(INSTALLED) ## remove the sidecars
 kube-delete: needs-kube-delete $(INSTALLED) ## delete everything that kube-deploy created
 	@$(NODE) k8s/cluster/delete.ts
 
+.PHONY: certs
+certs: needs-certs $(INSTALLED) ## create an authority and certificates for a workshop, or renew them; OUT=certs NAMES=server.example.com DAYS=90
+	@$(NODE) k8s/certs/main.ts
+
 .PHONY: kit
 kit: needs-kit $(INSTALLED) ## pack images and npm's cache into dist/grpc-lb-kit.tar, for a room without a network; KIT_IMAGES='…' adds images
 	@$(NODE) k8s/kit/main.ts
@@ -179,7 +183,7 @@ e2e-long: needs-e2e-long $(INSTALLED) ## run the end-to-end tests that take long
 	@STORIES=compare-all,resolver GRPC_LB_E2E_LONG=1 $(NODE) k8s/e2e/main.ts
 
 # Before anything is done, one line for each missing tool that the target needs.
-override NEEDS := docker-build docker-push kit kube-load kube-deploy kube-logs kube-verdict kube-compare kube-live istio-inject istio-eject kube-delete e2e e2e-long
+override NEEDS := docker-build docker-push certs kit kube-load kube-deploy kube-logs kube-verdict kube-compare kube-live istio-inject istio-eject kube-delete e2e e2e-long
 .PHONY: $(NEEDS:%=needs-%)
 $(NEEDS:%=needs-%): needs-%:
 	@sh k8s/doctor.sh --for $* --quiet

@@ -19,13 +19,14 @@ done
 
 case $target in
   '' | init | demo | policies | test | bench | compare-cost | format | protoc | check | lint) needs='node npm' ;;
+  certs) needs='node npm openssl' ;;
   docker-build | docker-push | kit) needs='node npm docker engine' ;;
   kube-load) needs='node npm docker engine kubectl cluster' ;;
   kube-deploy | kube-logs | kube-verdict | kube-compare | kube-live | kube-delete | istio-eject) needs='node npm kubectl cluster' ;;
   istio-inject) needs='node npm kubectl cluster istiod' ;;
   e2e | e2e-long) needs='node npm docker engine kubectl cluster' ;;
   *)
-    echo "doctor: unknown target $target; known: init demo policies test bench compare-cost format protoc check lint docker-build docker-push kit" \
+    echo "doctor: unknown target $target; known: init demo policies test bench compare-cost format protoc check lint certs docker-build docker-push kit" \
       "kube-load kube-deploy kube-logs kube-verdict kube-compare kube-live kube-delete istio-inject istio-eject e2e e2e-long" >&2
     exit 2
     ;;
@@ -92,6 +93,11 @@ if wanted git; then
   git=''
   if is_installed git; then git=$(git --version | sed 's/git version //'); fi
   row git "$git" 'check (breaking protos)' 'https://git-scm.com or your package manager'
+fi
+if wanted openssl; then
+  openssl=''
+  if is_installed openssl; then openssl=$(openssl version 2>/dev/null | sed 's/ (.*//; s/  *[0-9]* [A-Z][a-z]* [0-9]*$//'); fi
+  row openssl "$openssl" 'certs' 'https://www.openssl.org or your package manager'
 fi
 if wanted docker; then
   docker=''
