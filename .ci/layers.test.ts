@@ -99,7 +99,7 @@ const offences: readonly Offence[] = [
   [
     "in discovery, core imports a source by its package name",
     { "libs/discovery/src/core/by-name.ts": 'export * from "@grpc-lb/discovery/etcd";\n' },
-    /discovery stands on core and protos/,
+    /discovery stands on core, protos and xds/,
   ],
   [
     "a dependency that the package does not declare",

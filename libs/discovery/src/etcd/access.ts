@@ -1,7 +1,7 @@
 import { readTextFile, redactTarget } from "@grpc-lb/core";
+import type { TlsMaterial } from "@grpc-lb/xds/channel";
 import { formatAddress, isLoopback, parseAddress } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
-import type { TlsMaterial } from "./member-credentials.ts";
 
 const defaultPort = 2379;
 

@@ -1,6 +1,7 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import { type Clock, messageOf, type Random } from "@grpc-lb/core";
 import { AuthService, type ResponseHeader } from "@grpc-lb/protos/etcd/api/etcdserverpb";
+import { Connection, type Method, type RpcCall, RpcStatus } from "@grpc-lb/xds/channel";
 import { formatAddress } from "../core/address.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { Address } from "../core/snapshot.ts";
@@ -14,9 +15,10 @@ import {
   validateEtcdCredentials,
   warnOfPlainPassword,
 } from "./access.ts";
-import { Connection, type Method } from "./connection.ts";
-import { describeFailure, isAuthDisabled, isTokenStale, RpcStatus } from "./error.ts";
-import type { RpcCall } from "./rpc-call.ts";
+import { describeFailure, isAuthDisabled, isTokenStale } from "./error.ts";
+
+/** The largest message that is taken, in bytes: the read of a service of some 100 000 instances, which comes as one message. */
+const maxMessageBytes = 64 * 2 ** 20;
 
 /** What a call is for, and how long it may take. */
 export interface CallOptions {
@@ -170,7 +172,11 @@ export class Cluster {
   async #connect(signal: AbortSignal): Promise<Connection> {
     const member = this.#members[this.#next] as Address;
     try {
-      return new Connection(member, await readTls(this.#credentials, member, signal));
+      return new Connection({
+        address: formatAddress(member),
+        tls: await readTls(this.#credentials, member, signal),
+        maxMessageBytes,
+      });
     } catch (cause) {
       this.#connection = undefined; // the next call reads the file again
       const message = `etcd: a TLS file for ${this.name} cannot be read: ${messageOf(cause)}`;

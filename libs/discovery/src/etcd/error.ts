@@ -1,25 +1,12 @@
 import { status } from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
+import { plainReason, RpcStatus } from "@grpc-lb/xds/channel";
 import { DiscoveryError, type DiscoveryErrorCode, printable } from "../core/discovery-error.ts";
-
-/** How a call ended that did not end well; inside this folder only: outside it is a `DiscoveryError`. */
-export class RpcStatus extends Error {
-  override readonly name = "RpcStatus";
-  readonly code: status;
-
-  constructor(code: status, details: string, options?: ErrorOptions) {
-    super(details, options);
-    this.code = code;
-  }
-}
 
 /** etcd's own words for a token that a new login replaces (api/v3rpc/rpctypes/error.go). */
 const staleToken = /invalid auth token|revision of auth store is old/;
 /** What etcd calls an invalid argument, and is a refusal. */
 const refusal = /authentication failed|user name is empty|permission denied|invalid auth token/;
-/** What grpc-js wraps around the reason why it could not connect, a time included that makes each failure another. */
-const wrapped =
-  /^No connection established\. Last error: (?:Error: )?(.*?)(?: \(\d{4}-[^)]*Z\))?\. Resolution note: .*$/s;
 /** A server's text is cut here, in characters. */
 const maxDetails = 500;
 /** In characters. */
@@ -64,11 +51,7 @@ export function describeFailure({ what, user, secrets = [] }: FailedCall, cause:
   let reason = messageOf(cause);
   for (const spelling of secrets.flatMap(spellingsOf)) reason = reason.replaceAll(spelling, "…");
   reason = reason.slice(0, 16 * maxDetails);
-  // The members of a cluster are tried in turn: without its address the same failure of each reads the same.
-  reason = printable(
-    reason.replace(wrapped, "$1").replace(/ (?:\[[^\]\s]*\]|[^\s:]+|[0-9a-f:]+):\d+$/, ""),
-    maxDetails,
-  );
+  reason = printable(plainReason(reason), maxDetails);
   // grpc-js has the whole text in the error that it throws, which is not handed on.
   const own = cause instanceof RpcStatus ? new RpcStatus(cause.code, reason) : cause;
   return new DiscoveryError(codeOf(cause), `etcd: ${printable(what, maxDetails)}${asUser}: ${reason}`, { cause: own });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { RpcStatus } from "@grpc-lb/xds/channel";
 import fc from "fast-check";
 import { assertValidEndpoint } from "../../testing/endpoint.ts";
 import { anyText, bounded, mutated } from "../../testing/fuzz.ts";
@@ -7,7 +8,7 @@ import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Endpoint } from "../core/snapshot.ts";
 import { parseRegistrationTarget } from "../registration-target.ts";
 import { parseTarget } from "../target.ts";
-import { describeFailure, RpcStatus } from "./error.ts";
+import { describeFailure } from "./error.ts";
 import { createLayout, type LayoutName, layoutNames } from "./layouts.ts";
 import { readInstance } from "./reader.ts";
 

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { ManualClock } from "@grpc-lb/core/testing";
 import { LeaseService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
+import { RpcStatus } from "@grpc-lb/xds/channel";
 import type { CallOptions, Cluster } from "./cluster.ts";
-import { RpcStatus } from "./error.ts";
 import { LeasedKey } from "./leased-key.ts";
 
 const turns = async () => {

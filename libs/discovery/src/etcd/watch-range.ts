@@ -3,9 +3,9 @@ import type { Clock } from "@grpc-lb/core";
 import type { WatchRequest, WatchResponse } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import { WatchCreateRequest, WatchService } from "@grpc-lb/protos/etcd/api/etcdserverpb";
 import type { Event } from "@grpc-lb/protos/etcd/api/mvccpb";
+import { type RpcCall, RpcStatus } from "@grpc-lb/xds/channel";
 import type { Cluster } from "./cluster.ts";
-import { describeCancel, RpcStatus } from "./error.ts";
-import type { RpcCall } from "./rpc-call.ts";
+import { describeCancel } from "./error.ts";
 
 /** What to watch. */
 export interface RangeWatch {

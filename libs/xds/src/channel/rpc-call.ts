@@ -1,5 +1,5 @@
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
-import { RpcStatus } from "./error.ts";
+import { RpcStatus } from "./rpc-status.ts";
 
 /** One call: what is sent, what comes in batches, and how it ended. */
 export class RpcCall<Q, R> {

@@ -28,7 +28,7 @@ subscribe("net.client.socket", (message) => maker.getStore()?.((message as { rea
  * the process alive (grpc-js does while a call is open), and after `close` no socket is left (grpc-js waits for a frozen peer to
  * end the session, and for the system to give up a peer that does not answer). This is the one file that uses the part of grpc-js which its `experimental` export describes (SecureConnector, as of 1.14).
  */
-export class MemberCredentials extends ChannelCredentials {
+export class OwnedCredentials extends ChannelCredentials {
   readonly #tls: TlsMaterial | undefined;
   readonly #sockets = new Set<Socket>();
   #isClosed = false;

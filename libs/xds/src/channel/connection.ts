@@ -1,40 +1,45 @@
 import { Client, connectivityState, type Metadata, type MethodDefinition } from "@grpc/grpc-js";
-import { formatAddress } from "../core/address.ts";
-import type { Address } from "../core/snapshot.ts";
-import { MemberCredentials, type TlsMaterial } from "./member-credentials.ts";
+import { OwnedCredentials, type TlsMaterial } from "./owned-credentials.ts";
 import { RpcCall } from "./rpc-call.ts";
-
-/** The largest message that is taken, in bytes: the read of a service of some 100 000 instances. grpc-js refuses a larger one. */
-export const maxMessageBytes = 64 * 2 ** 20;
 
 /** A call of a service, as ts-proto describes it. */
 export type Method<Q, R> = MethodDefinition<Q, R>;
 
+/** What a connection is made with. */
+export interface ConnectionOptions {
+  /** `host:port`, an IPv6 host in brackets. */
+  readonly address: string;
+  /** Default: no TLS. */
+  readonly tls?: TlsMaterial | undefined;
+  /** The largest message that is taken; a larger one is refused by its header, before it is received. */
+  readonly maxMessageBytes: number;
+}
+
 /**
- * One channel of grpc-js to one member of the cluster, for all of etcd's services. It serves one connection: when that is
- * lost, its owner makes another, with the TLS files as they are then, and perhaps to another member.
+ * One channel of grpc-js to one server, for calls of any service. It serves one connection: when that is lost, its owner makes
+ * another, with the TLS files as they are then, and perhaps to another server. It is pinged every 10 s while a call is open, and is
+ * lost when the answer takes 5 s.
  */
 export class Connection {
-  readonly #credentials: MemberCredentials;
+  readonly #credentials: OwnedCredentials;
   readonly #client: Client;
   readonly #calls = new Set<{ end(error: unknown): void }>();
   #wasReady = false;
 
-  constructor(member: Address, tls: TlsMaterial | undefined) {
-    this.#credentials = new MemberCredentials(tls);
+  constructor({ address, tls, maxMessageBytes }: ConnectionOptions) {
+    this.#credentials = new OwnedCredentials(tls);
     // The dns scheme takes an address as it is; a name is resolved by the system's resolver.
-    this.#client = new Client(`dns:///${formatAddress(member)}`, this.#credentials, {
+    this.#client = new Client(`dns:///${address}`, this.#credentials, {
       "grpc.use_local_subchannel_pool": 1,
       "grpc.enable_http_proxy": 0,
       "grpc.enable_retries": 0,
       "grpc.enable_channelz": 0,
       "grpc.service_config_disable_resolution": 1,
-      // etcd allows a ping every 5 s (--grpc-keepalive-min-time), and only while a call is open.
+      // etcd and Go's servers allow a ping every 5 s by default, and only while a call is open.
       "grpc.keepalive_time_ms": 10_000,
       "grpc.keepalive_timeout_ms": 5_000,
       // Never used: the owner closes a connection that failed, and decides on the backoff.
       "grpc.initial_reconnect_backoff_ms": 1_000,
-      // All keys of a service come as one message; a larger one is refused by its header, before it is received.
       "grpc.max_receive_message_length": maxMessageBytes,
     });
   }

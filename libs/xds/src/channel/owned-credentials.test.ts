@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
-import { MemberCredentials } from "./member-credentials.ts";
+import { OwnedCredentials } from "./owned-credentials.ts";
 
 afterEach(assertNothingLeft);
 
@@ -11,7 +11,7 @@ test("an error of a socket without a listener does not end the process; close en
   const server = createServer((socket) => void socket.on("error", () => {}).resume()).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const credentials = new MemberCredentials(undefined);
+  const credentials = new OwnedCredentials(undefined);
   const connector = credentials._createSecureConnector({ path: "h" }, {});
   const sockets = await Promise.all(
     [1, 2].map(async () => {

@@ -1,0 +1,8 @@
+/**
+ * A connection of grpc-js that its owner can bound: it keeps no process alive, and after its close no socket is left, whatever the
+ * peer does. ADS uses it, and so does etcd's client.
+ */
+export { Connection, type ConnectionOptions, type Method } from "./connection.ts";
+export type { TlsMaterial } from "./owned-credentials.ts";
+export type { RpcCall } from "./rpc-call.ts";
+export { plainReason, RpcStatus } from "./rpc-status.ts";
