@@ -29,8 +29,9 @@ function describe(module: string, ...flags: string[]): Uint8Array[] {
 }
 
 const healthProtos = `${dirname(fileURLToPath(import.meta.resolve("grpc-health-check/package.json")))}/proto`;
-// Not etcd's: reflection must not list services that the server does not have.
-const encoded = [...describe(".", "--exclude-path", "etcd"), ...describe(healthProtos)].map((file) =>
+// Not those of etcd and xDS: reflection must not list services that the server does not have.
+const foreign = ["etcd", "envoy", "google", "xds/type"].flatMap((path) => ["--exclude-path", path]);
+const encoded = [...describe(".", ...foreign), ...describe(healthProtos)].map((file) =>
   Buffer.from(file).toString("base64"),
 );
 
