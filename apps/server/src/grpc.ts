@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
+import { listenHost } from "@grpc-lb/program";
 import { fileDescriptors } from "@grpc-lb/protos/descriptors";
 import { type Pod, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { HealthImplementation } from "grpc-health-check";
@@ -12,7 +13,6 @@ import {
 } from "./http2-limits.ts";
 import { OpenStreams } from "./open-streams.ts";
 import type { LoadReports } from "./orca.ts";
-import { listenHost } from "./own-address.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Workload } from "./workload.ts";
 

@@ -1,9 +1,9 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { listenHost } from "@grpc-lb/program";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
 import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import { ConnectionTable } from "./connection-table.ts";
-import { listenHost } from "./own-address.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Workload } from "./workload.ts";
 

@@ -27,6 +27,7 @@ export {
   switchFlag,
   textFlag,
 } from "./flags.ts";
+export { listenHost } from "./listen-host.ts";
 export { createLogger, logLevels } from "./log.ts";
 export { LogPosition } from "./log-position.ts";
 export type { FlagValues, ProgramSpec } from "./parse-flags.ts";

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { type TestContext, test } from "node:test";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { ProgramError } from "@grpc-lb/program";
+import { type AdminRoutes, createAdminServer } from "./admin-server.ts";
+import { probeRoutes } from "./probe-routes.ts";
+
+async function start(t: TestContext, ...routes: readonly AdminRoutes[]) {
+  const admin = await createAdminServer({ host: "127.0.0.1", port: 0, routes });
+  t.after(async () => {
+    await admin.close();
+    await assertNothingLeft();
+  });
+  const get = async (path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${admin.port}${path}`);
+    return { status: answer.status, text: await answer.text(), cache: answer.headers.get("cache-control") };
+  };
+  return { admin, get };
+}
+
+test("the probes answer as the program is, and nothing is cached", async (t) => {
+  let reason: string | undefined = "no call has succeeded yet";
+  const { get } = await start(t, probeRoutes({ notReady: () => reason }));
+  const ok = { status: 200, text: "ok", cache: "no-store" };
+  assert.deepEqual(await get("/readyz"), { status: 503, text: reason, cache: "no-store" });
+  assert.deepEqual(await get("/healthz"), ok);
+  reason = undefined;
+  assert.deepEqual(await get("/readyz"), ok);
+  assert.equal((await get("/unknown")).status, 404);
+});
+
+test("routes are mounted, and one that throws answers 500 and harms no other", async (t) => {
+  const { get } = await start(t, probeRoutes({ notReady: () => undefined }), async (app) => {
+    app.get("/broken", async () => {
+      throw new Error("a bug");
+    });
+  });
+  assert.equal((await get("/broken")).status, 500);
+  assert.equal((await get("/healthz")).status, 200);
+});
+
+test("a port in use is one line with the port and the reason", async (t) => {
+  const { admin } = await start(t);
+  const second = createAdminServer({ host: "127.0.0.1", port: admin.port, routes: [] });
+  await assert.rejects(second, (error) => {
+    assert.ok(error instanceof ProgramError);
+    assert.equal(error.exitCode, 1);
+    assert.match(error.message, new RegExp(`^cannot listen for the admin port ${admin.port}: listen EADDRINUSE`));
+    return true;
+  });
+});
+
+test("close cuts a request that does not end and a peer that sends nothing", async (t) => {
+  const entered = Promise.withResolvers<void>();
+  const { admin } = await start(t, async (app) => {
+    app.get("/hang", () => {
+      entered.resolve();
+      return new Promise<never>(() => {});
+    });
+  });
+  const silent = connect(admin.port, "127.0.0.1");
+  silent.on("error", () => {});
+  await once(silent, "connect");
+  const hanging = assert.rejects(fetch(`http://127.0.0.1:${admin.port}/hang`));
+  await entered.promise;
+  await admin.close();
+  await hanging;
+  if (!silent.closed) await once(silent, "close");
+});
