@@ -18,6 +18,23 @@ export interface Certificates {
   remove(): void;
 }
 
+/** What a test authority issues. */
+export interface TestLeaf {
+  /** Names of the subject; it also has the address 127.0.0.1. Default: none, as of a client. */
+  readonly hosts?: readonly string[];
+  /** Whether it has expired in 2020. Default: valid for a day. */
+  readonly isExpired?: boolean;
+}
+
+/** A certificate authority for a test. */
+export interface TestAuthority {
+  readonly caFile: string;
+  /** Issues a certificate with the common name `name`. A second one of that name replaces the files of the first. */
+  issue(name: string, leaf?: TestLeaf): CertificatePair;
+  /** Deletes the files. */
+  remove(): void;
+}
+
 /**
  * Creates certificates for a test of TLS, valid for a day, with the program openssl.
  *
@@ -25,36 +42,58 @@ export interface Certificates {
  * @returns undefined where openssl is not installed
  */
 export function makeCertificates(...names: readonly string[]): Certificates | undefined {
+  const authority = makeAuthority();
+  if (!authority) return undefined;
+  const { caFile, issue, remove } = authority;
+  return { caFile, server: issue("server", { hosts: names }), client: issue("client"), remove };
+}
+
+/** Creates a certificate authority, with the program openssl; undefined where that is not installed. */
+export function makeAuthority(): TestAuthority | undefined {
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-tls-"));
   const remove = () => rmSync(folder, { recursive: true });
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   try {
-    const sign = createAuthority(folder);
-    const hosts = ["IP:127.0.0.1", ...names.map((name) => `DNS:${name}`)].join(",");
-    return {
-      caFile: join(folder, "ca.pem"),
-      // etcd's gateway connects to its own server with the same certificate.
-      server: sign("server", `subjectAltName=${hosts}\nextendedKeyUsage=serverAuth,clientAuth`),
-      client: sign("client", "extendedKeyUsage=clientAuth"),
-      remove,
-    };
+    openssl("req", "-x509", ...key, "-days", "1", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem");
   } catch (error) {
     remove();
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-/** Creates an authority; returns a function that signs with it. */
-function createAuthority(folder: string): (name: string, extensions: string) => CertificatePair {
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  openssl("req", "-x509", ...key, "-days", "1", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem");
-  return (name, extensions) => {
+  const issue = (name: string, { hosts, isExpired = false }: TestLeaf = {}): CertificatePair => {
     const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-    writeFileSync(join(folder, `${name}.ext`), extensions);
+    const names = ["IP:127.0.0.1", ...(hosts ?? []).map((host) => `DNS:${host}`)].join(",");
+    // etcd's gateway connects to its own server with the same certificate.
+    const ofServer = `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth`;
+    writeFileSync(join(folder, `${name}.ext`), hosts ? ofServer : "extendedKeyUsage=clientAuth");
     openssl("req", ...key, "-keyout", keyFile, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-    const authority = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", `${name}.ext`];
-    openssl("x509", "-req", "-in", `${name}.csr`, "-out", certFile, "-days", "1", ...authority);
+    const files = ["-in", `${name}.csr`, "-out", certFile, "-extfile", `${name}.ext`];
+    if (isExpired) {
+      // Of openssl's commands this one alone takes dates in every version.
+      for (const [file, text] of Object.entries({ "ca.cnf": configuration, index: "", serial: "01" })) {
+        writeFileSync(join(folder, file), text);
+      }
+      const dates = ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"];
+      const authority = ["-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"];
+      openssl("ca", "-batch", "-notext", ...authority, ...files, ...dates);
+    } else {
+      const authority = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+      openssl("x509", "-req", ...files, "-days", "1", ...authority);
+    }
     return { certFile, keyFile };
   };
+  return { caFile: join(folder, "ca.pem"), issue, remove };
 }
+
+const configuration = `[ca]
+default_ca = own
+[own]
+database = index
+serial = serial
+new_certs_dir = .
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+`;

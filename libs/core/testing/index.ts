@@ -1,5 +1,12 @@
 /** For tests: a manual clock, bounded waits, server-sent events, certificates, closed ports, and a check for open handles. */
-export { type CertificatePair, type Certificates, makeCertificates } from "./certificates.ts";
+export {
+  type CertificatePair,
+  type Certificates,
+  makeAuthority,
+  makeCertificates,
+  type TestAuthority,
+  type TestLeaf,
+} from "./certificates.ts";
 export { closedPort } from "./closed-port.ts";
 export { FakeProxy, type FakeProxyMode } from "./fake-proxy.ts";
 export { ManualClock } from "./manual-clock.ts";

@@ -1,0 +1,53 @@
+import type { TLSSocket, Server as TlsServer } from "node:tls";
+import { type Clock, messageOf } from "@grpc-lb/core";
+
+/** How long a reason is not reported again, in milliseconds. */
+const quietMs = 60_000;
+
+/** Codes of connections that end before they have sent anything, as port checks and load balancers do. */
+const silent = new Set(["ECONNRESET", "EPIPE", "ERR_TLS_HANDSHAKE_TIMEOUT"]);
+
+const reasons: Readonly<Record<string, string>> = {
+  ERR_SSL_HTTP_REQUEST: "the client speaks HTTP without TLS",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the client does not speak TLS",
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "the client has no certificate",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "the client speaks no TLS of version 1.2 or newer",
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: "the client does not know the authority of this server",
+};
+
+const ofCertificate: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "has expired",
+  CERT_NOT_YET_VALID: "is not valid yet",
+  INVALID_PURPOSE: "is not for clients",
+};
+
+/**
+ * Reports why handshakes of clients fail, each reason at most once a minute, with the address of the client.
+ *
+ * @param onRefused gets the reason and the address
+ */
+export function reportHandshakes(
+  server: TlsServer,
+  clock: Clock,
+  onRefused: (reason: string, peer: string) => void,
+): void {
+  const reportedMs = new Map<string, number>();
+  server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    const reason = reasonOf(error, socket);
+    if (reason === undefined) return;
+    const nowMs = clock.now();
+    if (nowMs - (reportedMs.get(reason) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
+    reportedMs.set(reason, nowMs);
+    onRefused(reason, socket.remoteAddress ?? "unknown");
+  });
+}
+
+function reasonOf(error: NodeJS.ErrnoException & { reason?: string }, socket: TLSSocket): string | undefined {
+  // Typed as an error, it is the code of one: https://nodejs.org/api/tls.html#tlssocketauthorizationerror
+  const refused = socket.authorizationError as unknown as string | null;
+  if (refused)
+    return `the client's certificate ${ofCertificate[refused] ?? "is not from an authority of --tls-client-ca"}`;
+  const { code = "" } = error;
+  if (silent.has(code)) return undefined;
+  return reasons[code] ?? error.reason ?? messageOf(error);
+}
