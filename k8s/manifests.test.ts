@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, relative } from "node:path";
 import { test } from "node:test";
+import { type Component, components, requireCombination } from "./cluster/components.ts";
+import { writeKustomization } from "./cluster/kustomization.ts";
 
 const here = import.meta.dirname;
 const hasKubectl = spawnSync("kubectl", ["version", "--client"]).status === 0;
@@ -10,13 +12,16 @@ const skip = hasKubectl ? false : "kubectl is not on this machine";
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API
 const objects: any[] = hasKubectl ? render("base") : [];
-/** The objects of each strategy, and of the live page. */
+/** The objects of each strategy, of the live page, and of a strategy with components. */
 const everything = hasKubectl
   ? [
       ["clusterip", objects] as const,
       ["live", render("live/read-only")] as const,
       ["live with actions", render("live/actions")] as const,
       ...readdirSync(join(here, "overlays")).map((name) => [name, render(`overlays/${name}`)] as const),
+      ...combinations().map(
+        ({ strategy, set }) => [`${strategy} with ${set}`, renderWith(`overlays/${strategy}`, set)] as const,
+      ),
     ]
   : [];
 const byKind = (kind: string) => objects.filter((object) => object.kind === kind);
@@ -47,7 +52,8 @@ test("every object and pod of each strategy has the label that kube-delete selec
       const what = `${strategy}: ${kind} ${metadata.name}`;
       assert.equal(metadata.labels["app.kubernetes.io/part-of"], "grpc-lb", what);
       assert.equal(metadata.namespace, undefined, what);
-      if (spec?.template) assert.equal(spec.template.metadata.labels["app.kubernetes.io/part-of"], "grpc-lb", what);
+      const template = templateOf(spec);
+      if (template) assert.equal(template.metadata.labels["app.kubernetes.io/part-of"], "grpc-lb", what);
     }
   }
 });
@@ -56,17 +62,17 @@ test("every pod of each strategy passes Pod Security restricted and has no right
   skip,
 }, () => {
   for (const [strategy, all] of everything) {
-    for (const { metadata, spec } of all.filter(({ spec }) => spec?.template)) {
+    for (const { metadata, spec } of all.filter(({ spec }) => templateOf(spec))) {
       const what = `${strategy}: ${metadata.name}`;
-      const pod = spec.template.spec;
+      const pod = templateOf(spec).spec;
       assert.equal(pod.securityContext.runAsNonRoot, true, what);
       assert.equal(pod.securityContext.runAsUser, 65532, what);
       assert.deepEqual(pod.securityContext.seccompProfile, { type: "RuntimeDefault" }, what);
-      const watches = (strategy === "resolver" && metadata.name === "client-grpc") || metadata.name === "live";
+      const watches = (strategy.startsWith("resolver") && metadata.name === "client-grpc") || metadata.name === "live";
       assert.equal(pod.automountServiceAccountToken, watches, what);
       assert.equal(pod.enableServiceLinks, false, what);
       assert.equal(pod.hostNetwork, undefined, what);
-      for (const container of pod.containers) {
+      for (const container of [...pod.containers, ...(pod.initContainers ?? [])]) {
         assert.deepEqual(
           container.securityContext,
           { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ["ALL"] } },
@@ -83,7 +89,7 @@ test("every pod of each strategy passes Pod Security restricted and has no right
 test("client-grpc has the strategy of its manifests in an annotation, which kube-verdict reads", { skip }, () => {
   for (const [strategy, all] of everything.filter(([name]) => !name.startsWith("live"))) {
     const client = all.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === "client-grpc");
-    assert.equal(client.metadata.annotations["grpc-lb.dev/strategy"], strategy);
+    assert.equal(client.metadata.annotations["grpc-lb.dev/strategy"], strategy.replace(/ with .*/, ""));
   }
 });
 
@@ -205,6 +211,27 @@ test("the live page's Role allows reading, and with actions what its buttons do 
   ]);
 });
 
+test("each component can be applied alone, and labels the objects that it adds", { skip }, () => {
+  const before = new Set(everything.filter(([name]) => !name.includes(" with ")).flatMap(([, all]) => all.map(nameOf)));
+  for (const component of components) {
+    const strategy = canBeCombined([component], "resolver") ? "resolver" : "etcd";
+    const added = renderWith(`overlays/${strategy}`, [component]).filter((object) => !before.has(nameOf(object)));
+    for (const object of added)
+      assert.equal(object.metadata.labels["grpc-lb.dev/component"], component, nameOf(object));
+  }
+});
+
+test("an autoscaler owns the number of pods", { skip }, () => {
+  const all = renderWith("base", ["hpa-cpu"]);
+  const find = (kind: string) => all.find((object) => object.kind === kind && object.metadata.name === "server");
+  assert.equal(find("Deployment").spec.replicas, undefined);
+  assert.deepEqual(find("HorizontalPodAutoscaler").spec.scaleTargetRef, {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    name: "server",
+  });
+});
+
 test("each app can be applied on its own", { skip }, () => {
   const kinds = (folder: string) =>
     render(`base/${folder}`)
@@ -225,6 +252,41 @@ test("the Dockerfile has no RUN, starts node directly, and needs no BuildKit", (
   assert.ok(instructions.includes('ENTRYPOINT ["node", "/app/dist/app/main.cjs"]'));
   assert.ok(instructions.includes("USER 65532:65532"));
 });
+
+/** Every component, in as few combinations as possible. */
+function combinations() {
+  const found: { readonly strategy: "resolver" | "etcd"; readonly set: Component[] }[] = [];
+  for (const component of components) {
+    const existing = found.find(({ strategy, set }) => canBeCombined([...set, component], strategy));
+    const strategy = canBeCombined([component], "resolver") ? "resolver" : "etcd";
+    if (existing === undefined) found.push({ strategy, set: [component] });
+    else existing.set.push(component);
+  }
+  return found;
+}
+
+function canBeCombined(set: readonly Component[], strategy: "resolver" | "etcd"): boolean {
+  try {
+    requireCombination(set, strategy);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: objects of the API
+const templateOf = (spec: any) => spec?.template ?? spec?.jobTemplate?.spec.template;
+const nameOf = ({ kind, metadata }: { kind: string; metadata: { name: string } }) => `${kind} ${metadata.name}`;
+
+/** Renders a strategy's manifests with components. */
+function renderWith(manifests: string, set: readonly Component[]) {
+  const folder = writeKustomization(`test-${set.join("-")}`, { manifests, components: set });
+  try {
+    return render(relative(here, folder));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API
 function render(folder: string): any[] {

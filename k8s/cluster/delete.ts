@@ -18,7 +18,7 @@ void runProgram({ name: "kube-delete", summary: "Deletes server and clients.", f
   }
   await requireRights(kubectl, [...kinds.flatMap((kind) => [`list ${kind}`, `delete ${kind}`]), "list pods"]);
 
-  // Some strategies add these kinds, which need more rights; a user without the rights cannot have created them.
+  // Some strategies and components add these kinds, which need more rights; a user without the rights cannot have created them.
   const deletable = await Promise.all(
     addedKinds.map(async (kind) => {
       const checks = ["list", "delete"].map((verb) => kubectl.try(["auth", "can-i", verb, kind]));

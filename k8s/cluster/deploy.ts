@@ -1,14 +1,20 @@
 /**
  * `make kube-deploy`: deploys server, client-http and client-grpc with the images of the last build, before them the registry and between
- * them the proxy, if the strategy has one. Checks all its requirements before it changes anything.
+ * them the proxy, if the strategy has one, and the components in COMPONENTS. Checks all its requirements before it changes anything.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { choiceFlag, runProgram } from "@grpc-lb/program";
-import { type BuiltImages, requireBuilt } from "../image/built.ts";
-import { type DeployedApp, deployedApps, imageName, imagePrefixFlag, root } from "../image/tag.ts";
+import { requireBuilt } from "../image/built.ts";
+import { type DeployedApp, deployedApps, imagePrefixFlag } from "../image/tag.ts";
 import { type Companion, companionImages, companionOf, imageFlags } from "./companion.ts";
+import {
+  componentLabel,
+  componentsFlag,
+  removeOtherComponents,
+  replicasPatch,
+  requireCombination,
+} from "./components.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
+import { builtImagesOf, writeKustomization } from "./kustomization.ts";
 import { loadImages, requireImages, requireLocalCluster } from "./local.ts";
 import { nodesHaveImages } from "./node-images.ts";
 import { namespaceLabels, ourNamespace, ours, requireNoForeignObjects, resourceOf } from "./objects.ts";
@@ -27,11 +33,13 @@ const flags = {
     metavar: "name",
   }),
   policy: policyFlag,
+  components: componentsFlag,
   ...imageFlags,
 };
 
 void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", flags }, async ({ flags, signal }) => {
   requireChoice(flags.policy, flags.strategy);
+  requireCombination(flags.components, flags.strategy);
   const manifests = manifestsOf(flags.strategy);
   const companion = companionOf(flags.strategy);
   const steps = orderOf(companion);
@@ -40,7 +48,18 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   const kubectl = await createKubectl(flags.namespace, signal);
   const local = built.imagePrefix === "" ? requireLocalCluster(kubectl) : null;
   const builtImages = local === null ? [] : await requireImages(built, signal);
-  const rights = (await kindsIn(kubectl, manifests)).flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
+  const env = flags.policy === "" ? [] : [{ name: "POLICY", value: flags.policy }];
+  const images = companion === null ? [] : companionImages(companion, flags);
+  const patches = await replicasPatch(kubectl, flags.components);
+  const write = () =>
+    writeKustomization(`deploy/${kubectl.namespace}`, {
+      manifests,
+      components: flags.components,
+      images: [...builtImagesOf(built), ...images],
+      patches: [...clientPatch(env), ...patches],
+    });
+  const rendered = await kubectl.run(["kustomize", write()]);
+  const rights = kindsIn(rendered).flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
   const reads = ["list pods", "watch deployments.apps", ...(callsFromOutside(flags.strategy) ? ["get services"] : [])];
   await requireRights(kubectl, [...rights, ...reads]);
   const isMissing = (await namespaceLabels(kubectl)) === null;
@@ -52,9 +71,9 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
     process.stdout.write("the nodes already have the images\n");
   else if (local !== null) await loadImages(local, builtImages, signal);
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
-  const env = flags.policy === "" ? [] : [{ name: "POLICY", value: flags.policy }];
-  const images = companion === null ? [] : companionImages(companion, flags);
-  const write = () => writeKustomization(manifests, kubectl.namespace, { built, images, env });
+  await removeOtherComponents(kubectl, flags.components);
+  if (rendered.includes(`${componentLabel}: `))
+    await kubectl.run(["apply", "-k", write(), "-l", componentLabel], { show: true, doing: "components were applied" });
   for (const step of steps) {
     const isApp = typeof step === "string";
     const name = isApp ? step : step.name;
@@ -75,47 +94,14 @@ function orderOf(companion: Companion | null): readonly (DeployedApp | Companion
   return companion.component === "registry" ? [companion, ...deployedApps] : [server, companion, ...clients];
 }
 
-/** The kinds of objects in a strategy's manifests, as resource names that `kubectl auth can-i` accepts. */
-async function kindsIn(kubectl: Kubectl, manifests: string): Promise<string[]> {
-  const text = await kubectl.run(["kustomize", join(root, "k8s", manifests)]);
+/** The kinds of objects in manifests, as resource names that `kubectl auth can-i` accepts. */
+function kindsIn(manifests: string): string[] {
   const found = new Set(
-    [...text.matchAll(/^kind: (\w+)$/gm)].map(
-      ([, kind = ""]) => resourceOf[kind] ?? stop(`${manifests} has a ${kind}, which objects.ts does not know`),
+    [...manifests.matchAll(/^kind: (\w+)$/gm)].map(
+      ([, kind = ""]) => resourceOf[kind] ?? stop(`the manifests have a ${kind}, which objects.ts does not know`),
     ),
   );
   return [...found];
-}
-
-/**
- * Writes a kustomization on top of the manifests. It sets the tags of the built images, other images and client-grpc's variables. Each
- * namespace has its own folder, so that two deployments do not share one.
- */
-function writeKustomization(
-  manifests: string,
-  namespace: string,
-  options: {
-    readonly built: BuiltImages;
-    readonly images: readonly object[];
-    readonly env: readonly { readonly name: string; readonly value: string }[];
-  },
-): string {
-  const { built, env } = options;
-  const tree = join(root, "k8s/dist/deploy", namespace);
-  mkdirSync(tree, { recursive: true });
-  const images = deployedApps.map((app) => ({
-    name: `grpc-lb/${app}`,
-    newName: imageName(app, built),
-    newTag: built.tags[app],
-  }));
-  const kustomization = {
-    apiVersion: "kustomize.config.k8s.io/v1beta1",
-    kind: "Kustomization",
-    resources: [`../../../${manifests}`],
-    images: [...images, ...options.images],
-    patches: clientPatch(env),
-  };
-  writeFileSync(join(tree, "kustomization.yaml"), `${JSON.stringify(kustomization, null, 2)}\n`); // JSON is YAML
-  return tree;
 }
 
 async function requireNamespaceIsWanted(kubectl: Kubectl, given: string): Promise<void> {

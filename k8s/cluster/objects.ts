@@ -16,10 +16,14 @@ export const resourceOf: Readonly<Record<string, string>> = {
   ServiceAccount: "serviceaccounts",
   Role: "roles.rbac.authorization.k8s.io",
   RoleBinding: "rolebindings.rbac.authorization.k8s.io",
+  HorizontalPodAutoscaler: "horizontalpodautoscalers.autoscaling",
+  CronJob: "cronjobs.batch",
+  PersistentVolumeClaim: "persistentvolumeclaims",
+  NetworkPolicy: "networkpolicies.networking.k8s.io",
 };
 /** The kinds that every strategy has. */
 export const kinds = ["deployments.apps", "services", "poddisruptionbudgets.policy"] as const;
-/** The kinds that some strategies add. */
+/** The kinds that some strategies and components add. */
 export const addedKinds = Object.values(resourceOf).filter((kind) => !kinds.some((always) => always === kind));
 
 /** Whether the labels contain `label`, written `key=value`. */

@@ -18,7 +18,7 @@ const phases = [
   ["policies"],
   ["compare"],
   ["compare-all"],
-  ["suite", "registries", "tutorial", "discovery", "live"],
+  ["suite", "registries", "tutorial", "discovery", "live", "components"],
   ["resolver"],
 ] as const;
 type Story = (typeof phases)[number][number];
@@ -31,6 +31,7 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   registries: [...inOneProcess, "k8s/e2e/registries.e2e.ts"],
   resolver: [...inOneProcess, "k8s/e2e/resolver.e2e.ts"],
   tutorial: [...inOneProcess, "k8s/e2e/tutorial.e2e.ts"],
+  components: [...inOneProcess, "k8s/e2e/components.e2e.ts"],
   live: [...inOneProcess, "k8s/e2e/live.e2e.ts"],
   discovery: [...perFile, "libs/discovery/e2e/*.e2e.ts"],
 };

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { components, componentsFlag, removeOtherComponents, replicasPatch, requireCombination } from "./components.ts";
+import type { Kubectl, Result } from "./kubectl.ts";
+
+test("COMPONENTS is a list of folders in k8s/components, in any order, each once", () => {
+  assert.deepEqual(componentsFlag.parse("network-policy, hpa-cpu,network-policy"), ["hpa-cpu", "network-policy"]);
+  assert.throws(() => componentsFlag.parse("hpa-cpu,vpa"), { message: /^must be a list of .*, got "vpa"$/ });
+  for (const name of components)
+    assert.ok(existsSync(join(import.meta.dirname, "../components", name, "kustomization.yaml")), name);
+});
+
+test("components that exclude the strategy, or lack what they need, are a wrong value", () => {
+  requireCombination(["hpa-cpu", "network-policy"], "resolver");
+  requireCombination(["etcd-backup", "etcd-restore"], "etcd");
+  assert.throws(() => requireCombination(["etcd-backup"], "consul"), { message: /needs STRATEGY=etcd, got consul$/ });
+  assert.throws(() => requireCombination(["etcd-restore"], "etcd"), { message: /needs etcd-backup too$/ });
+  assert.throws(() => requireCombination(["network-policy"], "nodeport"), {
+    exitCode: 2,
+    message: /^COMPONENTS=network-policy cannot be combined with STRATEGY=nodeport, whose calls/,
+  });
+});
+
+test("objects of components that are no longer wanted are deleted, and only where there are some", async () => {
+  const calls: (readonly string[])[] = [];
+  const kubectlWith = (listed: Partial<Result>) =>
+    ({
+      try: async (args: readonly string[]) => {
+        calls.push(args);
+        return { code: 0, stdout: "", problem: "", ...listed };
+      },
+      run: async (args: readonly string[]) => {
+        calls.push(args);
+        return "";
+      },
+    }) as unknown as Kubectl;
+  await removeOtherComponents(kubectlWith({ stdout: "networkpolicy.networking.k8s.io/grpc-lb-dns\n" }), ["hpa-cpu"]);
+  assert.deepEqual(
+    calls.map((args) => args.slice(0, 4)),
+    [
+      [
+        "get",
+        "horizontalpodautoscalers.autoscaling,networkpolicies.networking.k8s.io,cronjobs.batch",
+        "-l",
+        "grpc-lb.dev/component,grpc-lb.dev/component!=hpa-cpu",
+      ],
+      ["delete", "networkpolicy.networking.k8s.io/grpc-lb-dns", "--ignore-not-found"],
+    ],
+  );
+  calls.length = 0;
+  await removeOtherComponents(kubectlWith({}), []);
+  await removeOtherComponents(kubectlWith({ code: 1, problem: "Forbidden" }), []);
+  assert.equal(calls.length, 2);
+});
+
+test("with an autoscaler kube-deploy keeps the number of pods, and starts with its minimum", async () => {
+  const kubectl = (answer: Partial<Result>) =>
+    ({ try: async () => ({ code: 0, stdout: "", problem: "", ...answer }) }) as unknown as Kubectl;
+  const replicas = async (answer: Partial<Result>) => {
+    const [{ patch }] = (await replicasPatch(kubectl(answer), ["hpa-cpu"])) as [{ patch: string }];
+    return JSON.parse(patch).spec.replicas;
+  };
+  assert.equal(await replicas({ stdout: "7" }), 7);
+  assert.equal(await replicas({ code: 1, problem: "NotFound" }), 3);
+  assert.deepEqual(await replicasPatch(kubectl({}), ["network-policy"]), []);
+});

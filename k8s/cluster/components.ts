@@ -1,0 +1,99 @@
+import { type Flag, ProgramError } from "@grpc-lb/program";
+import type { Kubectl } from "./kubectl.ts";
+import { resourceOf } from "./objects.ts";
+import type { Strategy } from "./strategy.ts";
+
+/** What can be added to every strategy: folders in k8s/components with the objects and patches. */
+export const components = ["hpa-cpu", "network-policy", "etcd-backup", "etcd-restore"] as const;
+export type Component = (typeof components)[number];
+
+/** The label of the objects that a component adds; its value is the component. */
+export const componentLabel = "grpc-lb.dev/component";
+
+/** What limits a component, besides what the cluster has. */
+interface Limits {
+  /** Only one component of a group can be deployed. */
+  readonly group?: string;
+  /** The strategies that it cannot be combined with, and why. */
+  readonly notWith?: { readonly strategies: readonly Strategy[]; readonly why: string };
+  /** The only strategy that it is for. */
+  readonly strategy?: Strategy;
+  /** Another component without which it does not work. */
+  readonly requires?: Component;
+}
+
+const limitsOf: Readonly<Record<Component, Limits>> = {
+  "hpa-cpu": { group: "autoscaler of the server" },
+  "network-policy": {
+    notWith: {
+      strategies: ["nodeport", "loadbalancer"],
+      why: "whose calls leave and enter the cluster, where a NetworkPolicy sees a node's address",
+    },
+  },
+  "etcd-backup": { strategy: "etcd" },
+  "etcd-restore": { strategy: "etcd", requires: "etcd-backup" },
+};
+
+/** The flag COMPONENTS of kube-deploy: names, separated by commas. */
+export const componentsFlag: Flag<readonly Component[]> = {
+  metavar: "names",
+  help: `what to add, separated by commas: ${components.join(", ")}`,
+  default: [],
+  defaultText: "none",
+  parse(text) {
+    const wanted = text.split(",").map((name) => name.trim());
+    const unknown = wanted.find((name) => !components.some((known) => known === name));
+    if (unknown !== undefined) throw new RangeError(`must be a list of ${components.join(", ")}, got "${unknown}"`);
+    return components.filter((name) => wanted.includes(name));
+  },
+};
+
+/**
+ * Ends the program if components exclude each other or the strategy.
+ *
+ * @throws ProgramError with exit code 2
+ */
+export function requireCombination(wanted: readonly Component[], strategy: Strategy): void {
+  const taken = new Map<string, Component>();
+  for (const component of wanted) {
+    const { group, notWith, strategy: only = strategy, requires = component } = limitsOf[component];
+    const other = group === undefined ? undefined : taken.get(group);
+    if (other !== undefined) wrong(`COMPONENTS has two for the ${group}, ${other} and ${component}; choose one`);
+    if (group !== undefined) taken.set(group, component);
+    if (notWith?.strategies.includes(strategy))
+      wrong(`COMPONENTS=${component} cannot be combined with STRATEGY=${strategy}, ${notWith.why}`);
+    if (only !== strategy) wrong(`COMPONENTS=${component} needs STRATEGY=${only}, got ${strategy}`);
+    if (!wanted.includes(requires)) wrong(`COMPONENTS=${component} needs ${requires} too`);
+  }
+}
+
+const wrong = (message: string): never => {
+  throw new ProgramError(message, { exitCode: 2 });
+};
+
+/** The kinds of added objects that act on pods by themselves. Of the other kinds nothing is in use without the component's patches. */
+const actingKinds = ["HorizontalPodAutoscaler", "NetworkPolicy", "CronJob"].map((kind) => resourceOf[kind] ?? kind);
+
+/**
+ * Deletes what acts on pods and belongs to a component that is not wanted. Without the right to list such objects nothing is deleted:
+ * such a user cannot have created them.
+ */
+export async function removeOtherComponents(kubectl: Kubectl, wanted: readonly Component[]): Promise<void> {
+  const selector = [componentLabel, ...wanted.map((name) => `${componentLabel}!=${name}`)].join(",");
+  const listed = await kubectl.try(["get", actingKinds.join(","), "-l", selector, "-o", "name"]);
+  const found = listed.stdout.split("\n").filter(Boolean);
+  if (listed.code !== 0 || found.length === 0) return;
+  await kubectl.run(["delete", ...found, "--ignore-not-found"], { show: true, doing: "other components were deleted" });
+}
+
+/** The kustomize patch for the server's number of pods where an autoscaler owns it: applying the manifests must not change it. */
+export async function replicasPatch(kubectl: Kubectl, wanted: readonly Component[]): Promise<readonly object[]> {
+  if (!wanted.some((name) => limitsOf[name].group === "autoscaler of the server")) return [];
+  const { code, stdout } = await kubectl.try(["get", "deployment", "server", "-o", "jsonpath={.spec.replicas}"]);
+  const replicas = code === 0 && stdout !== "" ? Number(stdout) : minReplicas;
+  const metadata = { name: "server" };
+  return [{ patch: JSON.stringify({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas } }) }];
+}
+
+/** The minimum of every autoscaler in the components. */
+const minReplicas = 3;

@@ -1,0 +1,106 @@
+/**
+ * What COMPONENTS adds to a strategy, on a real cluster: policies tried from inside and from another namespace, an autoscaler that
+ * owns the number of pods, and how both are taken away.
+ */
+import assert from "node:assert/strict";
+import { createKubectl } from "../cluster/kubectl.ts";
+import { nextCalls } from "./client.ts";
+import { connectFrom, type Outcome } from "./connect.ts";
+import { makeFails, makeOk } from "./make.ts";
+import { readyServersOf, scaleServer } from "./server.ts";
+import { beginStory, buildImages } from "./story.ts";
+import { until } from "./until.ts";
+
+const { namespace, kubectl, inNamespace, step, report, requireNoErrors } = await beginStory("components", ["stranger"]);
+const stranger = await createKubectl(`${namespace}-stranger`);
+const resolver = { ...inNamespace, STRATEGY: "resolver" };
+let server = "";
+
+step("a wrong name or combination is an error before anything changes", async (t) => {
+  await buildImages();
+  report(
+    t,
+    await makeFails("kube-deploy", { ...resolver, COMPONENTS: "hpa" }, /--components must be a list of|COMPONENTS/),
+  );
+  const nodeport = { ...inNamespace, STRATEGY: "nodeport", COMPONENTS: "network-policy" };
+  report(t, await makeFails("kube-deploy", nodeport, /cannot be combined with STRATEGY=nodeport/));
+});
+
+step("make kube-deploy COMPONENTS=hpa-cpu,network-policy: both clients reach every server", async (t) => {
+  await makeOk("kube-deploy", { ...resolver, COMPONENTS: "hpa-cpu,network-policy" });
+  const servers = await readyServersOf(kubectl, 3);
+  for (const client of ["client-http", "client-grpc"] as const) {
+    const reached = new Set(await nextCalls(kubectl, client, 15));
+    assert.deepEqual([...reached].sort(), [...servers].sort(), client);
+  }
+  await requireNoErrors(t);
+});
+
+step("what must pass passes, and what must not is dropped, inside and from another namespace", async (t) => {
+  const image = (await kubectl.get(["deployment", "client-grpc"])).spec.template.spec.containers[0].image;
+  await stranger.run(["create", "namespace", stranger.namespace]);
+  const args = ["run", "stranger", `--image=${image}`, "--image-pull-policy=IfNotPresent", "--command", "--"];
+  await stranger.run([...args, "node", "-e", "require('node:net').createServer().listen(8080)"]);
+  await stranger.run(["wait", "--for=condition=Ready", "pod/stranger", "--timeout=60s"]);
+  const ipOf = async (kube: typeof kubectl, labels: string) =>
+    (await kube.get(["pods", "-l", labels])).items[0].status.podIP as string;
+  server = await ipOf(kubectl, "app=server");
+  const outside = `${await ipOf(stranger, "run=stranger")}:8080`;
+  const client = await ipOf(kubectl, "app=client-grpc");
+  const api = "kubernetes.default.svc:443";
+
+  const expected: readonly (readonly [typeof kubectl, string, Readonly<Record<string, Outcome>>])[] = [
+    [
+      kubectl,
+      "deployment/client-grpc",
+      // Of the server's port 9 the policy drops what a server without policies would refuse.
+      { [`${server}:30051`]: "connected", [`${server}:9`]: "dropped", [api]: "connected", [outside]: "dropped" },
+    ],
+    [kubectl, "deployment/client-http", { "server:80": "connected", [api]: "dropped", [outside]: "dropped" }],
+    [kubectl, "deployment/server", { [`${client}:30051`]: "dropped", [api]: "dropped", [outside]: "dropped" }],
+    [
+      stranger,
+      "pod/stranger",
+      {
+        [`${server}:30051`]: "dropped",
+        [`${server}:8080`]: "dropped",
+        [`${server}:9464`]: "dropped",
+        [`server.${namespace}:80`]: "dropped",
+        [`${client}:9464`]: "dropped",
+      },
+    ],
+  ];
+  await Promise.all(
+    expected.map(async ([kube, pod, wanted]) => {
+      const addresses = Object.keys(wanted);
+      const outcomes = await connectFrom(kube, pod, addresses);
+      const got = Object.fromEntries(addresses.map((address, index) => [address, outcomes[index]]));
+      assert.deepEqual(got, wanted, `from ${pod}`);
+      const lines = addresses.map((address) => `${address.replace(namespace, "…")} ${got[address]}`);
+      report(t, `from ${pod}: ${lines.join(", ")}`);
+    }),
+  );
+});
+
+step("without network-policy in COMPONENTS nothing denies, and the autoscaler's number of pods stays", async (t) => {
+  const replicas = async () => (await kubectl.get(["deployment", "server"])).spec.replicas as number;
+  // So that 4 pods stay without load.
+  const noWayDown = '{"spec":{"behavior":{"scaleDown":{"selectPolicy":"Disabled"}}}}';
+  await kubectl.run(["patch", "hpa", "server", "--type=merge", "-p", noWayDown]);
+  await scaleServer(kubectl, 4);
+  await makeOk("kube-deploy", { ...resolver, COMPONENTS: "hpa-cpu" });
+  assert.equal(await replicas(), 4);
+  assert.deepEqual((await kubectl.get(["networkpolicies"])).items, []);
+  await until("a connection from another namespace", 30_000, async () => {
+    const [seen = "none"] = await connectFrom(stranger, "pod/stranger", [`${server}:30051`]);
+    return seen === "connected" ? { value: true } : { seen };
+  });
+  report(t, "4 pods before and after kube-deploy; another namespace can connect");
+  await requireNoErrors(t);
+});
+
+step("kube-delete deletes what components added", async () => {
+  await makeOk("kube-delete", inNamespace);
+  const { problem } = await kubectl.try(["get", "namespace", namespace]);
+  assert.match(problem, /NotFound/, "kube-deploy created the namespace, and nothing is left in it");
+});
