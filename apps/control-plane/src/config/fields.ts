@@ -138,7 +138,7 @@ export class Fields {
   /** @throws FieldError for a field that nothing has read: it lists those there are */
   end(): void {
     for (const name of Object.keys(this.#json)) {
-      if (this.#read.has(name)) continue;
+      if (this.#read.has(name) || this.#json[name] === undefined) continue;
       throw this.wrong(name, `is unknown; there are ${[...this.#read].sort().join(", ")}`);
     }
   }

@@ -1,0 +1,263 @@
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import type { Endpoint } from "@grpc-lb/discovery";
+import { Cluster } from "@grpc-lb/protos/envoy/config/cluster/v3";
+import { ClusterLoadAssignment } from "@grpc-lb/protos/envoy/config/endpoint/v3";
+import { Listener } from "@grpc-lb/protos/envoy/config/listener/v3";
+import { RouteConfiguration } from "@grpc-lb/protos/envoy/config/route/v3";
+import type { Backend, Service } from "../config/config.ts";
+import { policyNames } from "../config/policy.ts";
+import { readConfig } from "../config/read-config.ts";
+import { type ClientKind, clientKindOf, clientKinds } from "./client-kind.ts";
+import { buildCluster } from "./cluster.ts";
+import { buildEndpoints } from "./endpoints.ts";
+import { buildListener } from "./listener.ts";
+import { buildRoutes } from "./route.ts";
+
+/** What grpc-js-xds itself makes of a resource: it checks them as a client does. */
+interface ClientType {
+  decode(context: object, resource: { type_url: string; value: Uint8Array }): { name: string; error?: string };
+}
+const require = createRequire(import.meta.url);
+(require("@grpc/grpc-js-xds") as { register(): void }).register();
+const typeOf = (file: string, name: string): ClientType =>
+  require(`@grpc/grpc-js-xds/build/src/xds-resource-type/${file}-resource-type`)[name].get();
+const clientTypes = {
+  Listener: typeOf("listener", "ListenerResourceType"),
+  RouteConfiguration: typeOf("route-config", "RouteConfigurationResourceType"),
+  Cluster: typeOf("cluster", "ClusterResourceType"),
+  ClusterLoadAssignment: typeOf("endpoint", "EndpointResourceType"),
+};
+const packages = {
+  Listener: "listener",
+  RouteConfiguration: "route",
+  Cluster: "cluster",
+  ClusterLoadAssignment: "endpoint",
+};
+
+/** Asserts that grpc-js-xds accepts a resource. */
+function assertAccepted(name: keyof typeof clientTypes, value: Uint8Array): void {
+  const type_url = `type.googleapis.com/envoy.config.${packages[name]}.v3.${name}`;
+  const server = { serverUri: "", channelCreds: [], serverFeatures: [] };
+  const context = { server, bootstrap: { xdsServers: [server], node: {}, authorities: {}, certificateProviders: {} } };
+  assert.equal(clientTypes[name].decode(context, { type_url, value }).error, undefined);
+}
+
+function serviceOf(fields: object, others: object = {}): Service {
+  const services = { server: { target: "static:///10.0.0.1:80", ...fields }, ...others };
+  return readConfig({ services }).services.get("server") as Service;
+}
+
+function backendOf(fields: object): Backend {
+  const { backend } = serviceOf(fields);
+  assert.ok(backend.t === "backend");
+  return backend;
+}
+
+const endpoint = (host: string, more: Partial<Endpoint> = {}): Endpoint => ({
+  ...{ id: `${host}:80`, addresses: [{ host, port: 80 }], weight: 1, zone: undefined },
+  ...{ forZones: [], nodeName: undefined, metadata: {}, ...more },
+});
+
+/** An assignment in a form that is easy to compare: `[priority, locality, weight, endpoints with their weights]`. */
+function shapeOf(
+  backend: Backend,
+  endpoints: readonly Endpoint[],
+  kind: ClientKind,
+  factors = new Map<string, number>(),
+) {
+  const { assignment } = buildEndpoints("server", backend, [{ priority: 0, endpoints }], factors, kind);
+  return shape(assignment);
+}
+
+function shape(assignment: ClusterLoadAssignment) {
+  assertAccepted("ClusterLoadAssignment", ClusterLoadAssignment.encode(assignment).finish());
+  return assignment.endpoints.map(({ priority, locality, loadBalancingWeight, lbEndpoints }) => {
+    const members = lbEndpoints.map(({ hostIdentifier, loadBalancingWeight }) => {
+      return `${hostIdentifier?.value.address?.address?.value.address}=${loadBalancingWeight}`;
+    });
+    return [priority, `${locality?.zone}/${locality?.subZone}`, loadBalancingWeight, members.join()];
+  });
+}
+
+test("grpc-js-xds accepts every policy and every option, and Envoy's clusters name one that Envoy has", () => {
+  const options = {
+    ...{
+      hashHeader: "user",
+      circuitBreaker: { maxRequests: 5 },
+      steering: "lrs",
+      localities: [{ zone: "a", weight: 2 }],
+    },
+    outlierDetection: { failurePercentage: {}, successRate: {}, consecutiveErrors: 3 },
+  };
+  for (const policy of policyNames) {
+    for (const fields of [{ hashHeader: "user" }, options, { hashHeader: "user", outlierDetection: {} }]) {
+      const backend = backendOf({ policy, ...fields });
+      assertAccepted("Cluster", Cluster.encode(buildCluster("server", backend, "grpc")).finish());
+      const forEnvoy = buildCluster("server", backend, "envoy");
+      const names = forEnvoy.loadBalancingPolicy?.policies.map(
+        ({ typedExtensionConfig }) => typedExtensionConfig?.name,
+      );
+      assert.match(
+        String(names),
+        /^(undefined|envoy\.load_balancing_policies\.(round_robin|random|least_request|ring_hash))$/,
+      );
+    }
+  }
+});
+
+test("what outlier detection does not say is off", () => {
+  const { outlierDetection } = buildCluster("server", backendOf({ outlierDetection: {} }), "grpc");
+  assert.deepEqual([outlierDetection?.enforcingSuccessRate, outlierDetection?.enforcingFailurePercentage], [0, 0]);
+  assert.equal(outlierDetection?.enforcingConsecutive5xx, 0);
+});
+
+test("a gRPC client finds its listener by name, and it does not change with the configuration; Envoy's has a port", () => {
+  const plain = buildListener(serviceOf({}), "grpc");
+  assert.deepEqual(plain, buildListener(serviceOf({ timeout: "1s", envoyPort: 30_051, policy: "random" }), "grpc"));
+  assertAccepted("Listener", Listener.encode(plain as Listener).finish());
+  assert.equal(buildListener(serviceOf({}), "envoy"), undefined);
+  const { address } = buildListener(serviceOf({ envoyPort: 30_051 }), "envoy")?.address ?? {};
+  assert.deepEqual(address?.value.portSpecifier, { $case: "portValue", value: 30_051 });
+});
+
+test("routes have the split, timeouts, retries and the header to hash; a part of weight 0 gets no calls", () => {
+  const parts = { v1: { target: "static:///10.0.0.1:80" }, v2: { target: "static:///10.0.0.2:80" } };
+  const split = serviceOf(
+    { target: undefined, split: { v1: 90, v2: 10 }, timeout: "1.5s", retries: { attempts: 2 } },
+    parts,
+  );
+  for (const kind of clientKinds) {
+    const routes = buildRoutes(split, kind);
+    assertAccepted("RouteConfiguration", RouteConfiguration.encode(routes).finish());
+    const { action } = routes.virtualHosts[0]?.routes[0] ?? {};
+    assert.ok(action?.$case === "route" && action.value.clusterSpecifier?.$case === "weightedClusters");
+    assert.deepEqual(action.value.clusterSpecifier.value.clusters, [
+      { name: "v1", weight: 90 },
+      { name: "v2", weight: 10 },
+    ]);
+    assert.deepEqual(action.value.maxStreamDuration?.maxStreamDuration, { seconds: 1n, nanos: 5e8 });
+    assert.equal(action.value.retryPolicy?.numRetries, 2);
+    assert.match(action.value.retryPolicy.retryOn, kind === "envoy" ? /^unavailable,connect-failure/ : /^unavailable$/);
+  }
+  const all = serviceOf({ target: undefined, split: { v1: 0, v2: 100 } }, parts);
+  const { action } = buildRoutes(all, "envoy").virtualHosts[0]?.routes[0] ?? {};
+  assert.ok(action?.$case === "route" && action.value.clusterSpecifier?.$case === "weightedClusters");
+  assert.deepEqual(action.value.clusterSpecifier.value.clusters, [{ name: "v2", weight: 100 }]);
+  assert.deepEqual(action.value.timeout, { seconds: 0n, nanos: 0 }); // Envoy's 15 s are off
+  const plain = buildRoutes(serviceOf({ hashHeader: "user" }), "grpc").virtualHosts[0]?.routes[0]?.action;
+  assert.ok(plain?.$case === "route");
+  assert.deepEqual(
+    [plain.value.clusterSpecifier, plain.value.retryPolicy],
+    [{ $case: "cluster", value: "server" }, undefined],
+  );
+  assert.deepEqual(plain.value.hashPolicy[0]?.policySpecifier, { $case: "header", value: { headerName: "user" } });
+});
+
+test("endpoints stand in their zones, which weigh as much as their endpoints together", () => {
+  const endpoints = [
+    endpoint("10.0.0.1", { zone: "a" }),
+    endpoint("10.0.0.2", { zone: "b" }),
+    endpoint("10.0.0.3", { zone: "a" }),
+  ];
+  for (const kind of clientKinds) {
+    assert.deepEqual(shapeOf(backendOf({}), endpoints, kind), [
+      [0, "a/", 2, "10.0.0.1=1,10.0.0.3=1"],
+      [0, "b/", 1, "10.0.0.2=1"],
+    ]);
+  }
+  const weighed = backendOf({ localities: [{ zone: "b", weight: 8 }] });
+  assert.deepEqual(
+    shapeOf(weighed, endpoints, "envoy").map(([, zone, weight]) => [zone, weight]),
+    [
+      ["a/", 2],
+      ["b/", 8],
+    ],
+  );
+});
+
+test("priorities of sources and zones are numbered without a gap, whichever are empty", () => {
+  const localities = [{ zone: "b", priority: 2 }];
+  const sources = [
+    { target: "static:///10.0.0.1:80", priority: 3 },
+    { target: "static:///10.0.0.9:80", priority: 7 },
+  ];
+  const backend = backendOf({ target: undefined, sources, localities });
+  const build = (first: readonly Endpoint[], second: readonly Endpoint[]) =>
+    shape(
+      buildEndpoints(
+        "server",
+        backend,
+        [
+          { priority: 7, endpoints: second },
+          { priority: 3, endpoints: first },
+        ],
+        new Map(),
+        "grpc",
+      ).assignment,
+    ).map(([priority, , , members]) => [priority, members]);
+  const [a, b, far] = [endpoint("10.0.0.1"), endpoint("10.0.0.2", { zone: "b" }), endpoint("10.0.0.9")];
+  assert.deepEqual(build([b, a], [far]), [
+    [0, "10.0.0.1=1"],
+    [1, "10.0.0.2=1"],
+    [2, "10.0.0.9=1"],
+  ]);
+  assert.deepEqual(build([b], [far]), [
+    [0, "10.0.0.2=1"],
+    [1, "10.0.0.9=1"],
+  ]);
+  assert.deepEqual(build([a], [a, far]), [
+    [0, "10.0.0.1=1"],
+    [1, "10.0.0.9=1"],
+  ]);
+  assert.deepEqual(build([], []), []);
+});
+
+test("weights count in round robin: Envoy gets them with the endpoints, gRPC as a locality for each", () => {
+  const endpoints = [endpoint("10.0.0.1", { weight: 3 }), endpoint("10.0.0.2", { weight: 0 })];
+  assert.deepEqual(shapeOf(backendOf({}), endpoints, "envoy"), [[0, "/", 4, "10.0.0.1=3,10.0.0.2=1"]]);
+  assert.deepEqual(shapeOf(backendOf({}), endpoints, "grpc"), [
+    [0, "/10.0.0.1:80", 3, "10.0.0.1=1"],
+    [0, "/10.0.0.2:80", 1, "10.0.0.2=1"],
+  ]);
+  assert.deepEqual(shapeOf(backendOf({ policy: "least_request" }), endpoints, "grpc"), [
+    [0, "/", 4, "10.0.0.1=3,10.0.0.2=1"],
+  ]);
+  const steered = new Map([["10.0.0.1:80", 0.1]]);
+  const equal = [endpoint("10.0.0.1"), endpoint("10.0.0.2")];
+  assert.deepEqual(
+    shapeOf(backendOf({ steering: "orca" }), equal, "grpc", steered).map(([, , weight]) => weight),
+    [100, 1_000],
+  );
+});
+
+test("an endpoint that is not an IP address is left out and named, and one of two families is one endpoint", () => {
+  const dual = endpoint("10.0.0.1", {
+    addresses: [
+      { host: "10.0.0.1", port: 80 },
+      { host: "fd00::1", port: 80 },
+    ],
+  });
+  const sources = [{ priority: 0, endpoints: [endpoint("localhost"), dual, endpoint("fd00::1")] }];
+  const { assignment, skipped } = buildEndpoints("server", backendOf({ dropPercent: 0.5 }), sources, new Map(), "grpc");
+  assert.deepEqual(skipped, ["localhost:80"]);
+  assert.deepEqual(shape(assignment), [[0, "/", 1, "10.0.0.1=1"]]);
+  const { hostIdentifier } = assignment.endpoints[0]?.lbEndpoints[0] ?? {};
+  assert.equal(hostIdentifier?.value.additionalAddresses.length, 1);
+  assert.equal(assignment.policy?.dropOverloads[0]?.dropPercentage?.numerator, 5_000);
+});
+
+test("10 000 endpoints of different weights are within the limits of clients", () => {
+  const many = Array.from({ length: 10_000 }, (_, n) =>
+    endpoint(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`, { weight: 2 ** 32 - 1 - n * 1_000.5 }),
+  );
+  const { assignment } = buildEndpoints("server", backendOf({}), [{ priority: 0, endpoints: many }], new Map(), "grpc");
+  const sum = assignment.endpoints.reduce((total, { loadBalancingWeight = 0 }) => total + loadBalancingWeight, 0);
+  assert.ok(sum < 2 ** 32 && assignment.endpoints.length === 10_000, String(sum));
+});
+
+test("the kind of a client is known by what it calls itself", () => {
+  const kinds = ["gRPC Node Pure JS", "gRPC Go", "gRPC Java", "envoy", "grpc-lb", ""].map(clientKindOf);
+  assert.deepEqual(kinds, ["grpc", "grpc", "grpc", "envoy", "envoy", "envoy"]);
+});
