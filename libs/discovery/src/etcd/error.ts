@@ -9,8 +9,6 @@ const staleToken = /invalid auth token|revision of auth store is old/;
 const refusal = /authentication failed|user name is empty|permission denied|invalid auth token/;
 /** A server's text is cut here, in characters. */
 const maxDetails = 500;
-/** In characters. */
-const minSecretLength = 4;
 
 /** Whether a new login may be enough. */
 export function isTokenStale(cause: unknown): boolean {
@@ -48,21 +46,10 @@ export interface FailedCall {
 export function describeFailure({ what, user, secrets = [] }: FailedCall, cause: unknown): DiscoveryError {
   if (cause instanceof DiscoveryError) return cause;
   const asUser = user === undefined ? "" : ` as user ${user}`;
-  let reason = messageOf(cause);
-  for (const spelling of secrets.flatMap(spellingsOf)) reason = reason.replaceAll(spelling, "…");
-  reason = reason.slice(0, 16 * maxDetails);
-  reason = printable(plainReason(reason), maxDetails);
+  const reason = printable(plainReason(messageOf(cause), secrets), maxDetails);
   // grpc-js has the whole text in the error that it throws, which is not handed on.
   const own = cause instanceof RpcStatus ? new RpcStatus(cause.code, reason) : cause;
   return new DiscoveryError(codeOf(cause), `etcd: ${printable(what, maxDetails)}${asUser}: ${reason}`, { cause: own });
-}
-
-/** A secret in the spellings that a server's message may have it in: as it is, quoted, in a URL and in base64. */
-function spellingsOf(secret: string): readonly string[] {
-  if (secret.length < minSecretLength) return []; // without it the reason could not be read
-  const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "");
-  const quoted = JSON.stringify(secret).slice(1, -1);
-  return [secret, quoted, encodeURIComponent(secret.toWellFormed()), base64];
 }
 
 function codeOf(cause: unknown): DiscoveryErrorCode {

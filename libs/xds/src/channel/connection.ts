@@ -13,12 +13,16 @@ export interface ConnectionOptions {
   readonly tls?: TlsMaterial | undefined;
   /** The largest message that is taken; a larger one is refused by its header, before it is received. */
   readonly maxMessageBytes: number;
+  /** After how long without a frame the server is pinged, in milliseconds. Default: 10 s. */
+  readonly keepaliveMs?: number | undefined;
+  /** How long the answer to a ping may take, in milliseconds. Default: 5 s. */
+  readonly keepaliveTimeoutMs?: number | undefined;
 }
 
 /**
  * One channel of grpc-js to one server, for calls of any service. It serves one connection: when that is lost, its owner makes
- * another, with the TLS files as they are then, and perhaps to another server. It is pinged every 10 s while a call is open, and is
- * lost when the answer takes 5 s.
+ * another, with the TLS files as they are then, and perhaps to another server. It is pinged while a call is open, and is
+ * lost when the answer is late.
  */
 export class Connection {
   readonly #credentials: OwnedCredentials;
@@ -26,7 +30,8 @@ export class Connection {
   readonly #calls = new Set<{ end(error: unknown): void }>();
   #wasReady = false;
 
-  constructor({ address, tls, maxMessageBytes }: ConnectionOptions) {
+  constructor(options: ConnectionOptions) {
+    const { address, tls, maxMessageBytes, keepaliveMs = 10_000, keepaliveTimeoutMs = 5_000 } = options;
     this.#credentials = new OwnedCredentials(tls);
     // The dns scheme takes an address as it is; a name is resolved by the system's resolver.
     this.#client = new Client(`dns:///${address}`, this.#credentials, {
@@ -36,8 +41,8 @@ export class Connection {
       "grpc.enable_channelz": 0,
       "grpc.service_config_disable_resolution": 1,
       // etcd and Go's servers allow a ping every 5 s by default, and only while a call is open.
-      "grpc.keepalive_time_ms": 10_000,
-      "grpc.keepalive_timeout_ms": 5_000,
+      "grpc.keepalive_time_ms": keepaliveMs,
+      "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
       // Never used: the owner closes a connection that failed, and decides on the backoff.
       "grpc.initial_reconnect_backoff_ms": 1_000,
       "grpc.max_receive_message_length": maxMessageBytes,

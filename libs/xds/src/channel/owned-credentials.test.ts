@@ -31,6 +31,9 @@ test("an error of a socket without a listener does not end the process; close en
   await once(late, "connect");
   await connector.connect(late);
   assert.ok(late.destroyed, "what connects after the close is ended too");
+  const begun = credentials.whileConnecting(() => connect(port, "127.0.0.1"));
+  await once(begun, "close");
+  assert.ok(begun.destroyed, "what begins to connect after the close is ended too");
   server.close();
   await once(server, "close");
 });

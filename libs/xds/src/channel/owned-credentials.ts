@@ -98,6 +98,9 @@ export class OwnedCredentials extends ChannelCredentials {
     socket.on("error", () => {});
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
-    if (this.#isClosed) socket.destroy();
+    if (!this.#isClosed) return;
+    socket.destroy();
+    // A socket that is only being created connects all the same: net's connect() revives one that was destroyed.
+    queueMicrotask(() => socket.destroy());
   }
 }

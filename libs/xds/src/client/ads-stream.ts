@@ -1,0 +1,104 @@
+import { status } from "@grpc/grpc-js";
+import { type Backoff, type Clock, createBackoff, type Random } from "@grpc-lb/core";
+import { type RpcCall, RpcStatus } from "../channel/index.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+
+/** What a stream is made with. */
+export interface AdsStreamOptions<Q, R> {
+  readonly call: RpcCall<Q, R>;
+  readonly exchange: Exchange<Q, R>;
+  /** By the URL of the type. */
+  readonly subscriptions: ReadonlyMap<string, Subscriptions>;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called with each response, and when the stream has lasted for a second. */
+  readonly onServed: () => void;
+}
+
+/** How long a stream must last until what it resumed from counts as current: a server that has no news sends nothing. */
+const resumedMs = 1_000;
+/** How often watchers hear that the stream is well. */
+const currentMs = 10_000;
+/** A server may send a resource again as soon as it is rejected: the first rejection is sent at once, further ones after a pause. */
+const rejectionBounds = { baseMs: 200, maxMs: 4_000 };
+
+/** One stream of ADS: requests what is watched, takes over what comes, and accepts or rejects it. */
+export class AdsStream<Q, R extends { readonly typeUrl: string }> {
+  readonly #options: AdsStreamOptions<Q, R>;
+  readonly #ended = new AbortController();
+  /** The types whose last response was rejected. */
+  readonly #rejected = new Map<string, Backoff>();
+  /** The last response of each type. */
+  readonly #latest = new Map<string, R>();
+  #isUpdating = false;
+
+  constructor(options: AdsStreamOptions<Q, R>) {
+    this.#options = options;
+  }
+
+  /** Runs until the stream ends; throws why. Nothing is left then. */
+  async run(): Promise<never> {
+    const { call } = this.#options;
+    try {
+      this.#sendUpdates();
+      void this.#keepCurrent();
+      for await (const batch of call.batches()) for (const response of batch) this.#receive(response);
+      throw new RpcStatus(status.UNAVAILABLE, "the stream was ended without an error");
+    } finally {
+      this.#ended.abort();
+      call.end();
+    }
+  }
+
+  /** What is watched has changed: it is sent with the other changes of this turn of the event loop. */
+  update(): void {
+    if (this.#isUpdating) return;
+    this.#isUpdating = true;
+    setImmediate(() => {
+      this.#isUpdating = false;
+      if (!this.#ended.signal.aborted) this.#sendUpdates();
+    });
+  }
+
+  #sendUpdates(): void {
+    const { call, exchange, subscriptions } = this.#options;
+    for (const each of subscriptions.values()) {
+      const update = exchange.update(each);
+      if (!update) continue;
+      call.send(update.request);
+      each.onRequested(update.requested);
+    }
+  }
+
+  #receive(response: R): void {
+    const { call, exchange, subscriptions, clock, random, onServed } = this.#options;
+    const { typeUrl } = response;
+    const own = subscriptions.get(typeUrl);
+    if (!own) return; // of a type that was never requested
+    const rejection = exchange.receive(own, response);
+    onServed();
+    this.#latest.set(typeUrl, response);
+    const answer = () => call.send(exchange.acknowledge(own, response, rejection));
+    const before = this.#rejected.get(typeUrl);
+    if (rejection === undefined || !before) answer();
+    if (rejection === undefined) this.#rejected.delete(typeUrl);
+    else if (!before) this.#rejected.set(typeUrl, createBackoff({ ...rejectionBounds, random }));
+    else {
+      void clock.sleep(before.next(), this.#ended.signal, { background: true }).then(() => {
+        if (!this.#ended.signal.aborted && this.#latest.get(typeUrl) === response) answer();
+      });
+    }
+  }
+
+  async #keepCurrent(): Promise<void> {
+    const { subscriptions, clock, onServed } = this.#options;
+    const { signal } = this.#ended;
+    for (let ms = resumedMs; ; ms = currentMs) {
+      await clock.sleep(ms, signal, { background: true });
+      if (signal.aborted) return;
+      onServed();
+      for (const each of subscriptions.values()) each.onCurrent();
+    }
+  }
+}

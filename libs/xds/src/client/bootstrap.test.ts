@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { readXdsEnvironment } from "./bootstrap.ts";
+
+const read = (bootstrap: unknown, server = "cp:1") =>
+  readXdsEnvironment(server, { GRPC_XDS_BOOTSTRAP_CONFIG: JSON.stringify(bootstrap) });
+
+test("the node, and the credentials of the control plane or of the first entry, are read from gRPC's bootstrap", (t) => {
+  assert.deepEqual(readXdsEnvironment("cp:1", {}), { node: {}, credentials: {} });
+  const tls = (name: string) => ({ type: "tls", config: { ca_certificate_file: `${name}.pem` } });
+  const bootstrap = {
+    xds_servers: [
+      { server_uri: "other:1", channel_creds: [{ type: "google_default" }, { type: "insecure" }] },
+      {
+        server_uri: "cp:1",
+        channel_creds: [tls("ca")],
+        call_creds: [{ type: "jwt_token_file", config: { jwt_token_file: "/t" } }],
+      },
+    ],
+    node: { id: "n", cluster: "c", locality: { zone: "z", sub_zone: "s" }, metadata: { A: "b" } },
+  };
+  const { node, credentials } = read(bootstrap);
+  assert.deepEqual([node.id, node.cluster, node.metadata], ["n", "c", { A: "b" }]);
+  assert.deepEqual(node.locality, { region: undefined, zone: "z", subZone: "s" });
+  assert.equal(credentials.tls?.caFile, "ca.pem");
+  assert.equal(credentials.tokenFile, "/t");
+  assert.equal(read(bootstrap, "third:1").credentials.tls, undefined);
+  const folder = mkdtempSync(join(tmpdir(), "bootstrap-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "b.json");
+  writeFileSync(file, JSON.stringify(bootstrap));
+  assert.equal(readXdsEnvironment("cp:1", { GRPC_XDS_BOOTSTRAP: file }).node.id, "n");
+});
+
+for (const [bootstrap, message] of [
+  ["{secret", /^GRPC_XDS_BOOTSTRAP_CONFIG: it is not valid JSON$/],
+  ["[]", /: it must be an object$/],
+  ['{"node":{"id":1}}', /: node\.id must be text$/],
+  ['{"xds_servers":{}}', /: xds_servers must be a list$/],
+  ['{"xds_servers":[{"channel_creds":[{"type":"google_default"}]}]}', /must have an entry of type tls or insecure$/],
+  ['{"xds_servers":[{"call_creds":[{"type":"jwt_token_file","config":{"jwt_token_file":"/t"}}]}]}', /needs tls/],
+] as const) {
+  test(`a bootstrap that is not valid is an error that names the variable: ${bootstrap}`, () => {
+    assert.throws(() => readXdsEnvironment("cp:1", { GRPC_XDS_BOOTSTRAP_CONFIG: bootstrap }), { message });
+  });
+}
+
+test("a bootstrap file that cannot be read is an error that names it", () => {
+  assert.throws(() => readXdsEnvironment("cp:1", { GRPC_XDS_BOOTSTRAP: "/nowhere/b.json" }), {
+    message: /^GRPC_XDS_BOOTSTRAP \/nowhere\/b\.json: ENOENT/,
+  });
+});

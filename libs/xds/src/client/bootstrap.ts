@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { messageOf } from "@grpc-lb/core";
+import { validateXdsCredentials, type XdsCredentials, type XdsTls } from "./credentials.ts";
+import type { XdsNode } from "./node.ts";
+
+/** What the environment says of control planes. */
+export interface XdsEnvironment {
+  readonly node: XdsNode;
+  readonly credentials: XdsCredentials;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The text in a bootstrap file is small; a larger one is something else. */
+const maxBytes = 1_048_576;
+
+/**
+ * Reads gRPC's bootstrap (https://github.com/grpc/grpc/blob/master/doc/grpc_xds_bootstrap_format.md): the file that
+ * GRPC_XDS_BOOTSTRAP names, else the JSON in GRPC_XDS_BOOTSTRAP_CONFIG. Of it count `node`, and of `xds_servers` the entry whose
+ * `server_uri` is the control plane's, else the first: its `channel_creds` (`insecure`; `tls` with `ca_certificate_file`,
+ * `certificate_file`, `private_key_file`; the first that is known) and its `call_creds` (`jwt_token_file`, gRFC A97). With
+ * neither variable: no TLS, no token.
+ *
+ * @param server the control plane: `host:18000`
+ * @throws RangeError for a bootstrap that cannot be read; it names the variable
+ */
+export function readXdsEnvironment(server: string, env: NodeJS.ProcessEnv = process.env): XdsEnvironment {
+  const { GRPC_XDS_BOOTSTRAP: file, GRPC_XDS_BOOTSTRAP_CONFIG: text } = env;
+  if (!file && !text) return { node: {}, credentials: {} };
+  const variable = file ? "GRPC_XDS_BOOTSTRAP" : "GRPC_XDS_BOOTSTRAP_CONFIG";
+  try {
+    return readBootstrap(JSON.parse(file ? readSmallFile(file) : (text ?? "")), server);
+  } catch (cause) {
+    // A syntax error would repeat a part of the text.
+    const reason = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
+    throw new RangeError(`${variable}${file ? ` ${file}` : ""}: ${reason}`);
+  }
+}
+
+function readSmallFile(file: string): string {
+  const bytes = readFileSync(file);
+  if (bytes.length > maxBytes) throw new RangeError(`it has more than ${maxBytes} bytes`);
+  return bytes.toString();
+}
+
+function readBootstrap(value: unknown, server: string): XdsEnvironment {
+  const bootstrap = object(value, "it");
+  const servers = list(bootstrap.xds_servers, "xds_servers").map((each, n) => object(each, `xds_servers[${n}]`));
+  const own = servers.find(({ server_uri }) => server_uri === server) ?? servers[0] ?? {};
+  const credentials: XdsCredentials = {
+    tls: readChannelCredentials(own.channel_creds),
+    tokenFile: readCallCredentials(own.call_creds),
+  };
+  validateXdsCredentials(credentials);
+  return { node: readNode(object(bootstrap.node, "node")), credentials };
+}
+
+function readNode(node: Json): XdsNode {
+  const locality = object(node.locality, "node.locality");
+  return {
+    ...(node.id !== undefined && { id: text(node.id, "node.id") }),
+    cluster: text(node.cluster, "node.cluster"),
+    locality: {
+      region: text(locality.region, "node.locality.region"),
+      zone: text(locality.zone, "node.locality.zone"),
+      subZone: text(locality.sub_zone, "node.locality.sub_zone"),
+    },
+    metadata: object(node.metadata, "node.metadata"),
+  };
+}
+
+function readChannelCredentials(value: unknown): XdsTls | undefined {
+  const all = list(value, "channel_creds").map((each) => object(each, "an entry of channel_creds"));
+  const known = all.find(({ type }) => type === "tls" || type === "insecure");
+  if (!known) {
+    if (all.length === 0) return undefined;
+    throw new RangeError("channel_creds must have an entry of type tls or insecure");
+  }
+  if (known.type === "insecure") return undefined;
+  const config = object(known.config, "the config of channel_creds tls");
+  return {
+    caFile: text(config.ca_certificate_file, "ca_certificate_file"),
+    certFile: text(config.certificate_file, "certificate_file"),
+    keyFile: text(config.private_key_file, "private_key_file"),
+  };
+}
+
+function readCallCredentials(value: unknown): string | undefined {
+  const all = list(value, "call_creds").map((each) => object(each, "an entry of call_creds"));
+  const known = all.find(({ type }) => type === "jwt_token_file");
+  return known && text(object(known.config, "the config of call_creds").jwt_token_file, "jwt_token_file");
+}
+
+function object(value: unknown, what: string): Json {
+  if (value === undefined) return {};
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
+  throw new RangeError(`${what} must be an object`);
+}
+
+function list(value: unknown, what: string): readonly unknown[] {
+  if (value === undefined) return [];
+  if (Array.isArray(value)) return value;
+  throw new RangeError(`${what} must be a list`);
+}
+
+function text(value: unknown, what: string): string | undefined {
+  if (value === undefined || typeof value === "string") return value;
+  throw new RangeError(`${what} must be text`);
+}

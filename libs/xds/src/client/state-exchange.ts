@@ -1,0 +1,60 @@
+import { status } from "@grpc/grpc-js";
+import type { Node } from "@grpc-lb/protos/envoy/config/core/v3";
+import { DiscoveryRequest, type DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
+import { createNodeOnce, type Exchange } from "./exchange.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+
+/**
+ * State-of-the-world xDS: each request has all names, and one version counts for all resources of a type
+ * (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#basic-protocol-overview).
+ */
+export class StateExchange implements Exchange<DiscoveryRequest, DiscoveryResponse> {
+  readonly #node: () => Node | undefined;
+  /** By type: the names that the server knows of, and the nonce of its last response. */
+  readonly #sent = new Map<string, { readonly names: ReadonlySet<string>; nonce: string }>();
+
+  constructor(node: Node) {
+    this.#node = createNodeOnce(node);
+  }
+
+  update(subscriptions: Subscriptions) {
+    const { typeUrl } = subscriptions.type;
+    const names = new Set(subscriptions.names);
+    const before = this.#sent.get(typeUrl);
+    const requested = [...names].filter((name) => !before?.names.has(name));
+    if (requested.length === 0 && names.size === (before?.names.size ?? 0)) return undefined;
+    // A server that is told a version may send nothing until there is another.
+    if (!before && !subscriptions.isKnown) subscriptions.stateVersion = "";
+    this.#sent.set(typeUrl, { names, nonce: before?.nonce ?? "" });
+    return { request: this.#request(subscriptions, undefined), requested };
+  }
+
+  receive(subscriptions: Subscriptions, response: DiscoveryResponse): string | undefined {
+    const sent = this.#sent.get(subscriptions.type.typeUrl);
+    if (sent) sent.nonce = response.nonce;
+    const received = response.resources.map(({ typeUrl, value: bytes }) => {
+      return { name: undefined, version: undefined, typeUrl, bytes };
+    });
+    const rejection = subscriptions.receive(received, subscriptions.type.isComplete ? "others" : []);
+    if (rejection === undefined) subscriptions.stateVersion = response.versionInfo;
+    return rejection;
+  }
+
+  acknowledge(subscriptions: Subscriptions, _: DiscoveryResponse, rejection: string | undefined) {
+    return this.#request(subscriptions, rejection);
+  }
+
+  /** With the version of the last response that was accepted, and the nonce of the last one. */
+  #request(subscriptions: Subscriptions, rejection: string | undefined): DiscoveryRequest {
+    const { typeUrl } = subscriptions.type;
+    const sent = this.#sent.get(typeUrl);
+    return DiscoveryRequest.fromPartial({
+      node: this.#node(),
+      typeUrl,
+      versionInfo: subscriptions.stateVersion,
+      resourceNames: [...(sent?.names ?? [])],
+      responseNonce: sent?.nonce ?? "",
+      ...(rejection !== undefined && { errorDetail: { code: status.INVALID_ARGUMENT, message: rejection } }),
+    });
+  }
+}

@@ -1,0 +1,200 @@
+import { type Clock, messageOf, printableLine } from "@grpc-lb/core";
+import { maxReasonLength, XdsError } from "./error.ts";
+import type { ResourceType, ResourceWatcher } from "./resource-type.ts";
+
+/** A resource as it came. */
+export interface Received {
+  /** Undefined where the protocol has none beside the resource: then the one in it counts. */
+  readonly name: string | undefined;
+  /** The version to resume from; undefined where the protocol has none for each resource. */
+  readonly version: string | undefined;
+  readonly typeUrl: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What is known of a resource. */
+type State<T> =
+  /** No answer has come yet. */
+  | { readonly t: "requested" }
+  /** The last good one. */
+  | {
+      readonly t: "known";
+      readonly value: T;
+      /** What it was read from: state of the world sends it again with each change of another. */
+      readonly bytes: Uint8Array;
+      readonly version: string | undefined;
+    }
+  /** The control plane has none of this name. */
+  | { readonly t: "missing" };
+
+interface Subscribed<T> {
+  readonly watchers: Set<ResourceWatcher<T>>;
+  state: State<T>;
+  /** Why the newest one was rejected; undefined when it was not. */
+  rejection: XdsError | undefined;
+  /** Ends the wait for a first answer; undefined while there is none. */
+  timer: AbortController | undefined;
+}
+
+/** The names of resources in a rejection are cut here, in characters. */
+const maxNameLength = 200;
+
+/** What is watched of one type of resource, and what is known of it. Survives streams, so that the next one resumes. */
+export class Subscriptions<T = unknown> {
+  readonly type: ResourceType<T>;
+  /** The version of the last response that was accepted; empty for none, and for what came by delta. */
+  stateVersion = "";
+  readonly #where: string;
+  readonly #clock: Clock;
+  readonly #missingAfterMs: number;
+  readonly #resources = new Map<string, Subscribed<T>>();
+
+  constructor(type: ResourceType<T>, where: string, clock: Clock, missingAfterMs: number) {
+    this.type = type;
+    this.#where = where;
+    this.#clock = clock;
+    this.#missingAfterMs = missingAfterMs;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#resources.keys()];
+  }
+
+  /** Whether every resource is known, so that a stream may resume by one version for all. */
+  get isKnown(): boolean {
+    return [...this.#resources.values()].every(({ state }) => state.t === "known");
+  }
+
+  /** The versions of what is known, by name. */
+  versions(): Record<string, string> {
+    const versions: Record<string, string> = Object.create(null);
+    for (const [name, { state }] of this.#resources) {
+      if (state.t === "known" && state.version) versions[name] = state.version;
+    }
+    return versions;
+  }
+
+  /** Adds a watcher, and tells it what is known. @returns a function that removes it */
+  add(name: string, watcher: ResourceWatcher<T>): () => void {
+    const known = this.#resources.get(name);
+    const resource: Subscribed<T> = known ?? {
+      watchers: new Set(),
+      state: { t: "requested" },
+      rejection: undefined,
+      timer: undefined,
+    };
+    this.#resources.set(name, resource);
+    resource.watchers.add(watcher);
+    if (resource.state.t === "known") watcher.onResource(resource.state.value);
+    if (resource.state.t === "missing") watcher.onMissing();
+    if (resource.rejection) watcher.onError(resource.rejection);
+    return () => {
+      if (!resource.watchers.delete(watcher) || resource.watchers.size > 0) return;
+      resource.timer?.abort();
+      if (this.#resources.get(name) === resource) this.#resources.delete(name);
+    };
+  }
+
+  /** A stream has requested these names: what has no answer in time does not exist (gRFC A27). */
+  onRequested(names: readonly string[]): void {
+    for (const name of names) {
+      const resource = this.#resources.get(name);
+      if (resource?.state.t !== "requested" || resource.timer) continue;
+      const timer = new AbortController();
+      resource.timer = timer;
+      void this.#clock.sleep(this.#missingAfterMs, timer.signal, { background: true }).then(() => {
+        if (!timer.signal.aborted && resource.state.t === "requested" && !resource.rejection)
+          this.#setMissing(resource);
+      });
+    }
+  }
+
+  /** The stream has ended: time without one does not count. */
+  onDisconnected(): void {
+    for (const resource of this.#resources.values()) stopTimer(resource);
+  }
+
+  /** The stream is well. */
+  onCurrent(): void {
+    for (const { watchers, state, rejection } of this.#resources.values()) {
+      if (state.t !== "requested" && !rejection) for (const watcher of [...watchers]) watcher.onCurrent();
+    }
+  }
+
+  fail(error: XdsError): void {
+    for (const { watchers } of this.#resources.values()) for (const watcher of [...watchers]) watcher.onError(error);
+  }
+
+  /**
+   * Takes over a response. Its good resources are used even if others are not.
+   *
+   * @param removed the names that the control plane has no longer, or never had; `others`: all that are not in the response
+   * @returns why it is rejected; undefined if it is accepted
+   */
+  receive(received: readonly Received[], removed: readonly string[] | "others"): string | undefined {
+    const problems: string[] = [];
+    const seen = new Set<string>();
+    let nameless: XdsError | undefined;
+    for (const { name: outer, version, typeUrl, bytes } of received) {
+      const inner = this.type.nameOf(bytes);
+      const name = outer ?? inner;
+      const resource = this.#resources.get(name ?? "");
+      if (name !== undefined) seen.add(name);
+      if (name !== undefined && !resource) continue; // nobody watches it any more, or nobody did
+      try {
+        if (typeUrl !== this.type.typeUrl) throw new Error(`its type is ${typeUrl}`);
+        if (name === undefined || !resource) throw new Error("it is not valid protobuf, or has no name");
+        if (inner !== name) throw new Error("it has another name in itself");
+        this.#setKnown(resource, bytes, version);
+      } catch (cause) {
+        const shown = name === undefined ? "a resource" : printableLine(name, maxNameLength);
+        const problem = `${shown}: ${printableLine(messageOf(cause), maxReasonLength)}`;
+        problems.push(problem);
+        const error = new XdsError("invalid", `control plane ${this.#where}: ${this.type.name} ${problem}`, { cause });
+        if (resource) reject(resource, error);
+        else nameless = error;
+      }
+    }
+    const gone = removed === "others" ? this.names.filter((name) => !nameless && !seen.has(name)) : removed;
+    for (const name of gone) {
+      const resource = this.#resources.get(name);
+      if (resource) this.#setMissing(resource);
+    }
+    // One of those without an answer may be the one that cannot be read.
+    if (nameless) for (const [name, resource] of this.#resources) if (!seen.has(name)) reject(resource, nameless);
+    if (problems.length === 0) return undefined;
+    return `${problems.slice(0, 5).join("; ")}${problems.length > 5 ? `; and ${problems.length - 5} more` : ""}`;
+  }
+
+  /** @throws Error for a resource that cannot be used */
+  #setKnown(resource: Subscribed<T>, bytes: Uint8Array, version: string | undefined): void {
+    const { state, watchers } = resource;
+    const isSame = state.t === "known" && Buffer.compare(state.bytes, bytes) === 0;
+    const value = isSame ? state.value : this.type.read(bytes);
+    stopTimer(resource);
+    resource.state = { t: "known", value, bytes, version };
+    for (const watcher of [...watchers]) {
+      if (isSame && !resource.rejection) watcher.onCurrent();
+      else watcher.onResource(value);
+    }
+    resource.rejection = undefined;
+  }
+
+  #setMissing(resource: Subscribed<T>): void {
+    stopTimer(resource);
+    resource.state = { t: "missing" };
+    resource.rejection = undefined;
+    for (const watcher of [...resource.watchers]) watcher.onMissing();
+  }
+}
+
+function reject<T>(resource: Subscribed<T>, error: XdsError): void {
+  stopTimer(resource);
+  resource.rejection = error;
+  for (const watcher of [...resource.watchers]) watcher.onError(error);
+}
+
+function stopTimer<T>(resource: Subscribed<T>): void {
+  resource.timer?.abort();
+  resource.timer = undefined;
+}
