@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
+import { createServerCredentials, type ReloadingCredentials } from "@grpc-lb/operations/tls";
 import { listenHost } from "@grpc-lb/program";
 import { fileDescriptors } from "@grpc-lb/protos/descriptors";
 import { type Pod, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
@@ -42,6 +43,10 @@ export interface GrpcOptions {
   readonly maxConnectionAgeMs: number;
   /** Sent with each answer and by OpenRcaService; undefined for neither. */
   readonly loadReports: LoadReports | undefined;
+  /** Default: without TLS. */
+  readonly tls?: ReloadingCredentials | undefined;
+  /** Called with the reason why the TLS handshake of a client failed, and its address. */
+  readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
   /** Default: `defaultHttp2Limits`. */
   readonly limits?: Http2Limits;
 }
@@ -58,7 +63,7 @@ export async function listenGrpc(
   workload: Workload,
   options: GrpcOptions,
 ): Promise<GrpcListener> {
-  const { maxConnectionAgeMs, loadReports, limits = defaultHttp2Limits } = options;
+  const { maxConnectionAgeMs, loadReports, tls, onRefused, limits = defaultHttp2Limits } = options;
   const server = new Server({
     ...limitOptions(limits),
     ...(maxConnectionAgeMs > 0 && { "grpc.max_connection_age_ms": maxConnectionAgeMs }),
@@ -92,7 +97,10 @@ export async function listenGrpc(
     streams,
   );
 
-  const port = await bind(server, listenHost(options.host), options.port, () => enforceLimits(server, limits));
+  const credentials = tls ? createServerCredentials(tls) : ServerCredentials.createInsecure();
+  const port = await bind(server, { host: listenHost(options.host), port: options.port, credentials }, () =>
+    enforceLimits(server, limits, onRefused),
+  );
   const closed = Promise.withResolvers<void>();
   return {
     port,
@@ -117,10 +125,14 @@ function goneSignal(call: ServerUnaryCall<unknown, unknown>): AbortSignal {
 }
 
 /** @param onBound called before the server can accept a connection */
-function bind(server: Server, host: string, port: number, onBound: () => void): Promise<number> {
+function bind(
+  server: Server,
+  { host, port, credentials }: { host: string; port: number; credentials: ServerCredentials },
+  onBound: () => void,
+): Promise<number> {
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentials, (error, bound) => {
       if (error) {
         reject(new Error(reasonOf(error), { cause: error }));
         return;

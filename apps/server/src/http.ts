@@ -1,9 +1,12 @@
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { keepCurrent, type ReloadingCredentials, tlsServerOptions } from "@grpc-lb/operations/tls";
 import { listenHost } from "@grpc-lb/program";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
 import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import { ConnectionTable } from "./connection-table.ts";
+import { type HandshakeOptions, limitHandshakes } from "./handshakes.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Workload } from "./workload.ts";
 
@@ -38,6 +41,18 @@ export const defaultHttpLimits: HttpLimits = {
   maxPipelined: 32,
 };
 
+/** Where the HTTP server listens, and how. */
+export interface HttpOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Default: `defaultHttpLimits`. */
+  readonly limits?: HttpLimits;
+  /** Default: without TLS. */
+  readonly tls?: ReloadingCredentials | undefined;
+  /** Called with the reason why the TLS handshake of a client failed, and its address. */
+  readonly onRefused?: HandshakeOptions["onRefused"];
+}
+
 /**
  * Starts the HTTP server: `GET /pod` (the bare pod name, through `workload`), `GET /` (the whole pod, as JSON), `GET /healthz`
  * (200 while the process lives) and `GET /readyz` (200 only while the server is ready).
@@ -48,26 +63,17 @@ export async function listenHttp(
   pod: Pod,
   readiness: Readiness,
   workload: Workload,
-  options: { readonly host: string; readonly port: number; readonly limits?: HttpLimits },
+  options: HttpOptions,
 ): Promise<HttpServer> {
-  const { limits = defaultHttpLimits } = options;
+  const { limits = defaultHttpLimits, tls } = options;
   const app = fastify({
     return503OnClosing: false, // while it closes, calls on open connections must still succeed
     forceCloseConnections: "idle",
     bodyLimit: limits.maxBodyBytes,
-    serverFactory: (handle) =>
-      createServer(
-        {
-          headersTimeout: limits.requestTimeoutMs,
-          requestTimeout: limits.requestTimeoutMs,
-          keepAliveTimeout: limits.keepAliveTimeoutMs,
-          connectionsCheckingInterval: limits.checkIntervalMs,
-        },
-        refusePipelines(handle, limits.maxPipelined),
-      ),
+    serverFactory: (handle) => createHttpServer(options, limits, refusePipelines(handle, limits.maxPipelined)),
   });
   const table = new ConnectionTable<Socket>(limits.maxConnections, (socket) => socket.destroy());
-  app.server.on("connection", (socket) => {
+  app.server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
     table.add(socket);
     socket.once("close", () => table.delete(socket));
   });
@@ -83,6 +89,20 @@ export async function listenHttp(
     close: () => app.close(),
     cut: () => app.server.closeAllConnections(),
   };
+}
+
+function createHttpServer({ tls, onRefused }: HttpOptions, limits: HttpLimits, listener: RequestListener): Server {
+  const options: ServerOptions = {
+    headersTimeout: limits.requestTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
+  };
+  if (!tls) return createServer(options, listener);
+  const server = createTlsServer({ ...options, ...tlsServerOptions(tls) }, listener);
+  keepCurrent(server, tls);
+  limitHandshakes(server, { max: limits.maxConnections, onRefused });
+  return server;
 }
 
 /** Closes a connection with too many unanswered requests before any of them costs more than its bytes. */

@@ -1,7 +1,9 @@
-import type { Http2Server, ServerHttp2Session, ServerHttp2Stream, Settings } from "node:http2";
+import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream, Settings } from "node:http2";
 import { constants } from "node:http2";
+import { Server as TlsServer } from "node:tls";
 import type { Server, ServerOptions } from "@grpc/grpc-js";
 import { ConnectionTable } from "./connection-table.ts";
+import { type HandshakeOptions, limitHandshakes } from "./handshakes.ts";
 
 /** Bounds of what the peers of a gRPC server can make it hold. */
 export interface Http2Limits {
@@ -49,7 +51,7 @@ export function limitOptions(limits: Http2Limits): ServerOptions {
 /** Private members of grpc-js 1.14: the options of its HTTP/2 servers, and the servers that listen. */
 interface Internals {
   readonly commonServerOptions: { settings?: Settings };
-  readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
+  readonly http2Servers: ReadonlyMap<Http2Server | Http2SecureServer, unknown>;
 }
 
 const internalsOf = (server: Server) => server as unknown as Internals;
@@ -61,10 +63,11 @@ export function announceHeaderLimit(server: Server, { maxHeaderBytes }: Http2Lim
 }
 
 /** Applies the limits that grpc-js has no options for. Must be called when the server is bound, in the same turn. */
-export function enforceLimits(server: Server, limits: Http2Limits): void {
+export function enforceLimits(server: Server, limits: Http2Limits, onRefused?: HandshakeOptions["onRefused"]): void {
   const table = new ConnectionTable<ServerHttp2Session>(limits.maxConnections, (session) => session.destroy());
   const streams = new StreamTable(limits.maxStreams);
   for (const http2Server of internalsOf(server).http2Servers.keys()) {
+    if (http2Server instanceof TlsServer) limitHandshakes(http2Server, { max: limits.maxConnections, onRefused });
     http2Server.on("session", (session) => {
       table.add(session);
       session.once("close", () => table.delete(session));

@@ -1,5 +1,6 @@
 import { setLogger } from "@grpc/grpc-js";
 import { messageOf, systemClock } from "@grpc-lb/core";
+import { openServerTls, serverTlsFlags } from "@grpc-lb/operations/tls";
 import {
   choiceFlag,
   createLogger,
@@ -38,6 +39,7 @@ const flags = {
     minMs: 1_000, // with less, clients would mostly be connecting
     orZero: true,
   }),
+  ...serverTlsFlags,
   ...workloadFlags,
   ...loadReportFlags,
   ...registrationFlags,
@@ -65,6 +67,11 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   const log = createLogger("server", flags.logLevel);
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
   setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // by default grpc-js writes plain text to stderr
+  const tls = await openServerTls(flags, {
+    onReload: ({ expiresMs = 0 }) => log.info({ expires: new Date(expiresMs) }, "certificate reloaded"),
+    onProblem: (reason) => log.warn({ reason }, "certificate files cannot be used; the last good ones stay"),
+  });
+  const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
   const pod = describePod(flags);
   const readiness = new Readiness();
   const clock = systemClock;
@@ -81,8 +88,12 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
       throw new ProgramError(message, { cause, exitCode: 1 });
     });
   const { bindAddress: host, httpPort, grpcPort, maxConnectionAge: maxConnectionAgeMs } = flags;
-  const http = await listening("HTTP", httpPort, listenHttp(pod, readiness, workload, { host, port: httpPort }));
-  const grpcOptions = { host, port: grpcPort, maxConnectionAgeMs, loadReports };
+  const http = await listening(
+    "HTTP",
+    httpPort,
+    listenHttp(pod, readiness, workload, { host, port: httpPort, tls, onRefused }),
+  );
+  const grpcOptions = { host, port: grpcPort, maxConnectionAgeMs, loadReports, tls, onRefused };
   const listener = listenGrpc(pod, readiness, workload, grpcOptions);
   const grpc = await listening("gRPC", grpcPort, listener).catch(async (error) => {
     await http.close();
@@ -91,7 +102,13 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
 
   if (flags.warmUp > 0) {
     const ended = AbortSignal.any([signal, AbortSignal.timeout(flags.warmUp)]);
-    const ports = { host, httpPort: http.port, grpcPort: grpc.port, hasLoadReports: loadReports !== undefined };
+    const ports = {
+      host,
+      httpPort: http.port,
+      grpcPort: grpc.port,
+      hasLoadReports: loadReports !== undefined,
+      tls: tls?.current,
+    };
     // The server starts even if the warm-up is incomplete: only its first calls are slow.
     const incomplete = (error: unknown) => log.debug({ reason: messageOf(error) }, "warm-up incomplete");
     await workload.warmUp(() => warmUp({ ...ports, signal: ended }).catch(incomplete));
@@ -124,6 +141,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   const leave = () => Promise.all(registrations.map((registration) => registration.close()));
   const options = { clock, delayMs: flags.drainDelay, timeoutMs: flags.drainTimeout, leave };
   const result = await drain(readiness, [http, grpc], options);
+  await tls?.close();
   if (result === "cut") log.warn({ drainTimeoutMs: flags.drainTimeout }, "calls were cut at the deadline");
   log.info("stopped");
   return 0;

@@ -1,5 +1,8 @@
 import { get as httpGet } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
+import { get as httpsGet } from "node:https";
+import type { ConnectionOptions } from "node:tls";
+import type { Credentials } from "@grpc-lb/operations/tls";
 
 /** Where the server listens, and what else to call there. */
 export interface WarmUpOptions {
@@ -7,6 +10,8 @@ export interface WarmUpOptions {
   readonly host: string;
   readonly httpPort: number;
   readonly grpcPort: number;
+  /** The server's own credentials if both ports speak TLS: where clients need a certificate, it shows this one. */
+  readonly tls?: Credentials | undefined;
   /** Whether OpenRcaService is served. */
   readonly hasLoadReports: boolean;
   /** Ends the warm-up early. */
@@ -38,12 +43,14 @@ const rounds = 3;
 export async function warmUp(options: WarmUpOptions): Promise<void> {
   const { signal, httpPort, grpcPort } = options;
   const host = loopbackFor(options.host);
+  // The server that it calls is itself, whatever the certificate says.
+  const tls = options.tls && { cert: options.tls.cert, key: options.tls.key, rejectUnauthorized: false };
   const requests = options.hasLoadReports ? [...grpcRequests, loadReportRequest] : grpcRequests;
   const callHttp = async () => {
-    for (const path of httpPaths) await getHttp({ host, port: httpPort, path, signal });
+    for (const path of httpPaths) await getHttp({ host, port: httpPort, path, signal, tls });
   };
-  const callGrpc = () =>
-    callOverHttp2(`http://${host.includes(":") ? `[${host}]` : host}:${grpcPort}`, requests, signal);
+  const origin = `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${grpcPort}`;
+  const callGrpc = () => callOverHttp2(origin, requests, signal, tls);
   for (let round = 0; round < rounds; round++) await Promise.all([callHttp(), callGrpc()]);
 }
 
@@ -53,9 +60,16 @@ function loopbackFor(host: string): string {
   return host === "::" ? "::1" : host;
 }
 
-function getHttp(options: { host: string; port: number; path: string; signal: AbortSignal }): Promise<void> {
+function getHttp(options: {
+  host: string;
+  port: number;
+  path: string;
+  signal: AbortSignal;
+  tls: ConnectionOptions | undefined;
+}): Promise<void> {
+  const { tls, ...request } = options;
   return new Promise((resolve, reject) => {
-    httpGet({ ...options, agent: false }, (response) => {
+    (tls ? httpsGet : httpGet)({ ...request, ...tls, agent: false }, (response) => {
       response.on("error", reject).on("close", resolve).resume();
     }).on("error", reject);
   });
@@ -69,8 +83,9 @@ async function callOverHttp2(
   origin: string,
   requests: readonly (readonly [path: string, request: Uint8Array])[],
   signal: AbortSignal,
+  tls: ConnectionOptions | undefined,
 ): Promise<void> {
-  const session = connectHttp2(origin);
+  const session = connectHttp2(origin, tls);
   const abort = () => session.destroy(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   try {
