@@ -78,7 +78,7 @@ kube-load: needs-kube-load $(INSTALLED) ## load the images into the kind, miniku
 	@$(NODE) k8s/cluster/load.ts
 
 .PHONY: kube-deploy
-kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images of the last build; STRATEGY=resolver, envoy … (k8s/README.md); POLICY=least_request … COMPONENTS=hpa-cpu,network-policy …
+kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images of the last build; STRATEGY=resolver, envoy … (k8s/README.md); POLICY=least_request … COMPONENTS=monitoring,network-policy …
 	@$(NODE) k8s/cluster/deploy.ts
 
 .PHONY: kube-logs

@@ -15,6 +15,9 @@ test("COMPONENTS is a list of folders in k8s/components, in any order, each once
 test("components that exclude the strategy, or lack what they need, are a wrong value", () => {
   requireCombination(["hpa-cpu", "network-policy"], "resolver");
   requireCombination(["etcd-backup", "etcd-restore"], "etcd");
+  assert.throws(() => requireCombination(["hpa-cpu", "hpa-grpc-rate"], "resolver"), {
+    message: /^COMPONENTS has two for the autoscaler of the server, hpa-cpu and hpa-grpc-rate; choose one$/,
+  });
   assert.throws(() => requireCombination(["etcd-backup"], "consul"), { message: /needs STRATEGY=etcd, got consul$/ });
   assert.throws(() => requireCombination(["etcd-restore"], "etcd"), { message: /needs etcd-backup too$/ });
   assert.throws(() => requireCombination(["network-policy"], "nodeport"), {
@@ -24,6 +27,7 @@ test("components that exclude the strategy, or lack what they need, are a wrong 
 });
 
 test("objects of components that are no longer wanted are deleted, and only where there are some", async () => {
+  const none = new Set<string>();
   const calls: (readonly string[])[] = [];
   const kubectlWith = (listed: Partial<Result>) =>
     ({
@@ -36,7 +40,11 @@ test("objects of components that are no longer wanted are deleted, and only wher
         return "";
       },
     }) as unknown as Kubectl;
-  await removeOtherComponents(kubectlWith({ stdout: "networkpolicy.networking.k8s.io/grpc-lb-dns\n" }), ["hpa-cpu"]);
+  await removeOtherComponents(
+    kubectlWith({ stdout: "networkpolicy.networking.k8s.io/grpc-lb-dns\n" }),
+    ["hpa-cpu"],
+    none,
+  );
   assert.deepEqual(
     calls.map((args) => args.slice(0, 4)),
     [
@@ -50,8 +58,8 @@ test("objects of components that are no longer wanted are deleted, and only wher
     ],
   );
   calls.length = 0;
-  await removeOtherComponents(kubectlWith({}), []);
-  await removeOtherComponents(kubectlWith({ code: 1, problem: "Forbidden" }), []);
+  await removeOtherComponents(kubectlWith({}), [], none);
+  await removeOtherComponents(kubectlWith({ code: 1, problem: "Forbidden" }), [], none);
   assert.equal(calls.length, 2);
 });
 

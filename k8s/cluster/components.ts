@@ -1,10 +1,19 @@
 import { type Flag, ProgramError } from "@grpc-lb/program";
 import type { Kubectl } from "./kubectl.ts";
-import { resourceOf } from "./objects.ts";
+import { customKinds, resourceOf } from "./objects.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** What can be added to every strategy: folders in k8s/components with the objects and patches. */
-export const components = ["hpa-cpu", "network-policy", "etcd-backup", "etcd-restore"] as const;
+export const components = [
+  "monitoring",
+  "monitoring-operator",
+  "hpa-cpu",
+  "hpa-grpc-rate",
+  "keda-grpc-rate",
+  "network-policy",
+  "etcd-backup",
+  "etcd-restore",
+] as const;
 export type Component = (typeof components)[number];
 
 /** The label of the objects that a component adds; its value is the component. */
@@ -22,8 +31,14 @@ interface Limits {
   readonly requires?: Component;
 }
 
+const autoscaler = "autoscaler of the server";
+
 const limitsOf: Readonly<Record<Component, Limits>> = {
-  "hpa-cpu": { group: "autoscaler of the server" },
+  monitoring: {},
+  "monitoring-operator": { requires: "monitoring" },
+  "hpa-cpu": { group: autoscaler },
+  "hpa-grpc-rate": { group: autoscaler },
+  "keda-grpc-rate": { group: autoscaler },
   "network-policy": {
     notWith: {
       strategies: ["nodeport", "loadbalancer"],
@@ -72,23 +87,46 @@ const wrong = (message: string): never => {
 };
 
 /** The kinds of added objects that act on pods by themselves. Of the other kinds nothing is in use without the component's patches. */
-const actingKinds = ["HorizontalPodAutoscaler", "NetworkPolicy", "CronJob"].map((kind) => resourceOf[kind] ?? kind);
+const actingKinds = [
+  "HorizontalPodAutoscaler",
+  "ScaledObject",
+  "NetworkPolicy",
+  "CronJob",
+  "PodMonitor",
+  "PrometheusRule",
+];
 
 /**
  * Deletes what acts on pods and belongs to a component that is not wanted. Without the right to list such objects nothing is deleted:
  * such a user cannot have created them.
+ *
+ * @param served the resources of the cluster
  */
-export async function removeOtherComponents(kubectl: Kubectl, wanted: readonly Component[]): Promise<void> {
+export async function removeOtherComponents(
+  kubectl: Kubectl,
+  wanted: readonly Component[],
+  served: ReadonlySet<string>,
+): Promise<void> {
   const selector = [componentLabel, ...wanted.map((name) => `${componentLabel}!=${name}`)].join(",");
-  const listed = await kubectl.try(["get", actingKinds.join(","), "-l", selector, "-o", "name"]);
+  const kinds = actingKinds.filter((kind) => !customKinds.has(kind) || served.has(resourceOf[kind] ?? kind));
+  const resources = kinds.map((kind) => resourceOf[kind]).join(",");
+  const listed = await kubectl.try(["get", resources, "-l", selector, "-o", "name"]);
   const found = listed.stdout.split("\n").filter(Boolean);
   if (listed.code !== 0 || found.length === 0) return;
   await kubectl.run(["delete", ...found, "--ignore-not-found"], { show: true, doing: "other components were deleted" });
 }
 
+/** The kustomize patch for what KEDA asks Prometheus: the calls in this namespace. */
+export function queryPatch(namespace: string, wanted: readonly Component[]): readonly object[] {
+  if (!wanted.includes("keda-grpc-rate")) return [];
+  const value = `sum(rate(grpc_server_call_started_total{namespace="${namespace}",app="server"}[1m]))`;
+  const patch = JSON.stringify([{ op: "replace", path: "/spec/triggers/0/metadata/query", value }]);
+  return [{ target: { kind: "ScaledObject", name: "server" }, patch }];
+}
+
 /** The kustomize patch for the server's number of pods where an autoscaler owns it: applying the manifests must not change it. */
 export async function replicasPatch(kubectl: Kubectl, wanted: readonly Component[]): Promise<readonly object[]> {
-  if (!wanted.some((name) => limitsOf[name].group === "autoscaler of the server")) return [];
+  if (!wanted.some((name) => limitsOf[name].group === autoscaler)) return [];
   const { code, stdout } = await kubectl.try(["get", "deployment", "server", "-o", "jsonpath={.spec.replicas}"]);
   const replicas = code === 0 && stdout !== "" ? Number(stdout) : minReplicas;
   const metadata = { name: "server" };

@@ -5,9 +5,20 @@
 import { runProgram } from "@grpc-lb/program";
 import { findForeign } from "./foreign.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
-import { addedKinds, hasLabel, kinds, namespaceLabels, ourNamespace, ours } from "./objects.ts";
+import {
+  addedKinds,
+  customKinds,
+  hasLabel,
+  kinds,
+  namespaceLabels,
+  ourNamespace,
+  ours,
+  resourceOf,
+  servedResources,
+} from "./objects.ts";
 
 const flags = { namespace: namespaceFlag };
+const kindsOfOperators = new Set([...customKinds.keys()].map((kind) => resourceOf[kind]));
 
 void runProgram({ name: "kube-delete", summary: "Deletes server and clients.", flags }, async ({ flags, signal }) => {
   const kubectl = await createKubectl(flags.namespace, signal);
@@ -18,9 +29,11 @@ void runProgram({ name: "kube-delete", summary: "Deletes server and clients.", f
   }
   await requireRights(kubectl, [...kinds.flatMap((kind) => [`list ${kind}`, `delete ${kind}`]), "list pods"]);
 
+  const served = await servedResources(kubectl);
+  const present = addedKinds.filter((kind) => !kindsOfOperators.has(kind) || served.has(kind));
   // Some strategies and components add these kinds, which need more rights; a user without the rights cannot have created them.
   const deletable = await Promise.all(
-    addedKinds.map(async (kind) => {
+    present.map(async (kind) => {
       const checks = ["list", "delete"].map((verb) => kubectl.try(["auth", "can-i", verb, kind]));
       return (await Promise.all(checks)).every(({ stdout }) => stdout.trim() === "yes") ? [kind] : [];
     }),

@@ -9,6 +9,7 @@ import { type Companion, companionImages, companionOf, imageFlags } from "./comp
 import {
   componentLabel,
   componentsFlag,
+  queryPatch,
   removeOtherComponents,
   replicasPatch,
   requireCombination,
@@ -17,7 +18,15 @@ import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from 
 import { builtImagesOf, writeKustomization } from "./kustomization.ts";
 import { loadImages, requireImages, requireLocalCluster } from "./local.ts";
 import { nodesHaveImages } from "./node-images.ts";
-import { namespaceLabels, ourNamespace, ours, requireNoForeignObjects, resourceOf } from "./objects.ts";
+import {
+  namespaceLabels,
+  ourNamespace,
+  ours,
+  requireKinds,
+  requireNoForeignObjects,
+  resourceOf,
+  servedResources,
+} from "./objects.ts";
 import { callsFromOutside, waitForOutside } from "./outside.ts";
 import { clientPatch, policyFlag, requireChoice } from "./policy.ts";
 import { waitForRollout } from "./rollout.ts";
@@ -50,7 +59,10 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
   const builtImages = local === null ? [] : await requireImages(built, signal);
   const env = flags.policy === "" ? [] : [{ name: "POLICY", value: flags.policy }];
   const images = companion === null ? [] : companionImages(companion, flags);
-  const patches = await replicasPatch(kubectl, flags.components);
+  const patches = [
+    ...(await replicasPatch(kubectl, flags.components)),
+    ...queryPatch(kubectl.namespace, flags.components),
+  ];
   const write = () =>
     writeKustomization(`deploy/${kubectl.namespace}`, {
       manifests,
@@ -59,7 +71,10 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
       patches: [...clientPatch(env), ...patches],
     });
   const rendered = await kubectl.run(["kustomize", write()]);
-  const rights = kindsIn(rendered).flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
+  const kinds = kindsIn(rendered);
+  const served = await servedResources(kubectl);
+  requireKinds(kinds, served);
+  const rights = kinds.flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
   const reads = ["list pods", "watch deployments.apps", ...(callsFromOutside(flags.strategy) ? ["get services"] : [])];
   await requireRights(kubectl, [...rights, ...reads]);
   const isMissing = (await namespaceLabels(kubectl)) === null;
@@ -71,7 +86,7 @@ void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", f
     process.stdout.write("the nodes already have the images\n");
   else if (local !== null) await loadImages(local, builtImages, signal);
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
-  await removeOtherComponents(kubectl, flags.components);
+  await removeOtherComponents(kubectl, flags.components, served);
   if (rendered.includes(`${componentLabel}: `))
     await kubectl.run(["apply", "-k", write(), "-l", componentLabel], { show: true, doing: "components were applied" });
   for (const step of steps) {

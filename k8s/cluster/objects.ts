@@ -20,7 +20,16 @@ export const resourceOf: Readonly<Record<string, string>> = {
   CronJob: "cronjobs.batch",
   PersistentVolumeClaim: "persistentvolumeclaims",
   NetworkPolicy: "networkpolicies.networking.k8s.io",
+  PodMonitor: "podmonitors.monitoring.coreos.com",
+  PrometheusRule: "prometheusrules.monitoring.coreos.com",
+  ScaledObject: "scaledobjects.keda.sh",
 };
+/** The kinds that a cluster has only if an operator is installed, and whose operator that is. */
+export const customKinds: ReadonlyMap<string, string> = new Map([
+  ["PodMonitor", "the Prometheus operator"],
+  ["PrometheusRule", "the Prometheus operator"],
+  ["ScaledObject", "KEDA"],
+]);
 /** The kinds that every strategy has. */
 export const kinds = ["deployments.apps", "services", "poddisruptionbudgets.policy"] as const;
 /** The kinds that some strategies and components add. */
@@ -37,6 +46,22 @@ export async function namespaceLabels(kubectl: Kubectl): Promise<Record<string, 
   const { code, stdout, problem } = await kubectl.try(["get", "namespace", kubectl.namespace, "-o", "json"]);
   if (code === 0) return JSON.parse(stdout).metadata.labels ?? {};
   return problem.includes("NotFound") ? null : undefined;
+}
+
+/** The namespaced resources that the cluster has, in the form of `resourceOf`. */
+export async function servedResources(kubectl: Kubectl): Promise<ReadonlySet<string>> {
+  // It fails if one of several API groups does not answer, and prints the others.
+  const { stdout } = await kubectl.try(["api-resources", "--namespaced", "--output=name"]);
+  return new Set(stdout.split("\n").filter(Boolean));
+}
+
+/** Ends the program if manifests have kinds that the cluster does not have. */
+export function requireKinds(kinds: readonly string[], served: ReadonlySet<string>): void {
+  for (const [kind, operator] of customKinds) {
+    const resource = resourceOf[kind] ?? kind;
+    if (kinds.includes(resource) && !served.has(resource))
+      stop(`the cluster has no ${resource}: install ${operator}, or leave its component out of COMPONENTS`);
+  }
 }
 
 /** Ends the program if an object without the label of grpc-lb has a name that is about to be applied. */
