@@ -1,0 +1,258 @@
+import type { Clock } from "@grpc-lb/core";
+import type { Endpoint, Source } from "@grpc-lb/discovery";
+import {
+  clusterResource,
+  endpointsResource,
+  listenerResource,
+  type Resource,
+  routeResource,
+  type SnapshotCache,
+  type SnapshotResult,
+} from "@grpc-lb/xds/cache";
+import type { Backend, Config, Service } from "../config/config.ts";
+import { type ClientKind, clientKinds } from "../resources/client-kind.ts";
+import { buildCluster } from "../resources/cluster.ts";
+import { buildEndpoints, type PrioritizedEndpoints } from "../resources/endpoints.ts";
+import { buildListener } from "../resources/listener.ts";
+import { buildRoutes } from "../resources/route.ts";
+import { WatchedSources } from "./watched-sources.ts";
+
+/** What a publisher is made with. */
+export interface PublisherOptions {
+  readonly cache: SnapshotCache;
+  readonly clock: Clock;
+  createSource(target: string): Source;
+  /** How long a source that has not answered yet is waited for, in milliseconds, before the others are served without it. */
+  readonly syncTimeoutMs: number;
+  /** Called once for each new problem, with one line: a source's error, or endpoints that cannot be served. */
+  onProblem(message: string): void;
+  /** Called when the endpoints of services have changed in the cache. */
+  onPublished?(services: readonly string[]): void;
+}
+
+/** What is served of a service, for metrics. */
+export interface ServiceStatus {
+  readonly name: string;
+  /** Undefined until its sources have answered. */
+  readonly endpoints: number | undefined;
+  /** When the oldest of its sources last heard from its server, in the clock's milliseconds; undefined for never. */
+  readonly lastSyncMs: number | undefined;
+  readonly hasError: boolean;
+}
+
+/** The last good endpoints of a service. */
+interface Served {
+  readonly sources: readonly PrioritizedEndpoints[];
+  readonly endpoints: readonly Endpoint[];
+}
+
+/**
+ * Puts the resources of a configuration into the cache, and keeps them current as endpoints and weights change.
+ *
+ * Nothing is published before every source has answered once or is overdue. A service whose sources have not answered has a cluster
+ * without endpoints in the cache: clients wait, or keep the endpoints that they have from another control plane. It never has an
+ * empty set instead. A service whose sources are configured in another way keeps its endpoints until the new sources have answered.
+ */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #sources: WatchedSources;
+  readonly #served = new Map<string, Served>();
+  readonly #factors = new Map<string, ReadonlyMap<string, number>>();
+  /** The last problem of each target and service, so that it is reported once. */
+  readonly #problems = new Map<string, string>();
+  readonly #dirty = new Set<string>();
+  readonly #closing = new AbortController();
+  #config: Config = { services: new Map() };
+  #isPublished = false;
+  #flush: NodeJS.Immediate | undefined;
+  readonly #published = Promise.withResolvers<void>();
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#sources = new WatchedSources(options.createSource, (target) => this.#onSnapshot(target));
+  }
+
+  /** Resolves when the first resources are in the cache. */
+  get published(): Promise<void> {
+    return this.#published.promise;
+  }
+
+  /** The targets that have not answered, while they are waited for. */
+  waitingFor(): readonly string[] {
+    return this.#sources.targets().filter((target) => !this.#sources.isSettled(target));
+  }
+
+  /** Serves another configuration. */
+  setConfig(config: Config): void {
+    if (this.#closing.signal.aborted) return;
+    this.#config = config;
+    const targets = new Set([...backends(config)].flatMap(([, { sources }]) => sources.map(({ target }) => target)));
+    for (const name of [...this.#served.keys(), ...this.#factors.keys()]) {
+      if (config.services.get(name)?.backend.t === "backend") continue;
+      this.#served.delete(name);
+      this.#factors.delete(name);
+    }
+    this.#sources.setTargets(targets);
+    for (const key of this.#problems.keys())
+      if (!targets.has(key) && !config.services.has(key)) this.#problems.delete(key);
+    for (const [name] of backends(config)) this.#dirty.add(name);
+    const waiting = this.waitingFor();
+    if (waiting.length > 0) void this.#giveUpLater(waiting);
+    if (this.#isPublished) this.#publishAll();
+    else this.#flushSoon();
+  }
+
+  /** Multiplies the weights of a service's endpoints, by id; they are published if they change anything. */
+  setFactors(name: string, factors: ReadonlyMap<string, number>): void {
+    this.#factors.set(name, factors);
+    this.#markDirty(name);
+  }
+
+  /** The endpoints that a service has now; none until they are known. */
+  endpointsOf(name: string): readonly Endpoint[] {
+    return this.#served.get(name)?.endpoints ?? [];
+  }
+
+  /** The services that have endpoints of their own. */
+  status(): readonly ServiceStatus[] {
+    return [...backends(this.#config)].map(([name, { sources }]) => {
+      const snapshots = sources.map(({ target }) => this.#sources.snapshot(target));
+      const times = snapshots.map((snapshot) => snapshot?.lastSyncMs);
+      return {
+        name,
+        endpoints: this.#served.get(name)?.endpoints.length,
+        lastSyncMs: times.reduce((oldest, time) =>
+          oldest === undefined || time === undefined ? undefined : Math.min(oldest, time),
+        ),
+        hasError: snapshots.some((snapshot) => snapshot?.error !== undefined),
+      };
+    });
+  }
+
+  /** Ends all sources; what is in the cache stays. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    clearImmediate(this.#flush);
+    await this.#sources.close();
+  }
+
+  #onSnapshot(target: string): void {
+    const error = this.#sources.snapshot(target)?.error;
+    this.#report(target, error?.message);
+    for (const [name, { sources }] of backends(this.#config)) {
+      if (sources.some((source) => source.target === target)) this.#markDirty(name);
+    }
+  }
+
+  async #giveUpLater(targets: readonly string[]): Promise<void> {
+    const { clock, syncTimeoutMs } = this.#options;
+    await clock.sleep(syncTimeoutMs, this.#closing.signal, { background: true });
+    if (this.#closing.signal.aborted) return;
+    for (const target of targets) {
+      if (this.#sources.isSettled(target)) continue;
+      this.#sources.giveUp(target);
+      this.#onSnapshot(target);
+    }
+  }
+
+  #markDirty(name: string): void {
+    this.#dirty.add(name);
+    this.#flushSoon();
+  }
+
+  /** One publication for all that changes in a turn of the event loop. */
+  #flushSoon(): void {
+    this.#flush ??= setImmediate(() => {
+      this.#flush = undefined;
+      if (this.#isPublished) this.#publishDirty();
+      else if (this.waitingFor().length === 0) this.#publishAll();
+    });
+  }
+
+  #publishAll(): void {
+    clearImmediate(this.#flush);
+    this.#flush = undefined;
+    for (const [name, backend] of backends(this.#config)) this.#renew(name, backend);
+    for (const kind of clientKinds) {
+      const resources = [...this.#config.services.values()].flatMap((service) => this.#build(service, kind));
+      this.#check(this.#options.cache.setSnapshot(kind, resources));
+    }
+    this.#isPublished = true;
+    this.#published.resolve();
+    this.#announce();
+  }
+
+  #publishDirty(): void {
+    const changed: [string, Backend][] = [];
+    for (const [name, backend] of backends(this.#config)) {
+      if (!this.#dirty.has(name)) continue;
+      this.#renew(name, backend);
+      changed.push([name, backend]);
+    }
+    for (const kind of clientKinds) {
+      const upserts = changed.flatMap(([name, backend]) => this.#buildAssignment(name, backend, kind));
+      this.#check(this.#options.cache.updateSnapshot(kind, { upserts }));
+    }
+    this.#announce();
+  }
+
+  #announce(): void {
+    const names = [...this.#dirty];
+    this.#dirty.clear();
+    this.#options.onPublished?.(names);
+  }
+
+  /** Takes the endpoints of the sources if all of them have answered, or are not waited for. */
+  #renew(name: string, { sources }: Backend): void {
+    if (!sources.every(({ target }) => this.#sources.isSettled(target))) return;
+    const known = sources.flatMap(({ target, priority }) => {
+      const endpoints = this.#sources.snapshot(target)?.endpoints;
+      return endpoints ? [{ priority, endpoints }] : [];
+    });
+    if (known.length === 0) return;
+    this.#served.set(name, { sources: known, endpoints: known.flatMap(({ endpoints }) => endpoints) });
+  }
+
+  #build(service: Service, kind: ClientKind): Resource[] {
+    const { name, backend } = service;
+    const listener = buildListener(service, kind);
+    const resources = [routeResource(buildRoutes(service, kind))];
+    if (listener) resources.push(listenerResource(listener));
+    if (backend.t === "split") return resources;
+    const assignment = this.#buildAssignment(name, backend, kind);
+    const cluster = clusterResource(buildCluster(name, backend, kind));
+    // Without what it refers to, so that the cache takes it: its endpoints are not known yet.
+    const pending = { ...cluster, references: [] };
+    return [...resources, assignment.length > 0 ? cluster : pending, ...assignment];
+  }
+
+  #buildAssignment(name: string, backend: Backend, kind: ClientKind): Resource[] {
+    const served = this.#served.get(name);
+    if (!served) return [];
+    const factors = this.#factors.get(name) ?? new Map();
+    const { assignment, skipped } = buildEndpoints(name, backend, served.sources, factors, kind);
+    const [first] = skipped;
+    const problem = `${name}: xDS clients take IP addresses only, and ${skipped.length} of its endpoints ${skipped.length === 1 ? "has" : "have"} none, such as ${first}`;
+    this.#report(name, first && problem);
+    return [endpointsResource(assignment)];
+  }
+
+  /** Says a problem once, and again after it was gone. */
+  #report(key: string, message: string | undefined): void {
+    if (this.#problems.get(key) === message) return;
+    if (message === undefined) this.#problems.delete(key);
+    else {
+      this.#problems.set(key, message);
+      this.#options.onProblem(message);
+    }
+  }
+
+  #check(result: SnapshotResult): void {
+    // Cannot happen for a checked configuration; the cache keeps the last good resources.
+    if ("error" in result) this.#options.onProblem(result.error);
+  }
+}
+
+function* backends({ services }: Config): Generator<readonly [name: string, backend: Backend]> {
+  for (const { name, backend } of services.values()) if (backend.t === "backend") yield [name, backend];
+}

@@ -1,0 +1,127 @@
+import type { Clock, Random } from "@grpc-lb/core";
+import { type Endpoint, formatAddress } from "@grpc-lb/discovery";
+import type { Config, Steering } from "../config/config.ts";
+import { type ClientLoad, ClientLoads } from "./client-loads.ts";
+import { OrcaReports } from "./orca-reports.ts";
+import { type EndpointLoad, WeightSteering } from "./weight-steering.ts";
+
+/** What a steerer is made with. */
+export interface SteererOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The endpoints that a service has now. */
+  endpointsOf(service: string): readonly Endpoint[];
+  /** Called with the factors of a service's endpoints, by id, when one has changed by 5 % or more. */
+  onFactors(service: string, factors: ReadonlyMap<string, number>): void;
+}
+
+/** A report counts for that many intervals. */
+const staleIntervals = 5;
+
+/** Clients get new weights when one has changed by that part: less is not worth an update. */
+const minChange = 0.05;
+
+interface Steered {
+  readonly steering: Steering;
+  readonly loads: ClientLoads;
+  end(): Promise<void>;
+}
+
+/** Steers the services of a configuration by load reports: of their endpoints (ORCA), or of their clients (LRS). */
+export class Steerer {
+  readonly #options: SteererOptions;
+  readonly #steered = new Map<string, Steered>();
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(options: SteererOptions) {
+    this.#options = options;
+  }
+
+  /** Steers these services and no others; those whose steering did not change keep their factors. */
+  setConfig({ services }: Config): void {
+    const wanted = new Map<string, Steering>();
+    for (const { name, backend } of services.values()) {
+      if (backend.t === "backend" && backend.steering.by !== "off") wanted.set(name, backend.steering);
+    }
+    for (const [name, { steering, end }] of this.#steered) {
+      const next = wanted.get(name);
+      if (next && JSON.stringify(next) === JSON.stringify(steering)) continue;
+      this.#steered.delete(name);
+      const ended: Promise<void> = end().finally(() => this.#ending.delete(ended));
+      this.#ending.add(ended);
+      this.#options.onFactors(name, new Map());
+    }
+    for (const [name, steering] of wanted) {
+      if (!this.#steered.has(name)) this.#steered.set(name, this.#start(name, steering));
+    }
+  }
+
+  /** Takes the report of a client; ignored for a service that is not steered by those. */
+  report(service: string, client: string, intervalMs: number, loads: readonly ClientLoad[]): void {
+    const steered = this.#steered.get(service);
+    if (steered?.steering.by === "lrs") steered.loads.report(client, intervalMs, loads, this.#options.clock.now());
+  }
+
+  /** Resolves when no connection is left; after that, `onFactors` is not called. */
+  async close(): Promise<void> {
+    const ending = [...this.#steered.values()].map(({ end }) => end());
+    this.#steered.clear();
+    await Promise.all([...ending, ...this.#ending]);
+  }
+
+  #start(name: string, steering: Steering): Steered {
+    const ending = new AbortController();
+    const loads = new ClientLoads();
+    const ended = this.#run(name, steering, loads, ending.signal);
+    const end = () => {
+      ending.abort();
+      return ended;
+    };
+    return { steering, loads, end };
+  }
+
+  async #run(name: string, steering: Steering, loads: ClientLoads, signal: AbortSignal): Promise<void> {
+    const { clock, random, endpointsOf, onFactors } = this.#options;
+    const { intervalMs, minFactor, maxFactor } = steering;
+    const staleMs = staleIntervals * intervalMs;
+    const weights = new WeightSteering({ minFactor, maxFactor, staleMs });
+    const onReport = (id: string, load: EndpointLoad) => weights.report(id, load, clock.now());
+    const orca = steering.by === "orca" ? new OrcaReports({ intervalMs, clock, random, onReport }) : undefined;
+    let published: ReadonlyMap<string, number> = new Map();
+    while (!signal.aborted) {
+      const endpoints = endpointsOf(name);
+      orca?.update(endpoints);
+      const now = clock.now();
+      if (!orca) reportLoads(weights, loads.read(now, staleMs), endpoints, now);
+      const factors = weights.update(
+        endpoints.map(({ id }) => id),
+        now,
+      );
+      if (isNews(published, factors)) {
+        published = factors;
+        onFactors(name, factors);
+      }
+      await clock.sleep(intervalMs, signal, { background: true });
+    }
+    await orca?.close();
+  }
+}
+
+function reportLoads(
+  weights: WeightSteering,
+  loads: ReturnType<ClientLoads["read"]>,
+  endpoints: readonly Endpoint[],
+  nowMs: number,
+): void {
+  for (const { id, addresses } of endpoints) {
+    for (const address of addresses) {
+      const load = loads.get(formatAddress(address));
+      if (load) weights.report(id, load, nowMs);
+    }
+  }
+}
+
+function isNews(published: ReadonlyMap<string, number>, factors: ReadonlyMap<string, number>): boolean {
+  for (const [id, factor] of factors) if (Math.abs(factor / (published.get(id) ?? 1) - 1) >= minChange) return true;
+  return false;
+}
