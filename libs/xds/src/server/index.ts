@@ -1,4 +1,5 @@
 /** The server side of xDS: ADS in both of its protocols, load reports (LRS), and what clients have (CSDS). */
+export { createAdsServer } from "./ads-server.ts";
 export type {
   AdsClientInfo,
   AdsClientStatus,

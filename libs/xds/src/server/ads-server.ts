@@ -1,0 +1,128 @@
+import { type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { type Context, checkOptions, completeContext } from "@grpc-lb/core";
+import {
+  AggregatedDiscoveryServiceService as Ads,
+  type DeltaDiscoveryRequest,
+  type DiscoveryRequest,
+} from "@grpc-lb/protos/envoy/service/discovery/v3";
+import { SnapshotCache } from "../cache/index.ts";
+import type { AdsServer, AdsServerOptions } from "./api.ts";
+import { delta } from "./delta.ts";
+import type { AnyRequest, Protocol } from "./protocol.ts";
+import { stateOfTheWorld } from "./state-of-the-world.ts";
+import { AdsStream, type StreamOptions } from "./stream.ts";
+
+const closing = "the control plane is shutting down";
+
+/** Creates the service of ADS. @throws TypeError or RangeError for options that are not valid */
+export function createAdsServer(options: AdsServerOptions): AdsServer {
+  return createAdsServerIn(options, {});
+}
+
+/** The same with another clock, for tests. */
+export function createAdsServerIn(options: AdsServerOptions, context: Context): AdsServer {
+  validate(options);
+  const { cache, groupOf = () => "", identifier = "", limits = {}, orderTimeoutMs = 5_000 } = options;
+  const { maxStreams = 10_000, maxSubscriptions = 100_000, maxTypes = 32, maxResponseBytes = 2 ** 20 } = limits;
+  const streams = new Map<number, Pick<AdsStream<AnyRequest>, "client" | "clientStatus" | "end">>();
+  const counts = { requests: 0, responses: 0, responseBytes: 0, rejections: 0, refusals: 0 };
+  let lastId = 0;
+  let isClosed = false;
+
+  const openStream = <Q extends AnyRequest>(call: ServerDuplexStream<Q, Buffer>, protocol: Protocol<Q>) => {
+    if (isClosed || streams.size >= maxStreams) {
+      counts.refusals += 1;
+      const code = isClosed ? status.UNAVAILABLE : status.RESOURCE_EXHAUSTED;
+      const details = isClosed ? closing : `the control plane serves at most ${maxStreams} streams`;
+      call.emit("error", { code, details });
+      return;
+    }
+    lastId += 1;
+    const id = lastId;
+    const streamOptions: StreamOptions = {
+      cache,
+      groupOf,
+      identifier,
+      maxSubscriptions,
+      maxTypes,
+      maxResponseBytes,
+      firstRequestTimeoutMs: limits.firstRequestTimeoutMs ?? 10_000,
+      orderTimeoutMs,
+      clock: completeContext(context).clock,
+      onConnected: options.onConnected,
+      onRequest: () => {
+        counts.requests += 1;
+      },
+      onResponse: (bytes) => {
+        counts.responses += 1;
+        counts.responseBytes += bytes;
+      },
+      onRejected: (rejection) => {
+        counts.rejections += 1;
+        options.onRejected?.(rejection);
+      },
+      onEnded: (client, reason, isRefused) => {
+        streams.delete(id);
+        if (isRefused) counts.refusals += 1;
+        if (client) options.onDisconnected?.(client, reason);
+      },
+    };
+    streams.set(id, new AdsStream(id, call, protocol, streamOptions));
+  };
+
+  return {
+    addTo: (server) =>
+      server.addService(
+        {
+          streamAggregatedResources: withBytes(Ads.streamAggregatedResources),
+          deltaAggregatedResources: withBytes(Ads.deltaAggregatedResources),
+        },
+        {
+          streamAggregatedResources: (call: ServerDuplexStream<DiscoveryRequest, Buffer>) =>
+            openStream(call, stateOfTheWorld),
+          deltaAggregatedResources: (call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>) =>
+            openStream(call, delta),
+        },
+      ),
+    clients: () => [...streams.values()].flatMap(({ client }) => client ?? []),
+    clientStatuses: () => [...streams.values()].flatMap((stream) => stream.clientStatus() ?? []),
+    stats: () => ({ streams: streams.size, ...counts }),
+    close: () => {
+      isClosed = true;
+      for (const stream of [...streams.values()]) stream.end(status.UNAVAILABLE, closing);
+    },
+  };
+}
+
+/** The method with responses that are encoded already. */
+function withBytes<M extends object>(method: M): M & { readonly responseSerialize: (bytes: Buffer) => Buffer } {
+  return { ...method, responseSerialize: (bytes: Buffer) => bytes };
+}
+
+function validate(options: AdsServerOptions): void {
+  const positive = (value: unknown) =>
+    Number.isInteger(value) && (value as number) > 0 ? undefined : "must be a whole number above 0";
+  checkOptions(
+    "createAdsServer",
+    options,
+    {
+      cache: (value) => (value instanceof SnapshotCache ? undefined : "must be a SnapshotCache"),
+      groupOf: "function",
+      identifier: "string",
+      limits: {
+        options: {
+          maxStreams: positive,
+          maxSubscriptions: positive,
+          maxTypes: positive,
+          maxResponseBytes: positive,
+          firstRequestTimeoutMs: positive,
+        },
+      },
+      orderTimeoutMs: positive,
+      onConnected: "function",
+      onDisconnected: "function",
+      onRejected: "function",
+    },
+    ["cache"],
+  );
+}

@@ -1,0 +1,94 @@
+import type { Resource } from "../cache/index.ts";
+import { typeUrls } from "../type-urls.ts";
+import type { Hold, Subscription } from "./subscription.ts";
+
+/** Nothing has to wait. */
+export const holdNothing: Hold = { upserts: false, removals: false, resumed: false };
+
+const first = [typeUrls.cluster, typeUrls.endpoints] as readonly string[];
+const last = [typeUrls.listener, typeUrls.route] as readonly string[];
+
+/** Where a type stands: clusters, endpoints, others, listeners, routes. */
+export function rankOf(typeUrl: string): number {
+  if (first.includes(typeUrl)) return first.indexOf(typeUrl);
+  return last.includes(typeUrl) ? 3 + last.indexOf(typeUrl) : 2;
+}
+
+/**
+ * Make before break, on one stream: routes change when the client has the clusters and endpoints that are new, and clusters and
+ * endpoints go when it has the routes without them
+ * (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations).
+ */
+export class SendOrder {
+  /** The endpoints of new clusters, until the client has answered to them. */
+  readonly #warming = new Set<string>();
+  /** The endpoints of clusters that are sent, until the client asks for them. */
+  readonly #expected = new Set<string>();
+  /** The client may still be about to ask for listeners and routes, after a reconnect. */
+  #isResuming = true;
+  readonly #subscriptions: ReadonlyMap<string, Subscription>;
+
+  constructor(subscriptions: ReadonlyMap<string, Subscription>) {
+    this.#subscriptions = subscriptions;
+  }
+
+  /** What of a type has to wait now. */
+  holdOf({ typeUrl }: Subscription): Hold {
+    const cluster = this.#subscriptions.get(typeUrls.cluster);
+    if (last.includes(typeUrl)) {
+      return { ...holdNothing, upserts: this.#warming.size > 0 || isBusy(cluster) };
+    }
+    if (!first.includes(typeUrl)) return holdNothing;
+    const isSwitching = last.some((one) => isUnfinished(this.#subscriptions.get(one)));
+    if (typeUrl === typeUrls.endpoints) return { ...holdNothing, removals: isSwitching || isUnfinished(cluster) };
+    const isResuming = this.#isResuming && !last.some((one) => this.#subscriptions.has(one));
+    return { ...holdNothing, removals: isSwitching, resumed: isResuming };
+  }
+
+  /** After a response with clusters: their endpoints come next, also if the client has them, because Envoy waits for them. */
+  onClustersSent(changed: ReadonlyMap<Resource, Resource | undefined>, isFirst: boolean): void {
+    const endpoints = this.#subscriptions.get(typeUrls.endpoints);
+    for (const [cluster, previous] of changed) {
+      for (const { typeUrl, name } of cluster.references) {
+        if (typeUrl !== typeUrls.endpoints) continue;
+        if (endpoints?.covers(name)) endpoints.request(name);
+        else this.#expected.add(name);
+        if (!previous && !isFirst) this.#warming.add(name);
+      }
+    }
+  }
+
+  /** After a request for endpoints: a new cluster needs them also if the client has them from an earlier stream. */
+  onEndpointsRequested(endpoints: Subscription): void {
+    for (const name of this.#expected) {
+      if (!endpoints.covers(name)) continue;
+      this.#expected.delete(name);
+      endpoints.request(name);
+    }
+  }
+
+  /** The client has answered to endpoints, or they are gone. */
+  onEndpointsSettled(names: Iterable<string>): void {
+    for (const name of names) this.#warming.delete(name);
+  }
+
+  /**
+   * The client takes too long: new clusters no longer hold listeners and routes.
+   *
+   * @returns whether they did
+   */
+  waive(): boolean {
+    const hasWaived = this.#warming.size > 0 || this.#isResuming;
+    this.#warming.clear();
+    this.#isResuming = false;
+    return hasWaived;
+  }
+}
+
+function isBusy(subscription: Subscription | undefined): boolean {
+  return subscription?.outstanding !== undefined;
+}
+
+function isUnfinished(subscription: Subscription | undefined): boolean {
+  return isBusy(subscription) || (subscription?.pending.size ?? 0) > 0;
+}

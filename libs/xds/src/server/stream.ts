@@ -1,0 +1,270 @@
+import { type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { type Clock, messageOf, printableLine } from "@grpc-lb/core";
+import type { ResourceChange } from "../cache/snapshot.ts";
+import { typeUrls } from "../type-urls.ts";
+import type { AdsClientInfo, AdsClientStatus, AdsRejection, AdsServerOptions } from "./api.ts";
+import type { AnyRequest, Draft, Protocol } from "./protocol.ts";
+import { holdNothing, rankOf, SendOrder } from "./send-order.ts";
+import { describeStatus } from "./stream-status.ts";
+import { Subscription } from "./subscription.ts";
+
+/** What a stream needs of its server. */
+export interface StreamOptions extends Pick<AdsServerOptions, "cache" | "onConnected"> {
+  readonly groupOf: (node: AdsClientInfo["node"]) => string;
+  readonly identifier: string;
+  readonly maxSubscriptions: number;
+  readonly maxTypes: number;
+  readonly maxResponseBytes: number;
+  readonly firstRequestTimeoutMs: number;
+  readonly orderTimeoutMs: number;
+  readonly clock: Clock;
+  readonly onRequest: () => void;
+  readonly onResponse: (bytes: number) => void;
+  readonly onRejected: (rejection: AdsRejection) => void;
+  /** Called once. */
+  readonly onEnded: (client: AdsClientInfo | undefined, reason: string, isRefused: boolean) => void;
+}
+
+/** The longest name of a resource, in characters. */
+const maxNameLength = 4_096;
+const maxMessageLength = 500;
+
+/**
+ * One stream of a client. At most one response is being written, and at most one of each type is not answered: meanwhile changes
+ * collect, one for each name, and what is sent then is the newest.
+ */
+export class AdsStream<Q extends AnyRequest> {
+  readonly #call: ServerDuplexStream<Q, Buffer>;
+  readonly #protocol: Protocol<Q>;
+  readonly #options: StreamOptions;
+  readonly #id: number;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #order = new SendOrder(this.#subscriptions);
+  /** Aborted when the stream has ended. */
+  readonly #ended = new AbortController();
+  /** The subscriptions in the order in which they are sent. */
+  #ranked: readonly Subscription[] = [];
+  #client: AdsClientInfo | undefined;
+  #unwatch: () => void = () => {};
+  #nonce = 0;
+  #isWriting = false;
+  #isScheduled = false;
+  /** Ends the wait of what is held; undefined while nothing is. */
+  #holdTimer: AbortController | undefined;
+  #isWaived = false;
+
+  constructor(id: number, call: ServerDuplexStream<Q, Buffer>, protocol: Protocol<Q>, options: StreamOptions) {
+    this.#id = id;
+    this.#call = call;
+    this.#protocol = protocol;
+    this.#options = options;
+    call.on("data", (request: Q) => this.#receive(request));
+    call.on("end", () => this.#finish("", () => call.end()));
+    call.on("cancelled", () => this.#finish(""));
+    call.on("close", () => this.#finish(""));
+    call.on("error", (error) => this.#finish(messageOf(error)));
+    void options.clock.sleep(options.firstRequestTimeoutMs, this.#ended.signal, { background: true }).then(() => {
+      if (!this.#client)
+        this.#refuse(status.DEADLINE_EXCEEDED, `no request came in ${options.firstRequestTimeoutMs} ms`);
+    });
+  }
+
+  /** Undefined before the first request. */
+  get client(): AdsClientInfo | undefined {
+    return this.#client;
+  }
+
+  clientStatus(): AdsClientStatus | undefined {
+    if (!this.#client) return undefined;
+    const snapshot = this.#options.cache.snapshot(this.#client.group);
+    return { ...this.#client, resources: describeStatus(this.#ranked, snapshot) };
+  }
+
+  /** Ends the stream with an error for the client. */
+  end(code: status, details: string): void {
+    this.#finish(details, () => this.#call.emit("error", { code, details, name: "", message: details }));
+  }
+
+  #receive(request: Q): void {
+    if (this.#ended.signal.aborted) return;
+    this.#options.onRequest();
+    if (!this.#client && !this.#connect(request)) return;
+    const known = this.#subscriptions.get(request.typeUrl);
+    const subscription = known ?? this.#addType(request.typeUrl);
+    if (!subscription) return;
+    this.#readAnswer(subscription, request);
+    if (!this.#protocol.isStale(subscription, request)) this.#subscribe(subscription, request, !known);
+    this.#schedule();
+  }
+
+  #connect({ node }: Q): boolean {
+    if (!node) {
+      this.#refuse(status.INVALID_ARGUMENT, "the first request has no node");
+      return false;
+    }
+    const { cache, groupOf, onConnected } = this.#options;
+    try {
+      const client: AdsClientInfo = {
+        id: this.#id,
+        node,
+        group: groupOf(node),
+        peer: this.#call.getPeer(),
+        protocol: this.#protocol.name,
+        connectedMs: Date.now(),
+      };
+      this.#client = client;
+      this.#unwatch = cache.watch(client.group, (changes) => this.#onChanges(changes));
+      onConnected?.(client);
+      return true;
+    } catch (error) {
+      this.#refuse(
+        status.INVALID_ARGUMENT,
+        `the node is not valid: ${printableLine(messageOf(error), maxMessageLength)}`,
+      );
+      return false;
+    }
+  }
+
+  #addType(typeUrl: string): Subscription | undefined {
+    const { maxTypes } = this.#options;
+    if (typeUrl === "" || typeUrl.length > maxNameLength) {
+      this.#refuse(status.INVALID_ARGUMENT, "a request has no type_url");
+      return undefined;
+    }
+    if (this.#subscriptions.size >= maxTypes) {
+      this.#refuse(status.RESOURCE_EXHAUSTED, `a stream may subscribe to at most ${maxTypes} types`);
+      return undefined;
+    }
+    const subscription = new Subscription(typeUrl);
+    this.#subscriptions.set(typeUrl, subscription);
+    this.#ranked = [...this.#subscriptions.values()].sort((a, b) => rankOf(a.typeUrl) - rankOf(b.typeUrl));
+    return subscription;
+  }
+
+  /** An answer to an earlier response, or to one of an earlier stream, says nothing. */
+  #readAnswer(subscription: Subscription, { responseNonce, errorDetail, typeUrl }: Q): void {
+    const names = subscription.answer(responseNonce);
+    if (!names || !this.#client) return;
+    if (typeUrl === typeUrls.endpoints) this.#order.onEndpointsSettled(names);
+    if (!errorDetail) {
+      for (const name of names) subscription.rejected.delete(name);
+      return;
+    }
+    const message = printableLine(errorDetail.message, maxMessageLength);
+    const snapshot = this.#options.cache.snapshot(this.#client.group);
+    for (const name of names) {
+      subscription.rejected.set(name, { version: snapshot?.get(typeUrl, name)?.version, message });
+    }
+    // Clusters that are rejected never get warm.
+    if (typeUrl === typeUrls.cluster) this.#order.waive();
+    this.#options.onRejected({ client: this.#client, typeUrl, names, message });
+  }
+
+  #subscribe(subscription: Subscription, request: Q, isFirst: boolean): void {
+    const { cache, maxSubscriptions } = this.#options;
+    const snapshot = this.#client && cache.snapshot(this.#client.group);
+    const requested = this.#protocol.namesOf(request);
+    let isRefused = requested.length > maxSubscriptions || requested.some((name) => name.length > maxNameLength);
+    if (!isRefused) {
+      this.#protocol.subscribe(subscription, request, isFirst, snapshot);
+      let count = 0;
+      for (const { names } of this.#ranked) count += names.size;
+      isRefused = count > maxSubscriptions;
+    }
+    if (isRefused) {
+      const limit = `${maxSubscriptions} names of at most ${maxNameLength} characters`;
+      this.#refuse(status.RESOURCE_EXHAUSTED, `a stream may subscribe to at most ${limit}`);
+    } else if (subscription.typeUrl === typeUrls.endpoints) {
+      this.#order.onEndpointsRequested(subscription);
+    }
+  }
+
+  #onChanges(changes: readonly ResourceChange[]): void {
+    for (const change of changes) {
+      this.#subscriptions.get(change.typeUrl)?.onChange(change);
+      if (!change.current && change.typeUrl === typeUrls.endpoints) this.#order.onEndpointsSettled([change.name]);
+    }
+    this.#schedule();
+  }
+
+  /** Requests and changes of the same moment are answered together. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (this.#isWriting || this.#ended.signal.aborted || !this.#client) return;
+    const snapshot = this.#options.cache.snapshot(this.#client.group);
+    if (!snapshot) return;
+    let isHeld = false;
+    for (const subscription of this.#ranked) {
+      if (subscription.outstanding || (subscription.pending.size === 0 && !subscription.mustAnswer)) continue;
+      const isFirst = subscription.lastNonce === "";
+      const hold = this.#isWaived ? holdNothing : this.#order.holdOf(subscription);
+      const draft = this.#protocol.next(subscription, snapshot, hold, this.#options.maxResponseBytes);
+      if (draft) {
+        if (subscription.typeUrl === typeUrls.cluster) this.#order.onClustersSent(draft.changed, isFirst);
+        this.#write(subscription, draft, snapshot.version(subscription.typeUrl));
+        return;
+      }
+      isHeld ||= subscription.pending.size > 0;
+    }
+    this.#setHeld(isHeld);
+  }
+
+  #write(subscription: Subscription, draft: Draft, version: string): void {
+    const { typeUrl } = subscription;
+    this.#nonce += 1;
+    const nonce = String(this.#nonce);
+    const bytes = this.#protocol.encode(draft, { typeUrl, nonce, version, identifier: this.#options.identifier });
+    const names = [...draft.changed.keys()].map(({ name }) => name).concat(draft.removed);
+    subscription.outstanding = { nonce, names };
+    subscription.lastNonce = nonce;
+    this.#options.onResponse(bytes.length);
+    this.#isWriting = true;
+    this.#call.write(bytes, () => {
+      this.#isWriting = false;
+      this.#send();
+    });
+  }
+
+  /** What is held waits no longer than the limit, however the client behaves. */
+  #setHeld(isHeld: boolean): void {
+    if (!isHeld) {
+      this.#holdTimer?.abort();
+      this.#holdTimer = undefined;
+      this.#isWaived = false;
+      return;
+    }
+    if (this.#holdTimer) return;
+    const timer = new AbortController();
+    this.#holdTimer = timer;
+    const { clock, orderTimeoutMs } = this.#options;
+    void clock.sleep(orderTimeoutMs, timer.signal, { background: true }).then(() => {
+      if (timer.signal.aborted) return;
+      this.#holdTimer = undefined;
+      this.#isWaived = !this.#order.waive();
+      this.#send();
+    });
+  }
+
+  #refuse(code: status, details: string): void {
+    this.#finish(details, () => this.#call.emit("error", { code, details, name: "", message: details }), true);
+  }
+
+  #finish(reason: string, then: () => void = () => {}, isRefused = false): void {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    this.#holdTimer?.abort();
+    this.#unwatch();
+    this.#subscriptions.clear();
+    this.#ranked = [];
+    this.#options.onEnded(this.#client, reason, isRefused);
+    then();
+  }
+}

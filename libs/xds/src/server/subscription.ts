@@ -1,0 +1,84 @@
+import type { Resource, SnapshotView } from "../cache/index.ts";
+import type { ResourceChange } from "../cache/snapshot.ts";
+
+/** Something that a client is to be told of a resource. What it is told is what the snapshot has when it is sent. */
+export interface Pending {
+  /** What the client has; undefined for nothing. */
+  readonly previous: Resource | undefined;
+  /** The client asks for it, and waits: the order of changes does not hold it back. */
+  readonly isRequested: boolean;
+}
+
+/** A response that the client has not answered. */
+export interface Outstanding {
+  readonly nonce: string;
+  readonly names: readonly string[];
+}
+
+/** The resources that have to wait, because others come first. */
+export interface Hold {
+  readonly upserts: boolean;
+  readonly removals: boolean;
+  /** Removals of what a client has from an earlier stream. */
+  readonly resumed: boolean;
+}
+
+/** What one stream wants of one type, and what it has. A slow client has at most one entry for each name. */
+export class Subscription {
+  readonly typeUrl: string;
+  /** All resources of the type. */
+  isWildcard = false;
+  /** A request has named resources: from then on, naming none means none. */
+  hasNamed = false;
+  readonly names = new Set<string>();
+  readonly pending = new Map<string, Pending>();
+  /** The client gets an answer even if there is nothing to tell. */
+  mustAnswer = true;
+  /** The versions that the client has from an earlier stream, until it has everything. */
+  readonly resumed = new Map<string, string>();
+  outstanding: Outstanding | undefined;
+  /** The nonce of the last response; empty before the first one. */
+  lastNonce = "";
+  /** By name: what the client has rejected. */
+  readonly rejected = new Map<string, { readonly version: string | undefined; readonly message: string }>();
+
+  constructor(typeUrl: string) {
+    this.typeUrl = typeUrl;
+  }
+
+  covers(name: string): boolean {
+    return this.isWildcard || this.names.has(name);
+  }
+
+  /** The client needs a name; it is sent, also once more. */
+  request(name: string): void {
+    this.resumed.delete(name);
+    this.pending.set(name, { previous: this.pending.get(name)?.previous, isRequested: true });
+  }
+
+  requestAll(snapshot: SnapshotView | undefined): void {
+    for (const name of snapshot?.all(this.typeUrl).keys() ?? []) this.request(name);
+  }
+
+  /** Forgets what the client no longer wants. */
+  dropUncovered(): void {
+    for (const name of this.pending.keys()) if (!this.covers(name)) this.pending.delete(name);
+    for (const name of this.rejected.keys()) if (!this.covers(name)) this.rejected.delete(name);
+  }
+
+  onChange({ name, previous, current }: ResourceChange): void {
+    if (!this.covers(name)) return;
+    const before = this.pending.get(name);
+    const isUndone = before?.isRequested === false && before.previous?.version === current?.version;
+    if (isUndone && !this.resumed.has(name)) this.pending.delete(name);
+    else if (!before) this.pending.set(name, { previous, isRequested: false });
+  }
+
+  /** Takes the answer to the last response. @returns the names of that response; undefined when it is not the answer to it */
+  answer(nonce: string): readonly string[] | undefined {
+    if (nonce === "" || this.outstanding?.nonce !== nonce) return undefined;
+    const { names } = this.outstanding;
+    this.outstanding = undefined;
+    return names;
+  }
+}
