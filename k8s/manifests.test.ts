@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { type Component, components, requireCombination } from "./cluster/components.ts";
 import { writeKustomization } from "./cluster/kustomization.ts";
 
@@ -147,8 +148,28 @@ test("the Service maps 80 to the server's HTTP and 30051 to its gRPC, each with 
     [
       ["http", 8080],
       ["grpc", 30051],
+      ["admin", 9464],
     ],
   );
+});
+
+test("each program has its admin port, and no Service of any strategy leads to it", { skip }, () => {
+  for (const name of apps) {
+    const [container] = named("Deployment", name).spec.template.spec.containers;
+    assert.ok(
+      container.env.some((each: object) => isDeepStrictEqual(each, { name: "ADMIN_PORT", value: "9464" })),
+      name,
+    );
+    assert.ok(
+      container.ports.some((port: object) => isDeepStrictEqual(port, { name: "admin", containerPort: 9464 })),
+      name,
+    );
+  }
+  for (const [strategy, all] of everything) {
+    const services = all.filter(({ kind }) => kind === "Service");
+    const ports = services.flatMap(({ spec }) => spec.ports as { targetPort: number | string }[]);
+    for (const { targetPort } of ports) assert.ok(targetPort !== "admin" && targetPort !== 9464, strategy);
+  }
 });
 
 test("client-grpc has its pod and zone for the policies, and its policy in a variable that POLICY overrides", {
@@ -164,6 +185,7 @@ test("client-grpc has its pod and zone for the policies, and its policy in a var
     ["POD_NAME", "metadata.name"],
     ["POD_UID", "metadata.uid"],
     ["ZONE", "metadata.labels['topology.kubernetes.io/zone']"],
+    ["ADMIN_PORT", "9464"],
   ];
   assert.deepEqual(fields(containerOf(objects).env), own);
   assert.deepEqual(fields(containerOf(render("overlays/resolver")).env), own);

@@ -1,4 +1,4 @@
-import { type ChannelOptions, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { type ClientOptions, credentials, type Interceptor, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
 import { type Caller, parsePodName } from "@grpc-lb/program";
 import { type GetPodResponse, PodServiceClient, PodServiceService } from "@grpc-lb/protos/pod/v1";
@@ -15,6 +15,8 @@ export interface PodCallerOptions {
   readonly keepaliveTimeMs: number;
   /** The header that hash policies choose by; empty for none. */
   readonly hashKey?: string;
+  /** Observe the calls. Default: none. */
+  readonly interceptors?: readonly Interceptor[];
   /** Absent, grpc-js's default: pick_first. */
   readonly serviceConfig: ServiceConfigJson | undefined;
 }
@@ -27,7 +29,7 @@ export interface PodCallerOptions {
  */
 export function openPodCaller(options: PodCallerOptions): Caller {
   const { target } = options;
-  const client = new PodServiceClient(target, credentials.createInsecure(), channelOptions(options));
+  const client = new PodServiceClient(target, credentials.createInsecure(), clientOptions(options));
   const call = () =>
     new Promise<string>((resolve, reject) => {
       const deadline = Date.now() + options.timeoutMs;
@@ -45,8 +47,9 @@ export function openPodCaller(options: PodCallerOptions): Caller {
   return { call, path: PodServiceService.getPod.path, close: () => client.close() };
 }
 
-function channelOptions({ serviceConfig, keepaliveTimeMs }: PodCallerOptions): ChannelOptions {
+function clientOptions({ serviceConfig, keepaliveTimeMs, interceptors = [] }: PodCallerOptions): ClientOptions {
   return {
+    interceptors: [...interceptors],
     // A peer that vanished without closing its connection is noticed by this, and not only when TCP gives up.
     "grpc.keepalive_time_ms": keepaliveTimeMs,
     "grpc.keepalive_timeout_ms": 20_000,

@@ -1,6 +1,11 @@
 import { messageOf } from "@grpc-lb/core";
+import { adminFlags } from "@grpc-lb/operations/admin";
+import { withOperations } from "@grpc-lb/operations/client";
+import { startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { createGrpcClientTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { durationFlag, ProgramError, printableLine, runClient } from "@grpc-lb/program";
 import { registerResolvers } from "@grpc-lb/resolver";
+import manifest from "../package.json" with { type: "json" };
 import { openPodCaller } from "./get-pod.ts";
 import { hashKeyFlag, policyFlag, withHashKey } from "./policy-flag.ts";
 import { chosenPolicy, mergeServiceConfig, serviceConfigFlag } from "./service-config.ts";
@@ -16,6 +21,8 @@ const flags = {
     default: 305_000,
     minMs: 1_000,
   }),
+  ...adminFlags,
+  ...telemetryFlags,
 };
 
 const summary = "Gets the pod name of a server over gRPC, on one channel for all calls.";
@@ -24,21 +31,33 @@ const summary = "Gets the pod name of a server over gRPC, on one channel for all
 const warn = (message: string) =>
   process.stderr.write(`Warning: ${printableLine(message.replace("grpc.service_config:", "--service-config:"))}\n`);
 
-void runClient({ name: "client-grpc", summary, flags }, (values) => {
-  const { target, timeout, hashKey, keepaliveTime } = values;
+void runClient({ name: "client-grpc", summary, flags }, async (values, signal) => {
+  const { target, timeout, hashKey, keepaliveTime, adminPort, otlpEndpoint, traceSampling } = values;
   const serviceConfig = mergeServiceConfig(withHashKey(values.policy, hashKey), values.serviceConfig);
   const policy = chosenPolicy(serviceConfig);
   if (policy) process.stderr.write(`Policy: ${policy.name} ${JSON.stringify(policy.config)}\n`);
   // Node would print a warning of the policies in two lines, with the process id.
   process.removeAllListeners("warning").on("warning", ({ message }) => warn(message));
   for (const ignored of values.serviceConfig?.ignored ?? []) warn(`--service-config: ${ignored}`);
-  registerResolvers({
+  const { findEndpoint } = registerResolvers({
     warn,
     warnOfProxy: false, // openPodCaller uses none
   });
-  try {
-    return openPodCaller({ target, timeoutMs: timeout, keepaliveTimeMs: keepaliveTime, hashKey, serviceConfig });
-  } catch (cause) {
-    throw new ProgramError(`invalid --service-config or --target: ${messageOf(cause)}`, { cause, exitCode: 2 });
-  }
+  const telemetry = await startTelemetry({
+    service: { name: "client-grpc", version: manifest.version },
+    hasMetrics: adminPort !== undefined,
+    otlpEndpoint,
+    traceSampling,
+    report: warn,
+  });
+  const interceptors = await createGrpcClientTelemetry(telemetry, { findEndpoint: (peer) => findEndpoint(peer) });
+  const open = () => {
+    try {
+      const options = { target, timeoutMs: timeout, keepaliveTimeMs: keepaliveTime, hashKey, serviceConfig };
+      return openPodCaller({ ...options, interceptors });
+    } catch (cause) {
+      throw new ProgramError(`invalid --service-config or --target: ${messageOf(cause)}`, { cause, exitCode: 2 });
+    }
+  };
+  return withOperations(open(), { adminPort, telemetry, signal });
 });

@@ -1,4 +1,5 @@
 import { createSource, type KubernetesTarget } from "@grpc-lb/discovery";
+import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
 import type { Caller } from "@grpc-lb/program";
 import { BalancedDispatcher } from "@grpc-lb/resolver/undici";
 import { type Dispatcher, request } from "undici";
@@ -8,16 +9,17 @@ import { type Answer, getPod } from "./get-pod.ts";
  * Creates a caller that watches the endpoints of a service and calls one after the other, without the Service, over connections
  * that it keeps: this client balances by itself.
  */
-export function callOverEndpoints(target: KubernetesTarget, timeoutMs: number): Caller {
+export function callOverEndpoints(target: KubernetesTarget, timeoutMs: number, observe: ObserveRequest): Caller {
   const source = createSource(target, { background: true }); // the calls keep the process alive
   const dispatcher = new BalancedDispatcher(source);
   const path = "/pod";
-  const url = `http://${target.service}${path}`;
+  const url = new URL(`http://${target.service}${path}`);
+  const podRequest = { what: `GET ${source.subject}${path}`, url, timeoutMs, observe };
   return {
     path,
     call: () =>
-      getPod(`GET ${source.subject}/pod`, timeoutMs, async ({ signal }, read) => {
-        const response = await request(url, { dispatcher, signal });
+      getPod(podRequest, async ({ signal }, read, headers) => {
+        const response = await request(url, { dispatcher, signal, headers });
         try {
           return await read(answerOf(response));
         } finally {

@@ -6,10 +6,11 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import { networkInterfaces } from "node:os";
 import { afterEach, test } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { onlySend } from "@grpc-lb/operations/telemetry";
 import { callOverFreshConnections } from "./fresh-connection.ts";
 
 const timeoutMs = 10_000;
-const getPod = (url: URL, ms: number) => callOverFreshConnections(url, ms).call();
+const getPod = (url: URL, ms: number) => callOverFreshConnections(url, ms, onlySend).call();
 const servers: Server[] = [];
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
 

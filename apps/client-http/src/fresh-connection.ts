@@ -1,4 +1,5 @@
 import { HttpClient } from "@grpc-lb/core/http";
+import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
 import type { Caller } from "@grpc-lb/program";
 import { getPod } from "./get-pod.ts";
 
@@ -6,7 +7,7 @@ import { getPod } from "./get-pod.ts";
  * Creates a caller that opens a connection for each call and closes it afterwards. A Service balances when a connection is
  * opened, so these calls spread.
  */
-export function callOverFreshConnections(url: URL, timeoutMs: number): Caller {
+export function callOverFreshConnections(url: URL, timeoutMs: number, observe: ObserveRequest): Caller {
   const isSecure = url.protocol === "https:";
   const client = new HttpClient({ isSecure, keepAlive: false });
   const request = {
@@ -15,9 +16,10 @@ export function callOverFreshConnections(url: URL, timeoutMs: number): Caller {
     path: `${url.pathname}${url.search}`,
   };
   const what = `GET ${url.origin}${url.pathname}`; // not the query, which may hold a secret
+  const podRequest = { what, url, timeoutMs, observe };
   return {
     path: request.path,
-    call: () => getPod(what, timeoutMs, (guard, read) => client.exchange(request, guard, read)),
+    call: () => getPod(podRequest, (guard, read, headers) => client.exchange({ ...request, headers }, guard, read)),
     close: () => client.close(),
   };
 }

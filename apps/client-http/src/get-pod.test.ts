@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { test } from "node:test";
+import { onlySend } from "@grpc-lb/operations/telemetry";
 import { request } from "undici";
 import { getPod } from "./get-pod.ts";
 
+const podRequest = { what: "GET a", url: new URL("http://a/"), observe: onlySend };
+
 test("a call ends at its timeout also when its exchange never settles", async () => {
   await assert.rejects(
-    getPod("GET a", 50, () => new Promise(() => {})),
+    getPod({ ...podRequest, timeoutMs: 50 }, () => new Promise(() => {})),
     { message: "GET a: no answer within 50ms" },
   );
 });
@@ -20,7 +23,7 @@ test("over undici, as for endpoints, 101 Switching Protocols is an error before 
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  const call = getPod("GET a", 60_000, async ({ signal }) => {
+  const call = getPod({ ...podRequest, timeoutMs: 60_000 }, async ({ signal }) => {
     await request(`http://127.0.0.1:${port}/pod`, { signal });
     return "answered";
   });

@@ -1,5 +1,6 @@
 import { formatDuration, messageOf, systemClock } from "@grpc-lb/core";
 import { RequestGuard } from "@grpc-lb/core/http";
+import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
 import { parsePodName } from "@grpc-lb/program";
 
 /** Far longer than a pod name, so that an error can show the beginning of a wrong answer. */
@@ -14,29 +15,47 @@ export interface Answer {
   text(maxLength: number): Promise<string>;
 }
 
+/** Sends a request. */
+export type SendRequest = (
+  guard: RequestGuard,
+  read: (answer: Answer) => Promise<string>,
+  headers: Readonly<Record<string, string>>,
+) => Promise<string>;
+
+/** One request for a pod name. */
+export interface PodRequest {
+  /** The request, as error messages name it. */
+  readonly what: string;
+  /** Its URL. */
+  readonly url: URL;
+  readonly timeoutMs: number;
+  readonly observe: ObserveRequest;
+}
+
 /**
  * Makes one request and returns the pod name of its answer. Settles within `timeoutMs`, whatever the server does.
  *
- * @param what the request, as error messages name it
- * @param exchange sends the request, passes its answer to `read`, and ends when the guard aborts
+ * @param exchange sends the request with these headers, passes its answer to `read`, and ends when the guard aborts
  * @throws Error that names the request and the reason: no connection, no answer in time, a status other than 200, or a body
  * that is not a pod name
  */
-export async function getPod(
-  what: string,
-  timeoutMs: number,
-  exchange: (guard: RequestGuard, read: (answer: Answer) => Promise<string>) => Promise<string>,
-): Promise<string> {
-  const guard = new RequestGuard(new AbortController().signal, systemClock, timeoutMs);
-  guard.allow(timeoutMs);
-  try {
-    return await guard.race(exchange(guard, readPodName));
-  } catch (cause) {
-    const reason = guard.signal.aborted ? `no answer within ${formatDuration(timeoutMs)}` : reasonOf(cause);
-    throw new Error(`${what}: ${reason}`, { cause });
-  } finally {
-    guard.release();
-  }
+export function getPod({ what, url, timeoutMs, observe }: PodRequest, exchange: SendRequest): Promise<string> {
+  return observe({ method: "GET", url }, async ({ headers, answered }) => {
+    const guard = new RequestGuard(new AbortController().signal, systemClock, timeoutMs);
+    guard.allow(timeoutMs);
+    const read = (answer: Answer) => {
+      answered(answer.status);
+      return readPodName(answer);
+    };
+    try {
+      return await guard.race(exchange(guard, read, headers));
+    } catch (cause) {
+      const reason = guard.signal.aborted ? `no answer within ${formatDuration(timeoutMs)}` : reasonOf(cause);
+      throw new Error(`${what}: ${reason}`, { cause });
+    } finally {
+      guard.release();
+    }
+  });
 }
 
 async function readPodName(answer: Answer): Promise<string> {

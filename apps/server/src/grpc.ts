@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
+import { type GrpcServerTelemetry, noGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { createServerCredentials, type ReloadingCredentials } from "@grpc-lb/operations/tls";
 import { listenHost } from "@grpc-lb/program";
 import { fileDescriptors } from "@grpc-lb/protos/descriptors";
@@ -41,6 +42,8 @@ export interface GrpcOptions {
   readonly port: number;
   /** The age at which a connection gets a GOAWAY, in milliseconds, ±10 % by grpc-js (gRFC A9); 0 means never. */
   readonly maxConnectionAgeMs: number;
+  /** Observes the calls. Default: nothing does. */
+  readonly telemetry?: GrpcServerTelemetry;
   /** Sent with each answer and by OpenRcaService; undefined for neither. */
   readonly loadReports: LoadReports | undefined;
   /** Default: without TLS. */
@@ -64,8 +67,10 @@ export async function listenGrpc(
   options: GrpcOptions,
 ): Promise<GrpcListener> {
   const { maxConnectionAgeMs, loadReports, tls, onRefused, limits = defaultHttp2Limits } = options;
+  const { telemetry = noGrpcServerTelemetry } = options;
   const server = new Server({
     ...limitOptions(limits),
+    interceptors: [...telemetry.interceptors],
     ...(maxConnectionAgeMs > 0 && { "grpc.max_connection_age_ms": maxConnectionAgeMs }),
   });
   announceHeaderLimit(server, limits);
@@ -77,7 +82,7 @@ export async function listenGrpc(
       else if (outcome === "failed") respond(failure, null, loadReports?.trailer());
     },
   };
-  server.addService(PodServiceService, service);
+  server.addService(telemetry.measured(PodServiceService), service);
 
   const streams = new OpenStreams(server);
   loadReports?.addToServer(streams);

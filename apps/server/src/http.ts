@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import type { Telemetry } from "@grpc-lb/operations/telemetry";
 import { keepCurrent, type ReloadingCredentials, tlsServerOptions } from "@grpc-lb/operations/tls";
 import { listenHost } from "@grpc-lb/program";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
@@ -51,6 +52,8 @@ export interface HttpOptions {
   readonly tls?: ReloadingCredentials | undefined;
   /** Called with the reason why the TLS handshake of a client failed, and its address. */
   readonly onRefused?: HandshakeOptions["onRefused"];
+  /** Observes the requests. Default: nothing does. */
+  readonly telemetry?: Pick<Telemetry, "instrument">;
 }
 
 /**
@@ -82,6 +85,7 @@ export async function listenHttp(
     // A client that keeps its connection must move to another pod before this one is gone.
     if (readiness.state === "draining") reply.header("connection", "close");
   });
+  options.telemetry?.instrument(app, () => readiness.state !== "starting");
   route(app, pod, readiness, workload);
   await app.listen({ host: listenHost(options.host), port: options.port });
   return {

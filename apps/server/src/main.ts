@@ -1,5 +1,8 @@
 import { setLogger } from "@grpc/grpc-js";
 import { messageOf, systemClock } from "@grpc-lb/core";
+import { adminFlags, createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
+import { startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { createGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { openServerTls, serverTlsFlags } from "@grpc-lb/operations/tls";
 import {
   choiceFlag,
@@ -40,6 +43,8 @@ const flags = {
     orZero: true,
   }),
   ...serverTlsFlags,
+  ...adminFlags,
+  ...telemetryFlags,
   ...workloadFlags,
   ...loadReportFlags,
   ...registrationFlags,
@@ -73,6 +78,14 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   });
   const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
   const pod = describePod(flags);
+  const telemetry = await startTelemetry({
+    service: { name: "server", version: pod.version },
+    hasMetrics: flags.adminPort !== undefined,
+    otlpEndpoint: flags.otlpEndpoint,
+    traceSampling: flags.traceSampling,
+    pod,
+    report: (line) => log.warn(line),
+  });
   const readiness = new Readiness();
   const clock = systemClock;
   const meter = new LoadMeter({ clock, cpuMs: processCpuMs, capacity: flags.capacity, weight: flags.weight });
@@ -91,14 +104,26 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   const http = await listening(
     "HTTP",
     httpPort,
-    listenHttp(pod, readiness, workload, { host, port: httpPort, tls, onRefused }),
+    listenHttp(pod, readiness, workload, { host, port: httpPort, tls, onRefused, telemetry }),
   );
-  const grpcOptions = { host, port: grpcPort, maxConnectionAgeMs, loadReports, tls, onRefused };
+  const grpcTelemetry = await createGrpcServerTelemetry(telemetry, () => readiness.state !== "starting");
+  const shared = { host, tls, onRefused };
+  const grpcOptions = { ...shared, port: grpcPort, maxConnectionAgeMs, loadReports, telemetry: grpcTelemetry };
   const listener = listenGrpc(pod, readiness, workload, grpcOptions);
   const grpc = await listening("gRPC", grpcPort, listener).catch(async (error) => {
     await http.close();
     throw error;
   });
+  const notReady = () => (readiness.state === "ready" ? undefined : readiness.state);
+  const routes = [probeRoutes({ notReady }), ...telemetry.routes];
+  const { adminPort } = flags;
+  const admin =
+    adminPort === undefined
+      ? undefined
+      : await createAdminServer({ host, port: adminPort, routes }).catch(async (error) => {
+          await Promise.all([http, grpc].map((server) => server.close()));
+          throw error;
+        });
 
   if (flags.warmUp > 0) {
     const ended = AbortSignal.any([signal, AbortSignal.timeout(flags.warmUp)]);
@@ -115,7 +140,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     loadReports?.renew();
   }
   readiness.start();
-  log.info({ pod, httpPort: http.port, grpcPort: grpc.port }, "serving");
+  log.info({ pod, httpPort: http.port, grpcPort: grpc.port, ...(admin && { adminPort: admin.port }) }, "serving");
 
   const { register: targets, advertise, weight } = flags;
   const registrations = await registerServer({
@@ -132,7 +157,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   }).catch(async (error) => {
     const closed = [http, grpc].map((server) => server.close());
     for (const server of [http, grpc]) server.cut();
-    await Promise.all(closed);
+    await Promise.all([...closed, admin?.close()]);
     throw error;
   });
 
@@ -143,6 +168,8 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   const result = await drain(readiness, [http, grpc], options);
   await tls?.close();
   if (result === "cut") log.warn({ drainTimeoutMs: flags.drainTimeout }, "calls were cut at the deadline");
+  await telemetry.close();
+  await admin?.close();
   log.info("stopped");
   return 0;
 });

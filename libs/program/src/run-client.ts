@@ -20,24 +20,24 @@ const clientFlags = {
 
 /** Makes the calls of a client for as long as it runs. */
 export interface Caller extends ObservedCalls {
-  /** Closes the connections that the calls share. Called once, after the last call. */
-  close(): void;
+  /** Closes the connections that the calls share, and what else the program has started. Called once, after the last call. */
+  close(): void | Promise<void>;
 }
 
 /**
  * Runs a client: with its own flags and those that all clients have (`--interval`, `--count`, `--concurrency`, `--timeout`,
  * `--events`). Writes `#N: <pod>` to stdout and nothing else there, `Error: <reason>` and events to stderr. Exits 1 when a call of `--count` failed.
  *
- * @param connect creates the caller from the flags; may throw `ProgramError`
+ * @param connect creates the caller from the flags; may throw `ProgramError`. `signal` is aborted when the client is to end
  */
 export async function runClient<F extends Record<string, Flag<unknown>>>(
   spec: ProgramSpec<F>,
-  connect: (flags: FlagValues<F> & FlagValues<typeof clientFlags>) => Caller,
+  connect: (flags: FlagValues<F> & FlagValues<typeof clientFlags>, signal: AbortSignal) => Caller | Promise<Caller>,
 ): Promise<void> {
   const withClientFlags = { ...spec, flags: { ...spec.flags, ...clientFlags } };
   await runProgram(withClientFlags, async ({ flags: values, signal }) => {
     const flags = values as FlagValues<F> & FlagValues<typeof clientFlags>;
-    const caller = connect(flags);
+    const caller = await connect(flags, signal);
     const write = (event: ClientEvent) => process.stderr.write(`${JSON.stringify(event)}\n`);
     const observer = flags.events ? observeCalls(caller, write) : undefined;
     try {
@@ -54,7 +54,7 @@ export async function runClient<F extends Record<string, Flag<unknown>>>(
       return flags.count > 0 && failed > 0 ? 1 : 0;
     } finally {
       observer?.close();
-      caller.close();
+      await caller.close();
     }
   });
 }

@@ -1,0 +1,57 @@
+import type { Meter } from "@opentelemetry/api";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
+import type { AdminRoutes } from "../admin/admin-server.ts";
+import { chooseFormat } from "./metrics-format.ts";
+import { observeProcess } from "./process-metrics.ts";
+import { contentTypes, formatMetrics } from "./prometheus-text.ts";
+import type { ResourceAttributes } from "./resource.ts";
+
+/** Collects when a scrape comes, and never by itself. */
+class ScrapeReader extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+
+/** The metrics of a process. */
+export interface Metrics {
+  readonly meter: Meter;
+  /** `GET /metrics` */
+  readonly routes: AdminRoutes;
+  /** After it nothing is collected. */
+  close(): Promise<void>;
+}
+
+/**
+ * Creates a meter of OpenTelemetry's SDK, the metrics of the process, and the route that Prometheus scrapes. Scrapes at the same time share
+ * one collection. A callback that throws costs its own metric.
+ *
+ * @param attributes of `target_info`
+ */
+export function createMetrics(attributes: ResourceAttributes): Metrics {
+  const reader = new ScrapeReader();
+  const provider = new MeterProvider({ resource: resourceFromAttributes(attributes), readers: [reader] });
+  const meter = provider.getMeter("@grpc-lb/operations");
+  const observation = observeProcess(meter);
+  let collecting: ReturnType<typeof reader.collect> | undefined;
+  const collect = () => {
+    collecting ??= reader.collect().finally(() => {
+      collecting = undefined;
+    });
+    return collecting;
+  };
+  return {
+    meter,
+    async routes(app) {
+      app.get("/metrics", async ({ headers }, reply) => {
+        const format = chooseFormat(headers.accept);
+        const { resourceMetrics } = await collect();
+        return reply.type(contentTypes[format]).send(formatMetrics(resourceMetrics, format));
+      });
+    },
+    async close() {
+      observation.close();
+      await provider.shutdown();
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { type Clock, messageOf, printableLine, redactAddress, systemClock } from "@grpc-lb/core";
+import { context, propagation, type Tracer, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  BasicTracerProvider,
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  type SpanExporter,
+  TraceIdRatioBasedSampler,
+} from "@opentelemetry/sdk-trace-base";
+import type { ResourceAttributes } from "./resource.ts";
+
+/** Where the spans of a process go. */
+export interface TracesOptions {
+  /** Of a collector: the spans go to `<endpoint>/v1/traces`. */
+  readonly endpoint: URL;
+  /** Which share of the traces that begin here is recorded, 0 to 1. What a caller has decided holds. */
+  readonly sampling: number;
+  readonly resource: ResourceAttributes;
+  /** Receives one line when the collector fails, and one when it takes spans again. */
+  readonly report: (line: string) => void;
+  readonly clock?: Clock;
+}
+
+/** The traces of a process. */
+export interface Traces {
+  readonly tracer: Tracer;
+  /** Sends the spans that wait, for at most two seconds, and ends tracing. */
+  close(): Promise<void>;
+}
+
+/** Bounds of what waits for the collector: with more, spans are dropped, and calls never wait. */
+const queue = { maxQueueSize: 2_048, maxExportBatchSize: 512, scheduledDelayMillis: 1_000, exportTimeoutMillis: 5_000 };
+const closeMs = 2_000;
+
+/**
+ * Starts OpenTelemetry's SDK for traces: sets the process's context manager, propagator (W3C `traceparent`) and tracer provider, and exports in
+ * batches by OTLP over HTTP. `OTEL_EXPORTER_OTLP_HEADERS` and the other variables of the exporter hold, as for credentials of the collector.
+ */
+export function startTraces(options: TracesOptions): Traces {
+  const { endpoint, sampling, resource, report, clock = systemClock } = options;
+  const url = `${endpoint.href.replace(/\/$/, "")}/v1/traces`;
+  const exporter = new OTLPTraceExporter({ url, timeoutMillis: queue.exportTimeoutMillis, concurrencyLimit: 4 });
+  const provider = new BasicTracerProvider({
+    resource: resourceFromAttributes(resource),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampling) }),
+    spanProcessors: [new BatchSpanProcessor(reportChanges(exporter, redactAddress(url), report), queue)],
+  });
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  trace.setGlobalTracerProvider(provider);
+  return {
+    tracer: provider.getTracer("@grpc-lb/operations"),
+    async close() {
+      const ended = new AbortController();
+      const flushed = provider.shutdown().catch(() => {}); // the exporter has reported it
+      await Promise.race([flushed, clock.sleep(closeMs, ended.signal)]);
+      ended.abort();
+      for (const api of [trace, context, propagation]) api.disable();
+    },
+  };
+}
+
+/** Reports a collector that fails once, and not for each batch. */
+function reportChanges(exporter: SpanExporter, url: string, report: (line: string) => void): SpanExporter {
+  let isFailing = false;
+  return {
+    export(spans, done) {
+      exporter.export(spans, (result) => {
+        const hasFailed = result.error !== undefined;
+        if (hasFailed && !isFailing) {
+          report(
+            `traces: cannot export to ${url}: ${printableLine(reasonOf(result.error))}; spans are dropped until it answers`,
+          );
+        } else if (!hasFailed && isFailing) report(`traces: ${url} takes spans again`);
+        isFailing = hasFailed;
+        done(result);
+      });
+    },
+    forceFlush: async () => exporter.forceFlush?.(),
+    shutdown: () => exporter.shutdown(),
+  };
+}
+
+/** Node reports a host with several addresses as an AggregateError whose own message is empty. */
+function reasonOf(error: unknown): string {
+  const parts: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return parts.map(messageOf).join("; ");
+}
