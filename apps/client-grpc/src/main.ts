@@ -1,5 +1,5 @@
 import { messageOf } from "@grpc-lb/core";
-import { adminFlags } from "@grpc-lb/operations/admin";
+import { adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
 import { withOperations } from "@grpc-lb/operations/client";
 import { startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcClientTelemetry } from "@grpc-lb/operations/telemetry/grpc";
@@ -7,7 +7,7 @@ import { durationFlag, ProgramError, printableLine, runClient } from "@grpc-lb/p
 import { registerResolvers } from "@grpc-lb/resolver";
 import manifest from "../package.json" with { type: "json" };
 import { openPodCaller } from "./get-pod.ts";
-import { hashKeyFlag, policyFlag, withHashKey } from "./policy-flag.ts";
+import { hashKeyFlag, policies, policyFlag, withHashKey } from "./policy-flag.ts";
 import { chosenPolicy, mergeServiceConfig, serviceConfigFlag } from "./service-config.ts";
 import { targetFlag } from "./target.ts";
 
@@ -39,7 +39,7 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
   // Node would print a warning of the policies in two lines, with the process id.
   process.removeAllListeners("warning").on("warning", ({ message }) => warn(message));
   for (const ignored of values.serviceConfig?.ignored ?? []) warn(`--service-config: ${ignored}`);
-  const { findEndpoint } = registerResolvers({
+  const { findEndpoint, stats } = registerResolvers({
     warn,
     warnOfProxy: false, // openPodCaller uses none
   });
@@ -59,5 +59,7 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
       throw new ProgramError(`invalid --service-config or --target: ${messageOf(cause)}`, { cause, exitCode: 2 });
     }
   };
-  return withOperations(open(), { adminPort, telemetry, signal });
+  const routes =
+    adminPort === undefined ? [] : [endpointsRoutes({ resolvers: stats, policies: () => policies.stats() })];
+  return withOperations(open(), { adminPort, telemetry, routes, signal });
 });

@@ -4,8 +4,8 @@ import { type Flag, ProgramError } from "@grpc-lb/program";
 /** The header that carries `--hash-key`. */
 export const hashKeyHeader = "hash-key";
 
-// When this file is loaded, because the flags are parsed, and the help is written, with what is registered.
-registerPolicies();
+/** When this file is loaded, because the flags are parsed, and the help is written, with what is registered. */
+export const policies = registerPolicies();
 
 const usableNames = registeredPolicies().filter(needsNoConfig);
 

@@ -1,15 +1,25 @@
 import { createSource, type KubernetesTarget } from "@grpc-lb/discovery";
 import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
 import type { Caller } from "@grpc-lb/program";
-import { BalancedDispatcher } from "@grpc-lb/resolver/undici";
+import { BalancedDispatcher, type DispatcherStats } from "@grpc-lb/resolver/undici";
 import { type Dispatcher, request } from "undici";
 import { type Answer, getPod } from "./get-pod.ts";
+
+/** A caller that knows its endpoints. */
+export interface BalancedCaller extends Caller {
+  /** What it knows of them now. */
+  stats(): DispatcherStats;
+}
 
 /**
  * Creates a caller that watches the endpoints of a service and calls one after the other, without the Service, over connections
  * that it keeps: this client balances by itself.
  */
-export function callOverEndpoints(target: KubernetesTarget, timeoutMs: number, observe: ObserveRequest): Caller {
+export function callOverEndpoints(
+  target: KubernetesTarget,
+  timeoutMs: number,
+  observe: ObserveRequest,
+): BalancedCaller {
   const source = createSource(target, { background: true }); // the calls keep the process alive
   const dispatcher = new BalancedDispatcher(source);
   const path = "/pod";
@@ -27,6 +37,7 @@ export function callOverEndpoints(target: KubernetesTarget, timeoutMs: number, o
         }
       }),
     close: () => void dispatcher.destroy(),
+    stats: () => dispatcher.stats(),
   };
 }
 

@@ -1,4 +1,4 @@
-import { adminFlags } from "@grpc-lb/operations/admin";
+import { adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
 import { withOperations } from "@grpc-lb/operations/client";
 import { startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { runClient } from "@grpc-lb/program";
@@ -20,9 +20,10 @@ void runClient({ name: "client-http", summary, flags }, async (values, signal) =
     report: (line) => process.stderr.write(`Warning: ${line}\n`),
   });
   const { observeRequest } = telemetry;
-  const caller =
-    target.t === "url"
-      ? callOverFreshConnections(target.url, timeout, observeRequest)
-      : callOverEndpoints(target, timeout, observeRequest);
-  return withOperations(caller, { adminPort, telemetry, signal });
+  const operations = { adminPort, telemetry, signal };
+  if (target.t === "url")
+    return withOperations(callOverFreshConnections(target.url, timeout, observeRequest), operations);
+  const caller = callOverEndpoints(target, timeout, observeRequest);
+  const routes = adminPort === undefined ? [] : [endpointsRoutes({ dispatchers: () => [caller.stats()] })];
+  return withOperations(caller, { ...operations, routes });
 });

@@ -10,4 +10,5 @@
  */
 export { adminFlags } from "./admin-flags.ts";
 export { type AdminRoutes, type AdminServer, type AdminServerOptions, createAdminServer } from "./admin-server.ts";
+export { type EndpointsViews, endpointsRoutes } from "./debug/endpoints-routes.ts";
 export { type ProbeOptions, probeRoutes } from "./probe-routes.ts";
