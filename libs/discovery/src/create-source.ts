@@ -10,6 +10,8 @@ import { etcdCredentialsRule } from "./etcd/options.ts";
 import type { ApiAccess } from "./kubernetes/index.ts";
 import { kubernetesOptions } from "./kubernetes/options.ts";
 import { parseTarget, type Target, type TargetOf, type TargetScheme } from "./target.ts";
+import type { XdsCredentials, XdsNode } from "./xds/index.ts";
+import { xdsOptions } from "./xds/options.ts";
 
 /** What sources need that is not in a target, by scheme; and options of all sources. */
 export interface SourceOptions {
@@ -33,6 +35,14 @@ export interface SourceOptions {
         readonly credentials?: ConsulCredentials | undefined;
       }
     | undefined;
+  readonly xds?:
+    | {
+        /** Default: what the environment has, see `@grpc-lb/discovery/xds`. */
+        readonly credentials?: XdsCredentials | undefined;
+        /** Who the client is to control planes. Default: what the environment has, else the host's name. */
+        readonly node?: XdsNode | undefined;
+      }
+    | undefined;
   /** Whether an iterator of `watch` does not keep the process alive by itself; a subscription never does. Default: false. */
   readonly background?: boolean | undefined;
 }
@@ -41,6 +51,7 @@ const optionRules: OptionRules = {
   kubernetes: { options: kubernetesOptions },
   etcd: { options: { credentials: etcdCredentialsRule } },
   consul: { options: { credentials: consulCredentialsRule } },
+  xds: { options: xdsOptions },
   background: "boolean",
 };
 
@@ -116,6 +127,10 @@ const loaders: Loaders = {
     const { defineFileSource } = await import("./file/source.ts");
     return defineFileSource({ path });
   },
+  async xds({ t: _, ...target }, { xds: { credentials, node } = {} }) {
+    const { defineXdsSource } = await loadOptional("@grpc-lb/discovery/xds", () => import("./xds/source.ts"));
+    return defineXdsSource({ ...target, ...defined({ credentials, node }) });
+  },
 };
 
 function load<S extends TargetScheme>(target: TargetOf<S>, options: SourceOptions): Promise<SourceDefinitionIn> {
@@ -131,8 +146,8 @@ function describeTarget(target: Target): string {
 }
 
 function createKey(target: Target, options: SourceOptions): string {
-  const { kubernetes, etcd, consul } = options;
-  const own = { kubernetes: kubernetes?.access, etcd: etcd?.credentials, consul: consul?.credentials };
+  const { kubernetes, etcd, consul, xds } = options;
+  const own = { kubernetes: kubernetes?.access, etcd: etcd?.credentials, consul: consul?.credentials, xds };
   const object = target.t in own ? own[target.t as keyof typeof own] : undefined;
   const family = target.t === "kubernetes" ? (kubernetes?.preferredFamily ?? "IPv4") : "";
   return `target ${JSON.stringify(target)} ${family} ${object ? identify(object) : 0}`;

@@ -16,7 +16,7 @@ export { attachEndpoint, type EndpointCarrier, endpointOf, targetOption } from "
 export { DiscoveryError, type DiscoveryErrorCode } from "./core/discovery-error.ts";
 export type { EndpointSet } from "./core/endpoint-set.ts";
 export { describeIgnoredFields, knownMethodFields } from "./core/ignored-fields.ts";
-export type { Address, Endpoint, Snapshot } from "./core/snapshot.ts";
+export type { Address, Drop, Endpoint, Snapshot } from "./core/snapshot.ts";
 export type { SnapshotListener, SnapshotStore, Synced } from "./core/snapshot-store.ts";
 export { defineSource, type Source, type SourceDefinition, type Subscription } from "./core/source.ts";
 export type { SourceStats } from "./core/source-stats.ts";
@@ -28,3 +28,4 @@ export type { FileTarget } from "./file/target.ts";
 export type { KubernetesTarget } from "./kubernetes/target.ts";
 export type { StaticTarget } from "./static/target.ts";
 export { parseTarget, type Target, type TargetOf, type TargetScheme, targetSchemes } from "./target.ts";
+export type { XdsTarget } from "./xds/target.ts";

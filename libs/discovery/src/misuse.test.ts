@@ -29,7 +29,7 @@ const table: readonly (readonly [Call, readonly unknown[], RegExp])[] = [
   [
     createSource,
     [target, { etdc: {} }],
-    /^createSource: unknown option etdc; known options: background, consul, etcd, kubernetes$/,
+    /^createSource: unknown option etdc; known options: background, consul, etcd, kubernetes, xds$/,
   ],
   [
     createSource,
@@ -53,7 +53,7 @@ const table: readonly (readonly [Call, readonly unknown[], RegExp])[] = [
   ],
   [parseTarget, [undefined], /^target must be a text such as .*, got nothing$/],
   [parseRegistrationTarget, [1], /^registration must be a text such as etcd:.*, got a number$/],
-  [parseTarget, [target, "sttic"], /^parseTarget: expected must be one of kubernetes, .*, file, got a string$/],
+  [parseTarget, [target, "sttic"], /^parseTarget: expected must be one of kubernetes, .*, xds, got a string$/],
   [parseTarget, [target, null], /^parseTarget: expected must be one of .*, got null$/],
   [parseAddress, [], /^an address must be a text such as host:port, got nothing$/],
   [parseAddress, [80], /^an address must be a text such as host:port, got a number$/],

@@ -66,6 +66,23 @@ const good: [string, Target][] = [
   ["etcd://a/server%40v1?layout=kratos", etcd(["a"], "server@v1", "kratos")],
   ["etcd://a//services/shop?layout=key", etcd(["a"], "/services/shop", "key")],
   ["etcd://a/server?layout=endpoints", etcd(["a"], "server")],
+  [
+    "xds://control-plane:18000/server",
+    { t: "xds", controlPlane: { host: "control-plane", port: 18_000 }, name: "server", protocol: "auto" },
+  ],
+  [
+    "xds://[::1]/outbound|30051||server.default.svc.cluster.local?protocol=sotw",
+    {
+      t: "xds",
+      controlPlane: { host: "::1", port: 18_000 },
+      name: "outbound|30051||server.default.svc.cluster.local",
+      protocol: "sotw",
+    },
+  ],
+  [
+    "xds://a/xdstp:%2F%2Fauthority%2Feds%2Fx%3Fy",
+    { t: "xds", controlPlane: { host: "a", port: 18_000 }, name: "xdstp://authority/eds/x?y", protocol: "auto" },
+  ],
 
   ["consul://c/server", consul("server")],
   ["consul://[fd00::1]:80/server", consul("server", { agent: { host: "fd00::1", port: 80 } })],
@@ -108,6 +125,7 @@ const grammars: Readonly<Record<TargetScheme, string>> = {
   "dns-poll": "dns-poll://[server[:53]]/name:port[?refresh=30s&union=60s&family=ipv6]",
   static: "static:///host:port[,host:port][?weights=3,1]",
   file: "file:///path/of/endpoints.yaml, an absolute path",
+  xds: "xds://control-plane[:18000]/name[?protocol=auto|delta|sotw]",
 };
 
 const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string][] } = {
@@ -144,6 +162,13 @@ const wrong: { readonly [S in TargetScheme]: readonly [text: string, why: string
     ["etcd://a/server?ttl", 'unknown parameter "ttl"; there are layout, namespace'],
     ["etcd:a/server", "it does not begin with etcd://"],
     ["etcd:/a/server", "it does not begin with etcd://"],
+  ],
+  xds: [
+    ["xds:///server", 'the control plane must be host:port, an IPv6 host in brackets, got ""'],
+    ["xds://a,b/server", 'the control plane must be host:port, an IPv6 host in brackets, got "a,b"'],
+    ["xds://a:1", "it names no endpoints"],
+    ["xds://a:1/server?protocol=rest", 'protocol must be auto, delta or sotw, got "rest"'],
+    ["xds://a:1/server?node", 'unknown parameter "node"; there are protocol'],
   ],
   consul: [
     ["consul:///server", 'the agent must be host:port, an IPv6 host in brackets, got ""'],

@@ -7,9 +7,17 @@ import { type EtcdTarget, etcd } from "./etcd/target.ts";
 import { type FileTarget, file } from "./file/target.ts";
 import { type KubernetesTarget, kubernetes } from "./kubernetes/target.ts";
 import { type StaticTarget, staticScheme } from "./static/target.ts";
+import { type XdsTarget, xds } from "./xds/target.ts";
 
 /** A target, read. */
-export type Target = KubernetesTarget | EtcdTarget | ConsulTarget | DnsPollTarget | StaticTarget | FileTarget;
+export type Target =
+  | KubernetesTarget
+  | EtcdTarget
+  | ConsulTarget
+  | DnsPollTarget
+  | StaticTarget
+  | FileTarget
+  | XdsTarget;
 /** The scheme of a target: `kubernetes`. */
 export type TargetScheme = Target["t"];
 
@@ -23,6 +31,7 @@ const schemes: { readonly [S in TargetScheme]: Scheme<TargetOf<S>> } = {
   "dns-poll": dnsPoll,
   static: staticScheme,
   file,
+  xds,
 };
 
 /** The schemes there are. */
@@ -37,6 +46,7 @@ export const targetSchemes = Object.keys(schemes) as readonly TargetScheme[];
  *     dns-poll:///name:port                              ?refresh=30s
  *     static:///host:port,host:port                      ?weights=3,1
  *     file:///path/of/endpoints.yaml
+ *     xds://control-plane:18000/name                     ?protocol=
  *
  * Names and values may have %-escapes. A parameter that the scheme does not have is an error, and so is a user or a password.
  *

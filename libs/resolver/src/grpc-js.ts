@@ -83,13 +83,15 @@ export function registerScheme(scheme: string, Resolver: ResolverConstructor): v
   experimental.registerResolver(scheme, Resolver);
 }
 
-/** Whether grpc-js has a resolver for targets of a scheme. It has no list of them, so one is made, and not started. */
-export function isSchemeRegistered(scheme: string): boolean {
+/**
+ * A resolver that grpc-js has for targets of a scheme; undefined if it has none. It has no list of them, so one is made, and not
+ * started. Of one that refuses to be made its error is returned.
+ */
+export function createRegistered(scheme: string): unknown {
   try {
-    experimental.createResolver({ scheme, path: "placeholder" }, () => true, {});
-    return true;
+    return experimental.createResolver({ scheme, path: "placeholder" }, () => true, {});
   } catch (error) {
-    return !messageOf(error).startsWith("No resolver could be created"); // else it is one that refuses the target
+    return messageOf(error).startsWith("No resolver could be created") ? undefined : error;
   }
 }
 

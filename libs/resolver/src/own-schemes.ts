@@ -1,6 +1,6 @@
 import { describeType } from "@grpc-lb/core";
 import { type Source, targetSchemes } from "@grpc-lb/discovery";
-import { isSchemeRegistered } from "./grpc-js.ts";
+import { createRegistered } from "./grpc-js.ts";
 import { toAuthority } from "./schemes.ts";
 
 /**
@@ -22,7 +22,7 @@ export function requireOwnSchemes(sources: Readonly<Record<string, CreateSource>
     }
     const wrong = (why: string) => new RangeError(`registerResolvers: sources: the scheme "${scheme}" ${why}`);
     if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) throw wrong("must be lower-case letters, digits, +, . and -");
-    const isOfOthers = !registered.has(scheme) && isSchemeRegistered(scheme);
+    const isOfOthers = !registered.has(scheme) && createRegistered(scheme) !== undefined;
     if (isOfOthers || (targetSchemes as readonly string[]).includes(scheme)) throw wrong("has a resolver already");
   }
 }

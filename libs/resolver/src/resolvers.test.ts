@@ -335,7 +335,7 @@ test("a proxy in the environment is one warning at the registration, for all sch
   assert.equal(warnings.length, 1);
   assert.match(
     String(warnings),
-    /^http_proxy is set: grpc-js hands kubernetes:, etcd:, .*file: targets .*"grpc\.enable_http_proxy": 0/,
+    /^http_proxy is set: grpc-js hands kubernetes:, etcd:, .*xds: targets .*"grpc\.enable_http_proxy": 0/,
   );
   assert.doesNotMatch(String(warnings), /secret|user|proxy\.example|3128/);
 
@@ -370,7 +370,7 @@ test("options of another type or name are refused at once", () => {
     [{ warn: "x" }, "registerResolvers: warn must be a function, got a string"],
     [
       { clock: {} },
-      /^registerResolvers: unknown option clock; known options: consul, etcd, kubernetes, sources, warn, warnOfProxy$/,
+      /^registerResolvers: unknown option clock; known options: consul, etcd, kubernetes, sources, warn, warnOfProxy, xds$/,
     ],
     [{ etcd: { credentials: { pasword: "x" } } }, /unknown option etcd\.credentials\.pasword/],
   ] as const) {

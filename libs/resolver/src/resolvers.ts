@@ -12,8 +12,8 @@ import {
 import { DiscoveryResolver, type DiscoveryResolverOptions } from "./discovery-resolver.ts";
 import { describeProxy, describeSidecar, findSidecar } from "./environment.ts";
 import {
+  createRegistered,
   type GrpcUri,
-  isSchemeRegistered,
   isSupportedGrpc,
   type ResolverConstructor,
   type ResolverListener,
@@ -27,7 +27,7 @@ import { authorityOf, schemes } from "./schemes.ts";
 import { dedupeWarnings, type Warn, warnOnce } from "./warn.ts";
 
 /** How targets are resolved, beyond what a target contains. */
-export interface ResolversOptions extends Pick<SourceOptions, "kubernetes" | "etcd" | "consul"> {
+export interface ResolversOptions extends Pick<SourceOptions, "kubernetes" | "etcd" | "consul" | "xds"> {
   /**
    * Sources of your own, by the scheme of their targets: `{ inventory: (target) => createInventorySource(target) }` makes channels
    * resolve `inventory:///server`. Schemes of an earlier call stay. Default: none.
@@ -73,7 +73,7 @@ export interface Resolvers {
 }
 
 const optionRules: OptionRules = {
-  ...{ kubernetes: "object", etcd: "object", consul: "object", sources: "object" },
+  ...{ kubernetes: "object", etcd: "object", consul: "object", xds: "object", sources: "object" },
   ...{ warn: "function", warnOfProxy: "boolean" },
 };
 
@@ -85,8 +85,8 @@ export interface ResolversContext extends Pick<Context, "clock"> {
 }
 
 /**
- * Makes grpc-js resolve the targets of every scheme that `parseTarget` reads: kubernetes, etcd, consul, dns-poll, static and
- * file; to be called once, before the first such channel. What a scheme needs is loaded with the first channel that uses one of
+ * Makes grpc-js resolve the targets of every scheme that `parseTarget` reads: kubernetes, etcd, consul, dns-poll, static,
+ * file and xds (unless @grpc/grpc-js-xds has registered that before); to be called once, before the first such channel. What a scheme needs is loaded with the first channel that uses one of
  * its targets. All channels of the same target share one run of its source, which ends with the last of them.
  *
  * Channels use `round_robin` unless they or the service choose a policy, and keepalive every 305 s with 20 s for the answer
@@ -99,24 +99,29 @@ export interface ResolversContext extends Pick<Context, "clock"> {
  */
 export function registerResolvers(options: ResolversOptions = {}): Resolvers {
   checkOptions("registerResolvers", options, optionRules);
-  const { kubernetes, etcd, consul } = options;
-  createSource("static:///127.0.0.1:1", { kubernetes, etcd, consul }); // which checks them; it is not started
+  const { kubernetes, etcd, consul, xds } = options;
+  createSource("static:///127.0.0.1:1", { kubernetes, etcd, consul, xds }); // which checks them; it is not started
   return registerResolversIn(options, { env: process.env, findSidecar, createSource });
 }
 
 /** The same in any context. */
 export function registerResolversIn(options: ResolversOptions, context: ResolversContext): Resolvers {
   requireSupportedGrpc();
-  const { kubernetes, etcd, consul, sources = {}, warnOfProxy = true } = options;
+  const { kubernetes, etcd, consul, xds, sources = {}, warnOfProxy = true } = options;
   requireOwnSchemes(sources);
   const { clock = systemClock } = context;
   const warn = options.warn ? dedupeWarnings(options.warn) : warnOnce;
   const running = new Set<DiscoveryResolver>();
   const warnOfSidecar = createSidecarCheck(context, warn);
   for (const scheme of targetSchemes) {
+    // @grpc/grpc-js-xds, whose targets name no control plane, has the same scheme.
+    if (scheme === "xds" && isForeign(scheme)) {
+      warn("xds: targets are left to the resolver of others that was registered before, such as @grpc/grpc-js-xds");
+      continue;
+    }
     const { configName } = schemes[scheme];
     const create = (target: string) => {
-      const source = context.createSource(target, { kubernetes, etcd, consul });
+      const source = context.createSource(target, { kubernetes, etcd, consul, xds });
       if (scheme === "kubernetes") warnOfSidecar(target);
       return source;
     };
@@ -130,6 +135,12 @@ export function registerResolversIn(options: ResolversOptions, context: Resolver
   const proxy = warnOfProxy ? describeProxy(context.env, [...targetSchemes, ...Object.keys(sources)]) : undefined;
   for (const warning of [...(proxy === undefined ? [] : [proxy]), ...recordRegistration()]) warn(warning);
   return { stats: () => summarize(running), findEndpoint: (peer, target) => findIn(running, peer, target) };
+}
+
+/** Whether grpc-js has a resolver for targets of a scheme that is not of this library. */
+function isForeign(scheme: string): boolean {
+  const resolver = createRegistered(scheme);
+  return resolver !== undefined && !(resolver instanceof DiscoveryResolver);
 }
 
 function createResolverClass(
@@ -198,7 +209,7 @@ function summarize(running: ReadonlySet<DiscoveryResolver>): ResolvedTargetStats
 function registerPlaceholders(): void {
   if (!isSupportedGrpc()) return; // `registerResolvers` throws what is missing
   for (const scheme of targetSchemes) {
-    if (isSchemeRegistered(scheme)) continue;
+    if (createRegistered(scheme)) continue;
     const createSource = () => {
       throw new Error(
         `no resolver is registered for ${scheme}: targets; call registerResolvers() of @grpc-lb/resolver before the channel is made`,

@@ -40,6 +40,9 @@ test("the authority of each scheme is a valid host, with the port only when it i
     ["static:///10.0.0.1:80,b:1?weights=1,2", "10.0.0.1:80"],
     ["static:///[::1]:80", "[::1]:80"],
     ["file:///etc/backends.v2.yaml", "backends.v2"],
+    ["xds://cp:18000/server", "server"],
+    ["xds://istiod:15010/outbound|80|v1|server.default.svc.cluster.local", "server.default.svc.cluster.local"],
+    ["xds://cp/%2F", "xds"],
   ] as const) {
     assert.equal(authorityOf(text), want, text);
     assert.ok(URL.canParse(`http://${want}`), want);

@@ -28,6 +28,8 @@ export const schemes: { readonly [S in TargetScheme]: SchemeEntry<S> } = {
     },
   },
   static: { authorityOf: ({ endpoints: [first] }) => (first ? formatAddress(first.address) : "static") },
+  // Of istiod's `outbound|30051||server.default.svc.cluster.local` it is the service.
+  xds: { authorityOf: ({ name }) => toAuthority(name.split("|").at(-1) ?? "", "xds") },
   file: { authorityOf: ({ path }) => toAuthority(basename(path, extname(path)), "file") },
 };
 

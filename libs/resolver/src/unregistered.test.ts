@@ -33,6 +33,7 @@ const targets = {
   "dns-poll": "dns-poll:///server.example:1",
   static: "static:///127.0.0.1:1",
   file: "file:///endpoints.yaml",
+  xds: "xds://127.0.0.1:1/server",
 } as const;
 
 test("without registerResolvers() calls fail with what to do; a scheme that another resolver has keeps it", async () => {

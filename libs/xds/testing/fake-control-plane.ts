@@ -1,4 +1,5 @@
 import { Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
+import { until } from "@grpc-lb/core/testing";
 import {
   AggregatedDiscoveryServiceService as Ads,
   type DeltaDiscoveryRequest,
@@ -39,7 +40,7 @@ export class FakeControlPlane {
   readonly #resources = new Map<string, Map<string, Resource>>();
   readonly #pushes = new Set<(typeUrl: string) => void>();
   readonly #streams = new Set<{ destroy(): void }>();
-  readonly #incarnation = Math.random().toString(36).slice(2);
+  #incarnation = Math.random().toString(36).slice(2);
   #relay: Relay | undefined;
   #versions = 0;
   #streamCount = 0;
@@ -93,6 +94,19 @@ export class FakeControlPlane {
   clear(): void {
     this.#resources.clear();
     this.#versions += 1;
+  }
+
+  /** Gives all resources new versions, as after a restart, and tells no client. */
+  forgetVersions(): void {
+    this.#incarnation = Math.random().toString(36).slice(2);
+    for (const ofType of this.#resources.values()) {
+      for (const [name, { bytes }] of ofType) ofType.set(name, { bytes, version: this.#nextVersion() });
+    }
+  }
+
+  /** Resolves when this many streams are open. @throws AssertionError when that does not happen within 20 s */
+  async untilStreams(count: number): Promise<void> {
+    await until(() => this.#streams.size === count, `${count} streams`);
   }
 
   async close(): Promise<void> {

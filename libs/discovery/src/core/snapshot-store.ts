@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Clock, messageOf } from "@grpc-lb/core";
 import { DiscoveryError } from "./discovery-error.ts";
 import { EndpointSet } from "./endpoint-set.ts";
-import type { Endpoint, Snapshot } from "./snapshot.ts";
+import type { Drop, Endpoint, Snapshot } from "./snapshot.ts";
 import type { SourceStats } from "./source-stats.ts";
 
 /** Receives each newer snapshot. */
@@ -13,6 +14,8 @@ export interface Synced {
   readonly serviceConfig?: string | undefined;
   /** See `Snapshot.serviceConfigError`. Default: none. */
   readonly serviceConfigError?: DiscoveryError | undefined;
+  /** See `Snapshot.drops`. Default: none. */
+  readonly drops?: readonly Drop[];
   /** Why there are no endpoints, or which of them cannot be used. Default: none. */
   readonly problem?: DiscoveryError | undefined;
 }
@@ -96,7 +99,7 @@ export class SnapshotStore {
 
   #publish(synced: Synced | undefined, endpoints: readonly Endpoint[] | undefined): void {
     const before = this.#latest;
-    const { problem, serviceConfig, serviceConfigError } = synced ?? {};
+    const { problem, serviceConfig, serviceConfigError, drops = [] } = synced ?? {};
     if (problem && problem.message !== this.#synced?.problem?.message) this.#errors[problem.code] += 1;
     if (serviceConfigError && serviceConfigError.message !== this.#synced?.serviceConfigError?.message) {
       this.#errors[serviceConfigError.code] += 1;
@@ -109,6 +112,7 @@ export class SnapshotStore {
       error: this.#failure ?? problem,
       serviceConfig,
       serviceConfigError,
+      ...(drops.length > 0 && { drops }),
     };
     this.#latest = next;
     const isNews =
@@ -116,6 +120,7 @@ export class SnapshotStore {
       before.endpoints !== next.endpoints ||
       before.error?.message !== next.error?.message ||
       before.serviceConfig !== next.serviceConfig ||
+      !isDeepStrictEqual(before.drops, next.drops) ||
       before.serviceConfigError?.message !== next.serviceConfigError?.message;
     if (!isNews) return;
     this.#delivered = next;

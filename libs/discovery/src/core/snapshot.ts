@@ -24,6 +24,14 @@ export interface Endpoint {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** A part of the calls that a client drops, to protect servers that are overloaded. */
+export interface Drop {
+  /** Why, for messages and statistics. */
+  readonly category: string;
+  /** From 0 to 1, of the calls that earlier entries let through. */
+  readonly fraction: number;
+}
+
 /**
  * All that a source knows at one moment: never a delta. Endpoints are deduplicated and in a stable order, and one that did
  * not change is the same object as in the snapshot before.
@@ -45,6 +53,8 @@ export interface Snapshot {
   readonly error: DiscoveryError | undefined;
   /** The gRPC service config that the service itself has, in JSON; undefined if it has none. */
   readonly serviceConfig: string | undefined;
+  /** The calls that are to be dropped, where the source has a control plane that says so. Default: none. */
+  readonly drops?: readonly Drop[];
   /** Why the service config cannot be read; undefined if it can. The endpoints are not affected. */
   readonly serviceConfigError?: DiscoveryError | undefined;
 }

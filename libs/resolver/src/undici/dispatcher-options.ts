@@ -5,7 +5,7 @@ import { type Agent, Client, Pool } from "undici";
 /** Options of the source of a target, as `registerResolvers` takes them; the others are those of undici's Agent. */
 export interface BalancedDispatcherOptions
   extends Agent.Options,
-    Pick<SourceOptions, "kubernetes" | "etcd" | "consul"> {}
+    Pick<SourceOptions, "kubernetes" | "etcd" | "consul" | "xds"> {}
 
 /** What a `BalancedDispatcher` is made of. */
 export interface DispatcherParts {
@@ -15,7 +15,7 @@ export interface DispatcherParts {
   readonly agentOptions: Agent.Options;
 }
 
-const sourceOptions = ["kubernetes", "etcd", "consul"] as const;
+const sourceOptions = ["kubernetes", "etcd", "consul", "xds"] as const;
 
 /** Those of undici 8.12. A later one may have more. */
 const agentOptions: readonly string[] = [
@@ -42,11 +42,11 @@ export function readArguments(source: unknown, options: unknown): DispatcherPart
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(`BalancedDispatcher: the options must be an object, got ${describeType(options)}`);
   }
-  const { kubernetes, etcd, consul, ...rest } = options as BalancedDispatcherOptions;
+  const { kubernetes, etcd, consul, xds, ...rest } = options as BalancedDispatcherOptions;
   requireKnownNames(Object.keys(rest));
   for (const Dispatcher of [Pool, Client]) void new Dispatcher("http://localhost", rest).destroy(); // undici itself checks them late
   if (typeof source === "string") {
-    return { source: createSource(source, { kubernetes, etcd, consul }), target: source, agentOptions: rest };
+    return { source: createSource(source, { kubernetes, etcd, consul, xds }), target: source, agentOptions: rest };
   }
   const given = sourceOptions.find((name) => (options as BalancedDispatcherOptions)[name] !== undefined);
   if (given !== undefined) {

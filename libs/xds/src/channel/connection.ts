@@ -40,7 +40,7 @@ export class Connection {
       "grpc.enable_retries": 0,
       "grpc.enable_channelz": 0,
       "grpc.service_config_disable_resolution": 1,
-      // etcd and Go's servers allow a ping every 5 s by default, and only while a call is open.
+      // Only while a call is open, as servers require (gRFC A8). etcd allows a ping every 5 s.
       "grpc.keepalive_time_ms": keepaliveMs,
       "grpc.keepalive_timeout_ms": keepaliveTimeoutMs,
       // Never used: the owner closes a connection that failed, and decides on the backoff.

@@ -15,11 +15,16 @@ afterEach(assertNothingLeft);
 const texts: ResourceType<string> = {
   typeUrl: "type.googleapis.com/test.Text",
   name: "TEXT",
-  nameOf: (bytes) => /^(\w+)=/.exec(Buffer.from(bytes).toString())?.[1],
-  read(bytes) {
-    const text = Buffer.from(bytes).toString().replace(/^\w+=/, "");
-    if (text.endsWith("!")) throw new Error(`it ends with ${text.at(-1)}`);
-    return text;
+  decode(bytes) {
+    const [, name, text] = /^(\w+)=(.*)$/.exec(Buffer.from(bytes).toString()) ?? [];
+    if (name === undefined || text === undefined) throw new Error("it is not name=value");
+    return {
+      name,
+      read() {
+        if (text.endsWith("!")) throw new Error(`it ends with ${text.at(-1)}`);
+        return text;
+      },
+    };
   },
 };
 const whole: ResourceType<string> = { ...texts, typeUrl: "type.googleapis.com/test.Whole", isComplete: true };

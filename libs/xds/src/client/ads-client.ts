@@ -29,9 +29,9 @@ export interface AdsClientOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** After how long without an answer a resource does not exist, in milliseconds. Default: 15 s, as gRFC A27. */
   readonly missingAfterMs?: number | undefined;
-  /** After how long without a frame the control plane is pinged, in milliseconds. Default: 10 s. */
+  /** After how long without a frame the control plane is pinged, in milliseconds. Default: 30 s, which istiod allows. */
   readonly keepaliveMs?: number | undefined;
-  /** How long the answer to a ping may take, in milliseconds. Default: 5 s. */
+  /** How long the answer to a ping may take, in milliseconds. Default: 10 s. */
   readonly keepaliveTimeoutMs?: number | undefined;
 }
 
@@ -106,7 +106,8 @@ export class AdsClient {
   }
 
   async #connect(onServed: () => void, signal: AbortSignal): Promise<void> {
-    const { host, connectTimeoutMs = 5_000, keepaliveMs, keepaliveTimeoutMs, protocol = "auto" } = this.#options;
+    const { host, connectTimeoutMs = 5_000, protocol = "auto" } = this.#options;
+    const { keepaliveMs = 30_000, keepaliveTimeoutMs = 10_000 } = this.#options;
     const tls = await readTls(this.name, host, this.#credentials, signal);
     const token = await readToken(this.name, this.#credentials, signal);
     this.#token = token ?? "";

@@ -98,7 +98,7 @@ export class AdsStream<Q, R extends { readonly typeUrl: string }> {
       await clock.sleep(ms, signal, { background: true });
       if (signal.aborted) return;
       onServed();
-      for (const each of subscriptions.values()) each.onCurrent();
+      for (const each of subscriptions.values()) each.onCurrent(ms === currentMs);
     }
   }
 }

@@ -19,4 +19,4 @@ export { readXdsEnvironment, type XdsEnvironment } from "./bootstrap.ts";
 export type { XdsCredentials, XdsTls } from "./credentials.ts";
 export { XdsError, type XdsErrorCode } from "./error.ts";
 export type { XdsNode } from "./node.ts";
-export type { ResourceType, ResourceWatcher } from "./resource-type.ts";
+export type { DecodedResource, ResourceType, ResourceWatcher } from "./resource-type.ts";

@@ -11,22 +11,29 @@ export interface ResourceType<T> {
    * listeners and clusters. Default: false, as for routes and endpoints.
    */
   readonly isComplete?: boolean;
-  /**
-   * Reads a resource.
-   *
-   * @throws Error with the reason why it cannot be used; then the response is rejected and the last good resource stays
-   */
-  read(bytes: Uint8Array): T;
-  /** The name that a resource has in itself; undefined if it cannot be read. Never throws. */
-  nameOf(bytes: Uint8Array): string | undefined;
+  /** @throws Error for bytes that are no resource of the type; then the response is rejected */
+  decode(bytes: Uint8Array): DecodedResource<T>;
+}
+
+/** A resource of the right type, whose content is not checked yet. */
+export interface DecodedResource<T> {
+  /** The name that it has in itself. */
+  readonly name: string;
+  /** @throws Error with the reason why it cannot be used; then the response is rejected, and the last good resource stays */
+  read(): T;
 }
 
 /** Receives what is known of one resource. */
 export interface ResourceWatcher<T> {
-  /** A new or changed resource. */
-  onResource(value: T): void;
+  /**
+   * A new or changed resource.
+   *
+   * @param isReturn whether it is the first answer of a stream that is not the first: a control plane that has just started may not
+   * know everything yet
+   */
+  onResource(value: T, isReturn: boolean): void;
   /** The control plane has no such resource: it says so, or says nothing of it for 15 s. */
-  onMissing(): void;
+  onMissing(isReturn: boolean): void;
   /**
    * The control plane cannot be reached, or has sent a resource that cannot be used (`invalid`). The last good resource stays: what
    * was handed over before is still the newest that is known.

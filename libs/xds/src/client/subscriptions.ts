@@ -1,6 +1,6 @@
 import { type Clock, messageOf, printableLine } from "@grpc-lb/core";
 import { maxReasonLength, XdsError } from "./error.ts";
-import type { ResourceType, ResourceWatcher } from "./resource-type.ts";
+import type { DecodedResource, ResourceType, ResourceWatcher } from "./resource-type.ts";
 
 /** A resource as it came. */
 export interface Received {
@@ -34,6 +34,8 @@ interface Subscribed<T> {
   rejection: XdsError | undefined;
   /** Ends the wait for a first answer; undefined while there is none. */
   timer: AbortController | undefined;
+  /** Whether the stream is not the first one, and has not answered yet. */
+  isReturn: boolean;
 }
 
 /** The names of resources in a rejection are cut here, in characters. */
@@ -82,11 +84,12 @@ export class Subscriptions<T = unknown> {
       state: { t: "requested" },
       rejection: undefined,
       timer: undefined,
+      isReturn: false,
     };
     this.#resources.set(name, resource);
     resource.watchers.add(watcher);
-    if (resource.state.t === "known") watcher.onResource(resource.state.value);
-    if (resource.state.t === "missing") watcher.onMissing();
+    if (resource.state.t === "known") watcher.onResource(resource.state.value, false);
+    if (resource.state.t === "missing") watcher.onMissing(false);
     if (resource.rejection) watcher.onError(resource.rejection);
     return () => {
       if (!resource.watchers.delete(watcher) || resource.watchers.size > 0) return;
@@ -111,12 +114,21 @@ export class Subscriptions<T = unknown> {
 
   /** The stream has ended: time without one does not count. */
   onDisconnected(): void {
-    for (const resource of this.#resources.values()) stopTimer(resource);
+    for (const resource of this.#resources.values()) {
+      stopTimer(resource);
+      resource.isReturn = resource.state.t !== "requested";
+    }
   }
 
-  /** The stream is well. */
-  onCurrent(): void {
-    for (const { watchers, state, rejection } of this.#resources.values()) {
+  /**
+   * The stream is well.
+   *
+   * @param isSteady whether it has lasted so long that its next answer is not that of a control plane which has just started
+   */
+  onCurrent(isSteady: boolean): void {
+    for (const resource of this.#resources.values()) {
+      const { watchers, state, rejection } = resource;
+      if (isSteady) resource.isReturn = false;
       if (state.t !== "requested" && !rejection) for (const watcher of [...watchers]) watcher.onCurrent();
     }
   }
@@ -136,16 +148,21 @@ export class Subscriptions<T = unknown> {
     const seen = new Set<string>();
     let nameless: XdsError | undefined;
     for (const { name: outer, version, typeUrl, bytes } of received) {
-      const inner = this.type.nameOf(bytes);
-      const name = outer ?? inner;
-      const resource = this.#resources.get(name ?? "");
-      if (name !== undefined) seen.add(name);
-      if (name !== undefined && !resource) continue; // nobody watches it any more, or nobody did
+      let name = outer;
+      let resource: Subscribed<T> | undefined;
       try {
+        if (name !== undefined) {
+          seen.add(name);
+          resource = this.#resources.get(name);
+          if (!resource) continue; // nobody watches it any more
+        }
         if (typeUrl !== this.type.typeUrl) throw new Error(`its type is ${typeUrl}`);
-        if (name === undefined || !resource) throw new Error("it is not valid protobuf, or has no name");
-        if (inner !== name) throw new Error("it has another name in itself");
-        this.#setKnown(resource, bytes, version);
+        const decoded = this.type.decode(bytes);
+        if (name !== undefined && decoded.name !== name) throw new Error("it has another name in itself");
+        name = decoded.name;
+        seen.add(name);
+        resource = this.#resources.get(name);
+        if (resource) this.#setKnown(resource, decoded, bytes, version);
       } catch (cause) {
         const shown = name === undefined ? "a resource" : printableLine(name, maxNameLength);
         const problem = `${shown}: ${printableLine(messageOf(cause), maxReasonLength)}`;
@@ -167,24 +184,32 @@ export class Subscriptions<T = unknown> {
   }
 
   /** @throws Error for a resource that cannot be used */
-  #setKnown(resource: Subscribed<T>, bytes: Uint8Array, version: string | undefined): void {
-    const { state, watchers } = resource;
+  #setKnown(
+    resource: Subscribed<T>,
+    decoded: DecodedResource<T>,
+    bytes: Uint8Array,
+    version: string | undefined,
+  ): void {
+    const { state, watchers, isReturn } = resource;
     const isSame = state.t === "known" && Buffer.compare(state.bytes, bytes) === 0;
-    const value = isSame ? state.value : this.type.read(bytes);
+    const value = isSame ? state.value : decoded.read();
     stopTimer(resource);
+    resource.isReturn = false;
     resource.state = { t: "known", value, bytes, version };
     for (const watcher of [...watchers]) {
       if (isSame && !resource.rejection) watcher.onCurrent();
-      else watcher.onResource(value);
+      else watcher.onResource(value, isReturn);
     }
     resource.rejection = undefined;
   }
 
   #setMissing(resource: Subscribed<T>): void {
+    const { isReturn, watchers } = resource;
     stopTimer(resource);
     resource.state = { t: "missing" };
     resource.rejection = undefined;
-    for (const watcher of [...resource.watchers]) watcher.onMissing();
+    resource.isReturn = false;
+    for (const watcher of [...watchers]) watcher.onMissing(isReturn);
   }
 }
 

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
+import { FakeControlPlane } from "@grpc-lb/xds/testing";
+import { createSourceIn, sourceIn } from "../../testing/context.ts";
+import { SnapshotReader } from "../../testing/snapshot-reader.ts";
+import { lbEndpoint, serve, sourceOf } from "../../testing/xds/world.ts";
+import { edsType } from "./reader.ts";
+import { createXdsSource, defineXdsSource } from "./source.ts";
+
+afterEach(assertNothingLeft);
+
+const at = (...ns: readonly number[]) => ns.map((n) => lbEndpoint({ host: `10.0.0.${n}`, port: 80 }));
+const addresses = (...ns: readonly number[]) => ns.map((n) => `10.0.0.${n}:80`);
+
+/** Reads sources of a fake for the time of `run`. */
+async function reading(
+  run: (
+    fake: FakeControlPlane,
+    read: (source: Parameters<typeof sourceOf>[1] | ReturnType<typeof sourceOf>) => SnapshotReader,
+  ) => Promise<void>,
+): Promise<void> {
+  const fake = await FakeControlPlane.start();
+  const readers: SnapshotReader[] = [];
+  try {
+    await run(fake, (source) => {
+      const reader = new SnapshotReader(typeof source === "string" ? sourceOf(fake, source) : source);
+      readers.push(reader);
+      return reader;
+    });
+  } finally {
+    await Promise.all(readers.map((reader) => reader.close()));
+    await fake.untilStreams(0);
+    await fake.close();
+  }
+}
+
+test("sources of one control plane share one stream; the last one ends it", () =>
+  reading(async (fake, read) => {
+    serve(fake, "a", { endpoints: [{ lbEndpoints: at(1) }] });
+    serve(fake, "b", { endpoints: [{ lbEndpoints: at(2) }] });
+    const [a, again, b] = [read("a"), read("a"), read("b")];
+    await a.untilAddresses(...addresses(1));
+    await again.untilAddresses(...addresses(1));
+    await b.untilAddresses(...addresses(2));
+    assert.equal(fake.streams, 1);
+    assert.equal(fake.relay.connections, 1);
+    await a.close();
+    await again.close();
+    serve(fake, "b", { endpoints: [{ lbEndpoints: at(3) }] });
+    await b.untilAddresses(...addresses(3));
+    assert.equal(fake.streams, 1);
+  }));
+
+test("a target reads from the control plane; its name may have %-escapes", () =>
+  reading(async (fake, read) => {
+    serve(fake, "outbound|80||server.ns", { endpoints: [{ lbEndpoints: at(1) }] });
+    const target = `xds://127.0.0.1:${fake.port}/outbound%7C80||server.ns?protocol=delta`;
+    const reader = read(createSourceIn(target, { xds: { node: { id: "me" }, credentials: {} } }, {}));
+    await reader.untilAddresses(...addresses(1));
+    assert.equal(reader.last?.subject, "xds outbound|80||server.ns");
+    assert.equal(fake.requests[0]?.request.node?.id, "me");
+  }));
+
+test("an assignment that cannot be used leaves the last good endpoints, and is an error; drops come with the snapshot", () =>
+  reading(async (fake, read) => {
+    serve(fake, "a", { endpoints: [{ lbEndpoints: at(1, 2) }] });
+    const reader = read("a");
+    await reader.untilAddresses(...addresses(1, 2));
+    serve(fake, "a", { endpoints: [{ lbEndpoints: [...at(1), lbEndpoint({ host: "10.0.0.2", port: 0 })] }] });
+    const { error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+    assert.equal(error?.code, "invalid");
+    assert.match(
+      error?.message ?? "",
+      /^xds: watch a: control plane 127\.0\.0\.1:\d+: EDS a: endpoints\[0\]\.lb_endpoints\[1\]: the port must be a number/,
+    );
+    assert.deepEqual(reader.addresses, addresses(1, 2));
+    const dropOverloads = [{ category: "busy", dropPercentage: { numerator: 10 } }];
+    serve(fake, "a", { endpoints: [{ lbEndpoints: at(1, 2) }], policy: { dropOverloads } });
+    const good = await reader.until("no error", (snapshot) => snapshot.error === undefined);
+    assert.deepEqual(good.drops, [{ category: "busy", fraction: 0.1 }]);
+  }));
+
+test("a name that the control plane does not have, or has no longer, is a service without endpoints, and the error says so", () =>
+  reading(async (fake, read) => {
+    const reader = read("a");
+    const { endpoints, error } = await reader.until("an error", (snapshot) => snapshot.error !== undefined);
+    assert.deepEqual([endpoints, error?.code], [[], "notFound"]);
+    assert.match(
+      error?.message ?? "",
+      /^xds: watch a on 127\.0\.0\.1:\d+: the control plane has no endpoints of this name$/,
+    );
+    serve(fake, "a", { endpoints: [{ lbEndpoints: at(1) }] });
+    await reader.untilAddresses(...addresses(1));
+    fake.delete(edsType.typeUrl, "a");
+    await reader.untilAddresses();
+    assert.equal(reader.last?.error?.code, "notFound");
+  }));
+
+test("what the first answer after a reconnect lacks is served for the grace period, what a later one lacks is not", async () => {
+  const clock = new ManualClock();
+  const fake = await FakeControlPlane.start();
+  serve(fake, "a", { endpoints: [{ lbEndpoints: at(1, 2, 3) }] });
+  const controlPlane = { host: "127.0.0.1", port: fake.port };
+  const source = sourceIn(defineXdsSource, {
+    controlPlane,
+    name: "a",
+    credentials: {},
+    node: {},
+    clock,
+    random: () => 0,
+  });
+  const reader = new SnapshotReader(source);
+  await reader.untilAddresses(...addresses(1, 2, 3));
+  fake.relay.drop();
+  serve(fake, "a", { endpoints: [{ lbEndpoints: at(3, 4) }] });
+  await reader.untilAddresses(...addresses(1, 2, 3, 4));
+  serve(fake, "a", { endpoints: [{ lbEndpoints: at(1, 4) }] });
+  await reader.untilAddresses(...addresses(1, 2, 4));
+  clock.advance(10_000);
+  await reader.untilAddresses(...addresses(1, 4));
+  fake.relay.drop();
+  await until(() => fake.streams === 1 && fake.requests.at(-1)?.stream === 3, "the third stream");
+  await clock.asleep();
+  clock.advance(1_000);
+  await clock.asleep();
+  clock.advance(10_000);
+  serve(fake, "a", { endpoints: [{ lbEndpoints: at(4) }] });
+  await reader.untilAddresses(...addresses(4));
+  assert.ok(
+    reader.snapshots.every(({ error }) => error === undefined),
+    "a stream that ends is resumed without a word",
+  );
+  await reader.close();
+  await fake.close();
+});
+
+test("options that cannot be right are refused", () => {
+  const controlPlane = { host: "h", port: 1 };
+  const refused = (more: object, error: object) =>
+    assert.throws(() => createXdsSource({ controlPlane, name: "a", ...more }), error);
+  refused({ name: "" }, { message: "name must not be empty" });
+  refused({ protocol: "rest" }, { message: "protocol must be auto, delta or sotw" });
+  refused({ keepaliveMs: 0 }, { message: /^keepaliveMs must be >= 1 and <= \d+, got 0$/ });
+  refused({ credentials: { token: "s" } }, { name: "TypeError", message: /unknown option credentials\.token/ });
+});
