@@ -1,5 +1,14 @@
-import { type ClientOptions, credentials, type Interceptor, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  type ChannelCredentials,
+  type ClientOptions,
+  credentials,
+  type Interceptor,
+  Metadata,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
+import { describeHandshakeFailure } from "@grpc-lb/operations/tls";
 import { type Caller, parsePodName } from "@grpc-lb/program";
 import { type GetPodResponse, PodServiceClient, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { hashKeyHeader } from "./policy-flag.ts";
@@ -15,10 +24,14 @@ export interface PodCallerOptions {
   readonly keepaliveTimeMs: number;
   /** The header that hash policies choose by; empty for none. */
   readonly hashKey?: string;
-  /** Observe the calls. Default: none. */
+  /** Observe the calls, and add a token. Default: none. */
   readonly interceptors?: readonly Interceptor[];
   /** Absent, grpc-js's default: pick_first. */
   readonly serviceConfig: ServiceConfigJson | undefined;
+  /** Default: without TLS. */
+  readonly tls?: ChannelCredentials | undefined;
+  /** The name that the server's certificate must have; empty for that of the target. */
+  readonly serverName?: string;
 }
 
 /**
@@ -28,8 +41,8 @@ export interface PodCallerOptions {
  * @throws Error when the target or the service config is invalid for grpc-js
  */
 export function openPodCaller(options: PodCallerOptions): Caller {
-  const { target } = options;
-  const client = new PodServiceClient(target, credentials.createInsecure(), clientOptions(options));
+  const { target, tls } = options;
+  const client = new PodServiceClient(target, tls ?? credentials.createInsecure(), clientOptions(options));
   const call = () =>
     new Promise<string>((resolve, reject) => {
       const deadline = Date.now() + options.timeoutMs;
@@ -37,7 +50,7 @@ export function openPodCaller(options: PodCallerOptions): Caller {
       if (options.hashKey) metadata.set(hashKeyHeader, options.hashKey);
       client.getPod({}, metadata, { deadline }, (error: ServiceError | null, response?: GetPodResponse) => {
         try {
-          if (error) throw new Error(describe(error), { cause: error });
+          if (error) throw new Error(describe(error, tls !== undefined), { cause: error });
           resolve(parsePodName(response?.pod?.name ?? ""));
         } catch (failure) {
           reject(new Error(`GetPod ${target}: ${messageOf(failure)}`, { cause: error ?? failure }));
@@ -47,9 +60,11 @@ export function openPodCaller(options: PodCallerOptions): Caller {
   return { call, path: PodServiceService.getPod.path, close: () => client.close() };
 }
 
-function clientOptions({ serviceConfig, keepaliveTimeMs, interceptors = [] }: PodCallerOptions): ClientOptions {
+function clientOptions(options: PodCallerOptions): ClientOptions {
+  const { serviceConfig, keepaliveTimeMs, serverName, interceptors = [] } = options;
   return {
     interceptors: [...interceptors],
+    ...(serverName && { "grpc.ssl_target_name_override": serverName }),
     // A peer that vanished without closing its connection is noticed by this, and not only when TCP gives up.
     "grpc.keepalive_time_ms": keepaliveTimeMs,
     "grpc.keepalive_timeout_ms": 20_000,
@@ -71,7 +86,19 @@ const maxDetailsLength = 1_000;
 /** grpc-js ends some details with a note that is mostly empty. */
 const emptyNote = "Resolution note:";
 
-function describe({ code, details }: ServiceError): string {
-  const cut = details.slice(0, maxDetailsLength).trimEnd();
+/** What grpc-js puts before the reason why there is no token. */
+const metadataFailure = /^Getting metadata from plugin failed with error: /;
+
+/** grpc-js says no more than this of a connection that ended before the server's first frame. */
+const endedEarly = /Last error: Failed to connect \(/;
+
+function describe({ code, details }: ServiceError, isTls: boolean): string {
+  const failure = describeHandshakeFailure(details);
+  if (failure !== undefined) return `${status[code]}: ${failure}`;
+  if (endedEarly.test(details)) {
+    const why = isTls ? "it may refuse the client's certificate" : "it may speak TLS, see --tls";
+    return `${status[code]}: the server closes the connection before it speaks HTTP/2: ${why}`;
+  }
+  const cut = details.replace(metadataFailure, "").slice(0, maxDetailsLength).trimEnd();
   return `${status[code] ?? `status ${code}`}: ${cut.endsWith(emptyNote) ? cut.slice(0, -emptyNote.length).trimEnd() : cut}`;
 }

@@ -1,8 +1,11 @@
 import { messageOf } from "@grpc-lb/core";
 import { adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
+import { createTokenInterceptors, tokenFlags } from "@grpc-lb/operations/auth";
 import { withOperations } from "@grpc-lb/operations/client";
-import { startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcClientTelemetry } from "@grpc-lb/operations/telemetry/grpc";
+import { clientTlsFlags, openClientTls } from "@grpc-lb/operations/tls";
+import { createChannelCredentials } from "@grpc-lb/operations/tls/grpc";
 import { durationFlag, ProgramError, printableLine, runClient } from "@grpc-lb/program";
 import { registerResolvers } from "@grpc-lb/resolver";
 import manifest from "../package.json" with { type: "json" };
@@ -23,6 +26,8 @@ const flags = {
   }),
   ...adminFlags,
   ...telemetryFlags,
+  ...clientTlsFlags,
+  ...tokenFlags,
 };
 
 const summary = "Gets the pod name of a server over gRPC, on one channel for all calls.";
@@ -37,12 +42,16 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
   const policy = chosenPolicy(serviceConfig);
   if (policy) process.stderr.write(`Policy: ${policy.name} ${JSON.stringify(policy.config)}\n`);
   // Node would print a warning of the policies in two lines, with the process id.
-  process.removeAllListeners("warning").on("warning", ({ message }) => warn(message));
+  process.removeAllListeners("warning").on("warning", (warning: Error & { code?: string }) => {
+    // grpc-js names the server in the TLS handshake by its address where the target has no name. Servers ignore that.
+    if (warning.code !== "DEP0123") warn(warning.message);
+  });
   for (const ignored of values.serviceConfig?.ignored ?? []) warn(`--service-config: ${ignored}`);
   const { findEndpoint, stats } = registerResolvers({
     warn,
     warnOfProxy: false, // openPodCaller uses none
   });
+  const tls = await openClientTls(values, { onProblem: warn });
   const telemetry = await startTelemetry({
     service: { name: "client-grpc", version: manifest.version },
     hasMetrics: adminPort !== undefined,
@@ -50,16 +59,34 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
     traceSampling,
     report: warn,
   });
-  const interceptors = await createGrpcClientTelemetry(telemetry, { findEndpoint: (peer) => findEndpoint(peer) });
+  const expiry = createCertificateExpiry(telemetry);
+  tls?.followExpiry((expiresMs) => expiry.set("client", expiresMs));
+  const options = {
+    target,
+    timeoutMs: timeout,
+    keepaliveTimeMs: keepaliveTime,
+    hashKey,
+    serviceConfig,
+    tls: tls && createChannelCredentials(tls),
+    serverName: values.serverName,
+    interceptors: [
+      ...(await createGrpcClientTelemetry(telemetry, { findEndpoint: (peer) => findEndpoint(peer) })),
+      ...(await createTokenInterceptors(values.tokenFile)),
+    ],
+  };
   const open = () => {
     try {
-      const options = { target, timeoutMs: timeout, keepaliveTimeMs: keepaliveTime, hashKey, serviceConfig };
-      return openPodCaller({ ...options, interceptors });
+      return openPodCaller(options);
     } catch (cause) {
       throw new ProgramError(`invalid --service-config or --target: ${messageOf(cause)}`, { cause, exitCode: 2 });
     }
   };
+  const caller = open();
+  const close = async () => {
+    await caller.close();
+    await tls?.close();
+  };
   const routes =
     adminPort === undefined ? [] : [endpointsRoutes({ resolvers: stats, policies: () => policies.stats() })];
-  return withOperations(open(), { adminPort, telemetry, routes, signal });
+  return withOperations({ ...caller, close }, { adminPort, telemetry, routes, signal });
 });

@@ -1,9 +1,9 @@
 import { createSource, type KubernetesTarget } from "@grpc-lb/discovery";
-import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
 import type { Caller } from "@grpc-lb/program";
 import { BalancedDispatcher, type DispatcherStats } from "@grpc-lb/resolver/undici";
-import { type Dispatcher, request } from "undici";
+import { buildConnector, type Dispatcher, request } from "undici";
 import { type Answer, getPod } from "./get-pod.ts";
+import { authorize, type CallParts, connectOptions } from "./identity.ts";
 
 /** A caller that knows its endpoints. */
 export interface BalancedCaller extends Caller {
@@ -18,18 +18,21 @@ export interface BalancedCaller extends Caller {
 export function callOverEndpoints(
   target: KubernetesTarget,
   timeoutMs: number,
-  observe: ObserveRequest,
+  { observe, identity }: CallParts,
 ): BalancedCaller {
   const source = createSource(target, { background: true }); // the calls keep the process alive
-  const dispatcher = new BalancedDispatcher(source);
+  // A connector for each connection, so that it has the certificates of now.
+  const connect: buildConnector.connector = (options, done) => buildConnector(connectOptions(identity))(options, done);
+  const dispatcher = new BalancedDispatcher(source, identity.tls ? { connect } : {});
   const path = "/pod";
-  const url = new URL(`http://${target.service}${path}`);
+  const url = new URL(`${identity.tls ? "https" : "http"}://${target.service}${path}`);
   const podRequest = { what: `GET ${source.subject}${path}`, url, timeoutMs, observe };
   return {
     path,
     call: () =>
       getPod(podRequest, async ({ signal }, read, headers) => {
-        const response = await request(url, { dispatcher, signal, headers });
+        const authorization = await authorize(identity);
+        const response = await request(url, { dispatcher, signal, headers: { ...headers, ...authorization } });
         try {
           return await read(answerOf(response));
         } finally {

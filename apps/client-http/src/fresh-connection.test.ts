@@ -10,7 +10,8 @@ import { onlySend } from "@grpc-lb/operations/telemetry";
 import { callOverFreshConnections } from "./fresh-connection.ts";
 
 const timeoutMs = 10_000;
-const getPod = (url: URL, ms: number) => callOverFreshConnections(url, ms, onlySend).call();
+const identity = { tls: undefined, serverName: "", token: undefined };
+const getPod = (url: URL, ms: number) => callOverFreshConnections(url, ms, { observe: onlySend, identity }).call();
 const servers: Server[] = [];
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
 

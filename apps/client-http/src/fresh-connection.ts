@@ -1,13 +1,13 @@
 import { HttpClient } from "@grpc-lb/core/http";
-import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
 import type { Caller } from "@grpc-lb/program";
 import { getPod } from "./get-pod.ts";
+import { authorize, type CallParts, connectOptions } from "./identity.ts";
 
 /**
  * Creates a caller that opens a connection for each call and closes it afterwards. A Service balances when a connection is
  * opened, so these calls spread.
  */
-export function callOverFreshConnections(url: URL, timeoutMs: number, observe: ObserveRequest): Caller {
+export function callOverFreshConnections(url: URL, timeoutMs: number, { observe, identity }: CallParts): Caller {
   const isSecure = url.protocol === "https:";
   const client = new HttpClient({ isSecure, keepAlive: false });
   const request = {
@@ -19,7 +19,11 @@ export function callOverFreshConnections(url: URL, timeoutMs: number, observe: O
   const podRequest = { what, url, timeoutMs, observe };
   return {
     path: request.path,
-    call: () => getPod(podRequest, (guard, read, headers) => client.exchange({ ...request, headers }, guard, read)),
+    call: () =>
+      getPod(podRequest, async (guard, read, observed) => {
+        const headers = { ...observed, ...(await authorize(identity)) };
+        return client.exchange({ ...request, headers, tls: connectOptions(identity) }, guard, read);
+      }),
     close: () => client.close(),
   };
 }

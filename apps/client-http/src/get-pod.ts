@@ -1,6 +1,7 @@
 import { formatDuration, messageOf, systemClock } from "@grpc-lb/core";
 import { RequestGuard } from "@grpc-lb/core/http";
 import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
+import { describeHandshakeFailure } from "@grpc-lb/operations/tls";
 import { parsePodName } from "@grpc-lb/program";
 
 /** Far longer than a pod name, so that an error can show the beginning of a wrong answer. */
@@ -68,5 +69,8 @@ async function readPodName(answer: Answer): Promise<string> {
 /** Node reports a host with several addresses as an AggregateError whose own message is empty. */
 function reasonOf(cause: unknown): string {
   const parts: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
-  return parts.map(messageOf).join("; ");
+  return parts
+    .map(messageOf)
+    .map((message) => describeHandshakeFailure(message) ?? message)
+    .join("; ");
 }

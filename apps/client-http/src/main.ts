@@ -1,29 +1,42 @@
-import { adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
+import { type AdminRoutes, adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
+import { openTokenFile, tokenFlags } from "@grpc-lb/operations/auth";
 import { withOperations } from "@grpc-lb/operations/client";
-import { startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
-import { runClient } from "@grpc-lb/program";
+import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { clientTlsFlags, openClientTls } from "@grpc-lb/operations/tls";
+import { type Caller, printableLine, runClient } from "@grpc-lb/program";
 import manifest from "../package.json" with { type: "json" };
 import { callOverEndpoints } from "./endpoints.ts";
 import { callOverFreshConnections } from "./fresh-connection.ts";
-import { targetFlag } from "./target.ts";
+import { targetFlag, withTls } from "./target.ts";
 
 const summary = "Gets the pod name of a server over HTTP, with a new connection for each call.";
-const flags = { target: targetFlag, ...adminFlags, ...telemetryFlags };
+const flags = { target: targetFlag, ...adminFlags, ...telemetryFlags, ...clientTlsFlags, ...tokenFlags };
+const warn = (message: string) => process.stderr.write(`Warning: ${printableLine(message)}\n`);
 
 void runClient({ name: "client-http", summary, flags }, async (values, signal) => {
-  const { target, timeout, adminPort, otlpEndpoint, traceSampling } = values;
+  const { timeout, adminPort, otlpEndpoint, traceSampling } = values;
+  const target = values.tls ? withTls(values.target) : values.target;
+  const isTls = target.t === "url" && target.url.protocol === "https:";
+  const tls = await openClientTls(values, { onProblem: warn }, isTls);
   const telemetry = await startTelemetry({
     service: { name: "client-http", version: manifest.version },
     hasMetrics: adminPort !== undefined,
     otlpEndpoint,
     traceSampling,
-    report: (line) => process.stderr.write(`Warning: ${line}\n`),
+    report: warn,
   });
-  const { observeRequest } = telemetry;
-  const operations = { adminPort, telemetry, signal };
-  if (target.t === "url")
-    return withOperations(callOverFreshConnections(target.url, timeout, observeRequest), operations);
-  const caller = callOverEndpoints(target, timeout, observeRequest);
-  const routes = adminPort === undefined ? [] : [endpointsRoutes({ dispatchers: () => [caller.stats()] })];
-  return withOperations(caller, { ...operations, routes });
+  const expiry = createCertificateExpiry(telemetry);
+  tls?.followExpiry((expiresMs) => expiry.set("client", expiresMs));
+  const identity = { tls, serverName: values.serverName, token: await openTokenFile(values.tokenFile) };
+  const parts = { observe: telemetry.observeRequest, identity };
+  const operate = (caller: Caller, routes: readonly AdminRoutes[]) => {
+    const close = async () => {
+      await caller.close();
+      await tls?.close();
+    };
+    return withOperations({ ...caller, close }, { adminPort, telemetry, routes, signal });
+  };
+  if (target.t === "url") return operate(callOverFreshConnections(target.url, timeout, parts), []);
+  const caller = callOverEndpoints(target, timeout, parts);
+  return operate(caller, adminPort === undefined ? [] : [endpointsRoutes({ dispatchers: () => [caller.stats()] })]);
 });

@@ -21,6 +21,16 @@ export function parseHttpTarget(text: string): URL {
   return url;
 }
 
+/** The same target with TLS, at the same port. */
+export function withTls(target: HttpTarget): HttpTarget {
+  if (target.t !== "url" || target.url.protocol === "https:") return target;
+  const url = new URL(target.url);
+  const port = url.port || "80";
+  url.protocol = "https:";
+  url.port = port;
+  return { t: "url", url };
+}
+
 /** The flag `--target` of this client. */
 export const targetFlag: Flag<HttpTarget> = {
   metavar: "url",

@@ -1,7 +1,8 @@
 import { Server, ServerCredentials, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { type GrpcServerTelemetry, noGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
-import { createServerCredentials, type ReloadingCredentials } from "@grpc-lb/operations/tls";
+import type { ReloadingCredentials } from "@grpc-lb/operations/tls";
+import { createServerCredentials } from "@grpc-lb/operations/tls/grpc";
 import { listenHost } from "@grpc-lb/program";
 import { fileDescriptors } from "@grpc-lb/protos/descriptors";
 import { type Pod, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";

@@ -1,7 +1,7 @@
 import { setLogger } from "@grpc/grpc-js";
 import { messageOf, systemClock } from "@grpc-lb/core";
 import { adminFlags, createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
-import { startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { openServerTls, serverTlsFlags } from "@grpc-lb/operations/tls";
 import {
@@ -86,6 +86,8 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     pod,
     report: (line) => log.warn(line),
   });
+  const expiry = createCertificateExpiry(telemetry);
+  tls?.followExpiry((expiresMs) => expiry.set("server", expiresMs));
   const readiness = new Readiness();
   const clock = systemClock;
   const meter = new LoadMeter({ clock, cpuMs: processCpuMs, capacity: flags.capacity, weight: flags.weight });

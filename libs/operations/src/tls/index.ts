@@ -1,20 +1,20 @@
 /**
- * TLS from files that are read again: for servers of grpc-js and Node, and for channels of grpc-js.
+ * TLS from files that are read again, for servers and clients. `@grpc-lb/operations/tls/grpc` has it for grpc-js.
  *
  * ```ts
- * import { Server } from "@grpc/grpc-js";
+ * import { createServer } from "node:https";
  * import { systemClock } from "@grpc-lb/core";
- * import { createServerCredentials, ReloadingCredentials } from "@grpc-lb/operations/tls";
+ * import { keepCurrent, ReloadingCredentials, tlsServerOptions } from "@grpc-lb/operations/tls";
  *
  * const files = { cert: "/etc/tls/tls.crt", key: "/etc/tls/tls.key" };
  * const credentials = await ReloadingCredentials.open(files, { clock: systemClock });
- * new Server().bindAsync("0.0.0.0:30051", createServerCredentials(credentials), () => {});
+ * const server = createServer(tlsServerOptions(credentials));
+ * keepCurrent(server, credentials);
  * ```
  */
-export { createChannelCredentials } from "./channel-credentials.ts";
 export { CredentialError, type CredentialFiles, type Credentials, readCredentials } from "./credentials.ts";
 export { clientTlsFlags, openClientTls, openServerTls, serverTlsFlags } from "./flags.ts";
 export { describeHandshakeFailure } from "./handshake-failure.ts";
 export { reportHandshakes } from "./handshake-log.ts";
 export { ReloadingCredentials, type ReloadOptions } from "./reloading-credentials.ts";
-export { createServerCredentials, keepCurrent, tlsServerOptions } from "./server-credentials.ts";
+export { keepCurrent, tlsContextOptions, tlsServerOptions } from "./server-options.ts";

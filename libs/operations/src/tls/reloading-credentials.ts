@@ -55,6 +55,12 @@ export class ReloadingCredentials {
     this.#listeners.add(listener);
   }
 
+  /** Calls `listener` now and after each change with when the own certificate expires, in milliseconds since 1970. */
+  followExpiry(listener: (expiresMs: number | undefined) => void): void {
+    listener(this.#current.expiresMs);
+    this.onChange(({ expiresMs }) => listener(expiresMs));
+  }
+
   /** Ends reading; when it has resolved, no listener is called. The last credentials stay. */
   async close(): Promise<void> {
     this.#closing.abort();

@@ -18,14 +18,8 @@ import { createSecureContext } from "node:tls";
 import { ChannelCredentials, credentials, Metadata, Server, type ServerCredentials } from "@grpc/grpc-js";
 import { assertNothingLeft, type CertificatePair, ManualClock, makeAuthority } from "@grpc-lb/core/testing";
 import { PodServiceClient, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
-import {
-  CredentialError,
-  createChannelCredentials,
-  createServerCredentials,
-  describeHandshakeFailure,
-  ReloadingCredentials,
-  readCredentials,
-} from "./index.ts";
+import { createChannelCredentials, createServerCredentials } from "./grpc/index.ts";
+import { CredentialError, describeHandshakeFailure, ReloadingCredentials, readCredentials } from "./index.ts";
 
 const authority = makeAuthority();
 const other = makeAuthority();

@@ -1,7 +1,7 @@
 import { createSecureContext } from "node:tls";
 import { ChannelCredentials } from "@grpc/grpc-js";
-import type { ReloadingCredentials } from "./reloading-credentials.ts";
-import { minVersion } from "./server-credentials.ts";
+import type { ReloadingCredentials } from "../reloading-credentials.ts";
+import { tlsContextOptions } from "../server-options.ts";
 
 type ConnectorArguments = Parameters<ChannelCredentials["_createSecureConnector"]>;
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
@@ -46,6 +46,6 @@ class FileChannelCredentials extends ChannelCredentials {
   }
 }
 
-function credentialsOf({ current: { cert, key, ca } }: ReloadingCredentials): ChannelCredentials {
-  return ChannelCredentials.createFromSecureContext(createSecureContext({ cert, key, ca, minVersion }));
+function credentialsOf({ current }: ReloadingCredentials): ChannelCredentials {
+  return ChannelCredentials.createFromSecureContext(createSecureContext(tlsContextOptions(current)));
 }

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import type { TLSSocket } from "node:tls";
+import { ManualClock, makeAuthority } from "@grpc-lb/core/testing";
+import { openTokenFile } from "@grpc-lb/operations/auth";
+import { onlySend } from "@grpc-lb/operations/telemetry";
+import { type CredentialFiles, ReloadingCredentials } from "@grpc-lb/operations/tls";
+import { runToEnd } from "@grpc-lb/program/testing";
+import { callOverFreshConnections } from "./fresh-connection.ts";
+import type { Identity } from "./identity.ts";
+import { withTls } from "./target.ts";
+
+const main = `${import.meta.dirname}/main.ts`;
+const authority = makeAuthority();
+const other = makeAuthority();
+after(() => {
+  authority?.remove();
+  other?.remove();
+});
+const options = { skip: !(authority && other) && "openssl is not installed" };
+
+const callWith = (url: URL, identity: Identity) =>
+  callOverFreshConnections(url, 10_000, { observe: onlySend, identity });
+
+async function listen(server: Server): Promise<URL> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return new URL(`https://127.0.0.1:${(server.address() as AddressInfo).port}/pod`);
+}
+
+test("each call has the certificate and the token of now, and a failed handshake says why", options, async (t) => {
+  assert.ok(authority && other);
+  const folder = mkdtempSync(join(tmpdir(), "client-http-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [cert, key, tokenFile] = [join(folder, "cert"), join(folder, "key"), join(folder, "token")];
+  const use = (name: string) => {
+    const { certFile, keyFile } = (authority as NonNullable<typeof authority>).issue(name);
+    copyFileSync(certFile, cert);
+    copyFileSync(keyFile, key);
+  };
+  use("one");
+  writeFileSync(tokenFile, "the-token\n");
+  const own = authority.issue("server", { hosts: ["server"] });
+  const server = createServer(
+    {
+      cert: readFileSync(own.certFile),
+      key: readFileSync(own.keyFile),
+      ca: readFileSync(authority.caFile),
+      requestCert: true,
+    },
+    ({ socket, headers }, response) => {
+      const { subject } = (socket as TLSSocket).getPeerX509Certificate() ?? {};
+      response.end(`${subject?.replace("CN=", "")}-${headers.authorization?.replace("Bearer ", "")}`);
+    },
+  );
+  const url = await listen(server);
+  t.after(() => server.close());
+  const clock = new ManualClock();
+  const open = async (files: CredentialFiles) => {
+    const tls = await ReloadingCredentials.open(files, { clock });
+    t.after(() => tls.close());
+    return tls;
+  };
+  const token = await openTokenFile(tokenFile);
+  const tls = await open({ cert, key, ca: authority.caFile });
+  const caller = callWith(url, { tls, serverName: "server", token });
+  assert.equal(await caller.call(), "one-the-token");
+  use("two");
+  await clock.asleep();
+  clock.advance(5_000);
+  await clock.asleep();
+  assert.equal(await caller.call(), "two-the-token");
+
+  const fail = async (files: CredentialFiles, serverName: string) => {
+    const { call } = callWith(url, { tls: await open(files), serverName, token });
+    const error: Error = await call().then(assert.fail, (reason) => reason);
+    assert.ok(!error.message.includes("the-token"));
+    return error.message.replace(/^GET https:\/\/127\.0\.0\.1:\d+\/pod: /, "");
+  };
+  assert.match(await fail({ ca: other.caFile }, ""), /^no trusted authority has signed the server's certificate/);
+  assert.match(
+    await fail({ ca: authority.caFile }, "x.test"),
+    /^the server's certificate is not for x\.test, but for /,
+  );
+  assert.match(
+    await fail({ ca: authority.caFile }, ""),
+    /^the server wants a client certificate: --tls-cert, --tls-key$/,
+  );
+  rmSync(tokenFile);
+  const missing = callWith(url, { tls, serverName: "", token: await openTokenFile(tokenFile) });
+  await assert.rejects(missing.call(), /cannot read the token file .*token: ENOENT/);
+});
+
+test("--tls makes the target's URL https, at the same port", () => {
+  const withScheme = (text: string) => {
+    const target = withTls({ t: "url", url: new URL(text) });
+    return target.t === "url" ? target.url.href : target;
+  };
+  assert.deepEqual(["http://server/pod", "http://server:8080/pod", "https://server/pod"].map(withScheme), [
+    "https://server:80/pod",
+    "https://server:8080/pod",
+    "https://server/pod",
+  ]);
+});
+
+test("TLS flags that have no effect, or whose files cannot be used, exit 2 with one line", async () => {
+  for (const [args, line] of [
+    [["--tls-ca", "ca.crt"], "client-http: --tls-ca has no effect without --tls"],
+    [["--tls", "--tls-cert", "x"], "client-http: --tls-cert needs --tls-key"],
+    [["--target", "https://server", "--tls-ca", "/none"], "client-http: CA certificate /none: no such file"],
+  ] as const) {
+    const { code, stdout, stderr } = await runToEnd(main, args);
+    assert.deepEqual([code, stdout, stderr], [2, [], [line]]);
+  }
+});

@@ -1,0 +1,29 @@
+import type { Interceptor } from "@grpc/grpc-js";
+import { textFlag } from "@grpc-lb/program";
+
+/** The flag of a client that identifies itself with a token. */
+export const tokenFlags = {
+  tokenFile: textFlag({
+    metavar: "file",
+    help: "file with a token, read again every 10 s; each call has it as authorization: Bearer",
+    default: "",
+  }),
+};
+
+/**
+ * Takes the token of each HTTP request from a file, read again every 10 s; undefined without a file. A request fails with a reason that
+ * names the file and has nothing of the token.
+ */
+export async function openTokenFile(path: string): Promise<(() => Promise<string>) | undefined> {
+  if (path === "") return undefined;
+  const { tokenFromFile } = await import("@grpc-lb/interceptors"); // only for programs that have a token
+  const token = tokenFromFile(path);
+  return async () => token();
+}
+
+/** The same for the calls of a grpc-js client; empty without a file. */
+export async function createTokenInterceptors(path: string): Promise<Interceptor[]> {
+  if (path === "") return [];
+  const { createClientAuth, tokenFromFile } = await import("@grpc-lb/interceptors");
+  return [createClientAuth({ token: tokenFromFile(path) })];
+}
