@@ -27,6 +27,12 @@ test("the caller's signal ends the command, and the program continues", async ()
   assert.notEqual(code, 0);
 });
 
+test("a command that does not end within its limit is ended, and the result says so", async () => {
+  const { code, stderr } = await shell("echo slow >&2; exec sleep 60", { limitMs: 300 });
+  assert.equal(code, 124);
+  assert.match(stderr, /^(slow\n)?no end within 0\.3 s$/);
+});
+
 for (const [reason, exitCode, message] of [
   ["SIGINT", 130, "interrupted while server was rolling out"],
   ["SIGTERM", 143, "interrupted while server was rolling out"],

@@ -13,6 +13,8 @@ export interface CommandOptions {
   readonly show?: boolean;
   /** Ends the command. */
   readonly signal?: AbortSignal;
+  /** Ends the command after this time, with exit code 124 and the time in its stderr; without it, there is no limit. */
+  readonly limitMs?: number;
   /** Ends the command and rejects, so that the program ends: `runProgram`'s signal. */
   readonly interruption?: AbortSignal | undefined;
   /** What an interruption interrupts, as a clause: `server was rolling out`. */
@@ -35,12 +37,13 @@ export async function runCommand(
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
-  const { interruption, signal, doing = `${command} ran` } = options;
+  const { interruption, signal, limitMs, doing = `${command} ran` } = options;
+  const limit = limitMs === undefined ? undefined : AbortSignal.timeout(limitMs);
   if (interruption?.aborted) throw interrupted(interruption, doing);
   const child = spawn(command, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...process.env, ...options.env } }),
-    signal: AbortSignal.any([signal, interruption].filter((one) => one !== undefined)),
+    signal: AbortSignal.any([signal, interruption, limit].filter((one) => one !== undefined)),
   });
   child.stdin.on("error", () => {}); // the command ended before it read all its input; its exit code has the reason
   child.stdin.end(options.input ?? "");
@@ -57,7 +60,10 @@ export async function runCommand(
     let failed = 1;
     child.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") failed = 127;
-      stderr ||= error.message;
+      if (limit?.aborted) {
+        failed = 124;
+        stderr += `no end within ${Number(limitMs) / 1000} s`;
+      } else stderr ||= error.message;
     });
     child.on("close", (code) => resolve(code !== null && code >= 0 ? code : failed));
   });

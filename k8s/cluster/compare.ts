@@ -4,8 +4,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
-import { type Flag, integerFlag, runProgram, switchFlag, textFlag } from "@grpc-lb/program";
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { messageOf } from "@grpc-lb/core";
+import { type Flag, integerFlag, ProgramError, runProgram, switchFlag, textFlag } from "@grpc-lb/program";
 import { requireBuilt } from "../image/built.ts";
 import { imagePrefixFlag } from "../image/tag.ts";
 import { imageFlags } from "./companion.ts";
@@ -45,8 +46,10 @@ const flags = {
 
 void runProgram({ name: "kube-compare", summary: "Compares the strategies.", flags }, async ({ flags, signal }) => {
   const { strategies, steps, report, json } = flags;
-  requireBuilt(flags.imagePrefix);
   const prefix = flags.namespace || `grpc-lb-compare-${randomBytes(3).toString("hex")}`;
+  checkNames(prefix, strategies);
+  if (report !== "") checkWritable(report);
+  requireBuilt(flags.imagePrefix);
   const cluster = await createKubectl("default", signal);
   const namespaces = await Namespaces.create(
     cluster,
@@ -77,11 +80,19 @@ void runProgram({ name: "kube-compare", summary: "Compares the strategies.", fla
   );
   try {
     await Promise.all(workers).finally(() => Promise.allSettled(workers));
+    await printResults(outcomes, { json, report, cluster });
     await namespaces.deleted();
   } finally {
     namespaces.deleteNow();
   }
+  return outcomes.every((outcome) => failureOf(outcome) === null) ? 0 : 1;
+});
 
+/** Prints the results. It is called before the namespaces are gone, so that a failed deletion does not lose them. */
+async function printResults(
+  outcomes: readonly Outcome[],
+  { json, report, cluster }: { readonly json: boolean; readonly report: string; readonly cluster: Kubectl },
+): Promise<void> {
   if (json) process.stdout.write(`${JSON.stringify(jsonReport(outcomes))}\n`);
   else for (const line of [...textReport(outcomes), "", ...legend]) process.stdout.write(`${line}\n`);
   if (report !== "") writeFileSync(report, markdownReport(outcomes, await describeCluster(cluster)));
@@ -89,8 +100,27 @@ void runProgram({ name: "kube-compare", summary: "Compares the strategies.", fla
     if (outcome.t === "skipped") process.stderr.write(`${outcome.strategy} is skipped: ${outcome.reason}\n`);
     else if (failureOf(outcome) !== null) process.stderr.write(`${outcome.strategy}: ${failureOf(outcome)}\n`);
   }
-  return outcomes.every((outcome) => failureOf(outcome) === null) ? 0 : 1;
-});
+}
+
+/** Ends the program if a namespace's name would be too long. */
+function checkNames(prefix: string, strategies: readonly string[]): void {
+  const longest = Math.max(...strategies.map((strategy) => `${prefix}-${strategy}`.length));
+  if (longest <= 63) return;
+  const most = 63 - (longest - prefix.length);
+  throw new ProgramError(
+    `--namespace (NAMESPACE) can have at most ${most} characters, because each strategy's name follows it; got ${prefix.length}`,
+    { exitCode: 2 },
+  );
+}
+
+/** Ends the program if the file cannot be written. */
+function checkWritable(file: string): void {
+  try {
+    closeSync(openSync(file, "a"));
+  } catch (error) {
+    throw new ProgramError(`--report (REPORT): cannot write ${file}: ${messageOf(error)}`, { exitCode: 2 });
+  }
+}
 
 /** The namespaces of the strategies; what is left of them is deleted when the program ends, also after Ctrl-C. */
 class Namespaces {
@@ -143,7 +173,7 @@ class Namespaces {
     process.off("exit", this.#onExit);
     if (this.#left.size === 0) return;
     const args = ["delete", "namespace", ...this.#left, "--ignore-not-found", "--wait=false"];
-    spawnSync("kubectl", [...this.#cluster.where, ...args], { stdio: "ignore" });
+    spawnSync("kubectl", [...this.#cluster.where, ...args], { stdio: "ignore", timeout: 20_000 });
     this.#left.clear();
   }
 }

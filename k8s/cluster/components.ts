@@ -113,7 +113,10 @@ export async function removeOtherComponents(
   const listed = await kubectl.try(["get", resources, "-l", selector, "-o", "name"]);
   const found = listed.stdout.split("\n").filter(Boolean);
   if (listed.code !== 0 || found.length === 0) return;
-  await kubectl.run(["delete", ...found, "--ignore-not-found"], { show: true, doing: "other components were deleted" });
+  await kubectl.run(["delete", ...found, "--ignore-not-found", "--timeout=60s"], {
+    show: true,
+    doing: "other components were deleted",
+  });
 }
 
 /** The kustomize patch for what KEDA asks Prometheus: the calls in this namespace. */

@@ -40,7 +40,10 @@ void runProgram({ name: "kube-delete", summary: "Deletes server and clients.", f
   );
   const doing = "the objects were deleted";
   const all = [...kinds, ...deletable.flat()].join(",");
-  await kubectl.run(["delete", all, "-l", ours, "--ignore-not-found", "--wait"], { show: true, doing });
+  await kubectl.run(["delete", all, "-l", ours, "--ignore-not-found", "--wait", "--timeout=120s"], {
+    show: true,
+    doing,
+  });
   const pods = await kubectl.try(["wait", "--for=delete", "pods", "-l", ours, "--timeout=90s"], { doing });
   if (pods.code !== 0) stop(`pods are still there: ${pods.problem}; see: kubectl get pods -n ${kubectl.namespace}`);
   process.stdout.write(`nothing of grpc-lb is left in namespace ${kubectl.namespace}\n`);
@@ -60,6 +63,6 @@ async function deleteNamespace(kubectl: Kubectl): Promise<void> {
   } else {
     const doing = `namespace ${kubectl.namespace} was deleted`;
     // Without `show`: kubectl would print a warning that namespaces are not namespaced.
-    process.stdout.write(await kubectl.run(["delete", "namespace", kubectl.namespace], { doing }));
+    process.stdout.write(await kubectl.run(["delete", "namespace", kubectl.namespace, "--timeout=180s"], { doing }));
   }
 }

@@ -57,6 +57,13 @@ test("warnings of a successful command are printed, the client library's log is 
   assert.deepEqual(written, ["Warning: would violate PodSecurity\n"]);
 });
 
+test("a kubectl whose server never answers is ended, and the error says so", async (t) => {
+  fakeKubectl(t, view, "exec sleep 60");
+  const kubectl = await createKubectl("");
+  const { code, problem } = await kubectl.try(["get", "pods"], { limitMs: 200 });
+  assert.deepEqual([code, problem], [124, "no end within 0.2 s"]);
+});
+
 test("an invalid namespace name is an error", () => {
   for (const name of ["a", "team-1", "a".repeat(63)]) assert.equal(namespaceFlag.parse(name), name);
   for (const name of ["-A", "a_b", "A", "a.b", "-a", "a-", "a b", "a".repeat(64), "--all-namespaces"])

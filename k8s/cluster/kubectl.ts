@@ -28,7 +28,7 @@ export interface Result {
 }
 
 /** Options of a kubectl command. */
-export type RunOptions = Pick<CommandOptions, "input" | "signal" | "show" | "doing">;
+export type RunOptions = Pick<CommandOptions, "input" | "signal" | "show" | "doing" | "limitMs">;
 
 /** The fields of `kubectl config view --minify -o json` that are used here. */
 export interface ContextView {
@@ -48,7 +48,7 @@ export interface Kubectl {
   readonly view: ContextView;
   /** The arguments for context and namespace, for code that starts kubectl itself. */
   readonly where: readonly string[];
-  /** Runs kubectl; a failure is a value. */
+  /** Runs kubectl for at most 60 s beyond its `--timeout`; a failure is a value. */
   try(args: readonly string[], options?: RunOptions): Promise<Result>;
   /** Runs kubectl and returns its output; a failure ends the program with kubectl's reason. */
   run(args: readonly string[], options?: RunOptions): Promise<string>;
@@ -115,9 +115,15 @@ export async function requireRights(kubectl: Kubectl, wanted: readonly string[])
   );
 }
 
+/** How long kubectl may take, in milliseconds: its own `--timeout` and time for its requests. */
+function limitOf(args: readonly string[]): number {
+  const [, seconds = "0"] = /^--timeout=(\d+)s$/.exec(args.find((arg) => arg.startsWith("--timeout=")) ?? "") ?? [];
+  return 60_000 + Number(seconds) * 1000;
+}
+
 async function runKubectl(args: readonly string[], options: CommandOptions): Promise<Result> {
   const doing = options.doing ?? "a request to the cluster was running";
-  const { code, stdout, stderr } = await runCommand("kubectl", args, { ...options, doing });
+  const { code, stdout, stderr } = await runCommand("kubectl", args, { limitMs: limitOf(args), ...options, doing });
   if (code === 0 && options.show) {
     for (const [warning] of stderr.matchAll(/^Warning: .*\n?/gm)) process.stderr.write(warning);
   }

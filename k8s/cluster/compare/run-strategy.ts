@@ -33,12 +33,33 @@ const interval = "50ms";
 
 /** Deploys a strategy in a namespace of its own and measures it. The namespace is left to the caller. */
 export async function runStrategy(strategy: Candidate, options: RunStrategyOptions): Promise<Outcome> {
-  const { namespace, steps, signal, say } = options;
+  const { namespace, steps, signal } = options;
   const plan = planOf(strategy);
   const kubectl = await createKubectl(namespace, signal);
   if (strategy === "istio" && !(await hasIstio(kubectl)))
     return { strategy, t: "skipped", reason: "this cluster has no ready istiod" };
 
+  try {
+    const problem = await deploy(kubectl, strategy, plan, options);
+    if (problem !== null) return { strategy, ...problem };
+    const measurement = await observe(kubectl, options, (scene) =>
+      measure(scene, plan, expectationOfStrategy(strategy), steps),
+    );
+    return { strategy, t: "measured", measurement };
+  } catch (error) {
+    if (signal.aborted) throw interrupted(signal, `${strategy} was measured`);
+    if (!(error instanceof Error)) throw error;
+    return { strategy, t: "failed", reason: error.message };
+  }
+}
+
+/** Deploys a strategy and waits for its client; returns why that did not succeed. */
+async function deploy(
+  kubectl: Kubectl,
+  strategy: Candidate,
+  plan: ReturnType<typeof planOf>,
+  { namespace, signal, say }: RunStrategyOptions,
+): Promise<{ readonly t: "skipped" | "failed"; readonly reason: string } | null> {
   say("deploying");
   const deployed = await runTool(
     "deploy.ts",
@@ -49,27 +70,18 @@ export async function runStrategy(strategy: Candidate, options: RunStrategyOptio
   if (deployed.code !== 0) {
     const problem = lastLine(deployed.stderr).replace(/^kube-deploy: /, "");
     const missing = whatIsMissing(problem);
-    return missing === null ? { strategy, t: "failed", reason: problem } : { strategy, t: "skipped", reason: missing };
+    return missing === null ? { t: "failed", reason: problem } : { t: "skipped", reason: missing };
   }
   const doing = `${strategy} was deployed`;
   await kubectl.run(["set", "env", "deployment/client-grpc", `INTERVAL=${interval}`], { doing });
   if (strategy === "istio") {
     say("injecting sidecars");
     const injected = await runTool("istio.ts", ["inject"], { NAMESPACE: namespace }, signal);
-    if (injected.code !== 0) return { strategy, t: "failed", reason: lastLine(injected.stderr) };
+    if (injected.code !== 0) return { t: "failed", reason: lastLine(injected.stderr) };
   } else {
     await kubectl.run(["rollout", "status", "deployment/client-grpc", "--timeout=120s"], { doing });
   }
-  try {
-    const measurement = await observe(kubectl, options, (scene) =>
-      measure(scene, plan, expectationOfStrategy(strategy), steps),
-    );
-    return { strategy, t: "measured", measurement };
-  } catch (error) {
-    if (signal.aborted) throw interrupted(signal, `${strategy} was measured`);
-    if (!(error instanceof Error)) throw error;
-    return { strategy, t: "failed", reason: error.message };
-  }
+  return null;
 }
 
 /** Follows client and pods while `use` runs. */
