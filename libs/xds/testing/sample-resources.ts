@@ -1,11 +1,9 @@
-import { Cluster, Cluster_DiscoveryType } from "@grpc-lb/protos/envoy/config/cluster/v3";
+import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from "@grpc-lb/protos/envoy/config/cluster/v3";
 import { ClusterLoadAssignment } from "@grpc-lb/protos/envoy/config/endpoint/v3";
 import { Listener } from "@grpc-lb/protos/envoy/config/listener/v3";
 import { RouteConfiguration } from "@grpc-lb/protos/envoy/config/route/v3";
 import { Router } from "@grpc-lb/protos/envoy/extensions/filters/http/router/v3";
 import { HttpConnectionManager } from "@grpc-lb/protos/envoy/extensions/filters/network/http_connection_manager/v3";
-import { RoundRobin } from "@grpc-lb/protos/envoy/extensions/load_balancing_policies/round_robin/v3";
-import { WrrLocality } from "@grpc-lb/protos/envoy/extensions/load_balancing_policies/wrr_locality/v3";
 import { HttpProtocolOptions } from "@grpc-lb/protos/envoy/extensions/upstreams/http/v3";
 import type { Any } from "@grpc-lb/protos/google/protobuf/any";
 import {
@@ -66,7 +64,7 @@ export function sampleRoute(name: string, weights: Readonly<Record<string, numbe
   );
 }
 
-/** A cluster with endpoints from EDS. @param connectSeconds changes the cluster, for tests of changes */
+/** A cluster with endpoints from EDS, in the form that both gRPC and Envoy take. @param connectSeconds changes the cluster, for tests of changes */
 export function sampleCluster(name: string, connectSeconds = 5): Resource {
   const http = HttpProtocolOptions.fromPartial({
     upstreamProtocolOptions: {
@@ -75,23 +73,31 @@ export function sampleCluster(name: string, connectSeconds = 5): Resource {
     },
   });
   const key = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-  const endpointPolicy = any("load_balancing_policies.round_robin.v3.RoundRobin", RoundRobin.encode({}).finish());
-  const policy = WrrLocality.fromPartial({
-    endpointPickingPolicy: {
-      policies: [{ typedExtensionConfig: { name: "round_robin", typedConfig: endpointPolicy } }],
-    },
-  });
-  const typedConfig = any("load_balancing_policies.wrr_locality.v3.WrrLocality", WrrLocality.encode(policy).finish());
   return clusterResource(
     Cluster.fromPartial({
       name,
       clusterDiscoveryType: { $case: "type", value: Cluster_DiscoveryType.EDS },
       edsClusterConfig: { edsConfig: ads },
       connectTimeout: { seconds: BigInt(connectSeconds), nanos: 0 },
-      loadBalancingPolicy: { policies: [{ typedExtensionConfig: { name: "wrr_locality", typedConfig } }] },
+      lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+      commonLbConfig: { localityConfigSpecifier: { $case: "localityWeightedLbConfig", value: {} } },
+      lrsServer: { configSourceSpecifier: { $case: "self", value: {} } },
       typedExtensionProtocolOptions: {
         [key]: any("upstreams.http.v3.HttpProtocolOptions", HttpProtocolOptions.encode(http).finish()),
       },
+    }),
+  );
+}
+
+/** A cluster that every client rejects: it has a policy that there is not. */
+export function brokenCluster(name: string): Resource {
+  const typedConfig = { typeUrl: "type.googleapis.com/none.v1.None", value: Buffer.alloc(0) };
+  return clusterResource(
+    Cluster.fromPartial({
+      name,
+      clusterDiscoveryType: { $case: "type", value: Cluster_DiscoveryType.EDS },
+      edsClusterConfig: { edsConfig: ads },
+      loadBalancingPolicy: { policies: [{ typedExtensionConfig: { name: "none", typedConfig } }] },
     }),
   );
 }
