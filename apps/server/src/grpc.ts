@@ -1,4 +1,4 @@
-import { Server, ServerCredentials, type ServerUnaryCall, status } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerInterceptor, type ServerUnaryCall, status } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { type GrpcServerTelemetry, noGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import type { ReloadingCredentials } from "@grpc-lb/operations/tls";
@@ -45,6 +45,8 @@ export interface GrpcOptions {
   readonly maxConnectionAgeMs: number;
   /** Observes the calls. Default: nothing does. */
   readonly telemetry?: GrpcServerTelemetry;
+  /** Log the calls. Default: none. */
+  readonly accessLog?: readonly ServerInterceptor[];
   /** Sent with each answer and by OpenRcaService; undefined for neither. */
   readonly loadReports: LoadReports | undefined;
   /** Default: without TLS. */
@@ -68,10 +70,10 @@ export async function listenGrpc(
   options: GrpcOptions,
 ): Promise<GrpcListener> {
   const { maxConnectionAgeMs, loadReports, tls, onRefused, limits = defaultHttp2Limits } = options;
-  const { telemetry = noGrpcServerTelemetry } = options;
+  const { telemetry = noGrpcServerTelemetry, accessLog = [] } = options;
   const server = new Server({
     ...limitOptions(limits),
-    interceptors: [...telemetry.interceptors],
+    interceptors: [...telemetry.interceptors, ...accessLog], // inside, so that a line has its trace
     ...(maxConnectionAgeMs > 0 && { "grpc.max_connection_age_ms": maxConnectionAgeMs }),
   });
   announceHeaderLimit(server, limits);

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { type Logger, logHttpRequests } from "@grpc-lb/operations/logs";
 import type { Telemetry } from "@grpc-lb/operations/telemetry";
 import { keepCurrent, type ReloadingCredentials, tlsServerOptions } from "@grpc-lb/operations/tls";
 import { listenHost } from "@grpc-lb/program";
@@ -53,7 +54,9 @@ export interface HttpOptions {
   /** Called with the reason why the TLS handshake of a client failed, and its address. */
   readonly onRefused?: HandshakeOptions["onRefused"];
   /** Observes the requests. Default: nothing does. */
-  readonly telemetry?: Pick<Telemetry, "instrument">;
+  readonly telemetry?: Pick<Telemetry, "instrument" | "activeTrace">;
+  /** Logs the requests. Default: nothing does. */
+  readonly log?: Logger;
 }
 
 /**
@@ -86,6 +89,7 @@ export async function listenHttp(
     if (readiness.state === "draining") reply.header("connection", "close");
   });
   options.telemetry?.instrument(app, () => readiness.state !== "starting");
+  if (options.log) logHttpRequests(app, options.log, options.telemetry ?? { activeTrace: () => undefined });
   route(app, pod, readiness, workload);
   await app.listen({ host: listenHost(options.host), port: options.port });
   return {

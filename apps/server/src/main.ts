@@ -1,7 +1,8 @@
 import { setLogger } from "@grpc/grpc-js";
 import { messageOf, systemClock } from "@grpc-lb/core";
 import { adminFlags, createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
-import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { createGrpcAccessLog, logFlags } from "@grpc-lb/operations/logs";
+import { createCertificateExpiry, startTelemetry, type Telemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { openServerTls, serverTlsFlags } from "@grpc-lb/operations/tls";
 import {
@@ -58,6 +59,7 @@ const flags = {
     default: 15_000,
   }),
   logLevel: choiceFlag({ metavar: "level", help: "lowest level that is logged", default: "info", choices: logLevels }),
+  ...logFlags,
 };
 
 const summary = "Answers with the name of the pod it runs in, over HTTP and gRPC.";
@@ -69,7 +71,11 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   if (flags.capacity > 0 && flags.latency === 0 && !flags.loadReport) {
     throw new ProgramError("--capacity has no effect without --latency or --load-report", { exitCode: 2 });
   }
-  const log = createLogger("server", flags.logLevel);
+  let telemetry: Telemetry | undefined;
+  const log = createLogger("server", flags.logLevel, {
+    format: flags.logFormat,
+    ...(flags.otlpEndpoint && { context: () => telemetry?.activeTrace() ?? {} }),
+  });
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
   setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // by default grpc-js writes plain text to stderr
   const tls = await openServerTls(flags, {
@@ -78,7 +84,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   });
   const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
   const pod = describePod(flags);
-  const telemetry = await startTelemetry({
+  telemetry = await startTelemetry({
     service: { name: "server", version: pod.version },
     hasMetrics: flags.adminPort !== undefined,
     otlpEndpoint: flags.otlpEndpoint,
@@ -103,14 +109,23 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
       throw new ProgramError(message, { cause, exitCode: 1 });
     });
   const { bindAddress: host, httpPort, grpcPort, maxConnectionAge: maxConnectionAgeMs } = flags;
+  const shared = { host, tls, onRefused };
+  const isDebug = log.isLevelEnabled("debug");
+  const grpcTelemetry = await createGrpcServerTelemetry(telemetry, () => readiness.state !== "starting");
+  const accessLog = isDebug ? [await createGrpcAccessLog(log, telemetry)] : [];
   const http = await listening(
     "HTTP",
     httpPort,
-    listenHttp(pod, readiness, workload, { host, port: httpPort, tls, onRefused, telemetry }),
+    listenHttp(pod, readiness, workload, { ...shared, port: httpPort, telemetry, ...(isDebug && { log }) }),
   );
-  const grpcTelemetry = await createGrpcServerTelemetry(telemetry, () => readiness.state !== "starting");
-  const shared = { host, tls, onRefused };
-  const grpcOptions = { ...shared, port: grpcPort, maxConnectionAgeMs, loadReports, telemetry: grpcTelemetry };
+  const grpcOptions = {
+    ...shared,
+    port: grpcPort,
+    maxConnectionAgeMs,
+    loadReports,
+    telemetry: grpcTelemetry,
+    accessLog,
+  };
   const listener = listenGrpc(pod, readiness, workload, grpcOptions);
   const grpc = await listening("gRPC", grpcPort, listener).catch(async (error) => {
     await http.close();

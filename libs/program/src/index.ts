@@ -28,7 +28,8 @@ export {
   textFlag,
 } from "./flags.ts";
 export { listenHost } from "./listen-host.ts";
-export { createLogger, logLevels } from "./log.ts";
+export { createLogger, type LoggerSettings, logLevels } from "./log.ts";
+export { type LogFormat, logFormats } from "./log-format.ts";
 export { LogPosition } from "./log-position.ts";
 export type { FlagValues, ProgramSpec } from "./parse-flags.ts";
 export { parsePodName } from "./pod-name.ts";

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runToEnd } from "../testing/index.ts";
-import { createLogger, logLevels } from "./log.ts";
+import { createLogger, type LoggerSettings, logLevels } from "./log.ts";
 
-function logTo(level: (typeof logLevels)[number]) {
+function logTo(level: (typeof logLevels)[number], settings: Omit<LoggerSettings, "stream"> = {}) {
   const lines: string[] = [];
-  const log = createLogger("sample", level, { write: (line: string) => void lines.push(line) });
+  const stream = { write: (line: string) => void lines.push(line) };
+  const log = createLogger("sample", level, { ...settings, stream });
   return { log, lines };
 }
 
@@ -28,6 +29,33 @@ test("an error is logged with its message and stack", () => {
   const { err } = JSON.parse(lines[0] ?? "");
   assert.deepEqual([err.type, err.message], ["TypeError", "a bug"]);
   assert.match(err.stack, /log\.test\.ts/);
+});
+
+test("ECS: the schema's fields, those of the entry below grpc_lb, and the trace it belongs to", () => {
+  const { log, lines } = logTo("info", { format: "ecs", context: () => ({ traceId: "t", spanId: "s" }) });
+  log.warn({ port: 80, err: new TypeError("a bug") }, "taken");
+  const { "@timestamp": time, "error.stack_trace": stack, ...rest } = JSON.parse(lines[0] ?? "");
+  assert.match(time, /^\d{4}-.*Z$/);
+  assert.match(stack, /log\.test\.ts/);
+  assert.deepEqual(rest, {
+    "log.level": "warn",
+    "ecs.version": "8.11.0",
+    "service.name": "sample",
+    "trace.id": "t",
+    "span.id": "s",
+    "error.type": "TypeError",
+    "error.message": "a bug",
+    grpc_lb: { port: 80 },
+    message: "taken",
+  });
+});
+
+test("pretty: a line with time, level, message and fields, and the stack of an error below it", () => {
+  const { log, lines } = logTo("info", { format: "pretty" });
+  log.info({ port: 80, pod: { name: "a\nb" } }, "serving");
+  assert.match(lines[0] ?? "", /^\d\d:\d\d:\d\d\.\d{3} INFO serving port=80 pod=\{"name":"a\\nb"\}\n$/);
+  log.error({ err: new Error("a bug") }, "failed");
+  assert.match(lines[1] ?? "", /^\S+ ERROR failed\nError: a bug\n {4}at .*log\.test\.ts/);
 });
 
 test("nothing is logged below the level, and silent logs nothing", () => {

@@ -1,23 +1,32 @@
-import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from "pino";
+import { type DestinationStream, destination, type Logger, pino } from "pino";
+import { formatOptions, type LogFormat, prettyLines } from "./log-format.ts";
 
 /** The levels of `--log-level`, from everything to nothing. */
 export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 
+/** How a log is written. */
+export interface LoggerSettings {
+  /** Default: `json`, one object per line: `level` as a word, `time` in ISO 8601, `app`, `msg`. */
+  readonly format?: LogFormat | undefined;
+  /** Fields of every entry, read when it is written, such as `traceId` and `spanId`. Default: none. */
+  readonly context?: (() => object) | undefined;
+  /** Where to write instead of stdout. */
+  readonly stream?: DestinationStream | undefined;
+}
+
 /**
- * Creates a JSON logger with one object per line on stdout: `level` as a word, `time` in ISO 8601, `app`, `msg`. Writes
- * synchronously, so that the last lines before an exit are there.
+ * Creates a logger that writes to stdout, synchronously, so that the last lines before an exit are there.
  *
- * @param app the value of the field `app`, and the prefix of a write error on stderr
+ * @param app the value of the field `app` (`service.name` in ECS), and the prefix of a write error on stderr
  * @param level entries below it are not written
- * @param stream where to write instead of stdout
  */
 export function createLogger(
   app: string,
   level: (typeof logLevels)[number],
-  stream: DestinationStream = openStdout(app),
+  { format = "json", context, stream = openStdout(app) }: LoggerSettings = {},
 ): Logger {
-  const formatters = { level: (label: string) => ({ level: label }) };
-  return pino({ level, base: { app }, timestamp: stdTimeFunctions.isoTime, formatters }, stream);
+  const options = { level, ...formatOptions(format, app), ...(context && { mixin: context }) };
+  return pino(options, format === "pretty" ? prettyLines(stream) : stream);
 }
 
 /** Opens stdout for a log. On EPIPE the program goes on to drain; on another write error it exits 1 with one line. */

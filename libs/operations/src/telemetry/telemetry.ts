@@ -57,6 +57,8 @@ export interface Telemetry extends Instruments {
   instrument(app: FastifyInstance, isServing?: () => boolean): void;
   /** Measures and traces requests of an HTTP client. Only sends them without metrics and traces. */
   readonly observeRequest: ObserveRequest;
+  /** The trace and span that are active now, for logs; undefined without one. */
+  activeTrace(): { readonly traceId: string; readonly spanId: string } | undefined;
   /** Exports what waits, for at most two seconds, and ends telemetry. */
   close(): Promise<void>;
 }
@@ -72,7 +74,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const { service, hasMetrics, otlpEndpoint: endpoint, traceSampling: sampling = 1, report } = options;
   if (!hasMetrics && !endpoint) {
     const nothing = { meter: undefined, tracer: undefined, routes: [], observeRequest: onlySend };
-    return { ...nothing, instrument: () => {}, close: async () => {} };
+    return { ...nothing, instrument: () => {}, activeTrace: () => undefined, close: async () => {} };
   }
   const resource = describeResource(service, process.env, options.pod);
   const metrics = hasMetrics ? (await import("./metrics.ts")).createMetrics(resource) : undefined;
@@ -87,6 +89,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     routes: metrics ? [metrics.routes] : [],
     instrument: (app, isServing = () => true) => instrumentHttpServer(app, instruments, isServing),
     observeRequest: createRequestObserver(instruments),
+    activeTrace: traces?.active ?? (() => undefined),
     async close() {
       await traces?.close();
       await metrics?.close();

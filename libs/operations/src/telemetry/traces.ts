@@ -28,6 +28,8 @@ export interface TracesOptions {
 /** The traces of a process. */
 export interface Traces {
   readonly tracer: Tracer;
+  /** The trace and span that are active now. */
+  active(): { readonly traceId: string; readonly spanId: string } | undefined;
   /** Sends the spans that wait, for at most two seconds, and ends tracing. */
   close(): Promise<void>;
 }
@@ -54,6 +56,10 @@ export function startTraces(options: TracesOptions): Traces {
   trace.setGlobalTracerProvider(provider);
   return {
     tracer: provider.getTracer("@grpc-lb/operations"),
+    active() {
+      const span = trace.getActiveSpan()?.spanContext();
+      return span && { traceId: span.traceId, spanId: span.spanId };
+    },
     async close() {
       const ended = new AbortController();
       const flushed = provider.shutdown().catch(() => {}); // the exporter has reported it

@@ -1,0 +1,4 @@
+/** The log of a program: its format, and its calls. */
+export type { Logger } from "@grpc-lb/interceptors";
+export { createGrpcAccessLog, logHttpRequests } from "./access-log.ts";
+export { logFlags } from "./log-flags.ts";
