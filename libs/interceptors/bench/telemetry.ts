@@ -14,12 +14,14 @@ import {
   InMemorySpanExporter,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
-import { createClientMetrics } from "../src/metrics/index.ts";
+import { createClientMetrics, createHistograms } from "../src/metrics/index.ts";
 import { createClientTracing } from "../src/tracing/index.ts";
 
 /** What the benches compare: OpenTelemetry's SDK as a service has it, exporting to memory. */
 export interface Telemetry {
-  readonly cases: Readonly<Record<"noMeter" | "metrics" | "metricsWithSizes" | "all", readonly Interceptor[]>>;
+  readonly cases: Readonly<
+    Record<"noMeter" | "metrics" | "metricsWithSizes" | "all" | "sdkHistograms", readonly Interceptor[]>
+  >;
   /** Drops the spans that were exported. */
   reset(): void;
   close(): Promise<void>;
@@ -29,11 +31,14 @@ export interface Telemetry {
 export function startTelemetry(): Telemetry {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  const histograms = createHistograms();
   const reader = new PeriodicExportingMetricReader({
     exporter: new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE),
     exportIntervalMillis: 60_000,
+    metricProducers: [histograms.producer],
   });
-  const meter = new MeterProvider({ readers: [reader] }).getMeter("bench");
+  const sdkMeter = new MeterProvider({ readers: [reader] }).getMeter("bench");
+  const meter = histograms.meter(sdkMeter);
   const spans = new InMemorySpanExporter();
   const provider = new BasicTracerProvider({
     sampler: new TraceIdRatioBasedSampler(0.01),
@@ -43,6 +48,7 @@ export function startTelemetry(): Telemetry {
   return {
     cases: {
       noMeter: [metrics(createNoopMeter(), true)],
+      sdkHistograms: [metrics(sdkMeter, true)],
       metrics: [metrics(meter, false)],
       metricsWithSizes: [metrics(meter, true)],
       all: [createClientTracing({ tracer: provider.getTracer("bench") }), metrics(meter, true)],

@@ -11,5 +11,6 @@
  */
 export { type BalancingMetrics, type BalancingMetricsOptions, observeBalancing } from "./balancing-metrics.ts";
 export { type ClientMetricsOptions, createClientMetrics } from "./client-metrics.ts";
+export { createHistograms, type HistogramProducer, type Histograms } from "./histograms.ts";
 export { withMessageSizes } from "./message-sizes.ts";
 export { createServerMetrics, type ServerMetricsOptions } from "./server-metrics.ts";

@@ -1,3 +1,4 @@
+import { createHistograms } from "@grpc-lb/interceptors/metrics";
 import type { Meter } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
@@ -29,9 +30,10 @@ export interface Metrics {
  * @param attributes of `target_info`
  */
 export function createMetrics(attributes: ResourceAttributes): Metrics {
-  const reader = new ScrapeReader();
+  const histograms = createHistograms(); // those of the SDK cost each call four hashes of its attributes
+  const reader = new ScrapeReader({ metricProducers: [histograms.producer] });
   const provider = new MeterProvider({ resource: resourceFromAttributes(attributes), readers: [reader] });
-  const meter = provider.getMeter("@grpc-lb/operations");
+  const meter = histograms.meter(provider.getMeter("@grpc-lb/operations"));
   const observation = observeProcess(meter);
   let collecting: ReturnType<typeof reader.collect> | undefined;
   const collect = () => {
