@@ -1,0 +1,74 @@
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Clock } from "@grpc-lb/core";
+import type { ReloadingCredentials } from "@grpc-lb/operations/tls";
+import { createServerCredentials } from "@grpc-lb/operations/tls/grpc";
+import { listenHost } from "@grpc-lb/program";
+import { serverOptions } from "@grpc-lb/xds/server";
+import { HealthImplementation } from "grpc-health-check";
+
+/** A service of xDS: it adds itself to a server that has not started, and ends its streams when it is closed. */
+export interface XdsService {
+  addTo(server: Server): void;
+  /** Ends all streams with UNAVAILABLE, so that clients go to another control plane, and refuses new ones. Default: it has none. */
+  close?(): void;
+}
+
+/** Where and what the control plane serves. */
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly services: readonly XdsService[];
+  /** Default: without TLS. */
+  readonly tls?: ReloadingCredentials | undefined;
+  readonly clock: Clock;
+}
+
+/** A control plane that listens. */
+export interface Listening {
+  readonly port: number;
+  /**
+   * Says by health that it wants no new clients, goes on to serve for `delayMs`, and then ends: GOAWAY, the end of all streams, no new
+   * connections. Clients keep what they have, and go to another control plane. What is left after `timeoutMs` more is cut.
+   */
+  drain(delayMs: number, timeoutMs: number): Promise<void>;
+}
+
+/** The service names of health v1: the whole server, the two that probes use, and the service itself. */
+const healthNames = ["", "liveness", "readiness", "envoy.service.discovery.v3.AggregatedDiscoveryService"] as const;
+
+/** Starts to serve. @throws Error when the address cannot be listened on */
+export async function listen({ host, port, services, tls, clock }: ListenOptions): Promise<Listening> {
+  const server = new Server(serverOptions);
+  for (const service of services) service.addTo(server);
+  const health = new HealthImplementation();
+  for (const name of healthNames) health.setStatus(name, "SERVING");
+  health.addToServer(server);
+  const credentials = tls ? createServerCredentials(tls) : ServerCredentials.createInsecure();
+  const bound = await bind(server, listenHost(host), port, credentials);
+  return {
+    port: bound,
+    async drain(delayMs, timeoutMs) {
+      for (const name of healthNames) if (name !== "liveness") health.setStatus(name, "NOT_SERVING");
+      await clock.sleep(delayMs);
+      const { promise: closed, resolve } = Promise.withResolvers<void>();
+      server.tryShutdown(() => resolve());
+      for (const service of services) service.close?.();
+      const ended = new AbortController();
+      await Promise.race([closed, clock.sleep(timeoutMs, ended.signal)]);
+      ended.abort();
+      server.forceShutdown(); // streams of health that are watched, and connections that never sent a byte
+    },
+  };
+}
+
+function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, bound) => (error ? reject(reasonOf(error)) : resolve(bound)));
+  });
+}
+
+/** Takes the reason out of grpc-js's "No address added out of total 1 resolved errors: [listen EADDRINUSE: …]". */
+function reasonOf(cause: Error): Error {
+  return new Error(/errors: \[(.*)\]$/.exec(cause.message)?.[1] ?? cause.message, { cause });
+}

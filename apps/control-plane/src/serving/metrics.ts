@@ -1,0 +1,49 @@
+import type { Clock } from "@grpc-lb/core";
+import type { Instruments } from "@grpc-lb/operations/telemetry";
+import type { AdsServer } from "@grpc-lb/xds/server";
+import type { Publisher } from "./publisher.ts";
+
+/**
+ * Observes what is served: streams, responses and rejections of ADS; endpoints of each service, the age of what is known of them, and
+ * whether a source has an error. Without metrics it does nothing.
+ */
+export function observeControlPlane(
+  { meter }: Pick<Instruments, "meter">,
+  { publisher, ads, clock }: { readonly publisher: Publisher; readonly ads: AdsServer; readonly clock: Clock },
+): void {
+  if (!meter) return;
+  const gauge = (name: string, description: string, unit: string) =>
+    meter.createObservableGauge(`grpc.lb.xds.${name}`, { description, unit });
+  const counter = (name: string, description: string, unit: string) =>
+    meter.createObservableCounter(`grpc.lb.xds.${name}`, { description, unit });
+
+  gauge("streams", "Clients that are connected", "{stream}").addCallback((result) => {
+    const groups = new Map<string, number>();
+    for (const { group } of ads.clients()) groups.set(group, (groups.get(group) ?? 0) + 1);
+    for (const [group, count] of groups) result.observe(count, { "grpc.lb.xds.client.kind": group });
+  });
+  counter("responses", "Responses that were sent", "{response}").addCallback((result) =>
+    result.observe(ads.stats().responses),
+  );
+  counter("response.bytes", "Bytes of the responses", "By").addCallback((result) =>
+    result.observe(ads.stats().responseBytes),
+  );
+  counter("rejections", "Responses that clients rejected", "{response}").addCallback((result) =>
+    result.observe(ads.stats().rejections),
+  );
+
+  const endpoints = gauge("endpoints", "Endpoints of a service", "{endpoint}");
+  const age = gauge("sync.age", "Time since a service's sources last heard from their servers", "s");
+  const failing = gauge("sources.failing", "Whether a source of a service has an error", "1");
+  meter.addBatchObservableCallback(
+    (result) => {
+      for (const { name, endpoints: count, lastSyncMs, hasError } of publisher.status()) {
+        const attributes = { "grpc.lb.xds.service": name };
+        if (count !== undefined) result.observe(endpoints, count, attributes);
+        if (lastSyncMs !== undefined) result.observe(age, (clock.now() - lastSyncMs) / 1_000, attributes);
+        result.observe(failing, hasError ? 1 : 0, attributes);
+      }
+    },
+    [endpoints, age, failing],
+  );
+}
