@@ -12,11 +12,11 @@ const inOneProcess = ["--test-isolation=none"];
 
 /**
  * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
- * depend on latency, `compare` because `suite` stops istiod, and `resolver` because it stops the API server.
+ * depend on latency, `compare` and `istio-registry` because `suite` stops istiod, and `resolver` because it stops the API server.
  */
 const phases = [
   ["policies"],
-  ["compare"],
+  ["compare", "istio-registry"],
   ["compare-all"],
   ["suite", "registries", "tutorial", "discovery", "live", "components"],
   ["resolver"],
@@ -27,6 +27,7 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   suite: [...inOneProcess, "k8s/e2e/suite.e2e.ts"],
   policies: [...inOneProcess, "k8s/e2e/policies.e2e.ts"],
   compare: [...inOneProcess, "k8s/e2e/compare.e2e.ts"],
+  "istio-registry": [...inOneProcess, "k8s/e2e/istio-registry.e2e.ts"],
   "compare-all": [...inOneProcess, "k8s/e2e/compare-all.e2e.ts"],
   registries: [...inOneProcess, "k8s/e2e/registries.e2e.ts"],
   resolver: [...inOneProcess, "k8s/e2e/resolver.e2e.ts"],

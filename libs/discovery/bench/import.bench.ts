@@ -1,5 +1,5 @@
 /**
- * What importing a part costs, each in a fresh process, as the apps run it: bundled. etcd's over grpc-js alone, which it needs
+ * What importing a part costs, each in a fresh process, as the apps run it: bundled. etcd's and xDS's over grpc-js alone, which they need
  * and the apps have anyway, the others over bare Node. `node libs/discovery/bench/import.bench.ts [--json]`
  */
 import { execFileSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const rounds = 15;
 const bounds = { ms: 30, mb: 10 } as const;
 /** By the part, over what. */
-const parts = { etcd: "grpc-js alone", consul: "bare node", dns: "bare node", file: "bare node" } as const;
+const parts = { etcd: "grpc-js alone", xds: "grpc-js alone", consul: "bare node", dns: "bare node", file: "bare node" } as const;
 /** What a part is compared with, and what is imported for it. */
 const bases = { "grpc-js alone": "@grpc/grpc-js", "bare node": "node:path" } as const;
 
