@@ -17,7 +17,8 @@ interface Case {
   readonly uses: (folder: string) => Readonly<Record<string, string>>;
 }
 
-const grpc = '@grpc-lb/discovery/etcd needs the package @grpc/grpc-js: npm install "@grpc/grpc-js@^1.14.0"';
+const grpc = (entry: string) =>
+  `@grpc-lb/discovery/${entry} needs the package @grpc/grpc-js: npm install "@grpc/grpc-js@^1.14.0"`;
 /** What the programs write for an entry that needs none of the packages. */
 const loads = "no error";
 const cases: readonly Case[] = [
@@ -25,7 +26,12 @@ const cases: readonly Case[] = [
     missing: "@grpc/grpc-js",
     packages: ["discovery"],
     others: [],
-    uses: () => ({ "@grpc-lb/discovery/etcd": grpc, "etcd://127.0.0.1:1/server": grpc }),
+    uses: () => ({
+      "@grpc-lb/discovery/etcd": grpc("etcd"),
+      "etcd://127.0.0.1:1/server": grpc("etcd"),
+      "@grpc-lb/discovery/xds": grpc("xds"),
+      "xds://127.0.0.1:1/server": grpc("xds"),
+    }),
   },
   {
     missing: "yaml",

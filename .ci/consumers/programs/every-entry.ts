@@ -14,6 +14,7 @@ import { type ApiAccess, createKubernetesSource, isInCluster } from "@grpc-lb/di
 import { type Instance, type Registration, register } from "@grpc-lb/discovery/registration";
 import { createStaticSource, type StaticSourceOptions } from "@grpc-lb/discovery/static";
 import { FakeApiServer, FakeDnsServer, slice } from "@grpc-lb/discovery/testing";
+import { createXdsSource, type XdsSourceOptions } from "@grpc-lb/discovery/xds";
 import {
   createClientAuth,
   createClientDeadline,
@@ -152,7 +153,8 @@ export async function useRegistries(instance: Instance, hooks: { signal: AbortSi
     await register("etcd://127.0.0.1:2379/server?ttl=5s", { address: instance.address }),
   ];
   hooks.signal.addEventListener("abort", () => registrations.forEach((registration) => void registration.close()));
-  return [createEtcdSource(etcd), createConsulSource(consul)];
+  const xds: XdsSourceOptions = { controlPlane: { host: "127.0.0.1", port: 18_000 }, name: "server" };
+  return [createEtcdSource(etcd), createConsulSource(consul), createXdsSource(xds)];
 }
 
 export const describePick = ({ endpoint, policy }: PickMessage): string =>
