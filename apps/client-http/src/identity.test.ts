@@ -10,7 +10,7 @@ import type { TLSSocket } from "node:tls";
 import { ManualClock, makeAuthority } from "@grpc-lb/core/testing";
 import { openTokenFile } from "@grpc-lb/operations/auth";
 import { onlySend } from "@grpc-lb/operations/telemetry";
-import { type CredentialFiles, ReloadingCredentials } from "@grpc-lb/operations/tls";
+import { type CredentialFiles, openClientTls, ReloadingCredentials } from "@grpc-lb/operations/tls";
 import { runToEnd } from "@grpc-lb/program/testing";
 import { callOverFreshConnections } from "./fresh-connection.ts";
 import type { Identity } from "./identity.ts";
@@ -109,13 +109,15 @@ test("--tls makes the target's URL https, at the same port", () => {
   ]);
 });
 
-test("TLS flags that have no effect, or whose files cannot be used, exit 2 with one line", async () => {
-  for (const [args, line] of [
-    [["--tls-ca", "ca.crt"], "client-http: --tls-ca has no effect without --tls"],
-    [["--tls", "--tls-cert", "x"], "client-http: --tls-cert needs --tls-key"],
-    [["--target", "https://server", "--tls-ca", "/none"], "client-http: CA certificate /none: no such file"],
+test("TLS flags that have no effect, or whose files cannot be used, are one line with exit code 2", async () => {
+  const none = { tls: false, tlsCa: "", tlsCert: "", tlsKey: "", serverName: "" };
+  for (const [flags, message] of [
+    [{ tlsCa: "ca.crt" }, "--tls-ca has no effect without --tls"],
+    [{ serverName: "server" }, "--server-name has no effect without --tls"],
+    [{ tls: true, tlsCert: "x" }, "--tls-cert needs --tls-key"],
   ] as const) {
-    const { code, stdout, stderr } = await runToEnd(main, args);
-    assert.deepEqual([code, stdout, stderr], [2, [], [line]]);
+    await assert.rejects(openClientTls({ ...none, ...flags }, {}), { name: "ProgramError", exitCode: 2, message });
   }
+  const { code, stdout, stderr } = await runToEnd(main, ["--target", "https://server", "--tls-ca", "/none"]);
+  assert.deepEqual([code, stdout, stderr], [2, [], ["client-http: CA certificate /none: no such file"]]);
 });

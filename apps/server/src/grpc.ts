@@ -51,6 +51,8 @@ export interface GrpcOptions {
   readonly loadReports: LoadReports | undefined;
   /** Default: without TLS. */
   readonly tls?: ReloadingCredentials | undefined;
+  /** Run before the handlers, in this order, after those of the telemetry. Default: none. */
+  readonly interceptors?: readonly ServerInterceptor[];
   /** Called with the reason why the TLS handshake of a client failed, and its address. */
   readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
   /** Default: `defaultHttp2Limits`. */
@@ -70,10 +72,11 @@ export async function listenGrpc(
   options: GrpcOptions,
 ): Promise<GrpcListener> {
   const { maxConnectionAgeMs, loadReports, tls, onRefused, limits = defaultHttp2Limits } = options;
-  const { telemetry = noGrpcServerTelemetry, accessLog = [] } = options;
+  const { telemetry = noGrpcServerTelemetry, accessLog = [], interceptors = [] } = options;
   const server = new Server({
     ...limitOptions(limits),
-    interceptors: [...telemetry.interceptors, ...accessLog], // inside, so that a line has its trace
+    // From the outermost: a line of the log has its trace, and shows what was refused.
+    interceptors: [...telemetry.interceptors, ...accessLog, ...interceptors],
     ...(maxConnectionAgeMs > 0 && { "grpc.max_connection_age_ms": maxConnectionAgeMs }),
   });
   announceHeaderLimit(server, limits);

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { createHttpAuth, type ServerAuth } from "@grpc-lb/operations/auth";
 import { type Logger, logHttpRequests } from "@grpc-lb/operations/logs";
 import type { Telemetry } from "@grpc-lb/operations/telemetry";
 import { keepCurrent, type ReloadingCredentials, tlsServerOptions } from "@grpc-lb/operations/tls";
@@ -53,6 +54,8 @@ export interface HttpOptions {
   readonly tls?: ReloadingCredentials | undefined;
   /** Called with the reason why the TLS handshake of a client failed, and its address. */
   readonly onRefused?: HandshakeOptions["onRefused"];
+  /** Checks the tokens of `GET /pod` and `GET /`. Default: they need none. */
+  readonly auth?: ServerAuth | undefined;
   /** Observes the requests. Default: nothing does. */
   readonly telemetry?: Pick<Telemetry, "instrument" | "activeTrace">;
   /** Logs the requests. Default: nothing does. */
@@ -90,7 +93,11 @@ export async function listenHttp(
   });
   options.telemetry?.instrument(app, () => readiness.state !== "starting");
   if (options.log) logHttpRequests(app, options.log, options.telemetry ?? { activeTrace: () => undefined });
-  route(app, pod, readiness, workload);
+  app.register(async (scope) => {
+    if (options.auth) scope.addHook("onRequest", createHttpAuth(options.auth.verify));
+    routeCalls(scope, pod, workload);
+  });
+  routeProbes(app, readiness);
   await app.listen({ host: listenHost(options.host), port: options.port });
   return {
     port: (app.server.address() as AddressInfo).port,
@@ -130,7 +137,7 @@ function refusePipelines(handle: RequestListener, maxPipelined: number): Request
   };
 }
 
-function route(app: FastifyInstance, pod: Pod, readiness: Readiness, workload: Workload): void {
+function routeCalls(app: FastifyInstance, pod: Pod, workload: Workload): void {
   app.get("/pod", async (_request, reply) => {
     const outcome = await workload.serve(() => goneSignal(reply));
     if (outcome === "cancelled") return reply.hijack(); // no client is left to answer
@@ -138,6 +145,9 @@ function route(app: FastifyInstance, pod: Pod, readiness: Readiness, workload: W
     return outcome === "answered" ? pod.name : reply.code(503).send(`${pod.name} fails by --error-rate`);
   });
   app.get("/", () => pod);
+}
+
+function routeProbes(app: FastifyInstance, readiness: Readiness): void {
   app.get("/healthz", (_request, reply) => reply.type("text/plain").send("ok"));
   app.get("/readyz", (_request, reply) => {
     const { state } = readiness;

@@ -1,6 +1,7 @@
 import { setLogger } from "@grpc/grpc-js";
 import { messageOf, systemClock } from "@grpc-lb/core";
 import { adminFlags, createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
+import { openServerAuth, serverAuthFlags } from "@grpc-lb/operations/auth";
 import { createGrpcAccessLog, logFlags } from "@grpc-lb/operations/logs";
 import { createCertificateExpiry, startTelemetry, type Telemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
@@ -44,6 +45,7 @@ const flags = {
     orZero: true,
   }),
   ...serverTlsFlags,
+  ...serverAuthFlags,
   ...adminFlags,
   ...telemetryFlags,
   ...workloadFlags,
@@ -82,6 +84,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     onReload: ({ expiresMs = 0 }) => log.info({ expires: new Date(expiresMs) }, "certificate reloaded"),
     onProblem: (reason) => log.warn({ reason }, "certificate files cannot be used; the last good ones stay"),
   });
+  const auth = await openServerAuth(flags, (reason) => log.warn({ reason }, "tokens cannot be checked"));
   const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
   const pod = describePod(flags);
   telemetry = await startTelemetry({
@@ -116,7 +119,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   const http = await listening(
     "HTTP",
     httpPort,
-    listenHttp(pod, readiness, workload, { ...shared, port: httpPort, telemetry, ...(isDebug && { log }) }),
+    listenHttp(pod, readiness, workload, { ...shared, port: httpPort, telemetry, auth, ...(isDebug && { log }) }),
   );
   const grpcOptions = {
     ...shared,
@@ -125,6 +128,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     loadReports,
     telemetry: grpcTelemetry,
     accessLog,
+    interceptors: auth ? [auth.interceptor] : [],
   };
   const listener = listenGrpc(pod, readiness, workload, grpcOptions);
   const grpc = await listening("gRPC", grpcPort, listener).catch(async (error) => {

@@ -6,6 +6,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { credentials } from "@grpc/grpc-js";
 import { makeAuthority, until } from "@grpc-lb/core/testing";
+import { openServerTls } from "@grpc-lb/operations/tls";
 import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { limitHandshakes } from "./handshakes.ts";
@@ -73,20 +74,19 @@ test(
   },
 );
 
-test("files that cannot be used, and flags that need another, exit 2 with one line", options, async () => {
+test("files that cannot be used, and flags that need another, are one line with exit code 2", options, async () => {
   assert.ok(authority);
   const [one, two] = [authority.issue("one", { hosts: [] }), authority.issue("two", { hosts: [] })];
-  for (const [args, line] of [
-    [["--tls-cert", one.certFile], "server: --tls-cert needs --tls-key"],
-    [["--tls-client-ca", authority.caFile], "server: --tls-client-ca has no effect without --tls-cert and --tls-key"],
-    [
-      ["--tls-cert", one.certFile, "--tls-key", two.keyFile],
-      `server: private key ${two.keyFile}: does not belong to certificate ${one.certFile}`,
-    ],
+  const none = { tlsCert: "", tlsKey: "", tlsClientCa: "" };
+  for (const [flags, message] of [
+    [{ tlsCert: one.certFile }, "--tls-cert needs --tls-key"],
+    [{ tlsClientCa: authority.caFile }, "--tls-client-ca has no effect without --tls-cert and --tls-key"],
   ] as const) {
-    const { code, stderr } = await runToEnd(main, [...free, ...args]);
-    assert.deepEqual([code, stderr], [2, [line]]);
+    await assert.rejects(openServerTls({ ...none, ...flags }, {}), { name: "ProgramError", exitCode: 2, message });
   }
+  const { code, stderr } = await runToEnd(main, ["--tls-cert", one.certFile, "--tls-key", two.keyFile]);
+  const line = `server: private key ${two.keyFile}: does not belong to certificate ${one.certFile}`;
+  assert.deepEqual([code, stderr], [2, [line]]);
 });
 
 test("connections that do not end their handshake are bounded", options, async (t) => {

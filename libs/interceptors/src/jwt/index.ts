@@ -15,4 +15,6 @@
  */
 export type { Claims } from "./claims.ts";
 export type { KeySource } from "./key-source.ts";
+export type { Refusal } from "./refusal.ts";
 export { claimsOf, createServerAuth, type ServerAuthOptions } from "./server-auth.ts";
+export { createTokenVerifier, type TokenOptions, type TokenVerifier, type Verification } from "./token-verifier.ts";

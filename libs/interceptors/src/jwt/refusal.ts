@@ -1,10 +1,17 @@
 import { status } from "@grpc/grpc-js";
 import { errors } from "jose";
-import type { ServerStatus } from "../call/server-call.ts";
 
-export const unauthenticated = (reason: string): ServerStatus => ({ code: status.UNAUTHENTICATED, details: reason });
+/** Why a call is refused. It repeats nothing of the token. */
+export interface Refusal {
+  /** UNAUTHENTICATED, PERMISSION_DENIED, or UNAVAILABLE while the keys cannot be read. */
+  readonly code: status;
+  /** For the client. */
+  readonly details: string;
+}
 
-export const denied = (reason: string): ServerStatus => ({ code: status.PERMISSION_DENIED, details: reason });
+export const unauthenticated = (reason: string): Refusal => ({ code: status.UNAUTHENTICATED, details: reason });
+
+export const denied = (reason: string): Refusal => ({ code: status.PERMISSION_DENIED, details: reason });
 
 const claims: Readonly<Record<string, string>> = {
   iss: "the token is of another issuer",
@@ -15,7 +22,7 @@ const claims: Readonly<Record<string, string>> = {
 };
 
 /** Says why a token was refused. Neither the token nor anything in it is repeated. */
-export function describeRefusal(error: unknown): ServerStatus {
+export function describeRefusal(error: unknown): Refusal {
   if (error instanceof errors.JWTExpired) return unauthenticated("the token has expired");
   if (error instanceof errors.JWTClaimValidationFailed) {
     return unauthenticated(claims[error.claim] ?? "the token has a claim that is not valid");

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { credentials, Metadata, status } from "@grpc/grpc-js";
+import { systemClock } from "@grpc-lb/core";
+import { HttpClient, RequestGuard } from "@grpc-lb/core/http";
+import { makeAuthority } from "@grpc-lb/core/testing";
+import { openServerAuth, serverAuthFlags } from "@grpc-lb/operations/auth";
+import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { createReadiness, createWorkload } from "../testing/workload.ts";
+import { listenGrpc } from "./grpc.ts";
+import { listenHttp } from "./http.ts";
+
+const [issuer, audience] = ["https://issuer.test", "server"];
+const pod = Pod.fromPartial({ name: "a" });
+const address = { host: "127.0.0.1", port: 0 };
+const authority = makeAuthority();
+const none = { authJwks: "", authIssuer: "", authAudience: "", authJwksCa: "", authJwksTokenFile: "" };
+
+async function createKey(kid: string) {
+  const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" };
+  const sign = (claims: JWTPayload = {}) =>
+    new SignJWT({ iss: issuer, aud: audience, exp: Math.floor(Date.now() / 1_000) + 60, ...claims })
+      .setProtectedHeader({ alg: "ES256", kid })
+      .sign(privateKey);
+  return { jwk, sign };
+}
+
+/** A server as a Kubernetes API server: over TLS, and the keys only for a token. */
+async function serveKeys(t: TestContext, keys: object[]) {
+  assert.ok(authority);
+  const folder = mkdtempSync(join(tmpdir(), "server-auth-"));
+  const { certFile, keyFile } = authority.issue("jwks", { hosts: ["localhost"] });
+  const server: Server = createServer(
+    { cert: readFileSync(certFile), key: readFileSync(keyFile) },
+    (request, response) => {
+      response.statusCode = request.headers.authorization === "Bearer for-the-keys" ? 200 : 403;
+      response.end(JSON.stringify({ keys }));
+    },
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    server.close();
+    rmSync(folder, { recursive: true });
+    authority.remove();
+  });
+  const tokenFile = join(folder, "token");
+  writeFileSync(tokenFile, "for-the-keys\n");
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/openid/v1/jwks`;
+  return { url, tokenFile, caFile: authority.caFile };
+}
+
+test("calls need a valid token over gRPC and HTTP, and probes need none", {
+  skip: !authority && "openssl is not installed",
+}, async (t) => {
+  const key = await createKey("one");
+  const other = await createKey("two");
+  const { url, tokenFile, caFile } = await serveKeys(t, [key.jwk]);
+  const flags = { ...none, authJwks: url, authIssuer: issuer, authAudience: audience, authJwksCa: caFile };
+  const problems: string[] = [];
+  const auth = await openServerAuth({ ...flags, authJwksTokenFile: tokenFile }, (message) => problems.push(message));
+  const denied = await openServerAuth(flags, (message) => problems.push(message));
+  assert.ok(auth && denied);
+  const { workload } = createWorkload();
+  const http = await listenHttp(pod, createReadiness(), workload, { ...address, auth });
+  const deniedHttp = await listenHttp(pod, createReadiness(), workload, { ...address, auth: denied });
+  const grpc = await listenGrpc(pod, createReadiness(), workload, {
+    ...address,
+    maxConnectionAgeMs: 0,
+    loadReports: undefined,
+    interceptors: [auth.interceptor],
+  });
+  const client = new PodServiceClient(`127.0.0.1:${grpc.port}`, credentials.createInsecure());
+  t.after(async () => {
+    client.close();
+    await Promise.all([http, deniedHttp, grpc].map((server) => server.close()));
+  });
+  const overGrpc = (token?: string) =>
+    new Promise<unknown[]>((resolve) => {
+      const metadata = new Metadata();
+      if (token) metadata.set("authorization", `Bearer ${token}`);
+      client.getPod({}, metadata, (error, response) => {
+        resolve(error ? [error.code, error.details] : [0, response.pod?.name]);
+      });
+    });
+  const overHttp = async (token?: string, path = "/pod", { port } = http) => {
+    const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+    const text = await answer.text();
+    assert.ok(!token || !text.includes(token));
+    return [answer.status, text, answer.headers.get("www-authenticate")];
+  };
+
+  const good = await key.sign();
+  assert.deepEqual(await overGrpc(good), [0, "a"]);
+  assert.deepEqual(await overHttp(good), [200, "a", null]);
+  const unsigned = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${good.split(".")[1]}.`;
+  for (const [token, reason] of [
+    [undefined, "the call needs one header authorization: Bearer TOKEN"],
+    [await key.sign({ exp: 1 }), "the token has expired"],
+    [await key.sign({ aud: "other" }), "the token is for another audience"],
+    [await key.sign({ iss: "other" }), "the token is of another issuer"],
+    [await other.sign(), "the token is signed with a key that the issuer does not have"],
+    [unsigned, "the token's algorithm is not allowed"],
+  ] as const) {
+    assert.deepEqual(await overGrpc(token), [status.UNAUTHENTICATED, reason]);
+    const header = `Bearer ${token === undefined ? "" : 'error="invalid_token", '}error_description="${reason}"`;
+    assert.deepEqual(await overHttp(token), [401, `Unauthorized: ${reason}`, header]);
+  }
+  assert.equal((await overHttp(undefined, "/"))[0], 401);
+  for (const path of ["/healthz", "/readyz"]) assert.equal((await overHttp(undefined, path))[0], 200);
+  assert.deepEqual(problems, []);
+
+  const unreadable = "Service Unavailable: the keys of the issuer cannot be read";
+  for (let n = 0; n < 2; n++) assert.deepEqual(await overHttp(good, "/pod", deniedHttp), [503, unreadable, null]);
+  assert.deepEqual(problems, [`cannot fetch the keys of the issuer: GET ${url}: 403 Forbidden`]);
+});
+
+test("two headers with a token are refused", async (t) => {
+  const key = await createKey("one");
+  const folder = mkdtempSync(join(tmpdir(), "server-auth-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "jwks.json");
+  writeFileSync(file, JSON.stringify({ keys: [key.jwk] }));
+  const auth = await openServerAuth(
+    { ...none, authJwks: file, authIssuer: issuer, authAudience: audience },
+    assert.fail,
+  );
+  const http = await listenHttp(pod, createReadiness(), createWorkload().workload, { ...address, auth });
+  t.after(() => http.close());
+  const guard = new RequestGuard(new AbortController().signal, systemClock);
+  const token = `Bearer ${await key.sign()}`;
+  const request = { host: "127.0.0.1", port: http.port, path: "/pod" };
+  const client = new HttpClient({ isSecure: false, keepAlive: false });
+  const statusWith = (authorization: string | readonly string[]) =>
+    client.exchange({ ...request, headers: { authorization } }, guard, async ({ status }) => status);
+  assert.deepEqual([await statusWith(token), await statusWith([token, token])], [200, 401]);
+  guard.release();
+});
+
+test("flags that need another, and a file without keys, are one line with exit code 2", async () => {
+  const needed = { authIssuer: issuer, authAudience: audience };
+  const manifest = `${import.meta.dirname}/../package.json`;
+  for (const [flags, message] of [
+    [{ authIssuer: issuer }, "--auth-issuer has no effect without --auth-jwks"],
+    [{ authJwks: "/jwks" }, "--auth-jwks needs --auth-issuer and --auth-audience"],
+    [{ authJwks: manifest, ...needed }, `--auth-jwks ${manifest} cannot be used: it has no list "keys"`],
+    [
+      { authJwks: "http://x/jwks", authJwksTokenFile: "/t", ...needed },
+      "--auth-jwks-token-file needs an https URL in --auth-jwks",
+    ],
+  ] as const) {
+    await assert.rejects(openServerAuth({ ...none, ...flags }, assert.fail), {
+      name: "ProgramError",
+      exitCode: 2,
+      message,
+    });
+  }
+  assert.throws(() => serverAuthFlags.authJwks.parse("ftp://x"), /^RangeError: must be an https URL or a file$/);
+});

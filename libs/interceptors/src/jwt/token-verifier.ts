@@ -1,0 +1,112 @@
+import { type Clock, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
+import { jwtVerify } from "jose";
+import type { Claims } from "./claims.ts";
+import type { KeySource } from "./key-source.ts";
+import { createKeys } from "./keys.ts";
+import { denied, describeRefusal, type Refusal, unauthenticated } from "./refusal.ts";
+
+/** Which tokens are accepted. */
+export interface TokenOptions {
+  /** The issuer's keys. A rotation needs no restart. */
+  readonly jwks: KeySource;
+  /** The claim `iss`. */
+  readonly issuer: string;
+  /** The claim `aud` must contain it, or one of them. */
+  readonly audience: string | readonly string[];
+  /** How far the clocks of issuer and server may differ, in seconds. Default: 30. */
+  readonly leewaySeconds?: number | undefined;
+  /** The algorithms of signatures. Default: RS, PS and ES with 256, 384 and 512 bits, and EdDSA; never `none` or a shared secret. */
+  readonly algorithms?: readonly string[] | undefined;
+  /** The scopes that a method needs, all of them, in the claim `scope` or `scp`. Default: none. */
+  readonly scopes?: ((method: string) => readonly string[]) | undefined;
+  /** Decides by the claims; returns the reason to deny the call, or undefined. The client gets the reason. Default: none is denied. */
+  readonly authorize?: ((claims: Claims, method: string) => string | undefined) | undefined;
+}
+
+/** What a check has found: the claims of a valid token, or why the call is refused. */
+export type Verification = { readonly claims: Claims } | { readonly refusal: Refusal };
+
+/**
+ * Checks the token of a call.
+ *
+ * @param authorization the values of its header `authorization`; there must be one
+ * @param method what is called, for `scopes` and `authorize`
+ */
+export type TokenVerifier = (authorization: readonly unknown[], method: string) => Promise<Verification>;
+
+export const tokenRules: OptionRules = {
+  jwks: (value) => {
+    const { url, file } = (value ?? {}) as { readonly url?: unknown; readonly file?: unknown };
+    const isSource = typeof file === "string" || (typeof url === "string" && URL.canParse(url));
+    return isSource ? undefined : "must be { url } or { file }";
+  },
+  issuer: "string",
+  audience: ["string", "strings"],
+  leewaySeconds: (value) => (typeof value === "number" && value >= 0 ? undefined : "must be a number >= 0"),
+  algorithms: "strings",
+  scopes: "function",
+  authorize: "function",
+};
+
+const asymmetric = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+];
+
+/**
+ * Creates a check of tokens for servers of another protocol than gRPC, by the same rules as `createServerAuth`. Never rejects.
+ *
+ * @throws TypeError for options of another type or name
+ */
+export function createTokenVerifier(options: TokenOptions): TokenVerifier {
+  checkOptions("createTokenVerifier", options, tokenRules, ["jwks", "issuer", "audience"]);
+  return createTokenVerifierIn(options, systemClock);
+}
+
+/** The same with any clock, which times how long keys are used. */
+export function createTokenVerifierIn(options: TokenOptions, clock: Clock): TokenVerifier {
+  const { issuer, audience, leewaySeconds = 30, algorithms = asymmetric } = options;
+  const keys = createKeys(options.jwks, clock);
+  const expected = {
+    issuer,
+    audience: typeof audience === "string" ? audience : [...audience],
+    clockTolerance: leewaySeconds,
+    algorithms: [...algorithms],
+    requiredClaims: ["exp"],
+  };
+  return async (authorization, method) => {
+    const token = readBearer(authorization);
+    if (token === undefined) {
+      return { refusal: unauthenticated("the call needs one header authorization: Bearer TOKEN") };
+    }
+    let claims: Claims;
+    try {
+      claims = (await jwtVerify(token, keys, expected)).payload;
+    } catch (error) {
+      return { refusal: describeRefusal(error) };
+    }
+    const refusal = decide(options, claims, method);
+    return refusal ? { refusal } : { claims };
+  };
+}
+
+function readBearer([value, ...others]: readonly unknown[]): string | undefined {
+  if (typeof value !== "string" || others.length > 0) return undefined;
+  return /^Bearer +([\x21-\x7e]+)$/i.exec(value)?.[1];
+}
+
+function decide({ scopes, authorize }: TokenOptions, claims: Claims, method: string): Refusal | undefined {
+  try {
+    const missing = (scopes?.(method) ?? []).find((scope) => !scopesOf(claims).includes(scope));
+    if (missing !== undefined) return denied(`the token lacks the scope ${missing}`);
+    const reason = authorize?.(claims, method);
+    return reason === undefined ? undefined : denied(reason);
+  } catch {
+    return denied("the server could not decide"); // what it throws may contain claims
+  }
+}
+
+function scopesOf({ scope, scp }: Claims): readonly unknown[] {
+  return [scope, scp].flatMap((value) =>
+    typeof value === "string" ? value.split(" ") : Array.isArray(value) ? value : [],
+  );
+}

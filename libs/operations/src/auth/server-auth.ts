@@ -1,0 +1,96 @@
+import type { ServerInterceptor } from "@grpc/grpc-js";
+import { messageOf, readTextFile } from "@grpc-lb/core";
+import type { KeySource, TokenVerifier } from "@grpc-lb/interceptors/jwt";
+import { type Flag, ProgramError, textFlag } from "@grpc-lb/program";
+import { createJwksFetch } from "./jwks-fetch.ts";
+
+const fileFlag = (help: string) => textFlag({ metavar: "file", help, default: "" });
+
+const jwksFlag: Flag<string> = {
+  metavar: "jwks",
+  help: "keys of the issuer of tokens, a URL or a file; with it every call but probes and reflection needs a token",
+  default: "",
+  defaultText: "none",
+  parse(text) {
+    const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
+    const isUrl = scheme === "https" || scheme === "http";
+    const url = isUrl ? URL.parse(text) : null;
+    if (text.trim() === "" || (scheme !== undefined && !url)) throw new RangeError("must be an https URL or a file");
+    if (url && (url.username !== "" || url.password !== "")) throw new RangeError("must not have a user or a password");
+    return text;
+  },
+};
+
+/** The flags of a server that checks tokens. */
+export const serverAuthFlags = {
+  authJwks: jwksFlag,
+  authIssuer: textFlag({ metavar: "issuer", help: "the claim iss of tokens", default: "" }),
+  authAudience: textFlag({ metavar: "audience", help: "what the claim aud of tokens must contain", default: "" }),
+  authJwksCa: {
+    ...fileFlag("authorities of the certificate of the URL in PEM"),
+    defaultText: "those of Node",
+  },
+  authJwksTokenFile: fileFlag("token for the URL, as a Kubernetes API server wants it"),
+};
+
+/** The values of those flags. */
+export type ServerAuthValues = { readonly [Name in keyof typeof serverAuthFlags]: string };
+
+/** The check of the tokens of a server. */
+export interface ServerAuth {
+  readonly interceptor: ServerInterceptor;
+  readonly verify: TokenVerifier;
+}
+
+/**
+ * Creates the check by the flags; undefined without them.
+ *
+ * @param onProblem called with the reason why keys cannot be fetched, once for each
+ * @throws ProgramError with exit code 2 for flags that need another, and for a file without keys
+ */
+export async function openServerAuth(
+  flags: ServerAuthValues,
+  onProblem: (message: string) => void,
+): Promise<ServerAuth | undefined> {
+  const { authJwks, authIssuer: issuer, authAudience: audience } = flags;
+  if (authJwks === "") {
+    const given = { "--auth-issuer": issuer, "--auth-audience": audience, "--auth-jwks-ca": flags.authJwksCa };
+    for (const [flag, value] of Object.entries({ ...given, "--auth-jwks-token-file": flags.authJwksTokenFile })) {
+      if (value !== "") refuse(`${flag} has no effect without --auth-jwks`);
+    }
+    return undefined;
+  }
+  if (issuer === "" || audience === "") refuse("--auth-jwks needs --auth-issuer and --auth-audience");
+  const jwks = await openKeys(flags, onProblem);
+  const { createServerAuth, createTokenVerifier } = await import("@grpc-lb/interceptors/jwt");
+  const options = { jwks, issuer, audience };
+  return { interceptor: createServerAuth(options), verify: createTokenVerifier(options) };
+}
+
+async function openKeys(flags: ServerAuthValues, onProblem: (message: string) => void): Promise<KeySource> {
+  const { authJwks, authJwksCa, authJwksTokenFile } = flags;
+  if (!/^https?:\/\//i.test(authJwks)) {
+    if (authJwksCa !== "") refuse("--auth-jwks-ca needs an https URL in --auth-jwks");
+    if (authJwksTokenFile !== "") refuse("--auth-jwks-token-file needs an https URL in --auth-jwks");
+    await requireKeys(authJwks);
+    return { file: authJwks };
+  }
+  const isSecure = /^https:/i.test(authJwks);
+  if (!isSecure && authJwksTokenFile !== "") refuse("--auth-jwks-token-file needs an https URL in --auth-jwks");
+  const files = { caFile: authJwksCa || undefined, tokenFile: authJwksTokenFile || undefined };
+  return { url: authJwks, fetch: createJwksFetch({ ...files, onProblem }) };
+}
+
+async function requireKeys(path: string): Promise<void> {
+  try {
+    const { keys } = JSON.parse(await readTextFile(path)) as { readonly keys?: unknown };
+    if (!Array.isArray(keys)) throw new Error('it has no list "keys"');
+  } catch (cause) {
+    const reason = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
+    throw new ProgramError(`--auth-jwks ${path} cannot be used: ${reason}`, { cause, exitCode: 2 });
+  }
+}
+
+function refuse(message: string): never {
+  throw new ProgramError(message, { exitCode: 2 });
+}
