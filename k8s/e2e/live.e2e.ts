@@ -81,7 +81,7 @@ step("the page shows the pods with their nodes and the verdicts, and its pod may
     Array(3).fill(["ready", true]),
   );
   report(t, clients.map(({ name, calls }: { name: string; calls: number }) => `${name}: ${calls} calls`).join(", "));
-  const published = happenings.filter(({ text }: { text: string }) => text.startsWith("the Service has server-"));
+  const published = happenings.filter(({ kind }: { kind: string }) => kind === "endpoints");
   assert.equal(published.length, 3);
   assert.equal(await press(url, "scale-up"), 404);
   assert.deepEqual(await rightsOf([...reading, ...acting, ...more]), reading);
@@ -113,7 +113,7 @@ step("with --allow-actions it makes the clients report connections, scales and d
   await untilState(
     url,
     "calls on the fourth pod",
-    ({ clients }) => Object.keys(clients[1].verdict.perPod).length === 4,
+    ({ clients }) => Object.keys(clients[1].verdict.perLetter).length === 4,
   );
   assert.equal(await press(url, "delete-pod"), 202);
   await untilState(url, "a pod that is gone", ({ pods }) =>

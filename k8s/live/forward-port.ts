@@ -2,7 +2,7 @@ import { systemClock } from "@grpc-lb/core";
 import { startChild } from "@grpc-lb/program";
 import { type Kubectl, stop } from "../cluster/kubectl.ts";
 
-/** What is forwarded, and who is told. */
+/** What is forwarded, and who gets the address. */
 export interface ForwardOptions {
   /** Such as `deployment/live`. */
   readonly to: string;

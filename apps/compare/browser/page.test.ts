@@ -103,7 +103,7 @@ test("the pause and a hidden page hold no connection, and both go on", options, 
   await feed(page, "live");
 });
 
-test("a stream that is cut is told, and opened again when the server is back", options, async () => {
+test("the page says that its stream is cut, and opens it again when the server is back", options, async () => {
   const { compare } = await serve();
   const page = await open(compare.url);
   await feed(page, "live");

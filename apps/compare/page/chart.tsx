@@ -104,7 +104,7 @@ function drawMarks(chart: UPlot, marks: readonly Mark[], colour: string): void {
   context.restore();
 }
 
-/** `dark` or `light`; a change draws the chart anew, because a canvas has no style sheet. */
+/** `dark` or `light`; a change draws the chart again, because a canvas has no style sheet. */
 function useTheme(): string {
   const query = matchMedia("(prefers-color-scheme: dark)");
   const [isDark, setDark] = useState(query.matches);

@@ -27,7 +27,7 @@ export function ClientPanel({ client, index, pods, traffic }: ClientPanelProps) 
       <div class="title">
         <h2>{name}</h2>
         <span class="way">{way}</span>
-        <Verdict verdict={verdict} pods={pods} />
+        <Verdict verdict={verdict} />
       </div>
       <div class="stage" ref={stage}>
         <canvas ref={canvas} />
@@ -59,8 +59,8 @@ function Figure({ name, value, isBad = false }: { name: string; value: string; i
 /** The word has a shape too, for those who do not see its colour. */
 const shapes = { BALANCED: "✓", SKEWED: "▲", PINNED: "●" } as const;
 
-function Verdict({ verdict, pods }: { verdict: PageVerdict; pods: readonly PagePod[] }) {
-  const { word, calls, needed } = verdict;
+function Verdict({ verdict }: { verdict: PageVerdict }) {
+  const { word, calls, needed, pods } = verdict;
   if (word) {
     return (
       <strong class={`verdict verdict-${word.toLowerCase()}`}>
@@ -68,8 +68,6 @@ function Verdict({ verdict, pods }: { verdict: PageVerdict; pods: readonly PageP
       </strong>
     );
   }
-  const isAlone = pods.filter(({ state }) => state !== "gone" && state !== "added" && state !== "unready").length < 2;
-  return (
-    <span class="verdict">{isAlone && calls > 0 ? "one pod" : `counting ${Math.min(calls, needed)}/${needed}`}</span>
-  );
+  const isAlone = pods < 2 && calls > 0;
+  return <span class="verdict">{isAlone ? "one pod" : `counting ${Math.min(calls, needed)}/${needed}`}</span>;
 }

@@ -2,7 +2,6 @@ import type { PageConnection, PageConnections } from "./protocol.ts";
 
 /** More are shown as marks without a text. */
 const maxPipes = 5;
-const maxMarks = 60;
 
 /** The connections of a client that are open. They are not the calls: one may carry all of them. */
 export function Connections({ connections }: { connections: PageConnections | null }) {
@@ -13,7 +12,7 @@ export function Connections({ connections }: { connections: PageConnections | nu
       </ul>
     );
   }
-  const { open, opened, isOnePerCall } = connections;
+  const { open, openCount, opened, isOnePerCall } = connections;
   if (isOnePerCall) {
     return (
       <ul class="connections" aria-label="Connections">
@@ -21,10 +20,10 @@ export function Connections({ connections }: { connections: PageConnections | nu
       </ul>
     );
   }
-  if (open.length > maxPipes) {
+  if (openCount > maxPipes) {
     return (
       <ul class="connections dense" aria-label="Connections">
-        {open.slice(0, maxMarks).map((each) => (
+        {open.map((each) => (
           <li
             key={each.number}
             class={`mark${each.isGoingAway ? " away" : ""}`}
@@ -34,7 +33,7 @@ export function Connections({ connections }: { connections: PageConnections | nu
           />
         ))}
         <li class="count" data-connection="any" title={`${opened} so far`}>
-          {open.length} open
+          {openCount} open
         </li>
       </ul>
     );

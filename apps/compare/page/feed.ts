@@ -14,12 +14,12 @@ export interface FeedObserver {
 
 /** The server sends twice a second. */
 const silenceMs = 3_000;
-/** The pause before the page connects anew. */
+/** The pause before the page connects again. */
 const retryMs = 1_000;
 
 /**
  * Reads the server's events. Pauses while the page is hidden or the person has paused it, and then holds no connection; a stream that
- * breaks or falls silent is cut and opened anew until it works.
+ * breaks or falls silent is closed and opened again until it works.
  */
 export class Feed {
   readonly #observer: FeedObserver;

@@ -9,8 +9,8 @@ const maxRows = 6;
 /** The pods, each with its share of the calls that are judged. */
 export function Pods({ pods, verdict }: { pods: readonly PagePod[]; verdict: PageVerdict }) {
   const isDense = pods.length > maxRows;
-  const most = Math.max(0, ...Object.values(verdict.perPod));
-  const shareOf = ({ name }: PagePod) => (verdict.perPod[name] ?? 0) / Math.max(1, verdict.calls);
+  const most = Math.max(0, ...Object.values(verdict.perLetter));
+  const shareOf = ({ letter }: PagePod) => (verdict.perLetter[letter] ?? 0) / Math.max(1, verdict.calls);
   if (!isDense) {
     return (
       <ul class="pods" aria-label="Pods and their shares of the calls">
@@ -43,7 +43,7 @@ export function Pods({ pods, verdict }: { pods: readonly PagePod[]; verdict: Pag
                 <span class="track">
                   <span
                     class={`bar ${podLook(pod.index).className}`}
-                    style={{ height: `${most === 0 ? 0 : ((verdict.perPod[pod.name] ?? 0) / most) * 100}%` }}
+                    style={{ height: `${most === 0 ? 0 : ((verdict.perLetter[pod.letter] ?? 0) / most) * 100}%` }}
                   />
                 </span>
                 <Badge pod={pod} />

@@ -51,8 +51,9 @@ export interface PageClient {
   readonly failed: number;
   /** The reason of the last failed call; empty when none failed. */
   readonly lastError: string;
-  /** Of the last ten seconds; null without such a call, or when the client does not report times. */
+  /** Calls that succeeded, in the last ten seconds. */
   readonly callsPerSecond: number;
+  /** Times of the calls that succeeded in the last ten seconds; null without such a call, or if the client reports no times. */
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   /** Null when the client does not report its connections. */
@@ -61,7 +62,10 @@ export interface PageClient {
 }
 
 export interface PageConnections {
+  /** Those that are shown one by one. */
   readonly open: readonly PageConnection[];
+  /** How many are open. */
+  readonly openCount: number;
   /** All that carried a call, also those that are closed. */
   readonly opened: number;
   /** Whether each carries one call: these are not shown one by one. */
@@ -75,15 +79,17 @@ export interface PageVerdict {
   readonly calls: number;
   /** How many calls a verdict needs. */
   readonly needed: number;
-  /** By the name of the pod. */
-  readonly perPod: Readonly<Record<string, number>>;
+  /** How many pods the calls are judged among. */
+  readonly pods: number;
+  /** Calls by the letter of the pod; `?` for pods that are not on the page. */
+  readonly perLetter: Readonly<Record<string, number>>;
 }
 
 /** Something that happened: an entry of the timeline. */
 export interface PageHappening {
   readonly id: number;
   readonly atMs: number;
-  readonly kind: "pod" | "connection" | "goaway" | "scene" | "note";
+  readonly kind: "pod" | "endpoints" | "connection" | "goaway" | "scene" | "note";
   readonly text: string;
 }
 
@@ -92,7 +98,7 @@ export interface PageState {
   readonly title: string;
   readonly atMs: number;
   readonly actions: readonly PageAction[];
-  /** What the person at the page should know; empty for nothing. */
+  /** A sentence for the person at the page; empty for none. */
   readonly note: string;
   readonly pods: readonly PagePod[];
   readonly clients: readonly PageClient[];

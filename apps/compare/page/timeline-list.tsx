@@ -3,6 +3,7 @@ import type { PageHappening } from "./protocol.ts";
 
 const signs: Readonly<Record<PageHappening["kind"], string>> = {
   pod: "■",
+  endpoints: "≡",
   connection: "⇄",
   goaway: "⇥",
   scene: "▶",

@@ -36,7 +36,7 @@ test("a client without events has no connections", () => {
   assert.equal(board.snapshot().clients[0]?.connections, null);
 });
 
-test("the verdict follows the rule, and starts anew when a pod comes or goes, not when one is slow", () => {
+test("the verdict follows the rule, and restarts when a pod comes or goes, not when one is slow", () => {
   const { clock, board, say } = createBoard();
   const callBoth = (count: number) => {
     for (let n = 0; n < count; n++) say(`#1: ${n % 2 ? "a" : "b"}`);
@@ -50,6 +50,64 @@ test("the verdict follows the rule, and starts anew when a pod comes or goes, no
   assert.equal(verdict()?.word, "BALANCED");
   board.take({ t: "pod", pod: "c", state: "ready", node: "", zone: "" });
   assert.deepEqual([verdict()?.word, verdict()?.calls, verdict()?.needed], [null, 0, 15]);
+});
+
+for (const state of ["frozen", "draining", "unready", "gone"] as const) {
+  test(`a client that calls the other pods in turn is balanced while a pod is ${state}`, () => {
+    const { clock, board, say } = createBoard();
+    board.take({ t: "pod", pod: "c", state: "ready", node: "", zone: "" });
+    board.take({ t: "endpoints", pods: ["a", "b", "c"] });
+    const call = (pods: string) => [...pods.repeat(20)].forEach((pod) => void say(`#1: ${pod}`));
+    const verdict = () => board.snapshot().clients[0]?.verdict.word;
+    call("abc");
+    clock.advance(2_000);
+    call("abc");
+    assert.equal(verdict(), "BALANCED");
+    board.take({ t: "pod", pod: "c", state, node: "", zone: "" });
+    call("ab");
+    assert.equal(verdict(), null, "calls on their way to the pod end within two seconds");
+    clock.advance(2_000);
+    call("ab");
+    assert.equal(verdict(), "BALANCED");
+    board.take({ t: "endpoints", pods: ["a", "b"] });
+    assert.equal(verdict(), "BALANCED", "the endpoints follow the pod's state");
+  });
+}
+
+test("a pod that is ready and no endpoint is not judged, and one that is an endpoint again is", () => {
+  const { clock, board, say } = createBoard();
+  const words = () => board.snapshot().clients[0]?.verdict.word;
+  board.take({ t: "pod", pod: "c", state: "ready", node: "", zone: "" });
+  for (const [endpoints, word] of [
+    ["ab", "BALANCED"],
+    ["abc", "SKEWED"],
+  ] as const) {
+    board.take({ t: "endpoints", pods: [...endpoints] });
+    say("#1: a");
+    clock.advance(2_000);
+    for (const pod of "ab".repeat(20)) say(`#1: ${pod}`);
+    assert.equal(words(), word, endpoints);
+  }
+});
+
+test("a pod may have the name of a property of objects", () => {
+  const { clock, board, say } = createBoard();
+  say("#1: a");
+  clock.advance(2_000);
+  for (const pod of ["constructor", "a", "b", "__proto__"]) say(`#1: ${pod}`);
+  clock.advance(2_000);
+  for (let n = 0; n < 5; n++) for (const pod of ["constructor", "a", "b", "__proto__"]) say(`#1: ${pod}`);
+  const { pods, clients } = board.snapshot();
+  assert.deepEqual(
+    pods.map(({ name, letter }) => [letter, name]),
+    [
+      ["A", "a"],
+      ["B", "b"],
+      ["C", "constructor"],
+      ["D", "__proto__"],
+    ],
+  );
+  assert.deepEqual(clients[0]?.verdict.perLetter, { A: 5, B: 5, C: 5, D: 5 });
 });
 
 test("the timeline has pods, connections, GOAWAY, scenes and notes, and an equal state only once", () => {
@@ -98,6 +156,33 @@ test("what nobody takes stays bounded", () => {
   assert.equal(board.takeCalls().length, 2_000);
   const { happenings } = board.snapshot();
   assert.deepEqual([happenings.length, happenings.at(-1)?.text], [60, "499"]);
+});
+
+test("with everything at its limit a page is sent far less than what cuts it off", () => {
+  const { board } = createBoard();
+  const long = "x".repeat(250_000);
+  for (let n = 0; n < 40; n++) {
+    const client = { t: "client", name: `${n}${long}`, way: long, why: long, rule: "random" } as const;
+    if (n < 29) board.take(client);
+    else assert.throws(() => board.take(client), { message: "more than 30 clients" });
+  }
+  for (const { name } of board.snapshot().clients) {
+    const say = (line: string) => board.take({ t: "line", client: name, line });
+    for (let connection = 1; connection <= 100; connection++)
+      say(JSON.stringify({ event: "connection-opened", connection, peer: `${connection}${long}` }));
+    for (let n = 0; n < 250; n++) say(JSON.stringify({ event: "call", ms: 1, pod: `${n}${long}`, connection: n }));
+    say(JSON.stringify({ event: "call", ms: 1, error: long }));
+  }
+  for (let n = 0; n < 300; n++) {
+    board.take({ t: "pod", pod: `${n}${long}`, state: "ready", node: long, zone: long });
+    board.take({ t: "note", text: `${n}${long}` });
+  }
+  board.take({ t: "endpoints", pods: Array.from({ length: 5_000 }, (_, n) => `${n}${long.slice(0, 1_000)}`) });
+  const state = board.snapshot();
+  assert.deepEqual([state.pods.length, state.clients.length], [200, 30]);
+  assert.equal(state.clients[29]?.connections?.open.length, 60);
+  const bytes = JSON.stringify(state).length;
+  assert.ok(bytes < 800_000, `${bytes} bytes`);
 });
 
 test("a line of an unknown client is an error", () => {

@@ -8,11 +8,12 @@ import type {
   PageState,
   PodState,
 } from "../page/protocol.ts";
+import { boundInput, boundNews } from "./bound-input.ts";
 import { ClientLineReader, type ClientNews } from "./client-line.ts";
 import { ClientStats } from "./client-stats.ts";
 import { ConnectionBook } from "./connections.ts";
 import type { Input } from "./input.ts";
-import { isPresent, PodBook } from "./pod-book.ts";
+import { maxPods, PodBook } from "./pod-book.ts";
 import { Timeline } from "./timeline.ts";
 
 interface Client {
@@ -59,8 +60,13 @@ export class Board {
     return this.#points;
   }
 
-  /** @throws Error for a line of a client that was not declared, or too many clients */
-  take(input: Input): void {
+  /**
+   * Takes an input; what is kept of it is bounded here, wherever it comes from.
+   *
+   * @throws Error for a line of a client that was not declared, or too many clients
+   */
+  take(given: Input): void {
+    const input = boundInput(given);
     switch (input.t) {
       case "hello":
         this.#title = input.title;
@@ -73,11 +79,14 @@ export class Board {
         const client = this.#clients.get(input.client);
         if (!client) throw new Error(`no client is named ${input.client}`);
         const news = client.reader.read(input.line);
-        if (news) this.#takeNews(client, news);
+        if (news) this.#takeNews(client, boundNews(news));
         break;
       }
       case "pod":
         this.#takePod(input.pod, input.state, input.node, input.zone);
+        break;
+      case "endpoints":
+        this.#takeEndpoints(input.pods);
         break;
       case "scene":
         this.#happened("scene", input.text);
@@ -116,7 +125,7 @@ export class Board {
       title: this.#title,
       atMs: this.#clock.now(),
       actions: this.#actions,
-      note: this.#note,
+      note: this.#note || (this.#pods.isFull ? `more than ${maxPods} pods: the others are not shown` : ""),
       pods: this.#pods.all,
       clients: [...this.#clients.values()].map((client) => this.#show(client)),
       happenings: this.#timeline.entries,
@@ -125,7 +134,7 @@ export class Board {
   }
 
   #addClient({ name, way, why, rule }: Extract<Input, { t: "client" }>): void {
-    if (this.#clients.has(name)) return; // a sender that started anew declares its clients again
+    if (this.#clients.has(name)) return; // a sender that has restarted declares its clients again
     if (this.#clients.size >= maxClients) throw new Error(`more than ${maxClients} clients`);
     const parts = { reader: new ClientLineReader(), stats: new ClientStats(rule), connections: new ConnectionBook() };
     this.#clients.set(name, { index: this.#clients.size, name, way, why, ...parts });
@@ -135,10 +144,10 @@ export class Board {
   #takeNews({ index, name, stats, connections }: Client, news: ClientNews): void {
     switch (news.t) {
       case "call": {
-        const { pod, error, ms, connection } = news;
+        const { error, ms, connection } = news;
         const atMs = this.#clock.now();
+        const pod = news.pod === null ? null : this.#mention(news.pod);
         stats.add({ atMs, pod, ms }, error);
-        if (pod !== null) this.#pods.answered(pod);
         if (connection !== null) connections.carry(connection, pod);
         if (this.#calls.length < maxWaitingCalls) this.#calls.push({ client: index, pod, ms, connection, atMs });
         break;
@@ -165,14 +174,30 @@ export class Board {
   }
 
   #takePod(pod: string, state: PodState, node: string, zone: string): void {
-    const before = this.#pods.set(pod, state, node, zone);
-    if (before === state) return;
-    const { present } = this.#pods;
-    const wasPresent = before !== undefined && isPresent(before);
-    if (wasPresent !== present.includes(pod)) {
+    const before = this.#changePods(() => this.#pods.set(pod, state, node, zone));
+    if (before === state || !this.#pods.has(pod)) return;
+    this.#happened("pod", `${this.#pods.letterOf(pod)} ${pod} ${describeChange[state]}`);
+  }
+
+  /** @returns the name under which calls of a pod are counted */
+  #mention(pod: string): string {
+    return this.#pods.has(pod) ? pod : this.#changePods(() => this.#pods.mention(pod));
+  }
+
+  #takeEndpoints(pods: readonly string[]): void {
+    const { added, removed } = this.#changePods(() => this.#pods.setEndpoints(pods));
+    for (const pod of added) this.#happened("endpoints", `endpoint added: ${pod}`);
+    for (const pod of removed) this.#happened("endpoints", `endpoint removed: ${pod}`);
+  }
+
+  /** Calls are judged again from the start when the pods that clients should call have changed. */
+  #changePods<T>(change: () => T): T {
+    const before = this.#pods.callable.join();
+    const result = change();
+    if (this.#pods.callable.join() !== before) {
       for (const { stats } of this.#clients.values()) stats.restart(this.#clock.now());
     }
-    this.#happened("pod", `${this.#pods.letterOf(pod)} ${pod} ${describeChange[state]}`);
+    return result;
   }
 
   #happened(kind: PageHappening["kind"], text: string): void {
@@ -186,7 +211,7 @@ export class Board {
       ...{ name, way, why, calls, failed, lastError },
       ...stats.rates(this.#clock.now(), this.#startMs),
       connections: reader.hasEvents ? connections.snapshot(letterOf) : null,
-      verdict: stats.verdict(this.#pods.present),
+      verdict: stats.verdict(this.#pods.callable, letterOf),
     };
   }
 }

@@ -32,7 +32,7 @@ test("a client that writes events is not counted by its other lines too", () => 
   assert.equal(reader.read("Error: late"), undefined);
 });
 
-test("a client that was started anew without events counts by its lines again", () => {
+test("a client that has restarted without events counts by its lines again", () => {
   const reader = new ClientLineReader();
   reader.read('{"event":"call","ms":2.5,"pod":"a"}');
   const read = Array.from({ length: 60 }, (_, i) => reader.read(`#${i + 1}: a`));

@@ -16,7 +16,7 @@ export type ClientNews =
   | { readonly t: "opened"; readonly connection: number; readonly peer: string }
   | { readonly t: "goaway" | "closed"; readonly connection: number };
 
-/** A client with events writes one for each call; after so many calls without, it was started anew without them. */
+/** A client with events writes one for each call; after so many calls without, it has restarted without them. */
 const linesWithoutEvents = 50;
 
 /**

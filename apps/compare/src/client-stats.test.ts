@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { ClientStats } from "./client-stats.ts";
 
 const pods = ["a", "b", "c"];
+const upper = (pod: string) => pod.toUpperCase();
 
 /** Adds a call of each of `names`, 50 ms apart, and returns the time after the last one. */
 function add(stats: ClientStats, names: readonly (string | null)[], fromMs: number, ms: number | null = 10): number {
@@ -15,33 +16,36 @@ const turns = (count: number) => Array.from({ length: count }, (_, i) => pods[i 
 test("calls count for the verdict two seconds after the first, and a verdict needs five per pod", () => {
   const stats = new ClientStats("round_robin");
   const endMs = add(stats, turns(40), 0);
-  assert.deepEqual(stats.verdict(pods), { word: null, calls: 0, needed: 15, perPod: {} });
+  assert.deepEqual(stats.verdict(pods, upper), { word: null, calls: 0, needed: 15, pods: 3, perLetter: {} });
   add(stats, turns(15), endMs);
-  assert.deepEqual(stats.verdict(pods), { word: "BALANCED", calls: 15, needed: 15, perPod: { a: 5, b: 5, c: 5 } });
+  assert.deepEqual(stats.verdict(pods, upper), {
+    ...{ word: "BALANCED", calls: 15, needed: 15, pods: 3 },
+    perLetter: { A: 5, B: 5, C: 5 },
+  });
   assert.equal(stats.calls, 55);
 });
 
 test("the last thirty calls a pod are judged", () => {
   const stats = new ClientStats("round_robin");
   const endMs = add(stats, Array(200).fill("a"), 0);
-  assert.equal(stats.verdict(pods).word, "PINNED");
+  assert.equal(stats.verdict(pods, upper).word, "PINNED");
   add(stats, turns(90), endMs);
-  assert.deepEqual(stats.verdict(pods).perPod, { a: 30, b: 30, c: 30 });
+  assert.deepEqual(stats.verdict(pods, upper).perLetter, { A: 30, B: 30, C: 30 });
 });
 
-test("a change of the pods starts the verdict anew", () => {
+test("a change of the pods restarts the verdict", () => {
   const stats = new ClientStats("round_robin");
   const endMs = add(stats, turns(90), 0);
   stats.restart(endMs);
-  assert.equal(stats.verdict(pods).calls, 0);
+  assert.equal(stats.verdict(pods, upper).calls, 0);
   add(stats, turns(60), endMs);
-  assert.equal(stats.verdict(pods).calls, 20, "calls of the first two seconds count");
+  assert.equal(stats.verdict(pods, upper).calls, 20, "calls of the first two seconds count");
 });
 
 test("one pod alone has no verdict", () => {
   const stats = new ClientStats("random");
   add(stats, Array(90).fill("a"), 0);
-  assert.equal(stats.verdict(["a"]).word, null);
+  assert.equal(stats.verdict(["a"], upper).word, null);
 });
 
 test("rates and times are of the last ten seconds, and failed calls have no part in them", () => {

@@ -88,16 +88,19 @@ export class ClientStats {
     return this.#recent.filter(({ atMs, pod }) => atMs > ms && pod !== null).length;
   }
 
-  /** @param pods those that could answer now */
-  verdict(pods: readonly string[]): PageVerdict {
+  /**
+   * @param pods those that the client should call now
+   * @param letterOf the letter of a pod on the page
+   */
+  verdict(pods: readonly string[], letterOf: (pod: string) => string): PageVerdict {
     const known = new Set([...pods, ...this.#answers.slice(-judgedPerPod * Math.max(2, pods.length))]).size;
     const judged = this.#answers.slice(-judgedPerPod * Math.max(2, known));
     const needed = neededPerPod * Math.max(2, known);
-    const perPod: Record<string, number> = {};
-    for (const pod of judged) perPod[pod] = (perPod[pod] ?? 0) + 1;
+    const perLetter = new Map<string, number>();
+    for (const letter of judged.map(letterOf)) perLetter.set(letter, (perLetter.get(letter) ?? 0) + 1);
     const isJudged = judged.length >= needed && known >= 2;
     const word = isJudged ? judge(judged, pods, this.#rule).word : null;
-    return { word, calls: judged.length, needed, perPod };
+    return { word, calls: judged.length, needed, pods: known, perLetter: Object.fromEntries(perLetter) };
   }
 }
 

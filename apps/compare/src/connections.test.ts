@@ -10,10 +10,10 @@ test("a connection has its calls, and the letters of the pods that answered them
   for (const pod of ["b", "a", null, "b"]) book.carry(1, pod);
   book.goAway(1);
   const open = [{ number: 1, peer: "10.0.0.1:80", calls: 4, pods: ["A", "B"], isGoingAway: true }];
-  assert.deepEqual(book.snapshot(upper), { open, opened: 1, isOnePerCall: false });
+  assert.deepEqual(book.snapshot(upper), { open, openCount: 1, opened: 1, isOnePerCall: false });
   assert.deepEqual(book.close(1), { peer: "10.0.0.1:80", calls: 4, wasGoingAway: true });
   assert.equal(book.close(1), undefined);
-  assert.deepEqual(book.snapshot(upper), { open: [], opened: 1, isOnePerCall: false });
+  assert.deepEqual(book.snapshot(upper), { open: [], openCount: 0, opened: 1, isOnePerCall: false });
 });
 
 test("connections that carry one call each are noticed, also when the call is reported after the end", () => {
@@ -29,7 +29,7 @@ test("connections that carry one call each are noticed, also when the call is re
   assert.equal(book.isOnePerCall, false);
 });
 
-test("a client that has started anew has none of its old connections", () => {
+test("a client that has restarted has none of its old connections", () => {
   const book = new ConnectionBook();
   book.open(1, "x");
   book.open(2, "x");
@@ -43,6 +43,6 @@ test("what is open stays bounded, and unknown numbers are ignored", () => {
   for (let number = 1; number <= 1_500; number++) book.open(number, "x");
   book.carry(1, "a");
   book.goAway(9_999);
-  const { open, opened } = book.snapshot(upper);
-  assert.deepEqual([open.length, open[0]?.number, opened], [1_000, 501, 1_500]);
+  const { open, openCount, opened } = book.snapshot(upper);
+  assert.deepEqual([open.length, open[0]?.number, openCount, opened], [60, 501, 1_000, 1_500]);
 });

@@ -11,6 +11,8 @@ interface Connection {
 /** A proxy answers for many pods on one connection. */
 const keptPods = 8;
 const maxOpen = 1_000;
+/** As many as are shown one by one. */
+const maxShown = 60;
 
 /** The connections of one client that carry calls. */
 export class ConnectionBook {
@@ -23,7 +25,7 @@ export class ConnectionBook {
     return this.#isOnePerCall;
   }
 
-  /** A client numbers its connections from 1, so another number 1 is of a new process, and the old ones are gone with theirs. */
+  /** A client numbers its connections from 1, so another number 1 comes from a new process, and the old ones are gone with theirs. */
   open(number: number, peer: string): void {
     if (number === 1) this.#open.clear();
     this.#opened += 1;
@@ -62,7 +64,8 @@ export class ConnectionBook {
   /** @param letterOf the letter of a pod on the page */
   snapshot(letterOf: (pod: string) => string): PageConnections {
     return {
-      open: [...this.#open].map(([number, { peer, calls, pods, isGoingAway }]) => {
+      openCount: this.#open.size,
+      open: [...this.#open].slice(0, maxShown).map(([number, { peer, calls, pods, isGoingAway }]) => {
         const letters = [...new Set(pods)].map(letterOf).sort();
         return { number, peer, calls, pods: letters, isGoingAway };
       }),

@@ -16,12 +16,13 @@ export type Input =
   /** A line that a client wrote to stdout or stderr. */
   | { readonly t: "line"; readonly client: string; readonly line: string }
   | { readonly t: "pod"; readonly pod: string; readonly state: PodState; readonly node: string; readonly zone: string }
-  /** A scene begins, or something else happens that concerns all. */
+  /** The pods that the Service or the registries publish now, all of them. Only these are judged once it was sent. */
+  | { readonly t: "endpoints"; readonly pods: readonly string[] }
+  /** Something else happens that concerns all clients. */
   | { readonly t: "scene"; readonly text: string }
-  /** What the person at the page should know; empty to take it back. */
+  /** A sentence for the person at the page; empty removes it. */
   | { readonly t: "note"; readonly text: string };
 
-const maxTextLength = 2_000;
 const maxActions = 20;
 const rules: readonly BalanceRule[] = ["round_robin", "random"];
 
@@ -48,18 +49,28 @@ export function parseInput(line: string): Input {
         ...{ t, pod: text("pod"), state: readChoice(fields, "state", podStates) },
         ...{ node: fields.node === undefined ? "" : text("node"), zone: fields.zone === undefined ? "" : text("zone") },
       };
+    case "endpoints":
+      return { t, pods: readNames(fields.pods) };
     case "scene":
     case "note":
       return { t, text: text("text") };
     default:
-      throw new Error(`t must be hello, client, line, pod, scene or note, got ${JSON.stringify(t)?.slice(0, 80)}`);
+      throw new Error(
+        `t must be hello, client, line, pod, endpoints, scene or note, got ${JSON.stringify(t)?.slice(0, 80)}`,
+      );
   }
 }
 
 function readText(fields: Readonly<Record<string, unknown>>, name: string): string {
   const value = fields[name];
   if (typeof value !== "string") throw new Error(`${name} must be a text`);
-  return value.slice(0, maxTextLength);
+  return value;
+}
+
+function readNames(given: unknown): readonly string[] {
+  if (!Array.isArray(given) || !given.every((each) => typeof each === "string"))
+    throw new Error("pods must be a list of texts");
+  return given;
 }
 
 function readChoice<T extends string>(

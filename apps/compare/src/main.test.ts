@@ -75,8 +75,22 @@ test("with a health port the kubelet gets an answer on every address, and nothin
   assert.deepEqual([await status("/healthz"), await status("/")], [200, 404]);
 });
 
-test("a wrong flag exits 2 with one line", async () => {
-  const { code, stderr } = await runToEnd(main, ["--port", "x"]);
-  assert.deepEqual([code, stderr.length], [2, 1]);
-  assert.match(stderr[0] ?? "", /^compare: --port must be/);
+test("a health port that is taken exits 1 with one line that names it", async () => {
+  const { port } = new URL((await start()).url);
+  const { code, stderr } = await runToEnd(main, ["--health-port", port]);
+  assert.deepEqual([code, stderr.length], [1, 1], stderr.join("\n"));
+  assert.match(stderr[0] ?? "", new RegExp(`^compare: listen EADDRINUSE: address already in use .*:${port}$`));
 });
+
+for (const [flag, value] of [
+  ["--port", "x"],
+  ["--host", "0.0.0.0"],
+  ["--namespace", "../../x"],
+  ["--namespace", "a".repeat(64)],
+] as const) {
+  test(`${flag} ${value.slice(0, 10)} exits 2 with one line`, async () => {
+    const { code, stderr } = await runToEnd(main, [flag, value]);
+    assert.deepEqual([code, stderr.length], [2, 1], stderr.join("\n"));
+    assert.ok(stderr[0]?.startsWith(`compare: ${flag} must be`), stderr[0]);
+  });
+}

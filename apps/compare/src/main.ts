@@ -6,7 +6,7 @@ import {
   createServiceAccountAccess,
   isInCluster,
 } from "@grpc-lb/discovery/kubernetes";
-import { ProgramError, portFlag, printableLine, runProgram, switchFlag, textFlag } from "@grpc-lb/program";
+import { choiceFlag, ProgramError, portFlag, printableLine, runProgram, switchFlag, textFlag } from "@grpc-lb/program";
 import { Board } from "./board.ts";
 import { watchCluster } from "./cluster/watch-cluster.ts";
 import { EventStream, eventText } from "./event-stream.ts";
@@ -15,22 +15,35 @@ import { servePage } from "./http.ts";
 import { parseInput } from "./input.ts";
 import { loadAssets } from "./page-assets.ts";
 
-const flags = {
-  host: textFlag({ help: "address to listen on", default: "127.0.0.1", metavar: "address" }),
-  port: portFlag({ help: "port to listen on, 0 for a free one", default: 0 }),
-  healthPort: portFlag({ help: "port of /healthz on every address, 0 for none", default: 0 }),
-  namespace: textFlag({
+const namespaceFlag = {
+  ...textFlag({
     help: "namespace of a cluster whose clients and pods are shown",
     default: "",
-    defaultText: "none: what is shown is read from stdin",
+    defaultText: "none: stdin has what is shown",
     metavar: "name",
   }),
+  parse(text: string) {
+    if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text))
+      throw new RangeError(`must be a namespace's name (a-z, 0-9, -; at most 63), got "${text}"`);
+    return text;
+  },
+};
+
+const flags = {
+  // The page refuses requests that name another host, so another address would serve nobody.
+  host: choiceFlag({
+    ...{ help: "loopback address to listen on", metavar: "address" },
+    ...{ choices: ["127.0.0.1", "::1"], default: "127.0.0.1" },
+  }),
+  port: portFlag({ help: "port to listen on, 0 for a free one", default: 0 }),
+  healthPort: portFlag({ help: "port of /healthz on every address, 0 for none", default: 0 }),
+  namespace: namespaceFlag,
   strategy: textFlag({ help: "strategy of the namespace's client-grpc", default: "", metavar: "name" }),
   policy: textFlag({ help: "load balancing policy of the namespace's client-grpc", default: "", metavar: "name" }),
   allowActions: switchFlag({ help: "lets the page scale the server, delete a pod and restart the rollout" }),
 };
 
-const summary = "Serves a page that shows what clients do, as they say on stdin or in a namespace's logs.";
+const summary = "Serves a page that shows what clients do: from lines on stdin, or from a namespace of a cluster.";
 
 const callsMs = 100;
 const stateMs = 500;
@@ -50,38 +63,43 @@ void runProgram({ name: "compare", summary, flags }, async ({ flags, signal }) =
   const board = new Board(systemClock);
   const stream = new EventStream();
   const feed = flags.namespace === "" ? readStdin(board) : await readCluster(board, flags, signal);
-  const assets = await loadAssets();
-  const server = await servePage({
-    ...{ host: flags.host, port: flags.port, assets, stream },
-    first: () => [eventText("history", board.history), eventText("state", board.snapshot())],
-    actions: () => board.actions,
-    act: feed.act,
-  }).catch(async (cause: unknown) => {
-    await feed.end();
-    throw new ProgramError(messageOf(cause), { cause, exitCode: 1 });
-  });
-  const endHealth = flags.healthPort === 0 ? () => {} : await serveHealth(flags.healthPort);
-  say({ t: "serving", url: `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${server.port}` });
-
+  const closers: (() => unknown)[] = [() => feed.end()];
+  const serve = async () => {
+    const assets = await loadAssets();
+    const server = await servePage({
+      ...{ host: flags.host, port: flags.port, assets, stream },
+      first: () => [eventText("history", board.history), eventText("state", board.snapshot())],
+      actions: () => board.actions,
+      act: feed.act,
+    });
+    closers.push(() => server.close());
+    if (flags.healthPort !== 0) closers.push(await serveHealth(flags.healthPort));
+    return `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${server.port}`;
+  };
   const every = async (ms: number, work: () => void) => {
     while (!signal.aborted) {
       work();
       await systemClock.sleep(ms, signal);
     }
   };
-  await Promise.all([
-    every(callsMs, () => {
-      const calls = board.takeCalls();
-      if (calls.length > 0 && stream.watchers > 0) stream.send(eventText("calls", calls));
-    }),
-    every(stateMs, () => {
-      if (stream.watchers > 0) stream.send(eventText("state", board.snapshot()));
-    }),
-    every(pointMs, () => stream.send(eventText("point", board.addPoint()))),
-  ]);
-  await feed.end();
-  endHealth();
-  await server.close();
+  try {
+    const url = await serve().catch((cause: unknown) => {
+      throw new ProgramError(messageOf(cause), { cause, exitCode: 1 });
+    });
+    say({ t: "serving", url });
+    await Promise.all([
+      every(callsMs, () => {
+        const calls = board.takeCalls();
+        if (calls.length > 0 && stream.watchers > 0) stream.send(eventText("calls", calls));
+      }),
+      every(stateMs, () => {
+        if (stream.watchers > 0) stream.send(eventText("state", board.snapshot()));
+      }),
+      every(pointMs, () => stream.send(eventText("point", board.addPoint()))),
+    ]);
+  } finally {
+    for (const close of closers) await close();
+  }
   return 0;
 });
 

@@ -27,7 +27,7 @@ async function patch(
   const body = { type: patchType[type], text: JSON.stringify(change) };
   const request = {
     method: "PATCH",
-    path: `/apis/apps/v1/namespaces/${namespace}/${path}`,
+    path: `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/${path}`,
     what,
     signal,
     body,
@@ -39,7 +39,7 @@ async function patch(
 /** Reads first and names the version that it read, so that a change in between is a conflict and not overwritten. */
 const scaleBy = (step: number) => async (target: ActionTarget) => {
   const { api, namespace, signal } = target;
-  const path = `/apis/apps/v1/namespaces/${namespace}/deployments/server/scale`;
+  const path = `/apis/apps/v1/namespaces/${encodeURIComponent(namespace)}/deployments/server/scale`;
   const scale = await api.get({ path, what: "get the scale of deployment server", signal }, readScale);
   const replicas = scale.replicas + step;
   if (replicas < 1) return "the last pod stays";
@@ -65,7 +65,7 @@ export const clusterActions: readonly ClusterAction[] = [
     async run({ api, namespace, servers, signal }) {
       const oldest = servers.find(({ state }) => state === "ready")?.pod;
       if (oldest === undefined) return "no pod is ready";
-      const path = `/api/v1/namespaces/${namespace}/pods/${encodeURIComponent(oldest)}`;
+      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(oldest)}`;
       await api.get({ method: "DELETE", path, what: `delete pod ${oldest}`, signal }, () => {});
       return "";
     },

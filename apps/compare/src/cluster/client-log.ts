@@ -46,7 +46,7 @@ export async function followLog(options: ClientLogOptions, signal: AbortSignal):
     }
     const from = position.since === "" ? first : `&sinceTime=${encodeURIComponent(position.since)}`;
     const query = `container=${encodeURIComponent(client)}&follow=true&timestamps=true${from}`;
-    const path = `/api/v1/namespaces/${namespace}/pods/${encodeURIComponent(pod.name)}/log?${query}`;
+    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod.name)}/log?${query}`;
     try {
       await api.stream(
         { path, what: `log of ${namespace}/${pod.name}`, signal, silenceMs, totalMs },

@@ -49,7 +49,7 @@ export class PodWatch {
     const watch = new ListWatch<Pod>(
       {
         ...{ api, selector, clock, idleDeadlineMs, random: Math.random, read: readPod, listKind: "PodList" },
-        path: `/api/v1/namespaces/${namespace}/pods`,
+        path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
         subject: `pods ${namespace}`,
       },
       {

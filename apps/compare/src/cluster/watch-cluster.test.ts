@@ -61,7 +61,7 @@ test("the pods, their zones and the pods that the Service has are on the page, a
       ["client-grpc", "gRPC, resolver", "round_robin"],
     ],
   );
-  await untilInput({ t: "scene", text: "the Service has server-a" });
+  await untilInput({ t: "endpoints", pods: ["server-a"] });
   await untilInput({ t: "pod", pod: "server-a", state: "ready", node: "n1", zone: "z1" });
   api.send("ADDED", server("server-b", false));
   await untilInput({ t: "pod", pod: "server-b", state: "added", node: "n1", zone: "" });

@@ -53,12 +53,10 @@ export function watchCluster(options: ClusterOptions, signal: AbortSignal): Watc
   const showServer = (pod: ServerPod) => onInput({ t: "pod", ...pod, zone: pod.zone || published.get(pod.pod) || "" });
   const watch = new PodWatch({ api, namespace, clock, onServer: showServer, warn: (text) => note("pods", text) });
   const onPublished = (next: PublishedPods) => {
-    const joined = [...next.keys()].filter((pod) => !published.has(pod));
-    const left = [...published.keys()].filter((pod) => !next.has(pod));
+    const added = [...next.keys()].filter((pod) => !published.has(pod));
     published = next;
-    for (const pod of joined) onInput({ t: "scene", text: `the Service has ${pod}` });
-    for (const pod of left) onInput({ t: "scene", text: `the Service has ${pod} no more` });
-    for (const pod of watch.servers) if (joined.includes(pod.pod)) showServer(pod);
+    onInput({ t: "endpoints", pods: [...next.keys()] });
+    for (const pod of watch.servers) if (added.includes(pod.pod)) showServer(pod);
   };
   const work = [
     watch.run(signal),

@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isRegisteredLine, parseServingLine } from "./pod-server.ts";
+import { systemClock } from "@grpc-lb/core";
+import { assertNothingLeft } from "@grpc-lb/core/testing";
+import { ProgramError } from "@grpc-lb/program";
+import { isRegisteredLine, parseServingLine, startPodServer } from "./pod-server.ts";
+import { ProcessGroup } from "./process-group.ts";
 
 describe("a server's log line", () => {
   it("has the ports when the server serves", () => {
@@ -23,4 +27,21 @@ describe("a server's log line", () => {
       assert.ok(!isRegisteredLine(other), other);
     }
   });
+});
+
+it("a server that exits before it serves fails its start, and not the others of its group", async () => {
+  const group = new ProcessGroup();
+  let groupError: unknown;
+  group.failed.catch((error: unknown) => {
+    groupError = error;
+  });
+  const start = startPodServer(group, "server-1", systemClock, AbortSignal.timeout(60_000), { flags: ["--wrong"] });
+  await assert.rejects(start, (error) => {
+    assert.ok(error instanceof ProgramError);
+    assert.match(error.message, /^server-1 exited with code 2; last lines of stderr:/);
+    return true;
+  });
+  await group.close();
+  assert.equal(groupError, undefined);
+  await assertNothingLeft();
 });

@@ -29,7 +29,7 @@ export interface PodServerOptions {
 /**
  * Starts a server on free ports of 127.0.0.1 and waits until it serves and, by default, is registered in every registry.
  *
- * @throws ProgramError when that takes longer than 20 s. When the server exits early, `group.failed` rejects.
+ * @throws ProgramError when that takes longer than 20 s, or the server exits before. When it exits later, `group.failed` rejects.
  */
 export async function startPodServer(
   group: ProcessGroup,
@@ -41,6 +41,8 @@ export async function startPodServer(
   const { flags = [], registries = [], waitsForRegistration = true, memberName = podName } = options;
   const serving = Promise.withResolvers<Pick<PodServer, "httpPort" | "grpcPort">>();
   const registered = Promise.withResolvers<void>();
+  const exitedEarly = Promise.withResolvers<never>();
+  let hasStarted = false;
   let missing = waitsForRegistration ? registries.length : 0;
   if (missing === 0) registered.resolve();
   const address = ["--bind-address", "127.0.0.1", "--http-port", "0", "--grpc-port", "0"];
@@ -54,13 +56,16 @@ export async function startPodServer(
       if (ports) serving.resolve(ports);
       if (isRegisteredLine(line) && --missing === 0) registered.resolve();
     },
+    onEarlyExit: (error) => (hasStarted ? group.fail(error) : exitedEarly.reject(error)),
   });
   const describe = () => {
     const what = missing > 0 ? `serve and register at ${registries.join(" and ")}` : "serve";
     return `${memberName} did not ${what} within ${startTimeoutMs / 1000} s; ${group.describeLastLines(memberName)}`;
   };
   const started = Promise.all([serving.promise, registered.promise]);
-  const [ports] = await within({ ms: startTimeoutMs, clock, signal, describe }, started);
+  const deadline = { ms: startTimeoutMs, clock, signal, describe };
+  const [ports] = await within(deadline, Promise.race([started, exitedEarly.promise]));
+  hasStarted = true;
   return { podName, pid: child.pid ?? 0, ...ports };
 }
 

@@ -19,6 +19,8 @@ export interface GroupMember {
   readonly hasStdin?: boolean;
   readonly onStdout?: (line: string) => void;
   readonly onStderr?: (line: string) => void;
+  /** Receives the error when it exits before `stop`. Default: {@link ProcessGroup.fail}. */
+  readonly onEarlyExit?: (error: ProgramError) => void;
 }
 
 interface RunningMember {
@@ -60,7 +62,7 @@ export class ProcessGroup {
     process.on("exit", this.#killAll);
   }
 
-  /** Rejects with a ProgramError (exit code 1) when a member exits before `stop`; never resolves. */
+  /** Rejects with a ProgramError (exit code 1) when a member without `onEarlyExit` exits before `stop`; never resolves. */
   get failed(): Promise<never> {
     return this.#failed.promise;
   }
@@ -108,13 +110,20 @@ export class ProcessGroup {
     const fail = (what: string) => {
       if (running.isStopping) return;
       const message = `${member.name} ${what}; ${this.describeLastLines(member.name)}`;
-      this.#failed.reject(new ProgramError(message, { exitCode: 1 }));
+      const error = new ProgramError(message, { exitCode: 1 });
+      if (member.onEarlyExit) member.onEarlyExit(error);
+      else this.fail(error);
     };
     child.exited.then(
       (exit) => fail(describeExit(exit)),
       (error: unknown) => fail(`could not be started: ${messageOf(error)}`),
     );
     return child;
+  }
+
+  /** Rejects `failed`. */
+  fail(error: ProgramError): void {
+    this.#failed.reject(error);
   }
 
   /** Quotes the last lines of a member for an error message: of stderr, and of stdout too when it has no `main`. */

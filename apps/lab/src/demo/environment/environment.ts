@@ -13,7 +13,7 @@ export interface Environment {
   readonly addresses: Addresses;
   /** Publishes these pods; while it is away, when it comes back. */
   update(pods: readonly Pod[]): Promise<void>;
-  /** The Kubernetes API, the DNS server and the file are gone, and Service and proxies are told nothing, as kube-proxy is not. */
+  /** The Kubernetes API, the DNS server and the file stop, and Service and proxies get no updates, as kube-proxy gets none. */
   leave(): Promise<void>;
   /** They come back, with the pods of the last `update`. */
   comeBack(): Promise<void>;
@@ -31,11 +31,13 @@ export interface EnvironmentOptions {
   readonly registries: RegistryTargets;
   /** The proxies in front of the pods; they learn of pods as the Service does. */
   readonly proxies: Proxies;
+  /** Receives the pods whenever they are published, first when the environment starts. */
+  onPublished?(pods: readonly Pod[]): void;
 }
 
 /** Starts the Service, the Kubernetes API and the DNS server, and writes the endpoints file. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
-  const { pods, seed, folder, registries, proxies } = options;
+  const { pods, seed, folder, registries, proxies, onPublished } = options;
   const started: { close(): Promise<void> }[] = [];
   const close = async () => {
     await Promise.all(started.map((each) => each.close()));
@@ -82,7 +84,9 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       cluster.update(current);
       dns.update(current);
       await Promise.all([file.write(current), proxies.update(current)]);
+      onPublished?.(current);
     };
+    onPublished?.(pods);
     return {
       addresses,
       async update(next) {

@@ -7,7 +7,7 @@ import type { PodServer } from "../../processes/pod-server.ts";
 export interface FakeCluster {
   /** The path of a kubeconfig for this API. */
   readonly kubeconfig: string;
-  /** Makes these servers the pods of the Service; watches are told. */
+  /** Makes these servers the pods of the Service; watches get an event. */
   update(servers: readonly PodServer[]): void;
   /** Ends all connections and stops listening. */
   stop(): Promise<void>;

@@ -3,8 +3,8 @@ export const liveActions = [
   { name: "start", label: "+ pod", key: "+", help: "Starts a pod" },
   { name: "drain", label: "− pod", key: "-", help: "Drains the newest pod by SIGTERM" },
   { name: "kill", label: "Kill", key: "k", help: "Kills the oldest pod by SIGKILL" },
-  { name: "freeze", label: "Freeze", key: "f", help: "Freezes the oldest pod; again lets it go on" },
-  { name: "slow", label: "Slow", key: "s", help: "Slows the oldest pod; again ends that" },
+  { name: "freeze", label: "Freeze", key: "f", help: "Freezes the oldest pod; a second time resumes it" },
+  { name: "slow", label: "Slow", key: "s", help: "Slows the oldest pod; a second time ends that" },
   { name: "replace", label: "Rolling", key: "r", help: "Replaces every pod, one after the other" },
-  { name: "outage", label: "Outage", key: "o", help: "Takes what tells of pods away; again brings it back" },
+  { name: "outage", label: "Outage", key: "o", help: "Stops the registries and the API server; a second time starts them again" },
 ] as const;

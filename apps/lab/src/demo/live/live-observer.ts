@@ -4,9 +4,10 @@ import type { SceneObserver } from "../scenes/run-scene.ts";
 import { describeHappening } from "../scenes/views/describe-happening.ts";
 import type { LivePage } from "./live-page.ts";
 
-/** The state of a pod on the page after something has happened to it; undefined when it stays as it is. */
+/** The state of a pod on the page after it happened; undefined if the state stays. */
 const stateAfter: Readonly<Record<HappeningKind, string | undefined>> = {
   ready: "ready",
+  "start-failed": "gone",
   killed: "gone",
   frozen: "frozen",
   slow: "slow",
@@ -17,7 +18,7 @@ const stateAfter: Readonly<Record<HappeningKind, string | undefined>> = {
   "registry-back": undefined,
 };
 
-/** Tells the page what happens to the pods. Calls reach it as the clients' lines. */
+/** Sends to the page what happens to the pods. Calls reach it as the clients' lines. */
 export class LiveObserver implements SceneObserver {
   readonly #page: LivePage;
 
@@ -27,6 +28,10 @@ export class LiveObserver implements SceneObserver {
 
   onServing(pods: readonly Pod[]): void {
     for (const { podName } of pods) this.#setPod(podName, "ready");
+  }
+
+  onPublished(pods: readonly Pod[]): void {
+    this.#page.send({ t: "endpoints", pods: pods.map(({ podName }) => podName) });
   }
 
   onStarting(podName: string): void {
@@ -45,7 +50,8 @@ export class LiveObserver implements SceneObserver {
     const { what, pod } = happening;
     const state = stateAfter[what];
     if (pod !== undefined && state !== undefined) this.#setPod(pod, state);
-    if (state === undefined || what === "killed") this.#page.send({ t: "scene", text: describeHappening(happening) });
+    // That a pod is unpublished shows in the endpoints.
+    if (pod === undefined || what === "killed") this.#page.send({ t: "scene", text: describeHappening(happening) });
   }
 
   onCall(): void {}

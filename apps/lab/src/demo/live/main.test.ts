@@ -37,18 +37,26 @@ test("the page shows calls, connections and verdicts of every strategy, and its 
     const answer = await fetch(`${url}/actions/${action}`, { method: "POST", headers: { origin: url } });
     assert.equal(answer.status, 202);
   };
+  await press("freeze");
+  await untilState(url, "right clients balanced among the other pods", ({ pods, clients }) => {
+    assert.notEqual(clients[2].verdict.word, "SKEWED");
+    const isBalanced = [0, 2].every((i) => clients[i].verdict.word === "BALANCED" && clients[i].verdict.pods === 2);
+    return pods[0].state === "frozen" && isBalanced;
+  });
+  await press("freeze");
+  await untilState(url, "the pod that goes on", ({ pods }) => pods[0].state === "ready");
   await press("kill");
   await untilState(url, "the pod that was killed", ({ pods }) => pods[0].state === "gone");
   await press("start");
   await untilState(url, "calls on the new pod", ({ pods, clients }) => {
-    return pods.at(-1).state === "ready" && clients[2].verdict.perPod["server-4"] > 0;
+    return pods.at(-1).state === "ready" && clients[2].verdict.perLetter.D > 0;
   });
   await press("drain");
   await untilState(url, "the pod that was drained", ({ pods }) => pods.at(-1).state === "gone");
   assert.deepEqual(await live.stop(), { code: 0, signal: null });
 });
 
-test("it ends with 0 while the pods still start, and tells of a wrong flag or strategy", async () => {
+test("it ends with 0 while the pods still start, and reports a wrong flag or strategy", async () => {
   const live = startProgram(main, []);
   running.push(live);
   await live.line((line) => line.startsWith("http://127.0.0.1:"));

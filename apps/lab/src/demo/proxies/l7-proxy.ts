@@ -71,7 +71,7 @@ export async function startL7Proxy(
   const member = proxyMember(kind.name);
   await kind.prepare?.(place);
   await kind.writePods(pods, place);
-  // The workers of nginx and HAProxy end with their master only when it may tell them.
+  // The workers of nginx and HAProxy end with their master only when it may signal them.
   group.start({ name: member, command, args: kind.args(place), lastSignal: "SIGTERM" });
   const ended = new AbortController();
   const describe = () =>

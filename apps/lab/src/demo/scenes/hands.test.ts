@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { turn } from "@grpc-lb/core/testing";
 import type { Pod } from "../pods.ts";
-import { type HandledFleet, Hands } from "./hands.ts";
+import { type HandledFleet, Hands, maxRunningPods } from "./hands.ts";
 import type { Action } from "./scene.ts";
 
 const podNamed = (podName: string): Pod => ({ podName, pid: 0, httpPort: 0, grpcPort: 0 });
 
-/** A fleet without processes, which writes down what it is told. */
+/** A fleet without processes, which writes down its changes. */
 class FakeFleet implements HandledFleet {
   pods = ["server-1", "server-2", "server-3"].map(podNamed);
   running: readonly Pod[] = this.pods;
@@ -42,7 +43,11 @@ class FakeFleet implements HandledFleet {
 async function press(keys: string, fleet = new FakeFleet()) {
   const notes: string[] = [];
   const hands = new Hands(fleet, (text) => notes.push(text));
-  for (const key of `${keys}q`) hands.press(key);
+  for (const key of keys) {
+    hands.press(key);
+    await turn(); // the changes of a fake fleet are done then
+  }
+  hands.press("q");
   await hands.ended;
   return { done: fleet.done, notes };
 }
@@ -86,9 +91,50 @@ describe("the keys", () => {
     assert.equal(notes.length, 2);
   });
 
-  it("end with the error of a change that fails", async () => {
+  it("start at most so many pods that a laptop can run them", async () => {
+    const { done, notes } = await press("+".repeat(50));
+    assert.equal(done.length, maxRunningPods - 3);
+    assert.equal(notes.at(-1), `there are ${maxRunningPods} pods; - drains one`);
+  });
+
+  it("wait for the change before, in their order", async () => {
     const fleet = new FakeFleet();
-    fleet.act = () => Promise.reject(new Error("server-4 did not serve"));
-    await assert.rejects(press("+", fleet), { message: "server-4 did not serve" });
+    const hands = new Hands(fleet, () => {});
+    for (const key of "+-k") hands.press(key);
+    await turn();
+    assert.deepEqual(fleet.done, ["start server-4", "drain server-4", "kill server-1"]);
+  });
+
+  it("are refused when three changes wait, and q drops those and ends a rolling update with its next pod", async () => {
+    const fleet = new FakeFleet();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const act = fleet.act.bind(fleet);
+    fleet.act = async (action) => {
+      await promise;
+      await act(action);
+    };
+    const notes: string[] = [];
+    const hands = new Hands(fleet, (text) => notes.push(text));
+    for (const key of "rkkk++++q") hands.press(key);
+    resolve();
+    await hands.ended;
+    assert.deepEqual(fleet.done, ["start server-4", "drain server-1"]);
+    assert.deepEqual(notes, ["server-4 starts …", ...Array(4).fill("wait: 3 changes wait already"), ""]);
+  });
+
+  it("show a change that fails, and go on with the next one", async () => {
+    const fleet = new FakeFleet();
+    const act = fleet.act.bind(fleet);
+    fleet.act = () => {
+      fleet.act = act;
+      return Promise.reject(new Error("server-4 did not serve within 20 s; last lines of stderr:\n  x"));
+    };
+    const { done, notes } = await press("++", fleet);
+    assert.deepEqual(done, ["start server-5"]);
+    assert.deepEqual(notes, [
+      "server-4 starts …",
+      "server-4 did not serve within 20 s; last lines of stderr: x",
+      ...["server-5 starts …", ""],
+    ]);
   });
 });

@@ -1,3 +1,4 @@
+import { messageOf } from "@grpc-lb/core";
 import type { Pod } from "../pods.ts";
 import type { Action } from "./scene.ts";
 
@@ -18,12 +19,25 @@ export const keysLine = "+ start  - drain  k kill  f freeze  s slow  r replace  
 
 const help = "k f s take the oldest pod, - the newest; f s o again undo it";
 
-/** Changes pods by keys: one change after the other, until `q`. */
+/** Each pod is a process or two of this machine. */
+export const maxRunningPods = 12;
+
+/** A key that is held down must not have effects minutes later. */
+const maxWaiting = 3;
+
+/**
+ * Changes pods by keys, one change after the other, until `q`. When too many changes wait, a key is refused. A change that fails is
+ * a note.
+ */
 export class Hands {
   readonly #fleet: HandledFleet;
   readonly #showNote: (text: string) => void;
   readonly #ended = Promise.withResolvers<void>();
-  #work: Promise<void> = Promise.resolve();
+  /** The change that is going on, and those that wait for it. */
+  #work: Promise<void> | undefined;
+  readonly #waiting: (() => Promise<void>)[] = [];
+  /** The pods that were started so far, also those that failed to start. */
+  #count: number;
   #frozen: Pod | undefined;
   #slow: Pod | undefined;
   #isAway = false;
@@ -32,10 +46,14 @@ export class Hands {
   /** @param showNote takes a sentence for the person at the keys */
   constructor(fleet: HandledFleet, showNote: (text: string) => void) {
     this.#fleet = fleet;
+    this.#count = fleet.pods.length;
     this.#showNote = showNote;
   }
 
-  /** Resolves after `q`, when the change before it is done; rejects when a change fails. */
+  /**
+   * Resolves after `q`, when the change that is going on has ended; those that wait are dropped, and a rolling update ends with its
+   * next pod.
+   */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
@@ -43,18 +61,31 @@ export class Hands {
   /** Takes a key; one without a meaning shows the help. After `q` keys do nothing. */
   press(key: string): void {
     if (this.#hasEnded) return;
-    const change = this.#changeOf(key);
-    if (!change) {
-      this.#showNote(help);
+    if (key === "q") {
+      this.#hasEnded = true;
+      void Promise.resolve(this.#work).then(() => this.#ended.resolve());
       return;
     }
-    this.#work = this.#work.then(change).catch((error: unknown) => this.#ended.reject(error));
+    const change = this.#changeOf(key);
+    if (!change) this.#showNote(help);
+    else if (this.#waiting.length >= maxWaiting) this.#showNote(`wait: ${maxWaiting} changes wait already`);
+    else {
+      this.#waiting.push(change);
+      this.#work ??= this.#runWaiting();
+    }
   }
 
-  #changeOf(key: string): (() => Promise<void> | void) | undefined {
+  async #runWaiting(): Promise<void> {
+    for (let change = this.#waiting.shift(); change && !this.#hasEnded; change = this.#waiting.shift()) {
+      await change().catch((error: unknown) => this.#showNote(messageOf(error).replaceAll(/\s+/g, " ")));
+    }
+    this.#work = undefined;
+  }
+
+  #changeOf(key: string): (() => Promise<void>) | undefined {
     switch (key) {
       case "+":
-        return async () => void (await this.#start());
+        return () => this.#startOne();
       case "-":
         return () => this.#withPod(this.#free.at(-1), ({ podName }) => this.#end({ t: "drain", pods: [podName] }));
       case "k":
@@ -67,9 +98,6 @@ export class Hands {
         return () => this.#replaceAll();
       case "o":
         return () => this.#toggleOutage();
-      case "q":
-        this.#hasEnded = true;
-        return () => this.#ended.resolve();
       default:
         return undefined;
     }
@@ -80,12 +108,16 @@ export class Hands {
     return this.#fleet.running.filter((pod) => !this.#fleet.isHeld(pod));
   }
 
-  async #start(): Promise<string> {
-    const name = `server-${this.#fleet.pods.length + 1}`;
+  async #startOne(): Promise<void> {
+    if (this.#fleet.running.length < maxRunningPods) await this.#start();
+    else this.#showNote(`there are ${maxRunningPods} pods; - drains one`);
+  }
+
+  async #start(): Promise<void> {
+    const name = `server-${++this.#count}`;
     this.#showNote(`${name} starts …`);
     await this.#fleet.act({ t: "start", pods: [name] });
     this.#showNote("");
-    return name;
   }
 
   async #withPod(pod: Pod | undefined, change: (pod: Pod) => Promise<void>): Promise<void> {
@@ -122,6 +154,7 @@ export class Hands {
   /** A rolling update of the pods that are neither frozen nor slow. */
   async #replaceAll(): Promise<void> {
     for (const { podName } of this.#free) {
+      if (this.#hasEnded) return;
       await this.#start();
       await this.#fleet.act({ t: "drain", pods: [podName] });
     }

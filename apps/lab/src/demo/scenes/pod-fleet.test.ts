@@ -15,7 +15,10 @@ function createFleet() {
   const stop = new AbortController();
   const fleet = new PodFleet(["server-1", "server-2", "server-3"].map(podNamed), {
     ...{ group, clock, signal: stop.signal },
-    start: async (name) => podNamed(name),
+    start: async (name) => {
+      if (name === "server-9") throw new Error("server-9 did not serve");
+      return podNamed(name);
+    },
     async publish(pods) {
       log.push(`${clock.now()} publish ${pods.map(({ podName }) => podName.slice(-1)).join("")}`);
     },
@@ -29,6 +32,14 @@ function createFleet() {
 }
 
 describe("a fleet of pods", () => {
+  it("does not publish a pod that does not start, and goes on without it", async (t) => {
+    const { fleet, log, close } = createFleet();
+    t.after(close);
+    await assert.rejects(fleet.act({ t: "start", pods: ["server-9"] }), { message: "server-9 did not serve" });
+    await fleet.act({ t: "start", pods: ["server-4"] });
+    assert.deepEqual(log, ["0 start-failed 9", "0 ready 4", "0 publish 1234"]);
+  });
+
   it("publishes a pod that is ready, and one that was killed no more after a second", async (t) => {
     const { fleet, clock, log, close } = createFleet();
     t.after(close);

@@ -7,6 +7,7 @@ import type { Action } from "./scene.ts";
 /** What has happened to a pod or to the registries. */
 export type HappeningKind =
   | "ready"
+  | "start-failed"
   | "killed"
   | "frozen"
   | "slow"
@@ -36,7 +37,7 @@ export interface PodFleetOptions {
   readonly signal: AbortSignal;
   /** Starts a pod and waits until it is ready. */
   start(name: string): Promise<Pod>;
-  /** Publishes the pods to all that tells clients of them. */
+  /** Publishes the pods in the Service and in every registry. */
   publish(pods: readonly Pod[]): Promise<void>;
   /** Takes the registries away, or brings them back. */
   setRegistryAway(isAway: boolean): Promise<void>;
@@ -145,7 +146,11 @@ export class PodFleet {
   }
 
   async #start(name: string): Promise<void> {
-    const pod = await this.#options.start(name);
+    const pod = await this.#options.start(name).catch(async (error: unknown) => {
+      await Promise.all(membersOf(name).map((member) => this.#options.group.kill(member)));
+      this.#happened("start-failed", name);
+      throw error;
+    });
     this.#all.set(name, pod);
     this.#happened("ready", name);
     await this.#publish([...this.#published, pod]);

@@ -31,6 +31,8 @@ export interface ScenePlan {
 export interface SceneObserver {
   /** All pods serve. */
   onServing(pods: readonly Pod[]): void;
+  /** Registries and Service have these pods now. */
+  onPublished?(pods: readonly Pod[]): void;
   /** A pod is being started. */
   onStarting?(podName: string): void;
   /** The processes of pods that were drained have exited. */
@@ -96,7 +98,10 @@ export async function runScene(options: SceneOptions): Promise<SceneHistory> {
     const pods = await unlessStopped(Promise.all(plan.pods.map(start)));
     const proxyNames = logs.flatMap(({ strategy }) => strategy.proxy ?? []);
     const proxies = await unlessStopped(startProxies(proxyNames, { ...around, pods }));
-    const env = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, registries, proxies });
+    const env = await startEnvironment({
+      ...{ pods, seed: plan.seed, folder: folder.path, registries, proxies },
+      onPublished: (published) => observer.onPublished?.(published),
+    });
     environment = env;
     observer.onServing(pods);
     await unlessStopped(startClients(options, group, env, aborted));

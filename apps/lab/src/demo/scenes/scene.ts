@@ -5,15 +5,15 @@ import type { Learning } from "../strategies.ts";
 export type Action =
   /** Starts pods; done when they are ready and published. */
   | { readonly t: "start"; readonly pods: readonly string[] }
-  /** SIGKILL. After a second the cluster notices and publishes the pod no more. */
+  /** SIGKILL. After a second the cluster notices and unpublishes the pod. */
   | { readonly t: "kill"; readonly pod: string }
-  /** SIGSTOP: connections stay open and calls get no answer. After two seconds the pod is published no more. */
+  /** SIGSTOP: connections stay open and calls get no answer. After two seconds the pod is unpublished. */
   | { readonly t: "freeze"; readonly pod: string }
   /** The pod gets a tenth of the CPU time. */
   | { readonly t: "slow"; readonly pod: string }
-  /** SIGTERM: published no more at once, and the pod serves for another second. */
+  /** SIGTERM: the pod is unpublished at once, and serves for another second. */
   | { readonly t: "drain"; readonly pods: readonly string[] }
-  /** All that tells of pods is away: API server, etcd, Consul, DNS server, file. */
+  /** Everything that publishes pods is away: API server, etcd, Consul, DNS server, file. */
   | { readonly t: "registry-away" }
   | { readonly t: "registry-back" };
 

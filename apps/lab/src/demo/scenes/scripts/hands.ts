@@ -9,8 +9,8 @@ export const hands: SceneScript = {
     break: { expected: "any", why: "One connection for all calls; it moves only when it breaks." },
     never: { expected: "any", why: "It calls the pods of its list, which never changes." },
     age: { expected: "any", why: "Its connection is replaced about once a second." },
-    watch: { expected: "any", why: "It is told of each pod that comes or goes." },
-    poll: { expected: "any", why: "It asks for the pods about once a second." },
-    proxy: { expected: "any", why: "The proxy is told of each pod that comes or goes." },
+    watch: { expected: "any", why: "Its watch reports each pod that comes or goes." },
+    poll: { expected: "any", why: "It polls the pods about once a second." },
+    proxy: { expected: "any", why: "The proxy learns of each pod that comes or goes." },
   },
 };

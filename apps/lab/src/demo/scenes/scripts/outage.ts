@@ -1,6 +1,6 @@
 import type { SceneScript } from "../scene.ts";
 
-/** What tells of pods is away while one is replaced. */
+/** The registries and the API server are away while a pod is replaced. */
 export const outage: SceneScript = {
   summary: "While all registries are away, server-4 replaces server-2.",
   steps: [
@@ -13,7 +13,7 @@ export const outage: SceneScript = {
   expectations: {
     connection: {
       expected: ["BALANCED"],
-      why: "The Service hears nothing either: every third connection is refused.",
+      why: "The Service is not updated either: every third connection is refused.",
     },
     break: {
       expected: ["PINNED"],

@@ -33,19 +33,19 @@ export const rolling: SceneScript = {
       expected: "policy",
       maxFailed: 2,
       maxFirstCallMs: 3_000,
-      why: "The watch tells of each pod before it ends, so that no call is lost.",
+      why: "The watch reports each pod before it ends, so that no call is lost.",
     },
     poll: {
       expected: "policy",
       maxFailed: 2,
       maxFirstCallMs: 4_000,
-      why: "New pods come with the next poll; drained ones say so by GOAWAY.",
+      why: "New pods come with the next poll; drained ones send GOAWAY.",
     },
     proxy: {
       expected: "policy",
       maxFailed: 2,
       maxFirstCallMs: 3_000,
-      why: "The proxy is told of each pod before it ends.",
+      why: "The proxy learns of each pod before it ends.",
     },
   },
 };

@@ -33,19 +33,19 @@ export const scale: SceneScript = {
       expected: "policy",
       maxFailed: 2,
       maxFirstCallMs: 3_000,
-      why: "The watch brings new pods and takes those away that end.",
+      why: "The watch adds new pods and removes those that end.",
     },
     poll: {
       expected: "policy",
       maxFailed: 2,
       maxFirstCallMs: 4_000,
-      why: "The next poll brings new pods; drained ones say so by GOAWAY.",
+      why: "The next poll brings new pods; drained ones send GOAWAY.",
     },
     proxy: {
       expected: "policy",
       maxFailed: 2,
       maxFirstCallMs: 3_000,
-      why: "The proxy is told of the pods; the client keeps its one connection.",
+      why: "The proxy learns of the pods; the client keeps its one connection.",
     },
   },
 };

@@ -5,6 +5,8 @@ export function describeHappening({ what, pod = "" }: Happening): string {
   switch (what) {
     case "ready":
       return `${pod} is ready`;
+    case "start-failed":
+      return `${pod} did not start`;
     case "killed":
       return `${pod} is killed (SIGKILL)`;
     case "frozen":
@@ -16,7 +18,7 @@ export function describeHappening({ what, pod = "" }: Happening): string {
     case "draining":
       return `${pod} is drained (SIGTERM)`;
     case "unpublished":
-      return `the cluster notices that ${pod} is gone`;
+      return `${pod} is unpublished: the cluster has noticed`;
     case "registry-away":
       return "API server, etcd, Consul, DNS server and file are away";
     case "registry-back":
