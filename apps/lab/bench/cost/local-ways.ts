@@ -14,7 +14,7 @@ const proxyNames: readonly ProxyProgram[] = ["envoy", "nginx", "haproxy"];
 const serviceConfig = (policy: string) => JSON.stringify({ loadBalancingConfig: [{ [policy]: {} }] });
 const callerMain = join(import.meta.dirname, "caller.ts");
 
-/** The direct way and the way through each proxy, to the same servers on this machine. */
+/** The direct way and the way through each proxy, to the same servers on this machine; the signal ends their callers. */
 export async function startLocalWays(group: ProcessGroup, folder: string, signal: AbortSignal) {
   const skipped: string[] = [];
   const found: ProxyProgram[] = [];
@@ -28,7 +28,7 @@ export async function startLocalWays(group: ProcessGroup, folder: string, signal
   const { ports } = await startProxies(found, { group, clock: systemClock, signal, folder, pods });
   const direct = `ipv4:${pods.map(({ grpcPort }) => `127.0.0.1:${grpcPort}`).join(",")}`;
   const caller = (target: string, policy: string) =>
-    startCaller(process.execPath, [callerMain, target, serviceConfig(policy)]);
+    startCaller(process.execPath, [callerMain, target, serviceConfig(policy)], signal);
   const ways: Way[] = [
     { name: "direct", reference: "direct", caller: await caller(direct, "least_request"), usage: async () => nothing },
   ];

@@ -44,17 +44,22 @@ export async function whyNoMesh(): Promise<string | undefined> {
 
 /**
  * Deploys the demo into two namespaces of the current context's cluster, one with sidecars: the direct way between pods, and the
- * meshed one. The images are those of the last `make docker-build`.
+ * meshed one. The images are those of the last `make docker-build`. The signal ends the callers.
  */
-export async function startMeshWays(): Promise<Way[]> {
+export async function startMeshWays(signal: AbortSignal): Promise<Way[]> {
   for (const namespace of Object.values(namespaces)) await kubectl("create", "namespace", namespace);
   await Promise.all([
     deploy(namespaces.pods, "headless-dns"),
     deploy(namespaces.istio, "clusterip").then(() => make("istio-inject", namespaces.istio)),
   ]);
   const script = await bundleCaller();
-  const direct = await startCallerIn(namespaces.pods, script, "dns:///server-headless:30051", "least_request");
-  const meshed = await startCallerIn(namespaces.istio, script, "dns:///server:30051", "pick_first");
+  const direct = await startCallerIn(
+    namespaces.pods,
+    script,
+    ["dns:///server-headless:30051", "least_request"],
+    signal,
+  );
+  const meshed = await startCallerIn(namespaces.istio, script, ["dns:///server:30051", "pick_first"], signal);
   const pods = await podsWithSidecars();
   return [
     { name: "pods", reference: "pods", caller: direct, usage: async () => nothing },
@@ -100,10 +105,20 @@ process.stdin.setEncoding("utf8").on("data", function take(piece) {
   new Function("require", "module", "exports", JSON.parse(text.slice(0, end)))(require, module, exports);
 });`;
 
-function startCallerIn(namespace: string, script: string, target: string, policy: string): Promise<CallerProcess> {
+function startCallerIn(
+  namespace: string,
+  script: string,
+  [target, policy]: readonly [string, string],
+  signal: AbortSignal,
+): Promise<CallerProcess> {
   const config = JSON.stringify({ loadBalancingConfig: [{ [policy]: {} }] });
   const client = ["exec", "-i", "-n", namespace, "deployment/client-grpc", "-c", "client-grpc", "--"];
-  return startCaller("kubectl", [...client, "node", "-e", loader, target, config], `${JSON.stringify(script)}\n`);
+  return startCaller(
+    "kubectl",
+    [...client, "node", "-e", loader, target, config],
+    signal,
+    `${JSON.stringify(script)}\n`,
+  );
 }
 
 /** What the sidecars have used: Envoy and Istio's agent, all processes of their containers. */
