@@ -167,6 +167,15 @@ test("an invalid flag exits 2 with one line, before any call", async () => {
       "client-grpc: --policy and --service-config both choose a policy; give one",
     ],
     [
+      ["--target", "xds:///server", "--policy", "random"],
+      "client-grpc: xds:///server takes its policy from the control plane; leave --policy out",
+    ],
+    [
+      ["--target", "xds:///server"],
+      "client-grpc: xds:///server needs the control plane in GRPC_XDS_BOOTSTRAP or GRPC_XDS_BOOTSTRAP_CONFIG; " +
+        "or name it: xds://host:18000/name",
+    ],
+    [
       ["--service-config", '{"methodConfig":[{"name":[{}],"timeout":"soon"}]}'],
       "client-grpc: --service-config is invalid: Invalid method config: invalid timeout",
     ],

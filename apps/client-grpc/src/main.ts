@@ -11,6 +11,7 @@ import { registerResolvers } from "@grpc-lb/resolver";
 import manifest from "../package.json" with { type: "json" };
 import { openPodCaller } from "./get-pod.ts";
 import { hashKeyFlag, policies, policyFlag, withHashKey } from "./policy-flag.ts";
+import { loadProxyless } from "./proxyless.ts";
 import { chosenPolicy, mergeServiceConfig, serviceConfigFlag } from "./service-config.ts";
 import { targetFlag } from "./target.ts";
 
@@ -40,6 +41,7 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
   const { target, timeout, hashKey, keepaliveTime, adminPort, otlpEndpoint, traceSampling } = values;
   const serviceConfig = mergeServiceConfig(withHashKey(values.policy, hashKey), values.serviceConfig);
   const policy = chosenPolicy(serviceConfig);
+  await loadProxyless(target, policy && (values.policy ? "--policy" : "--service-config"));
   if (policy) process.stderr.write(`Policy: ${policy.name} ${JSON.stringify(policy.config)}\n`);
   // Node would print a warning of the policies in two lines, with the process id.
   process.removeAllListeners("warning").on("warning", (warning: Error & { code?: string }) => {

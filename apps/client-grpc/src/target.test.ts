@@ -27,6 +27,8 @@ test("a target of grpc-js or of discovery is returned unchanged", () => {
     "dns-poll:///server-headless:grpc?refresh=5s",
     "static:///10.0.0.1:1,[::1]:2?weights=3,1",
     "file:///etc/endpoints.yaml",
+    "xds:///server:30051",
+    "xds://control-plane:18000/server",
     targetFlag.default,
   ]) {
     assert.equal(validateTarget(text), text);
@@ -56,6 +58,7 @@ test("a target that can never be reached is an error with the text", () => {
     ["ipv6:127.0.0.1:1", /must list addresses such as ipv6:\[::1\]:30051, got "127\.0\.0\.1:1"/],
     ["dns://localhost:41001", /must name a host after a third slash: dns:\/\/\/localhost:41001$/],
     ["dns://localhost/", /must name a host after a third slash: dns:\/\/\/localhost$/],
+    ["xds:///", /must name a listener after a third slash: xds:\/\/\/server, or a control plane: xds:\/\/host/],
     ["etcds://a/b", /unknown scheme "etcds"/],
     ["", /must be a target/],
     [" ", /must be a target/],

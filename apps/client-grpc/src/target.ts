@@ -6,6 +6,9 @@ import type { Flag } from "@grpc-lb/program";
 /** The schemes that grpc-js resolves by itself, and those of discovery. */
 const schemes: readonly string[] = ["dns", "ipv4", "ipv6", "unix", "unix-abstract", ...targetSchemes];
 
+/** Whether a target is one of gRPC's own xDS client, which finds its control plane by a bootstrap file: `xds:///name`. */
+export const isProxyless = (target: string): boolean => target.startsWith("xds:///");
+
 /**
  * Checks a target, and returns it unchanged. grpc-js takes any text and resolves an unknown scheme by DNS, so that every call
  * fails.
@@ -18,6 +21,12 @@ export function validateTarget(text: string): string {
   if (scheme !== undefined && !schemes.includes(scheme)) {
     throw new RangeError(
       `must be a target ${expected}; unknown scheme "${scheme}", known schemes: ${schemes.join(", ")}`,
+    );
+  }
+  if (isProxyless(text)) {
+    if (/^xds:\/\/\/[^/?#\s]+$/.test(text)) return text;
+    throw new RangeError(
+      "must name a listener after a third slash: xds:///server, or a control plane: xds://host:18000/server",
     );
   }
   // Without the slashes too: grpc-js reads `consul:8500` as a target of the scheme consul, not as a host.
