@@ -7,8 +7,8 @@ import { Attempt } from "./attempt.ts";
 export interface AttemptListener {
   /** The first attempt starts with the call, by `ObservedCall.start`; a further one when a connection is picked for it. */
   readonly onStart: (attempt: Attempt) => void;
-  /** What to add to the metadata of an attempt. */
-  readonly metadataOf?: (attempt: Attempt) => Readonly<Record<string, string>>;
+  /** Adds to the metadata of an attempt. */
+  readonly addMetadata?: (attempt: Attempt, metadata: Metadata) => void;
   /** Once for each attempt; the end of the last one may be before the call's. */
   readonly onEnd: (attempt: Attempt, code: status) => void;
 }
@@ -143,10 +143,10 @@ class AttemptCredentials extends CallCredentials {
 
   #metadataOf(attempt: Attempt): Metadata {
     let metadata = noMetadata;
-    for (const { metadataOf } of this.observed.listeners) {
-      if (!metadataOf) continue;
+    for (const { addMetadata } of this.observed.listeners) {
+      if (!addMetadata) continue;
       if (metadata === noMetadata) metadata = new Metadata();
-      for (const [key, value] of Object.entries(metadataOf(attempt))) metadata.set(key, value);
+      addMetadata(attempt, metadata);
     }
     return metadata;
   }

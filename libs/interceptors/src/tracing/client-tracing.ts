@@ -7,6 +7,7 @@ import {
   propagation,
   type Span,
   SpanKind,
+  type TextMapSetter,
   type Tracer,
   trace,
 } from "@opentelemetry/api";
@@ -36,6 +37,8 @@ export interface ClientTracingOptions {
 
 const rules: OptionRules = { tracer: "object", findEndpoint: "function" };
 
+const headers: TextMapSetter<Metadata> = { set: (metadata, key, value) => metadata.set(key, value) };
+
 /**
  * Creates a client interceptor with a span for each call, and in it one for each attempt, with the attributes of OpenTelemetry's
  * conventions for RPC; the server gets the attempt's span as its parent, by OpenTelemetry's propagator (W3C `traceparent` by default).
@@ -52,25 +55,25 @@ export function createClientTracing(options: ClientTracingOptions = {}): Interce
     if (!findEndpoint || peer === undefined) return attributes;
     return { ...attributes, ...endpointAttributes(findEndpoint(peer)) };
   };
+  const attributesOf = createAttributes();
   return (callOptions, nextCall) => {
     const { path } = callOptions.method_definition;
-    const spans = new Map<Attempt, Span>();
+    let spans: Map<Attempt, Span> | undefined; // of a call that is sampled
     let call: { readonly span: Span; readonly context: Context } | undefined;
     const listener: AttemptListener = {
       onStart: (attempt) => {
         if (!call?.span.isRecording()) return;
         const attributes: Attributes = { ...methodAttributes(path), "previous-rpc-attempts": attempt.number };
+        spans ??= new Map();
         spans.set(attempt, tracer.startSpan(`Attempt.${path.slice(1)}`, { attributes }, call.context));
       },
-      metadataOf: (attempt) => {
-        const headers: Record<string, string> = {};
-        if (!call) return headers;
-        const span = spans.get(attempt);
-        propagation.inject(span ? trace.setSpan(call.context, span) : call.context, headers);
-        return headers;
+      addMetadata: (attempt, metadata) => {
+        if (!call) return;
+        const span = spans?.get(attempt);
+        propagation.inject(span ? trace.setSpan(call.context, span) : call.context, metadata, headers);
       },
       onEnd: (attempt, code) => {
-        const span = spans.get(attempt);
+        const span = spans?.get(attempt);
         if (!span) return;
         const endpoint = describePeer(attempt.peer);
         span.setAttributes(endpoint);
@@ -84,7 +87,7 @@ export function createClientTracing(options: ClientTracingOptions = {}): Interce
     return new WatchedClientCall(next, {
       onStart: (metadata) => {
         const target = next.getPeer(); // of a call that has not started
-        const attributes = { ...methodAttributes(path), "server.address": target };
+        const attributes = attributesOf(path, target);
         const parent = context.active();
         const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes }, parent);
         call = { span, context: trace.setSpan(parent, span) };
@@ -94,11 +97,29 @@ export function createClientTracing(options: ClientTracingOptions = {}): Interce
       run: (start) => (call ? context.with(call.context, start) : start()),
       onEnd: ({ code, details }) => {
         observed.end(code);
-        if (!call) return;
+        if (!call?.span.isRecording()) return;
         setStatus(call.span, code, code !== status.OK, details);
         call.span.end();
       },
     });
+  };
+}
+
+/** The attributes with which the span of a call starts: those of a method and a target are made once. */
+function createAttributes(): (path: string, target: string) => Attributes {
+  const byTarget = new Map<string, Map<string, Attributes>>();
+  return (path, target) => {
+    let byPath = byTarget.get(target);
+    if (!byPath) {
+      byPath = new Map();
+      byTarget.set(target, byPath);
+    }
+    let attributes = byPath.get(path);
+    if (!attributes) {
+      attributes = { ...methodAttributes(path), "server.address": target };
+      byPath.set(path, attributes);
+    }
+    return attributes;
   };
 }
 
