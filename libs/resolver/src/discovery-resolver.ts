@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ChannelOptions } from "@grpc/grpc-js";
-import { type Clock, messageOf } from "@grpc-lb/core";
+import { type Clock, messageOf, type Random } from "@grpc-lb/core";
 import {
   DiscoveryError,
+  type Drop,
   type Endpoint,
   type Snapshot,
   type Source,
@@ -10,6 +12,7 @@ import {
 } from "@grpc-lb/discovery";
 import { describeNoEndpoints } from "./describe-no-endpoints.ts";
 import { publishSnapshot } from "./diagnostics.ts";
+import { createDropSelector } from "./drop-selector.ts";
 import { EndpointHistory } from "./endpoint-history.ts";
 import {
   type Attributes,
@@ -32,6 +35,8 @@ export interface DiscoveryResolverOptions {
   /** Called at each start. @throws Error, for example for an invalid target; calls then fail with the error's message */
   createSource(target: string): Source;
   readonly clock: Clock;
+  /** Decides which calls are dropped, where a control plane wants that. Default: `Math.random`. */
+  readonly random?: Random | undefined;
   readonly warn: Warn;
   /** The name of the service's own config in warnings. Default: `service config`. */
   readonly configName?: string | undefined;
@@ -73,6 +78,7 @@ type LastPublished =
   | {
       readonly t: "endpoints";
       readonly endpoints: readonly Endpoint[];
+      readonly drops: readonly Drop[];
       readonly resolvedConfig: ServiceConfig | undefined;
     }
   /** Calls fail with this message. */
@@ -218,15 +224,19 @@ export class DiscoveryResolver implements Resolver {
     const { latest: snapshot, resolvedConfig, lastPublished: last } = run;
     // The channel may have been closed during the wait, or by a listener of warnings or of the diagnostics channel.
     if (!snapshot || this.#run !== run) return;
-    const { listener, clock } = this.#options;
-    const { endpoints, error } = snapshot;
+    const { listener, clock, random = Math.random } = this.#options;
+    const { endpoints, error, drops = [] } = snapshot;
     const config = chooseServiceConfig(run.channelConfig, resolvedConfig);
     if (endpoints !== undefined && endpoints.length > 0) {
       const isKnown =
-        last?.t === "endpoints" && last.resolvedConfig === resolvedConfig && isSame(last.endpoints, endpoints);
+        last?.t === "endpoints" &&
+        last.resolvedConfig === resolvedConfig &&
+        isDeepStrictEqual(last.drops, drops) &&
+        isSame(last.endpoints, endpoints);
       if (isKnown && !force) return;
-      run.lastPublished = { t: "endpoints", endpoints, resolvedConfig };
-      const extras = { config, attributes: this.#attributes };
+      run.lastPublished = { t: "endpoints", endpoints, drops, resolvedConfig };
+      const configSelector = drops.length > 0 ? createDropSelector(drops, config, random) : undefined;
+      const extras = { config, attributes: this.#attributes, configSelector };
       publishEndpoints(listener, endpoints.map(toGrpcEndpoint), extras, error?.message ?? "");
       return;
     }

@@ -19,6 +19,8 @@ export type GrpcUri = experimental.GrpcUri;
 export type Attributes = Readonly<Record<string, string | number>>;
 type ServiceConfigResult = Exclude<Parameters<ResolverListener>[2], null>;
 export type ServiceConfig = Extract<ServiceConfigResult, { ok: true }>["value"];
+/** Chooses the config of each call, or fails it (gRFC A31). */
+export type ConfigSelector = experimental.ConfigSelector;
 /** A policy and its configuration, as a service config lists them: `{ least_request: {} }`. */
 export type PolicyConfig = ServiceConfig["loadBalancingConfig"][number];
 
@@ -164,21 +166,23 @@ function describePolicyError(config: unknown, message: string): string {
 export interface ResolverExtras {
   readonly config: ServiceConfig;
   readonly attributes: Attributes;
+  /** Default: grpc-js's own, which takes the config of a method from `config`. */
+  readonly configSelector?: ConfigSelector | undefined;
 }
 
 /** Hands grpc-js the endpoints. The note is for the error of a policy that connects to none of them. */
 export function publishEndpoints(
   listener: ResolverListener,
   endpoints: readonly ResolvedEndpoint[],
-  { config, attributes }: ResolverExtras,
+  { config, attributes, configSelector }: ResolverExtras,
   note: string,
 ): void {
-  listener(
-    experimental.statusOrFromValue([...endpoints]),
-    { ...attributes },
-    experimental.statusOrFromValue(config),
-    note,
-  );
+  const given = { ...attributes };
+  // Hidden, so that grpc-js does not take it for an option of connections too, and open new ones with each selector.
+  if (configSelector) {
+    Object.defineProperty(given, experimental.CHANNEL_ARGS_CONFIG_SELECTOR_KEY, { value: configSelector });
+  }
+  listener(experimental.statusOrFromValue([...endpoints]), given, experimental.statusOrFromValue(config), note);
 }
 
 /** Hands grpc-js the reason why there are none: a policy that has none fails calls with UNAVAILABLE and this message. */

@@ -2,6 +2,7 @@ import { until } from "@grpc-lb/core/testing";
 import {
   DiscoveryError,
   type DiscoveryErrorCode,
+  type Drop,
   defineSource,
   type Endpoint,
   type Snapshot,
@@ -25,6 +26,7 @@ export class FakeSource implements Source {
   readonly #stores = new Set<SnapshotStore>();
   #endpoints: readonly Endpoint[] | undefined;
   #serviceConfig: string | undefined;
+  #drops: readonly Drop[] = [];
   #serviceConfigError: DiscoveryError | undefined;
   #error: DiscoveryError | undefined;
 
@@ -70,6 +72,12 @@ export class FakeSource implements Source {
     this.#publish();
   }
 
+  /** A part of the calls is to be dropped. */
+  setDrops(...drops: readonly Drop[]): void {
+    this.#drops = drops;
+    this.#publish();
+  }
+
   /** The source fails, and keeps what it knows. */
   setError(code: DiscoveryErrorCode, message: string): void {
     this.#error = new DiscoveryError(code, message);
@@ -101,7 +109,8 @@ export class FakeSource implements Source {
     for (const store of this.#stores) {
       if (this.#endpoints) {
         store.endpoints.replaceAll(this.#endpoints, { keepsOrder: true });
-        store.sync({ serviceConfig: this.#serviceConfig, serviceConfigError: this.#serviceConfigError });
+        const [serviceConfig, serviceConfigError] = [this.#serviceConfig, this.#serviceConfigError];
+        store.sync({ serviceConfig, serviceConfigError, drops: this.#drops });
       }
       if (this.#error) store.fail(this.#error);
     }
