@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
 done
 
 case $target in
-  '' | init | demo | policies | test | bench | compare-cost | format | protoc | check | lint) needs='node npm' ;;
+  '' | init | demo | live | policies | test | docs | docs-test | build | consumers | bench | compare-cost | format | protoc | check | lint) needs='node npm' ;;
   certs) needs='node npm openssl' ;;
   docker-build | docker-push | kit) needs='node npm docker engine' ;;
   kube-load) needs='node npm docker engine kubectl cluster' ;;
@@ -26,7 +26,7 @@ case $target in
   istio-inject) needs='node npm kubectl cluster istiod' ;;
   e2e | e2e-long) needs='node npm docker engine kubectl cluster' ;;
   *)
-    echo "doctor: unknown target $target; known: init demo policies test bench compare-cost format protoc check lint certs docker-build docker-push kit" \
+    echo "doctor: unknown target $target; known: init demo live policies test docs docs-test build consumers bench compare-cost format protoc check lint certs docker-build docker-push kit" \
       "kube-load kube-deploy kube-logs kube-verdict kube-compare kube-live kube-delete istio-inject istio-eject e2e e2e-long" >&2
     exit 2
     ;;
@@ -62,8 +62,8 @@ line() {
   if [ ${#4} -le 27 ]; then printf '%s%s%s %-15s %-27s %s\n' "$1" "$2" "$off" "$3" "$4" "$5"
   else printf '%s%s%s %-15s %s\n%46s%s\n' "$1" "$2" "$off" "$3" "$4" '' "$5"; fi
 }
-# wanted NAME : whether its row is printed; --quiet checks only what the target needs, because some checks take time
-wanted() { [ -z "$quiet" ] || { needed "$1" && [ "$1" != istiod ]; }; }
+# wanted NAME : whether its row is printed: for a target what it needs. --quiet leaves out istiod, which its target checks.
+wanted() { [ -z "$target" ] || { needed "$1" && { [ -z "$quiet" ] || [ "$1" != istiod ]; }; }; }
 
 if [ -z "$quiet" ]; then line '' ' ' 'tool' 'found' 'for'; fi
 
@@ -152,12 +152,16 @@ if wanted kubectl || wanted cluster || wanted istiod; then
   fi
   if wanted istiod; then row istiod "$istiod" 'istio-inject' 'https://istio.io/latest/docs/setup/install/istioctl'; fi
 fi
-if [ -z "$quiet" ]; then
+if [ -z "$quiet" ] && { [ -z "$target" ] || [ "$target" = kube-load ]; }; then
   loader=''
   for tool in kind minikube k3d; do
     if is_installed "$tool"; then loader="${loader:+$loader, }$tool"; fi
   done
   row 'local cluster' "$loader" 'kube-load' 'kind.sigs.k8s.io, minikube.sigs.k8s.io or k3d.io'
+fi
+# What more strategies of the demo and more tests need.
+case $quiet$target in '' | demo | live | test | check | bench | compare-cost | docs-test) more=yes ;; *) more='' ;; esac
+if [ -n "$more" ]; then
   etcd='' consul=''
   if is_installed etcd; then
     etcd=$(etcd --version 2>/dev/null | sed -n 's/^etcd Version: //p') etcd=${etcd:-'!does not run'}
@@ -182,9 +186,13 @@ if [ -z "$quiet" ]; then
     esac
     row $proxy "$found" "demo STRATEGIES=$proxy" "$get"
   done
+fi
+if [ -z "$quiet$target" ]; then
   grpcurl=''
   if is_installed grpcurl; then grpcurl=$(grpcurl -version 2>&1 | sed 's/^grpcurl //; q'); fi
   row grpcurl "$grpcurl" 'calling the server by hand' 'https://github.com/fullstorydev/grpcurl'
+fi
+if [ -z "$quiet" ]; then
   for_what=${target:-demo and test}
   if [ "$missing" -eq 0 ]; then echo "$for_what: nothing is missing"
   else echo "$for_what: what is marked ✗ is missing"; fi

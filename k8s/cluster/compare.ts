@@ -44,49 +44,54 @@ const flags = {
   ...imageFlags, // kube-deploy reads them from the environment; here a wrong one is an error before anything is deployed
 };
 
-void runProgram({ name: "kube-compare", summary: "Compares the strategies.", flags }, async ({ flags, signal }) => {
-  const { strategies, steps, report, json } = flags;
-  const prefix = flags.namespace || `grpc-lb-compare-${randomBytes(3).toString("hex")}`;
-  checkNames(prefix, strategies);
-  if (report !== "") checkWritable(report);
-  requireBuilt(flags.imagePrefix);
-  const cluster = await createKubectl("default", signal);
-  const namespaces = await Namespaces.create(
-    cluster,
-    strategies.map((strategy) => `${prefix}-${strategy}`),
-  );
-  const startedMs = performance.now();
-  const outcomes: Outcome[] = [];
-  const queue = [...strategies.entries()];
-  const work = async () => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [at, strategy] = next;
-      const say = (text: string) => {
-        const seconds = ((performance.now() - startedMs) / 1000).toFixed(0).padStart(4);
-        process.stderr.write(`${seconds} s  ${at + 1}/${strategies.length} ${strategy}: ${text}\n`);
-      };
-      const namespace = `${prefix}-${strategy}`;
-      const outcome = await runStrategy(strategy, { namespace, steps, signal, say });
-      outcomes[at] = outcome;
-      say(describe(outcome));
-      namespaces.startDeleting(namespace);
+const mistaken = { STRATEGY: "strategies" } as const;
+
+void runProgram(
+  { name: "kube-compare", summary: "Compares the strategies.", flags, mistaken },
+  async ({ flags, signal }) => {
+    const { strategies, steps, report, json } = flags;
+    const prefix = flags.namespace || `grpc-lb-compare-${randomBytes(3).toString("hex")}`;
+    checkNames(prefix, strategies);
+    if (report !== "") checkWritable(report);
+    requireBuilt(flags.imagePrefix);
+    const cluster = await createKubectl("default", signal);
+    const namespaces = await Namespaces.create(
+      cluster,
+      strategies.map((strategy) => `${prefix}-${strategy}`),
+    );
+    const startedMs = performance.now();
+    const outcomes: Outcome[] = [];
+    const queue = [...strategies.entries()];
+    const work = async () => {
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const [at, strategy] = next;
+        const say = (text: string) => {
+          const seconds = ((performance.now() - startedMs) / 1000).toFixed(0).padStart(4);
+          process.stderr.write(`${seconds} s  ${at + 1}/${strategies.length} ${strategy}: ${text}\n`);
+        };
+        const namespace = `${prefix}-${strategy}`;
+        const outcome = await runStrategy(strategy, { namespace, steps, signal, say });
+        outcomes[at] = outcome;
+        say(describe(outcome));
+        namespaces.startDeleting(namespace);
+      }
+    };
+    const workers = Array.from({ length: flags.parallel }, () =>
+      work().catch((error) => {
+        queue.length = 0; // the others end with what they measure now
+        throw error;
+      }),
+    );
+    try {
+      await Promise.all(workers).finally(() => Promise.allSettled(workers));
+      await printResults(outcomes, { json, report, cluster });
+      await namespaces.deleted();
+    } finally {
+      namespaces.deleteNow();
     }
-  };
-  const workers = Array.from({ length: flags.parallel }, () =>
-    work().catch((error) => {
-      queue.length = 0; // the others end with what they measure now
-      throw error;
-    }),
-  );
-  try {
-    await Promise.all(workers).finally(() => Promise.allSettled(workers));
-    await printResults(outcomes, { json, report, cluster });
-    await namespaces.deleted();
-  } finally {
-    namespaces.deleteNow();
-  }
-  return outcomes.every((outcome) => failureOf(outcome) === null) ? 0 : 1;
-});
+    return outcomes.every((outcome) => failureOf(outcome) === null) ? 0 : 1;
+  },
+);
 
 /** Prints the results. It is called before the namespaces are gone, so that a failed deletion does not lose them. */
 async function printResults(

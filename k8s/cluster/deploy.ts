@@ -46,7 +46,10 @@ const flags = {
   ...imageFlags,
 };
 
-void runProgram({ name: "kube-deploy", summary: "Deploys server and clients.", flags }, async ({ flags, signal }) => {
+const mistaken = { STRATEGIES: "strategy" } as const;
+const spec = { name: "kube-deploy", summary: "Deploys server and clients.", flags, mistaken };
+
+void runProgram(spec, async ({ flags, signal }) => {
   requireChoice(flags.policy, flags.strategy);
   requireCombination(flags.components, flags.strategy);
   const manifests = manifestsOf(flags.strategy);

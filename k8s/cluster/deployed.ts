@@ -1,5 +1,5 @@
 import { type Expectation, expectationOfPolicy, expectationOfStrategy } from "@grpc-lb/verdict";
-import { type Kubectl, stop } from "./kubectl.ts";
+import { deployCommand, type Kubectl, stop } from "./kubectl.ts";
 
 /** The annotation of the Deployment client-grpc with the strategy of its manifests. */
 const strategyAnnotation = "grpc-lb.dev/strategy";
@@ -46,7 +46,7 @@ export function describeDeployed({ metadata, spec }: ApiDeployment, hasSidecar: 
 export async function readDeployed(kubectl: Kubectl): Promise<Deployed> {
   const { code, stdout, problem } = await kubectl.try(["get", "deployment", "client-grpc", "-o", "json"]);
   if (code !== 0 && !problem.includes("NotFound")) stop(problem);
-  if (code !== 0) stop(`namespace ${kubectl.namespace} has no client-grpc; run: make kube-deploy`);
+  if (code !== 0) stop(`namespace ${kubectl.namespace} has no client-grpc; run: ${deployCommand(kubectl)}`);
   const { items } = await kubectl.get(["pods", "-l", "app=client-grpc"]);
   type Containers = readonly { readonly name: string }[];
   const hasSidecar = items.some(({ spec }: { spec: { containers: Containers; initContainers?: Containers } }) =>

@@ -84,6 +84,12 @@ export async function createKubectl(namespace: string, interruption?: AbortSigna
   };
 }
 
+/** The command that deploys into the namespace: NAMESPACE is left out when it is the context's. */
+export function deployCommand({ namespace, view }: Kubectl): string {
+  const usual = view.contexts?.[0]?.context?.namespace ?? "default";
+  return `make kube-deploy${namespace === usual ? "" : ` NAMESPACE=${namespace}`}`;
+}
+
 /** In a pod there is no context, and kubectl uses the pod's service account, in its namespace. */
 function namespaceOfPod(): string {
   const file = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";

@@ -7,7 +7,7 @@ import { choiceFlag, integerFlag, runProgram } from "@grpc-lb/program";
 import { findClientPod } from "./client-pod.ts";
 import { Columns } from "./columns.ts";
 import { followClient, whyNotStarted } from "./follow-client.ts";
-import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
+import { createKubectl, deployCommand, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 
 const clients = ["client-http", "client-grpc"] as const;
 /** How long a line waits for the other client's line of the same second, in milliseconds. */
@@ -33,8 +33,7 @@ void runProgram({ name: "kube-logs", summary: "Shows the clients' logs.", flags 
     const { code, problem } = await kubectl.try(["get", "deployment", client, "-o", "name"]);
     if (code === 0) continue;
     if (!problem.includes("NotFound")) stop(problem);
-    const given = flags.namespace === "" ? "" : ` NAMESPACE=${flags.namespace}`;
-    stop(`namespace ${kubectl.namespace} has no ${client}; run: make kube-deploy${given}`);
+    stop(`namespace ${kubectl.namespace} has no ${client}; run: ${deployCommand(kubectl)}`);
   }
   const onLine = process.stdout.isTTY ? sideBySide(process.stdout.columns) : prefixed;
   const ends = clients.map((client, side) => {

@@ -180,3 +180,11 @@ test("the help fits into the columns of the terminal", () => {
     assert.ok(longest > columns - 20 && longest <= columns, `${columns} columns, got ${longest}:\n${text}`);
   }
 });
+
+test("a variable that is taken for another program's is an error, unless the right one is set", () => {
+  const mistaken = { ...spec, mistaken: { TARGETS: "target" } as const };
+  const wrong = parseFlags(mistaken, [], { TARGETS: "a" });
+  assert.deepEqual(wrong, { t: "wrong", message: "sample: TARGETS is not a variable of this program; set TARGET" });
+  assert.equal(parseFlags(mistaken, [], { TARGETS: "a", TARGET: "b" }).t, "run");
+  assert.equal(parseFlags(mistaken, ["--target", "b"], { TARGETS: "a" }).t, "run");
+});

@@ -7,6 +7,8 @@ export interface ProgramSpec<F extends Record<string, Flag<unknown>>> {
   readonly name: string;
   readonly summary: string;
   readonly flags: F;
+  /** Variables of other programs that are easily taken for one of this program's flags: set without it, they are an error. */
+  readonly mistaken?: Readonly<Record<string, keyof F & string>>;
 }
 
 /** The values of a program's flags. */
@@ -52,6 +54,11 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
   }
 
   const given = command.opts<Record<string, string | true>>();
+  for (const [mistaken, key] of Object.entries(spec.mistaken ?? {})) {
+    const variable = variableOf(key);
+    if (env[mistaken] && !env[variable] && given[key] === undefined)
+      return wrong(`${spec.name}: ${mistaken} is not a variable of this program; set ${variable}`);
+  }
   const values: Record<string, unknown> = {};
   for (const [key, flag] of Object.entries(spec.flags)) {
     const variable = variableOf(key);

@@ -34,7 +34,7 @@ const flags = {
 
 const summary = "Shows how gRPC calls behind a Kubernetes Service all reach one pod, and the cures, without a cluster.";
 
-void runProgram({ name: "lab", summary, flags }, async ({ flags, signal }) => {
+void runProgram({ name: "lab", summary, flags, mistaken: { STRATEGY: "strategies" } }, async ({ flags, signal }) => {
   // Exit at once when the terminal is gone, or on Ctrl-\. The exit listeners end the processes and show the cursor.
   process.once("SIGHUP", () => process.exit(129));
   process.once("SIGQUIT", () => process.exit(131));

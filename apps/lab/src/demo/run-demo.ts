@@ -4,6 +4,7 @@ import { within } from "../processes/deadline.ts";
 import type { PodServer } from "../processes/pod-server.ts";
 import { ProcessGroup } from "../processes/process-group.ts";
 import { createStop } from "../processes/stop.ts";
+import { startAdvice, startLimitMs } from "../processes/start-limit.ts";
 import type { ClientLog } from "./client-log.ts";
 import { type Environment, startEnvironment } from "./environment/environment.ts";
 import { createTemporaryFolder } from "./environment/temporary-folder.ts";
@@ -22,8 +23,6 @@ export interface DemoObserver {
   /** A client has made a call, which its log already has. */
   onCall(strategy: Strategy, line: CallLine): void;
 }
-
-const firstCallTimeoutMs = 20_000;
 
 /** Options of a run. */
 export interface DemoOptions {
@@ -82,9 +81,9 @@ export async function runDemo({ plan, logs, observer, clock, signal }: DemoOptio
     });
     const describe = () => {
       const silent = logs.find((log) => log.tail.length === 0)?.strategy.name ?? "";
-      return `${silent} made no call within ${firstCallTimeoutMs / 1000} s; ${group.describeLastLines(silent)}`;
+      return `${silent} made no call within ${startLimitMs / 1000} s; ${startAdvice}; ${group.describeLastLines(silent)}`;
     };
-    const deadline = { ms: firstCallTimeoutMs, clock, signal: aborted, describe };
+    const deadline = { ms: startLimitMs, clock, signal: aborted, describe };
     await unlessStopped(within(deadline, Promise.all(firstCalls)));
 
     observer.onRunning();

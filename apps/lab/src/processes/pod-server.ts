@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Clock } from "@grpc-lb/core";
 import { within } from "./deadline.ts";
 import type { ProcessGroup } from "./process-group.ts";
+import { startAdvice, startLimitMs } from "./start-limit.ts";
 
 /** A running process of `apps/server` that represents a pod. */
 export interface PodServer {
@@ -12,7 +13,6 @@ export interface PodServer {
 }
 
 const main = join(import.meta.dirname, "../../../server/src/main.ts");
-const startTimeoutMs = 20_000;
 
 /** Optional settings of a server. */
 export interface PodServerOptions {
@@ -29,7 +29,7 @@ export interface PodServerOptions {
 /**
  * Starts a server on free ports of 127.0.0.1 and waits until it serves and, by default, is registered in every registry.
  *
- * @throws ProgramError when that takes longer than 20 s, or the server exits before. When it exits later, `group.failed` rejects.
+ * @throws ProgramError when that takes longer than 60 s, or the server exits before. When it exits later, `group.failed` rejects.
  */
 export async function startPodServer(
   group: ProcessGroup,
@@ -60,10 +60,10 @@ export async function startPodServer(
   });
   const describe = () => {
     const what = missing > 0 ? `serve and register at ${registries.join(" and ")}` : "serve";
-    return `${memberName} did not ${what} within ${startTimeoutMs / 1000} s; ${group.describeLastLines(memberName)}`;
+    return `${memberName} did not ${what} within ${startLimitMs / 1000} s; ${startAdvice}; ${group.describeLastLines(memberName)}`;
   };
   const started = Promise.all([serving.promise, registered.promise]);
-  const deadline = { ms: startTimeoutMs, clock, signal, describe };
+  const deadline = { ms: startLimitMs, clock, signal, describe };
   const [ports] = await within(deadline, Promise.race([started, exitedEarly.promise]));
   hasStarted = true;
   return { podName, pid: child.pid ?? 0, ...ports };

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Clock } from "@grpc-lb/core";
 import { within } from "../../processes/deadline.ts";
 import type { ProcessGroup } from "../../processes/process-group.ts";
+import { startAdvice, startLimitMs } from "../../processes/start-limit.ts";
 
 /** A process of `apps/compare`, which serves the live page. Its README describes the lines. */
 export interface LivePage {
@@ -11,13 +12,12 @@ export interface LivePage {
 }
 
 const main = join(import.meta.dirname, "../../../../compare/src/main.ts");
-const startTimeoutMs = 20_000;
 
 /**
  * Starts the server of the live page.
  *
  * @param onAction takes the name of an action when its button was pressed
- * @throws ProgramError when it does not serve within 20 s. When it exits early, `group.failed` rejects.
+ * @throws ProgramError when it does not serve within 60 s. When it exits early, `group.failed` rejects.
  */
 export async function startLivePage(
   group: ProcessGroup,
@@ -38,8 +38,9 @@ export async function startLivePage(
     },
     onStderr: (line) => void process.stderr.write(`${line}\n`),
   });
-  const describe = () => `the page was not served within ${startTimeoutMs / 1_000} s; ${group.describeLastLines(name)}`;
-  const deadline = { ms: startTimeoutMs, clock: options.clock, signal: options.signal, describe };
+  const describe = () =>
+    `the page was not served within ${startLimitMs / 1_000} s; ${startAdvice}; ${group.describeLastLines(name)}`;
+  const deadline = { ms: startLimitMs, clock: options.clock, signal: options.signal, describe };
   const url = await within(deadline, Promise.race([serving.promise, group.failed]));
   return { url, send: (input) => child.writeLine(JSON.stringify(input)) };
 }

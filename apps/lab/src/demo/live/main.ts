@@ -12,7 +12,7 @@ const flags = {
 
 const summary = "Runs the strategies on this machine and shows their calls on a live page.";
 
-void runProgram({ name: "live", summary, flags }, async ({ flags, signal }) => {
+void runProgram({ name: "live", summary, flags, mistaken: { STRATEGY: "strategies" } }, async ({ flags, signal }) => {
   process.once("SIGHUP", () => process.exit(129)); // the terminal is gone; the exit listeners end the processes
   const { port, interval: intervalMs, servers, seed } = flags;
   const pods = Array.from({ length: servers }, (_, i) => `server-${i + 1}`);

@@ -4,6 +4,7 @@ import type { Clock } from "@grpc-lb/core";
 import { within } from "../../processes/deadline.ts";
 import type { PodServer } from "../../processes/pod-server.ts";
 import type { ProcessGroup } from "../../processes/process-group.ts";
+import { startAdvice, startLimitMs } from "../../processes/start-limit.ts";
 
 /** The programs of the L7 proxies. */
 export type ProxyProgram = "envoy" | "nginx" | "haproxy";
@@ -51,7 +52,6 @@ export interface ProxyOptions {
   readonly command: string;
 }
 
-const startTimeoutMs = 20_000;
 const retryMs = 50;
 
 /** The name of a proxy's process in the group. Not the program's, which is the name of the client of that strategy. */
@@ -60,7 +60,7 @@ export const proxyMember = (name: ProxyName) => `${name} proxy`;
 /**
  * Starts a proxy and waits until it accepts connections. `group` stops it.
  *
- * @throws ProgramError when that takes longer than 20 s. When it exits early, `group.failed` rejects.
+ * @throws ProgramError when that takes longer than 60 s. When it exits early, `group.failed` rejects.
  */
 export async function startL7Proxy(
   kind: ProxyKind,
@@ -75,10 +75,10 @@ export async function startL7Proxy(
   group.start({ name: member, command, args: kind.args(place), lastSignal: "SIGTERM" });
   const ended = new AbortController();
   const describe = () =>
-    `${member} did not listen within ${startTimeoutMs / 1000} s; ${group.describeLastLines(member)}`;
+    `${member} did not listen within ${startLimitMs / 1000} s; ${startAdvice}; ${group.describeLastLines(member)}`;
   try {
     const listening = untilListening(place.port, clock, AbortSignal.any([signal, ended.signal]));
-    await within({ ms: startTimeoutMs, clock, signal, describe }, Promise.race([listening, group.failed]));
+    await within({ ms: startLimitMs, clock, signal, describe }, Promise.race([listening, group.failed]));
   } finally {
     ended.abort();
   }

@@ -39,7 +39,7 @@ export interface ProxiesOptions {
 /**
  * Starts the named proxies, each once, in front of the pods, and waits until all accept connections.
  *
- * @throws ProgramError when one does not within 20 s
+ * @throws ProgramError when one does not within 60 s
  */
 export async function startProxies(
   names: readonly ProxyName[],

@@ -1,6 +1,7 @@
 import { within } from "../../processes/deadline.ts";
 import { freePorts } from "../../processes/free-ports.ts";
-import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
+import { startAdvice, startLimitMs } from "../../processes/start-limit.ts";
+import type { RegistryOptions } from "./registry.ts";
 
 /** Not `consul`, which is the name of the client of that strategy. */
 export const consulMember = "consul agent";
@@ -10,7 +11,7 @@ export const consulMember = "consul agent";
  * itself and registered its node.
  *
  * @returns the target of the service `server` in it
- * @throws ProgramError when it is not ready within 20 s. When it exits early, `group.failed` rejects.
+ * @throws ProgramError when it is not ready within 60 s. When it exits early, `group.failed` rejects.
  */
 export async function startConsul({ group, clock, signal }: RegistryOptions): Promise<string> {
   const ready = Promise.withResolvers<void>();
@@ -30,7 +31,7 @@ export async function startConsul({ group, clock, signal }: RegistryOptions): Pr
     },
   });
   const describe = () =>
-    `consul was not ready within ${registryTimeoutMs / 1000} s; ${group.describeLastLines(consulMember)}`;
-  await within({ ms: registryTimeoutMs, clock, signal, describe }, ready.promise);
+    `consul was not ready within ${startLimitMs / 1000} s; ${startAdvice}; ${group.describeLastLines(consulMember)}`;
+  await within({ ms: startLimitMs, clock, signal, describe }, ready.promise);
   return `consul://127.0.0.1:${http}/server`;
 }

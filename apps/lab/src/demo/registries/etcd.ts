@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { within } from "../../processes/deadline.ts";
-import { type RegistryOptions, registryTimeoutMs } from "./registry.ts";
+import { startAdvice, startLimitMs } from "../../processes/start-limit.ts";
+import type { RegistryOptions } from "./registry.ts";
 
 /** Not `etcd`, which is the name of the client of that strategy. */
 export const etcdMember = "etcd server";
@@ -12,7 +13,7 @@ const anyPort = "http://127.0.0.1:0";
  * Starts a single-member etcd and waits until it serves.
  *
  * @returns the target of the service `server` in it
- * @throws ProgramError when it does not serve within 20 s. When it exits early, `group.failed` rejects.
+ * @throws ProgramError when it does not serve within 60 s. When it exits early, `group.failed` rejects.
  */
 export async function startEtcd({ group, clock, signal, folder }: RegistryOptions): Promise<string> {
   const serving = Promise.withResolvers<string>();
@@ -32,8 +33,8 @@ export async function startEtcd({ group, clock, signal, folder }: RegistryOption
     },
   });
   const describe = () =>
-    `etcd did not serve within ${registryTimeoutMs / 1000} s; ${group.describeLastLines(etcdMember)}`;
-  const address = await within({ ms: registryTimeoutMs, clock, signal, describe }, serving.promise);
+    `etcd did not serve within ${startLimitMs / 1000} s; ${startAdvice}; ${group.describeLastLines(etcdMember)}`;
+  const address = await within({ ms: startLimitMs, clock, signal, describe }, serving.promise);
   return `etcd://${address}/server`;
 }
 

@@ -16,5 +16,3 @@ export interface RegistryOptions {
   /** Where the registry may store its data. */
   readonly folder: string;
 }
-
-export const registryTimeoutMs = 20_000;

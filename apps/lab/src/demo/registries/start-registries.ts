@@ -14,7 +14,7 @@ const members: Readonly<Record<RegistryName, string>> = { etcd: etcdMember, cons
 /**
  * Starts the named registries, each once, and waits until all are ready.
  *
- * @throws ProgramError when one is not ready within 20 s
+ * @throws ProgramError when one is not ready within 60 s
  */
 export async function startRegistries(
   names: readonly RegistryName[],

@@ -3,6 +3,7 @@ import type { CallLine } from "@grpc-lb/verdict";
 import { within } from "../../processes/deadline.ts";
 import { ProcessGroup } from "../../processes/process-group.ts";
 import { createStop } from "../../processes/stop.ts";
+import { startAdvice, startLimitMs } from "../../processes/start-limit.ts";
 import { type Environment, startEnvironment } from "../environment/environment.ts";
 import { createTemporaryFolder } from "../environment/temporary-folder.ts";
 import { type Pod, startPod } from "../pods.ts";
@@ -60,7 +61,6 @@ export interface SceneOptions {
   direct(fleet: PodFleet, signal: AbortSignal): Promise<void>;
 }
 
-const firstCallTimeoutMs = 20_000;
 /** Long enough for a call of 10 ms on a busy machine, short enough to see that a frozen pod does not answer. */
 const callTimeoutMs = 500;
 const podFlags = ["--latency", "10ms", "--drain-delay", "1s"];
@@ -179,7 +179,7 @@ async function startClients(
   });
   const describe = () => {
     const silent = logs.find((log) => !log.hasSucceeded)?.strategy.name ?? "";
-    return `no call of ${silent} succeeded within ${firstCallTimeoutMs / 1000} s; ${group.describeLastLines(silent)}`;
+    return `no call of ${silent} succeeded within ${startLimitMs / 1000} s; ${startAdvice}; ${group.describeLastLines(silent)}`;
   };
-  await within({ ms: firstCallTimeoutMs, clock, signal, describe }, Promise.all(firstCalls));
+  await within({ ms: startLimitMs, clock, signal, describe }, Promise.all(firstCalls));
 }
