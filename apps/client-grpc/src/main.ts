@@ -2,6 +2,7 @@ import { messageOf } from "@grpc-lb/core";
 import { adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
 import { createTokenInterceptors, tokenFlags } from "@grpc-lb/operations/auth";
 import { withOperations } from "@grpc-lb/operations/client";
+import { clientLogFlags, createClientLog, createGrpcCallLog } from "@grpc-lb/operations/logs";
 import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcClientTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { clientTlsFlags, openClientTls } from "@grpc-lb/operations/tls";
@@ -27,6 +28,7 @@ const flags = {
   }),
   ...adminFlags,
   ...telemetryFlags,
+  ...clientLogFlags,
   ...clientTlsFlags,
   ...tokenFlags,
 };
@@ -73,6 +75,7 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
     serverName: values.serverName,
     interceptors: [
       ...(await createGrpcClientTelemetry(telemetry, { findEndpoint: (peer) => findEndpoint(peer) })),
+      ...(await createGrpcCallLog(createClientLog("client-grpc", values.logFormat), telemetry)),
       ...(await createTokenInterceptors(values.tokenFile)),
     ],
   };

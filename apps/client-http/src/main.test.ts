@@ -147,7 +147,7 @@ test("the README lists every flag with its variable and default", async () => {
   const readme = readFileSync(`${import.meta.dirname}/../README.md`, "utf8");
   const help = (await runToEnd(main, ["--help"])).stdout.join(" ").replace(/\s+/g, " ");
   const flags = [...help.matchAll(/(--[a-z-]+) <[a-z]+> .*?\(default: (.*?), env: ([A-Z_]+)\)/g)];
-  assert.equal(flags.length, 13);
+  assert.equal(flags.length, 14);
   for (const [, flag, value, variable] of flags) {
     const row = `| \`${flag}\` | \`${variable}\` | ${value} |`;
     assert.ok(readme.includes(row), `want a row that begins "${row}"`);

@@ -1,6 +1,7 @@
 import { type AdminRoutes, adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
 import { openTokenFile, tokenFlags } from "@grpc-lb/operations/auth";
 import { withOperations } from "@grpc-lb/operations/client";
+import { clientLogFlags, createClientLog, logRequests } from "@grpc-lb/operations/logs";
 import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { clientTlsFlags, openClientTls } from "@grpc-lb/operations/tls";
 import { type Caller, printableLine, runClient } from "@grpc-lb/program";
@@ -10,7 +11,14 @@ import { callOverFreshConnections } from "./fresh-connection.ts";
 import { targetFlag, withTls } from "./target.ts";
 
 const summary = "Gets the pod name of a server over HTTP, with a new connection for each call.";
-const flags = { target: targetFlag, ...adminFlags, ...telemetryFlags, ...clientTlsFlags, ...tokenFlags };
+const flags = {
+  target: targetFlag,
+  ...adminFlags,
+  ...telemetryFlags,
+  ...clientLogFlags,
+  ...clientTlsFlags,
+  ...tokenFlags,
+};
 const warn = (message: string) => process.stderr.write(`Warning: ${printableLine(message)}\n`);
 
 void runClient({ name: "client-http", summary, flags }, async (values, signal) => {
@@ -28,7 +36,7 @@ void runClient({ name: "client-http", summary, flags }, async (values, signal) =
   const expiry = createCertificateExpiry(telemetry);
   tls?.followExpiry((expiresMs) => expiry.set("client", expiresMs));
   const identity = { tls, serverName: values.serverName, token: await openTokenFile(values.tokenFile) };
-  const parts = { observe: telemetry.observeRequest, identity };
+  const parts = { observe: logRequests(createClientLog("client-http", values.logFormat), telemetry), identity };
   const operate = (caller: Caller, routes: readonly AdminRoutes[]) => {
     const close = async () => {
       await caller.close();

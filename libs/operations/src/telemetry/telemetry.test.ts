@@ -105,6 +105,7 @@ test("a collector that is dead is reported once, and one that hangs delays the e
   await clock.asleep();
   clock.advance(2_000);
   await closed;
+  assert.match(reported[1] ?? "", /^traces: the last spans have not reached .* within 2s$/);
   held.resolve();
   await answered;
   const isBusy = () => process.getActiveResourcesInfo().includes("Timeout"); // those of the exporter

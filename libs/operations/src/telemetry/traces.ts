@@ -1,4 +1,4 @@
-import { type Clock, messageOf, printableLine, redactAddress, systemClock } from "@grpc-lb/core";
+import { type Clock, formatDuration, messageOf, printableLine, redactAddress, systemClock } from "@grpc-lb/core";
 import { context, propagation, type Tracer, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -45,11 +45,12 @@ const closeMs = 2_000;
 export function startTraces(options: TracesOptions): Traces {
   const { endpoint, sampling, resource, report, clock = systemClock } = options;
   const url = `${endpoint.href.replace(/\/$/, "")}/v1/traces`;
+  const shown = redactAddress(url);
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: queue.exportTimeoutMillis, concurrencyLimit: 4 });
   const provider = new BasicTracerProvider({
     resource: resourceFromAttributes(resource),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampling) }),
-    spanProcessors: [new BatchSpanProcessor(reportChanges(exporter, redactAddress(url), report), queue)],
+    spanProcessors: [new BatchSpanProcessor(reportChanges(exporter, shown, report), queue)],
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
@@ -63,8 +64,11 @@ export function startTraces(options: TracesOptions): Traces {
     async close() {
       const ended = new AbortController();
       const flushed = provider.shutdown().catch(() => {}); // the exporter has reported it
-      await Promise.race([flushed, clock.sleep(closeMs, ended.signal)]);
+      const late = clock.sleep(closeMs, ended.signal).then(() => "late" as const);
+      const outcome = await Promise.race([flushed, late]);
       ended.abort();
+      if (outcome === "late")
+        report(`traces: the last spans have not reached ${shown} within ${formatDuration(closeMs)}`);
       for (const api of [trace, context, propagation]) api.disable();
     },
   };
