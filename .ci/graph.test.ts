@@ -91,5 +91,5 @@ test("every project has the targets lint and typecheck, test where it has tests,
     withTarget("test"),
     all.filter((name) => name !== "@grpc-lb/protos"),
   );
-  assert.deepEqual(withTarget("bundle"), own("client-grpc", "client-http", "compare", "server"));
+  assert.deepEqual(withTarget("bundle"), own("client-grpc", "client-http", "compare", "control-plane", "server"));
 });

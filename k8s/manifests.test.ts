@@ -69,7 +69,8 @@ test("every pod of each strategy passes Pod Security restricted and has no right
       assert.equal(pod.securityContext.runAsNonRoot, true, what);
       assert.equal(pod.securityContext.runAsUser, 65532, what);
       assert.deepEqual(pod.securityContext.seccompProfile, { type: "RuntimeDefault" }, what);
-      const watches = (strategy.startsWith("resolver") && metadata.name === "client-grpc") || metadata.name === "live";
+      const isWatcher = metadata.name === "live" || metadata.name === "control-plane";
+      const watches = (strategy.startsWith("resolver") && metadata.name === "client-grpc") || isWatcher;
       assert.equal(pod.automountServiceAccountToken, watches, what);
       assert.equal(pod.enableServiceLinks, false, what);
       assert.equal(pod.hostNetwork, undefined, what);

@@ -73,6 +73,7 @@ export function companionOf(strategy: Strategy): Companion | null {
   const registry = registries.find((each) => each === strategy);
   if (registry !== undefined) return { name: registry, component: "registry", program: registry };
   const proxy = proxies.find((each) => each === strategy);
+  if (strategy === "envoy-xds") return { name: "envoy", component: "proxy", program: "envoy" };
   if (proxy === undefined) return null;
   return { name: proxy, component: "proxy", program: proxy === "host-proxy" ? "envoy" : proxy };
 }

@@ -1,6 +1,6 @@
 /**
  * `make kube-deploy`: deploys server, client-http and client-grpc with the images of the last build, before them the registry and between
- * them the proxy, if the strategy has one, and the components in COMPONENTS. Checks all its requirements before it changes anything.
+ * them the control plane and the proxy, if the strategy has one, and the components in COMPONENTS. Checks all its requirements before it changes anything.
  */
 import { choiceFlag, runProgram } from "@grpc-lb/program";
 import { requireBuilt } from "../image/built.ts";
@@ -30,7 +30,7 @@ import {
 import { callsFromOutside, waitForOutside } from "./outside.ts";
 import { clientPatch, policyFlag, requireChoice } from "./policy.ts";
 import { waitForRollout } from "./rollout.ts";
-import { manifestsOf, strategies } from "./strategy.ts";
+import { controlPlaneStrategies, manifestsOf, type Strategy, strategies } from "./strategy.ts";
 
 const flags = {
   imagePrefix: imagePrefixFlag,
@@ -54,7 +54,7 @@ void runProgram(spec, async ({ flags, signal }) => {
   requireCombination(flags.components, flags.strategy);
   const manifests = manifestsOf(flags.strategy);
   const companion = companionOf(flags.strategy);
-  const steps = orderOf(companion);
+  const steps = orderOf(flags.strategy, companion);
   const names = steps.map((step) => (typeof step === "string" ? step : step.name));
   const built = requireBuilt(flags.imagePrefix);
   const kubectl = await createKubectl(flags.namespace, signal);
@@ -105,11 +105,21 @@ void runProgram(spec, async ({ flags, signal }) => {
   return 0;
 });
 
-/** What is deployed one after the other: a registry before the servers that register, a proxy before the clients that call it. */
-function orderOf(companion: Companion | null): readonly (DeployedApp | Companion)[] {
-  if (companion === null) return deployedApps;
+/** What is deployed in one step: an app, or what has the label `app.kubernetes.io/component` with this value. */
+type Step = DeployedApp | { readonly name: string; readonly component: string };
+
+const controlPlane = { name: "control-plane", component: "control-plane" } as const;
+
+/**
+ * What is deployed one after the other: a registry before the servers that register, a control plane before the proxy and the clients
+ * that ask it, a proxy before the clients that call it.
+ */
+function orderOf(strategy: Strategy, companion: Companion | null): readonly Step[] {
   const [server, ...clients] = deployedApps;
-  return companion.component === "registry" ? [companion, ...deployedApps] : [server, companion, ...clients];
+  if (companion?.component === "registry") return [companion, ...deployedApps];
+  const between: Step[] = controlPlaneStrategies.includes(strategy) ? [controlPlane] : [];
+  if (companion) between.push(companion);
+  return [server, ...between, ...clients];
 }
 
 /** The kinds of objects in manifests, as resource names that `kubectl auth can-i` accepts. */

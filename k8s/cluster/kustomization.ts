@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BuiltImages } from "../image/built.ts";
-import { deployedApps, imageName, root } from "../image/tag.ts";
+import { appNames, imageName, root } from "../image/tag.ts";
 import type { Component } from "./components.ts";
 
 /** What a kustomization puts on top of a strategy's manifests. */
@@ -38,7 +38,7 @@ export function writeKustomization(folder: string, { manifests, components, imag
 
 /** The images of the last build, as entries of kustomize's `images`. */
 export function builtImagesOf(built: BuiltImages): readonly object[] {
-  return deployedApps.map((app) => ({
+  return appNames.map((app) => ({
     name: `grpc-lb/${app}`,
     newName: imageName(app, built),
     newTag: built.tags[app],

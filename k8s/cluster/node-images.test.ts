@@ -4,7 +4,7 @@ import type { BuiltImages } from "../image/built.ts";
 import { version } from "../image/tag.ts";
 import { type ApiNode, haveImages } from "./node-images.ts";
 
-const tags = { server: "aaa", "client-http": "bbb", "client-grpc": "ccc", compare: "ddd" };
+const tags = { server: "aaa", "client-http": "bbb", "client-grpc": "ccc", compare: "ddd", "control-plane": "eee" };
 const built: BuiltImages = { imagePrefix: "", nodeImage: "node", platform: "linux/amd64", tags };
 
 function node(images: Readonly<Record<string, readonly string[]>>): ApiNode {
@@ -15,6 +15,7 @@ function node(images: Readonly<Record<string, readonly string[]>>): ApiNode {
 const all = {
   ...{ server: [version, "aaa"], "client-http": [version, "bbb"], "client-grpc": ["ccc", version] },
   compare: [version, "ddd"],
+  "control-plane": [version, "eee"],
 };
 
 test("the nodes have the images if each node has each image under both names", () => {

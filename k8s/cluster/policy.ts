@@ -31,7 +31,7 @@ export function requireChoice(policy: string, strategy: Strategy): void {
   if (policy === "" || clientSideStrategies.includes(strategy)) return;
   throw new ProgramError(
     `POLICY=${policy} has nothing to choose from with STRATEGY=${strategy}, whose client sees one address; ` +
-      "use STRATEGY=resolver, headless-dns, etcd or consul",
+      "use STRATEGY=resolver, headless-dns, etcd, consul or lookaside",
     { exitCode: 2 },
   );
 }

@@ -12,11 +12,17 @@ export const strategies = [
   "host-proxy",
   "nodeport",
   "loadbalancer",
+  "lookaside",
+  "xds",
+  "envoy-xds",
 ] as const;
 export type Strategy = (typeof strategies)[number];
 
 /** The strategies whose client knows the pods, so that its policy chooses among them. */
-export const clientSideStrategies: readonly Strategy[] = ["headless-dns", "resolver", "etcd", "consul"];
+export const clientSideStrategies: readonly Strategy[] = ["headless-dns", "resolver", "etcd", "consul", "lookaside"];
+
+/** The strategies whose client, or proxy, asks the control plane. */
+export const controlPlaneStrategies: readonly Strategy[] = ["lookaside", "xds", "envoy-xds"];
 
 /** The folder of a strategy's manifests, in k8s/. */
 export function manifestsOf(strategy: Strategy): string {

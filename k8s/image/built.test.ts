@@ -9,7 +9,7 @@ const built: BuiltImages = {
   imagePrefix: "reg.example/team/",
   nodeImage: "node:24",
   platform: "linux/amd64",
-  tags: { server: "a", "client-http": "b", "client-grpc": "c", compare: "d" },
+  tags: { server: "a", "client-http": "b", "client-grpc": "c", compare: "d", "control-plane": "e" },
 };
 
 function fileIn(t: TestContext): string {
@@ -54,5 +54,5 @@ test("an image has two names: by content, and by the version in the manifests", 
   const { byContent, byVersion } = namesOf("server", built);
   assert.equal(byContent, "reg.example/team/grpc-lb/server:a");
   assert.match(byVersion, /^reg\.example\/team\/grpc-lb\/server:\d+\.\d+\.\d+$/);
-  assert.equal(refsOf(built).length, 4);
+  assert.equal(refsOf(built).length, 5);
 });

@@ -7,7 +7,7 @@ import { type Flag, textFlag } from "@grpc-lb/program";
 export const deployedApps = ["server", "client-http", "client-grpc"] as const;
 export type DeployedApp = (typeof deployedApps)[number];
 /** The apps that have an image. */
-export const appNames = [...deployedApps, "compare"] as const;
+export const appNames = [...deployedApps, "compare", "control-plane"] as const;
 export type AppName = (typeof appNames)[number];
 
 /** The root of the repository: the context of every image. */

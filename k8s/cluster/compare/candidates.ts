@@ -57,6 +57,9 @@ const plans: Readonly<Record<Candidate, Omit<Plan, "manifests">>> = {
   "host-proxy": resolving,
   nodeport: connected,
   loadbalancer: connected,
+  lookaside: watching,
+  xds: watching,
+  "envoy-xds": watching,
   istio: watching,
 };
 

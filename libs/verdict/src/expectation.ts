@@ -112,6 +112,15 @@ const ofStrategies: Readonly<Record<string, Expectation>> = {
     ...throughProxy,
     why: "The proxy on the client's node reads each call and sends it to the next pod.",
   },
+  "envoy-xds": {
+    ...throughProxy,
+    why: "The control plane gives the proxy the pods; it sends each call to the next one.",
+  },
+  xds: {
+    rule: "round_robin",
+    expected: ["BALANCED"],
+    why: "The control plane gives the client pods and policy: it takes them in turn.",
+  },
   nodeport: fromOutside,
   loadbalancer: fromOutside,
   istio: {
