@@ -179,8 +179,9 @@ e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's
 	@$(NODE) k8s/e2e/main.ts
 
 .PHONY: e2e-long
-e2e-long: needs-e2e-long $(INSTALLED) ## run the end-to-end tests that take long: every strategy with every measurement, long outages of the API server
+e2e-long: needs-e2e-long $(INSTALLED) ## run what takes long: every strategy with every measurement, long outages of the API server, all exercises
 	@STORIES=compare-all,resolver GRPC_LB_E2E_LONG=1 $(NODE) k8s/e2e/main.ts
+	@TRACK=all $(NODE) .ci/exercises/main.ts
 
 # Before anything is done, one line for each missing tool that the target needs.
 override NEEDS := docker-build docker-push certs kit kube-load kube-deploy kube-logs kube-verdict kube-compare kube-live istio-inject istio-eject kube-delete e2e e2e-long

@@ -22,9 +22,10 @@ const flags = {
 void runProgram(
   { name: "kit", summary: "Packs a kit for a room without a network.", flags },
   async ({ flags, signal }) => {
-    const run = async (what: string, command: string, args: readonly string[], cwd = root) => {
+    const run = async (what: string, command: string, args: readonly string[], { cwd = root, env = {} } = {}) => {
       const { code, stderr } = await runCommand(command, args, {
         cwd,
+        env,
         interruption: signal,
         doing: "the kit was packed",
       });
@@ -52,10 +53,10 @@ void runProgram(
       mkdirSync(checkout, { recursive: true });
       process.stdout.write("packing the last commit\n");
       await run("git could not pack the checkout", "git", ["archive", "--output", join(work, "checkout.tar"), "HEAD"]);
-      await run("tar could not unpack the checkout", "tar", ["xf", join(work, "checkout.tar")], checkout);
+      await run("tar could not unpack the checkout", "tar", ["xf", join(work, "checkout.tar")], { cwd: checkout });
       process.stdout.write("packing npm's cache: an installation into an empty folder\n");
-      const install = `npm_config_cache='${join(kit, "npm-cache")}' exec sh .ci/install.sh --include=dev`;
-      await run("npm could not fill the cache", "sh", ["-c", install], checkout);
+      const env = { npm_config_cache: join(kit, "npm-cache") };
+      await run("npm could not fill the cache", "sh", [".ci/install.sh", "--include=dev"], { cwd: checkout, env });
       rmSync(join(checkout, "node_modules"), { recursive: true });
       rmSync(join(kit, "npm-cache/_logs"), { recursive: true, force: true });
       process.stdout.write(`packing ${images.join(" ")}\n`);
