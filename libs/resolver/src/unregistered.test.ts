@@ -52,3 +52,15 @@ test("without registerResolvers() calls fail with what to do; a scheme that anot
   }
   await assertNothingLeft();
 });
+
+test("registerResolvers leaves xds: to a resolver of others that was there before, with a warning", async () => {
+  experimental.registerResolver("xds", OtherResolver);
+  const { registerResolvers } = await import("./index.ts");
+  const warnings: string[] = [];
+  registerResolvers({ warn: (warning) => warnings.push(warning), warnOfProxy: false });
+  const client: PodClient = new PodServiceClient("xds:///listener", credentials.createInsecure());
+  assert.ok((await failure(client)).endsWith("by another resolver"));
+  assert.match(warnings.join("\n"), /^xds: targets are left to the resolver of others .* @grpc\/grpc-js-xds$/m);
+  client.close();
+  await assertNothingLeft();
+});

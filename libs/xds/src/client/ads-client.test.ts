@@ -270,6 +270,18 @@ test("an unreachable control plane is reported to watchers, and one that accepts
   );
 });
 
+test("a control plane that ends each stream without an answer is reported, however long its streams last", () =>
+  running({}, async ({ fake, client, clock, errors }) => {
+    fake.tellsOfMissing = false;
+    const a = watch(client, "a");
+    await until(() => fake.streams === 1 && fake.requests.length === 1, "a stream");
+    await clock.asleep(2);
+    clock.advance(5_000);
+    fake.relay.drop();
+    await until(() => errors.length > 0 && a.heard.length > 0, "an error");
+    assert.match(a.heard[0] ?? "", /^unavailable: /);
+  }));
+
 test("an abort in any state leaves nothing", async () => {
   const fake = await FakeControlPlane.start();
   const client = new AdsClient({ host: "127.0.0.1", port: fake.port });

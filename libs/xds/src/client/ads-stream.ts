@@ -12,7 +12,7 @@ export interface AdsStreamOptions<Q, R> {
   readonly subscriptions: ReadonlyMap<string, Subscriptions>;
   readonly clock: Clock;
   readonly random: Random;
-  /** Called with each response, and when the stream has lasted for a second. */
+  /** Called with each response, and when a stream that needs none has lasted for a second. */
   readonly onServed: () => void;
 }
 
@@ -97,8 +97,9 @@ export class AdsStream<Q, R extends { readonly typeUrl: string }> {
     for (let ms = resumedMs; ; ms = currentMs) {
       await clock.sleep(ms, signal, { background: true });
       if (signal.aborted) return;
-      onServed();
-      for (const each of subscriptions.values()) each.onCurrent(ms === currentMs);
+      const all = [...subscriptions.values()];
+      if (all.every(({ isAnswered }) => isAnswered)) onServed(); // else nothing shows that the server answers at all
+      for (const each of all) each.onCurrent(ms === currentMs);
     }
   }
 }

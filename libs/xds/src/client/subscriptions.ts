@@ -67,6 +67,11 @@ export class Subscriptions<T = unknown> {
     return [...this.#resources.values()].every(({ state }) => state.t === "known");
   }
 
+  /** Whether no resource waits for its first answer. */
+  get isAnswered(): boolean {
+    return [...this.#resources.values()].every(({ state, rejection }) => state.t !== "requested" || rejection);
+  }
+
   /** The versions of what is known, by name. */
   versions(): Record<string, string> {
     const versions: Record<string, string> = Object.create(null);
