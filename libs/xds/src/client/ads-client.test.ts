@@ -253,6 +253,7 @@ test("an unreachable control plane is reported to watchers, and one that accepts
     },
   );
   assert.deepEqual(a.heard, [`unavailable: control plane 127.0.0.1:${port}: connect ECONNREFUSED`]);
+  assert.deepEqual(watch(client, "b").heard, a.heard, "a watcher that comes later hears it at once");
   await running(
     { connectTimeoutMs: 200, keepaliveMs: 100, keepaliveTimeoutMs: 100 },
     async ({ fake, client, put, errors }) => {
@@ -280,6 +281,18 @@ test("a control plane that ends each stream without an answer is reported, howev
     fake.relay.drop();
     await until(() => errors.length > 0 && a.heard.length > 0, "an error");
     assert.match(a.heard[0] ?? "", /^unavailable: /);
+  }));
+
+test("a response that is too large is reported, and the last good resources stay", () =>
+  running({}, async ({ client, errors, put }) => {
+    put("a", "1");
+    const a = watch(client, "a");
+    await heard(a, "1");
+    put("a", "2".repeat(17 * 2 ** 20));
+    await until(() => errors.length > 0, "an error");
+    assert.match(errors[0] ?? "", /Received message larger than max/);
+    put("a", "3");
+    await until(() => a.heard.at(-1) === "3", "a good one");
   }));
 
 test("an abort in any state leaves nothing", async () => {

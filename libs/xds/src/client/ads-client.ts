@@ -5,7 +5,7 @@ import { Connection, RpcStatus } from "../channel/index.ts";
 import { AdsStream } from "./ads-stream.ts";
 import { readTls, readToken, validateXdsCredentials, type XdsCredentials } from "./credentials.ts";
 import { DeltaExchange } from "./delta-exchange.ts";
-import { describeFailure } from "./error.ts";
+import { describeFailure, type XdsError } from "./error.ts";
 import { toNode, type XdsNode } from "./node.ts";
 import type { ResourceType, ResourceWatcher } from "./resource-type.ts";
 import { StateExchange } from "./state-exchange.ts";
@@ -50,6 +50,8 @@ export class AdsClient {
   readonly #random: Random;
   readonly #subscriptions = new Map<string, Subscriptions>();
   #stream: { update(): void } | undefined;
+  /** Why the last attempt failed; undefined while the control plane answers, and before the first attempt. */
+  #failure: XdsError | undefined;
   /** The token that was sent last, which no error may repeat. */
   #token = "";
 
@@ -75,6 +77,7 @@ export class AdsClient {
       known ?? new Subscriptions(type, this.name, this.#clock, this.#options.missingAfterMs ?? 15_000);
     if (!known) this.#subscriptions.set(type.typeUrl, subscriptions as Subscriptions);
     const remove = subscriptions.add(name, watcher);
+    if (this.#failure) watcher.onError(this.#failure);
     this.#stream?.update();
     return () => {
       remove();
@@ -83,8 +86,8 @@ export class AdsClient {
   }
 
   /**
-   * Connects and runs one stream, until it ends. It returns when a stream ends that has served: its owner tries again at once. A
-   * failure before that is reported to all watchers, and thrown. When it has settled, no socket or timer is left.
+   * Connects and runs one stream, until it ends. It returns when a stream is lost that has served: its owner tries again at once. Any
+   * other failure is reported to all watchers, also to those that come before the next stream, and thrown. When it has settled, no socket or timer is left.
    *
    * @param onHealthy called when the control plane answers
    * @throws XdsError; after an abort it may also return
@@ -93,13 +96,15 @@ export class AdsClient {
     let hasServed = false;
     const onServed = () => {
       hasServed = true;
+      this.#failure = undefined;
       onHealthy();
     };
     try {
       await this.#connect(onServed, signal);
     } catch (cause) {
       const error = describeFailure(this.name, cause, this.#token === "" ? [] : [this.#token]);
-      if (signal.aborted || (hasServed && error.code !== "permissionDenied")) return;
+      if (signal.aborted || (hasServed && isLost(cause))) return;
+      this.#failure = error;
       for (const subscriptions of this.#subscriptions.values()) subscriptions.fail(error);
       throw error;
     }
@@ -155,6 +160,12 @@ export class AdsClient {
     done.abort();
     if (isLate) throw new RpcStatus(status.DEADLINE_EXCEEDED, `no connection within ${formatDuration(timeoutMs)}`);
   }
+}
+
+/** Whether the stream or its connection has ended, as with each restart of a server; another stream may do better at once. */
+function isLost(cause: unknown): boolean {
+  const codes = [status.UNAVAILABLE, status.CANCELLED, status.ABORTED, status.DEADLINE_EXCEEDED];
+  return cause instanceof RpcStatus && codes.includes(cause.code);
 }
 
 function isUnimplemented(cause: unknown): boolean {
