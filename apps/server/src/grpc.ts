@@ -53,6 +53,8 @@ export interface GrpcOptions {
   readonly tls?: ReloadingCredentials | undefined;
   /** Run before the handlers, in this order, after those of the telemetry. Default: none. */
   readonly interceptors?: readonly ServerInterceptor[];
+  /** Whether new connections are reset now. Default: never. */
+  readonly refuses?: (() => boolean) | undefined;
   /** Called with the reason why the TLS handshake of a client failed, and its address. */
   readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
   /** Default: `defaultHttp2Limits`. */
@@ -71,7 +73,7 @@ export async function listenGrpc(
   workload: Workload,
   options: GrpcOptions,
 ): Promise<GrpcListener> {
-  const { maxConnectionAgeMs, loadReports, tls, onRefused, limits = defaultHttp2Limits } = options;
+  const { maxConnectionAgeMs, loadReports, tls, limits = defaultHttp2Limits } = options;
   const { telemetry = noGrpcServerTelemetry, accessLog = [], interceptors = [] } = options;
   const server = new Server({
     ...limitOptions(limits),
@@ -110,7 +112,7 @@ export async function listenGrpc(
 
   const credentials = tls ? createServerCredentials(tls) : ServerCredentials.createInsecure();
   const port = await bind(server, { host: listenHost(options.host), port: options.port, credentials }, () =>
-    enforceLimits(server, limits, onRefused),
+    enforceLimits(server, limits, options),
   );
   const closed = Promise.withResolvers<void>();
   return {

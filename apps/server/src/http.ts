@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { createHttpAuth, type ServerAuth } from "@grpc-lb/operations/auth";
+import { createFaultHook, type FaultInjector } from "@grpc-lb/operations/faults";
 import { type Logger, logHttpRequests } from "@grpc-lb/operations/logs";
 import type { Telemetry } from "@grpc-lb/operations/telemetry";
 import { keepCurrent, type ReloadingCredentials, tlsServerOptions } from "@grpc-lb/operations/tls";
@@ -11,6 +12,7 @@ import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
 import { ConnectionTable } from "./connection-table.ts";
 import { type HandshakeOptions, limitHandshakes } from "./handshakes.ts";
 import type { Readiness } from "./readiness.ts";
+import { refuseConnections } from "./refuse-connections.ts";
 import type { Workload } from "./workload.ts";
 
 /** An HTTP server that listens. */
@@ -56,6 +58,10 @@ export interface HttpOptions {
   readonly onRefused?: HandshakeOptions["onRefused"];
   /** Checks the tokens of `GET /pod` and `GET /`. Default: they need none. */
   readonly auth?: ServerAuth | undefined;
+  /** Injects faults into the same. Default: none. */
+  readonly faults?: FaultInjector | undefined;
+  /** Whether new connections are reset now. Default: never. */
+  readonly refuses?: (() => boolean) | undefined;
   /** Observes the requests. Default: nothing does. */
   readonly telemetry?: Pick<Telemetry, "instrument" | "activeTrace">;
   /** Logs the requests. Default: nothing does. */
@@ -81,6 +87,7 @@ export async function listenHttp(
     bodyLimit: limits.maxBodyBytes,
     serverFactory: (handle) => createHttpServer(options, limits, refusePipelines(handle, limits.maxPipelined)),
   });
+  if (options.refuses) refuseConnections(app.server, options.refuses);
   const table = new ConnectionTable<Socket>(limits.maxConnections, (socket) => socket.destroy());
   app.server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
     table.add(socket);
@@ -95,6 +102,7 @@ export async function listenHttp(
   if (options.log) logHttpRequests(app, options.log, options.telemetry ?? { activeTrace: () => undefined });
   app.register(async (scope) => {
     if (options.auth) scope.addHook("onRequest", createHttpAuth(options.auth.verify));
+    if (options.faults) scope.addHook("onRequest", createFaultHook(options.faults));
     routeCalls(scope, pod, workload);
   });
   routeProbes(app, readiness);

@@ -4,6 +4,7 @@ import { Server as TlsServer } from "node:tls";
 import type { Server, ServerOptions } from "@grpc/grpc-js";
 import { ConnectionTable } from "./connection-table.ts";
 import { type HandshakeOptions, limitHandshakes } from "./handshakes.ts";
+import { refuseConnections } from "./refuse-connections.ts";
 
 /** Bounds of what the peers of a gRPC server can make it hold. */
 export interface Http2Limits {
@@ -62,11 +63,19 @@ export function announceHeaderLimit(server: Server, { maxHeaderBytes }: Http2Lim
   options.settings = { ...options.settings, maxHeaderListSize: maxHeaderBytes };
 }
 
+/** What happens to new connections. */
+export interface ConnectionOptions extends Pick<HandshakeOptions, "onRefused"> {
+  /** Whether new connections are reset now. Default: never. */
+  readonly refuses?: (() => boolean) | undefined;
+}
+
 /** Applies the limits that grpc-js has no options for. Must be called when the server is bound, in the same turn. */
-export function enforceLimits(server: Server, limits: Http2Limits, onRefused?: HandshakeOptions["onRefused"]): void {
+export function enforceLimits(server: Server, limits: Http2Limits, connections: ConnectionOptions = {}): void {
+  const { onRefused, refuses } = connections;
   const table = new ConnectionTable<ServerHttp2Session>(limits.maxConnections, (session) => session.destroy());
   const streams = new StreamTable(limits.maxStreams);
   for (const http2Server of internalsOf(server).http2Servers.keys()) {
+    if (refuses) refuseConnections(http2Server, refuses);
     if (http2Server instanceof TlsServer) limitHandshakes(http2Server, { max: limits.maxConnections, onRefused });
     http2Server.on("session", (session) => {
       table.add(session);

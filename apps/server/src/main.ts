@@ -2,6 +2,13 @@ import { setLogger } from "@grpc/grpc-js";
 import { messageOf, systemClock } from "@grpc-lb/core";
 import { adminFlags, createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
 import { openServerAuth, serverAuthFlags } from "@grpc-lb/operations/auth";
+import {
+  createFaultInterceptor,
+  FaultInjector,
+  faultFlags,
+  faultRoutes,
+  requireFaultsToken,
+} from "@grpc-lb/operations/faults";
 import { createGrpcAccessLog, logFlags } from "@grpc-lb/operations/logs";
 import { createCertificateExpiry, startTelemetry, type Telemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
@@ -47,6 +54,7 @@ const flags = {
   ...serverTlsFlags,
   ...serverAuthFlags,
   ...adminFlags,
+  ...faultFlags,
   ...telemetryFlags,
   ...workloadFlags,
   ...loadReportFlags,
@@ -73,6 +81,11 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   if (flags.capacity > 0 && flags.latency === 0 && !flags.loadReport) {
     throw new ProgramError("--capacity has no effect without --latency or --load-report", { exitCode: 2 });
   }
+  const { faultsTokenFile } = flags;
+  if (faultsTokenFile !== "" && flags.adminPort === undefined) {
+    throw new ProgramError("--faults-token-file has no effect without --admin-port", { exitCode: 2 });
+  }
+  if (faultsTokenFile !== "") await requireFaultsToken(faultsTokenFile);
   let telemetry: Telemetry | undefined;
   const log = createLogger("server", flags.logLevel, {
     format: flags.logFormat,
@@ -99,6 +112,11 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   tls?.followExpiry((expiresMs) => expiry.set("server", expiresMs));
   const readiness = new Readiness();
   const clock = systemClock;
+  const faults = faultsTokenFile === "" ? undefined : new FaultInjector({ clock, random: Math.random });
+  faults?.onChange(() => {
+    readiness.suspend(faults.faults.isNotServing === true);
+    log.warn({ faults: faults.describe() }, "faults changed");
+  });
   const meter = new LoadMeter({ clock, cpuMs: processCpuMs, capacity: flags.capacity, weight: flags.weight });
   const workload = new Workload(
     { latencyMs: flags.latency, errorRate: flags.errorRate, capacity: flags.capacity },
@@ -112,14 +130,22 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
       throw new ProgramError(message, { cause, exitCode: 1 });
     });
   const { bindAddress: host, httpPort, grpcPort, maxConnectionAge: maxConnectionAgeMs } = flags;
-  const shared = { host, tls, onRefused };
+  const refuses = faults && (() => faults.faults.refusesConnections === true);
+  const shared = { host, tls, onRefused, refuses };
   const isDebug = log.isLevelEnabled("debug");
   const grpcTelemetry = await createGrpcServerTelemetry(telemetry, () => readiness.state !== "starting");
   const accessLog = isDebug ? [await createGrpcAccessLog(log, telemetry)] : [];
   const http = await listening(
     "HTTP",
     httpPort,
-    listenHttp(pod, readiness, workload, { ...shared, port: httpPort, telemetry, auth, ...(isDebug && { log }) }),
+    listenHttp(pod, readiness, workload, {
+      ...shared,
+      port: httpPort,
+      telemetry,
+      auth,
+      faults,
+      ...(isDebug && { log }),
+    }),
   );
   const grpcOptions = {
     ...shared,
@@ -128,7 +154,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     loadReports,
     telemetry: grpcTelemetry,
     accessLog,
-    interceptors: auth ? [auth.interceptor] : [],
+    interceptors: [...(auth ? [auth.interceptor] : []), ...(faults ? [createFaultInterceptor(faults)] : [])],
   };
   const listener = listenGrpc(pod, readiness, workload, grpcOptions);
   const grpc = await listening("gRPC", grpcPort, listener).catch(async (error) => {
@@ -137,6 +163,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   });
   const notReady = () => (readiness.state === "ready" ? undefined : readiness.state);
   const routes = [probeRoutes({ notReady }), ...telemetry.routes];
+  if (faults) routes.push(faultRoutes({ injector: faults, tokenFile: faultsTokenFile }));
   const { adminPort } = flags;
   const admin =
     adminPort === undefined
@@ -184,6 +211,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
 
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   log.info({ drainDelayMs: flags.drainDelay }, "draining");
+  faults?.clear(); // calls that hang must not delay the end
   const leave = () => Promise.all(registrations.map((registration) => registration.close()));
   const options = { clock, delayMs: flags.drainDelay, timeoutMs: flags.drainTimeout, leave };
   const result = await drain(readiness, [http, grpc], options);

@@ -20,3 +20,15 @@ test("a server that is stopped while it starts never becomes ready", () => {
   readiness.start();
   assert.equal(readiness.state, "draining");
 });
+
+test("a suspended server is not serving; it is ready again afterwards, and a drain comes first", () => {
+  const readiness = new Readiness();
+  const states: string[] = [];
+  readiness.onChange(() => states.push(readiness.state));
+  readiness.suspend(true);
+  readiness.start();
+  readiness.suspend(false);
+  readiness.suspend(true);
+  readiness.end();
+  assert.deepEqual(states, ["starting", "not-serving", "ready", "not-serving", "draining"]);
+});

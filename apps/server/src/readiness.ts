@@ -1,13 +1,14 @@
-/** The state that `/readyz`, gRPC health and the drain share. It goes forwards only. */
-export type ReadinessState = "starting" | "ready" | "draining";
+/** The state that `/readyz`, gRPC health and the drain share. It goes forwards only, except between ready and not-serving, a fault. */
+export type ReadinessState = "starting" | "ready" | "not-serving" | "draining";
 
 /** Whether the server wants new calls. */
 export class Readiness {
   #state: ReadinessState = "starting";
   readonly #listeners: (() => void)[] = [];
+  #isSuspended = false;
 
   get state(): ReadinessState {
-    return this.#state;
+    return this.#isSuspended && this.#state === "ready" ? "not-serving" : this.#state;
   }
 
   /** Calls `listener` after each change of the state. */
@@ -23,6 +24,13 @@ export class Readiness {
   /** The server wants no new calls and is about to end. */
   end(): void {
     if (this.#state !== "draining") this.#setState("draining");
+  }
+
+  /** While it is suspended, a server that would be ready is not serving. */
+  suspend(isSuspended: boolean): void {
+    if (isSuspended === this.#isSuspended) return;
+    this.#isSuspended = isSuspended;
+    for (const listener of this.#listeners) listener();
   }
 
   #setState(state: ReadinessState): void {
