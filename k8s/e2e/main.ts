@@ -18,6 +18,7 @@ const phases = [
   ["policies"],
   ["compare", "istio-registry"],
   ["compare-all"],
+  ["monitoring", "autoscale"],
   ["suite", "registries", "tutorial", "discovery", "live", "components"],
   ["resolver"],
 ] as const;
@@ -33,11 +34,13 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   resolver: [...inOneProcess, "k8s/e2e/resolver.e2e.ts"],
   tutorial: [...inOneProcess, "k8s/e2e/tutorial.e2e.ts"],
   components: [...inOneProcess, "k8s/e2e/components.e2e.ts"],
+  monitoring: [...inOneProcess, "k8s/e2e/monitoring.e2e.ts"],
+  autoscale: [...inOneProcess, "k8s/e2e/autoscale.e2e.ts"],
   live: [...inOneProcess, "k8s/e2e/live.e2e.ts"],
   discovery: [...perFile, "libs/discovery/e2e/*.e2e.ts"],
 };
 const names = Object.keys(files) as Story[];
-const long: readonly Story[] = ["compare-all"];
+const long: readonly Story[] = ["compare-all", "monitoring", "autoscale"];
 
 const stories: Flag<readonly Story[]> = {
   metavar: "names",
