@@ -234,18 +234,16 @@ test("the live page's Role allows reading, and with actions what its buttons do 
   ]);
 });
 
-test("each component can be applied alone, and labels the objects that it adds", { skip }, () => {
+test("each object that a component adds has its name in a label", { skip }, () => {
   const before = new Set(everything.filter(([name]) => !name.includes(" with ")).flatMap(([, all]) => all.map(nameOf)));
-  for (const component of components) {
-    const strategy = canBeCombined([component], "resolver") ? "resolver" : "etcd";
-    const added = renderWith(`overlays/${strategy}`, [component]).filter((object) => !before.has(nameOf(object)));
-    for (const object of added)
-      assert.equal(object.metadata.labels["grpc-lb.dev/component"], component, nameOf(object));
+  for (const [strategy, all] of everything.filter(([name]) => name.includes(" with "))) {
+    for (const object of all.filter((each) => !before.has(nameOf(each))))
+      assert.match(strategy, new RegExp(`[ ,]${object.metadata.labels["grpc-lb.dev/component"]}(,|$)`), nameOf(object));
   }
 });
 
 test("an autoscaler owns the number of pods", { skip }, () => {
-  const all = renderWith("base", ["hpa-cpu"]);
+  const all = everything.find(([name]) => /[ ,]hpa-cpu(,|$)/.test(name))?.[1] ?? [];
   const find = (kind: string) => all.find((object) => object.kind === kind && object.metadata.name === "server");
   assert.equal(find("Deployment").spec.replicas, undefined);
   assert.deepEqual(find("HorizontalPodAutoscaler").spec.scaleTargetRef, {
@@ -253,6 +251,23 @@ test("an autoscaler owns the number of pods", { skip }, () => {
     kind: "Deployment",
     name: "server",
   });
+});
+
+test("with TLS the kubelet probes the admin port, and the clients verify one name whatever they call", { skip }, () => {
+  const [, all = []] = everything.find(([name]) => /[ ,]mtls(,|$)/.test(name)) ?? [];
+  const containerOf = (name: string) =>
+    all.find((object) => object.kind === "Deployment" && object.metadata.name === name).spec.template.spec
+      .containers[0];
+  const { startupProbe, livenessProbe, readinessProbe } = containerOf("server");
+  assert.deepEqual(startupProbe.httpGet, { path: "/healthz", port: "admin" });
+  assert.deepEqual(livenessProbe.httpGet, { path: "/healthz", port: "admin" });
+  assert.deepEqual([readinessProbe.httpGet, readinessProbe.grpc], [{ path: "/readyz", port: "admin" }, undefined]);
+  for (const client of ["client-http", "client-grpc"]) {
+    const { env, args } = containerOf(client);
+    const value = (variable: string) => env.find(({ name }: { name: string }) => name === variable)?.value;
+    assert.deepEqual([value("TLS"), value("SERVER_NAME")], ["true", "server"]);
+    assert.doesNotMatch(String(args), /http:/);
+  }
 });
 
 test("each app can be applied on its own", { skip }, () => {

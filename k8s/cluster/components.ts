@@ -1,5 +1,5 @@
 import { type Flag, ProgramError } from "@grpc-lb/program";
-import type { Kubectl } from "./kubectl.ts";
+import { type Kubectl, stop } from "./kubectl.ts";
 import { customKinds, resourceOf } from "./objects.ts";
 import type { Strategy } from "./strategy.ts";
 
@@ -11,6 +11,11 @@ export const components = [
   "hpa-grpc-rate",
   "keda-grpc-rate",
   "network-policy",
+  "tracing",
+  "tls",
+  "mtls",
+  "mtls-cert-manager",
+  "jwt",
   "etcd-backup",
   "etcd-restore",
 ] as const;
@@ -32,6 +37,13 @@ interface Limits {
 }
 
 const autoscaler = "autoscaler of the server";
+const transportSecurity: Limits = {
+  group: "certificates of server and clients",
+  notWith: {
+    strategies: ["envoy", "nginx", "haproxy", "host-proxy"],
+    why: "whose proxy connects to the servers without TLS",
+  },
+};
 
 const limitsOf: Readonly<Record<Component, Limits>> = {
   monitoring: {},
@@ -45,6 +57,11 @@ const limitsOf: Readonly<Record<Component, Limits>> = {
       why: "whose calls leave and enter the cluster, where a NetworkPolicy sees a node's address",
     },
   },
+  tracing: {},
+  tls: transportSecurity,
+  mtls: transportSecurity,
+  "mtls-cert-manager": transportSecurity,
+  jwt: {},
   "etcd-backup": { strategy: "etcd" },
   "etcd-restore": { strategy: "etcd", requires: "etcd-backup" },
 };
@@ -127,13 +144,27 @@ export function queryPatch(namespace: string, wanted: readonly Component[]): rea
   return [{ target: { kind: "ScaledObject", name: "server" }, patch }];
 }
 
+/** The kustomize patch for the issuer of the tokens of service accounts, which differs from cluster to cluster. */
+export async function issuerPatch(kubectl: Kubectl, wanted: readonly Component[]): Promise<readonly object[]> {
+  if (!wanted.includes("jwt")) return [];
+  const { code, stdout, problem } = await kubectl.try(["get", "--raw", "/.well-known/openid-configuration"]);
+  if (code !== 0) stop(`COMPONENTS=jwt needs the issuer of the cluster's tokens: ${problem}`);
+  const env = [{ name: "AUTH_ISSUER", value: String(JSON.parse(stdout).issuer) }];
+  return [patchOfServer({ template: { spec: { containers: [{ name: "server", env }] } } })];
+}
+
 /** The kustomize patch for the server's number of pods where an autoscaler owns it: applying the manifests must not change it. */
 export async function replicasPatch(kubectl: Kubectl, wanted: readonly Component[]): Promise<readonly object[]> {
   if (!wanted.some((name) => limitsOf[name].group === autoscaler)) return [];
   const { code, stdout } = await kubectl.try(["get", "deployment", "server", "-o", "jsonpath={.spec.replicas}"]);
   const replicas = code === 0 && stdout !== "" ? Number(stdout) : minReplicas;
+  return [patchOfServer({ replicas })];
+}
+
+/** A kustomize patch of the Deployment of the server. */
+function patchOfServer(spec: object): object {
   const metadata = { name: "server" };
-  return [{ patch: JSON.stringify({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { replicas } }) }];
+  return { patch: JSON.stringify({ apiVersion: "apps/v1", kind: "Deployment", metadata, spec }) };
 }
 
 /** The minimum of every autoscaler in the components. */

@@ -5,10 +5,12 @@
 import { choiceFlag, runProgram } from "@grpc-lb/program";
 import { requireBuilt } from "../image/built.ts";
 import { type DeployedApp, deployedApps, imagePrefixFlag } from "../image/tag.ts";
+import { applySecrets, certsFlag, readSecrets } from "./certificates.ts";
 import { type Companion, companionImages, companionOf, imageFlags } from "./companion.ts";
 import {
   componentLabel,
   componentsFlag,
+  issuerPatch,
   queryPatch,
   removeOtherComponents,
   replicasPatch,
@@ -43,6 +45,7 @@ const flags = {
   }),
   policy: policyFlag,
   components: componentsFlag,
+  certs: certsFlag,
   ...imageFlags,
 };
 
@@ -52,6 +55,7 @@ const spec = { name: "kube-deploy", summary: "Deploys server and clients.", flag
 void runProgram(spec, async ({ flags, signal }) => {
   requireChoice(flags.policy, flags.strategy);
   requireCombination(flags.components, flags.strategy);
+  const secrets = readSecrets(flags.components, flags.certs);
   const manifests = manifestsOf(flags.strategy);
   const companion = companionOf(flags.strategy);
   const steps = orderOf(flags.strategy, companion);
@@ -65,6 +69,7 @@ void runProgram(spec, async ({ flags, signal }) => {
   const patches = [
     ...(await replicasPatch(kubectl, flags.components)),
     ...queryPatch(kubectl.namespace, flags.components),
+    ...(await issuerPatch(kubectl, flags.components)),
   ];
   const write = () =>
     writeKustomization(`deploy/${kubectl.namespace}`, {
@@ -74,7 +79,7 @@ void runProgram(spec, async ({ flags, signal }) => {
       patches: [...clientPatch(env), ...patches],
     });
   const rendered = await kubectl.run(["kustomize", write()]);
-  const kinds = kindsIn(rendered);
+  const kinds = [...kindsIn(rendered), ...(secrets.length > 0 ? ["secrets"] : [])];
   const served = await servedResources(kubectl);
   requireKinds(kinds, served);
   const rights = kinds.flatMap((kind) => [`create ${kind}`, `patch ${kind}`]);
@@ -89,6 +94,7 @@ void runProgram(spec, async ({ flags, signal }) => {
     process.stdout.write("the nodes already have the images\n");
   else if (local !== null) await loadImages(local, builtImages, signal);
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
+  await applySecrets(kubectl, secrets);
   await removeOtherComponents(kubectl, flags.components, served);
   if (rendered.includes(`${componentLabel}: `))
     await kubectl.run(["apply", "-k", write(), "-l", componentLabel], { show: true, doing: "components were applied" });

@@ -23,12 +23,17 @@ export const resourceOf: Readonly<Record<string, string>> = {
   PodMonitor: "podmonitors.monitoring.coreos.com",
   PrometheusRule: "prometheusrules.monitoring.coreos.com",
   ScaledObject: "scaledobjects.keda.sh",
+  Secret: "secrets",
+  Issuer: "issuers.cert-manager.io",
+  Certificate: "certificates.cert-manager.io",
 };
 /** The kinds that a cluster has only if an operator is installed, and whose operator that is. */
 export const customKinds: ReadonlyMap<string, string> = new Map([
   ["PodMonitor", "the Prometheus operator"],
   ["PrometheusRule", "the Prometheus operator"],
   ["ScaledObject", "KEDA"],
+  ["Issuer", "cert-manager"],
+  ["Certificate", "cert-manager"],
 ]);
 /** The kinds that every strategy has. */
 export const kinds = ["deployments.apps", "services", "poddisruptionbudgets.policy"] as const;

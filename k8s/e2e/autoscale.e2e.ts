@@ -28,7 +28,8 @@ const server = ["LATENCY=100ms", "CAPACITY=4"];
 const wantedPods = { clusterip: 4, resolver: 8 };
 
 function monitoringStep(what: string, body: (prometheus: Prometheus) => Step): void {
-  if (prometheus === undefined) test(what, { skip: "the cluster has no Prometheus in the namespace monitoring" }, () => {});
+  if (prometheus === undefined)
+    test(what, { skip: "the cluster has no Prometheus in the namespace monitoring" }, () => {});
   else step(what, body(prometheus));
 }
 
@@ -91,43 +92,49 @@ monitoringStep("prometheus-adapter serves the calls a second of each pod", (prom
   report(t, "grpc_requests_per_second is there for both namespaces");
 });
 
-monitoringStep("both scale up; over one connection the new pods stay idle and one is overloaded", (prometheus) => async (t) => {
-  const pods: Record<Case, number> = { clusterip: 0, resolver: 0 };
-  const scale = async (name: Case) => {
-    pods[name] = await scaledTo(cases[name], 240_000, (count) => count >= wantedPods[name]);
-  };
-  await Promise.all([scale("clusterip"), scale("resolver")]);
-  const rates: Record<Case, readonly number[]> = { clusterip: [], resolver: [] };
-  const p99: Record<Case, number> = { clusterip: Number.NaN, resolver: Number.NaN };
-  for (const name of ["clusterip", "resolver"] as const) {
-    const of = `namespace="${cases[name].namespace}"`;
-    // The window of a minute must begin after the last pod became ready.
-    const busy = name === "clusterip" ? 1 : pods[name];
-    const query = `sum by (pod) (rate(grpc_server_call_started_total{${of}}[1m]))`;
-    const samples = await prometheus.waitFor(query, 180_000, (found) => {
-      const values = found.map(({ value }) => value).filter((value) => value > 0.5);
-      return values.length === busy && Math.min(...values) > 0.7 * Math.max(...values);
-    });
-    const idle = Array.from({ length: Math.max(0, pods[name] - samples.length) }, () => 0);
-    rates[name] = [...samples.map(({ value }) => value), ...idle].sort((a, b) => b - a);
-    const latency = `histogram_quantile(0.99, sum by (le) (rate(grpc_client_call_duration_seconds_bucket{${of},app="client-grpc"}[1m])))`;
-    p99[name] = (await prometheus.waitFor(latency, 60_000))[0]?.value ?? Number.NaN;
-  }
-  const columns = ["strategy", "pods", "calls/s", "calls/s of each pod", "p99"].map((title) => ({
-    title,
-    align: "left" as const,
-  }));
-  const rows = (["clusterip", "resolver"] as const).map((name) => [
-    name,
-    String(pods[name]),
-    rates[name].reduce((sum, rate) => sum + rate, 0).toFixed(0),
-    rates[name].map((rate) => rate.toFixed(0)).join(" "),
-    `${Math.round(p99[name] * 1_000)} ms`,
-  ]);
-  for (const line of alignTable(columns, rows)) report(t, line);
-  assert.ok(rates.clusterip.slice(1).every((rate) => rate < 0.5), "over one connection the other pods must be idle");
-  assert.ok(p99.clusterip > 1.5 * p99.resolver, "the overloaded pod must be slower");
-});
+monitoringStep(
+  "both scale up; over one connection the new pods stay idle and one is overloaded",
+  (prometheus) => async (t) => {
+    const pods: Record<Case, number> = { clusterip: 0, resolver: 0 };
+    const scale = async (name: Case) => {
+      pods[name] = await scaledTo(cases[name], 240_000, (count) => count >= wantedPods[name]);
+    };
+    await Promise.all([scale("clusterip"), scale("resolver")]);
+    const rates: Record<Case, readonly number[]> = { clusterip: [], resolver: [] };
+    const p99: Record<Case, number> = { clusterip: Number.NaN, resolver: Number.NaN };
+    for (const name of ["clusterip", "resolver"] as const) {
+      const of = `namespace="${cases[name].namespace}"`;
+      // The window of a minute must begin after the last pod became ready.
+      const busy = name === "clusterip" ? 1 : pods[name];
+      const query = `sum by (pod) (rate(grpc_server_call_started_total{${of}}[1m]))`;
+      const samples = await prometheus.waitFor(query, 180_000, (found) => {
+        const values = found.map(({ value }) => value).filter((value) => value > 0.5);
+        return values.length === busy && Math.min(...values) > 0.7 * Math.max(...values);
+      });
+      const idle = Array.from({ length: Math.max(0, pods[name] - samples.length) }, () => 0);
+      rates[name] = [...samples.map(({ value }) => value), ...idle].sort((a, b) => b - a);
+      const latency = `histogram_quantile(0.99, sum by (le) (rate(grpc_client_call_duration_seconds_bucket{${of},app="client-grpc"}[1m])))`;
+      p99[name] = (await prometheus.waitFor(latency, 60_000))[0]?.value ?? Number.NaN;
+    }
+    const columns = ["strategy", "pods", "calls/s", "calls/s of each pod", "p99"].map((title) => ({
+      title,
+      align: "left" as const,
+    }));
+    const rows = (["clusterip", "resolver"] as const).map((name) => [
+      name,
+      String(pods[name]),
+      rates[name].reduce((sum, rate) => sum + rate, 0).toFixed(0),
+      rates[name].map((rate) => rate.toFixed(0)).join(" "),
+      `${Math.round(p99[name] * 1_000)} ms`,
+    ]);
+    for (const line of alignTable(columns, rows)) report(t, line);
+    assert.ok(
+      rates.clusterip.slice(1).every((rate) => rate < 0.5),
+      "over one connection the other pods must be idle",
+    );
+    assert.ok(p99.clusterip > 1.5 * p99.resolver, "the overloaded pod must be slower");
+  },
+);
 
 monitoringStep("a rolling update and a scale-down under load: no call fails", () => async (t) => {
   const before = (await kubectl.get(["deployment", "server"])).spec.replicas;
@@ -136,6 +143,9 @@ monitoringStep("a rolling update and a scale-down under load: no call fails", ()
   await patchAutoscaler(kubectl, { ...callsPerPod(40), behavior: { scaleDown } });
   const after = await scaledTo(kubectl, 180_000, (pods) => pods === 3);
   const { calls, errors } = await readClient(kubectl, "client-grpc");
-  report(t, `${before} pods, all ${rolled.length} replaced, then ${after}: ${calls.length} calls, ${errors.length} failed`);
+  report(
+    t,
+    `${before} pods, all ${rolled.length} replaced, then ${after}: ${calls.length} calls, ${errors.length} failed`,
+  );
   assert.deepEqual(errors, []);
 });
