@@ -1,6 +1,6 @@
 /**
  * Why one connection defeats an autoscaler: `hpa-grpc-rate` under the same load over `clusterip` and over `resolver`, at the same time in
- * two namespaces. Each pod can serve 40 calls a second, and the autoscaler wants 10 for each.
+ * two namespaces. Each pod can serve 10 calls a second, and the autoscaler wants 2.5 for each.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -22,9 +22,9 @@ const pinned = await createKubectl(`${namespace}-pinned`);
 const cases = { clusterip: pinned, resolver: kubectl } as const;
 type Case = keyof typeof cases;
 
-/** 16 callers with a pause of 100 ms: 80 calls a second if each takes 100 ms. */
-const load = ["INTERVAL=100ms", "CONCURRENCY=16"];
-const server = ["LATENCY=100ms", "CAPACITY=4"];
+/** 12 callers with a pause of 100 ms: 40 calls a second if each takes 200 ms. */
+const load = ["INTERVAL=100ms", "CONCURRENCY=12"];
+const server = ["LATENCY=200ms", "CAPACITY=2"];
 const wantedPods = { clusterip: 4, resolver: 8 };
 
 function monitoringStep(what: string, body: (prometheus: Prometheus) => Step): void {
@@ -41,7 +41,7 @@ const callsPerPod = (value: number) => ({
       type: "Pods",
       pods: {
         metric: { name: "grpc_requests_per_second" },
-        target: { type: "AverageValue", averageValue: String(value) },
+        target: { type: "AverageValue", averageValue: `${value * 1_000}m` },
       },
     },
   ],
@@ -75,7 +75,7 @@ monitoringStep("prometheus-adapter serves the calls a second of each pod", (prom
   for (const [strategy, kubectl] of Object.entries(cases)) {
     const variables = { NAMESPACE: kubectl.namespace, STRATEGY: strategy, COMPONENTS: "monitoring,hpa-grpc-rate" };
     await makeOk("kube-deploy", { ...variables, ...pushed });
-    await patchAutoscaler(kubectl, callsPerPod(10));
+    await patchAutoscaler(kubectl, callsPerPod(2.5));
     await kubectl.run(["set", "env", "deployment/server", ...server]);
     await kubectl.run(["rollout", "status", "deployment/server", "--timeout=120s"]);
     await kubectl.run(["set", "env", "deployment/client-grpc", ...load]);
@@ -140,7 +140,7 @@ monitoringStep("a rolling update and a scale-down under load: no call fails", ()
   const before = (await kubectl.get(["deployment", "server"])).spec.replicas;
   const rolled = await rolloutRestartServer(kubectl);
   const scaleDown = { stabilizationWindowSeconds: 0, policies: [{ type: "Pods", value: 4, periodSeconds: 15 }] };
-  await patchAutoscaler(kubectl, { ...callsPerPod(40), behavior: { scaleDown } });
+  await patchAutoscaler(kubectl, { ...callsPerPod(20), behavior: { scaleDown } });
   const after = await scaledTo(kubectl, 180_000, (pods) => pods === 3);
   const { calls, errors } = await readClient(kubectl, "client-grpc");
   report(

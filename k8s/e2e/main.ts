@@ -18,7 +18,8 @@ const phases = [
   ["policies"],
   ["compare", "istio-registry"],
   ["compare-all"],
-  ["monitoring", "autoscale"],
+  ["monitoring", "tls", "backup"],
+  ["autoscale"],
   ["suite", "registries", "tutorial", "discovery", "live", "components"],
   ["resolver"],
 ] as const;
@@ -35,12 +36,14 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   tutorial: [...inOneProcess, "k8s/e2e/tutorial.e2e.ts"],
   components: [...inOneProcess, "k8s/e2e/components.e2e.ts"],
   monitoring: [...inOneProcess, "k8s/e2e/monitoring.e2e.ts"],
+  backup: [...inOneProcess, "k8s/e2e/backup.e2e.ts"],
+  tls: [...inOneProcess, "k8s/e2e/tls.e2e.ts"],
   autoscale: [...inOneProcess, "k8s/e2e/autoscale.e2e.ts"],
   live: [...inOneProcess, "k8s/e2e/live.e2e.ts"],
   discovery: [...perFile, "libs/discovery/e2e/*.e2e.ts"],
 };
 const names = Object.keys(files) as Story[];
-const long: readonly Story[] = ["compare-all", "monitoring", "autoscale"];
+const long: readonly Story[] = ["compare-all", "monitoring", "tls", "backup", "autoscale"];
 
 const stories: Flag<readonly Story[]> = {
   metavar: "names",

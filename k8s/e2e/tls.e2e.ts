@@ -1,0 +1,107 @@
+/**
+ * The component `mtls` on a real cluster: every call over TLS with a client certificate, certificates that are renewed under load, and
+ * clients that are refused with the reason.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { nextCalls } from "./client.ts";
+import { makeFails, makeOk } from "./make.ts";
+import { readyServers, readyServersOf, rolloutRestartServer } from "./server.ts";
+import { beginStory, buildImages } from "./story.ts";
+import { until } from "./until.ts";
+
+const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval, requireNoErrors } =
+  await beginStory("tls");
+const certs = mkdtempSync(join(tmpdir(), "grpc-lb-e2e-certs-"));
+stopAtEnd({ stop: async () => rmSync(certs, { recursive: true }) });
+const variables = { ...inNamespace, STRATEGY: "resolver", COMPONENTS: "mtls,monitoring,network-policy", CERTS: certs };
+
+step("without certificates: an error that says how to create them, before anything changes", async (t) => {
+  await buildImages();
+  report(t, await makeFails("kube-deploy", variables, /^kube-deploy: COMPONENTS=mtls needs .*make certs/));
+});
+
+step("both clients reach every server over TLS with a certificate of their own", async (t) => {
+  await makeOk("certs", { OUT: certs, NAMESPACE: namespace });
+  await makeOk("kube-deploy", variables);
+  await setCallInterval("50ms");
+  const servers = await readyServersOf(kubectl, 3);
+  for (const client of ["client-http", "client-grpc"] as const) {
+    const reached = new Set(await nextCalls(kubectl, client, 60));
+    assert.deepEqual([...reached].sort(), [...servers].sort(), client);
+  }
+  await requireNoErrors(t);
+});
+
+step("no certificate, no TLS, a wrong name, another authority: refused with the reason", async (t) => {
+  const other = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+  const cases: readonly (readonly [string, readonly string[], readonly string[], RegExp])[] = [
+    ["no certificate", ["TLS_CERT=", "TLS_KEY="], [], /certificate/i],
+    ["no TLS", ["TLS=false", "TLS_CA=", "TLS_CERT=", "TLS_KEY=", "SERVER_NAME="], [], /TLS/],
+    ["a wrong name", [], ["--server-name=other"], /name|other/],
+    ["another authority", [], [`--tls-ca=${other}`], /authority|trust|issuer|verif/i],
+  ];
+  for (const [what, env, flags, reason] of cases) {
+    const main = [
+      "node",
+      "/app/dist/app/main.cjs",
+      "--target=server:30051",
+      "--admin-port=0",
+      "--timeout=2s",
+      ...flags,
+    ];
+    // The client goes on after a failed call: `timeout` ends it.
+    const command = ["timeout", "6", "env", ...env, ...main];
+    const { stdout, problem } = await kubectl.try(["exec", "deployment/client-grpc", "--", ...command]);
+    const [line = problem] = stdout.split("\n").filter((text) => text.startsWith("Error: "));
+    report(t, `${what}: ${line}`);
+    assert.match(line, reason, what);
+    assert.doesNotMatch(stdout, /^#1:/m, `${what}: a call passed`);
+  }
+});
+
+step("certificates are renewed under load: every pod uses the new one, and no call fails", async (t) => {
+  const fingerprint = async () => {
+    const script = `
+      const { readFileSync: read } = require("node:fs"); const folder = "/etc/grpc-lb/tls/";
+      const socket = require("node:tls").connect({ host: "server", port: 30051, servername: "server", ALPNProtocols: ["h2"],
+        ca: read(folder + "ca.crt"), cert: read(folder + "tls.crt"), key: read(folder + "tls.key") }, () => {
+        console.log(socket.getPeerCertificate().fingerprint256); socket.destroy(); });`;
+    return (await kubectl.run(["exec", "deployment/client-http", "--", "node", "-e", script])).trim();
+  };
+  const before = await fingerprint();
+  const pods = await readyServers(kubectl);
+  await makeOk("certs", { OUT: certs, NAMESPACE: namespace });
+  await makeOk("kube-deploy", variables);
+  // The kubelet copies a changed Secret into each pod within about a minute. The Service picks a pod of three each time.
+  let inARow = 0;
+  await until("the new certificate from every pod", 180_000, async () => {
+    inARow = (await fingerprint()) === before ? 0 : inARow + 1;
+    return inARow >= 15 ? { value: true } : { seen: `the new one ${inARow} times in a row` };
+  });
+  assert.deepEqual(await readyServers(kubectl), pods, "no pod was replaced");
+  await rolloutRestartServer(kubectl);
+  await nextCalls(kubectl, "client-grpc", 60);
+  report(t, "the certificates were replaced in the same pods, and then the pods were");
+  await requireNoErrors(t);
+});
+
+step("no key appears in a log, in metrics or in /debug", async (t) => {
+  const key = (await kubectl.get(["secret", "server-tls"])).data["tls.key"];
+  const lines = Buffer.from(key, "base64")
+    .toString()
+    .split("\n")
+    .filter((line) => line.length > 40);
+  assert.ok(lines.length > 0);
+  const read = `Promise.all(["metrics", "debug/endpoints"].map((path) => fetch("http://127.0.0.1:9464/" + path)
+    .then((answer) => answer.text()))).then((texts) => console.log(texts.join("\\n")));`;
+  for (const app of ["server", "client-http", "client-grpc"]) {
+    const log = await kubectl.run(["logs", `deployment/${app}`, "--tail=-1"]);
+    const admin = await kubectl.run(["exec", `deployment/${app}`, "--", "node", "-e", read]);
+    assert.ok(admin.includes("process_uptime"), `${app} has metrics`);
+    for (const line of lines) assert.ok(!`${log}${admin}`.includes(line), `${app} shows the key`);
+    report(t, `${app}: ${log.length} characters of log and ${admin.length} of metrics and /debug`);
+  }
+});
