@@ -54,7 +54,7 @@ test("objects of components that are no longer wanted are deleted, and only wher
         "-l",
         "grpc-lb.dev/component,grpc-lb.dev/component!=hpa-cpu",
       ],
-      ["delete", "networkpolicy.networking.k8s.io/grpc-lb-dns", "--ignore-not-found"],
+      ["delete", "networkpolicy.networking.k8s.io/grpc-lb-dns", "--ignore-not-found", "--timeout=60s"],
     ],
   );
   calls.length = 0;

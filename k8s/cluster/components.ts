@@ -40,8 +40,8 @@ const autoscaler = "autoscaler of the server";
 const transportSecurity: Limits = {
   group: "certificates of server and clients",
   notWith: {
-    strategies: ["envoy", "nginx", "haproxy", "host-proxy"],
-    why: "whose proxy connects to the servers without TLS",
+    strategies: ["envoy", "nginx", "haproxy", "host-proxy", "envoy-xds", "xds"],
+    why: "whose proxy or xDS client connects to the servers without TLS",
   },
 };
 

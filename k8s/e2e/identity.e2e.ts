@@ -1,8 +1,9 @@
 /**
- * The component `mtls` on a real cluster: every call over TLS with a client certificate, certificates that are renewed under load, and
- * clients that are refused with the reason.
+ * The components `mtls` and `jwt` on a real cluster: every call over TLS with a client certificate and a token of the pod's service account,
+ * certificates that are renewed under load, and clients that are refused with the reason.
  */
 import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,17 +14,38 @@ import { beginStory, buildImages } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval, requireNoErrors } =
-  await beginStory("tls");
+  await beginStory("identity");
+const decodeToken = (token: string) => ({
+  payload: JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()),
+});
 const certs = mkdtempSync(join(tmpdir(), "grpc-lb-e2e-certs-"));
 stopAtEnd({ stop: async () => rmSync(certs, { recursive: true }) });
-const variables = { ...inNamespace, STRATEGY: "resolver", COMPONENTS: "mtls,monitoring,network-policy", CERTS: certs };
+const variables = {
+  ...inNamespace,
+  STRATEGY: "resolver",
+  COMPONENTS: "mtls,jwt,monitoring,network-policy",
+  CERTS: certs,
+};
 
 step("without certificates: an error that says how to create them, before anything changes", async (t) => {
   await buildImages();
   report(t, await makeFails("kube-deploy", variables, /^kube-deploy: COMPONENTS=mtls needs .*make certs/));
 });
 
-step("both clients reach every server over TLS with a certificate of their own", async (t) => {
+/** The first error of a client in a pod of client-grpc that is started with these variables and flags. */
+async function firstError(env: readonly string[], flags: readonly string[], token = ""): Promise<string> {
+  const main = ["node", "/app/dist/app/main.cjs", "--target=server:30051", "--admin-port=0", "--timeout=2s", ...flags];
+  // The client goes on after a failed call: `timeout` ends it. The token goes through a file that only this pod has.
+  const program = ["timeout", "8", "env", ...env, ...main].join(" ");
+  const command = ["sh", "-c", `cat > /dev/shm/token; ${program}`];
+  const { stdout, problem } = await kubectl.try(["exec", "-i", "deployment/client-grpc", "--", ...command], {
+    input: token,
+  });
+  assert.doesNotMatch(stdout, /^#1:/m, "a call passed");
+  return stdout.split("\n").find((text) => text.startsWith("Error: ")) ?? problem;
+}
+
+step("both clients reach every server over TLS with a certificate and a token of their own", async (t) => {
   await makeOk("certs", { OUT: certs, NAMESPACE: namespace });
   await makeOk("kube-deploy", variables);
   await setCallInterval("50ms");
@@ -44,21 +66,39 @@ step("no certificate, no TLS, a wrong name, another authority: refused with the 
     ["another authority", [], [`--tls-ca=${other}`], /authority|trust|issuer|verif/i],
   ];
   for (const [what, env, flags, reason] of cases) {
-    const main = [
-      "node",
-      "/app/dist/app/main.cjs",
-      "--target=server:30051",
-      "--admin-port=0",
-      "--timeout=2s",
-      ...flags,
-    ];
-    // The client goes on after a failed call: `timeout` ends it.
-    const command = ["timeout", "6", "env", ...env, ...main];
-    const { stdout, problem } = await kubectl.try(["exec", "deployment/client-grpc", "--", ...command]);
-    const [line = problem] = stdout.split("\n").filter((text) => text.startsWith("Error: "));
+    const line = await firstError(env, flags);
     report(t, `${what}: ${line}`);
     assert.match(line, reason, what);
-    assert.doesNotMatch(stdout, /^#1:/m, `${what}: a call passed`);
+  }
+});
+
+step("no token, another audience, no signature, another key: UNAUTHENTICATED with the reason", async (t) => {
+  const claims = decodeToken(await kubectl.run(["create", "token", "default", "--audience=grpc-lb"])).payload;
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const signed = (header: object, sign: (text: string) => string) => {
+    const text = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+    return `${text}.${sign(text)}`;
+  };
+  const cases: readonly (readonly [string, string])[] = [
+    ["no token", ""],
+    ["another audience", (await kubectl.run(["create", "token", "default", "--audience=other"])).trim()],
+    ["no signature", signed({ alg: "none" }, () => "")],
+    [
+      "another key",
+      signed({ alg: "RS256", kid: "unknown" }, (text) =>
+        sign("RSA-SHA256", Buffer.from(text), privateKey).toString("base64url"),
+      ),
+    ],
+  ];
+  for (const [what, token] of cases) {
+    const line = await firstError(
+      token === "" ? ["TOKEN_FILE="] : [],
+      token === "" ? [] : ["--token-file=/dev/shm/token"],
+      token,
+    );
+    report(t, `${what}: ${line}`);
+    assert.match(line, /UNAUTHENTICATED/, what);
+    if (token !== "") assert.ok(!line.includes(token.slice(-20)), "the token is not in the error");
   }
 });
 
@@ -88,13 +128,18 @@ step("certificates are renewed under load: every pod uses the new one, and no ca
   await requireNoErrors(t);
 });
 
-step("no key appears in a log, in metrics or in /debug", async (t) => {
+step("no key and no token appears in a log, in metrics or in /debug", async (t) => {
   const key = (await kubectl.get(["secret", "server-tls"])).data["tls.key"];
   const lines = Buffer.from(key, "base64")
     .toString()
     .split("\n")
     .filter((line) => line.length > 40);
   assert.ok(lines.length > 0);
+  const tokenFile = "/var/run/secrets/grpc-lb/token";
+  for (const app of ["server", "client-http", "client-grpc"]) {
+    const token = (await kubectl.run(["exec", `deployment/${app}`, "--", "cat", tokenFile])).trim();
+    lines.push(token.split(".")[2] ?? token);
+  }
   const read = `Promise.all(["metrics", "debug/endpoints"].map((path) => fetch("http://127.0.0.1:9464/" + path)
     .then((answer) => answer.text()))).then((texts) => console.log(texts.join("\\n")));`;
   for (const app of ["server", "client-http", "client-grpc"]) {
