@@ -39,6 +39,7 @@ export class FakeControlPlane {
   readonly #server = new Server();
   readonly #resources = new Map<string, Map<string, Resource>>();
   readonly #pushes = new Set<(typeUrl: string) => void>();
+  readonly #senders = new Set<(response: DeltaDiscoveryResponse) => void>();
   readonly #streams = new Set<{ destroy(): void }>();
   #incarnation = Math.random().toString(36).slice(2);
   #relay: Relay | undefined;
@@ -88,6 +89,11 @@ export class FakeControlPlane {
     this.#resources.get(typeUrl)?.delete(name);
     this.#versions += 1;
     for (const push of this.#pushes) push(typeUrl);
+  }
+
+  /** Sends a response by delta to all clients, whatever it is. */
+  send(response: Parameters<typeof DeltaDiscoveryResponse.fromPartial>[0]): void {
+    for (const send of this.#senders) send(DeltaDiscoveryResponse.fromPartial(response));
   }
 
   /** Forgets all resources, and tells no client. */
@@ -167,6 +173,9 @@ export class FakeControlPlane {
       if (response.resources.length > 0 || response.removedResources.length > 0) stream.write(response);
     };
     const number = this.#track(stream, push);
+    const send = (response: DeltaDiscoveryResponse) => stream.write(response);
+    this.#senders.add(send);
+    stream.on("close", () => this.#senders.delete(send));
     stream.on("data", (request: DeltaDiscoveryRequest) => {
       this.requests.push({ t: "delta", stream: number, request });
       const names = known.get(request.typeUrl) ?? new Map<string, string | undefined>();

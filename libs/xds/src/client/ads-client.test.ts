@@ -283,6 +283,43 @@ test("a control plane that ends each stream without an answer is reported, howev
     assert.match(a.heard[0] ?? "", /^unavailable: /);
   }));
 
+test("responses that no control plane should send are rejected or ignored, and the last good resources stay", () =>
+  running({ protocol: "delta" }, async ({ fake, client, errors, put }) => {
+    put("a", "1");
+    const a = watch(client, "a");
+    await heard(a, "1");
+    const { typeUrl } = texts;
+    const resource = (text: string, type = typeUrl) => ({ typeUrl: type, value: Buffer.from(text) });
+    const last = () => deltas(fake).at(-1);
+    const rejected = async (nonce: string, message: RegExp) => {
+      await until(() => last()?.responseNonce === nonce, `an answer to ${nonce}`);
+      assert.match(last()?.errorDetail?.message ?? "", message);
+      put("a", `${nonce}`); // which also ends the series of rejections
+      await until(() => a.heard.at(-1) === nonce && last()?.errorDetail === undefined, `${nonce} is accepted`);
+    };
+    fake.send({ typeUrl, nonce: "n1", resources: [{ name: "a", version: "x", resource: resource("b=2") }] });
+    await rejected("n1", /^a: it has another name in itself$/);
+    fake.send({ typeUrl, nonce: "n2", resources: [{ name: "a", version: "x", resource: resource("a=2", "wrong") }] });
+    await rejected("n2", /^a: its type is wrong$/);
+    fake.send({ typeUrl, nonce: "n3", resources: [{ name: "a", version: "x", resource: resource("\u001b[31m") }] });
+    await rejected("n3", /^a: it is not name=value$/);
+    const before = a.heard.length;
+    fake.send({
+      typeUrl,
+      nonce: "n4",
+      resources: [
+        { name: "a", version: "y" },
+        { name: "z", resource: resource("!") },
+      ],
+    });
+    fake.send({ typeUrl: "never requested", nonce: "n5", resources: [{ name: "a", resource: resource("a=2") }] });
+    fake.send({ typeUrl, nonce: "n6", removedResources: ["z", ""] });
+    await until(() => last()?.responseNonce === "n6", "an answer to n6");
+    assert.equal(a.heard.length, before, "a heartbeat, names that nobody watches and other types change nothing");
+    assert.ok(deltas(fake).every(({ responseNonce }) => responseNonce !== "n5"));
+    assert.deepEqual(errors, []);
+  }));
+
 test("a response that is too large is reported, and the last good resources stay", () =>
   running({}, async ({ client, errors, put }) => {
     put("a", "1");
