@@ -14,7 +14,7 @@ import { openPodCaller } from "./get-pod.ts";
 import { hashKeyFlag, policies, policyFlag, withHashKey } from "./policy-flag.ts";
 import { loadProxyless } from "./proxyless.ts";
 import { chosenPolicy, mergeServiceConfig, serviceConfigFlag } from "./service-config.ts";
-import { targetFlag } from "./target.ts";
+import { isProxyless, targetFlag } from "./target.ts";
 
 const flags = {
   target: targetFlag,
@@ -52,7 +52,8 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
   });
   for (const ignored of values.serviceConfig?.ignored ?? []) warn(`--service-config: ${ignored}`);
   const { findEndpoint, stats } = registerResolvers({
-    warn,
+    // That the resolver of gRPC's own xDS client stays is what the target asks for.
+    warn: (message) => (isProxyless(target) && message.startsWith("xds: ") ? undefined : warn(message)),
     warnOfProxy: false, // openPodCaller uses none
   });
   const tls = await openClientTls(values, { onProblem: warn });
