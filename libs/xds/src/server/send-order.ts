@@ -36,7 +36,8 @@ export class SendOrder {
   holdOf({ typeUrl }: Subscription): Hold {
     const cluster = this.#subscriptions.get(typeUrls.cluster);
     if (last.includes(typeUrl)) {
-      return { ...holdNothing, upserts: this.#warming.size > 0 || isBusy(cluster) };
+      const isEarly = this.#warming.size > 0 || isBusy(cluster);
+      return { ...holdNothing, upserts: isEarly, removals: isEarly };
     }
     if (!first.includes(typeUrl)) return holdNothing;
     const isSwitching = last.some((one) => isUnfinished(this.#subscriptions.get(one)));

@@ -1,0 +1,128 @@
+/**
+ * What a change costs a control plane: 1 000 clusters of 10 endpoints, 1 000 clients over real connections that have them all, and one
+ * endpoint changes: `node change.bench.ts [--json] [--clients=1000]`. CPU is that of the server's process, the clients run in others. It compares
+ * delta with the state of the world, and a change of one endpoint with one of a cluster and with one of all endpoints. It fails when a change
+ * of one endpoint costs delta more than 1 ms of CPU, or 2 kB, a client.
+ */
+import { fork } from "node:child_process";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { type Resource, SnapshotCache } from "../src/cache/index.ts";
+import { createAdsServer, serverOptions } from "../src/server/index.ts";
+import { typeUrls } from "../src/type-urls.ts";
+import { sampleCluster, sampleEndpoints } from "../testing/sample-resources.ts";
+
+const clusters = 1_000;
+const endpointsPerCluster = 10;
+const clients = Number(process.argv.find((flag) => flag.startsWith("--clients="))?.slice(10) ?? 1_000);
+const processes = 4;
+const rounds = 10;
+
+const names = Array.from({ length: clusters }, (_, i) => `outbound-8080-service-${i}`);
+const endpointsOf = (name: string, i: number, seed: number) =>
+  sampleEndpoints(
+    name,
+    Array.from({ length: endpointsPerCluster }, (_, k) => 1_024 + ((i * endpointsPerCluster + k + seed) % 60_000)),
+  );
+const wholeSet = (seed: number): Resource[] => [
+  ...names.map((name) => sampleCluster(name)),
+  ...names.map((name, i) => endpointsOf(name, i, seed)),
+];
+
+const isChanged = (typeUrl: string, name: string) => typeUrl === typeUrls.cluster && name === names[500];
+
+interface Row {
+  readonly protocol: string;
+  readonly change: string;
+  readonly bytesPerClient: number;
+  readonly cpuMs: number;
+  readonly wallMs: number;
+}
+
+async function measure(protocol: "delta" | "sotw"): Promise<Row[]> {
+  const cache = new SnapshotCache();
+  cache.setSnapshot("", wholeSet(0));
+  const ads = createAdsServer({ cache });
+  const server = new Server(serverOptions);
+  ads.addTo(server);
+  const port = await promisify(server.bindAsync.bind(server))("127.0.0.1:0", ServerCredentials.createInsecure());
+  const children = Array.from({ length: processes }, () =>
+    fork(new URL("clients.ts", import.meta.url), [String(port), protocol, String(clients / processes)]),
+  );
+  const settle = async () => {
+    // All have answered: as many requests as responses, plus the two subscriptions of each client.
+    for (;;) {
+      const { requests, responses, streams } = ads.stats();
+      if (streams === clients && requests === responses + 2 * clients && responses >= 2 * clients) return;
+      await delay(5);
+    }
+  };
+  const rows: Row[] = [];
+  const run = async (change: string, times: number, apply: (round: number) => void) => {
+    await settle();
+    const before = ads.stats();
+    const cpu = process.cpuUsage();
+    const began = performance.now();
+    for (let round = 1; round <= times; round++) {
+      const { responses } = ads.stats();
+      apply(round);
+      while (ads.stats().responses < responses + clients) await delay(1);
+      await settle();
+    }
+    const wallMs = (performance.now() - began) / times;
+    const { user, system } = process.cpuUsage(cpu);
+    const bytesPerClient = (ads.stats().responseBytes - before.responseBytes) / times / clients;
+    rows.push({ protocol, change, bytesPerClient, cpuMs: (user + system) / 1_000 / times, wallMs });
+  };
+  await settle();
+  const { responseBytes } = ads.stats();
+  rows.push({
+    protocol,
+    change: "first set",
+    bytesPerClient: responseBytes / clients,
+    cpuMs: Number.NaN,
+    wallMs: Number.NaN,
+  });
+  await run("one endpoint", rounds, (round) => {
+    cache.updateSnapshot("", { upserts: [endpointsOf(names[500] ?? "", 500, round)] });
+  });
+  await run("one endpoint, by the whole set", rounds, (round) => {
+    const resources = current(cache);
+    cache.setSnapshot("", [...resources.slice(1), endpointsOf(resources[0]?.name ?? "", 0, 100 + round)]);
+  });
+  await run("one cluster", 1, () => {
+    cache.updateSnapshot("", { upserts: [sampleCluster(names[500] ?? "", 6)] });
+  });
+  await run("all endpoints", 1, () => {
+    cache.setSnapshot("", [
+      ...wholeSet(1_000).filter(({ name, typeUrl }) => !isChanged(typeUrl, name)),
+      sampleCluster(names[500] ?? "", 6),
+    ]);
+  });
+  for (const child of children) child.kill();
+  server.forceShutdown();
+  return rows;
+}
+
+function current(cache: SnapshotCache): Resource[] {
+  const snapshot = cache.snapshot("");
+  const types = [...(snapshot?.typeUrls() ?? [])].sort().reverse(); // endpoints first
+  return types.flatMap((typeUrl) => [...(snapshot?.all(typeUrl).values() ?? [])]);
+}
+
+const rows = [...(await measure("delta")), ...(await measure("sotw"))];
+if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify(rows)}\n`);
+else {
+  const number = (value: number, digits: number) => (Number.isNaN(value) ? "-" : value.toFixed(digits));
+  process.stdout.write(
+    "| protocol | change | bytes a client | CPU, all clients | until all have answered |\n|---|---|---|---|---|\n",
+  );
+  for (const { protocol, change, bytesPerClient, cpuMs, wallMs } of rows) {
+    process.stdout.write(
+      `| ${protocol} | ${change} | ${number(bytesPerClient, 0)} | ${number(cpuMs, 0)} ms | ${number(wallMs, 0)} ms |\n`,
+    );
+  }
+}
+const one = rows.find(({ protocol, change }) => protocol === "delta" && change === "one endpoint");
+process.exit(one && one.bytesPerClient < 2_000 && one.cpuMs < clients ? 0 : 1);
