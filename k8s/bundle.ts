@@ -5,14 +5,14 @@
  * ```
  * dist/app/main.cjs      the program, two folders down, because grpc packages read ../../proto from where they are
  * dist/…                 what the app's src/image-files.ts writes, if it has one: the page of apps/compare
- * proto/                 the .proto files that those packages read when they run
+ * proto/, deps/          the .proto files that those packages read when they run
  * THIRD-PARTY-NOTICES    the notices that the licences of the bundled packages require
  * ```
  */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { collectNotices } from "./image/notices.ts";
 
 const project = process.argv[2];
@@ -20,6 +20,17 @@ if (project === undefined || !existsSync(join(project, "src/main.ts"))) {
   process.stderr.write("bundle: name an app, from the root of the repository: node k8s/bundle.ts apps/server\n");
   process.exit(2);
 }
+
+/** The files of grpc-js-xds, which read .proto files two or three folders up. In a bundle all of them stand in one folder. */
+const xdsDeps: Plugin = {
+  name: "grpc-js-xds",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]@grpc[\\/]grpc-js-xds[\\/]build[\\/]src[\\/].*\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, "utf8");
+      return { contents: text.replaceAll("__dirname + '/../../../deps/", "__dirname + '/../../deps/") };
+    });
+  },
+};
 
 const tree = join(project, "dist/image");
 rmSync(tree, { recursive: true, force: true });
@@ -39,6 +50,7 @@ const { metafile } = await build({
   keepNames: true, // logs contain the names of error classes
   legalComments: "none", // THIRD-PARTY-NOTICES has them
   metafile: true,
+  plugins: [xdsDeps],
   logLevel: "warning",
   logOverride: { "empty-import-meta": "error" },
 });
@@ -58,6 +70,19 @@ for (const input of inputs.filter((path) => readFileSync(path, "utf8").includes(
       throw new Error(`bundle: two packages bring a proto/${path}, and they differ`);
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(join(from, path), to);
+  }
+}
+
+const [xdsFile] = inputs.filter((path) => path.endsWith("@grpc/grpc-js-xds/build/src/index.js"));
+if (xdsFile !== undefined) {
+  const from = resolve(dirname(xdsFile), "../../deps");
+  for (const path of globSync("**/*.proto", { cwd: from })) {
+    mkdirSync(dirname(join(tree, "deps", path)), { recursive: true });
+    copyFileSync(join(from, path), join(tree, "deps", path));
+  }
+  // The engine of its regular expressions, which is read from beside the file that loads it.
+  for (const wasm of inputs.filter((path) => path.endsWith("re2-wasm/build/wasm/re2.js"))) {
+    copyFileSync(wasm.replace(/js$/, "wasm"), join(dirname(program), "re2.wasm"));
   }
 }
 

@@ -39,6 +39,12 @@ const summary = "Gets the pod name of a server over gRPC, on one channel for all
 const warn = (message: string) =>
   process.stderr.write(`Warning: ${printableLine(message.replace("grpc.service_config:", "--service-config:"))}\n`);
 
+/**
+ * Deprecations that change nothing for a user: grpc-js names the server in the TLS handshake by its address where the target has no name,
+ * which servers ignore (DEP0123); packages below @grpc/grpc-js-xds load Node's punycode (DEP0040).
+ */
+const harmlessWarnings: ReadonlySet<string> = new Set(["DEP0123", "DEP0040"]);
+
 void runClient({ name: "client-grpc", summary, flags }, async (values, signal) => {
   const { target, timeout, hashKey, keepaliveTime, adminPort, otlpEndpoint, traceSampling } = values;
   const serviceConfig = mergeServiceConfig(withHashKey(values.policy, hashKey), values.serviceConfig);
@@ -47,8 +53,7 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
   if (policy) process.stderr.write(`Policy: ${policy.name} ${JSON.stringify(policy.config)}\n`);
   // Node would print a warning of the policies in two lines, with the process id.
   process.removeAllListeners("warning").on("warning", (warning: Error & { code?: string }) => {
-    // grpc-js names the server in the TLS handshake by its address where the target has no name. Servers ignore that.
-    if (warning.code !== "DEP0123") warn(warning.message);
+    if (!harmlessWarnings.has(warning.code ?? "")) warn(warning.message);
   });
   for (const ignored of values.serviceConfig?.ignored ?? []) warn(`--service-config: ${ignored}`);
   const { findEndpoint, stats } = registerResolvers({
