@@ -5,8 +5,9 @@ import { Connection, RpcStatus } from "../channel/index.ts";
 import { AdsStream } from "./ads-stream.ts";
 import { readTls, readToken, validateXdsCredentials, type XdsCredentials } from "./credentials.ts";
 import { DeltaExchange } from "./delta-exchange.ts";
+import { encodeNode } from "./encode-node.ts";
 import { describeFailure, type XdsError } from "./error.ts";
-import { toNode, type XdsNode } from "./node.ts";
+import type { XdsNode } from "./node.ts";
 import type { ResourceType, ResourceWatcher } from "./resource-type.ts";
 import { StateExchange } from "./state-exchange.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -122,7 +123,7 @@ export class AdsClient {
     try {
       await this.#connectWithin(connectTimeoutMs, connection, signal);
       if (signal.aborted) return;
-      const node = toNode(this.#options.node ?? {});
+      const node = encodeNode(this.#options.node ?? {});
       const common = { subscriptions: this.#subscriptions, clock: this.#clock, random: this.#random, onServed };
       if (protocol !== "sotw") {
         try {

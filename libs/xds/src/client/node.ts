@@ -1,7 +1,3 @@
-import { hostname } from "node:os";
-import type { DeepPartial } from "@grpc-lb/protos/envoy/config/core/v3";
-import { Node } from "@grpc-lb/protos/envoy/config/core/v3";
-
 /** Who the client is to a control plane, which may answer each node, or each cluster of nodes, in another way. */
 export interface XdsNode {
   /** Unique among the clients. For istiod `sidecar~10.0.0.1~pod.namespace~namespace.svc.cluster.local`. Default: the host's name. */
@@ -18,17 +14,4 @@ export interface XdsNode {
     | undefined;
   /** What else the control plane should know, as JSON. Default: none. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** The node as it is sent. */
-export function toNode({ id = hostname(), cluster, locality, metadata }: XdsNode): Node {
-  return Node.fromPartial({
-    id,
-    userAgentName: "grpc-lb",
-    // gRPC's own clients say so too (gRFC A27): a priority is used until none of its endpoints is healthy.
-    clientFeatures: ["envoy.lb.does_not_support_overprovisioning"],
-    ...(cluster !== undefined && { cluster }),
-    ...(locality && { locality: locality as DeepPartial<Node["locality"]> }),
-    ...(metadata && { metadata: structuredClone(metadata) }),
-  });
 }
