@@ -1,4 +1,4 @@
-/** Clients of a control plane for change.bench.ts, which accept everything: `node clients.ts PORT delta|sotw COUNT`. */
+/** Clients of a control plane for change.bench.ts, which accept everything: `node clients.ts PORT delta|sotw COUNT CLUSTERS`. */
 import { type ClientDuplexStream, credentials } from "@grpc/grpc-js";
 import {
   AggregatedDiscoveryServiceClient,
@@ -7,11 +7,11 @@ import {
 } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import { typeUrls } from "../src/type-urls.ts";
 
-const [port = "", protocol = "", count = "0"] = process.argv.slice(2);
+const [port = "", protocol = "", count = "0", clusters = "0"] = process.argv.slice(2);
 const service = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
 const { cluster, endpoints } = typeUrls;
 const asIs = (bytes: Buffer) => bytes;
-const names = Array.from({ length: 1_000 }, (_, i) => `outbound-8080-service-${i}`);
+const names = Array.from({ length: Number(clusters) }, (_, i) => `outbound-8080-service-${i}`);
 
 /** The type and nonce of a response, which is all that is read. */
 function readHead(bytes: Buffer): { readonly typeUrl: string; readonly nonce: string } {
@@ -62,7 +62,10 @@ for (let i = 0; i < Number(count); i++) {
     const { typeUrl, nonce } = readHead(bytes);
     send(typeUrl, nonce);
   });
-  call.on("error", () => process.exit(0));
+  call.on("error", ({ message }) => {
+    process.stderr.write(`${message}\n`);
+    process.exit(1);
+  });
   send(cluster, "");
   send(endpoints, "");
 }

@@ -153,6 +153,7 @@ export class AdsStream<Q extends AnyRequest> {
     const message = printableLine(errorDetail.message, maxMessageLength);
     const snapshot = this.#options.cache.snapshot(this.#client.group);
     for (const name of names) {
+      if (!subscription.covers(name)) continue; // no longer wanted
       subscription.rejected.set(name, { version: snapshot?.get(typeUrl, name)?.version, message });
     }
     // Clusters that are rejected never get warm.
