@@ -125,6 +125,7 @@ const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 
 for (const target of [
   "etcd://127.0.0.1:PORT/web",
   "consul://127.0.0.1:PORT/web",
+  "xds://127.0.0.1:PORT/web",
   "dns-poll://127.0.0.1:PORT/server.example:80",
   "static:///127.0.0.1:80",
   "file:///nowhere/endpoints.yaml",
