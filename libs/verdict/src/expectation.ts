@@ -114,7 +114,7 @@ const ofStrategies: Readonly<Record<string, Expectation>> = {
   },
   "envoy-xds": {
     ...throughProxy,
-    why: "The control plane gives the proxy the pods; it sends each call to the next one.",
+    why: "The control plane names the pods; the proxy sends each call to the next one.",
   },
   xds: {
     rule: "round_robin",

@@ -10,6 +10,7 @@ const addresses = {
   serviceAgingPort: 8,
   nodePort: 14,
   loadBalancerPort: 15,
+  controlPlanePort: 16,
   podGrpcPorts: [3, 4],
   kubeconfig: "/k",
   dnsPort: 5,
@@ -39,6 +40,8 @@ describe("the strategies", () => {
       "--target 127.0.0.1:13 --interval 200ms",
       "--target 127.0.0.1:14 --interval 200ms",
       "--target 127.0.0.1:15 --interval 200ms",
+      "--target xds://127.0.0.1:16/server --policy least_request --interval 200ms",
+      "--target xds:///server --interval 200ms",
     ]);
   });
 

@@ -30,6 +30,8 @@ export interface Addresses {
   readonly registries: RegistryTargets;
   /** The proxies in front of the pods. */
   readonly proxies: ProxyPorts;
+  /** The port of the control plane, which runs if a strategy needs it. */
+  readonly controlPlanePort: number;
 }
 
 /**
@@ -50,6 +52,8 @@ export interface Strategy extends Expectation {
   readonly program?: ProgramName;
   /** The proxy that runs it. */
   readonly proxy?: ProxyName;
+  /** Whether its client asks the control plane. Default: false. */
+  readonly usesControlPlane?: boolean;
   /** The client's .ts file. */
   readonly main: string;
   /** The client's flags that depend on the strategy. */
@@ -164,7 +168,37 @@ export function createStrategies(policy: string): readonly Strategy[] {
     throughProxy("host-proxy", "envoy", "gRPC via node's Envoy"),
     fromOutside("nodeport", "gRPC via a NodePort", ({ nodePort }) => nodePort),
     fromOutside("loadbalancer", "gRPC via LoadBalancer", ({ loadBalancerPort }) => loadBalancerPort),
+    {
+      ...toPods,
+      name: "lookaside",
+      learning: "watch",
+      way: "gRPC, told by xDS",
+      why: "A control plane watches the pods, and tells the client which there are.",
+      usesControlPlane: true,
+      args: ({ controlPlanePort }) => [
+        "--target",
+        `xds://${onLoopback(controlPlanePort)}/server`,
+        ...policyArgsUnlessDefault,
+      ],
+    },
+    {
+      ...expectationOfStrategy("xds"),
+      name: "xds",
+      learning: "watch",
+      way: "gRPC's own xDS client",
+      connections: "one connection per pod",
+      usesControlPlane: true,
+      main: grpcMain,
+      args: () => ["--target", "xds:///server"],
+      env: ({ controlPlanePort }) => ({ GRPC_XDS_BOOTSTRAP_CONFIG: bootstrapOf(controlPlanePort) }),
+    },
   ];
+}
+
+/** What gRPC's own xDS client finds its control plane by. */
+function bootstrapOf(port: number): string {
+  const server = { server_uri: onLoopback(port), channel_creds: [{ type: "insecure" }], server_features: ["xds_v3"] };
+  return JSON.stringify({ xds_servers: [server], node: { id: "lab", cluster: "lab", locality: {} } });
 }
 
 /** A client outside the cluster, which reaches the Service at a node or through a layer 4 load balancer. */

@@ -31,13 +31,15 @@ export interface EnvironmentOptions {
   readonly registries: RegistryTargets;
   /** The proxies in front of the pods; they learn of pods as the Service does. */
   readonly proxies: Proxies;
+  /** See `Addresses.controlPlanePort`. */
+  readonly controlPlanePort: number;
   /** Receives the pods whenever they are published, first when the environment starts. */
   onPublished?(pods: readonly Pod[]): void;
 }
 
 /** Starts the Service, the Kubernetes API and the DNS server, and writes the endpoints file. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
-  const { pods, seed, folder, registries, proxies, onPublished } = options;
+  const { pods, seed, folder, registries, proxies, controlPlanePort, onPublished } = options;
   const started: { close(): Promise<void> }[] = [];
   const close = async () => {
     await Promise.all(started.map((each) => each.close()));
@@ -73,6 +75,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       endpointsFile: file.path,
       registries,
       proxies: proxies.ports,
+      controlPlanePort,
     };
 
     let current = pods;
