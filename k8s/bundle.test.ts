@@ -16,9 +16,11 @@ test("a bundle runs on its own, finds the .proto files that grpc packages read, 
     'import { HealthImplementation } from "grpc-health-check";', // reads its .proto at once
     'import { ServerMetricRecorder, Server } from "@grpc/grpc-js";',
     "new ServerMetricRecorder().addToServer(new Server());", // reads ORCA's
-    'console.log(typeof HealthImplementation, "serves");',
+    'import("./extra/on-demand.ts").then(({ word }) => console.log(typeof HealthImplementation, word));',
   ];
   writeFileSync(join(project, "src/main.ts"), program.join("\n"));
+  mkdirSync(join(project, "src/extra"));
+  writeFileSync(join(project, "src/extra/on-demand.ts"), 'export const word = "serves";');
   const beside = 'import { writeFileSync } from "node:fs"; writeFileSync(process.argv[2] + "/page.js", "page");';
   writeFileSync(join(project, "src/image-files.ts"), beside);
 
@@ -38,7 +40,7 @@ test("a bundle runs on its own, finds the .proto files that grpc packages read, 
   assert.ok(names.includes("proto/health/v1/health.proto"), names.join(" "));
   assert.deepEqual(
     names.filter((name) => !name.startsWith("proto/")),
-    ["THIRD-PARTY-NOTICES", "dist/app/main.cjs", "dist/page.js"],
+    ["THIRD-PARTY-NOTICES", "dist/app/extra.cjs", "dist/app/main.cjs", "dist/page.js"],
   );
   const notices = Buffer.from(first.get("THIRD-PARTY-NOTICES") ?? "", "base64").toString();
   assert.match(notices, /^@grpc\/grpc-js .* \(Apache-2\.0\)\n(?:\S.*\n)*grpc-health-check .* \(Apache-2\.0\)\n/m);
@@ -48,6 +50,8 @@ test("a bundle runs on its own, finds the .proto files that grpc packages read, 
     encoding: "utf8",
   });
   assert.equal(run.stdout, "function serves\n", run.stderr);
+  const main = Buffer.from(first.get("dist/app/main.cjs") ?? "", "base64").toString();
+  assert.doesNotMatch(main, /serves/, "what is loaded on demand is not in the program");
 });
 
 test("a folder that is not an app is an error in one line", () => {

@@ -4,6 +4,7 @@
  *
  * ```
  * dist/app/main.cjs      the program, two folders down, because grpc packages read ../../proto from where they are
+ * dist/app/….cjs         what the program loads only when it is asked for, such as telemetry
  * dist/…                 what the app's src/image-files.ts writes, if it has one: the page of apps/compare
  * proto/, deps/          the .proto files that those packages read when they run
  * THIRD-PARTY-NOTICES    the notices that the licences of the bundled packages require
@@ -12,8 +13,9 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 import { collectNotices } from "./image/notices.ts";
+import { type Chunk, splitOnDemand } from "./image/on-demand.ts";
 
 const project = process.argv[2];
 if (project === undefined || !existsSync(join(project, "src/main.ts"))) {
@@ -35,9 +37,10 @@ const xdsDeps: Plugin = {
 const tree = join(project, "dist/image");
 rmSync(tree, { recursive: true, force: true });
 const program = join(tree, "dist/app/main.cjs");
-const { metafile } = await build({
-  entryPoints: [join(project, "src/main.ts")],
-  outfile: program,
+const manifest = join(project, "package.json");
+const dependencies = existsSync(manifest) ? (JSON.parse(readFileSync(manifest, "utf8")).dependencies ?? {}) : {};
+const chunks = new Map<string, Chunk>();
+const options: BuildOptions & { metafile: true } = {
   bundle: true,
   platform: "node",
   target: "node24",
@@ -50,11 +53,23 @@ const { metafile } = await build({
   keepNames: true, // logs contain the names of error classes
   legalComments: "none", // THIRD-PARTY-NOTICES has them
   metafile: true,
-  plugins: [xdsDeps],
   logLevel: "warning",
   logOverride: { "empty-import-meta": "error" },
-});
+  plugins: [xdsDeps, splitOnDemand(chunks, (name) => name in dependencies)],
+};
+const { metafile } = await build({ ...options, entryPoints: [join(project, "src/main.ts")], outfile: program });
 const inputs = Object.keys(metafile.inputs);
+const files = [program];
+for (const { name, entry } of chunks.values()) {
+  const outfile = join(tree, "dist/app", name);
+  const chunk = await build({ ...options, entryPoints: [entry], outfile });
+  const [written] = Object.values(chunk.metafile.outputs);
+  const isGrpc = ([path, { bytesInOutput }]: [string, { bytesInOutput: number }]) =>
+    bytesInOutput > 0 && path.includes("node_modules/@grpc/grpc-js/");
+  if (Object.entries(written?.inputs ?? {}).some(isGrpc)) throw new Error(`bundle: ${name} has a copy of grpc-js`);
+  inputs.push(...Object.keys(chunk.metafile.inputs));
+  files.push(outfile);
+}
 
 const imageFiles = join(project, "src/image-files.ts");
 if (existsSync(imageFiles)) {
@@ -62,7 +77,7 @@ if (existsSync(imageFiles)) {
   inputs.push(...paths.split("\n").filter(Boolean));
 }
 
-for (const input of inputs.filter((path) => readFileSync(path, "utf8").includes("../../proto"))) {
+for (const input of new Set(inputs.filter((path) => readFileSync(path, "utf8").includes("../../proto")))) {
   const from = resolve(dirname(input), "../../proto");
   for (const path of globSync("**/*.proto", { cwd: from }).filter((name) => !name.startsWith("sample/"))) {
     const to = join(tree, "proto", path);
@@ -86,7 +101,7 @@ if (xdsFile !== undefined) {
   }
 }
 
-writeFileSync(join(tree, "THIRD-PARTY-NOTICES"), collectNotices(inputs));
+writeFileSync(join(tree, "THIRD-PARTY-NOTICES"), collectNotices([...new Set(inputs)]));
 
-const kilobytes = Math.round(readFileSync(program).length / 1000);
-process.stdout.write(`bundled ${basename(project)}: ${kilobytes} kB from ${inputs.length} files\n`);
+const sizes = files.map((file) => `${basename(file)} ${Math.round(readFileSync(file).length / 1000)} kB`);
+process.stdout.write(`bundled ${basename(project)}: ${sizes.join(", ")}, from ${new Set(inputs).size} files\n`);

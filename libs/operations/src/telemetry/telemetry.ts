@@ -77,13 +77,10 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     return { ...nothing, instrument: () => {}, activeTrace: () => undefined, close: async () => {} };
   }
   const resource = describeResource(service, process.env, options.pod);
-  const metrics = hasMetrics ? (await import("./metrics.ts")).createMetrics(resource) : undefined;
-  const traces = endpoint
-    ? (await import("./traces.ts")).startTraces({ endpoint, sampling, resource, report })
-    : undefined;
+  const { createRequestObserver, instrumentHttpServer, loadMetrics, loadTraces } = await import("./on-demand.ts");
+  const metrics = hasMetrics ? (await loadMetrics()).createMetrics(resource) : undefined;
+  const traces = endpoint ? (await loadTraces()).startTraces({ endpoint, sampling, resource, report }) : undefined;
   const instruments: Instruments = { meter: metrics?.meter, tracer: traces?.tracer };
-  const { instrumentHttpServer } = await import("./http-server.ts");
-  const { createRequestObserver } = await import("./http-client.ts");
   return {
     ...instruments,
     routes: metrics ? [metrics.routes] : [],

@@ -37,12 +37,14 @@ export function endpointsRoutes(views: EndpointsViews): AdminRoutes {
 const shown = (target: string | undefined) =>
   target === undefined ? null : redactTarget(target, { isKnown: true, parameters: [] });
 
+const rounded = (ms: number | undefined) => (ms === undefined ? null : Math.round(ms));
+
 function describeSource(stats: ResolvedTargetStats, observer: EndpointsObserver): object {
-  const { target, scheme, channels, error = null, lastSyncAgeMs = null, lists, watches, events, errors } = stats;
+  const { target, scheme, channels, error = null, lists, watches, events, errors } = stats;
   const snapshot = observer.snapshotOf(target);
   return {
-    ...{ target: shown(target), subject: snapshot?.subject ?? null, scheme, channels, lastSyncAgeMs },
-    ...{ error, lists, watches, events, errors },
+    ...{ target: shown(target), subject: snapshot?.subject ?? null, scheme, channels },
+    ...{ lastSyncAgeMs: rounded(stats.lastSyncAgeMs), error, lists, watches, events, errors },
     endpoints: snapshot?.endpoints?.map(describeEndpoint) ?? [],
   };
 }
@@ -65,7 +67,7 @@ function describeDispatcher(stats: DispatcherStats, observer: EndpointsObserver)
   const { lastSyncMs } = observer.snapshotOf(target ?? subject) ?? {};
   return {
     ...{ target: shown(target), subject, waiting, error },
-    lastSyncAgeMs: lastSyncMs === undefined ? null : systemClock.now() - lastSyncMs,
+    lastSyncAgeMs: rounded(lastSyncMs && systemClock.now() - lastSyncMs),
     endpoints: endpoints.map(({ endpoint, isInBackoff, picks, inFlight }) => {
       const state = isInBackoff ? "in backoff" : "ready";
       return { ...describeEndpoint(endpoint), state, picks, inFlight };
