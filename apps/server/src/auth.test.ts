@@ -40,7 +40,8 @@ async function serveKeys(t: TestContext, keys: object[]) {
   const server: Server = createServer(
     { cert: readFileSync(certFile), key: readFileSync(keyFile) },
     (request, response) => {
-      response.statusCode = request.headers.authorization === "Bearer for-the-keys" ? 200 : 403;
+      const { authorization, accept = "" } = request.headers;
+      response.statusCode = authorization !== "Bearer for-the-keys" ? 403 : accept.includes("jwk-set+json") ? 200 : 406;
       response.end(JSON.stringify({ keys }));
     },
   );

@@ -12,6 +12,8 @@ export interface JwksFetchOptions {
 }
 
 const timeoutMs = 5_000;
+/** A Kubernetes API server answers 406 to `application/json` alone. */
+const accept = "application/jwk-set+json, application/json";
 /** Far more than the keys of any issuer. */
 const maxLength = 1_048_576;
 
@@ -51,7 +53,7 @@ async function get(
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(url.port) || (isSecure ? 443 : 80),
     path: `${url.pathname}${url.search}`,
-    headers: { accept: "application/json", ...(token !== undefined && { authorization: `Bearer ${token}` }) },
+    headers: { accept, ...(token !== undefined && { authorization: `Bearer ${token}` }) },
     tls: ca,
   };
   try {
