@@ -3,7 +3,7 @@
  * snapshot with the keys of before, while clients call.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import { createKubectl } from "../cluster/kubectl.ts";
 import { nextCalls } from "./client.ts";
@@ -41,7 +41,8 @@ const readRevision = async () => JSON.parse(await etcdctl("get", "nothing", "-w"
 async function provideVolume(): Promise<void> {
   const cluster = await createKubectl("default");
   const path = `/var/tmp/${namespace}`;
-  mkdirSync(path, { recursive: true, mode: 0o777 });
+  mkdirSync(path);
+  chmodSync(path, 0o777); // the kubelet gives the pod's group no right on a hostPath
   const [node] = (await cluster.get(["nodes"])).items;
   const hostname = { key: "kubernetes.io/hostname", operator: "In", values: [node.metadata.name] };
   const volume = {

@@ -18,7 +18,7 @@ const phases = [
   ["policies"],
   ["compare", "istio-registry"],
   ["compare-all"],
-  ["monitoring", "identity", "backup"],
+  ["monitoring", "identity", "backup", "tracing"],
   ["autoscale"],
   ["suite", "registries", "tutorial", "discovery", "live", "components"],
   ["resolver", "xds"],
@@ -37,6 +37,7 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   components: [...inOneProcess, "k8s/e2e/components.e2e.ts"],
   monitoring: [...inOneProcess, "k8s/e2e/monitoring.e2e.ts"],
   backup: [...inOneProcess, "k8s/e2e/backup.e2e.ts"],
+  tracing: [...inOneProcess, "k8s/e2e/tracing.e2e.ts"],
   identity: [...inOneProcess, "k8s/e2e/identity.e2e.ts"],
   autoscale: [...inOneProcess, "k8s/e2e/autoscale.e2e.ts"],
   live: [...inOneProcess, "k8s/e2e/live.e2e.ts"],
@@ -44,7 +45,7 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   xds: ["libs/xds/e2e/*.e2e.ts"],
 };
 const names = Object.keys(files) as Story[];
-const long: readonly Story[] = ["compare-all", "monitoring", "identity", "backup", "autoscale"];
+const long: readonly Story[] = ["compare-all", "monitoring", "identity", "backup", "tracing", "autoscale"];
 
 const stories: Flag<readonly Story[]> = {
   metavar: "names",

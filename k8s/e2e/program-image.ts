@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { imageVariable, type Program } from "../cluster/companion.ts";
+import type { Program } from "../cluster/companion.ts";
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { type ApiNode, hasImage } from "../cluster/node-images.ts";
 import { tagOf } from "../image/tag.ts";
@@ -17,10 +17,10 @@ import { findSandbox } from "./sandbox.ts";
  */
 export async function programImage(
   kubectl: Kubectl,
-  program: Program,
+  program: Program | "jaeger",
   more: readonly string[] = [],
 ): Promise<{ readonly image: string } | { readonly image: null; readonly why: string }> {
-  const given = process.env[imageVariable(program)];
+  const given = process.env[`${program.toUpperCase()}_IMAGE`];
   if (given) return { image: given };
   const sandbox = await findSandbox(kubectl);
   if (!sandbox) return { image: "" };
