@@ -16,7 +16,7 @@ export interface EndpointWatchOptions {
   readonly clock: Clock;
 }
 
-const nothing: Assignment = { endpoints: [], drops: [], problem: undefined };
+const nothing: Assignment = { endpoints: [], ids: new Set(), drops: [], problem: undefined };
 
 /**
  * Keeps the endpoints of a store as a control plane has them. What is missing in its first answer after it was away is served for a grace
@@ -69,8 +69,10 @@ export class EndpointWatch implements ResourceWatcher<Assignment> {
       this.#missing.delete(endpoint.id);
       endpoints.set(endpoint);
     }
-    // The first answer may lack what is there; a later one lacks what the first one lacked.
-    const kept = isReturn ? gone : new Set([...gone].filter((id) => this.#missing.ids.has(id)));
+    // The first answer may lack what is there, and a later one what the first one lacked; but what drains, or has a priority that
+    // is not used, is not lacking.
+    const isLacking = (id: string) => !assignment.ids.has(id) && (isReturn || this.#missing.ids.has(id));
+    const kept = new Set([...gone].filter(isLacking));
     for (const id of gone) if (!kept.has(id)) endpoints.delete(id);
     this.#missing.replace(kept, isReturn);
     this.#assignment = assignment;
@@ -78,9 +80,12 @@ export class EndpointWatch implements ResourceWatcher<Assignment> {
     store.sync(this.#synced);
   }
 
-  /** While the control plane is away nothing is known: its next answer begins another grace period. */
+  /** While the control plane is away nothing is known: another grace period begins. */
   #onExpired(ids: ReadonlySet<string>): void {
-    if (this.#hasFailed) return;
+    if (this.#hasFailed) {
+      this.#missing.replace(ids, true);
+      return;
+    }
     for (const id of ids) this.#store.endpoints.delete(id);
     this.#store.update(this.#synced);
   }

@@ -12,6 +12,8 @@ import { readMetadata } from "./metadata.ts";
 export interface Assignment {
   /** Those of the lowest priority that has one which takes calls; weight 0 is a standby, which takes them while there is no other. */
   readonly endpoints: readonly Endpoint[];
+  /** The ids of all endpoints, also of those that take no calls. */
+  readonly ids: ReadonlySet<string>;
   readonly drops: readonly Drop[];
   /** Which endpoints are left out because this client cannot connect to them; undefined if none is. */
   readonly problem: string | undefined;
@@ -55,7 +57,8 @@ export function readAssignment({ endpoints: localities, policy }: ClusterLoadAss
   if (count > maxEndpoints) throw new Error(`it has ${count} endpoints, more than ${maxEndpoints}`);
   const byPriority = new Map<number, WeightedLocality[]>();
   const places = new Set<string>();
-  let [unreachable, reachable] = [0, 0];
+  const ids = new Set<string>();
+  let unreachable = 0;
   for (const [n, { locality, lbEndpoints, loadBalancingWeight, priority }] of localities.entries()) {
     const { region = "", zone = "", subZone = "" } = locality ?? {};
     const place = JSON.stringify([priority, region, zone, subZone]);
@@ -68,17 +71,18 @@ export function readAssignment({ endpoints: localities, policy }: ClusterLoadAss
     const metadata = { ...(region !== "" && { region }), ...(subZone !== "" && { subZone }) };
     for (const [i, each] of lbEndpoints.entries()) {
       const read = readEndpoint(each, `${at}.lb_endpoints[${i}]`, { zone: zone || undefined, metadata });
-      if (!read) unreachable += 1;
-      else reachable += 1;
+      if (read) ids.add(read.id);
+      else unreachable += 1;
       if (read && isUsable(each)) own.endpoints.push(read);
     }
   }
   for (let priority = 0; priority < byPriority.size; priority++) {
     if (!byPriority.has(priority)) throw new Error(`priority ${priority} is missing, of ${byPriority.size} priorities`);
   }
-  if (unreachable > 0 && reachable === 0) throw new Error("none of its endpoints has an IP address and a port");
+  if (unreachable > 0 && ids.size === 0) throw new Error("none of its endpoints has an IP address and a port");
   const used = [...byPriority].sort(([a], [b]) => a - b).map(([, group]) => shareByLocality(group));
   return {
+    ids,
     endpoints: used.find(hasActive) ?? used.find((endpoints) => endpoints.length > 0) ?? [],
     drops: (policy?.dropOverloads ?? []).slice(0, maxDrops).map(({ category, dropPercentage }, n) => {
       const of = denominators[dropPercentage?.denominator ?? Denominator.HUNDRED];

@@ -135,6 +135,44 @@ test("what the first answer after a reconnect lacks is served for the grace peri
   await fake.close();
 });
 
+test("after a reconnect, what drains goes at once, and what lacks goes when the grace period ends while the control plane answers", async () => {
+  const clock = new ManualClock();
+  const fake = await FakeControlPlane.start();
+  serve(fake, "a", { endpoints: [{ lbEndpoints: at(1, 2, 3) }] });
+  const controlPlane = { host: "127.0.0.1", port: fake.port };
+  const options = { controlPlane, name: "a", credentials: {}, node: {}, clock, random: () => 0 };
+  const reader = new SnapshotReader(sourceIn(defineXdsSource, options));
+  await reader.untilAddresses(...addresses(1, 2, 3));
+  fake.relay.drop();
+  const draining = lbEndpoint({ host: "10.0.0.1", port: 80 }, { health: 3 });
+  serve(fake, "a", { endpoints: [{ lbEndpoints: [draining, ...at(3)] }] });
+  await reader.untilAddresses(...addresses(2, 3));
+  await fake.relay.stop();
+  /** Ends the pauses between attempts, which have no length here. */
+  const retrying = (condition: () => boolean) => () => {
+    clock.advance(0);
+    return condition();
+  };
+  await until(
+    retrying(() => reader.last?.error !== undefined),
+    "an error",
+  );
+  clock.advance(10_000);
+  await fake.relay.start();
+  await until(
+    retrying(() => fake.streams === 1),
+    "a stream, which has nothing new to say",
+  );
+  assert.deepEqual(reader.addresses, addresses(2, 3), "kept while the control plane was away");
+  await clock.asleep(2);
+  clock.advance(1_000);
+  await reader.until("no error", ({ error }) => error === undefined);
+  clock.advance(10_000);
+  await reader.untilAddresses(...addresses(3));
+  await reader.close();
+  await fake.close();
+});
+
 test("options that cannot be right are refused", () => {
   const controlPlane = { host: "h", port: 1 };
   const refused = (more: object, error: object) =>
