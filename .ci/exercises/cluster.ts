@@ -43,12 +43,23 @@ export class WorkshopCluster {
 
   /**
    * Cleans up as the workshop does, by `make kube-delete`, and then looks for what is left: the namespace, and objects without a
-   * namespace that name it. A namespace that is left is deleted.
+   * namespace that name it. A namespace that is left is deleted. Never throws, so that the results of the exercises are not lost.
    *
-   * @returns what was left
+   * @returns what was left, and why it is not known
    */
   close(): string[] {
     const left: string[] = [];
+    try {
+      this.#findLeft(left);
+    } catch (error) {
+      left.push(`${error instanceof Error ? error.message : error}: maybe namespace ${this.namespace}`);
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+    return left;
+  }
+
+  /** @throws Error when kubectl fails */
+  #findLeft(left: string[]): void {
     const cleaned = spawnSync("make", ["kube-delete"], {
       cwd: root,
       env: { ...process.env, ...this.env },
@@ -64,8 +75,6 @@ export class WorkshopCluster {
     const format = '--output=jsonpath={range .items[*]}{.kind}/{.metadata.name}{"\\t"}{@}{"\\n"}{end}';
     const objects = this.#kubectl("get", kinds.replaceAll("\n", ","), format).split("\n");
     left.push(...objects.filter((line) => line.includes(this.namespace)).map((line) => line.split("\t")[0] ?? ""));
-    rmSync(this.#folder, { recursive: true });
-    return left;
   }
 
   #kubectl(...args: readonly string[]): string {

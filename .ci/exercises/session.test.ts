@@ -36,6 +36,11 @@ for (const [behaviour, step, failure] of [
     makeStep("echo no", "yes", { isBackground: true }),
     'expected "yes", got "no"',
   ],
+  [
+    "a background command that a signal ends is a failure at once",
+    makeStep("echo no; kill -KILL $$", "yes", { isBackground: true, deadlineMs: 24 * 60 * 60_000 }),
+    'expected "yes", got "no"',
+  ],
 ] as const) {
   test(behaviour, async (t) => {
     const session = openSession(t);

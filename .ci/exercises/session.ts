@@ -95,7 +95,8 @@ export class Session {
     for (;;) {
       const failure = compare(step, command.output());
       if (failure === undefined) return { output: command.output(), failure };
-      if (deadline.aborted || command.child.exitCode !== null) return { output: command.output(), failure };
+      const { exitCode, signalCode } = command.child;
+      if (deadline.aborted || exitCode !== null || signalCode !== null) return { output: command.output(), failure };
       await Promise.race([command.news(), late]);
     }
   }

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { untilServerSent } from "@grpc-lb/core/testing";
-import { startProgram } from "@grpc-lb/program/testing";
+import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { root } from "../image/tag.ts";
 import { makeOk } from "./make.ts";
 import { readyServersOf } from "./server.ts";
@@ -14,9 +14,10 @@ import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval } = await beginStory("live");
 
+const env = process.env as Record<string, string>;
+
 /** Starts kube-live; the story stops it. */
 async function startLive(args: readonly string[] = []) {
-  const env = process.env as Record<string, string>;
   const live = startProgram(join(root, "k8s/live/main.ts"), ["--namespace", namespace, ...args], env);
   const stop = async () => void (await live.stop(60_000));
   stopAtEnd({ stop });
@@ -89,6 +90,15 @@ step("the page shows the pods with their nodes and the verdicts, and its pod may
   assert.equal(await objectsOfPage(), "");
 });
 
+step("a second kube-live in the namespace exits with 1, and the first goes on", async () => {
+  const { live, url } = await startLive();
+  const second = await runToEnd(join(root, "k8s/live/main.ts"), ["--namespace", namespace], env);
+  assert.equal(second.code, 1);
+  assert.match(second.stderr.join("\n"), /^kube-live: namespace .* has a live page already/);
+  assert.equal((await fetch(url)).status, 200);
+  assert.deepEqual(await live.stop(60_000), { code: 0, signal: null });
+});
+
 step("its port is forwarded again when its pod is replaced", async () => {
   const { live, url } = await startLive();
   await kubectl.run(["delete", "pod", "-l", "app=live"]);
@@ -107,8 +117,12 @@ step("its port is forwarded again when its pod is replaced", async () => {
 step("with --allow-actions it makes the clients report connections, scales and deletes pods", async (t) => {
   const { live, url } = await startLive(["--allow-actions"]);
   assert.deepEqual(await rightsOf([...reading, ...acting, ...more]), [...reading, ...acting]);
+  await untilState(
+    url,
+    "times and a connection to each pod",
+    ({ clients }) => clients[1].connections?.open.length === 3 && clients[1].p99Ms > 0,
+  );
   assert.equal(await press(url, "report"), 202);
-  await untilState(url, "a connection to each pod", ({ clients }) => clients[1].connections?.open.length === 3);
   assert.equal(await press(url, "scale-up"), 202);
   await untilState(
     url,
@@ -129,6 +143,8 @@ step("with --allow-actions it makes the clients report connections, scales and d
   });
   assert.deepEqual(await live.stop(60_000), { code: 0, signal: null });
   assert.equal(await objectsOfPage(), "");
+  const clients = await kubectl.run(["get", "deployment/client-http", "deployment/client-grpc", "-o", "yaml"]);
+  assert.doesNotMatch(clients, /EVENTS/);
 });
 
 step("kube-delete deletes a page that was left behind", async () => {

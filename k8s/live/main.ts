@@ -1,12 +1,13 @@
 /**
  * `make kube-live`: deploys the live page into a namespace and forwards a port of this machine to it, until Ctrl-C, which deletes what
- * was deployed. The page reads with the rights of its own Role, and changes nothing unless ALLOW_ACTIONS=true.
+ * was deployed. The page reads with the rights of its own Role, and changes nothing unless ALLOW_ACTIONS=true. Then the clients also
+ * run with EVENTS=true meanwhile, because only then they report connections and times.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { portFlag, runProgram, switchFlag } from "@grpc-lb/program";
 import { type Deployed, readDeployed } from "../cluster/deployed.ts";
-import { createKubectl, type Kubectl, namespaceFlag, requireRights } from "../cluster/kubectl.ts";
+import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "../cluster/kubectl.ts";
 import { loadImages, requireImages, requireLocalCluster } from "../cluster/local.ts";
 import { nodesHaveImages } from "../cluster/node-images.ts";
 import { requireNoForeignObjects, resourceOf } from "../cluster/objects.ts";
@@ -19,7 +20,9 @@ const flags = {
   namespace: namespaceFlag,
   imagePrefix: imagePrefixFlag,
   port: portFlag({ help: "port of the page on 127.0.0.1, 0 for a free one", default: 0 }),
-  allowActions: switchFlag({ help: "lets the page scale the server, delete a pod and restart the rollout" }),
+  allowActions: switchFlag({
+    help: "lets the page scale the server, delete a pod and restart the rollout; the clients restart with EVENTS=true",
+  }),
 };
 
 /** The port of the page in its pod. */
@@ -38,12 +41,21 @@ void runProgram(
     await requireRights(kubectl, [...rights, "list pods", "create pods --subresource=portforward"]);
     const deployed = await readDeployed(kubectl);
     await requireNoForeignObjects(kubectl, ["live"], deployedKinds);
+    await requireNoOtherPage(kubectl);
     if (local !== null && !(await nodesHaveImages(kubectl, built)))
       await loadImages(local, await requireImages(built, signal), signal);
 
     const tree = writeKustomization(kubectl.namespace, { built, deployed, allowActions: flags.allowActions });
+    let isOurs = true;
+    let silent: readonly string[] = [];
     try {
-      await kubectl.run(["apply", "-k", tree], { doing: "the live page was applied" });
+      // Of two that start at the same time, `create` fails for the later one, which then must not delete what it finds.
+      const { code, problem } = await kubectl.try(["create", "-k", tree], { doing: "the live page was created" });
+      isOurs = !problem.includes("already exists");
+      if (code !== 0) stop(`kubectl create: ${problem}`);
+      silent = await clientsWithoutEvents(kubectl);
+      if (silent.length > 0 && flags.allowActions) await setEvents(kubectl, silent, "EVENTS=true");
+      if (silent.length > 0) process.stderr.write(`kube-live: ${describeEvents(flags.allowActions)}\n`);
       await waitForRollout(kubectl, "live");
       await forwardPort(kubectl, {
         ...{ to: "deployment/live", port: flags.port, remotePort: pagePort, signal },
@@ -53,11 +65,46 @@ void runProgram(
     } catch (error) {
       if (!signal.aborted) throw error; // Ctrl-C is how it ends
     } finally {
-      await remove(cleaner, tree);
+      try {
+        if (flags.allowActions && silent.length > 0) await setEvents(cleaner, silent, "EVENTS-");
+      } finally {
+        if (isOurs) await remove(cleaner, tree);
+      }
     }
     return 0;
   },
 );
+
+/** A page belongs to the kube-live that created it. Ends the program if there is one. */
+async function requireNoOtherPage(kubectl: Kubectl): Promise<void> {
+  const found = await kubectl.run(["get", deployedKinds.join(), "--selector", "app=live", "--output", "name"]);
+  if (found.trim() === "") return;
+  const { namespace } = kubectl;
+  stop(
+    `namespace ${namespace} has a live page already, of another kube-live or left by one that was killed; what was left is deleted by: ` +
+      `kubectl --namespace ${namespace} delete ${deployedKinds.join()} --selector app=live`,
+  );
+}
+
+const clients = ["client-http", "client-grpc"];
+
+/** The clients whose Deployments do not set EVENTS. */
+async function clientsWithoutEvents(kubectl: Kubectl): Promise<readonly string[]> {
+  const events = '{.spec.template.spec.containers[*].env[?(@.name=="EVENTS")].name}';
+  const lines = `{range .items[*]}{.metadata.name}=${events}{"\\n"}{end}`;
+  const found = (await kubectl.run(["get", "deployments", "--output", `jsonpath=${lines}`])).split("\n");
+  return clients.filter((client) => found.includes(`${client}=`));
+}
+
+/** @param change as `kubectl set env` has it; it restarts the clients */
+async function setEvents(kubectl: Kubectl, names: readonly string[], change: "EVENTS=true" | "EVENTS-"): Promise<void> {
+  await kubectl.run(["set", "env", ...names.map((name) => `deployment/${name}`), change]);
+}
+
+const describeEvents = (isSet: boolean) =>
+  isSet
+    ? "the clients restart with EVENTS=true, to report connections and times; they restart without it at the end"
+    : "the clients report no connections and times; with ALLOW_ACTIONS=true they do";
 
 /** Deletes the page, and waits until its pod is gone too. */
 async function remove(kubectl: Kubectl, tree: string): Promise<void> {

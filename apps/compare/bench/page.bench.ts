@@ -4,7 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { durationFlag, integerFlag, runProgram } from "@grpc-lb/program";
-import { findChromium, launchChromium } from "../testing/browser.ts";
+import { findChromium, noChromium } from "@grpc-lb/program/testing";
+import { launchChromium } from "../testing/browser.ts";
 import { startComparePage } from "../testing/compare-page.ts";
 import { measurePage } from "../testing/measure-page.ts";
 import { SampleComparison } from "../testing/sample-comparison.ts";
@@ -27,13 +28,13 @@ const flags = {
 
 void runProgram({ name: "page-bench", summary: "Measures the live page in Chromium.", flags }, async ({ flags }) => {
   const { duration: durationMs, rate: callsPerSecond, pods } = flags;
-  const executable = findChromium();
-  if (executable === undefined) {
-    process.stdout.write("page-bench: skipped, there is no chromium on the PATH, and CHROMIUM is not set\n");
+  const found = findChromium();
+  if (found === undefined) {
+    process.stdout.write(`page-bench: skipped, ${noChromium}\n`);
     return 0;
   }
   const compare = await startComparePage();
-  const browser = await launchChromium(executable);
+  const browser = await launchChromium(found);
   try {
     const sample = new SampleComparison(compare, pods);
     const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });

@@ -6,10 +6,15 @@ import { callUntil, feed, useBrowser } from "../testing/use-browser.ts";
 
 const { options, serve, open } = useBrowser();
 
-for (const pods of [2, 3, 50]) {
+for (const [pods, more] of [
+  [2, 0],
+  [3, 0],
+  [50, 0],
+  [12, 11],
+] as const) {
   for (const colorScheme of ["light", "dark"] as const) {
-    test(`axe finds nothing with ${pods} pods on a ${colorScheme} page`, options, async () => {
-      const { compare, sample } = await serve(pods);
+    test(`axe finds nothing with ${pods} pods and ${4 + more} panels on a ${colorScheme} page`, options, async () => {
+      const { compare, sample } = await serve({ pods, more });
       const page = await open(compare.url, { colorScheme, bypassCSP: true }); // for axe alone
       await feed(page, "live");
       await callUntil(sample, async () => (await page.locator(".verdict-balanced").count()) === 3, "the verdicts");

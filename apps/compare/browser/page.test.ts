@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 /** The page in a real browser. Skipped where there is no Chromium. */
 import assert from "node:assert/strict";
+import { availableParallelism, loadavg } from "node:os";
 import { test } from "node:test";
 import { systemClock } from "@grpc-lb/core";
 import type { Page } from "playwright-core";
@@ -8,24 +9,61 @@ import { measurePage } from "../testing/measure-page.ts";
 import { callUntil, feed, useBrowser } from "../testing/use-browser.ts";
 
 const { options, serve, open } = useBrowser();
+/** How much longer work takes on a machine that runs other work; 1 when it does not. */
+const slowdown = () => Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
 const textOf = (page: Page, selector: string) => page.locator(selector).allInnerTexts();
 
-test("the first paint comes within a second, and the whole page fits on a projector", options, async () => {
+test("each first paint comes within a second", options, async () => {
   const { compare } = await serve();
-  const paints: number[] = [];
   for (let n = 0; n < 3; n++) {
     const page = await open(compare.url);
     await page.locator(".panel").nth(3).waitFor();
     const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
-    paints.push(paint ?? Number.POSITIVE_INFINITY);
-    const size = await page.evaluate(() => [
-      document.documentElement.scrollWidth,
-      document.documentElement.scrollHeight,
-    ]);
-    assert.deepEqual(size, [1280, 720]);
+    const boundMs = 1_000 * slowdown();
+    assert.ok(paint !== undefined && paint < boundMs, `the first paint after ${paint} ms, the bound is ${boundMs} ms`);
   }
-  assert.ok(Math.min(...paints) < 1_000, `first paints after ${paints} ms`);
 });
+
+for (const [pods, more] of [
+  [3, 0],
+  [6, 0],
+  [50, 0],
+  [3, 2],
+  [3, 11],
+  [12, 11],
+  [3, 26],
+] as const) {
+  test(
+    `${4 + more} panels with ${pods} pods fit on a projector, and each shows all of its parts`,
+    options,
+    async () => {
+      const { compare, sample } = await serve({ pods, more });
+      const page = await open(compare.url);
+      await page
+        .locator(".panel")
+        .nth(3 + more)
+        .waitFor();
+      await callUntil(sample, async () => (await page.locator(".verdict-balanced").count()) === 3, "the verdicts");
+      const size = await page.evaluate(() => {
+        const { scrollWidth, scrollHeight } = document.documentElement;
+        return [scrollWidth, scrollHeight];
+      });
+      assert.deepEqual(size, [1280, 720]);
+      const outside = await page.locator(".panel").evaluateAll((panels) =>
+        panels.flatMap((panel) => {
+          const { left, right, top, bottom } = panel.getBoundingClientRect();
+          return [...panel.querySelectorAll("h2, .verdict, .source, .connections, .badge, dd")].flatMap((part) => {
+            const box = part.getBoundingClientRect();
+            if (part.getClientRects().length === 0) return []; // not displayed
+            const isInside = box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom;
+            return isInside ? [] : [`${panel.getAttribute("aria-label")}: ${part.outerHTML.slice(0, 80)}`];
+          });
+        }),
+      );
+      assert.deepEqual(outside, []);
+    },
+  );
+}
 
 test("calls are drawn, and verdicts, shares, connections and failures are shown", options, async () => {
   const { compare, sample } = await serve();
@@ -59,6 +97,11 @@ test("every button and every key is an action, and none works without the server
     await page.keyboard.press(key);
     await callUntil(sample, async () => lines() === 2, `the key ${key}`);
   }
+  await page.route("**/actions/kill", (route) => route.fulfill({ status: 404, body: "no such action\n" }), {
+    times: 1,
+  });
+  await page.locator('[data-action="kill"]').click();
+  await page.getByRole("alert").filter({ hasText: "Kill: 404 no such action" }).waitFor();
   await compare.stop();
   await feed(page, "cut off");
   for (const { name } of sample.actions) assert.ok(await page.locator(`[data-action="${name}"]`).isDisabled());
@@ -109,7 +152,7 @@ test("the page says that its stream is cut, and opens it again when the server i
   await feed(page, "live");
   await compare.stop();
   await feed(page, "cut off");
-  const { sample } = await serve(2, Number(new URL(compare.url).port));
+  const { sample } = await serve({ pods: 2, port: Number(new URL(compare.url).port) });
   await feed(page, "live");
   await callUntil(
     sample,
@@ -124,10 +167,14 @@ test("at 200 calls a second memory and nodes do not grow, and frames come in tim
   await feed(page, "live");
   const load = { callsPerSecond: 200, durationMs: 4_000 };
   await measurePage(page, sample, load);
-  const { heapGrowthBytes, nodeGrowth, medianFrameMs } = await measurePage(page, sample, load);
-  assert.ok(heapGrowthBytes < 5_000_000, `the heap grew by ${heapGrowthBytes} bytes`);
-  assert.ok(nodeGrowth < 200, `${nodeGrowth} nodes more`);
-  assert.ok(medianFrameMs < 100, `a frame takes ${medianFrameMs} ms`);
+  const { heapGrowthBytes, nodeGrowth, medianFrameMs, lateShare } = await measurePage(page, sample, load);
+  // Less than 1 kB for each of the 800 calls: a page that keeps its calls is over it.
+  assert.ok(heapGrowthBytes < 800_000, `the heap grew by ${heapGrowthBytes} bytes`);
+  assert.ok(nodeGrowth < 50, `${nodeGrowth} nodes more`);
+  const frameMs = 34 * slowdown();
+  assert.ok(medianFrameMs <= frameMs, `a frame takes ${medianFrameMs} ms, the bound is ${frameMs} ms`);
+  const share = 0.02 * slowdown();
+  assert.ok(lateShare <= share, `${lateShare} of the frames come late, the bound is ${share}`);
 });
 
 for (const [reducedMotion, moves] of [
@@ -147,17 +194,16 @@ for (const [reducedMotion, moves] of [
         });
       const blank = await drawn();
       await callUntil(sample, async () => (await drawn()) !== blank, "the lines");
-      const isSame = async () => {
+      sample.call(40);
+      await systemClock.sleep(1_500); // the dots have arrived, and the lines stay
+      const still = await drawn();
+      if (moves) await callUntil(sample, async () => (await drawn()) !== still, "a dot that travels");
+      else {
         sample.call(40);
-        await systemClock.sleep(1_500); // the dots have arrived, and the lines stay
-        const before = await drawn();
-        sample.call(4);
-        await systemClock.sleep(300);
-        return before === (await drawn());
-      };
-      // The first lines may still come when the browser is slow.
-      const results = [await isSame(), await isSame()];
-      assert.equal(results.at(-1), !moves);
+        await feed(page, "live");
+        await systemClock.sleep(500);
+        assert.ok((await drawn()) === still, "the drawing has changed");
+      }
     },
   );
 }

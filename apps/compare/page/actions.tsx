@@ -15,7 +15,8 @@ export function Actions({ actions, isLive, isPaused, onPause }: ActionsProps) {
   const [problem, setProblem] = useState("");
   const act = async ({ name, label }: PageAction) => {
     const answer = await fetch(`/actions/${encodeURIComponent(name)}`, { method: "POST" }).catch(() => undefined);
-    setProblem(answer?.ok ? "" : `${label} did not reach the server`);
+    if (!answer) setProblem(`${label} did not reach the server`);
+    else setProblem(answer.ok ? "" : `${label}: ${answer.status} ${(await answer.text()).trim().slice(0, 100)}`);
   };
   useEffect(() => {
     const press = (event: KeyboardEvent) => {

@@ -9,6 +9,9 @@ import type { PageState } from "./protocol.ts";
 import { TimelineList } from "./timeline-list.tsx";
 import { Traffic } from "./traffic.ts";
 
+/** More panels are smaller, with pods as columns and without the chart. */
+const maxLargePanels = 4;
+
 /** The whole page. */
 export function App() {
   const [feedState, setFeedState] = useState<FeedState>("connecting");
@@ -35,6 +38,7 @@ export function App() {
     setPaused(feed.isPaused);
   };
   useEffect(() => traffic.setRunning(feedState === "live"), [feedState]);
+  const isCrowded = state !== undefined && state.clients.length > maxLargePanels;
   const shownFeed = state?.hasEnded && feedState === "live" ? "ended" : feedState;
 
   return (
@@ -54,9 +58,15 @@ export function App() {
       <main>
         {state ? (
           <>
-            <div class="panels" data-count={state.clients.length}>
+            <div
+              class={`panels${isCrowded ? " crowded" : ""}`}
+              style={{ "--columns": state.clients.length <= 9 ? 3 : state.clients.length <= 16 ? 4 : 5 }}
+            >
               {state.clients.map((client, index) => (
-                <ClientPanel key={client.name} client={client} index={index} pods={state.pods} traffic={traffic} />
+                <ClientPanel
+                  key={client.name}
+                  {...{ client, index, traffic, pods: state.pods, isCompact: isCrowded }}
+                />
               ))}
               {state.clients.length === 0 && <p class="start">Starting pods and clients …</p>}
             </div>

@@ -10,10 +10,12 @@ interface ClientPanelProps {
   readonly index: number;
   readonly pods: readonly PagePod[];
   readonly traffic: Traffic;
+  /** Whether there are so many panels that this one is small. */
+  readonly isCompact: boolean;
 }
 
 /** One strategy: client → connections → pods, and its numbers. */
-export function ClientPanel({ client, index, pods, traffic }: ClientPanelProps) {
+export function ClientPanel({ client, index, pods, traffic, isCompact }: ClientPanelProps) {
   const stage = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
@@ -34,8 +36,8 @@ export function ClientPanel({ client, index, pods, traffic }: ClientPanelProps) 
         <div class="source" data-source>
           client
         </div>
-        <Connections connections={connections} />
-        <Pods pods={pods} verdict={verdict} />
+        <Connections connections={connections} isCompact={isCompact} />
+        <Pods pods={pods} verdict={verdict} isCompact={isCompact} />
       </div>
       <dl title={lastError === "" ? why : `${why} Last error: ${lastError}`}>
         <Figure name="calls/s" value={String(Math.round(callsPerSecond))} />

@@ -4,7 +4,7 @@ import type { PageConnection, PageConnections } from "./protocol.ts";
 const maxPipes = 5;
 
 /** The connections of a client that are open. They are not the calls: one may carry all of them. */
-export function Connections({ connections }: { connections: PageConnections | null }) {
+export function Connections({ connections, isCompact }: { connections: PageConnections | null; isCompact: boolean }) {
   if (!connections) {
     return (
       <ul class="connections" aria-label="Connections">
@@ -20,7 +20,7 @@ export function Connections({ connections }: { connections: PageConnections | nu
       </ul>
     );
   }
-  if (openCount > maxPipes) {
+  if (openCount > maxPipes || (isCompact && openCount > 0)) {
     return (
       <ul class="connections dense" aria-label="Connections">
         {open.map((each) => (

@@ -7,8 +7,16 @@ import type { PagePod, PageVerdict } from "./protocol.ts";
 const maxRows = 6;
 
 /** The pods, each with its share of the calls that are judged. */
-export function Pods({ pods, verdict }: { pods: readonly PagePod[]; verdict: PageVerdict }) {
-  const isDense = pods.length > maxRows;
+export function Pods({
+  pods,
+  verdict,
+  isCompact,
+}: {
+  pods: readonly PagePod[];
+  verdict: PageVerdict;
+  isCompact: boolean;
+}) {
+  const isDense = isCompact || pods.length > maxRows;
   const most = Math.max(0, ...Object.values(verdict.perLetter));
   const shareOf = ({ letter }: PagePod) => (verdict.perLetter[letter] ?? 0) / Math.max(1, verdict.calls);
   if (!isDense) {

@@ -1,18 +1,7 @@
+import { cross, curve, dot as drawDot, fitCanvas, type Look, readLook } from "./draw.ts";
+import { along, measurePlaces, type Places } from "./places.ts";
 import { podLook } from "./pod-look.ts";
 import type { PageCall, PagePod } from "./protocol.ts";
-
-interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
-/** Where the parts of a panel are, in CSS pixels of its stage. */
-interface Places {
-  readonly source: Point;
-  /** The left and the right end of each connection; `any` stands for those that are not shown one by one. */
-  readonly connections: ReadonlyMap<string, readonly [Point, Point]>;
-  readonly pods: ReadonlyMap<string, Point>;
-}
 
 /** A call on its way. */
 interface Dot {
@@ -41,7 +30,7 @@ const slowest = 2_500;
 const linkMs = 3_000;
 /** With more pods lines are thin and short-lived, or nothing else is seen. */
 const fewPods = 8;
-/** More dots than can be told apart. */
+/** More dots cannot be distinguished. */
 const maxDots = 600;
 
 /** Draws every call as a dot that travels from the client over its connection to its pod, on one canvas per panel. */
@@ -54,7 +43,7 @@ export class Traffic {
   /** The server's clock behind the page's, as the fastest delivery shows it. */
   #offsetMs = Number.POSITIVE_INFINITY;
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
-  #look: ReturnType<typeof readLook> | undefined;
+  #look: Look | undefined;
 
   constructor() {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -81,7 +70,7 @@ export class Traffic {
     const stage: Stage = { element, canvas, places: undefined, links: new Map(), isDrawn: false };
     this.#stages.set(client, stage);
     const sizes = new ResizeObserver(() => {
-      fitCanvas(stage);
+      fitCanvas(element, canvas);
       stage.places = undefined;
     });
     sizes.observe(element);
@@ -129,7 +118,7 @@ export class Traffic {
       if (stage.isDrawn) context.clearRect(0, 0, stage.canvas.width, stage.canvas.height);
       stage.isDrawn = true;
       context.setTransform(scale, 0, 0, scale, 0, 0);
-      stage.places ??= measure(stage.element);
+      stage.places ??= measurePlaces(stage.element);
       this.#drawLines(context, stage, stage.places, nowMs, look);
       for (const dot of this.#dots) {
         if (dot.client === client && nowMs >= dot.startMs) this.#drawDot(context, dot, stage.places, nowMs, look);
@@ -161,102 +150,12 @@ export class Traffic {
     if (!ends) return;
     const to = dot.pod === null ? undefined : places.pods.get(dot.pod);
     const at = along([places.source, ends[0], ends[1], to ?? ends[1]], (nowMs - dot.startMs) / dot.travelMs);
-    const pod = dot.pod === null ? undefined : this.#pods.get(dot.pod);
-    if (!pod) {
+    if (dot.pod === null) {
       cross(context, at, look.bad);
       return;
     }
-    context.fillStyle = look.pods[podLook(pod.index).colour] ?? look.line;
-    context.beginPath();
-    context.arc(at.x, at.y, 7.5, 0, 2 * Math.PI);
-    context.fill();
-    context.fillStyle = look.badgeInk;
-    context.fillText(pod.letter, at.x, at.y + 0.5);
+    const pod = this.#pods.get(dot.pod);
+    const colour = (pod && look.pods[podLook(pod.index).colour]) ?? look.line;
+    drawDot(context, at, { colour, ink: look.badgeInk, letter: pod?.letter ?? "?" });
   }
-}
-
-type Look = ReturnType<typeof readLook>;
-
-/** The colours of the style sheet, which differ between dark and light. */
-function readLook() {
-  const styles = getComputedStyle(document.documentElement);
-  const colour = (name: string) => styles.getPropertyValue(name).trim();
-  return {
-    line: colour("--line-strong"),
-    bad: colour("--bad"),
-    badgeInk: colour("--badge-ink"),
-    pods: Array.from({ length: 6 }, (_, i) => colour(`--pod-${i}`)),
-  };
-}
-
-function fitCanvas({ element, canvas }: Stage): void {
-  canvas.width = Math.round(element.clientWidth * devicePixelRatio);
-  canvas.height = Math.round(element.clientHeight * devicePixelRatio);
-  const context = canvas.getContext("2d");
-  if (!context) return;
-  context.font = "bold 10px system-ui, sans-serif";
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-}
-
-function measure(element: HTMLElement): Places {
-  const origin = element.getBoundingClientRect();
-  const ends = (part: Element): [Point, Point] => {
-    const { left, right, top, height } = part.getBoundingClientRect();
-    const y = top + height / 2 - origin.top;
-    return [
-      { x: left - origin.left, y },
-      { x: right - origin.left, y },
-    ];
-  };
-  const all = (name: string) =>
-    [...element.querySelectorAll<HTMLElement>(`[data-${name}]`)].map(
-      (part) => [part.dataset[name] ?? "", part] as const,
-    );
-  const [source] = all("source");
-  return {
-    source: source ? ends(source[1])[1] : { x: 0, y: 0 },
-    connections: new Map(all("connection").map(([name, part]) => [name, ends(part)])),
-    pods: new Map(all("pod").map(([name, part]) => [name, ends(part)[0]])),
-  };
-}
-
-function curve(context: CanvasRenderingContext2D, from: Point, to: Point): void {
-  const middle = (from.x + to.x) / 2;
-  context.beginPath();
-  context.moveTo(from.x, from.y);
-  context.bezierCurveTo(middle, from.y, middle, to.y, to.x, to.y);
-  context.stroke();
-}
-
-/** The point at a part of the way over the three legs, on the same curves as the lines. */
-function along([source, left, right, pod]: readonly [Point, Point, Point, Point], part: number): Point {
-  const legs = [
-    [source, left, 0.4],
-    [left, right, 0.2],
-    [right, pod, 0.4],
-  ] as const;
-  let rest = Math.min(1, Math.max(0, part));
-  for (const [from, to, share] of legs) {
-    if (rest <= share) return onCurve(from, to, rest / share);
-    rest -= share;
-  }
-  return pod;
-}
-
-function onCurve(from: Point, to: Point, t: number): Point {
-  const middle = (from.x + to.x) / 2;
-  const [a, b, c, d] = [(1 - t) ** 3, 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t ** 2, t ** 3];
-  return { x: a * from.x + b * middle + c * middle + d * to.x, y: (a + b) * from.y + (c + d) * to.y };
-}
-
-function cross(context: CanvasRenderingContext2D, { x, y }: Point, colour: string): void {
-  context.strokeStyle = colour;
-  context.lineWidth = 3;
-  context.beginPath();
-  context.moveTo(x - 6, y - 6);
-  context.lineTo(x + 6, y + 6);
-  context.moveTo(x + 6, y - 6);
-  context.lineTo(x - 6, y + 6);
-  context.stroke();
 }

@@ -2,8 +2,12 @@ import type { ComparePage } from "./compare-page.ts";
 
 const sampleActions = [
   { name: "start", label: "+ pod", key: "+", help: "Starts a pod" },
+  { name: "drain", label: "− pod", key: "-", help: "Drains the newest pod" },
   { name: "kill", label: "Kill", key: "k", help: "Kills the oldest pod" },
   { name: "freeze", label: "Freeze", key: "f", help: "Freezes the oldest pod" },
+  { name: "slow", label: "Slow", key: "s", help: "Slows the oldest pod" },
+  { name: "replace", label: "Rolling", key: "r", help: "Replaces every pod" },
+  { name: "outage", label: "Outage", key: "o", help: "Stops the registries" },
 ] as const;
 
 const clients = [
@@ -20,12 +24,14 @@ export class SampleComparison {
   readonly #pods: number;
   #call = 0;
 
-  /** Declares clients and pods. */
-  constructor(page: ComparePage, pods: number) {
+  /** Declares clients and pods, and `more` clients that make no calls. */
+  constructor(page: ComparePage, pods: number, more = 0) {
     this.#page = page;
     this.#pods = pods;
     page.write({ t: "hello", title: "Where do the calls go?", actions: sampleActions });
     for (const client of clients) page.write({ t: "client", why: "", ...client });
+    for (let n = 1; n <= more; n++)
+      page.write({ t: "client", name: `loadbalancer-${n}`, way: "gRPC via a proxy", why: "", rule: "random" });
     for (let n = 1; n <= pods; n++) {
       const place = pods > 6 ? { node: `node-${(n % 4) + 1}`, zone: `zone-${"ab"[n % 2]}` } : {};
       page.write({ t: "pod", pod: `server-${n}`, state: "ready", ...place });

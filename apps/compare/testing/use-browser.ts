@@ -1,20 +1,21 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
 import { systemClock } from "@grpc-lb/core";
+import { findChromium, noChromium } from "@grpc-lb/program/testing";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { findChromium, launchChromium } from "./browser.ts";
+import { launchChromium } from "./browser.ts";
 import { type ComparePage, startComparePage } from "./compare-page.ts";
 import { SampleComparison } from "./sample-comparison.ts";
 
 /** For the tests of one file: a browser that is started before them, and pages and servers that are closed after each. */
 export function useBrowser() {
-  const executable = findChromium();
-  const options = { skip: executable === undefined && "there is no chromium on the PATH, and CHROMIUM is not set" };
+  const found = findChromium();
+  const options = { skip: found === undefined && noChromium };
   let browser: Browser | undefined;
   const ends: (() => Promise<unknown>)[] = [];
 
   before(async () => {
-    if (executable !== undefined) browser = await launchChromium(executable);
+    if (found !== undefined) browser = await launchChromium(found);
   });
 
   afterEach(async () => {
@@ -23,10 +24,14 @@ export function useBrowser() {
 
   after(async () => browser?.close());
 
-  async function serve(pods = 3, port = 0): Promise<{ compare: ComparePage; sample: SampleComparison }> {
+  /** @param options.more clients besides the four of the sample */
+  async function serve(
+    options: { readonly pods?: number; readonly port?: number; readonly more?: number } = {},
+  ): Promise<{ compare: ComparePage; sample: SampleComparison }> {
+    const { pods = 3, port = 0, more = 0 } = options;
     const compare = await startComparePage(port);
     ends.push(() => compare.stop());
-    return { compare, sample: new SampleComparison(compare, pods) };
+    return { compare, sample: new SampleComparison(compare, pods, more) };
   }
 
   /** Opens the page, and fails the test on any error in it. */
@@ -38,7 +43,8 @@ export function useBrowser() {
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(String(error.stack)));
     page.on("console", (message) => {
-      const isExpected = message.text().includes("net::ERR_"); // a stream that was cut
+      // A stream that was cut, and an action that was refused.
+      const isExpected = message.text().includes("net::ERR_") || message.location().url.includes("/actions/");
       if (message.type() === "error" && !isExpected) errors.push(message.text());
     });
     ends.push(async () => assert.deepEqual(errors, []));

@@ -1,9 +1,12 @@
 # Runs nginx, and reloads it when the addresses of server-headless change: it resolves the name only when it reads its configuration.
 addresses() { getent ahosts server-headless | cut -d ' ' -f 1 | sort -u; }
 
+# The first process of a container ignores TERM unless it traps it.
+trap 'exit 0' TERM
 known=$(addresses)
 while [ -z "$known" ]; do
-  sleep 1
+  sleep 1 &
+  wait $!
   known=$(addresses)
 done
 nginx -c /etc/grpc-lb/nginx.conf -e stderr -g 'daemon off;' &

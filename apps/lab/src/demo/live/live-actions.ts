@@ -6,10 +6,5 @@ export const liveActions = [
   { name: "freeze", label: "Freeze", key: "f", help: "Freezes the oldest pod; a second time resumes it" },
   { name: "slow", label: "Slow", key: "s", help: "Slows the oldest pod; a second time ends that" },
   { name: "replace", label: "Rolling", key: "r", help: "Replaces every pod, one after the other" },
-  {
-    name: "outage",
-    label: "Outage",
-    key: "o",
-    help: "Stops the registries and the API server; a second time starts them again",
-  },
+  { name: "outage", label: "Outage", key: "o", help: "Stops registries and API server; a second time starts them" },
 ] as const;
