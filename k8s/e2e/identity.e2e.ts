@@ -23,7 +23,7 @@ stopAtEnd({ stop: async () => rmSync(certs, { recursive: true }) });
 const variables = {
   ...inNamespace,
   STRATEGY: "resolver",
-  COMPONENTS: "mtls,jwt,monitoring,network-policy",
+  COMPONENTS: "mtls,jwt,monitoring",
   CERTS: certs,
 };
 
