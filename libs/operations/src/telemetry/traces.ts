@@ -46,11 +46,17 @@ export function startTraces(options: TracesOptions): Traces {
   const { endpoint, sampling, resource, report, clock = systemClock } = options;
   const url = `${endpoint.href.replace(/\/$/, "")}/v1/traces`;
   const shown = redactAddress(url);
+  const isReporting = true;
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: queue.exportTimeoutMillis, concurrencyLimit: 4 });
   const provider = new BasicTracerProvider({
     resource: resourceFromAttributes(resource),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampling) }),
-    spanProcessors: [new BatchSpanProcessor(reportChanges(exporter, shown, report), queue)],
+    spanProcessors: [
+      new BatchSpanProcessor(
+        reportChanges(exporter, shown, (line) => isReporting && report(line)),
+        queue,
+      ),
+    ],
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
@@ -75,7 +81,7 @@ export function startTraces(options: TracesOptions): Traces {
 }
 
 /** Reports a collector that fails once, and not for each batch. */
-function reportChanges(exporter: SpanExporter, url: string, report: (line: string) => void): SpanExporter {
+function reportChanges(exporter: SpanExporter, url: string, report: (line: string) => unknown): SpanExporter {
   let isFailing = false;
   return {
     export(spans, done) {
