@@ -46,7 +46,7 @@ export function startTraces(options: TracesOptions): Traces {
   const { endpoint, sampling, resource, report, clock = systemClock } = options;
   const url = `${endpoint.href.replace(/\/$/, "")}/v1/traces`;
   const shown = redactAddress(url);
-  const isReporting = true;
+  let isReporting = true;
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: queue.exportTimeoutMillis, concurrencyLimit: 4 });
   const provider = new BasicTracerProvider({
     resource: resourceFromAttributes(resource),
@@ -73,6 +73,7 @@ export function startTraces(options: TracesOptions): Traces {
       const late = clock.sleep(closeMs, ended.signal).then(() => "late" as const);
       const outcome = await Promise.race([flushed, late]);
       ended.abort();
+      isReporting = false; // what the exporter still does after the end
       if (outcome === "late")
         report(`traces: the last spans have not reached ${shown} within ${formatDuration(closeMs)}`);
       for (const api of [trace, context, propagation]) api.disable();
