@@ -49,12 +49,7 @@ for (const registry of registries) {
       t,
       await makeFails("kube-deploy", { ...inNamespace, STRATEGY: registry, [image]: "No Image" }, /must be an image/),
     );
-    const variables = {
-      STRATEGY: registry,
-      COMPONENTS: "network-policy",
-      ...(found.image && { [image]: found.image }),
-    };
-    await makeOk("kube-deploy", { ...inNamespace, ...variables });
+    await makeOk("kube-deploy", { ...inNamespace, STRATEGY: registry, ...(found.image && { [image]: found.image }) });
     // Different for the two, so that the client is new and the killed server's failed calls are not counted again.
     await setCallInterval(registry === "etcd" ? "20ms" : "21ms");
     const servers = await readyServersOf(kubectl, 3);

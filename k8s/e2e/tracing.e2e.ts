@@ -53,7 +53,12 @@ async function startJaeger(): Promise<void> {
         template: { metadata: { labels }, spec: { containers: [container] } },
       },
     },
-    { apiVersion: "v1", kind: "Service", metadata: { name: "jaeger", labels }, spec: { selector: { app: "jaeger" }, ports } },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "jaeger", labels },
+      spec: { selector: { app: "jaeger" }, ports },
+    },
   ];
   await kubectl.run(["create", "-f", "-"], { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
   await kubectl.run(["rollout", "status", "deployment/jaeger", "--timeout=120s"]);
