@@ -2,6 +2,7 @@ import { setLogger } from "@grpc/grpc-js";
 import { maxDurationMs, messageOf, systemClock } from "@grpc-lb/core";
 import { createSource } from "@grpc-lb/discovery";
 import { adminFlags, createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
+import { logFlags } from "@grpc-lb/operations/logs";
 import { createCertificateExpiry, startTelemetry } from "@grpc-lb/operations/telemetry";
 import { openServerTls, serverTlsFlags } from "@grpc-lb/operations/tls";
 import {
@@ -17,6 +18,7 @@ import {
 } from "@grpc-lb/program";
 import { SnapshotCache } from "@grpc-lb/xds/cache";
 import { createAdsServer, createLoadServer, createStatusServer } from "@grpc-lb/xds/server";
+import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config/config.ts";
 import { watchConfigFile } from "./config/config-file.ts";
 import { configOf } from "./config/read-config.ts";
@@ -62,6 +64,7 @@ const flags = {
   }),
   drainDelay: durationFlag({ help: "how long to continue serving after SIGTERM, while not ready", default: 5_000 }),
   drainTimeout: durationFlag({ help: "how long streams may then take to end before they are cut", default: 5_000 }),
+  ...logFlags,
   logLevel: choiceFlag({ metavar: "level", help: "lowest level that is logged", default: "info", choices: logLevels }),
 };
 
@@ -72,7 +75,7 @@ const summary = "Serves what discovery finds to clients of xDS: gRPC without a p
 
 void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signal }) => {
   const clock = systemClock;
-  const log = createLogger("control-plane", flags.logLevel);
+  const log = createLogger("control-plane", flags.logLevel, { format: flags.logFormat });
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
   setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // by default grpc-js writes plain text to stderr
   const served = readServed(flags);
@@ -81,7 +84,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     onProblem: (reason) => log.warn({ reason }, "certificate files cannot be used; the last good ones stay"),
   });
   const telemetry = await startTelemetry({
-    service: { name: "control-plane", version: process.env.VERSION ?? "" },
+    service: { name: "control-plane", version: manifest.version },
     hasMetrics: flags.adminPort !== undefined,
     report: (line) => log.warn(line),
   });

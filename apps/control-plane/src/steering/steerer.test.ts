@@ -50,7 +50,23 @@ test("the loads of clients add up, and a client that reports no more is forgotte
   loads.report("x", 1_000, [{ address: "a", succeeded: 9, failed: 1, inProgress: 2 }], 0);
   loads.report("y", 2_000, [{ address: "a", succeeded: 10, failed: 0, inProgress: 1 }], 3_000);
   loads.report("z", 0, [{ address: "a", succeeded: 10, failed: 0, inProgress: 1 }], 3_000);
-  const both = { callsPerSecond: 15, errorsPerSecond: 1, utilization: 3 };
-  assert.deepEqual([...loads.read(3_000, 5_000)], [["a", both]]);
-  assert.deepEqual([...loads.read(5_000, 5_000)], [["a", { callsPerSecond: 5, errorsPerSecond: 0, utilization: 1 }]]);
+  assert.deepEqual(
+    [...loads.read(3_000, 5_000)],
+    [["a", { callsPerSecond: 15, errorsPerSecond: 1, utilization: 3.015 }]],
+  );
+  const later = loads.read(5_000, 5_000).get("a");
+  assert.ok(later && later.callsPerSecond < 15 && later.callsPerSecond > 5, JSON.stringify(later));
+  assert.equal(loads.read(8_000, 5_000).size, 0);
+});
+
+test("calls in flight are averaged: one that is seen now and then is not one that is always there", () => {
+  const loads = new ClientLoads();
+  const at = (address: string, inProgress: number) => ({ address, succeeded: 5, failed: 0, inProgress });
+  let read = loads.read(0, 5_000);
+  for (let second = 1; second <= 60; second++) {
+    loads.report("x", 1_000, [at("busy", 1), at("quick", second % 10 === 0 ? 1 : 0)], second * 1_000);
+    read = loads.read(second * 1_000, 5_000);
+  }
+  const [busy = 0, quick = 0] = ["busy", "quick"].map((address) => read.get(address)?.utilization);
+  assert.ok(busy / quick > 3, `${busy}, ${quick}`);
 });
