@@ -12,7 +12,7 @@ const inOneProcess = ["--test-isolation=none"];
 
 /**
  * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
- * depend on latency, `compare` and `istio-registry` because `suite` stops istiod, and `resolver` because it stops the API server.
+ * depend on latency, `compare` and `istio-registry` because `suite` stops istiod, `resolver` because it stops the API server, and `autoscale` because it measures latencies under load.
  */
 const phases = [
   ["policies"],
