@@ -132,6 +132,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   const closing: (() => Promise<unknown>)[] = [
     () => publisher.close(),
     () => steerer.close(),
+    () => telemetry.close(),
     async () => tls?.close(),
   ];
   let state: "starting" | "serving" | "draining" = "starting";
