@@ -136,16 +136,16 @@ monitoringStep(
   },
 );
 
-monitoringStep("a rolling update and a scale-down under load: no call fails", () => async (t) => {
+monitoringStep("a scale-down and then a rolling update under load: no call fails", () => async (t) => {
   const before = (await kubectl.get(["deployment", "server"])).spec.replicas;
-  const rolled = await rolloutRestartServer(kubectl);
   const scaleDown = { stabilizationWindowSeconds: 0, policies: [{ type: "Pods", value: 4, periodSeconds: 15 }] };
   await patchAutoscaler(kubectl, { ...callsPerPod(20), behavior: { scaleDown } });
   const after = await scaledTo(kubectl, 180_000, (pods) => pods === 3);
+  const rolled = await rolloutRestartServer(kubectl);
   const { calls, errors } = await readClient(kubectl, "client-grpc");
   report(
     t,
-    `${before} pods, all ${rolled.length} replaced, then ${after}: ${calls.length} calls, ${errors.length} failed`,
+    `from ${before} to ${after} pods, all ${rolled.length} replaced: ${calls.length} calls, ${errors.length} failed`,
   );
   assert.deepEqual(errors, []);
 });

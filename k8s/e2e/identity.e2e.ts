@@ -48,10 +48,11 @@ async function firstError(env: readonly string[], flags: readonly string[], toke
 step("both clients reach every server over TLS with a certificate and a token of their own", async (t) => {
   await makeOk("certs", { OUT: certs, NAMESPACE: namespace });
   await makeOk("kube-deploy", variables);
-  await setCallInterval("50ms");
+  // Each HTTP call is a handshake with two certificates.
+  await setCallInterval("300ms");
   const servers = await readyServersOf(kubectl, 3);
   for (const client of ["client-http", "client-grpc"] as const) {
-    const reached = new Set(await nextCalls(kubectl, client, 60));
+    const reached = new Set(await nextCalls(kubectl, client, 30));
     assert.deepEqual([...reached].sort(), [...servers].sort(), client);
   }
   await requireNoErrors(t);
@@ -123,7 +124,7 @@ step("certificates are renewed under load: every pod uses the new one, and no ca
   });
   assert.deepEqual(await readyServers(kubectl), pods, "no pod was replaced");
   await rolloutRestartServer(kubectl);
-  await nextCalls(kubectl, "client-grpc", 60);
+  await nextCalls(kubectl, "client-grpc", 30);
   report(t, "the certificates were replaced in the same pods, and then the pods were");
   await requireNoErrors(t);
 });
