@@ -195,19 +195,24 @@ test("client-grpc has its pod and zone for the policies, and its policy in a var
   assert.deepEqual(headless.args, ["--target=dns:///server-headless:30051"]);
 });
 
-test("the resolver's Role allows reading slices and Services, and no change", {
+test("who watches the pods, the resolver or the control plane, may read slices and Services, and change nothing", {
   skip,
 }, () => {
-  const overlay = render("overlays/resolver");
-  const { rules } = overlay.find(({ kind }) => kind === "Role");
-  const verbs = ["get", "list", "watch"];
-  assert.deepEqual(rules, [
-    { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs },
-    { apiGroups: [""], resources: ["services"], verbs },
-  ]);
-  const { roleRef, subjects } = overlay.find(({ kind }) => kind === "RoleBinding");
-  assert.deepEqual([roleRef.kind, roleRef.name], ["Role", "client-grpc"]);
-  assert.deepEqual(subjects, [{ kind: "ServiceAccount", name: "client-grpc" }]);
+  for (const [strategy, name] of [
+    ["resolver", "client-grpc"],
+    ["lookaside", "control-plane"],
+  ] as const) {
+    const overlay = render(`overlays/${strategy}`);
+    const { rules } = overlay.find(({ kind }) => kind === "Role");
+    const verbs = ["get", "list", "watch"];
+    assert.deepEqual(rules, [
+      { apiGroups: ["discovery.k8s.io"], resources: ["endpointslices"], verbs },
+      { apiGroups: [""], resources: ["services"], verbs },
+    ]);
+    const { roleRef, subjects } = overlay.find(({ kind }) => kind === "RoleBinding");
+    assert.deepEqual([roleRef.kind, roleRef.name], ["Role", name]);
+    assert.deepEqual(subjects, [{ kind: "ServiceAccount", name }]);
+  }
 });
 
 test("the live page's Role allows reading, and with actions what its buttons do to the deployed objects", {
