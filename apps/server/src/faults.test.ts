@@ -5,9 +5,10 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { credentials, status } from "@grpc/grpc-js";
+import { credentials, type ServiceError, status } from "@grpc/grpc-js";
 import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
+import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
 
 const main = `${import.meta.dirname}/main.ts`;
 const token = "a-token-of-the-test";
@@ -17,7 +18,17 @@ test("faults come and go by the admin port, over HTTP and gRPC, and leave probes
   t.after(() => rmSync(folder, { recursive: true }));
   const tokenFile = join(folder, "token");
   writeFileSync(tokenFile, `${token}\n`);
-  const args = ["--bind-address", "127.0.0.1", "--pod-name", "a", "--drain-delay", "0", "--log-level", "trace"];
+  const args = [
+    "--bind-address",
+    "127.0.0.1",
+    "--pod-name",
+    "a",
+    "--drain-delay",
+    "0",
+    "--log-level",
+    "trace",
+    "--load-report",
+  ];
   for (const port of ["--http-port", "--grpc-port", "--admin-port"]) args.push(port, "0");
   const server = startProgram(main, [...args, "--faults-token-file", tokenFile]);
   t.after(() => server.stop());
@@ -38,6 +49,18 @@ test("faults come and go by the admin port, over HTTP and gRPC, and leave probes
       });
     });
   };
+  /** The code of a streaming call that ends, or of its first message. */
+  const overStream = () => {
+    const client = new OpenRcaServiceClient(`127.0.0.1:${ports.grpcPort}`, credentials.createInsecure());
+    const stream = client.streamCoreMetrics({ requestCostNames: [] }, { deadline: Date.now() + 10_000 });
+    return new Promise<unknown>((resolve) => {
+      stream.once("data", () => resolve(status.OK));
+      stream.on("error", ({ code, details }: ServiceError) => resolve([code, details]));
+    }).finally(() => {
+      stream.cancel();
+      client.close();
+    });
+  };
 
   for (const wrong of ["", "Bearer wrong", `Basic ${token}`, `Bearer ${token}x`]) {
     assert.equal((await faults("PUT", "hang", wrong))[0], 401, wrong);
@@ -52,6 +75,7 @@ test("faults come and go by the admin port, over HTTP and gRPC, and leave probes
   assert.deepEqual(await faults("PUT", "error=RESOURCE_EXHAUSTED"), [200, "error=RESOURCE_EXHAUSTED\n"]);
   const reason = "injected fault error=RESOURCE_EXHAUSTED";
   assert.deepEqual(await overGrpc(), [status.RESOURCE_EXHAUSTED, reason]);
+  assert.deepEqual(await overStream(), [status.RESOURCE_EXHAUSTED, reason]);
   assert.deepEqual(await at(ports.httpPort, "/pod"), [429, reason]);
   for (const [port, path] of [
     [ports.httpPort, "/readyz"],
@@ -64,9 +88,9 @@ test("faults come and go by the admin port, over HTTP and gRPC, and leave probes
   await faults("PUT", "hang not-serving");
   assert.deepEqual(await at(ports.httpPort, "/readyz"), [503, "not-serving"]);
   assert.equal(((await overGrpc(300)) as unknown[])[0], status.DEADLINE_EXCEEDED);
-  const held = at(ports.httpPort, "/pod");
+  const held = [at(ports.httpPort, "/pod"), overStream()];
   assert.deepEqual(await faults("DELETE"), [200, "none\n"]);
-  assert.deepEqual(await held, [200, "a"]);
+  assert.deepEqual(await Promise.all(held), [[200, "a"], status.OK]);
   assert.deepEqual(await at(ports.httpPort, "/readyz"), [200, "ok"]);
 
   await faults("PUT", "refuse-connections");
@@ -74,6 +98,9 @@ test("faults come and go by the admin port, over HTTP and gRPC, and leave probes
     await assert.rejects(once(connect(port, "127.0.0.1").resume(), "end"), { code: "ECONNRESET" });
   }
   assert.equal(((await overGrpc()) as unknown[])[0], status.UNAVAILABLE);
+  for (const path of ["/healthz", "/readyz", "/metrics"]) {
+    assert.equal((await at(ports.adminPort, path))[0], 200, path); // so no probe restarts the pod
+  }
   assert.equal(await faults("DELETE").then(() => overGrpc()), "a");
   await server.stop();
   const written = [...server.stdout, ...server.stderr].join("\n");

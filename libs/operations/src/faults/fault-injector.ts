@@ -55,20 +55,20 @@ export class FaultInjector {
     this.#listeners.push(listener);
   }
 
-  /** Replaces the faults. Calls that hang go on. */
+  /** Replaces the faults. Calls that they delay or hang continue at once. */
   set(faults: Faults): void {
     const active: Active = { faults, sinceMs: this.#clock.now(), ending: new AbortController() };
     this.#replace(active);
     if (faults.forMs !== undefined) void this.#expire(active, faults.forMs);
   }
 
-  /** Ends the faults, and with them everything that this object waits for. */
+  /** Ends the faults. Calls that they delay or hang continue at once, and no timer is left. */
   clear(): void {
     if (this.#active) this.#replace(undefined);
   }
 
   /**
-   * Makes a call wait as the faults want it; never rejects.
+   * Makes a call wait as the faults want it; never rejects. If these faults end meanwhile, the call passes.
    *
    * @param gone aborted when the client has gone
    */
@@ -79,9 +79,12 @@ export class FaultInjector {
     const hits = (fault: { readonly share: number } | undefined) => fault !== undefined && this.#random() < fault.share;
     const delayMs = this.#slowStartMs(active) + (delay && hits(delay) ? delay.ms : 0);
     const [hangs, fails] = [hits(hang), hits(error)];
-    if (delayMs > 0) await this.#clock.sleep(delayMs, gone);
-    if (hangs) await this.#clock.sleep(maxDurationMs, AbortSignal.any([gone, active.ending.signal]));
+    const ended = active.ending.signal;
+    const either = delayMs > 0 || hangs ? AbortSignal.any([gone, ended]) : gone;
+    if (delayMs > 0) await this.#clock.sleep(delayMs, either);
+    if (hangs) await this.#clock.sleep(maxDurationMs, either);
     if (gone.aborted) return { t: "gone" };
+    if (ended.aborted) return pass;
     return error && fails ? { t: "error", code: error.code } : pass;
   }
 

@@ -67,16 +67,20 @@ test("each fault meets its share of the calls", async () => {
   assert.ok(failed > 330 && failed < 470, `failed: ${failed}`);
 });
 
-test("a call hangs until its client has gone or the faults change, and nothing is left", async () => {
-  const { injector, clock } = create();
-  injector.set(parseFaults("hang"));
-  const client = new AbortController();
-  const [gone, held] = [injector.apply(client.signal), injector.apply(here)];
-  client.abort();
-  assert.deepEqual(await gone, { t: "gone" });
-  injector.set(parseFaults("delay=1s"));
-  assert.deepEqual(await held, { t: "pass" });
-  assert.equal(clock.sleeping, 0);
+test("a call is delayed or hangs until its client has gone or the faults end, and nothing is left", async () => {
+  for (const text of ["hang", "delay=1h error=UNAVAILABLE", "slow-start=1h"]) {
+    const { injector, clock } = create();
+    injector.set(parseFaults(text));
+    const client = new AbortController();
+    const [gone, held] = [injector.apply(client.signal), injector.apply(here)];
+    client.abort();
+    assert.deepEqual(await gone, { t: "gone" }, text);
+    injector.set(parseFaults("delay=2h"));
+    const delayed = injector.apply(here);
+    injector.clear();
+    assert.equal(clock.sleeping, 0, text);
+    assert.deepEqual([await held, await delayed], [{ t: "pass" }, { t: "pass" }], text);
+  }
 });
 
 test("a slow start fades, and faults end by themselves", async () => {
