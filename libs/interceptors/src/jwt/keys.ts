@@ -1,50 +1,85 @@
-import { type Clock, readTextFile } from "@grpc-lb/core";
-import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from "jose";
+import type { Clock } from "@grpc-lb/core";
+import { errors, type JWTVerifyGetKey } from "jose";
 import type { KeySource } from "./key-source.ts";
+import { readKeys } from "./read-keys.ts";
 
-/** How long keys are used without a look at their source; and how often an unknown key makes it look earlier. */
-const maxAgeMs = 600_000;
+/** From that age on, keys are read again in the background. */
+const refreshMs = 600_000;
+/**
+ * From that age on, keys are not used any more. An outage of the issuer must not take calls down; but it must end at some time, because an issuer
+ * that cannot be reached cannot withdraw a key.
+ */
+const graceMs = 86_400_000;
+/** How soon after a read the source is read again: for an unknown key, and after a failure. */
 const cooldownMs = 5_000;
-const timeoutMs = 5_000;
 
-/** Finds the key of a token. A key that is not known, as after a rotation, makes it look at the source again, at most every 5 s. */
+const known = new WeakMap<KeySource, Keys>();
+
+/** Finds the key of a token, by the rules of `KeySource`. */
 export function createKeys(source: KeySource, clock: Clock): JWTVerifyGetKey {
-  if ("file" in source) return keysOfFile(source.file, clock);
-  return createRemoteJWKSet(new URL(source.url), {
-    timeoutDuration: timeoutMs,
-    cooldownDuration: cooldownMs,
-    cacheMaxAge: maxAgeMs,
-    ...(source.fetch && { [customFetch]: source.fetch }),
-  });
+  const keys = known.get(source) ?? new Keys(source, clock);
+  known.set(source, keys);
+  return keys.find;
 }
 
-function keysOfFile(path: string, clock: Clock): JWTVerifyGetKey {
-  let find: JWTVerifyGetKey | undefined;
-  let readMs = Number.NEGATIVE_INFINITY;
-  let reading: Promise<void> | undefined;
-  const read = async (): Promise<void> => {
+class Keys {
+  readonly #source: KeySource;
+  readonly #clock: Clock;
+  #find: JWTVerifyGetKey | undefined;
+  /** When `#find` was read, and when the last read ended. */
+  #readMs = Number.NEGATIVE_INFINITY;
+  #triedMs = Number.NEGATIVE_INFINITY;
+  /** Why the last read failed. */
+  #problem: Error | undefined;
+  #reading: Promise<void> | undefined;
+
+  constructor(source: KeySource, clock: Clock) {
+    this.#source = source;
+    this.#clock = clock;
+  }
+
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    const isOld = this.#clock.now() - this.#readMs >= refreshMs;
+    const reading = isOld ? this.#refresh() : undefined;
+    if (!this.#usable) await reading;
     try {
-      const text = await readTextFile(path, { clock });
-      find = createLocalJWKSet(JSON.parse(text)) as JWTVerifyGetKey;
+      return await this.#current(header, token);
     } catch (error) {
-      if (!find) throw error; // a file that is being replaced leaves the keys that there are
-    } finally {
-      readMs = clock.now();
-      reading = undefined;
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      await this.#refresh();
+      if (this.#problem) throw this.#problem; // the issuer may have the key
+      return this.#current(header, token);
     }
   };
-  const refresh = (): Promise<void> => {
-    reading ??= read();
-    return reading;
-  };
-  return async (header, token) => {
-    if (!find || clock.now() - readMs >= maxAgeMs) await refresh();
+
+  get #usable(): JWTVerifyGetKey | undefined {
+    return this.#clock.now() - this.#readMs < graceMs ? this.#find : undefined;
+  }
+
+  get #current(): JWTVerifyGetKey {
+    const find = this.#usable;
+    if (!find) throw this.#problem;
+    return find;
+  }
+
+  /** Reads the source unless it was read a moment ago. Never rejects. */
+  async #refresh(): Promise<void> {
+    if (!this.#reading && this.#clock.now() - this.#triedMs < cooldownMs) return;
+    this.#reading ??= this.#read();
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    const before = this.#problem;
     try {
-      return await (find as JWTVerifyGetKey)(header, token);
+      this.#find = await readKeys(this.#source, this.#clock);
+      this.#readMs = this.#clock.now();
+      this.#problem = undefined;
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || clock.now() - readMs < cooldownMs) throw error;
-      await refresh();
-      return (find as JWTVerifyGetKey)(header, token);
+      this.#problem = error as Error;
     }
-  };
+    this.#triedMs = this.#clock.now();
+    this.#reading = undefined;
+    if (this.#problem && this.#problem.message !== before?.message) this.#source.onProblem?.(this.#problem.message);
+  }
 }

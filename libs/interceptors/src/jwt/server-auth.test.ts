@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Metadata, type ServerUnaryCall, status } from "@grpc/grpc-js";
-import { closedPort, ManualClock } from "@grpc-lb/core/testing";
+import { closedPort, ManualClock, until } from "@grpc-lb/core/testing";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { answers, call, kinds, LogRecorder, Rig } from "../../testing/index.ts";
 import { createServerLogging } from "../logging/logging.ts";
@@ -168,21 +166,100 @@ test("an issuer that cannot be reached makes calls UNAVAILABLE", async (t) => {
   assert.deepEqual({ code, details }, { code: status.UNAVAILABLE, details: "the keys of the issuer cannot be read" });
 });
 
-test("keys by URL are fetched once", async (t) => {
-  let requests = 0;
-  let keys = "";
-  const http = createServer((_request, response) => {
-    requests += 1;
-    response.setHeader("content-type", "application/json").setHeader("connection", "close").end(keys);
+/** Keys that can be taken away, by URL or in a file; a read takes a turn of the event loop, not time. */
+async function startWithKeys(t: TestContext, by: "url" | "file") {
+  const problems: string[] = [];
+  const onProblem = (message: string) => problems.push(message);
+  const { signer, file } = await createIssuer(t);
+  let [reads, isAway] = [0, false];
+  const get = (async () => {
+    reads += 1;
+    if (isAway) throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") });
+    return new Response(signer.jwks);
+  }) as typeof fetch;
+  const url = "http://127.0.0.1:1/jwks?key=hunter2";
+  const started = await start(t, { jwks: by === "url" ? { url, fetch: get, onProblem } : { file, onProblem } });
+  const set = (next: boolean) => {
+    isAway = next;
+    if (next) rmSync(file);
+    else writeFileSync(file, signer.jwks);
+  };
+  return { ...started, signer, problems, set, reads: () => reads };
+}
+
+const cannotRead = {
+  url: /^cannot fetch the keys of the issuer: GET http:\/\/127.0.0.1:1\/jwks: connect ECONNREFUSED$/,
+  file: /^cannot read the keys of the issuer: .*ENOENT/,
+};
+
+for (const by of ["url", "file"] as const) {
+  test(`keys by ${by} stay in use for 24 h while they cannot be read, which is reported once`, async (t) => {
+    const { callWith, signer, clock, problems, set } = await startWithKeys(t, by);
+    assert.equal((await callWith(await signer.sign())).code, 0);
+    set(true);
+    for (const ms of [601_000, 5_000, 3_600_000, 82_000_000]) {
+      clock.advance(ms);
+      assert.equal((await callWith(await signer.sign())).code, 0);
+    }
+    await until(() => problems.length > 0, "the report");
+    clock.advance(3_600_000);
+    const { code, details } = await callWith(await signer.sign());
+    assert.deepEqual([code, details], [status.UNAVAILABLE, "the keys of the issuer cannot be read"]);
+    assert.equal(problems.length, 1, problems.join("; "));
+    assert.match(problems[0] ?? "", cannotRead[by]);
+    set(false);
+    clock.advance(5_000);
+    assert.equal((await callWith(await signer.sign())).code, 0);
+    set(true);
+    await signer.rotate("two");
+    clock.advance(5_000);
+    assert.equal((await callWith(await signer.sign())).code, status.UNAVAILABLE, "an unknown key may be a new one");
+    assert.equal(problems.length, 2, "after a read that worked, the next failure is news");
   });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/jwks`;
-  t.after(() => http.close());
-  const { signer, callWith } = await start(t, { jwks: { url } });
-  keys = signer.jwks;
-  for (let n = 0; n < 3; n++) assert.equal((await callWith(await signer.sign())).code, 0);
-  assert.equal(requests, 1);
-  http.close();
+}
+
+test("keys are fetched once for all calls, every 10 min, and at most every 5 s while they cannot be", async (t) => {
+  const { callWith, signer, clock, set, reads } = await startWithKeys(t, "url");
+  const call10 = async () => {
+    const token = await signer.sign();
+    const outcomes = await Promise.all(Array.from({ length: 10 }, () => callWith(token)));
+    return [...new Set(outcomes.map(({ code }) => code))];
+  };
+  set(true);
+  assert.deepEqual([await call10(), await call10(), reads()], [[status.UNAVAILABLE], [status.UNAVAILABLE], 1]);
+  set(false);
+  clock.advance(5_000);
+  assert.deepEqual([await call10(), await call10(), reads()], [[0], [0], 2]);
+  clock.advance(600_000);
+  assert.deepEqual([await call10(), reads()], [[0], 3]);
+});
+
+test("an answer without keys, one that is too long, and one that is no JSON take no good keys away", async (t) => {
+  const { signer } = await createIssuer(t);
+  let body = signer.jwks;
+  const problems: string[] = [];
+  const onProblem = (message: string) => problems.push(message);
+  const get = (async () => new Response(body)) as typeof fetch;
+  const url = "http://127.0.0.1:1/jwks";
+  const { callWith, clock } = await start(t, { jwks: { url, fetch: get, onProblem } });
+  const token = await signer.sign();
+  assert.equal((await callWith(token)).code, 0);
+  for (const [n, answer] of ['{"keys":[]}', " ".repeat(1_048_577), "hunter2", '{"keys":1}'].entries()) {
+    body = answer;
+    clock.advance(600_000);
+    assert.equal((await callWith(token)).code, 0);
+    await until(() => problems.length === n + 1, "the report");
+  }
+  const prefix = `cannot fetch the keys of the issuer: GET ${url}: `;
+  assert.deepEqual(
+    problems.map((problem) => problem.replace(prefix, "")),
+    [
+      "it has no keys",
+      "the answer is larger than 1048576 bytes",
+      "it is not valid JSON",
+      "it is not a JSON Web Key Set",
+    ],
+  );
 });
 
 test("a method without one of its scopes is PERMISSION_DENIED, and so is what authorize refuses", async (t) => {

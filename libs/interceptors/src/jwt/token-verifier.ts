@@ -36,9 +36,10 @@ export type TokenVerifier = (authorization: readonly unknown[], method: string) 
 
 export const tokenRules: OptionRules = {
   jwks: (value) => {
-    const { url, file } = (value ?? {}) as { readonly url?: unknown; readonly file?: unknown };
+    const { url, file, onProblem } = (value ?? {}) as { readonly [name in "url" | "file" | "onProblem"]?: unknown };
     const isSource = typeof file === "string" || (typeof url === "string" && URL.canParse(url));
-    return isSource ? undefined : "must be { url } or { file }";
+    if (!isSource) return "must be { url } or { file }";
+    return ["function", "undefined"].includes(typeof onProblem) ? undefined : "must have a function as onProblem";
   },
   issuer: "string",
   audience: ["string", "strings"],

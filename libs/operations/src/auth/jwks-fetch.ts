@@ -1,4 +1,4 @@
-import { messageOf, readTextFile, systemClock } from "@grpc-lb/core";
+import { readTextFile, systemClock } from "@grpc-lb/core";
 import { HttpClient, RequestGuard } from "@grpc-lb/core/http";
 
 /** How the keys of an issuer are fetched. */
@@ -7,8 +7,6 @@ export interface JwksFetchOptions {
   readonly caFile?: string | undefined;
   /** A file with the token for the request, read with each fetch. Default: none. */
   readonly tokenFile?: string | undefined;
-  /** Called with the reason why the keys cannot be fetched, once for each reason. */
-  readonly onProblem: (message: string) => void;
 }
 
 const timeoutMs = 5_000;
@@ -21,26 +19,13 @@ const maxLength = 1_048_576;
  * Creates a `fetch` for the keys of an issuer, such as a Kubernetes API server's `/openid/v1/jwks`, which wants a CA and a token. It knows GET
  * only, follows no redirect, and ends within 5 s.
  */
-export function createJwksFetch({ caFile, tokenFile, onProblem }: JwksFetchOptions): typeof fetch {
-  let problem: string | undefined;
-  return async (input, init) => {
-    const url = new URL(input instanceof Request ? input.url : input);
-    try {
-      const response = await get(url, { caFile, tokenFile }, init?.signal ?? undefined);
-      problem = undefined;
-      return response;
-    } catch (cause) {
-      const message = `cannot fetch the keys of the issuer: GET ${url.origin}${url.pathname}: ${messageOf(cause)}`;
-      if (message !== problem) onProblem(message);
-      problem = message;
-      throw new Error(message, { cause });
-    }
-  };
+export function createJwksFetch(files: JwksFetchOptions): typeof fetch {
+  return (input, init) => get(new URL(input instanceof Request ? input.url : input), files, init?.signal ?? undefined);
 }
 
 async function get(
   url: URL,
-  { caFile, tokenFile }: Pick<JwksFetchOptions, "caFile" | "tokenFile">,
+  { caFile, tokenFile }: JwksFetchOptions,
   signal = new AbortController().signal,
 ): Promise<Response> {
   const ca = caFile === undefined ? {} : { ca: await readTextFile(caFile, { signal }) };

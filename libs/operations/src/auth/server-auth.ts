@@ -45,7 +45,7 @@ export interface ServerAuth {
 /**
  * Creates the check by the flags; undefined without them.
  *
- * @param onProblem called with the reason why keys cannot be fetched, once for each
+ * @param onProblem called with the reason why keys cannot be read, once until it changes
  * @throws ProgramError with exit code 2 for flags that need another, and for a file without keys
  */
 export async function openServerAuth(
@@ -73,12 +73,12 @@ async function openKeys(flags: ServerAuthValues, onProblem: (message: string) =>
     if (authJwksCa !== "") refuse("--auth-jwks-ca needs an https URL in --auth-jwks");
     if (authJwksTokenFile !== "") refuse("--auth-jwks-token-file needs an https URL in --auth-jwks");
     await requireKeys(authJwks);
-    return { file: authJwks };
+    return { file: authJwks, onProblem };
   }
   const isSecure = /^https:/i.test(authJwks);
   if (!isSecure && authJwksTokenFile !== "") refuse("--auth-jwks-token-file needs an https URL in --auth-jwks");
   const files = { caFile: authJwksCa || undefined, tokenFile: authJwksTokenFile || undefined };
-  return { url: authJwks, fetch: createJwksFetch({ ...files, onProblem }) };
+  return { url: authJwks, fetch: createJwksFetch(files), onProblem };
 }
 
 async function requireKeys(path: string): Promise<void> {
