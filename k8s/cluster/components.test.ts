@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { components, componentsFlag, removeOtherComponents, replicasPatch, requireCombination } from "./components.ts";
+import {
+  apiServerPatch,
+  components,
+  componentsFlag,
+  removeOtherComponents,
+  replicasPatch,
+  requireCombination,
+} from "./components.ts";
 import type { Kubectl, Result } from "./kubectl.ts";
 
 test("COMPONENTS is a list of folders in k8s/components, in any order, each once", () => {
@@ -73,4 +80,28 @@ test("with an autoscaler kube-deploy keeps the number of pods, and starts with i
   assert.equal(await replicas({ stdout: "7" }), 7);
   assert.equal(await replicas({ code: 1, problem: "NotFound" }), 3);
   assert.deepEqual(await replicasPatch(kubectl({}), ["network-policy"]), []);
+});
+
+test("network-policy lets pods that watch the API server reach its addresses alone", async (t) => {
+  const answers = (service: Partial<Result>) =>
+    ({
+      try: async ([, what]: readonly string[]) => ({
+        code: 0,
+        stdout: JSON.stringify({ items: [{ endpoints: [{ addresses: ["10.200.0.2"] }] }, {}] }),
+        problem: "",
+        ...(what === "service" ? service : {}),
+      }),
+    }) as unknown as Kubectl;
+  const service = { stdout: JSON.stringify({ spec: { clusterIPs: ["10.96.0.1", "fd00::1"] } }) };
+  const [{ patch }] = (await apiServerPatch(answers(service), ["network-policy"])) as [{ patch: string }];
+  const [{ value }] = JSON.parse(patch);
+  assert.deepEqual(
+    value.map(({ ipBlock }: { ipBlock: { cidr: string } }) => ipBlock.cidr),
+    ["10.96.0.1/32", "fd00::1/128", "10.200.0.2/32"],
+  );
+  const write = t.mock.method(process.stderr, "write", () => true);
+  const unread = await apiServerPatch(answers({ code: 1 }), ["network-policy"]);
+  write.mock.restore();
+  assert.deepEqual([unread, write.mock.callCount()], [[], 1]);
+  assert.deepEqual(await apiServerPatch(answers(service), ["tls"]), []);
 });

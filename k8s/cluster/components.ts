@@ -47,7 +47,7 @@ const transportSecurity: Limits = {
 
 const limitsOf: Readonly<Record<Component, Limits>> = {
   monitoring: {},
-  "monitoring-operator": { requires: "monitoring" },
+  "monitoring-operator": {},
   "hpa-cpu": { group: autoscaler },
   "hpa-grpc-rate": { group: autoscaler },
   "keda-grpc-rate": { group: autoscaler },
@@ -103,7 +103,7 @@ const wrong = (message: string): never => {
   throw new ProgramError(message, { exitCode: 2 });
 };
 
-/** The kinds of added objects that act on pods by themselves. Of the other kinds nothing is in use without the component's patches. */
+/** The kinds of added objects that act by themselves. Of the other kinds nothing is in use without the component's patches. */
 const actingKinds = [
   "HorizontalPodAutoscaler",
   "ScaledObject",
@@ -111,6 +111,8 @@ const actingKinds = [
   "CronJob",
   "PodMonitor",
   "PrometheusRule",
+  "Certificate",
+  "Issuer",
 ];
 
 /**
@@ -151,6 +153,38 @@ export async function issuerPatch(kubectl: Kubectl, wanted: readonly Component[]
   if (code !== 0) stop(`COMPONENTS=jwt needs the issuer of the cluster's tokens: ${problem}`);
   const env = [{ name: "AUTH_ISSUER", value: String(JSON.parse(stdout).issuer) }];
   return [patchOfServer({ template: { spec: { containers: [{ name: "server", env }] } } })];
+}
+
+/**
+ * The kustomize patch for the addresses of the API server, which differ from cluster to cluster: its Service's and those behind it,
+ * because network plugins see the one or the other. Without the right to read them the policy stays as it is, for every address.
+ */
+export async function apiServerPatch(kubectl: Kubectl, wanted: readonly Component[]): Promise<readonly object[]> {
+  if (!wanted.includes("network-policy")) return [];
+  const service = await kubectl.try(["get", "service", "kubernetes", "-o", "json", "--namespace", "default"]);
+  const selector = ["-l", "kubernetes.io/service-name=kubernetes", "--namespace", "default"];
+  const slices = await kubectl.try(["get", "endpointslices", ...selector, "-o", "json"]);
+  if (service.code !== 0 || slices.code !== 0) {
+    process.stderr.write(
+      "the API server's addresses cannot be read: COMPONENTS=network-policy lets pods that watch it reach any\n",
+    );
+    return [];
+  }
+  const addresses: readonly string[] = [
+    ...(JSON.parse(service.stdout) as { readonly spec: { readonly clusterIPs: readonly string[] } }).spec.clusterIPs,
+    ...(
+      JSON.parse(slices.stdout) as { readonly items: readonly { readonly endpoints?: readonly ApiEndpoint[] }[] }
+    ).items
+      .flatMap(({ endpoints = [] }) => endpoints)
+      .flatMap(({ addresses }) => addresses),
+  ];
+  const value = addresses.map((address) => ({ ipBlock: { cidr: `${address}/${address.includes(":") ? 128 : 32}` } }));
+  const patch = JSON.stringify([{ op: "replace", path: "/spec/egress/0/to", value }]);
+  return [{ target: { kind: "NetworkPolicy", name: "grpc-lb-api-server" }, patch }];
+}
+
+interface ApiEndpoint {
+  readonly addresses: readonly string[];
 }
 
 /** The kustomize patch for the server's number of pods where an autoscaler owns it: applying the manifests must not change it. */

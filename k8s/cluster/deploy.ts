@@ -8,6 +8,7 @@ import { type DeployedApp, deployedApps, imagePrefixFlag } from "../image/tag.ts
 import { applySecrets, certsFlag, readSecrets } from "./certificates.ts";
 import { type Companion, companionImages, companionOf, imageFlags } from "./companion.ts";
 import {
+  apiServerPatch,
   componentLabel,
   componentsFlag,
   issuerPatch,
@@ -70,6 +71,7 @@ void runProgram(spec, async ({ flags, signal }) => {
     ...(await replicasPatch(kubectl, flags.components)),
     ...queryPatch(kubectl.namespace, flags.components),
     ...(await issuerPatch(kubectl, flags.components)),
+    ...(await apiServerPatch(kubectl, flags.components)),
   ];
   const write = () =>
     writeKustomization(`deploy/${kubectl.namespace}`, {
