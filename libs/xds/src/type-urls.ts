@@ -6,6 +6,11 @@ export const typeUrls = {
   endpoints: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
 } as const;
 
+/** Listeners and clusters: a client that names none wants all. */
+export function isListed(typeUrl: string): boolean {
+  return typeUrl === typeUrls.listener || typeUrl === typeUrls.cluster;
+}
+
 const nouns: ReadonlyMap<string, string> = new Map([
   [typeUrls.listener, "listener"],
   [typeUrls.route, "route configuration"],

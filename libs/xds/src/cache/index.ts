@@ -22,6 +22,7 @@ export type { ResourceChange } from "./snapshot.ts";
 export {
   SnapshotCache,
   type SnapshotListener,
+  type SnapshotOptions,
   type SnapshotResult,
   type SnapshotUpdate,
   type SnapshotView,

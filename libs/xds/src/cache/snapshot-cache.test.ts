@@ -70,6 +70,32 @@ test("a change is checked by itself, as if the whole set were", () => {
   assert.equal(cache.snapshot("")?.get(typeUrls.cluster, "b"), undefined);
 });
 
+test("endpoints that are not known yet may be named, and what there is of them stays", () => {
+  const cache = new SnapshotCache();
+  const pending = [{ typeUrl: typeUrls.endpoints, name: "a" }];
+  const settled: number[] = [];
+  const isPending = () => cache.snapshot("")?.isPending(typeUrls.endpoints, "a");
+  assert.deepEqual(cache.setSnapshot("", [sampleCluster("a")], { pending }), { changed: 1 });
+  assert.equal(isPending(), true);
+  const error = 'cluster "a" names endpoints of "a", which is not there';
+  assert.deepEqual(cache.setSnapshot("", [sampleCluster("a")]), { error });
+  assert.deepEqual(cache.updateSnapshot("", { removals: pending }), { error });
+  assert.equal(isPending(), true, "an update that fails changes nothing");
+  cache.watch("", (changes) => settled.push(changes.length));
+  cache.updateSnapshot("", { upserts: [sampleEndpoints("a", [1])] });
+  assert.equal(isPending(), false);
+  for (const resources of [[sampleCluster("a")], [sampleCluster("a"), sampleEndpoints("a", [1])]]) {
+    assert.deepEqual(cache.setSnapshot("", resources, { pending }), { changed: 0 });
+    assert.equal(cache.snapshot("")?.get(typeUrls.endpoints, "a")?.version, sampleEndpoints("a", [1]).version);
+  }
+  assert.deepEqual(cache.updateSnapshot("", { pending: [{ typeUrl: typeUrls.endpoints, name: "b" }] }), { changed: 0 });
+  cache.updateSnapshot("", { removals: [{ typeUrl: typeUrls.endpoints, name: "b" }] });
+  assert.deepEqual(settled, [1, 0], "listeners hear that b is no longer pending");
+  assert.deepEqual(cache.updateSnapshot("", { pending: [{ typeUrl: typeUrls.cluster, name: "c" }] }), {
+    error: 'cluster "c" is pending, which only resources that clients request by name can be',
+  });
+});
+
 test("listeners hear what has changed and nothing else, also of a group without resources", () => {
   const cache = new SnapshotCache();
   const heard: string[][] = [];

@@ -8,15 +8,27 @@ export interface SnapshotUpdate {
   readonly upserts?: Iterable<Resource> | undefined;
   /** Those to remove; ones that are not there are ignored. Default: none. */
   readonly removals?: Iterable<Reference> | undefined;
+  /** Names that become pending, see `SnapshotOptions`. They are pending until an upsert or a removal of the same name. Default: none. */
+  readonly pending?: Iterable<Reference> | undefined;
+}
+
+/** What else belongs to a set of resources. */
+export interface SnapshotOptions {
+  /**
+   * Names whose resources are not known yet, such as the endpoints of a registry that has not answered. Clients that request them get
+   * no answer: they wait, or keep what they have from another control plane. Other resources may name them. If the cache has a resource
+   * of such a name, it stays. Endpoints and routes only: clients get listeners and clusters as whole sets. Default: none.
+   */
+  readonly pending?: Iterable<Reference> | undefined;
 }
 
 /** How many resources are new, changed or removed; or why the resources are not consistent: then the last good ones stay. */
 export type SnapshotResult = { readonly changed: number } | { readonly error: string };
 
 /** The resources of a group, to read. */
-export type SnapshotView = Pick<Snapshot, "get" | "all" | "typeUrls" | "version">;
+export type SnapshotView = Pick<Snapshot, "get" | "isPending" | "all" | "typeUrls" | "version">;
 
-/** Receives what has changed, right after it. */
+/** Receives what has changed, right after it; nothing when names are no longer pending and have no resource. */
 export type SnapshotListener = (changes: readonly ResourceChange[]) => void;
 
 interface Group {
@@ -38,9 +50,12 @@ export class SnapshotCache {
    *
    * @returns the error if the set is not consistent; then the last good set stays
    */
-  setSnapshot(group: string, resources: Iterable<Resource>): SnapshotResult {
-    const difference = (this.#groups.get(group)?.snapshot ?? new Snapshot()).compare(resources);
-    return typeof difference === "string" ? { error: difference } : this.updateSnapshot(group, difference);
+  setSnapshot(group: string, resources: Iterable<Resource>, options: SnapshotOptions = {}): SnapshotResult {
+    const pending = [...(options.pending ?? [])];
+    const difference = (this.#groups.get(group)?.snapshot ?? new Snapshot()).compare(resources, pending);
+    return typeof difference === "string"
+      ? { error: difference }
+      : this.updateSnapshot(group, { ...difference, pending });
   }
 
   /**
@@ -48,14 +63,15 @@ export class SnapshotCache {
    *
    * @returns the error if the result would not be consistent; then the last good set stays
    */
-  updateSnapshot(group: string, { upserts = [], removals = [] }: SnapshotUpdate): SnapshotResult {
+  updateSnapshot(group: string, { upserts = [], removals = [], pending = [] }: SnapshotUpdate): SnapshotResult {
     const known = this.#group(group);
     const snapshot = known.snapshot ?? new Snapshot();
-    const changes = snapshot.apply(upserts, removals);
-    if (typeof changes === "string") return { error: changes };
+    const applied = snapshot.apply({ upserts, removals, pending: [...pending] });
+    if (typeof applied === "string") return { error: applied };
+    const { changes, hasSettled } = applied;
     const isFirst = known.snapshot === undefined;
     known.snapshot = snapshot;
-    if (changes.length > 0 || isFirst) for (const listener of [...known.listeners]) listener(changes);
+    if (changes.length > 0 || hasSettled || isFirst) for (const listener of [...known.listeners]) listener(changes);
     return { changed: changes.length };
   }
 

@@ -1,4 +1,4 @@
-import { describeResource } from "../type-urls.ts";
+import { describeResource, isListed } from "../type-urls.ts";
 import type { Reference } from "./references.ts";
 import type { Resource } from "./resource.ts";
 
@@ -12,15 +12,38 @@ export interface ResourceChange {
   readonly current: Resource | undefined;
 }
 
+/** A change of a snapshot. */
+export interface SnapshotChange {
+  readonly upserts: Iterable<Resource>;
+  /** Names without a resource are ignored, except that they are no longer pending. */
+  readonly removals: Iterable<Reference>;
+  /** Names whose resources are not known yet. A resource of such a name that is there stays. */
+  readonly pending: readonly Reference[];
+}
+
+/** What a change has done. */
+export interface AppliedChange {
+  readonly changes: readonly ResourceChange[];
+  /** Whether there are names that are no longer pending. */
+  readonly hasSettled: boolean;
+}
+
 /** The resources of one group of clients, always consistent. Costs of a change grow with the change, not with the set. */
 export class Snapshot {
   readonly #types = new Map<string, Map<string, Resource>>();
   /** How many resources name a resource. */
   readonly #referrers = new Map<string, number>();
   readonly #versions = new Map<string, bigint>();
+  /** By key: the names that have no resource because it is not known yet. */
+  readonly #pending = new Map<string, Reference>();
 
   get(typeUrl: string, name: string): Resource | undefined {
     return this.#types.get(typeUrl)?.get(name);
+  }
+
+  /** Whether it is not known yet what the name has: clients get no answer. */
+  isPending(typeUrl: string, name: string): boolean {
+    return this.#pending.size > 0 && this.#pending.has(keyOf({ typeUrl, name }));
   }
 
   /** All resources of a type by name; a live view. */
@@ -43,7 +66,10 @@ export class Snapshot {
    *
    * @returns the error if a name is there twice
    */
-  compare(wanted: Iterable<Resource>): { readonly upserts: Resource[]; readonly removals: Reference[] } | string {
+  compare(
+    wanted: Iterable<Resource>,
+    pending: readonly Reference[],
+  ): { readonly upserts: Resource[]; readonly removals: Reference[] } | string {
     const seen = new Map<string, Set<string>>();
     const upserts: Resource[] = [];
     for (const resource of wanted) {
@@ -52,7 +78,8 @@ export class Snapshot {
       seen.set(resource.typeUrl, names.add(resource.name));
       if (this.get(resource.typeUrl, resource.name)?.version !== resource.version) upserts.push(resource);
     }
-    const removals: Reference[] = [];
+    const stillPending = new Set(pending.map(keyOf));
+    const removals = [...this.#pending].flatMap(([key, reference]) => (stillPending.has(key) ? [] : [reference]));
     for (const [typeUrl, resources] of this.#types) {
       const names = seen.get(typeUrl);
       if (names?.size === resources.size && upserts.length === 0) continue;
@@ -66,11 +93,23 @@ export class Snapshot {
    *
    * @returns what has changed, or the error
    */
-  apply(upserts: Iterable<Resource>, removals: Iterable<Reference>): readonly ResourceChange[] | string {
+  apply({ upserts, removals, pending }: SnapshotChange): AppliedChange | string {
     const changes = new Map<string, ResourceChange>();
+    const settled = new Map<string, Reference>();
+    const newlyPending = new Map<string, Reference>();
+    for (const reference of pending) {
+      if (reference.name === "") return `${describeResource(reference)} has no name`;
+      if (isListed(reference.typeUrl)) {
+        return `${describeResource(reference)} is pending, which only resources that clients request by name can be`;
+      }
+      newlyPending.set(keyOf(reference), reference);
+    }
     for (const { typeUrl, name } of removals) {
+      const key = keyOf({ typeUrl, name });
+      if (newlyPending.has(key)) continue;
       const previous = this.get(typeUrl, name);
-      if (previous) changes.set(keyOf({ typeUrl, name }), { typeUrl, name, previous, current: undefined });
+      if (previous) changes.set(key, { typeUrl, name, previous, current: undefined });
+      else if (this.#pending.has(key)) settled.set(key, { typeUrl, name });
     }
     for (const current of upserts) {
       const { typeUrl, name } = current;
@@ -79,29 +118,42 @@ export class Snapshot {
       if (changes.has(key)) return `${describeResource(current)} is there twice`;
       const previous = this.get(typeUrl, name);
       if (previous?.version !== current.version) changes.set(key, { typeUrl, name, previous, current });
+      settled.delete(key);
     }
-    const error = this.#check(changes);
+    const error = this.#check(changes, settled, newlyPending);
     if (error !== undefined) return error;
     for (const change of changes.values()) this.#commit(change);
-    return [...changes.values()];
+    for (const key of [...settled.keys(), ...changes.keys()]) this.#pending.delete(key);
+    for (const [key, { typeUrl, name }] of newlyPending) {
+      if (!this.get(typeUrl, name)) this.#pending.set(key, { typeUrl, name });
+    }
+    return { changes: [...changes.values()], hasSettled: settled.size > 0 };
   }
 
-  #check(changes: ReadonlyMap<string, ResourceChange>): string | undefined {
+  #check(
+    changes: ReadonlyMap<string, ResourceChange>,
+    settled: ReadonlyMap<string, Reference>,
+    newlyPending: ReadonlyMap<string, Reference>,
+  ): string | undefined {
     const released = new Map<string, number>();
     for (const { previous, current } of changes.values()) {
       for (const reference of previous?.references ?? []) count(released, keyOf(reference), 1);
       for (const reference of current?.references ?? []) {
-        const change = changes.get(keyOf(reference));
+        const key = keyOf(reference);
+        const change = changes.get(key);
         const target = change ? change.current : this.get(reference.typeUrl, reference.name);
-        if (!target && current) return missing(current, reference);
+        const isPending = newlyPending.has(key) || (this.#pending.has(key) && !settled.has(key));
+        if (!target && !isPending && current) return missing(current, reference);
       }
     }
-    for (const [key, change] of changes) {
-      if (change.current || (this.#referrers.get(key) ?? 0) === (released.get(key) ?? 0)) continue;
+    const gone: [key: string, Reference][] = [...settled];
+    for (const [key, change] of changes) if (!change.current) gone.push([key, change]);
+    for (const [key, reference] of gone) {
+      if ((this.#referrers.get(key) ?? 0) === (released.get(key) ?? 0)) continue;
       for (const resources of this.#types.values()) {
         for (const resource of resources.values()) {
           const isKept = !changes.has(keyOf(resource));
-          if (isKept && resource.references.some((one) => keyOf(one) === key)) return missing(resource, change);
+          if (isKept && resource.references.some((one) => keyOf(one) === key)) return missing(resource, reference);
         }
       }
     }

@@ -243,6 +243,33 @@ describe("state of the world", () => {
   });
 });
 
+test("what the cache does not know yet is not answered by either protocol, until it does", async () => {
+  await start();
+  const pending = ["a", "b", "c"].map((name) => ({ typeUrl: endpoints, name }));
+  cache.setSnapshot("", [edsOf("d", 4)], { pending });
+  const known = openDelta();
+  known.send({ typeUrl: endpoints, resourceNamesSubscribe: ["a", "d"] });
+  const first = await known.accept();
+  assert.deepEqual([namesOf(first), first.removedResources], [["d"], []]);
+  const [resuming, state] = [openDelta(), openState()];
+  const resourceNamesSubscribe = ["a", "b", "c"];
+  const initialResourceVersions = { a: edsOf("a", 1).version, b: edsOf("b", 2).version };
+  resuming.send({ typeUrl: endpoints, resourceNamesSubscribe, initialResourceVersions });
+  state.send({ typeUrl: endpoints, resourceNames: resourceNamesSubscribe });
+  await settled(4);
+  assert.deepEqual([resuming.unread, state.unread], [0, 0]);
+  assert.equal(clock.sleeping, 3, "no timer but that of the first request: what is not known holds nothing");
+  assert.deepEqual(
+    ads.clientStatuses()[1]?.resources.map((each) => each.state),
+    ["pending", "pending", "pending"],
+  );
+  cache.setSnapshot("", [edsOf("a", 1), edsOf("b", 22), edsOf("d", 4)]);
+  const answer = await resuming.accept();
+  assert.deepEqual([namesOf(answer), answer.removedResources], [["b"], ["c"]], "a is what the client has");
+  assert.equal((await state.accept()).resources.length, 2);
+  assert.deepEqual(namesOf(await known.accept()), ["a"]);
+});
+
 describe("make before break", () => {
   const before = () => [
     sampleListener("l", { route: "r" }),

@@ -36,7 +36,7 @@ export interface AdsResourceStatus {
   /**
    * - `acked`: the client has accepted this version.
    * - `sent`: the client has not answered yet.
-   * - `pending`: it is not sent yet, because the client is slow or the order of changes wants it later.
+   * - `pending`: it is not sent yet, because the client is slow, the order of changes wants it later, or the cache does not know it yet.
    * - `rejected`: the client has rejected it.
    * - `missing`: the client asks for it, and there is none.
    */

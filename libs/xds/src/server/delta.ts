@@ -1,6 +1,6 @@
 import { type DeltaDiscoveryRequest, DeltaDiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import type { Resource } from "../cache/index.ts";
-import { typeUrls } from "../type-urls.ts";
+import { isListed } from "../type-urls.ts";
 import type { Draft, Protocol } from "./protocol.ts";
 
 /**
@@ -56,6 +56,10 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
       if (bytes >= maxBytes) break;
       const current = snapshot.get(typeUrl, name);
       if (!current) {
+        if (snapshot.isPending(typeUrl, name)) {
+          subscription.await(name);
+          continue;
+        }
         if (hold.resumed && resumed.has(name)) continue;
         if (hold.removals && (!isRequested || resumed.has(name))) continue;
         removed.push(name);
@@ -71,7 +75,8 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
       resumed.delete(name);
       pending.delete(name);
     }
-    if (resources.length === 0 && removed.length === 0 && !mustAnswer) return undefined;
+    const isEmpty = resources.length === 0 && removed.length === 0;
+    if (isEmpty && (!mustAnswer || subscription.awaited.size > 0)) return undefined;
     subscription.mustAnswer = false;
     return { resources, removed, changed } satisfies Draft;
   },
@@ -87,8 +92,3 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
     return Buffer.concat([DeltaDiscoveryResponse.encode(head).finish(), ...resources.map((one) => one.deltaField)]);
   },
 };
-
-/** Listeners and clusters: a client that names none wants all. */
-export function isListed(typeUrl: string): boolean {
-  return typeUrl === typeUrls.listener || typeUrl === typeUrls.cluster;
-}

@@ -1,6 +1,6 @@
 import { type DiscoveryRequest, DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import type { Resource, SnapshotView } from "../cache/index.ts";
-import { isListed } from "./delta.ts";
+import { isListed } from "../type-urls.ts";
 import type { Draft, Protocol } from "./protocol.ts";
 import type { Hold, Subscription } from "./subscription.ts";
 

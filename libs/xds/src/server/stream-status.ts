@@ -15,7 +15,8 @@ export function describeStatus(
     return [...names].map((name): AdsResourceStatus => {
       const version = snapshot?.get(typeUrl, name)?.version;
       const rejection = subscription.rejected.get(name);
-      if (subscription.pending.has(name)) return { typeUrl, name, version, state: "pending" };
+      const isUnknown = snapshot?.isPending(typeUrl, name) === true;
+      if (subscription.pending.has(name) || isUnknown) return { typeUrl, name, version, state: "pending" };
       if (sent.has(name)) return { typeUrl, name, version, state: "sent" };
       if (rejection) return { typeUrl, name, version, state: "rejected", message: rejection.message };
       return { typeUrl, name, version, state: version === undefined ? "missing" : "acked" };

@@ -181,6 +181,8 @@ export class AdsStream<Q extends AnyRequest> {
   }
 
   #onChanges(changes: readonly ResourceChange[]): void {
+    const snapshot = this.#client && this.#options.cache.snapshot(this.#client.group);
+    for (const subscription of this.#ranked) if (snapshot) subscription.resume(snapshot);
     for (const change of changes) {
       this.#subscriptions.get(change.typeUrl)?.onChange(change);
       if (!change.current && change.typeUrl === typeUrls.endpoints) this.#order.onEndpointsSettled([change.name]);

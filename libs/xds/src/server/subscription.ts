@@ -32,6 +32,8 @@ export class Subscription {
   hasNamed = false;
   readonly names = new Set<string>();
   readonly pending = new Map<string, Pending>();
+  /** What the client needs and the cache does not know yet. */
+  readonly awaited = new Map<string, Pending>();
   /** The client gets an answer even if there is nothing to tell. */
   mustAnswer = true;
   /** The versions that the client has from an earlier stream, until it has everything. */
@@ -62,8 +64,25 @@ export class Subscription {
 
   /** Forgets what the client no longer wants. */
   dropUncovered(): void {
-    for (const name of this.pending.keys()) if (!this.covers(name)) this.pending.delete(name);
-    for (const name of this.rejected.keys()) if (!this.covers(name)) this.rejected.delete(name);
+    for (const names of [this.pending, this.awaited, this.rejected, this.resumed]) {
+      for (const name of names.keys()) if (!this.covers(name)) names.delete(name);
+    }
+  }
+
+  /** The cache does not know yet what the name has: there is nothing to send until it does. */
+  await(name: string): void {
+    const pending = this.pending.get(name);
+    if (pending) this.awaited.set(name, pending);
+    this.pending.delete(name);
+  }
+
+  /** The names that the cache knows by now are to be sent. */
+  resume(snapshot: SnapshotView): void {
+    for (const [name, pending] of this.awaited) {
+      if (snapshot.isPending(this.typeUrl, name)) continue;
+      this.awaited.delete(name);
+      if (!this.pending.has(name)) this.pending.set(name, pending);
+    }
   }
 
   onChange({ name, previous, current }: ResourceChange): void {
