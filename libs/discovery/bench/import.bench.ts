@@ -10,7 +10,13 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const rounds = 15;
 const bounds = { ms: 30, mb: 10 } as const;
 /** By the part, over what. */
-const parts = { etcd: "grpc-js alone", xds: "grpc-js alone", consul: "bare node", dns: "bare node", file: "bare node" } as const;
+const parts = {
+  etcd: "grpc-js alone",
+  xds: "grpc-js alone",
+  consul: "bare node",
+  dns: "bare node",
+  file: "bare node",
+} as const;
 /** What a part is compared with, and what is imported for it. */
 const bases = { "grpc-js alone": "@grpc/grpc-js", "bare node": "node:path" } as const;
 
