@@ -268,6 +268,16 @@ test("with TLS the clients verify one name whatever they call", { skip }, () => 
   }
 });
 
+test("with tokens only service accounts of the server's namespace may call", { skip }, () => {
+  const [, all = []] = everything.find(([name]) => /[ ,]jwt(,|$)/.test(name)) ?? [];
+  const server = all.find(({ kind, metadata }) => kind === "Deployment" && metadata.name === "server");
+  const env: { name: string; value?: string }[] = server.spec.template.spec.containers[0].env;
+  const at = env.findIndex(({ name }) => name === "AUTH_SUBJECTS");
+  assert.equal(env[at]?.value, "system:serviceaccount:$(POD_NAMESPACE):*");
+  const namespaceAt = env.findIndex(({ name }) => name === "POD_NAMESPACE");
+  assert.ok(namespaceAt >= 0 && namespaceAt < at, "the kubelet expands only variables that stand before");
+});
+
 test("each app can be applied on its own", { skip }, () => {
   const kinds = (folder: string) =>
     render(`base/${folder}`)

@@ -73,16 +73,18 @@ step("no certificate, no TLS, a wrong name, another authority: refused with the 
   }
 });
 
-step("no token, another audience, no signature, another key: UNAUTHENTICATED with the reason", async (t) => {
+step("no token, another audience, namespace, signature or key: refused with the reason", async (t) => {
   const claims = decodeToken(await kubectl.run(["create", "token", "default", "--audience=grpc-lb"])).payload;
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const signed = (header: object, sign: (text: string) => string) => {
     const text = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
     return `${text}.${sign(text)}`;
   };
-  const cases: readonly (readonly [string, string])[] = [
+  const tokenOf = async (...flags: string[]) => (await kubectl.run(["create", "token", "default", ...flags])).trim();
+  const cases: readonly (readonly [string, string, RegExp?])[] = [
     ["no token", ""],
-    ["another audience", (await kubectl.run(["create", "token", "default", "--audience=other"])).trim()],
+    ["another audience", await tokenOf("--audience=other")],
+    ["another namespace", await tokenOf("--audience=grpc-lb", "--namespace=default"), /PERMISSION_DENIED.*subject/],
     ["no signature", signed({ alg: "none" }, () => "")],
     [
       "another key",
@@ -91,14 +93,14 @@ step("no token, another audience, no signature, another key: UNAUTHENTICATED wit
       ),
     ],
   ];
-  for (const [what, token] of cases) {
+  for (const [what, token, reason = /UNAUTHENTICATED/] of cases) {
     const line = await firstError(
       token === "" ? ["TOKEN_FILE="] : [],
       token === "" ? [] : ["--token-file=/dev/shm/token"],
       token,
     );
     report(t, `${what}: ${line}`);
-    assert.match(line, /UNAUTHENTICATED/, what);
+    assert.match(line, reason, what);
     if (token !== "") assert.ok(!line.includes(token.slice(-20)), "the token is not in the error");
   }
 });

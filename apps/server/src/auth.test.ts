@@ -20,13 +20,22 @@ const [issuer, audience] = ["https://issuer.test", "server"];
 const pod = Pod.fromPartial({ name: "a" });
 const address = { host: "127.0.0.1", port: 0 };
 const authority = makeAuthority();
-const none = { authJwks: "", authIssuer: "", authAudience: "", authJwksCa: "", authJwksTokenFile: "" };
+const none = {
+  authJwks: "",
+  authIssuer: "",
+  authAudience: "",
+  authSubjects: [],
+  authJwksCa: "",
+  authJwksTokenFile: "",
+};
+/** The claims of the subjects that the server accepts. */
+const client = { sub: "system:serviceaccount:default:client" };
 
 async function createKey(kid: string) {
   const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
   const jwk = { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" };
   const sign = (claims: JWTPayload = {}) =>
-    new SignJWT({ iss: issuer, aud: audience, exp: Math.floor(Date.now() / 1_000) + 60, ...claims })
+    new SignJWT({ iss: issuer, aud: audience, ...client, exp: Math.floor(Date.now() / 1_000) + 60, ...claims })
       .setProtectedHeader({ alg: "ES256", kid })
       .sign(privateKey);
   return { jwk, sign };
@@ -63,7 +72,15 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
   const key = await createKey("one");
   const other = await createKey("two");
   const { url, tokenFile, caFile } = await serveKeys(t, [key.jwk]);
-  const flags = { ...none, authJwks: url, authIssuer: issuer, authAudience: audience, authJwksCa: caFile };
+  const authSubjects = ["admin", "system:serviceaccount:default:*"];
+  const flags = {
+    ...none,
+    authJwks: url,
+    authIssuer: issuer,
+    authAudience: audience,
+    authSubjects,
+    authJwksCa: caFile,
+  };
   const problems: string[] = [];
   const auth = await openServerAuth({ ...flags, authJwksTokenFile: tokenFile }, (message) => problems.push(message));
   const denied = await openServerAuth(flags, (message) => problems.push(message));
@@ -77,16 +94,16 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
     loadReports: undefined,
     interceptors: [auth.interceptor],
   });
-  const client = new PodServiceClient(`127.0.0.1:${grpc.port}`, credentials.createInsecure());
+  const pods = new PodServiceClient(`127.0.0.1:${grpc.port}`, credentials.createInsecure());
   t.after(async () => {
-    client.close();
+    pods.close();
     await Promise.all([http, deniedHttp, grpc].map((server) => server.close()));
   });
   const overGrpc = (token?: string) =>
     new Promise<unknown[]>((resolve) => {
       const metadata = new Metadata();
       if (token) metadata.set("authorization", `Bearer ${token}`);
-      client.getPod({}, metadata, (error, response) => {
+      pods.getPod({}, metadata, (error, response) => {
         resolve(error ? [error.code, error.details] : [0, response.pod?.name]);
       });
     });
@@ -114,6 +131,19 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
     const header = `Bearer ${token === undefined ? "" : 'error="invalid_token", '}error_description="${reason}"`;
     assert.deepEqual(await overHttp(token), [401, `Unauthorized: ${reason}`, header]);
   }
+  const reason = "the token's subject may not call this server";
+  for (const sub of [
+    "system:serviceaccount:other:client",
+    "x:system:serviceaccount:default:client",
+    "admin2",
+    undefined,
+  ]) {
+    const token = await key.sign({ sub } as JWTPayload);
+    assert.deepEqual(await overGrpc(token), [status.PERMISSION_DENIED, reason], sub);
+    const header = `Bearer error="insufficient_scope", error_description="${reason}"`;
+    assert.deepEqual(await overHttp(token), [403, `Forbidden: ${reason}`, header], sub);
+  }
+  assert.deepEqual(await overGrpc(await key.sign({ sub: "admin" })), [0, "a"]);
   assert.equal((await overHttp(undefined, "/"))[0], 401);
   for (const path of ["/healthz", "/readyz"]) assert.equal((await overHttp(undefined, path))[0], 200);
   assert.deepEqual(problems, []);
@@ -138,9 +168,9 @@ test("two headers with a token are refused", async (t) => {
   const guard = new RequestGuard(new AbortController().signal, systemClock);
   const token = `Bearer ${await key.sign()}`;
   const request = { host: "127.0.0.1", port: http.port, path: "/pod" };
-  const client = new HttpClient({ isSecure: false, keepAlive: false });
+  const http1 = new HttpClient({ isSecure: false, keepAlive: false });
   const statusWith = (authorization: string | readonly string[]) =>
-    client.exchange({ ...request, headers: { authorization } }, guard, async ({ status }) => status);
+    http1.exchange({ ...request, headers: { authorization } }, guard, async ({ status }) => status);
   assert.deepEqual([await statusWith(token), await statusWith([token, token])], [200, 401]);
   guard.release();
 });
@@ -150,6 +180,7 @@ test("flags that need another, and a file without keys, are one line with exit c
   const manifest = `${import.meta.dirname}/../package.json`;
   for (const [flags, message] of [
     [{ authIssuer: issuer }, "--auth-issuer has no effect without --auth-jwks"],
+    [{ authSubjects: ["a"] }, "--auth-subjects has no effect without --auth-jwks"],
     [{ authJwks: "/jwks" }, "--auth-jwks needs --auth-issuer and --auth-audience"],
     [{ authJwks: manifest, ...needed }, `--auth-jwks ${manifest} cannot be used: it has no list "keys"`],
     [

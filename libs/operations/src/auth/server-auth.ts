@@ -1,8 +1,9 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
 import { messageOf, readTextFile } from "@grpc-lb/core";
 import type { KeySource, TokenVerifier } from "@grpc-lb/interceptors/jwt";
-import { type Flag, ProgramError, textFlag } from "@grpc-lb/program";
+import { type Flag, type FlagValues, listFlag, ProgramError, textFlag } from "@grpc-lb/program";
 import { createJwksFetch } from "./jwks-fetch.ts";
+import { createSubjectCheck } from "./subjects.ts";
 
 const fileFlag = (help: string) => textFlag({ metavar: "file", help, default: "" });
 
@@ -26,6 +27,16 @@ export const serverAuthFlags = {
   authJwks: jwksFlag,
   authIssuer: textFlag({ metavar: "issuer", help: "the claim iss of tokens", default: "" }),
   authAudience: textFlag({ metavar: "audience", help: "what the claim aud of tokens must contain", default: "" }),
+  authSubjects: {
+    ...listFlag(
+      textFlag({
+        metavar: "pattern",
+        help: "accepted claims sub of tokens, * for any text, such as system:serviceaccount:default:*",
+        default: "",
+      }),
+    ),
+    defaultText: "every subject",
+  },
   authJwksCa: {
     ...fileFlag("authorities of the certificate of the URL in PEM"),
     defaultText: "those of Node",
@@ -34,7 +45,7 @@ export const serverAuthFlags = {
 };
 
 /** The values of those flags. */
-export type ServerAuthValues = { readonly [Name in keyof typeof serverAuthFlags]: string };
+export type ServerAuthValues = FlagValues<typeof serverAuthFlags>;
 
 /** The check of the tokens of a server. */
 export interface ServerAuth {
@@ -52,18 +63,20 @@ export async function openServerAuth(
   flags: ServerAuthValues,
   onProblem: (message: string) => void,
 ): Promise<ServerAuth | undefined> {
-  const { authJwks, authIssuer: issuer, authAudience: audience } = flags;
+  const { authJwks, authIssuer: issuer, authAudience: audience, authSubjects } = flags;
   if (authJwks === "") {
-    const given = { "--auth-issuer": issuer, "--auth-audience": audience, "--auth-jwks-ca": flags.authJwksCa };
-    for (const [flag, value] of Object.entries({ ...given, "--auth-jwks-token-file": flags.authJwksTokenFile })) {
-      if (value !== "") refuse(`${flag} has no effect without --auth-jwks`);
+    const claims = { "--auth-issuer": issuer, "--auth-audience": audience, "--auth-subjects": authSubjects };
+    const files = { "--auth-jwks-ca": flags.authJwksCa, "--auth-jwks-token-file": flags.authJwksTokenFile };
+    for (const [flag, value] of Object.entries({ ...claims, ...files })) {
+      if (value.length > 0) refuse(`${flag} has no effect without --auth-jwks`);
     }
     return undefined;
   }
   if (issuer === "" || audience === "") refuse("--auth-jwks needs --auth-issuer and --auth-audience");
   const jwks = await openKeys(flags, onProblem);
   const { createServerAuth, createTokenVerifier } = await import("@grpc-lb/interceptors/jwt");
-  const options = { jwks, issuer, audience };
+  const authorize = authSubjects.length > 0 ? createSubjectCheck(authSubjects) : undefined;
+  const options = { jwks, issuer, audience, authorize };
   return { interceptor: createServerAuth(options), verify: createTokenVerifier(options) };
 }
 
