@@ -10,87 +10,123 @@ export interface ClientLoad {
   readonly inProgress: number;
 }
 
-interface Report {
+/** The load of an endpoint, and when a client last reported it. */
+export interface ReportedLoad {
+  readonly load: EndpointLoad;
   readonly reportedMs: number;
-  readonly intervalMs: number;
-  readonly loads: readonly ClientLoad[];
 }
 
-/** The time constant of the averages. */
-const averageMs = 5_000;
+/** The time constants of the averages: the longest while few calls are seen in flight, the shortest while many are. */
+const longestMs = 60_000;
+const shortestMs = 5_000;
 
-/** The shortest time that a call counts: an endpoint that is never seen with a call in flight is fast, not unknown. */
-const leastCallSeconds = 0.001;
-
-interface Average {
-  callsPerSecond: number;
-  errorsPerSecond: number;
-  inProgress: number;
-}
-
-const nothing: Average = { callsPerSecond: 0, errorsPerSecond: 0, inProgress: 0 };
+/** When the average endpoint was seen with that many calls in flight, older reports are forgotten faster. */
+const enoughSeen = 400;
 
 /**
- * The load of a service's endpoints, from the reports of all its clients (LRS). How busy an endpoint is are its calls in flight: by
- * Little's law they are its calls per second times the time that one takes. A report has those of one moment, of which there are few or
- * none, so that they are averaged over 5 s, as the calls are.
+ * An endpoint counts as if it had been seen with that many calls in flight beyond its own, that took as long as the mean: what was seen
+ * of few calls is chance. It keeps the factors of equal endpoints within 25 % of each other's mean, whatever the load is.
+ */
+const priorSeen = 25;
+
+/** A failed call counts as that many calls of mean length, so that an endpoint that fails fast does not attract calls. */
+const failedCallCost = 10;
+
+/** Greater numbers are no report of a client, and would outlast all others. */
+const maxCallsPerSecond = 1e6;
+const maxIntervalMs = 60_000;
+
+/** Decayed sums over the reports of all clients. */
+interface Sums {
+  calls: number;
+  failed: number;
+  /** The sum of the calls in flight that reports had: how much is known. */
+  seen: number;
+  /** The same, each times the seconds that its report covers: how busy the endpoint was. */
+  busySeconds: number;
+}
+
+const nothing: Sums = { calls: 0, failed: 0, seen: 0, busySeconds: 0 };
+
+/**
+ * The load of a service's endpoints, from the reports of all its clients (LRS), whoever they are: each covers the time since the one
+ * before on its stream, so that they add up.
+ *
+ * An endpoint is as busy as it has calls in flight: by Little's law that is its calls per second times the time that one takes. A report
+ * has those of one moment, mostly few or none, so that they are summed up over 5 to 60 s, and drawn to the mean by what is not known.
  */
 export class ClientLoads {
-  readonly #reports = new Map<string, Report>();
-  readonly #averages = new Map<string, Average>();
-  #averagedMs = Number.NEGATIVE_INFINITY;
+  readonly #sums = new Map<string, Sums & { reportedMs: number | undefined }>();
+  #readMs: number | undefined;
 
   /**
-   * Takes the report of a client; it replaces the one before.
+   * Takes the report of a client about the endpoints that are watched.
    *
-   * @param client the client's node id
    * @param intervalMs the time that the report covers
    */
-  report(client: string, intervalMs: number, loads: readonly ClientLoad[], nowMs: number): void {
-    if (intervalMs > 0) this.#reports.set(client, { reportedMs: nowMs, intervalMs, loads });
+  report(intervalMs: number, loads: readonly ClientLoad[], nowMs: number): void {
+    if (!(intervalMs > 0 && intervalMs <= maxIntervalMs)) return;
+    const seconds = intervalMs / 1_000;
+    const max = maxCallsPerSecond * seconds;
+    for (const { address, succeeded, failed, inProgress } of loads) {
+      const sums = this.#sums.get(address);
+      if (!sums || !(succeeded + failed <= max && inProgress <= maxCallsPerSecond)) continue;
+      sums.calls += succeeded + failed;
+      sums.failed += failed;
+      sums.seen += inProgress;
+      sums.busySeconds += inProgress * seconds;
+      sums.reportedMs = nowMs;
+    }
   }
 
   /**
-   * The average load by address, of reports that are not older than `maxAgeMs`; what no report names is forgotten. To be called about
-   * as often as clients report.
+   * The average load by address, of those that a client has reported. From then on, reports count for these addresses alone.
+   *
+   * @param nowMs must not go backwards
    */
-  read(nowMs: number, maxAgeMs: number): ReadonlyMap<string, EndpointLoad> {
-    const sums = this.#sum(nowMs, maxAgeMs);
-    const part = 1 - Math.exp(-(nowMs - this.#averagedMs) / averageMs);
-    this.#averagedMs = nowMs;
-    for (const address of this.#averages.keys()) if (!sums.has(address)) this.#averages.delete(address);
-    const loads = new Map<string, EndpointLoad>();
-    for (const [address, sum] of sums) {
-      const average = this.#averages.get(address) ?? { ...sum };
-      average.callsPerSecond += part * (sum.callsPerSecond - average.callsPerSecond);
-      average.errorsPerSecond += part * (sum.errorsPerSecond - average.errorsPerSecond);
-      average.inProgress += part * (sum.inProgress - average.inProgress);
-      this.#averages.set(address, average);
-      const { callsPerSecond, errorsPerSecond, inProgress } = average;
-      loads.set(address, {
-        callsPerSecond,
-        errorsPerSecond,
-        utilization: inProgress + callsPerSecond * leastCallSeconds,
-      });
+  read(addresses: Iterable<string>, nowMs: number): ReadonlyMap<string, ReportedLoad> {
+    const watched = new Set(addresses);
+    for (const address of this.#sums.keys()) if (!watched.has(address)) this.#sums.delete(address);
+    for (const address of watched) {
+      if (!this.#sums.has(address)) this.#sums.set(address, { ...nothing, reportedMs: undefined });
+    }
+    this.#forget(nowMs - (this.#readMs ?? nowMs));
+    this.#readMs = nowMs;
+    const total = this.#total();
+    const loads = new Map<string, ReportedLoad>();
+    if (total.calls === 0) return loads;
+    const meanSeconds = total.busySeconds / total.calls;
+    // A call that is seen in many reports is still one.
+    const priorSeconds = total.seen === 0 ? 0 : (priorSeen * total.busySeconds) / Math.min(total.seen, total.calls);
+    for (const [address, { calls, failed, busySeconds, reportedMs }] of this.#sums) {
+      if (reportedMs === undefined || calls === 0) continue;
+      const cost = busySeconds + failedCallCost * failed * meanSeconds + priorSeconds;
+      const length = priorSeconds === 0 ? 1 : cost / (calls * meanSeconds + priorSeconds);
+      const load = { callsPerSecond: calls, errorsPerSecond: 0, utilization: calls * length };
+      loads.set(address, { load, reportedMs });
     }
     return loads;
   }
 
-  #sum(nowMs: number, maxAgeMs: number): ReadonlyMap<string, Average> {
-    const sums = new Map<string, Average>();
-    for (const [client, { reportedMs, intervalMs, loads }] of this.#reports) {
-      if (nowMs - reportedMs >= maxAgeMs) {
-        this.#reports.delete(client);
-        continue;
-      }
-      for (const { address, succeeded, failed, inProgress } of loads) {
-        const sum = sums.get(address) ?? { ...nothing };
-        sum.callsPerSecond += ((succeeded + failed) * 1_000) / intervalMs;
-        sum.errorsPerSecond += (failed * 1_000) / intervalMs;
-        sum.inProgress += inProgress;
-        sums.set(address, sum);
-      }
+  #forget(elapsedMs: number): void {
+    const enough = (enoughSeen * this.#sums.size) / this.#total().seen;
+    const kept = Math.max(Math.exp(-elapsedMs / shortestMs), Math.min(Math.exp(-elapsedMs / longestMs), enough));
+    for (const sums of this.#sums.values()) {
+      sums.calls *= kept;
+      sums.failed *= kept;
+      sums.seen *= kept;
+      sums.busySeconds *= kept;
     }
-    return sums;
+  }
+
+  #total(): Sums {
+    const total = { ...nothing };
+    for (const { calls, failed, seen, busySeconds } of this.#sums.values()) {
+      total.calls += calls;
+      total.failed += failed;
+      total.seen += seen;
+      total.busySeconds += busySeconds;
+    }
+    return total;
   }
 }

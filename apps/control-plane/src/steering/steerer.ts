@@ -11,7 +11,7 @@ export interface SteererOptions {
   readonly random: Random;
   /** The endpoints that a service has now. */
   endpointsOf(service: string): readonly Endpoint[];
-  /** Called with the factors of a service's endpoints, by id, when one has changed by 5 % or more. */
+  /** Called with the factors of a service's endpoints, by id, when one has changed by 10 % or more. */
   onFactors(service: string, factors: ReadonlyMap<string, number>): void;
 }
 
@@ -19,7 +19,7 @@ export interface SteererOptions {
 const staleIntervals = 5;
 
 /** Clients get new weights when one has changed by that part: less is not worth an update. */
-const minChange = 0.05;
+const minChange = 0.1;
 
 interface Steered {
   readonly steering: Steering;
@@ -57,9 +57,15 @@ export class Steerer {
   }
 
   /** Takes the report of a client; ignored for a service that is not steered by those. */
-  report(service: string, client: string, intervalMs: number, loads: readonly ClientLoad[]): void {
+  report(service: string, intervalMs: number, loads: readonly ClientLoad[]): void {
     const steered = this.#steered.get(service);
-    if (steered?.steering.by === "lrs") steered.loads.report(client, intervalMs, loads, this.#options.clock.now());
+    if (steered?.steering.by === "lrs") steered.loads.report(intervalMs, loads, this.#options.clock.now());
+  }
+
+  /** How often clients should report, in milliseconds: the shortest interval that is configured; undefined while they need not. */
+  reportIntervalMs(): number | undefined {
+    const steerings = [...this.#steered.values()].flatMap(({ steering }) => (steering.by === "lrs" ? steering : []));
+    return steerings.length === 0 ? undefined : Math.min(...steerings.map(({ intervalMs }) => intervalMs));
   }
 
   /** Resolves when no connection is left; after that, `onFactors` is not called. */
@@ -92,7 +98,7 @@ export class Steerer {
       const endpoints = endpointsOf(name);
       orca?.update(endpoints);
       const now = clock.now();
-      if (!orca) reportLoads(weights, loads.read(now, staleMs), endpoints, now);
+      if (!orca) reportLoads(weights, loads.read(addressesOf(endpoints), now), endpoints);
       const factors = weights.update(
         endpoints.map(({ id }) => id),
         now,
@@ -111,15 +117,17 @@ function reportLoads(
   weights: WeightSteering,
   loads: ReturnType<ClientLoads["read"]>,
   endpoints: readonly Endpoint[],
-  nowMs: number,
 ): void {
   for (const { id, addresses } of endpoints) {
     for (const address of addresses) {
-      const load = loads.get(formatAddress(address));
-      if (load) weights.report(id, load, nowMs);
+      const reported = loads.get(formatAddress(address));
+      if (reported) weights.report(id, reported.load, reported.reportedMs);
     }
   }
 }
+
+const addressesOf = (endpoints: readonly Endpoint[]) =>
+  endpoints.flatMap(({ addresses }) => addresses.map(formatAddress));
 
 function isNews(published: ReadonlyMap<string, number>, factors: ReadonlyMap<string, number>): boolean {
   for (const [id, factor] of factors) if (Math.abs(factor / (published.get(id) ?? 1) - 1) >= minChange) return true;

@@ -84,6 +84,38 @@ test("a pod that stops to report fades to the mean, and one that never does stay
   for (const factors of history) assert.equal(factors.get("c"), 1);
 });
 
+test("an endpoint that reports every 30 s, as servers of gRPC do, keeps its factor between reports", () => {
+  const steering = new WeightSteering({ ...options, staleMs: 5_000 });
+  steering.update(["slow", "fast"], 0);
+  const factors: number[] = [];
+  for (let second = 1; second <= 300; second++) {
+    const nowMs = second * 1_000;
+    if (second % 30 === 1) steering.report("slow", { callsPerSecond: 10, errorsPerSecond: 0, utilization: 0.5 }, nowMs);
+    if (second % 30 === 2) steering.report("fast", { callsPerSecond: 50, errorsPerSecond: 0, utilization: 0.5 }, nowMs);
+    factors.push(steering.update(["slow", "fast"], nowMs).get("slow") ?? 0);
+  }
+  const settled = factors.slice(60);
+  assert.ok(
+    Math.max(...settled) < 0.35 && Math.min(...settled) > 0.32,
+    `${Math.min(...settled)}-${Math.max(...settled)}`,
+  );
+  assert.equal(steering.reporting(300_000), 2);
+  assert.equal(steering.reporting(365_000), 0);
+});
+
+test("an endpoint whose reports come every second fades after the configured time, though they are given again", () => {
+  const steering = new WeightSteering({ ...options, staleMs: 5_000 });
+  steering.update(["a", "b"], 0);
+  const at = new Map<number, number>();
+  for (let second = 1; second <= 70; second++) {
+    steering.report("a", { callsPerSecond: 10, errorsPerSecond: 0, utilization: 0.5 }, Math.min(second, 40) * 1_000);
+    steering.report("b", { callsPerSecond: 50, errorsPerSecond: 0, utilization: 0.5 }, second * 1_000);
+    at.set(second, steering.update(["a", "b"], second * 1_000).get("a") ?? 0);
+  }
+  assert.ok((at.get(44) ?? 1) < 0.35 && (at.get(46) ?? 0) > 0.4, `${at.get(44)}, ${at.get(46)}`);
+  assert.ok(Math.abs((at.get(70) ?? 0) - 1) < 0.02, String(at.get(70)));
+});
+
 test("one report alone changes nothing, and what is no report is ignored", () => {
   const steering = new WeightSteering(options);
   steering.update(pods, 0);

@@ -16,7 +16,10 @@ export interface WeightSteeringOptions {
   /** The least and the most that a weight is multiplied by: `minFactor` <= 1 <= `maxFactor`. */
   readonly minFactor: number;
   readonly maxFactor: number;
-  /** After that time without a report, an endpoint counts as one that does not report, in milliseconds. */
+  /**
+   * After that time without a report, an endpoint counts as one that does not report, in milliseconds. It is three times the time
+   * between its last two reports instead where that is longer, and while there is only one.
+   */
   readonly staleMs: number;
 }
 
@@ -29,12 +32,20 @@ const maxStep = 1.25;
 /** By how much the error rate raises the utilization; the default of gRFC A58. */
 const errorPenalty = 1;
 
+/** How often an endpoint reports that has done so once: servers of gRPC report every 30 s at most, whatever they are asked for. */
+const firstGapMs = 30_000;
+/** A longer gap is a break. */
+const maxGapMs = 60_000;
+const staleGaps = 3;
+
 interface EndpointState {
   factor: number;
   updatedMs: number;
   /** Calls per second divided by utilization: how much the endpoint can do. Undefined before the first report. */
   capacity: number | undefined;
-  reportedMs: number;
+  reportedMs: number | undefined;
+  /** The time between its last two reports. */
+  gapMs: number;
 }
 
 /**
@@ -54,13 +65,25 @@ export class WeightSteering {
     this.#options = options;
   }
 
-  /** Takes a report. One without calls or utilization says nothing, and is ignored; so is one of an endpoint that is not known. */
-  report(id: string, load: EndpointLoad, nowMs: number): void {
+  /**
+   * Takes a report. One without calls or utilization says nothing, and is ignored; so is one of an endpoint that is not known.
+   *
+   * @param reportedMs when it was made; the same report may be given again while there is none that is newer
+   */
+  report(id: string, load: EndpointLoad, reportedMs: number): void {
     const state = this.#states.get(id);
     const capacity = capacityOf(load);
     if (!state || capacity === undefined) return;
     state.capacity = capacity;
-    state.reportedMs = nowMs;
+    const { reportedMs: lastMs } = state;
+    if (lastMs !== undefined && reportedMs <= lastMs) return;
+    if (lastMs !== undefined) state.gapMs = Math.min(reportedMs - lastMs, maxGapMs);
+    state.reportedMs = reportedMs;
+  }
+
+  /** How many endpoints have a report that counts. */
+  reporting(nowMs: number): number {
+    return [...this.#states.values()].filter((state) => this.#capacity(state, nowMs) !== undefined).length;
   }
 
   /**
@@ -73,21 +96,26 @@ export class WeightSteering {
     for (const id of this.#states.keys()) if (!current.has(id)) this.#states.delete(id);
     for (const id of current) {
       if (this.#states.has(id)) continue;
-      this.#states.set(id, { factor: 1, updatedMs: nowMs, capacity: undefined, reportedMs: Number.NEGATIVE_INFINITY });
+      const unreported = { capacity: undefined, reportedMs: undefined, gapMs: firstGapMs };
+      this.#states.set(id, { factor: 1, updatedMs: nowMs, ...unreported });
     }
-    const { minFactor, maxFactor, staleMs } = this.#options;
-    const reported = (state: EndpointState) => (nowMs - state.reportedMs < staleMs ? state.capacity : undefined);
-    const known = [...this.#states.values()].map(reported).filter((capacity) => capacity !== undefined);
+    const { minFactor, maxFactor } = this.#options;
+    const known = [...this.#states.values()].flatMap((state) => this.#capacity(state, nowMs) ?? []);
     const mean = known.reduce((sum, capacity) => sum + capacity, 0) / known.length;
     const factors = new Map<string, number>();
     for (const [id, state] of this.#states) {
-      const capacity = known.length < 2 ? undefined : reported(state);
+      const capacity = known.length < 2 ? undefined : this.#capacity(state, nowMs);
       const wanted = capacity === undefined ? 1 : clamp(capacity / mean, minFactor, maxFactor);
       state.factor = approach(state.factor, wanted, nowMs - state.updatedMs);
       state.updatedMs = nowMs;
       factors.set(id, state.factor);
     }
     return factors;
+  }
+
+  #capacity({ capacity, reportedMs, gapMs }: EndpointState, nowMs: number): number | undefined {
+    if (reportedMs === undefined) return undefined;
+    return nowMs - reportedMs < Math.max(this.#options.staleMs, staleGaps * gapMs) ? capacity : undefined;
   }
 }
 

@@ -82,6 +82,8 @@ test("a client is asked for all clusters, and its report is read in full", async
     loadReportingInterval: { seconds: 1n, nanos: 500_000_000 },
     reportEndpointGranularity: true,
   });
+  load.setIntervalMs(200);
+  await until(() => state.response?.loadReportingInterval?.nanos === 200_000_000, "the client is asked again");
   const counts = {
     totalSuccessfulRequests: 9n,
     totalErrorRequests: 1n,

@@ -19,8 +19,10 @@ const closing = "the control plane is shutting down";
  */
 export function createLoadServer(options: LoadServerOptions): LoadServer {
   validate(options);
-  const { onReport, intervalMs = 10_000, clustersOf, maxStreams = 10_000 } = options;
-  const streams = new Set<ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>>();
+  const { onReport, clustersOf, maxStreams = 10_000 } = options;
+  let { intervalMs = 10_000 } = options;
+  /** With the node of each, once it has sent it. */
+  const streams = new Map<ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>, Node | undefined>();
   let isClosed = false;
 
   const streamLoadStats = (call: ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>) => {
@@ -32,7 +34,7 @@ export function createLoadServer(options: LoadServerOptions): LoadServer {
     if (streams.size >= maxStreams) {
       return end(status.RESOURCE_EXHAUSTED, `the control plane takes load from at most ${maxStreams} streams`);
     }
-    streams.add(call);
+    streams.set(call, undefined);
     let node: Node | undefined;
     call.on("data", (request: LoadStatsRequest) => {
       if (!streams.has(call)) return;
@@ -40,6 +42,7 @@ export function createLoadServer(options: LoadServerOptions): LoadServer {
         if (!node) {
           if (!request.node) return end(status.INVALID_ARGUMENT, "the first request has no node");
           node = request.node;
+          streams.set(call, node);
           call.write(describeWanted(intervalMs, clustersOf?.(node)));
         }
         for (const stats of request.clusterStats) onReport(readClusterLoad(node, stats));
@@ -56,9 +59,15 @@ export function createLoadServer(options: LoadServerOptions): LoadServer {
 
   return {
     addTo: (server) => server.addService(LoadReportingServiceService, { streamLoadStats }),
+    setIntervalMs: (next) => {
+      validate({ ...options, intervalMs: next });
+      if (next === intervalMs) return;
+      intervalMs = next;
+      for (const [call, node] of streams) if (node) call.write(describeWanted(intervalMs, clustersOf?.(node)));
+    },
     close: () => {
       isClosed = true;
-      for (const call of [...streams]) {
+      for (const call of [...streams.keys()]) {
         streams.delete(call);
         call.emit("error", { code: status.UNAVAILABLE, details: closing });
       }

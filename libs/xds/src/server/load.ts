@@ -56,6 +56,8 @@ export interface LoadServerOptions {
 export interface LoadServer {
   /** Adds the service to a server that has not started. */
   addTo(server: Server): void;
+  /** Asks all clients, also those that are connected, to report that often, in milliseconds, at least 100. */
+  setIntervalMs(intervalMs: number): void;
   /** Ends all streams with UNAVAILABLE, and refuses new ones. */
   close(): void;
 }

@@ -1,0 +1,44 @@
+import { adminFlags } from "@grpc-lb/operations/admin";
+import { logFlags } from "@grpc-lb/operations/logs";
+import { serverTlsFlags } from "@grpc-lb/operations/tls";
+import { choiceFlag, durationFlag, listFlag, logLevels, portFlag, textFlag } from "@grpc-lb/program";
+import { envoyPortFlag, serveFlag } from "./config/serve-flag.ts";
+
+/** The flags of the control plane; each has an environment variable. */
+export const flags = {
+  serve: listFlag(serveFlag),
+  envoyPort: listFlag(envoyPortFlag),
+  steering: choiceFlag({
+    metavar: "reports",
+    help: "change the weights of the served endpoints by load reports",
+    default: "off",
+    choices: ["off", "orca", "lrs"],
+  }),
+  config: textFlag({
+    metavar: "file",
+    help: "services and their policies, in YAML or JSON, watched; in place of --serve",
+    default: "",
+  }),
+  bindAddress: textFlag({
+    metavar: "address",
+    help: "address to listen on",
+    default: "",
+    defaultText: "every interface",
+  }),
+  port: portFlag({ help: "port for xDS, 0 for a free one", default: 18_000 }),
+  csdsPort: portFlag({
+    help: "port on 127.0.0.1 that shows what each client has (CSDS), 0 for none",
+    default: 0,
+    defaultText: "off",
+  }),
+  ...adminFlags,
+  ...serverTlsFlags,
+  syncTimeout: durationFlag({
+    help: "how long the start waits for sources that have not answered",
+    default: 10_000,
+  }),
+  drainDelay: durationFlag({ help: "how long to continue serving after SIGTERM, while not ready", default: 5_000 }),
+  drainTimeout: durationFlag({ help: "how long streams may then take to end before they are cut", default: 5_000 }),
+  ...logFlags,
+  logLevel: choiceFlag({ metavar: "level", help: "lowest level that is logged", default: "info", choices: logLevels }),
+};
