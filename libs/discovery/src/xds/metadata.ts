@@ -8,7 +8,7 @@ const maxLength = 256;
 
 /**
  * The metadata of an endpoint as text: `filter_metadata: { "envoy.lb": { version: "v2" } }` is `envoy.lb.version: v2`. Texts, numbers and
- * truths are kept, the first 32; lists and objects are left out.
+ * booleans are kept, the first 32; lists and objects are left out.
  */
 export function readMetadata(metadata: Metadata | undefined): Readonly<Record<string, string>> {
   const entries: [string, string][] = [];

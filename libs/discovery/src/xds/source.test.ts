@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
+import { promisify } from "node:util";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
+import { ClusterLoadAssignment } from "@grpc-lb/protos/envoy/config/endpoint/v3";
+import { endpointsResource, type Resource, SnapshotCache } from "@grpc-lb/xds/cache";
+import { createAdsServer } from "@grpc-lb/xds/server";
 import { FakeControlPlane } from "@grpc-lb/xds/testing";
 import { createSourceIn, sourceIn } from "../../testing/context.ts";
 import { SnapshotReader } from "../../testing/snapshot-reader.ts";
@@ -12,6 +17,21 @@ afterEach(assertNothingLeft);
 
 const at = (...ns: readonly number[]) => ns.map((n) => lbEndpoint({ host: `10.0.0.${n}`, port: 80 }));
 const addresses = (...ns: readonly number[]) => ns.map((n) => `10.0.0.${n}:80`);
+
+const assignmentOf = (clusterName: string, lbEndpoints: ReturnType<typeof at>) =>
+  endpointsResource(ClusterLoadAssignment.fromPartial({ clusterName, endpoints: [{ lbEndpoints }] }));
+
+/** A control plane of this project on a port; `pending` are the names that it does not know yet. */
+async function startControlPlane(port: number, resources: readonly Resource[], pending: readonly string[] = []) {
+  const cache = new SnapshotCache();
+  cache.setSnapshot("", resources, { pending: pending.map((name) => ({ typeUrl: edsType.typeUrl, name })) });
+  const ads = createAdsServer({ cache });
+  const server = new Server();
+  ads.addTo(server);
+  const bind = promisify(server.bindAsync.bind(server));
+  const bound = await bind(`127.0.0.1:${port}`, ServerCredentials.createInsecure());
+  return { cache, ads, port: bound, stop: () => server.forceShutdown() };
+}
 
 /** Reads sources of a fake for the time of `run`. */
 async function reading(
@@ -51,6 +71,51 @@ test("sources of one control plane share one stream; the last one ends it", () =
     await b.untilAddresses(...addresses(3));
     assert.equal(fake.streams, 1);
   }));
+
+test("a source that is opened again in the turn in which it was closed goes on", () =>
+  reading(async (fake, read) => {
+    for (const name of ["a", "b"]) serve(fake, name, { endpoints: [{ lbEndpoints: at(1) }] });
+    const [a, b] = [read("a"), read("b")];
+    await a.untilAddresses(...addresses(1));
+    await b.untilAddresses(...addresses(1));
+    await b.close();
+    const again = read("b");
+    await again.untilAddresses(...addresses(1));
+    serve(fake, "b", { endpoints: [{ lbEndpoints: at(2) }] });
+    await again.untilAddresses(...addresses(2));
+  }));
+
+for (const protocol of ["delta", "sotw"] as const) {
+  test(`${protocol}: endpoints stay while a control plane that has restarted does not know them yet`, async () => {
+    const clock = new ManualClock();
+    let controlPlane = await startControlPlane(0, [assignmentOf("a", at(1)), assignmentOf("b", at(1))]);
+    const { port } = controlPlane;
+    const common = { controlPlane: { host: "127.0.0.1", port }, credentials: {}, node: {}, protocol };
+    const open = (name: string) =>
+      new SnapshotReader(sourceIn(defineXdsSource, { ...common, name, clock, random: () => 0 }));
+    const [reader, other] = [open("a"), open("b")];
+    try {
+      for (const each of [reader, other]) await each.untilAddresses(...addresses(1));
+      controlPlane.stop();
+      controlPlane = await startControlPlane(port, [assignmentOf("b", at(1, 2))], ["a"]);
+      await until(() => {
+        clock.advance(0); // the pauses between attempts have no length
+        return other.addresses?.length === 2;
+      }, "an answer of the new control plane");
+      for (let i = 0; i < 3; i++) {
+        await clock.asleep();
+        clock.advance(10_000);
+        await turn();
+      }
+      assert.deepEqual([reader.addresses, reader.last?.error], [addresses(1), undefined]);
+      controlPlane.cache.setSnapshot("", [assignmentOf("a", at(2))]);
+      await reader.untilAddresses(...addresses(2));
+    } finally {
+      await Promise.all([reader.close(), other.close()]);
+      controlPlane.stop();
+    }
+  });
+}
 
 test("a target reads from the control plane; its name may have %-escapes", () =>
   reading(async (fake, read) => {
@@ -129,7 +194,7 @@ test("what the first answer after a reconnect lacks is served for the grace peri
   await reader.untilAddresses(...addresses(4));
   assert.ok(
     reader.snapshots.every(({ error }) => error === undefined),
-    "a stream that ends is resumed without a word",
+    "no error is reported for a stream that ends and is resumed",
   );
   await reader.close();
   await fake.close();

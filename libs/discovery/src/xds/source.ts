@@ -48,6 +48,9 @@ const optionRules: OptionRules = {
   background: "boolean",
 };
 
+/** The warnings of this process. */
+const warned = new Set<string>();
+
 /**
  * Watches endpoints that a control plane of xDS has: EDS over ADS. An endpoint's id is its first address. While the control plane
  * cannot be reached, the last good endpoints stay, with the error. A resource that cannot be used is rejected, and leaves the last good one
@@ -76,6 +79,11 @@ export function defineXdsSource(options: XdsSourceOptions): SourceDefinitionIn {
   if (name === "") throw new RangeError("name must not be empty");
   const address = formatAddress(controlPlane);
   const environment = readXdsEnvironment(address);
+  const { warning } = environment;
+  if (warning !== undefined && !options.credentials && !warned.has(warning)) {
+    warned.add(warning);
+    process.emitWarning(`xds: ${warning}`, { type: "GrpcLbWarning" });
+  }
   const { credentials = environment.credentials, node = environment.node } = options;
   const { connectTimeoutMs, keepaliveMs, keepaliveTimeoutMs, missingAfterMs } = options;
   const deadlines = { connectTimeoutMs, keepaliveMs, keepaliveTimeoutMs, missingAfterMs };

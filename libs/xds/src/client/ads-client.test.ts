@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { ServerCredentials } from "@grpc/grpc-js";
 import { type Clock, systemClock } from "@grpc-lb/core";
-import { assertNothingLeft, closedPort, ManualClock, makeCertificates, until } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort, ManualClock, makeCertificates, turn, until } from "@grpc-lb/core/testing";
 import { FakeControlPlane } from "../../testing/index.ts";
 import { AdsClient, type AdsClientOptions, type ResourceType } from "./index.ts";
 
@@ -126,6 +126,25 @@ for (const protocol of ["delta", "sotw"] as const) {
         assert.ok(all.every(({ request }) => request.errorDetail === undefined));
       },
     ));
+
+  test(`${protocol}: a name that is watched again in the same turn has what is known of it, and hears what comes`, () =>
+    running({ protocol }, async ({ fake, client, clock, put }) => {
+      fake.tellsOfMissing = false;
+      put("a", "1");
+      const [first, unknown] = [watch(client, "a"), watch(client, "b")];
+      await heard(first, "1");
+      for (const each of [first, unknown]) each.unwatch();
+      const [again, unknownAgain] = [watch(client, "a"), watch(client, "b")];
+      await heard(again, "1");
+      put("a", "2");
+      await heard(again, "1", "2");
+      clock.advance(15_000);
+      await heard(unknownAgain, "missing");
+      assert.deepEqual([first.heard, unknown.heard], [["1"], []]);
+      again.unwatch();
+      await turn();
+      assert.deepEqual(watch(client, "a").heard, [], "a name that nobody watches is forgotten");
+    }));
 
   test(`${protocol}: a resource that cannot be read is rejected with the reason, and the last good one stays`, () =>
     running({ protocol }, async ({ fake, client, clock, put }) => {

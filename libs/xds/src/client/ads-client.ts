@@ -82,7 +82,8 @@ export class AdsClient {
     this.#stream?.update();
     return () => {
       remove();
-      this.#stream?.update();
+      if (this.#stream) this.#stream.update();
+      else subscriptions.prune();
     };
   }
 
@@ -136,7 +137,10 @@ export class AdsClient {
       const call = connection.open(Ads.streamAggregatedResources, metadata, signal);
       await this.#run(new AdsStream({ ...common, call, exchange: new StateExchange(node) }));
     } finally {
-      for (const subscriptions of this.#subscriptions.values()) subscriptions.onDisconnected();
+      for (const subscriptions of this.#subscriptions.values()) {
+        subscriptions.prune();
+        subscriptions.onDisconnected();
+      }
       await connection.close(new RpcStatus(status.CANCELLED, "closed"));
     }
   }

@@ -64,6 +64,7 @@ export class AdsStream<Q, R extends { readonly typeUrl: string }> {
   #sendUpdates(): void {
     const { call, exchange, subscriptions } = this.#options;
     for (const each of subscriptions.values()) {
+      each.prune();
       const update = exchange.update(each);
       if (!update) continue;
       call.send(update.request);

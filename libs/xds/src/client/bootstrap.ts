@@ -7,6 +7,8 @@ import type { XdsNode } from "./node.ts";
 export interface XdsEnvironment {
   readonly node: XdsNode;
   readonly credentials: XdsCredentials;
+  /** One line, when the bootstrap has credentials but none for this control plane; undefined otherwise. */
+  readonly warning?: string;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -16,10 +18,10 @@ const maxBytes = 1_048_576;
 
 /**
  * Reads gRPC's bootstrap (https://github.com/grpc/grpc/blob/master/doc/grpc_xds_bootstrap_format.md): the file that
- * GRPC_XDS_BOOTSTRAP names, else the JSON in GRPC_XDS_BOOTSTRAP_CONFIG. Of it count `node`, and of `xds_servers` the entry whose
- * `server_uri` is the control plane's, else the first: its `channel_creds` (`insecure`; `tls` with `ca_certificate_file`,
- * `certificate_file`, `private_key_file`; the first that is known) and its `call_creds` (`jwt_token_file`, gRFC A97). With
- * neither variable: no TLS, no token.
+ * GRPC_XDS_BOOTSTRAP names, else the JSON in GRPC_XDS_BOOTSTRAP_CONFIG. It takes `node`, and from the entry of `xds_servers` whose
+ * `server_uri` is the control plane's the `channel_creds` (`insecure`; `tls` with `ca_certificate_file`, `certificate_file`,
+ * `private_key_file`; the first that is known) and the `call_creds` (`jwt_token_file`, gRFC A97). `host:port`, `dns:///host:port` and
+ * `ipv4:host:port` are the same server. Without an entry of the control plane, or with neither variable: no TLS, no token.
  *
  * @param server the control plane: `host:18000`
  * @throws RangeError for a bootstrap that cannot be read; it names the variable
@@ -29,7 +31,7 @@ export function readXdsEnvironment(server: string, env: NodeJS.ProcessEnv = proc
   if (!file && !text) return { node: {}, credentials: {} };
   const variable = file ? "GRPC_XDS_BOOTSTRAP" : "GRPC_XDS_BOOTSTRAP_CONFIG";
   try {
-    return readBootstrap(JSON.parse(file ? readSmallFile(file) : (text ?? "")), server);
+    return readBootstrap(JSON.parse(file ? readSmallFile(file) : (text ?? "")), server, variable);
   } catch (cause) {
     // A syntax error would repeat a part of the text.
     const reason = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
@@ -43,16 +45,39 @@ function readSmallFile(file: string): string {
   return bytes.toString();
 }
 
-function readBootstrap(value: unknown, server: string): XdsEnvironment {
+function readBootstrap(value: unknown, server: string, variable: string): XdsEnvironment {
   const bootstrap = object(value, "it");
   const servers = list(bootstrap.xds_servers, "xds_servers").map((each, n) => object(each, `xds_servers[${n}]`));
-  const own = servers.find(({ server_uri }) => server_uri === server) ?? servers[0] ?? {};
-  const credentials: XdsCredentials = {
-    tls: readChannelCredentials(own.channel_creds),
-    tokenFile: readCallCredentials(own.call_creds),
-  };
-  validateXdsCredentials(credentials);
-  return { node: readNode(object(bootstrap.node, "node")), credentials };
+  const node = readNode(object(bootstrap.node, "node"));
+  const address = normalizeServer(server);
+  const own = servers.find(({ server_uri: uri }) => typeof uri === "string" && normalizeServer(uri) === address);
+  if (own) {
+    const credentials = {
+      tls: readChannelCredentials(own.channel_creds),
+      tokenFile: readCallCredentials(own.call_creds),
+    };
+    validateXdsCredentials(credentials);
+    return { node, credentials };
+  }
+  // Credentials for one control plane must not go to another.
+  if (!servers.some(hasCredentials)) return { node, credentials: {} };
+  const warning = `${variable}: no entry of xds_servers has the server_uri ${server}, so there is no TLS and no token for it`;
+  return { node, credentials: {}, warning };
+}
+
+function hasCredentials({ channel_creds: channel, call_creds: call }: Json): boolean {
+  return [channel, call].some((list) => Array.isArray(list) && list.some((each) => each?.type !== "insecure"));
+}
+
+/** The host and port of a target of gRPC in one form: that of `dns:///b:2` is `b:2`. */
+function normalizeServer(uri: string): string {
+  const address = uri.replace(/^(dns|passthrough):(\/\/[^/]*\/)?|^ipv[46]:/i, "");
+  const [, host = address, port = "443"] = /^(.*):(\d+)$/.exec(address) ?? [];
+  try {
+    return `${new URL(`http://${decodeURIComponent(host)}`).hostname}:${Number(port)}`;
+  } catch {
+    return address; // of another kind, such as a path of a socket
+  }
 }
 
 function readNode(node: Json): XdsNode {

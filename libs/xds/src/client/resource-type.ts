@@ -11,7 +11,7 @@ export interface ResourceType<T> {
    * listeners and clusters. Default: false, as for routes and endpoints.
    */
   readonly isComplete?: boolean;
-  /** @throws Error for bytes that are no resource of the type; then the response is rejected */
+  /** @throws Error for bytes that are not a resource of the type; then the response is rejected */
   decode(bytes: Uint8Array): DecodedResource<T>;
 }
 

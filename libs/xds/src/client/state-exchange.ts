@@ -23,7 +23,7 @@ export class StateExchange implements Exchange<DiscoveryRequest, DiscoveryRespon
     const before = this.#sent.get(typeUrl);
     const requested = [...names].filter((name) => !before?.names.has(name));
     if (requested.length === 0 && names.size === (before?.names.size ?? 0)) return undefined;
-    // A server that is told a version may send nothing until there is another.
+    // A server that receives a version may send nothing until it has another one.
     if (!before && !subscriptions.isKnown) subscriptions.stateVersion = "";
     this.#sent.set(typeUrl, { names, nonce: before?.nonce ?? "" });
     return { request: this.#request(subscriptions, undefined), requested };

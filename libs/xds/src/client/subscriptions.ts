@@ -50,6 +50,8 @@ export class Subscriptions<T = unknown> {
   readonly #clock: Clock;
   readonly #missingAfterMs: number;
   readonly #resources = new Map<string, Subscribed<T>>();
+  /** The names that have lost a watcher since the last `prune`. */
+  readonly #unwatched = new Set<string>();
 
   constructor(type: ResourceType<T>, where: string, clock: Clock, missingAfterMs: number) {
     this.type = type;
@@ -81,7 +83,12 @@ export class Subscriptions<T = unknown> {
     return versions;
   }
 
-  /** Adds a watcher, and tells it what is known. @returns a function that removes it */
+  /**
+   * Adds a watcher, which hears what is known. A resource without a watcher is kept until `prune`: if it is watched again before that, the
+   * server has not heard of the change, and no request will be sent.
+   *
+   * @returns a function that removes the watcher
+   */
   add(name: string, watcher: ResourceWatcher<T>): () => void {
     const known = this.#resources.get(name);
     const resource: Subscribed<T> = known ?? {
@@ -97,10 +104,19 @@ export class Subscriptions<T = unknown> {
     if (resource.state.t === "missing") watcher.onMissing(false);
     if (resource.rejection) watcher.onError(resource.rejection);
     return () => {
-      if (!resource.watchers.delete(watcher) || resource.watchers.size > 0) return;
-      resource.timer?.abort();
-      if (this.#resources.get(name) === resource) this.#resources.delete(name);
+      if (resource.watchers.delete(watcher)) this.#unwatched.add(name);
     };
+  }
+
+  /** Forgets what nobody watches any more. Called before the names are sent, and when there is no stream to send them on. */
+  prune(): void {
+    for (const name of this.#unwatched) {
+      const resource = this.#resources.get(name);
+      if (!resource || resource.watchers.size > 0) continue;
+      stopTimer(resource);
+      this.#resources.delete(name);
+    }
+    this.#unwatched.clear();
   }
 
   /** A stream has requested these names: what has no answer in time does not exist (gRFC A27). */

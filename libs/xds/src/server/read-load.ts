@@ -9,7 +9,7 @@ import type {
 } from "@grpc-lb/protos/envoy/config/endpoint/v3";
 import type { ClusterLoadReport, EndpointLoadReport, LoadCounts, LocalityLoadReport } from "./load.ts";
 
-/** Reads the report of a cluster. What has no meaning is left out: values that are no numbers, endpoints without an address. */
+/** Reads the report of a cluster. What has no meaning is left out: values that are not finite numbers, endpoints without an address. */
 export function readClusterLoad(node: Node, stats: ClusterStats): ClusterLoadReport {
   const { seconds = 0n, nanos = 0 } = stats.loadReportInterval ?? {};
   return {

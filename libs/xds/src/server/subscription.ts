@@ -1,7 +1,7 @@
 import type { Resource, SnapshotView } from "../cache/index.ts";
 import type { ResourceChange } from "../cache/snapshot.ts";
 
-/** Something that a client is to be told of a resource. What it is told is what the snapshot has when it is sent. */
+/** A resource of which the client needs news. What is sent is what the snapshot has at that moment. */
 export interface Pending {
   /** What the client has; undefined for nothing. */
   readonly previous: Resource | undefined;
