@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import type { TLSSocket } from "node:tls";
+import tls, { type TLSSocket } from "node:tls";
 import { ManualClock, makeAuthority } from "@grpc-lb/core/testing";
 import { openTokenFile } from "@grpc-lb/operations/auth";
 import { onlySend } from "@grpc-lb/operations/telemetry";
@@ -95,6 +95,21 @@ test("each call has the certificate and the token of now, and a failed handshake
   rmSync(tokenFile);
   const missing = callWith(url, { tls, serverName: "", token: await openTokenFile(tokenFile) });
   await assert.rejects(missing.call(), /cannot read the token file .*token: ENOENT/);
+});
+
+test("TLS 1.1 is refused, also where Node's default allows it", options, async (t) => {
+  assert.ok(authority);
+  const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
+  t.after(() => Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
+  Object.assign(tls, { DEFAULT_MIN_VERSION: "TLSv1", DEFAULT_CIPHERS: "ALL:@SECLEVEL=0" }); // as NODE_OPTIONS would
+  const { certFile, keyFile } = authority.issue("old", { hosts: ["server"] });
+  const pair = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  const server = createServer({ ...pair, maxVersion: "TLSv1.1" }, (_request, response) => response.end("a"));
+  const url = await listen(server);
+  const credentials = await ReloadingCredentials.open({ ca: authority.caFile }, { clock: new ManualClock() });
+  t.after(() => Promise.all([server.close(), credentials.close()]));
+  const identity = { tls: credentials, serverName: "server", token: undefined };
+  await assert.rejects(callWith(url, identity).call(), /the server does not speak TLS 1\.2 or newer$/);
 });
 
 test("--tls makes the target's URL https, at the same port", () => {

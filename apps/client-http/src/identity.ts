@@ -1,5 +1,5 @@
 import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
-import type { ReloadingCredentials } from "@grpc-lb/operations/tls";
+import { type ReloadingCredentials, tlsContextOptions } from "@grpc-lb/operations/tls";
 
 /** How a client identifies itself, and by what it knows the server. */
 export interface Identity {
@@ -22,13 +22,7 @@ export async function authorize({ token }: Identity): Promise<Record<string, str
   return token ? { authorization: `Bearer ${await token()}` } : {};
 }
 
-/** The TLS options of the next connection. */
+/** The TLS options of the next connection; empty without TLS. */
 export function connectOptions({ tls, serverName }: Identity) {
-  const { cert, key, ca } = tls?.current ?? {};
-  return {
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-    ...(ca !== undefined && { ca }),
-    ...(serverName !== "" && { servername: serverName }),
-  };
+  return { ...(tls && tlsContextOptions(tls.current)), ...(serverName !== "" && { servername: serverName }) };
 }

@@ -44,7 +44,10 @@ export interface HttpRequest {
   readonly headers?: Readonly<Record<string, string | number | readonly string[]>>;
   /** Default: no body. */
   readonly body?: string;
-  readonly tls?: Pick<RequestOptions, "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized">;
+  readonly tls?: Pick<
+    RequestOptions,
+    "ca" | "cert" | "key" | "passphrase" | "servername" | "rejectUnauthorized" | "minVersion"
+  >;
 }
 
 /**

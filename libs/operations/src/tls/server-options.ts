@@ -5,9 +5,16 @@ import type { ReloadingCredentials } from "./reloading-credentials.ts";
 /** From the TCP connection to the end of the handshake; Node would allow two minutes. */
 const handshakeTimeout = 10_000;
 
-/** Returns the options of a TLS context, of either side. TLS 1.2 is the oldest version that RFC 9325 allows. */
+/**
+ * Returns the options of a TLS context, of either side. TLS 1.2 is the oldest version that RFC 9325 allows, whatever NODE_OPTIONS say.
+ */
 export function tlsContextOptions({ cert, key, ca }: Credentials) {
-  return { cert, key, ca, minVersion: "TLSv1.2" } as const;
+  return {
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(ca !== undefined && { ca }),
+    minVersion: "TLSv1.2",
+  } as const;
 }
 
 /**
