@@ -18,6 +18,7 @@ export {
   type ConnectionMessage,
   type EjectionMessage,
   type PickMessage,
+  type PolicyEndMessage,
   policyChannels,
   type UpdateMessage,
 } from "./balancer/diagnostics.ts";

@@ -11,7 +11,7 @@ import {
   targetOption,
 } from "@grpc-lb/discovery";
 import { describeNoEndpoints } from "./describe-no-endpoints.ts";
-import { publishSnapshot } from "./diagnostics.ts";
+import { ResolverDiagnostics } from "./diagnostics.ts";
 import { createDropSelector } from "./drop-selector.ts";
 import { EndpointHistory } from "./endpoint-history.ts";
 import {
@@ -92,6 +92,7 @@ type LastPublished =
 /** The state from the first `updateResolution` until `destroy`. */
 interface Run {
   readonly controller: AbortController;
+  readonly diagnostics: ResolverDiagnostics;
   readonly pending: Set<"replay" | "message">;
   readonly channelConfig: ServiceConfig | undefined;
   source: Source | undefined;
@@ -158,6 +159,7 @@ export class DiscoveryResolver implements Resolver {
     this.#options.running.delete(this);
     run?.controller.abort();
     void run?.subscription?.close();
+    run?.diagnostics.publishEnd();
   }
 
   #start(): void {
@@ -165,6 +167,7 @@ export class DiscoveryResolver implements Resolver {
     const parsed = this.#channelConfig === undefined ? undefined : readChannelConfig(this.#channelConfig);
     const run: Run = {
       controller: new AbortController(),
+      diagnostics: new ResolverDiagnostics(target),
       pending: new Set(),
       channelConfig: parsed?.config,
       source: undefined,
@@ -179,7 +182,7 @@ export class DiscoveryResolver implements Resolver {
       source = createSource(target);
     } catch (error) {
       run.latest = createFailedSnapshot(target, messageOf(error));
-      publishSnapshot(target, run.latest, undefined);
+      run.diagnostics.publishSnapshot(run.latest, undefined);
       this.#publish(run);
       return;
     }
@@ -197,9 +200,9 @@ export class DiscoveryResolver implements Resolver {
     if (this.#run !== run) return;
     const before = run.latest;
     run.latest = snapshot;
-    const { target, warn } = this.#options;
+    const { warn } = this.#options;
     if (snapshot.endpoints) this.#history.add(snapshot.endpoints);
-    publishSnapshot(target, snapshot, before);
+    run.diagnostics.publishSnapshot(snapshot, before);
     const { error, serviceConfigError } = snapshot;
     if (error?.code === "permissionDenied") warn(error.message);
     if (serviceConfigError?.code === "permissionDenied" && this.#usesResolvedConfig) {

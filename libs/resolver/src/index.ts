@@ -10,7 +10,12 @@
  * ```
  */
 export type { Endpoint, Source } from "@grpc-lb/discovery";
-export { type ResolverErrorMessage, resolverChannels, type SnapshotMessage } from "./diagnostics.ts";
+export {
+  type ResolverEndMessage,
+  type ResolverErrorMessage,
+  resolverChannels,
+  type SnapshotMessage,
+} from "./diagnostics.ts";
 export type { ResolvedEndpoint } from "./grpc-js.ts";
 export type { CreateSource } from "./own-schemes.ts";
 export { type ResolvedTargetStats, type Resolvers, type ResolversOptions, registerResolvers } from "./resolvers.ts";

@@ -3,11 +3,11 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Channel, credentials, experimental, ServerCredentials } from "@grpc/grpc-js";
-import { assertNothingLeft, makeCertificates } from "@grpc-lb/core/testing";
+import { assertNothingLeft, makeCertificates, until } from "@grpc-lb/core/testing";
 import { endpointAt, FakeSource } from "../testing/fake-source.ts";
 import { PodServer } from "../testing/pod-server.ts";
 import { bareContext, call, failure, type PodClient, Rig, settled, spread, untilSpread } from "../testing/rig.ts";
-import { type ResolverErrorMessage, resolverChannels, type SnapshotMessage } from "./index.ts";
+import { type ResolverEndMessage, type ResolverErrorMessage, resolverChannels, type SnapshotMessage } from "./index.ts";
 import { registerResolvers, registerResolversIn } from "./resolvers.ts";
 
 const options = { "grpc.use_local_subchannel_pool": 1, "grpc.enable_http_proxy": 0 };
@@ -235,6 +235,33 @@ test("diagnostics_channel has each snapshot that a channel received, once", asyn
       ["kubernetes:///server.default", 0, undefined],
       ["kubernetes:///server.default", 0, "away"],
     ],
+  );
+});
+
+test("each channel that closes publishes the end of its snapshots, and so does one that becomes idle", async (t) => {
+  const rig = new Rig(t);
+  const seen: SnapshotMessage[] = [];
+  const ended: ResolverEndMessage[] = [];
+  const note = (message: unknown) => void seen.push(message as SnapshotMessage);
+  const noteEnd = (message: unknown) => void ended.push(message as ResolverEndMessage);
+  subscribe(resolverChannels.snapshot, note);
+  subscribe(resolverChannels.end, noteEnd);
+  t.after(() => {
+    unsubscribe(resolverChannels.snapshot, note);
+    unsubscribe(resolverChannels.end, noteEnd);
+  });
+  const [a] = await rig.start("a");
+  rig.source().setEndpoints([a.endpoint]);
+  const idle = rig.client({ "grpc.client_idle_timeout_ms": 1_000 });
+  const open = rig.client();
+  await spread(idle, 1);
+  await spread(open, 1);
+  assert.equal(new Set(seen.map(({ instance }) => instance)).size, 2);
+  await until(() => ended.length === 1, "idleness");
+  open.close();
+  assert.deepEqual(
+    ended.map(({ target, instance }) => [target, instance]),
+    seen.map(({ target, instance }) => [target, instance]),
   );
 });
 

@@ -7,11 +7,16 @@ export const channels = {
   connection: "grpc-lb:policies:connection",
   ejection: "grpc-lb:policies:ejection",
   update: "grpc-lb:policies:update",
+  policyEnd: "grpc-lb:policies:end",
   snapshot: "grpc-lb:resolver:snapshot",
   error: "grpc-lb:resolver:error",
+  resolverEnd: "grpc-lb:resolver:end",
+  dispatcherSnapshot: "grpc-lb:dispatcher:snapshot",
+  dispatcherError: "grpc-lb:dispatcher:error",
+  dispatcherEnd: "grpc-lb:dispatcher:end",
 } as const;
 
-interface PolicyMessage {
+export interface PolicyMessage {
   readonly target: string | undefined;
   readonly policy: string;
 }
@@ -34,16 +39,30 @@ export interface EjectionMessage extends PickMessage {
   readonly isEjected: boolean;
 }
 
-export interface UpdateMessage extends PolicyMessage {
+/** Of one instance of a policy. */
+export interface PolicyEndMessage extends PolicyMessage {
+  readonly instance: symbol;
+}
+
+export interface UpdateMessage extends PolicyEndMessage {
   readonly endpoints: readonly EndpointInfo[];
 }
 
-export interface SnapshotMessage {
-  readonly target: string;
-  readonly snapshot: { readonly lastSyncMs: number | undefined; readonly error: object | undefined };
+/** Of one channel's or dispatcher's subscription. The target of a dispatcher may be undefined. */
+export interface SubscriptionEndMessage {
+  readonly target: string | undefined;
+  readonly instance: symbol;
+}
+
+export interface SnapshotMessage extends SubscriptionEndMessage {
+  readonly snapshot: {
+    readonly subject: string;
+    readonly lastSyncMs: number | undefined;
+    readonly error: object | undefined;
+  };
 }
 
 export interface ResolverErrorMessage {
-  readonly target: string;
+  readonly target: string | undefined;
   readonly error: { readonly code: string };
 }

@@ -8,6 +8,7 @@ import { observeBalancingIn } from "./balancing-metrics.ts";
 const target = "kubernetes:///server";
 const policy = "least_request";
 const [a, b] = ["10.0.0.1:80", "10.0.0.2:80"].map((address) => ({ id: address, address }));
+const [one, two] = [Symbol("one"), Symbol("two")];
 const labels = { "grpc.target": target, "grpc.lb.policy": policy };
 
 function start(t: TestContext) {
@@ -16,7 +17,7 @@ function start(t: TestContext) {
   const observation = observeBalancingIn({ meter: recorder.meter }, clock);
   t.after(() => observation.close());
   const publish = (name: keyof typeof channels, message: object) =>
-    channel(channels[name]).publish({ target, policy, ...message });
+    channel(channels[name]).publish({ target, policy, instance: one, ...message });
   const values = async (name: string) =>
     (await recorder.points(name)).map(({ attributes, value }) => [attributes, value] as const);
   return { publish, values, clock, observation };
@@ -57,6 +58,44 @@ test("known and ready endpoints follow updates, connections and ejections", asyn
   assert.deepEqual(await state(), { known: 2, ready: 1 });
 });
 
+test("a channel that is closed or idle knows no endpoints, and its picks go on when it balances again", async (t) => {
+  const { publish, values } = start(t);
+  const endpoints = async () => (await values("grpc.lb.endpoints")).map(([, value]) => value);
+  for (const instance of [one, two]) {
+    publish("update", { instance, endpoints: [a] });
+    publish("connection", { endpoint: a, isOpen: true });
+  }
+  publish("pick", { endpoint: a });
+  publish("connection", { endpoint: a, isOpen: false });
+  publish("policyEnd", { instance: one });
+  assert.deepEqual(await endpoints(), [1, 1], "the other channel goes on");
+  publish("connection", { endpoint: a, isOpen: false });
+  publish("policyEnd", { instance: two });
+  assert.deepEqual(await endpoints(), [0, 0]);
+  publish("update", { instance: Symbol("three"), endpoints: [a] });
+  publish("pick", { endpoint: a });
+  assert.deepEqual(await endpoints(), [1, 0]);
+  assert.deepEqual(await values("grpc.lb.picks"), [[{ ...labels, "grpc.lb.endpoint": a?.address }, 2]]);
+});
+
+test("of the targets that no channel uses any more, the last 100 are kept", async (t) => {
+  const { publish, values } = start(t);
+  publish("update", { endpoints: [a] });
+  publish("pick", { endpoint: a });
+  for (let n = 0; n < 150; n++) {
+    const message = { target: `static:///${n}`, instance: Symbol() };
+    publish("update", { ...message, endpoints: [a] });
+    publish("pick", { ...message, endpoint: a });
+    publish("policyEnd", message);
+  }
+  const picks = await values("grpc.lb.picks");
+  assert.equal(picks.length, 101);
+  assert.deepEqual(
+    [0, 1, 100].map((n) => picks[n]?.[0]["grpc.target"]),
+    [target, "static:///50", "static:///149"],
+  );
+});
+
 test("a snapshot has no age while its source is heard, and then grows old", async (t) => {
   const { publish, values, clock } = start(t);
   publish("snapshot", { snapshot: { lastSyncMs: 1_000, error: undefined } });
@@ -65,6 +104,26 @@ test("a snapshot has no age while its source is heard, and then grows old", asyn
   publish("snapshot", { snapshot: { lastSyncMs: 1_000, error: new Error() } });
   assert.deepEqual(await values("grpc.lb.resolver.snapshot.age"), [[{ "grpc.target": target }, 60]]);
 });
+
+for (const kind of ["resolver", "dispatcher"] as const) {
+  test(`a ${kind} that ends has no age, once no other uses its target`, async (t) => {
+    const { publish, values, clock } = start(t);
+    const name = kind === "resolver" ? "snapshot" : "dispatcherSnapshot";
+    const snapshot = { subject: "service default/server", lastSyncMs: 0, error: new Error() };
+    const ages = async () =>
+      Object.fromEntries(
+        (await values("grpc.lb.resolver.snapshot.age")).map(([attributes, age]) => [attributes["grpc.target"], age]),
+      );
+    clock.nowMs = 60_000;
+    for (const instance of [one, two]) publish(name, { instance, snapshot });
+    publish(name, { target: undefined, instance: one, snapshot });
+    assert.deepEqual(await ages(), { [target]: 60, [snapshot.subject]: 60 });
+    publish(`${kind}End`, { instance: one });
+    assert.deepEqual(await ages(), { [target]: 60, [snapshot.subject]: 0 });
+    publish(`${kind}End`, { instance: two });
+    assert.deepEqual(await ages(), { [target]: 0, [snapshot.subject]: 0 });
+  });
+}
 
 test("resolver errors are counted by kind", async (t) => {
   const { publish, values } = start(t);

@@ -6,11 +6,14 @@ import {
   channels,
   type EjectionMessage,
   type PickMessage,
+  type PolicyEndMessage,
   type ResolverErrorMessage,
   type SnapshotMessage,
+  type SubscriptionEndMessage,
   type UpdateMessage,
 } from "./balancing-messages.ts";
-import { PolicyState, SnapshotState } from "./balancing-state.ts";
+import { PolicyStates } from "./policy-states.ts";
+import { SnapshotAges } from "./snapshot-ages.ts";
 
 /** How balancing is measured. */
 export interface BalancingMetricsOptions {
@@ -27,15 +30,15 @@ export interface BalancingMetrics {
 const rules: OptionRules = { meter: "object" };
 
 /**
- * Measures what `@grpc-lb/resolver` and `@grpc-lb/policies` do in this process, from their diagnostics channels; to be called once, before
- * the first channel is used.
+ * Measures what `@grpc-lb/resolver`, with its dispatcher for HTTP, and `@grpc-lb/policies` do in this process, from their diagnostics
+ * channels; to be called once, before the first channel is used. Of a dispatcher there are the age and the errors.
  *
  * | metric | attributes | |
  * |---|---|---|
  * | `grpc.lb.picks` | `grpc.target`, `grpc.lb.policy`, `grpc.lb.endpoint` | calls sent to each endpoint |
- * | `grpc.lb.endpoints` | `grpc.target`, `grpc.lb.policy`, `grpc.lb.endpoint.state` | `known`: in the list; `ready`: connected and not ejected |
+ * | `grpc.lb.endpoints` | `grpc.target`, `grpc.lb.policy`, `grpc.lb.endpoint.state` | `known`: in the list; `ready`: connected and not ejected. Both 0 for channels that are closed or idle |
  * | `grpc.lb.policy.updates` | `grpc.target`, `grpc.lb.policy` | lists and configurations that a policy got |
- * | `grpc.lb.resolver.snapshot.age` | `grpc.target` | for how long the source has not heard from its server; 0 while it does |
+ * | `grpc.lb.resolver.snapshot.age` | `grpc.target` | how long ago the source last heard from its server; 0 while it does, and once no channel uses it |
  * | `grpc.lb.resolver.errors` | `grpc.target`, `grpc.lb.resolver.error` | by kind: `unavailable`, `permissionDenied` … |
  *
  * @throws TypeError for options of another type or name
@@ -47,8 +50,8 @@ export function observeBalancing(options: BalancingMetricsOptions): BalancingMet
 
 /** The same with any clock. */
 export function observeBalancingIn({ meter }: BalancingMetricsOptions, clock: Pick<Clock, "now">): BalancingMetrics {
-  const policies = new Map<string, Map<string | undefined, PolicyState>>();
-  const snapshots = new Map<string, SnapshotState>();
+  const policies = new PolicyStates();
+  const ages = new SnapshotAges();
   const updates = meter.createCounter("grpc.lb.policy.updates", {
     description: "Updates of a policy",
     unit: "{update}",
@@ -60,71 +63,46 @@ export function observeBalancingIn({ meter }: BalancingMetricsOptions, clock: Pi
   const picks = meter.createObservableCounter("grpc.lb.picks", { description: "Calls by endpoint", unit: "{call}" });
   const endpoints = meter.createObservableGauge("grpc.lb.endpoints", { description: "Endpoints", unit: "{endpoint}" });
   const age = meter.createObservableGauge("grpc.lb.resolver.snapshot.age", {
-    description: "Time without a word of the registry; 0 while it is heard",
+    description: "Time since the registry last answered; 0 while it answers",
     unit: "s",
   });
 
-  const policyOf = (message: { readonly target: string | undefined; readonly policy: string }): PolicyState => {
-    let byTarget = policies.get(message.policy);
-    if (!byTarget) {
-      byTarget = new Map();
-      policies.set(message.policy, byTarget);
-    }
-    let state = byTarget.get(message.target);
-    if (!state) {
-      state = new PolicyState(message);
-      byTarget.set(message.target, state);
-    }
-    return state;
+  const onSnapshot = (message: unknown) => ages.update(message as SnapshotMessage, clock.now());
+  const onSubscriptionEnd = (message: unknown) => ages.end(message as SubscriptionEndMessage);
+  const onError = (message: unknown) => {
+    const { target, error } = message as ResolverErrorMessage;
+    errors.add(1, { "grpc.target": target ?? "unknown", "grpc.lb.resolver.error": error.code });
   };
-  const states = () => [...policies.values()].flatMap((byTarget) => [...byTarget.values()]);
-
   const listeners: readonly (readonly [string, (message: unknown) => void])[] = [
-    [channels.pick, (message) => policyOf(message as PickMessage).pick(message as PickMessage)],
-    [channels.connection, (message) => policyOf(message as ConnectionMessage).connect(message as ConnectionMessage)],
-    [channels.ejection, (message) => policyOf(message as EjectionMessage).eject(message as EjectionMessage)],
-    [
-      channels.update,
-      (message) => {
-        const state = policyOf(message as UpdateMessage);
-        state.update(message as UpdateMessage);
-        updates.add(1, state.attributes);
-      },
-    ],
-    [
-      channels.snapshot,
-      (message) => {
-        const { target } = message as SnapshotMessage;
-        const state = snapshots.get(target) ?? new SnapshotState();
-        snapshots.set(target, state);
-        state.update(message as SnapshotMessage, clock.now());
-      },
-    ],
-    [
-      channels.error,
-      (message) => {
-        const { target, error } = message as ResolverErrorMessage;
-        errors.add(1, { "grpc.target": target, "grpc.lb.resolver.error": error.code });
-      },
-    ],
+    [channels.pick, (message) => policies.of(message as PickMessage).pick(message as PickMessage)],
+    [channels.connection, (message) => policies.of(message as ConnectionMessage).connect(message as ConnectionMessage)],
+    [channels.ejection, (message) => policies.of(message as EjectionMessage).eject(message as EjectionMessage)],
+    [channels.update, (message) => updates.add(1, policies.update(message as UpdateMessage).attributes)],
+    [channels.policyEnd, (message) => policies.end(message as PolicyEndMessage)],
+    [channels.snapshot, onSnapshot],
+    [channels.error, onError],
+    [channels.resolverEnd, onSubscriptionEnd],
+    [channels.dispatcherSnapshot, onSnapshot],
+    [channels.dispatcherError, onError],
+    [channels.dispatcherEnd, onSubscriptionEnd],
   ];
   for (const [name, listener] of listeners) subscribe(name, listener);
 
   const observePicks = (result: ObservableResult): void => {
-    for (const state of states()) {
+    for (const state of policies.all()) {
       for (const [address, count] of state.picks()) {
         result.observe(count, { ...state.attributes, "grpc.lb.endpoint": address });
       }
     }
   };
   const observeEndpoints = (result: ObservableResult): void => {
-    for (const { attributes, known, ready } of states()) {
+    for (const { attributes, known, ready } of policies.all()) {
       result.observe(known, { ...attributes, "grpc.lb.endpoint.state": "known" });
       result.observe(ready, { ...attributes, "grpc.lb.endpoint.state": "ready" });
     }
   };
   const observeAge = (result: ObservableResult): void => {
-    for (const [target, state] of snapshots) result.observe(state.ageSeconds(clock.now()), { "grpc.target": target });
+    for (const [target, seconds] of ages.seconds(clock.now())) result.observe(seconds, { "grpc.target": target });
   };
   picks.addCallback(observePicks);
   endpoints.addCallback(observeEndpoints);

@@ -3,7 +3,8 @@ import type {
   ConnectionMessage,
   EjectionMessage,
   PickMessage,
-  SnapshotMessage,
+  PolicyEndMessage,
+  PolicyMessage,
   UpdateMessage,
 } from "./balancing-messages.ts";
 
@@ -18,15 +19,17 @@ interface EndpointState {
 /** What the channels with one target and policy do. */
 export class PolicyState {
   readonly attributes: Attributes;
+  readonly #instances = new Set<symbol>();
   readonly #endpoints = new Map<string, EndpointState>();
   #current: ReadonlySet<string> = new Set();
 
-  constructor({ target, policy }: { readonly target: string | undefined; readonly policy: string }) {
+  constructor({ target, policy }: PolicyMessage) {
     this.attributes = { "grpc.target": target ?? "unknown", "grpc.lb.policy": policy };
   }
 
   /** Endpoints that have left, and have no connection any more, are forgotten, so that the pods that have come and gone do not add up. */
-  update({ endpoints }: UpdateMessage): void {
+  update({ endpoints, instance }: UpdateMessage): void {
+    this.#instances.add(instance);
     this.#current = new Set(endpoints.map(({ address }) => address));
     for (const [address, { open }] of this.#endpoints) {
       if (open === 0 && !this.#current.has(address)) this.#endpoints.delete(address);
@@ -48,6 +51,17 @@ export class PolicyState {
     state.ejected = Math.max(0, state.ejected + (isEjected ? 1 : -1));
   }
 
+  /** Without an instance, all channels are closed or idle: no endpoint is known, and the picks stay. */
+  end({ instance }: PolicyEndMessage): void {
+    this.#instances.delete(instance);
+    if (!this.isActive) this.#current = new Set();
+  }
+
+  /** Whether a channel balances. */
+  get isActive(): boolean {
+    return this.#instances.size > 0;
+  }
+
   get known(): number {
     return this.#current.size;
   }
@@ -67,21 +81,5 @@ export class PolicyState {
       this.#endpoints.set(address, state);
     }
     return state;
-  }
-}
-
-/** What is known of a target's endpoints. */
-export class SnapshotState {
-  #lastSyncMs: number | undefined;
-  #isStale = false;
-
-  update({ snapshot }: SnapshotMessage, nowMs: number): void {
-    this.#isStale = snapshot.error !== undefined;
-    this.#lastSyncMs = snapshot.lastSyncMs ?? this.#lastSyncMs ?? nowMs;
-  }
-
-  /** For how long the source has not heard from its server, in seconds; 0 while it does. */
-  ageSeconds(nowMs: number): number {
-    return this.#isStale ? (nowMs - (this.#lastSyncMs ?? nowMs)) / 1_000 : 0;
   }
 }

@@ -14,6 +14,7 @@ import {
   type ConnectionMessage,
   type EjectionMessage,
   type PickMessage,
+  type PolicyEndMessage,
   policyChannels,
   type UpdateMessage,
 } from "./diagnostics.ts";
@@ -106,6 +107,25 @@ test("an update is published with the configuration and all endpoints", (t) => {
   closeChannel(channel, clock);
 });
 
+test("the end of an instance is published after its connections, with the identity of its updates", (t) => {
+  const updates = collect<UpdateMessage>(t, policyChannels.update);
+  const events = [policyChannels.end, policyChannels.connection].map((name) => collect<PolicyEndMessage>(t, name));
+  const [ends, connections] = events as [PolicyEndMessage[], object[]];
+  const [first, second] = [openChannel({ random: {} }, endpoints(2)), openChannel({ random: {} }, endpoints(2))];
+  const order: number[] = [];
+  const count = () => order.push(connections.length);
+  subscribe(policyChannels.end, count);
+  t.after(() => unsubscribe(policyChannels.end, count));
+  closeChannel(first, clock);
+  closeChannel(second, clock);
+  assert.deepEqual(
+    ends.map(({ policy, target, instance }) => [policy, target, instance]),
+    updates.map(({ policy, target, instance }) => [policy, target, instance]),
+  );
+  assert.notEqual(ends[0]?.instance, ends[1]?.instance);
+  assert.deepEqual(order, [6, 8], "four connections opened; each end comes after two were closed");
+});
+
 test("without a subscriber nothing is published, and no message is created for it", (t) => {
   const publish = Object.values(policyChannels).map((name) => t.mock.method(channelOf(name), "publish"));
   const channel = openChannel({ random: {} }, endpoints(2));
@@ -115,6 +135,6 @@ test("without a subscriber nothing is published, and no message is created for i
   closeChannel(channel, clock);
   assert.deepEqual(
     publish.map(({ mock }) => mock.callCount()),
-    [0, 0, 0, 0],
+    [0, 0, 0, 0, 0],
   );
 });

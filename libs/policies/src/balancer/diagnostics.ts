@@ -33,10 +33,20 @@ export interface EjectionMessage extends PolicyMessage {
 
 /** The policy has a new list of endpoints or a new configuration. */
 export interface UpdateMessage extends PolicyMessage {
+  /** Identifies the policy's instance, until its `PolicyEndMessage`: several channels may have the same target and policy. */
+  readonly instance: symbol;
   /** The configuration, checked and with its defaults filled in. */
   readonly config: unknown;
   /** All endpoints, connected or not; empty when the resolver has found none. */
   readonly endpoints: readonly EndpointInfo[];
+}
+
+/**
+ * An instance of the policy has ended, because its channel was closed, became idle, or has another policy now. Its connections are closed. A
+ * channel that leaves idleness has a new instance.
+ */
+export interface PolicyEndMessage extends PolicyMessage {
+  readonly instance: symbol;
 }
 
 /** The names to subscribe to, `diagnostics_channel.subscribe(policyChannels.pick, (message) => …)`, by what happens. */
@@ -49,6 +59,8 @@ export const policyChannels = {
   ejection: "grpc-lb:policies:ejection",
   /** `UpdateMessage` */
   update: "grpc-lb:policies:update",
+  /** `PolicyEndMessage` */
+  end: "grpc-lb:policies:end",
 } as const;
 
 /** For the hot path, which reads `hasSubscribers` before it creates a message. */
@@ -56,10 +68,12 @@ export const pickChannel = channel(policyChannels.pick);
 const connectionChannel = channel(policyChannels.connection);
 const ejectionChannel = channel(policyChannels.ejection);
 const updateChannel = channel(policyChannels.update);
+const endChannel = channel(policyChannels.end);
 
 /** Publishes what happens to one balancer. Creates no message while nobody subscribes. */
 export class PolicyDiagnostics {
   readonly #policy: string;
+  readonly #instance = Symbol();
   #target: string | undefined;
 
   constructor(policy: string) {
@@ -103,7 +117,20 @@ export class PolicyDiagnostics {
 
   publishUpdate(config: unknown, endpoints: () => readonly EndpointInfo[]): void {
     if (!updateChannel.hasSubscribers) return;
-    const message: UpdateMessage = { target: this.#target, policy: this.#policy, config, endpoints: endpoints() };
+    const instance = this.#instance;
+    const message: UpdateMessage = {
+      target: this.#target,
+      policy: this.#policy,
+      instance,
+      config,
+      endpoints: endpoints(),
+    };
     updateChannel.publish(message);
+  }
+
+  publishEnd(): void {
+    if (!endChannel.hasSubscribers) return;
+    const instance = this.#instance;
+    endChannel.publish({ target: this.#target, policy: this.#policy, instance } satisfies PolicyEndMessage);
   }
 }

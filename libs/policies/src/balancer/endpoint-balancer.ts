@@ -137,6 +137,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     this.#isPaused = true;
     for (const child of this.#children.values()) this.#drop(child);
     this.#children.clear();
+    this.#diagnostics.publishEnd();
   }
 
   onChildState(child: Child<EndpointState>, previous: PreviousChildState, message: string | null): void {

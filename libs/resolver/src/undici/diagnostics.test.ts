@@ -6,6 +6,7 @@ import { endpointAt } from "../../testing/fake-source.ts";
 import { get, startHttpRig } from "../../testing/http-rig.ts";
 import {
   type DispatcherConnectionMessage,
+  type DispatcherEndMessage,
   type DispatcherErrorMessage,
   type DispatcherPickMessage,
   type DispatcherSnapshotMessage,
@@ -28,6 +29,7 @@ test("snapshots, errors, picks and connections are published with the target as 
   const errors = collect<DispatcherErrorMessage>(t, dispatcherChannels.error);
   const picks = collect<DispatcherPickMessage>(t, dispatcherChannels.pick);
   const connections = collect<DispatcherConnectionMessage>(t, dispatcherChannels.connection);
+  const ends = collect<DispatcherEndMessage>(t, dispatcherChannels.end);
   const { source, dispatcher, pods } = await startHttpRig(t, ["a"]);
   const [pod] = pods;
   const { endpoint, port } = pod;
@@ -56,6 +58,9 @@ test("snapshots, errors, picks and connections are published with the target as 
   assert.equal(connections[0]?.isOpen, true);
   for (const { address } of connections) assert.equal(address, `127.0.0.1:${port}`);
   assert.equal(connections[0]?.endpoint, endpoint);
+  await Promise.all([dispatcher.close(), dispatcher.destroy()]);
+  const [{ instance } = {}] = snapshots;
+  assert.deepEqual(ends, [{ target, instance }], "the end is published once");
   for (const message of [...snapshots, ...errors, ...picks, ...connections]) assert.equal(message.target, target);
 });
 

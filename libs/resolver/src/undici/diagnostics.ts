@@ -11,6 +11,8 @@ export const dispatcherChannels = {
   snapshot: "grpc-lb:dispatcher:snapshot",
   /** `DispatcherErrorMessage` */
   error: "grpc-lb:dispatcher:error",
+  /** `DispatcherEndMessage` */
+  end: "grpc-lb:dispatcher:end",
 } as const;
 
 /** What all messages say. */
@@ -35,6 +37,8 @@ export interface DispatcherConnectionMessage extends DispatcherMessage {
 
 /** The dispatcher has received a snapshot of its source. */
 export interface DispatcherSnapshotMessage extends DispatcherMessage {
+  /** Identifies the dispatcher, until its `DispatcherEndMessage`: several may have the same target. */
+  readonly instance: symbol;
   readonly snapshot: Snapshot;
 }
 
@@ -43,14 +47,21 @@ export interface DispatcherErrorMessage extends DispatcherMessage {
   readonly error: DiscoveryError;
 }
 
+/** The dispatcher was closed or destroyed; requests in flight may still end. */
+export interface DispatcherEndMessage extends DispatcherMessage {
+  readonly instance: symbol;
+}
+
 const picks = channel(dispatcherChannels.pick);
 const connections = channel(dispatcherChannels.connection);
 const snapshots = channel(dispatcherChannels.snapshot);
 const errors = channel(dispatcherChannels.error);
+const ends = channel(dispatcherChannels.end);
 
 /** Publishes what happens to one dispatcher. Creates no message while nobody subscribes. */
 export class DispatcherDiagnostics {
   readonly #target: string | undefined;
+  readonly #instance = Symbol();
 
   constructor(target: string | undefined) {
     this.#target = target;
@@ -71,10 +82,15 @@ export class DispatcherDiagnostics {
 
   /** @param before the snapshot before, if there was one */
   publishSnapshot(snapshot: Snapshot, before: Snapshot | undefined): void {
-    const target = this.#target;
-    if (snapshots.hasSubscribers) snapshots.publish({ target, snapshot } satisfies DispatcherSnapshotMessage);
+    const [target, instance] = [this.#target, this.#instance];
+    if (snapshots.hasSubscribers) snapshots.publish({ target, instance, snapshot } satisfies DispatcherSnapshotMessage);
     const { error } = snapshot;
     if (!error || !errors.hasSubscribers || error.message === before?.error?.message) return;
     errors.publish({ target, error } satisfies DispatcherErrorMessage);
+  }
+
+  publishEnd(): void {
+    if (!ends.hasSubscribers) return;
+    ends.publish({ target: this.#target, instance: this.#instance } satisfies DispatcherEndMessage);
   }
 }

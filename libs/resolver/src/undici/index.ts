@@ -4,6 +4,7 @@
 export { BalancedDispatcher } from "./balanced-dispatcher.ts";
 export {
   type DispatcherConnectionMessage,
+  type DispatcherEndMessage,
   type DispatcherErrorMessage,
   type DispatcherPickMessage,
   type DispatcherSnapshotMessage,

@@ -124,10 +124,12 @@ export class SourceDispatcher extends Dispatcher {
   }
 
   #end(state: State, error: Error): void {
+    const wasOpen = this.#state === "open";
     this.#state = state;
     this.#latest = undefined;
     this.#sourceEnded ??= this.#subscription?.close();
     for (const request of this.#waiting) request.fail(error);
+    if (wasOpen) this.#diagnostics.publishEnd();
   }
 
   #closedError(): Error {
