@@ -11,12 +11,14 @@ export class MethodSeries {
     this.attributes = attributes;
   }
 
+  /** @param code as a peer sent it: any number that gRPC does not define counts as UNKNOWN */
   ended(code: status): Attributes {
-    let attributes = this.#ended[code];
-    if (!attributes) {
-      attributes = { ...this.attributes, "grpc.status": status[code] ?? "UNKNOWN" };
-      this.#ended[code] = attributes;
-    }
+    const known = this.#ended[code];
+    if (known) return known;
+    const name = status[code];
+    if (name === undefined) return this.ended(status.UNKNOWN);
+    const attributes = { ...this.attributes, "grpc.status": name };
+    this.#ended[code] = attributes;
     return attributes;
   }
 }

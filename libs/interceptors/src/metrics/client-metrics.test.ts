@@ -12,6 +12,7 @@ import {
   Rig,
   retryConfig,
 } from "../../testing/index.ts";
+import { MethodSeries } from "./attributes.ts";
 import { createClientMetrics } from "./client-metrics.ts";
 
 const pathOf = (kind: Kind): string => `grpclb.test.Echo/${kind[0]?.toUpperCase()}${kind.slice(1)}`;
@@ -154,13 +155,33 @@ test("call credentials of the application go on to work, and their failure ends 
   assert.equal(started, 2);
 });
 
-test("a target can be replaced", async (t) => {
+test("a target can be replaced, and the channels with one replacement are counted together", async (t) => {
   const rig = new Rig(t);
   const recorder = new MetricRecorder();
   const interceptors = [createClientMetrics({ meter: recorder.meter, target: () => "other" })];
-  await call(rig.client(await rig.serve(), { interceptors }), "say");
-  const [point] = await recorder.points("grpc.client.attempt.started");
-  assert.equal(point?.attributes["grpc.target"], "other");
+  for (const calls of [3, 5]) {
+    const client = rig.client(await rig.serve(), { interceptors });
+    for (let n = 0; n < calls; n++) await call(client, "say");
+  }
+  const started = await recorder.points("grpc.client.attempt.started");
+  assert.deepEqual(
+    started.map(({ attributes, value }) => [attributes["grpc.target"], value]),
+    [["other", 8]],
+  );
+  assert.deepEqual(await attemptsOf(recorder), { started: 8, ended: { OK: 8 } });
+});
+
+test("codes that gRPC does not define are UNKNOWN, and take no memory each", async (t) => {
+  let code = 16;
+  const say: EchoHandlers["say"] = (_call, respond) => {
+    code += 1;
+    respond({ code, details: "" });
+  };
+  const { client, recorder } = await start(t, { say });
+  for (let n = 0; n < 3; n++) await call(client, "say");
+  assert.deepEqual(await attemptsOf(recorder), { started: 3, ended: { UNKNOWN: 3 } });
+  const series = new MethodSeries({});
+  for (const unknown of [17, 1e9, -1, 1.5, Number.NaN]) assert.equal(series.ended(unknown), series.ended(2));
 });
 
 test("sizes of messages can be left out", async (t) => {

@@ -11,8 +11,8 @@ export interface ClientMetricsOptions {
   /** Creates the instruments; `meterProvider.getMeter("@grpc-lb/interceptors")`. As gRFC A66 wants it, there is no global default. */
   readonly meter: Meter;
   /**
-   * The value of the attribute `grpc.target` for a channel's target. Where targets are addresses, `() => "other"` keeps the number of
-   * time series small. Default: the target.
+   * The value of the attribute `grpc.target` for a channel's target, called for each call. Each value has time series of its own, which stay:
+   * where targets are addresses, `() => "other"` keeps their number small. Default: the target.
    */
   readonly target?: ((target: string) => string) | undefined;
   /** Whether the sizes of messages are recorded, which is a third of the cost. Default: true. */
@@ -90,14 +90,15 @@ function createSeries(
 ): (channel: string, path: string) => MethodSeries {
   const byTarget = new Map<string, Map<string, MethodSeries>>();
   return (channel, path) => {
-    let byPath = byTarget.get(channel);
+    const name = target(channel);
+    let byPath = byTarget.get(name);
     if (!byPath) {
       byPath = new Map();
-      byTarget.set(channel, byPath);
+      byTarget.set(name, byPath);
     }
     let series = byPath.get(path);
     if (!series) {
-      series = new MethodSeries({ "grpc.method": methodName(path), "grpc.target": target(channel) });
+      series = new MethodSeries({ "grpc.method": methodName(path), "grpc.target": name });
       byPath.set(path, series);
       add(series);
     }
