@@ -10,35 +10,38 @@ export interface TimedToken {
   readonly expiresMs: number;
 }
 
-/** How soon a fetch that failed is tried again, while the old token lasts. */
-const retryMs = 1_000;
+/** How soon a fetch that failed is tried again. The pause doubles with each failure. */
+const minRetryMs = 1_000;
+const maxRetryMs = 10_000;
 
 /**
- * Keeps a token until it is time for a new one. Calls that come at the same time share one fetch. When a fetch fails, the old token
- * is used until it expires.
+ * Keeps a token until it is time for a new one. Calls that come at the same time share one fetch. When a fetch fails, the old token is used
+ * until it expires, and then calls fail with the fetch's error. The next fetch is after a pause of 1 s, which doubles up to 10 s.
  */
 export function cacheToken(fetch: () => Promise<TimedToken>, clock: Pick<Clock, "now">): () => Promise<string> {
   let current: TimedToken | undefined;
-  let fetching: Promise<string> | undefined;
-  let retryAtMs = Number.NEGATIVE_INFINITY;
-  const refresh = async (): Promise<string> => {
+  let failure: { readonly error: TokenError; readonly pauseMs: number; readonly retryAtMs: number } | undefined;
+  let fetching: Promise<void> | undefined;
+  const refresh = async (): Promise<void> => {
     try {
       current = await fetch();
-      return current.token;
-    } catch (error) {
-      if (!current || clock.now() >= current.expiresMs)
-        throw error instanceof TokenError ? error : new TokenError("it failed");
-      retryAtMs = clock.now() + retryMs;
-      return current.token;
+      failure = undefined;
+    } catch (thrown) {
+      const error = thrown instanceof TokenError ? thrown : new TokenError("it failed");
+      const pauseMs = failure ? Math.min(failure.pauseMs * 2, maxRetryMs) : minRetryMs;
+      failure = { error, pauseMs, retryAtMs: clock.now() + pauseMs };
     } finally {
       fetching = undefined;
     }
   };
   return async () => {
     const nowMs = clock.now();
-    if (current && (nowMs < current.refreshMs || (nowMs < retryAtMs && nowMs < current.expiresMs)))
-      return current.token;
-    fetching ??= refresh();
-    return fetching;
+    const isFresh = current !== undefined && nowMs < current.refreshMs;
+    if (!isFresh && (!failure || nowMs >= failure.retryAtMs)) {
+      fetching ??= refresh();
+      await fetching;
+    }
+    if (current && (!failure || clock.now() < current.expiresMs)) return current.token;
+    throw failure?.error;
   };
 }

@@ -9,10 +9,11 @@ const secret = "hunter2-secret";
 
 /** An authorization server; `refusal` makes it refuse. */
 async function startIssuer(t: TestContext) {
-  const state = { refusal: undefined as string | undefined, requests: [] as URLSearchParams[] };
+  const state = { refusal: undefined as string | undefined, discoveries: 0, requests: [] as URLSearchParams[] };
   const server = createServer(async (request, response) => {
     response.setHeader("content-type", "application/json").setHeader("connection", "close");
     if (request.url?.startsWith("/.well-known/")) {
+      state.discoveries += 1;
       response.end(JSON.stringify({ issuer, token_endpoint: `${issuer}token` }));
       return;
     }
@@ -54,6 +55,7 @@ test("a token is fetched with the client's credentials, and used for 80 % of its
   assert.equal(await token(), "token-1");
   clock.advance(1_000);
   assert.equal(await token(), "token-2");
+  assert.equal(state.discoveries, 1);
 });
 
 test("a token lasts to its end while the server refuses, and then the error has the code and no secret", async (t) => {
@@ -69,6 +71,28 @@ test("a token lasts to its end while the server refuses, and then the error has 
     async () => token(),
     (error: Error) => /invalid_client/.test(error.message) && !error.message.includes(secret),
   );
+});
+
+test("a server that refuses is asked again after a pause that doubles, and calls meanwhile have its error", async (t) => {
+  const { issuer, state } = await startIssuer(t);
+  const clock = new ManualClock();
+  const token = tokenFromClientCredentialsIn({ issuer, clientId: "client", clientSecret: secret }, clock);
+  state.refusal = "invalid_client";
+  const call100 = async () => {
+    for (let n = 0; n < 100; n++) await assert.rejects(async () => token(), /invalid_client/);
+    return state.requests.length;
+  };
+  assert.equal(await call100(), 1);
+  const after: number[] = [];
+  for (const ms of [999, 1, 1_999, 1, 4_000, 8_000, 10_000]) {
+    clock.advance(ms);
+    after.push(await call100());
+  }
+  assert.deepEqual(after, [1, 2, 2, 3, 4, 5, 6]);
+  state.refusal = undefined;
+  clock.advance(10_000);
+  assert.equal(await token(), "token-7");
+  assert.equal(state.discoveries, 7, "a refusal may mean that the issuer's metadata have changed");
 });
 
 test("a server that cannot be reached is an error that names the issuer", async (t) => {

@@ -37,7 +37,8 @@ const defaultLifeSeconds = 300;
 
 /**
  * Takes tokens from an authorization server by OAuth 2.0's client credentials (RFC 6749, 4.4), with openid-client. A token is used for
- * 80 % of its life; when no new one can be had, to its end.
+ * 80 % of its life; when no new one can be had, to its end. Without a token, calls fail with the last error, and the server is asked again
+ * after 1 s, then after pauses that double up to 10 s.
  *
  * @throws TypeError for options of another type or name
  */
@@ -52,13 +53,23 @@ export function tokenFromClientCredentialsIn(
   clock: Pick<Clock, "now">,
 ): TokenSource {
   const { issuer, clientId, clientSecret, scope, resource, parameters = {} } = options;
+  /** The issuer's metadata, until a fetch fails: its token endpoint may have moved. */
+  let metadata: openid.ServerMetadata | undefined;
+  const configure = async (secret: string): Promise<openid.Configuration> => {
+    const execute = isLoopback(issuer) ? [openid.allowInsecureRequests] : [];
+    if (!metadata) {
+      const options = { timeout: timeoutSeconds, execute };
+      const found = await openid.discovery(new URL(issuer), clientId, secret, undefined, options);
+      metadata = found.serverMetadata();
+    }
+    const config = new openid.Configuration(metadata, clientId, secret);
+    config.timeout = timeoutSeconds;
+    for (const each of execute) each(config);
+    return config;
+  };
   return cacheToken(async () => {
     try {
-      const secret = typeof clientSecret === "string" ? clientSecret : await clientSecret();
-      const config = await openid.discovery(new URL(issuer), clientId, secret, undefined, {
-        timeout: timeoutSeconds,
-        ...(isLoopback(issuer) && { execute: [openid.allowInsecureRequests] }),
-      });
+      const config = await configure(typeof clientSecret === "string" ? clientSecret : await clientSecret());
       const answer = await openid.clientCredentialsGrant(config, {
         ...parameters,
         ...(scope !== undefined && { scope }),
@@ -72,6 +83,7 @@ export function tokenFromClientCredentialsIn(
         expiresMs: nowMs + lifeMs,
       };
     } catch (error) {
+      metadata = undefined;
       throw error instanceof TokenError ? error : new TokenError(`${issuer} gave none: ${describe(error)}`);
     }
   }, clock);
