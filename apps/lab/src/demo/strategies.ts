@@ -197,7 +197,12 @@ export function createStrategies(policy: string): readonly Strategy[] {
 
 /** What gRPC's own xDS client finds its control plane by. */
 function bootstrapOf(port: number): string {
-  const server = { server_uri: onLoopback(port), channel_creds: [{ type: "insecure" }], server_features: ["xds_v3"] };
+  const server = {
+    server_uri: onLoopback(port),
+    channel_creds: [{ type: "insecure" }],
+    // Without ignore_resource_deletion grpc-js-xds 1.14 does not notice a listener that goes and comes back as it was.
+    server_features: ["xds_v3", "ignore_resource_deletion"],
+  };
   return JSON.stringify({ xds_servers: [server], node: { id: "lab", cluster: "lab", locality: {} } });
 }
 
