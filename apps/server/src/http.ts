@@ -2,13 +2,13 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { createHttpAuth, type ServerAuth } from "@grpc-lb/operations/auth";
-import { createFaultHook, type FaultInjector } from "@grpc-lb/operations/faults";
+import { createFaultHook, type FaultInjector, goneSignal } from "@grpc-lb/operations/faults";
 import { type Logger, logHttpRequests } from "@grpc-lb/operations/logs";
 import type { Telemetry } from "@grpc-lb/operations/telemetry";
 import { keepCurrent, type ReloadingCredentials, tlsServerOptions } from "@grpc-lb/operations/tls";
 import { listenHost } from "@grpc-lb/program";
 import type { Pod } from "@grpc-lb/protos/pod/v1";
-import { type FastifyInstance, type FastifyReply, fastify } from "fastify";
+import { type FastifyInstance, fastify } from "fastify";
 import { ConnectionTable } from "./connection-table.ts";
 import { type HandshakeOptions, limitHandshakes } from "./handshakes.ts";
 import type { Readiness } from "./readiness.ts";
@@ -164,11 +164,4 @@ function routeProbes(app: FastifyInstance, readiness: Readiness): void {
       .code(state === "ready" ? 200 : 503)
       .send(state === "ready" ? "ok" : state);
   });
-}
-
-/** Aborted when the connection ends before the answer. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort()); // emitted after an answer too, when nothing listens any more
-  return gone.signal;
 }

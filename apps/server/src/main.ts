@@ -20,6 +20,7 @@ import {
   logLevels,
   ProgramError,
   portFlag,
+  refuseFlags,
   runProgram,
   textFlag,
 } from "@grpc-lb/program";
@@ -76,14 +77,14 @@ const summary = "Answers with the name of the pod it runs in, over HTTP and gRPC
 
 void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) => {
   if (flags.weight !== 1 && !flags.loadReport && flags.register.length === 0) {
-    throw new ProgramError("--weight has no effect without --load-report or --register", { exitCode: 2 });
+    refuseFlags("--weight has no effect without --load-report or --register");
   }
   if (flags.capacity > 0 && flags.latency === 0 && !flags.loadReport) {
-    throw new ProgramError("--capacity has no effect without --latency or --load-report", { exitCode: 2 });
+    refuseFlags("--capacity has no effect without --latency or --load-report");
   }
   const { faultsTokenFile } = flags;
   if (faultsTokenFile !== "" && flags.adminPort === undefined) {
-    throw new ProgramError("--faults-token-file has no effect without --admin-port", { exitCode: 2 });
+    refuseFlags("--faults-token-file has no effect without --admin-port");
   }
   if (faultsTokenFile !== "") await requireFaultsToken(faultsTokenFile);
   let telemetry: Telemetry | undefined;

@@ -6,6 +6,9 @@ test("the message of an error, its name if it has none, and the text of anything
   const cases: readonly (readonly [thrown: unknown, message: string])[] = [
     [new Error("no route"), "no route"],
     [new RangeError(), "RangeError"],
+    [new AggregateError([new Error("refused ::1"), new Error("refused 127.0.0.1")]), "refused ::1; refused 127.0.0.1"],
+    [new AggregateError([new Error("refused")], "no address"), "no address"],
+    [new AggregateError([]), "AggregateError"],
     ["plain text", "plain text"],
     [undefined, "undefined"],
     [null, "null"],

@@ -12,6 +12,7 @@
  */
 export { type ClientAuthOptions, createClientAuth, type TokenSource } from "./auth/client-auth.ts";
 export { type TokenFileOptions, tokenFromFile } from "./auth/token-file.ts";
+export { isInfrastructure } from "./call/infrastructure.ts";
 export { type CallScope, currentCall, runDetached } from "./deadline/call-scope.ts";
 export { type ClientDeadlineOptions, createClientDeadline, createServerDeadline } from "./deadline/deadline.ts";
 export type { LogFunction, Logger, LogLevel } from "./logger.ts";

@@ -34,4 +34,4 @@ export { LogPosition } from "./log-position.ts";
 export type { FlagValues, ProgramSpec } from "./parse-flags.ts";
 export { parsePodName } from "./pod-name.ts";
 export { type Caller, runClient } from "./run-client.ts";
-export { type ProgramContext, ProgramError, runProgram } from "./run-program.ts";
+export { type ProgramContext, ProgramError, refuseFlags, runProgram } from "./run-program.ts";

@@ -25,6 +25,15 @@ export class ProgramError extends Error {
 }
 
 /**
+ * Refuses flags that cannot be used, or not together.
+ *
+ * @throws ProgramError with exit code 2, always
+ */
+export function refuseFlags(message: string): never {
+  throw new ProgramError(message, { exitCode: 2 });
+}
+
+/**
  * Runs a program: parses its flags (`--help` exits 0, a wrong flag exits 2 with one line), runs the body, and exits with the
  * code that the body returns, or 0. The first SIGTERM or SIGINT aborts the body's signal; a second one exits at once with 143
  * or 130. An output pipe whose reader has gone away (`| head`) aborts the signal too, at the next line that is written;

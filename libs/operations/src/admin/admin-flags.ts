@@ -4,7 +4,7 @@ const { parse, metavar } = portFlag({ help: "", default: 0 });
 
 const adminPort: Flag<number | undefined> = {
   ...(metavar !== undefined && { metavar }),
-  help: "port for metrics, probes and /debug, 0 for a free one",
+  help: "port for metrics, probes and, on a client, /debug/endpoints; 0 for a free one",
   default: undefined,
   defaultText: "off",
   parse,

@@ -1,7 +1,7 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
 import { messageOf, readTextFile } from "@grpc-lb/core";
 import type { KeySource, TokenVerifier } from "@grpc-lb/interceptors/jwt";
-import { type Flag, type FlagValues, listFlag, ProgramError, textFlag } from "@grpc-lb/program";
+import { type Flag, type FlagValues, listFlag, ProgramError, refuseFlags, textFlag } from "@grpc-lb/program";
 import { createJwksFetch } from "./jwks-fetch.ts";
 import { createSubjectCheck } from "./subjects.ts";
 
@@ -68,11 +68,11 @@ export async function openServerAuth(
     const claims = { "--auth-issuer": issuer, "--auth-audience": audience, "--auth-subjects": authSubjects };
     const files = { "--auth-jwks-ca": flags.authJwksCa, "--auth-jwks-token-file": flags.authJwksTokenFile };
     for (const [flag, value] of Object.entries({ ...claims, ...files })) {
-      if (value.length > 0) refuse(`${flag} has no effect without --auth-jwks`);
+      if (value.length > 0) refuseFlags(`${flag} has no effect without --auth-jwks`);
     }
     return undefined;
   }
-  if (issuer === "" || audience === "") refuse("--auth-jwks needs --auth-issuer and --auth-audience");
+  if (issuer === "" || audience === "") refuseFlags("--auth-jwks needs --auth-issuer and --auth-audience");
   const jwks = await openKeys(flags, onProblem);
   const { createServerAuth, createTokenVerifier } = await import("@grpc-lb/interceptors/jwt");
   const authorize = authSubjects.length > 0 ? createSubjectCheck(authSubjects) : undefined;
@@ -83,13 +83,13 @@ export async function openServerAuth(
 async function openKeys(flags: ServerAuthValues, onProblem: (message: string) => void): Promise<KeySource> {
   const { authJwks, authJwksCa, authJwksTokenFile } = flags;
   if (!/^https?:\/\//i.test(authJwks)) {
-    if (authJwksCa !== "") refuse("--auth-jwks-ca needs an https URL in --auth-jwks");
-    if (authJwksTokenFile !== "") refuse("--auth-jwks-token-file needs an https URL in --auth-jwks");
+    if (authJwksCa !== "") refuseFlags("--auth-jwks-ca needs an https URL in --auth-jwks");
+    if (authJwksTokenFile !== "") refuseFlags("--auth-jwks-token-file needs an https URL in --auth-jwks");
     await requireKeys(authJwks);
     return { file: authJwks, onProblem };
   }
   const isSecure = /^https:/i.test(authJwks);
-  if (!isSecure && authJwksTokenFile !== "") refuse("--auth-jwks-token-file needs an https URL in --auth-jwks");
+  if (!isSecure && authJwksTokenFile !== "") refuseFlags("--auth-jwks-token-file needs an https URL in --auth-jwks");
   const files = { caFile: authJwksCa || undefined, tokenFile: authJwksTokenFile || undefined };
   return { url: authJwks, fetch: createJwksFetch(files), onProblem };
 }
@@ -102,8 +102,4 @@ async function requireKeys(path: string): Promise<void> {
     const reason = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
     throw new ProgramError(`--auth-jwks ${path} cannot be used: ${reason}`, { cause, exitCode: 2 });
   }
-}
-
-function refuse(message: string): never {
-  throw new ProgramError(message, { exitCode: 2 });
 }

@@ -16,8 +16,8 @@ export interface ClientOperations {
 
 /**
  * Gives a client its admin port: `/metrics`, `/healthz`, `/readyz` and more routes. The client is ready from its first call that succeeds
- * until it is to end: then its flags, names, rights and certificates are right, so that a rollout of a wrong client stops. It
- * stays ready while its servers fail, because that is no fault of the client, and a restart would not help.
+ * until it is to end: then its flags, names, rights and certificates are right. It stays ready while its servers fail, because that is
+ * no fault of the client, and a restart would not help.
  *
  * @returns the caller to run, whose `close` ends all of this last
  * @throws ProgramError when the port cannot be listened on; the caller is closed then

@@ -1,8 +1,8 @@
 import { ServerInterceptingCall, type ServerInterceptor, status } from "@grpc/grpc-js";
-import type { FastifyReply, onRequestAsyncHookHandler } from "fastify";
+import { isInfrastructure } from "@grpc-lb/interceptors";
+import type { onRequestAsyncHookHandler } from "fastify";
 import type { FaultInjector } from "./fault-injector.ts";
-
-const isProbe = (path: string) => path.startsWith("/grpc.health.") || path.startsWith("/grpc.reflection.");
+import { goneSignal } from "./gone-signal.ts";
 
 const reasonOf = (code: status) => `injected fault error=${status[code]}`;
 
@@ -12,7 +12,7 @@ const reasonOf = (code: status) => `injected fault error=${status[code]}`;
  */
 export function createFaultInterceptor(injector: FaultInjector): ServerInterceptor {
   return ({ path }, call) => {
-    if (isProbe(path) || !injector.hasCallFaults) return new ServerInterceptingCall(call);
+    if (isInfrastructure(path) || !injector.hasCallFaults) return new ServerInterceptingCall(call);
     const gone = new AbortController();
     return new ServerInterceptingCall(call, {
       start(next) {
@@ -60,11 +60,4 @@ export function createFaultHook(injector: FaultInjector): onRequestAsyncHookHand
       await reply.code(code).type("text/plain").send(reasonOf(outcome.code));
     }
   };
-}
-
-/** Aborted when the connection ends before the answer. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort());
-  return gone.signal;
 }

@@ -15,3 +15,4 @@ export { createFaultHook, createFaultInterceptor } from "./call-faults.ts";
 export { FaultInjector, type FaultOutcome } from "./fault-injector.ts";
 export { type FaultRoutesOptions, faultFlags, faultRoutes, requireFaultsToken } from "./fault-routes.ts";
 export { type Faults, formatFaults, parseFaults, slowStartExtraMs } from "./faults.ts";
+export { goneSignal } from "./gone-signal.ts";

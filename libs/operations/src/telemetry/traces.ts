@@ -90,7 +90,7 @@ function reportChanges(exporter: SpanExporter, url: string, report: (line: strin
         const hasFailed = result.error !== undefined;
         if (hasFailed && !isFailing) {
           report(
-            `traces: cannot export to ${url}: ${printableLine(reasonOf(result.error))}; spans are dropped until it answers`,
+            `traces: cannot export to ${url}: ${printableLine(messageOf(result.error))}; spans are dropped until it answers`,
           );
         } else if (!hasFailed && isFailing) report(`traces: ${url} takes spans again`);
         isFailing = hasFailed;
@@ -100,10 +100,4 @@ function reportChanges(exporter: SpanExporter, url: string, report: (line: strin
     forceFlush: async () => exporter.forceFlush?.(),
     shutdown: () => exporter.shutdown(),
   };
-}
-
-/** Node reports a host with several addresses as an AggregateError whose own message is empty. */
-function reasonOf(error: unknown): string {
-  const parts: unknown[] = error instanceof AggregateError ? error.errors : [error];
-  return parts.map(messageOf).join("; ");
 }

@@ -1,5 +1,5 @@
 import { systemClock } from "@grpc-lb/core";
-import { ProgramError, switchFlag, textFlag } from "@grpc-lb/program";
+import { ProgramError, refuseFlags, switchFlag, textFlag } from "@grpc-lb/program";
 import { CredentialError, type CredentialFiles } from "./credentials.ts";
 import { ReloadingCredentials, type ReloadOptions } from "./reloading-credentials.ts";
 
@@ -40,7 +40,7 @@ export async function openServerTls(
 ): Promise<ReloadingCredentials | undefined> {
   requirePair(flags);
   if (flags.tlsCert === "") {
-    if (flags.tlsClientCa !== "") refuse("--tls-client-ca has no effect without --tls-cert and --tls-key");
+    if (flags.tlsClientCa !== "") refuseFlags("--tls-client-ca has no effect without --tls-cert and --tls-key");
     return undefined;
   }
   return open({ cert: flags.tlsCert, key: flags.tlsKey, ca: flags.tlsClientCa || undefined }, reporters);
@@ -66,7 +66,8 @@ export async function openClientTls(
   requirePair(flags);
   if (!flags.tls && !isTls) {
     const given = { "--tls-ca": flags.tlsCa, "--tls-cert": flags.tlsCert, "--server-name": flags.serverName };
-    for (const [flag, value] of Object.entries(given)) if (value !== "") refuse(`${flag} has no effect without --tls`);
+    for (const [flag, value] of Object.entries(given))
+      if (value !== "") refuseFlags(`${flag} has no effect without --tls`);
     return undefined;
   }
   const { tlsCa, tlsCert, tlsKey } = flags;
@@ -83,10 +84,6 @@ async function open(files: CredentialFiles, reporters: Reporters): Promise<Reloa
 }
 
 function requirePair({ tlsCert, tlsKey }: { readonly tlsCert: string; readonly tlsKey: string }): void {
-  if (tlsCert !== "" && tlsKey === "") refuse("--tls-cert needs --tls-key");
-  if (tlsKey !== "" && tlsCert === "") refuse("--tls-key needs --tls-cert");
-}
-
-function refuse(message: string): never {
-  throw new ProgramError(message, { exitCode: 2 });
+  if (tlsCert !== "" && tlsKey === "") refuseFlags("--tls-cert needs --tls-key");
+  if (tlsKey !== "" && tlsCert === "") refuseFlags("--tls-key needs --tls-cert");
 }

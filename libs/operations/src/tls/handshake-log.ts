@@ -43,7 +43,7 @@ export function reportHandshakes(
 }
 
 function reasonOf(error: NodeJS.ErrnoException & { reason?: string }, socket: TLSSocket): string | undefined {
-  // Typed as an error, it is the code of one: https://nodejs.org/api/tls.html#tlssocketauthorizationerror
+  // The types say Error, but it is an error's code: https://nodejs.org/api/tls.html#tlssocketauthorizationerror
   const refused = socket.authorizationError as unknown as string | null;
   if (refused)
     return `the client's certificate ${ofCertificate[refused] ?? "is not from an authority of --tls-client-ca"}`;

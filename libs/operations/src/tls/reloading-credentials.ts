@@ -1,7 +1,7 @@
 import { type Clock, messageOf } from "@grpc-lb/core";
 import { type CredentialFiles, type Credentials, readCredentials } from "./credentials.ts";
 
-/** What reloading needs, and whom it tells. */
+/** How files are reloaded, and what is called when their credentials change or cannot be used. */
 export interface ReloadOptions {
   readonly clock: Clock;
   /** Milliseconds since 1970, which certificates expire by. Default: the machine's. */
