@@ -68,7 +68,7 @@ export class ObservedCall {
 }
 
 /**
- * Has a listener told of the attempts of a call. grpc-js retries below its interceptors. It asks for call credentials before each
+ * Calls a listener for each attempt of a call. grpc-js retries below its interceptors. It asks for call credentials before each
  * attempt; and then Node publishes the HTTP/2 stream that carries the attempt.
  *
  * @returns the call, whose `start` and `end` the interceptor calls; and the options for the next interceptor

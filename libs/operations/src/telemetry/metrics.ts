@@ -1,4 +1,4 @@
-import { createHistograms } from "@grpc-lb/interceptors/metrics";
+import { createHistograms, observeBalancing } from "@grpc-lb/interceptors/metrics";
 import type { Meter } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
@@ -24,7 +24,7 @@ export interface Metrics {
 }
 
 /**
- * Creates a meter of OpenTelemetry's SDK, the metrics of the process, and the route that Prometheus scrapes. Scrapes at the same time share
+ * Creates a meter of OpenTelemetry's SDK, the metrics of the process and of balancing, and the route that Prometheus scrapes. Scrapes at the same time share
  * one collection. A callback that throws costs its own metric.
  *
  * @param attributes of `target_info`
@@ -34,7 +34,7 @@ export function createMetrics(attributes: ResourceAttributes): Metrics {
   const reader = new ScrapeReader({ metricProducers: [histograms.producer] });
   const provider = new MeterProvider({ resource: resourceFromAttributes(attributes), readers: [reader] });
   const meter = histograms.meter(provider.getMeter("@grpc-lb/operations"));
-  const observation = observeProcess(meter);
+  const observations = [observeProcess(meter), observeBalancing({ meter })];
   let collecting: ReturnType<typeof reader.collect> | undefined;
   const collect = () => {
     collecting ??= reader.collect().finally(() => {
@@ -52,7 +52,7 @@ export function createMetrics(attributes: ResourceAttributes): Metrics {
       });
     },
     async close() {
-      observation.close();
+      for (const observation of observations) observation.close();
       await provider.shutdown();
     },
   };

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, type TestContext, test } from "node:test";
 import { assertNothingLeft, ManualClock, turn } from "@grpc-lb/core/testing";
+import { BalancedDispatcher } from "@grpc-lb/resolver/undici";
 import { trace } from "@opentelemetry/api";
 import { fastify } from "fastify";
 import { createAdminServer } from "../admin/admin-server.ts";
@@ -120,7 +121,7 @@ test("sampling decides for the traces that begin here", async (t) => {
   assert.equal(bodies.length, 0);
 });
 
-test("the metrics of HTTP have route, status and error; a scrape has those of the process and of certificates", async (t) => {
+test("the metrics of HTTP have route, status and error; a scrape has those of the process, of certificates and of a dispatcher", async (t) => {
   const telemetry = await startTelemetry({ service, hasMetrics: true, report: assert.fail });
   const admin = await createAdminServer({ host: "127.0.0.1", port: 0, routes: telemetry.routes });
   t.after(async () => {
@@ -144,6 +145,11 @@ test("the metrics of HTTP have route, status and error; a scrape has those of th
     throw new Error("refused");
   });
   await assert.rejects(failed, { message: "refused" });
+  const target = `static:///${new URL(url).host}`;
+  const dispatcher = new BalancedDispatcher(target);
+  const { body } = await dispatcher.request({ origin: "http://server", path: "/pod", method: "GET" });
+  assert.equal(await body.text(), "a");
+  await dispatcher.close();
   const expiry = createCertificateExpiry(telemetry);
   expiry.set("server", 1_800_000_000_000);
   expiry.set("old", 1);
@@ -158,10 +164,11 @@ test("the metrics of HTTP have route, status and error; a scrape has those of th
   assert.equal(type, "text/plain; version=0.0.4; charset=utf-8");
   const server = 'http_server_request_duration_seconds_count{http_request_method="GET",url_scheme="http"';
   for (const line of [
-    `${server},http_route="/pod",http_response_status_code="200"} 1`,
+    `${server},http_route="/pod",http_response_status_code="200"} 2`,
     `${server.replace("GET", "_OTHER")},http_response_status_code="404"} 1`,
     `${server},http_route="/hang",error_type="aborted"} 1`,
     'http_client_request_duration_seconds_count{http_request_method="GET",server_address="a",server_port="1",error_type="failed"} 1',
+    `grpc_lb_resolver_snapshot_age_seconds{grpc_target="${target}"} 0`,
     'grpc_lb_tls_certificate_expiry_seconds{grpc_lb_tls_certificate="server"} 1800000000',
   ]) {
     assert.ok(text.includes(`${line}\n`), `want ${line} in\n${text}`);

@@ -9,8 +9,8 @@ export interface GrpcClientTelemetryOptions {
 }
 
 /**
- * Creates the interceptors of gRPC clients: the metrics of gRFC A66, those of balancing (`grpc.lb.*`), and traces. None without
- * metrics and traces. To be called once in a process, before the first channel is used.
+ * Creates the interceptors of gRPC clients: the metrics of gRFC A66, and traces. None without metrics and traces. To be called once in a
+ * process.
  */
 export async function createGrpcClientTelemetry(
   { meter, tracer }: Instruments,
@@ -22,8 +22,7 @@ export async function createGrpcClientTelemetry(
     interceptors.push(createClientTracing({ tracer, findEndpoint }));
   }
   if (meter) {
-    const { createClientMetrics, observeBalancing } = await import("@grpc-lb/interceptors/metrics");
-    observeBalancing({ meter }); // as long as the process
+    const { createClientMetrics } = await import("@grpc-lb/interceptors/metrics");
     interceptors.push(createClientMetrics({ meter }));
   }
   return interceptors;
