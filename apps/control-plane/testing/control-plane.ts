@@ -8,12 +8,12 @@ import { Publisher } from "../src/serving/publisher.ts";
 import { FakeSources } from "./fake-sources.ts";
 
 /** A control plane in this process, whose sources answer what a test says. */
-export async function startControlPlane(services: object, port = 0) {
+export async function startControlPlane(services: object, { port = 0, syncTimeoutMs = 20_000 } = {}) {
   const cache = new SnapshotCache();
   const sources = new FakeSources();
   const problems: string[] = [];
   const publisher = new Publisher({
-    ...{ cache, clock: systemClock, createSource: sources.create, syncTimeoutMs: 20_000 },
+    ...{ cache, clock: systemClock, createSource: sources.create, syncTimeoutMs },
     onProblem: (message) => problems.push(message),
   });
   const ads = createAdsServer({

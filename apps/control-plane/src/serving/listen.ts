@@ -27,8 +27,7 @@ export interface ListenOptions {
 export interface Listening {
   readonly port: number;
   /**
-   * Says by health that it wants no new clients, goes on to serve for `delayMs`, and then ends: GOAWAY, the end of all streams, no new
-   * connections. Clients keep what they have, and go to another control plane. What is left after `timeoutMs` more is cut.
+   * Sets the health to NOT_SERVING, serves for `delayMs` more, and then ends: GOAWAY, the end of all streams, no new connections. Clients keep what they have, and go to another control plane. What is left after `timeoutMs` more is cut.
    */
   drain(delayMs: number, timeoutMs: number): Promise<void>;
 }

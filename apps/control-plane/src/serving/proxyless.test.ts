@@ -111,7 +111,7 @@ test("gRPC's own client gets endpoints, weights, splits and failover without a f
   await first.stop();
   isRunning = false;
   await client.next(20);
-  const second = await startControlPlane(split(0, 100), first.port);
+  const second = await startControlPlane(split(0, 100), { port: first.port });
   ending.defer(() => second.stop());
   await until(() => second.sources.running.length === 3, "the sources of the other");
   await until(() => second.clients().length === 1, "the client is back");

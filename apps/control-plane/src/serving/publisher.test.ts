@@ -15,13 +15,15 @@ const [a, b, c] = ["static:///10.0.0.1:1", "static:///10.0.0.1:2", "static:///10
 const envoy = "type.googleapis.com/envoy.config";
 const endpointsType = `${envoy}.endpoint.v3.ClusterLoadAssignment`;
 
-function createPublisher() {
+function createPublisher(minGapMs = 0) {
   const cache = new SnapshotCache();
   const clock = new ManualClock();
   const sources = new FakeSources();
   const problems: string[] = [];
   const onProblem = (message: string) => problems.push(message);
-  const publisher = new Publisher({ cache, clock, createSource: sources.create, syncTimeoutMs: 5_000, onProblem });
+  const publisher = new Publisher({
+    ...{ cache, clock, createSource: sources.create, syncTimeoutMs: 5_000, minGapMs, onProblem },
+  });
   const serve = (services: object) => publisher.setConfig(readConfig({ services }));
   /** The hosts that clients of a kind get; undefined if they get no answer. */
   const hostsOf = (name: string, kind: ClientKind = "grpc") => {
@@ -88,20 +90,60 @@ test("a change of endpoints changes the endpoints of its service alone, and a fa
   await close();
 });
 
-test("a service whose source does not answer has a cluster without an answer about endpoints, never an empty set", async () => {
-  const { clock, sources, publisher, serve, hostsOf, names, started, close } = createPublisher();
+test("a service of which a source has not answered is not answered for: neither an empty set nor a part", async () => {
+  const { cache, clock, sources, problems, publisher, serve, hostsOf, names, started, close } = createPublisher();
   serve({ good: { target: a }, bad: { target: b }, half: { sources: [{ target: a }, { target: b, priority: 1 }] } });
   await started(a, b);
   sources.answer(a, "10.0.0.1");
-  sources.fail(b, "registry: ECONNREFUSED");
   await clock.asleep();
   clock.advance(5_000);
   await publisher.published;
-  assert.deepEqual([hostsOf("good"), hostsOf("bad"), hostsOf("half")], ["10.0.0.1", undefined, "10.0.0.1"]);
+  assert.deepEqual([hostsOf("good"), hostsOf("bad"), hostsOf("half")], ["10.0.0.1", undefined, undefined]);
+  assert.deepEqual(problems, [`${b}: no answer in 5s`]);
   assert.equal(names("cluster.v3.Cluster", "grpc"), "good,bad,half");
+  const isPending = (name: string) => cache.snapshot("envoy")?.isPending(endpointsType, name);
+  assert.deepEqual(["good", "bad", "half", "other"].map(isPending), [false, true, true, false]);
   sources.answer(b, "10.0.0.2");
   await until(() => hostsOf("bad") === "10.0.0.2", "the late answer");
-  assert.equal(hostsOf("half"), "10.0.0.1,10.0.0.2");
+  assert.deepEqual([hostsOf("half"), isPending("half")], ["10.0.0.1,10.0.0.2", false]);
+  await close();
+});
+
+test("while an added source has not answered, the changes of the others are served, and nothing is taken away", async () => {
+  const { sources, publisher, serve, hostsOf, started, close } = createPublisher();
+  serve({ one: { sources: [{ target: a }, { target: b }] } });
+  await started(a, b);
+  sources.answer(a, "10.0.0.1");
+  sources.answer(b, "10.0.0.2");
+  await publisher.published;
+  serve({ one: { sources: [{ target: a }, { target: c }] } });
+  await started(c);
+  sources.answer(a, "10.0.0.1", "10.0.0.4");
+  await until(() => hostsOf("one") === "10.0.0.1,10.0.0.4,10.0.0.2", "the change");
+  sources.answer(c, "10.0.0.3");
+  await until(() => hostsOf("one") === "10.0.0.1,10.0.0.4,10.0.0.3", "the new source in place of the old one");
+  await close();
+});
+
+test("changes that follow each other closely are one publication", async () => {
+  const { cache, clock, sources, publisher, serve, hostsOf, started, close } = createPublisher(50);
+  serve({ one: { target: a } });
+  await started(a);
+  sources.answer(a, "10.0.0.1");
+  await publisher.published;
+  let changes = 0;
+  const unwatch = cache.watch("grpc", () => changes++);
+  for (const host of ["10.0.0.2", "10.0.0.3"]) {
+    sources.answer(a, host);
+    await turn();
+    await turn();
+  }
+  assert.deepEqual([hostsOf("one"), changes], ["10.0.0.1", 0]);
+  await clock.asleep();
+  clock.advance(50);
+  await until(() => changes > 0, "the publication");
+  assert.deepEqual([hostsOf("one"), changes], ["10.0.0.3", 1]);
+  unwatch();
   await close();
 });
 

@@ -1,4 +1,5 @@
-import type { Clock } from "@grpc-lb/core";
+import { setImmediate } from "node:timers/promises";
+import { type Clock, formatDuration } from "@grpc-lb/core";
 import type { Endpoint, Source } from "@grpc-lb/discovery";
 import {
   clusterResource,
@@ -8,6 +9,7 @@ import {
   routeResource,
   type SnapshotCache,
   type SnapshotResult,
+  typeUrls,
 } from "@grpc-lb/xds/cache";
 import type { Backend, Config, Service } from "../config/config.ts";
 import { type ClientKind, clientKinds } from "../resources/client-kind.ts";
@@ -22,8 +24,10 @@ export interface PublisherOptions {
   readonly cache: SnapshotCache;
   readonly clock: Clock;
   createSource(target: string): Source;
-  /** How long a source that has not answered yet is waited for, in milliseconds, before the others are served without it. */
+  /** How long the first publication waits for sources that have not answered, in milliseconds. */
   readonly syncTimeoutMs: number;
+  /** The least time between two publications of changed endpoints, in milliseconds. Default: 50. */
+  readonly minGapMs?: number;
   /** Called once for each new problem, with one line: a source's error, or endpoints that cannot be served. */
   onProblem(message: string): void;
   /** Called when the endpoints of services have changed in the cache. */
@@ -42,16 +46,17 @@ export interface ServiceStatus {
 
 /** The last good endpoints of a service. */
 interface Served {
-  readonly sources: readonly PrioritizedEndpoints[];
+  readonly sources: readonly (PrioritizedEndpoints & { readonly target: string })[];
   readonly endpoints: readonly Endpoint[];
 }
 
 /**
  * Puts the resources of a configuration into the cache, and keeps them current as endpoints and weights change.
  *
- * Nothing is published before every source has answered once or is overdue. A service whose sources have not answered has a cluster
- * without endpoints in the cache: clients wait, or keep the endpoints that they have from another control plane. It never has an
- * empty set instead. A service whose sources are configured in another way keeps its endpoints until the new sources have answered.
+ * Nothing is published before every source has answered once, or the time for that has passed. A service of which a source has not
+ * answered yet is not answered for: clients wait, or keep the endpoints that they have from another control plane. They never get an
+ * empty set or a part instead. A service whose sources are configured in another way keeps the endpoints of those that left until
+ * all new ones have answered; those that stay remain current.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
@@ -62,9 +67,14 @@ export class Publisher {
   readonly #problems = new Map<string, string>();
   readonly #dirty = new Set<string>();
   readonly #closing = new AbortController();
+  /** Aborted by the first publication, and by the end. */
+  readonly #waiting = new AbortController();
   #config: Config = { services: new Map() };
   #isPublished = false;
-  #flush: NodeJS.Immediate | undefined;
+  #isFlushing = false;
+  /** When the last publication was. */
+  #flushedMs = Number.NEGATIVE_INFINITY;
+  #overdue: Promise<void> | undefined;
   readonly #published = Promise.withResolvers<void>();
 
   constructor(options: PublisherOptions) {
@@ -77,9 +87,9 @@ export class Publisher {
     return this.#published.promise;
   }
 
-  /** The targets that have not answered, while they are waited for. */
+  /** The targets that have not answered. */
   waitingFor(): readonly string[] {
-    return this.#sources.targets().filter((target) => !this.#sources.isSettled(target));
+    return this.#sources.waitingFor();
   }
 
   /** Serves another configuration. */
@@ -96,10 +106,11 @@ export class Publisher {
     for (const key of this.#problems.keys())
       if (!targets.has(key) && !config.services.has(key)) this.#problems.delete(key);
     for (const [name] of backends(config)) this.#dirty.add(name);
-    const waiting = this.waitingFor();
-    if (waiting.length > 0) void this.#giveUpLater(waiting);
     if (this.#isPublished) this.#publishAll();
-    else this.#flushSoon();
+    else {
+      this.#overdue ??= this.#publishOverdue();
+      void this.#flushSoon();
+    }
   }
 
   /** Multiplies the weights of a service's endpoints, by id; they are published if they change anything. */
@@ -132,8 +143,8 @@ export class Publisher {
   /** Ends all sources; what is in the cache stays. */
   async close(): Promise<void> {
     this.#closing.abort();
-    clearImmediate(this.#flush);
-    await this.#sources.close();
+    this.#waiting.abort();
+    await Promise.all([this.#overdue, this.#sources.close()]);
   }
 
   #onSnapshot(target: string): void {
@@ -144,40 +155,47 @@ export class Publisher {
     }
   }
 
-  async #giveUpLater(targets: readonly string[]): Promise<void> {
+  /** Publishes without the sources that have not answered in time. */
+  async #publishOverdue(): Promise<void> {
     const { clock, syncTimeoutMs } = this.#options;
-    await clock.sleep(syncTimeoutMs, this.#closing.signal, { background: true });
-    if (this.#closing.signal.aborted) return;
-    for (const target of targets) {
-      if (this.#sources.isSettled(target)) continue;
-      this.#sources.giveUp(target);
-      this.#onSnapshot(target);
+    await clock.sleep(syncTimeoutMs, this.#waiting.signal, { background: true });
+    if (this.#closing.signal.aborted || this.#isPublished) return;
+    for (const target of this.waitingFor()) {
+      if (!this.#problems.has(target)) this.#report(target, `${target}: no answer in ${formatDuration(syncTimeoutMs)}`);
     }
+    this.#publishAll();
   }
 
   #markDirty(name: string): void {
     this.#dirty.add(name);
-    this.#flushSoon();
+    void this.#flushSoon();
   }
 
-  /** One publication for all that changes in a turn of the event loop. */
-  #flushSoon(): void {
-    this.#flush ??= setImmediate(() => {
-      this.#flush = undefined;
-      if (this.#isPublished) this.#publishDirty();
-      else if (this.waitingFor().length === 0) this.#publishAll();
-    });
+  /** One publication for all that changes in a turn of the event loop, and for what changes shortly after another publication. */
+  async #flushSoon(): Promise<void> {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    const { clock, minGapMs = 50 } = this.#options;
+    const { signal } = this.#closing;
+    const leftMs = this.#flushedMs + minGapMs - clock.now();
+    await (leftMs > 0 ? clock.sleep(leftMs, signal, { background: true }) : setImmediate());
+    this.#isFlushing = false;
+    if (signal.aborted) return;
+    if (this.#isPublished) this.#publishDirty();
+    else if (this.waitingFor().length === 0) this.#publishAll();
   }
 
   #publishAll(): void {
-    clearImmediate(this.#flush);
-    this.#flush = undefined;
     for (const [name, backend] of backends(this.#config)) this.#renew(name, backend);
     for (const kind of clientKinds) {
       const resources = [...this.#config.services.values()].flatMap((service) => this.#build(service, kind));
-      this.#check(this.#options.cache.setSnapshot(kind, resources));
+      const pending = [...backends(this.#config)].flatMap(([name]) =>
+        this.#served.has(name) ? [] : { typeUrl: typeUrls.endpoints, name },
+      );
+      this.#check(this.#options.cache.setSnapshot(kind, resources, { pending }));
     }
     this.#isPublished = true;
+    this.#waiting.abort();
     this.#published.resolve();
     this.#announce();
   }
@@ -197,20 +215,24 @@ export class Publisher {
   }
 
   #announce(): void {
+    this.#flushedMs = this.#options.clock.now();
     const names = [...this.#dirty];
     this.#dirty.clear();
     this.#options.onPublished?.(names);
   }
 
-  /** Takes the endpoints of the sources if all of them have answered, or are not waited for. */
+  /** Takes the endpoints of the sources; those that had others keep them until all have answered. */
   #renew(name: string, { sources }: Backend): void {
-    if (!sources.every(({ target }) => this.#sources.isSettled(target))) return;
     const known = sources.flatMap(({ target, priority }) => {
       const endpoints = this.#sources.snapshot(target)?.endpoints;
-      return endpoints ? [{ priority, endpoints }] : [];
+      return endpoints ? [{ target, priority, endpoints }] : [];
     });
-    if (known.length === 0) return;
-    this.#served.set(name, { sources: known, endpoints: known.flatMap(({ endpoints }) => endpoints) });
+    const isComplete = known.length === sources.length;
+    const before = this.#served.get(name);
+    if (!isComplete && !before) return;
+    const kept = isComplete ? [] : before?.sources.filter(({ target }) => !known.some((one) => one.target === target));
+    const all = [...known, ...(kept ?? [])];
+    this.#served.set(name, { sources: all, endpoints: all.flatMap(({ endpoints }) => endpoints) });
   }
 
   #build(service: Service, kind: ClientKind): Resource[] {
@@ -219,11 +241,8 @@ export class Publisher {
     const resources = [routeResource(buildRoutes(service, kind))];
     if (listener) resources.push(listenerResource(listener));
     if (backend.t === "split") return resources;
-    const assignment = this.#buildAssignment(name, backend, kind);
     const cluster = clusterResource(buildCluster(name, backend, kind));
-    // Without what it refers to, so that the cache takes it: its endpoints are not known yet.
-    const pending = { ...cluster, references: [] };
-    return [...resources, assignment.length > 0 ? cluster : pending, ...assignment];
+    return [...resources, cluster, ...this.#buildAssignment(name, backend, kind)];
   }
 
   #buildAssignment(name: string, backend: Backend, kind: ClientKind): Resource[] {

@@ -1,7 +1,7 @@
 import type { Snapshot, Source, Subscription } from "@grpc-lb/discovery";
 
 interface Watched {
-  readonly state: { snapshot: Snapshot | undefined; isOverdue: boolean };
+  readonly state: { snapshot: Snapshot | undefined };
   readonly subscription: Subscription;
 }
 
@@ -34,21 +34,9 @@ export class WatchedSources {
     return this.#watched.get(target)?.state.snapshot;
   }
 
-  /** Whether a target has answered, or is not waited for any more. */
-  isSettled(target: string): boolean {
-    const state = this.#watched.get(target)?.state;
-    return state !== undefined && (state.isOverdue || state.snapshot?.endpoints !== undefined);
-  }
-
-  /** The targets that are watched. */
-  targets(): readonly string[] {
-    return [...this.#watched.keys()];
-  }
-
-  /** Nobody waits any more for a target that has not answered. */
-  giveUp(target: string): void {
-    const watched = this.#watched.get(target);
-    if (watched) watched.state.isOverdue = true;
+  /** The targets that have not answered yet. */
+  waitingFor(): readonly string[] {
+    return [...this.#watched].flatMap(([target, { state }]) => (state.snapshot?.endpoints ? [] : target));
   }
 
   /** Resolves when all sources have ended. */
@@ -59,7 +47,7 @@ export class WatchedSources {
 
   #watch(target: string): void {
     // A source that runs already calls its listener before `subscribe` returns.
-    const state: Watched["state"] = { snapshot: undefined, isOverdue: false };
+    const state: Watched["state"] = { snapshot: undefined };
     const subscription = this.#createSource(target).subscribe((snapshot) => {
       state.snapshot = snapshot;
       if (this.#watched.get(target)?.state === state) this.#onSnapshot(target);

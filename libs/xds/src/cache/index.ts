@@ -27,3 +27,4 @@ export {
   type SnapshotUpdate,
   type SnapshotView,
 } from "./snapshot-cache.ts";
+export { typeUrls } from "../type-urls.ts";

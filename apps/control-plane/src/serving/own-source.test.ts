@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { afterEach, test } from "node:test";
+import { assertNothingLeft, until } from "@grpc-lb/core/testing";
+import { createSource, type Snapshot } from "@grpc-lb/discovery";
+import { startControlPlane } from "../../testing/control-plane.ts";
+
+afterEach(assertNothingLeft);
+
+const [a, b] = ["static:///10.0.0.1:1", "static:///10.0.0.1:2"] as const;
+const hostsOf = (snapshot: Snapshot | undefined) =>
+  snapshot?.endpoints?.map(({ addresses: [one] }) => one?.host).join();
+
+for (const protocol of ["delta", "sotw"] as const) {
+  test(`a control plane that starts while a registry is away takes nothing from an xds:// source (${protocol})`, async () => {
+    const services = {
+      one: { target: a },
+      both: { sources: [{ target: a }, { target: b }] },
+      other: { target: `${a}0` },
+    };
+    // What a control plane lacks after a restart is kept for a while by the source, so that each answer here has more than before.
+    const answer = async ({ sources }: Awaited<ReturnType<typeof startControlPlane>>, ...hosts: string[]) => {
+      await until(() => sources.running.length === 3, "the sources run");
+      sources.answer(`${a}0`, ...hosts);
+    };
+    const first = await startControlPlane(services);
+    await answer(first, "10.0.0.9");
+    for (const target of [a, b]) first.sources.answer(target, target === a ? "10.0.0.1" : "10.0.0.2");
+    const latest = new Map<string, Snapshot>();
+    const errors: string[] = [];
+    const subscriptions = Object.keys(services).map((name) =>
+      createSource(`xds://127.0.0.1:${first.port}/${name}?protocol=${protocol}`).subscribe((snapshot) => {
+        latest.set(name, snapshot);
+        if (snapshot.error?.code === "notFound") errors.push(snapshot.error.message);
+      }),
+    );
+    await until(() => hostsOf(latest.get("both")) === "10.0.0.1,10.0.0.2", "the endpoints");
+    await first.stop();
+
+    const second = await startControlPlane(services, { port: first.port, syncTimeoutMs: 50 });
+    await answer(second, "10.0.0.8", "10.0.0.9");
+    second.sources.answer(b, "10.0.0.2", "10.0.0.3");
+    await until(() => hostsOf(latest.get("other")) === "10.0.0.8,10.0.0.9", "the answer of the next control plane");
+    assert.deepEqual([hostsOf(latest.get("one")), hostsOf(latest.get("both"))], ["10.0.0.1", "10.0.0.1,10.0.0.2"]);
+    second.sources.answer(a, "10.0.0.1", "10.0.0.4");
+    await until(() => hostsOf(latest.get("one")) === "10.0.0.1,10.0.0.4", "the late answer");
+    await until(() => hostsOf(latest.get("both")) === "10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4", "that of all sources");
+    assert.deepEqual(errors, []);
+    await Promise.all(subscriptions.map((subscription) => subscription.close()));
+    await second.stop();
+  });
+}
