@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
-import type { DeltaDiscoveryResponse, DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
+import { type DeltaDiscoveryResponse, DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import { sampleCluster, sampleEndpoints, sampleListener, sampleRoute } from "../../testing/sample-resources.ts";
 import { deltaClient, stateClient } from "../../testing/scripted-client.ts";
-import { createResource, SnapshotCache } from "../cache/index.ts";
+import { createResource, type Resource, SnapshotCache } from "../cache/index.ts";
 import { typeUrls } from "../type-urls.ts";
 import { createAdsServerIn } from "./ads-server.ts";
 import type { AdsRejection, AdsServer, AdsServerOptions } from "./api.ts";
@@ -113,6 +113,33 @@ describe("delta", () => {
     assert.deepEqual(namesOf(await client.accept()), ["b"]);
     cache.updateSnapshot("", { upserts: [edsOf("a", 11), edsOf("b", 22)] });
     assert.deepEqual(namesOf(await client.accept()), ["b"]);
+  });
+
+  test("names that a client of all resources makes up are not kept", async () => {
+    await start({ limits: { maxSubscriptions: 4 } });
+    cache.setSnapshot("", [edsOf("a", 1), sampleCluster("a")]);
+    const client = openDelta();
+    client.send({ typeUrl: cluster });
+    await client.accept();
+    for (const name of ["x", "y", "z"]) client.send({ typeUrl: cluster, resourceNamesUnsubscribe: [name] });
+    client.send({ typeUrl: cluster, resourceNamesUnsubscribe: ["a"] });
+    const again = await client.accept();
+    assert.deepEqual([namesOf(again), again.removedResources], [["a"], []]);
+    const resuming = openDelta();
+    const names = ["a", "b", "c", "d"];
+    const initialResourceVersions = Object.fromEntries(names.map((name) => [name, "old"]));
+    resuming.send({ typeUrl: endpoints, resourceNamesSubscribe: names, initialResourceVersions });
+    assert.equal(
+      (await resuming.accept()).removedResources.length,
+      3,
+      "a name counts once, though it stands there twice",
+    );
+    const greedy = openDelta();
+    cache.updateSnapshot("", { pending: names.map((name) => ({ typeUrl: endpoints, name })) });
+    greedy.send({ typeUrl: endpoints, resourceNamesSubscribe: ["*"], initialResourceVersions });
+    greedy.send({ typeUrl: "t.v1.T", resourceNamesSubscribe: names });
+    await until(() => greedy.error !== undefined, "what it resumes counts");
+    assert.equal(greedy.error?.code, status.RESOURCE_EXHAUSTED);
   });
 
   test("after a reconnect only the difference is sent, and the first request is always answered", async () => {
@@ -353,6 +380,46 @@ describe("make before break", () => {
     clock.advance(500);
     assert.equal(kindOf(await client.accept()), "route");
     assert.deepEqual((await client.accept()).removedResources, ["a"]);
+  });
+
+  test("a client that does not answer to a route gets the removals after one limit", async () => {
+    await start({ orderTimeoutMs: 500 });
+    cache.setSnapshot("", [...before(), sampleCluster("b"), edsOf("b", 2)]);
+    const client = openDelta();
+    client.send({ typeUrl: cluster });
+    await client.accept();
+    client.send({ typeUrl: route, resourceNamesSubscribe: ["r"] });
+    await client.accept();
+    cache.setSnapshot("", next());
+    assert.equal(kindOf(await client.next()), "route");
+    await settled(4);
+    assert.equal(client.unread, 0, "the removal waits");
+    clock.advance(500);
+    assert.deepEqual((await client.next()).removedResources, ["a"]);
+  });
+
+  test("state of the world: a listener that has to wait comes as it was, if another one is requested", async () => {
+    await start();
+    const other = sampleListener("other", { route: "r" });
+    cache.setSnapshot("", [...before(), other]);
+    const client = openState();
+    client.send({ typeUrl: cluster });
+    await client.accept();
+    client.send({ typeUrl: listener, resourceNames: ["l"] });
+    const { nonce } = await client.accept({ resourceNames: ["l"] });
+    const changed = sampleListener("l", { route: "r2" });
+    const added = [changed, sampleRoute("r2", { b: 1 }), sampleCluster("b"), edsOf("b", 2)];
+    cache.updateSnapshot("", { upserts: added });
+    assert.equal(kindOf(await client.accept()), "cluster");
+    client.send({ typeUrl: listener, resourceNames: ["l", "other"], responseNonce: nonce });
+    const bytesOf = ({ resources }: DiscoveryResponse) => resources.map(({ value }) => value.toString("hex")).sort();
+    const inResponse = (...resources: Resource[]) =>
+      bytesOf(DiscoveryResponse.decode(Buffer.concat(resources.map(({ stateField }) => stateField))));
+    const early = await client.accept({ resourceNames: ["l", "other"] });
+    assert.deepEqual(bytesOf(early), inResponse(other, sampleListener("l", { route: "r" })));
+    client.send({ typeUrl: endpoints, resourceNames: ["b"] });
+    await client.accept({ resourceNames: ["b"] });
+    assert.deepEqual(bytesOf(await client.accept()), inResponse(other, changed));
   });
 
   test("a cluster that changes brings its endpoints again, because Envoy waits for them", async () => {

@@ -25,10 +25,11 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
     for (const name of removed) {
       if (name === "*") subscription.isWildcard = false;
       else subscription.names.delete(name);
+      subscription.awaited.delete(name);
       // The client has forgotten the resource, but all resources are still wanted.
       if (name !== "*" && subscription.isWildcard) subscription.request(name);
     }
-    if (removed.length > 0) subscription.dropUncovered();
+    if (removed.length > 0) subscription.dropUncovered(snapshot);
     if (isImplied || added.includes("*")) {
       subscription.isWildcard = true;
       subscription.requestAll(snapshot);

@@ -68,21 +68,21 @@ export class SendOrder {
     }
   }
 
-  /** The client has answered to endpoints, or they are gone. */
+  /** The client has answered to endpoints. */
   onEndpointsSettled(names: Iterable<string>): void {
     for (const name of names) this.#warming.delete(name);
   }
 
-  /**
-   * The client takes too long: new clusters no longer hold listeners and routes.
-   *
-   * @returns whether they did
-   */
-  waive(): boolean {
-    const hasWaived = this.#warming.size > 0 || this.#isResuming;
+  /** The endpoints are gone, and with them all clusters that name them. */
+  onEndpointsGone(name: string): void {
+    this.#warming.delete(name);
+    this.#expected.delete(name);
+  }
+
+  /** The client takes too long: new clusters no longer hold listeners and routes. */
+  waive(): void {
     this.#warming.clear();
     this.#isResuming = false;
-    return hasWaived;
   }
 }
 

@@ -30,7 +30,7 @@ export const stateOfTheWorld: Protocol<DiscoveryRequest> = {
       if (!before.has(name)) subscription.request(name);
     }
     if (isWildcard && !wasWildcard) subscription.requestAll(snapshot);
-    subscription.dropUncovered();
+    subscription.dropUncovered(snapshot);
   },
 
   next(subscription, snapshot, hold, maxBytes) {
@@ -50,29 +50,31 @@ export const stateOfTheWorld: Protocol<DiscoveryRequest> = {
   },
 };
 
-/** Everything that the client wants; what is not in it does not exist. A removal that has to wait is still in it. */
+/** Everything that the client wants; what is not in it does not exist. A change or a removal that has to wait is in it as it was before. */
 function nextWhole(subscription: Subscription, snapshot: SnapshotView, hold: Hold): Draft | undefined {
   const { pending, typeUrl } = subscription;
   const changed = new Map<Resource, Resource | undefined>();
-  const kept = new Map<string, Resource>();
+  const held = new Map<string, Resource | undefined>();
   let isDue = subscription.mustAnswer;
   for (const [name, { previous, isRequested }] of pending) {
     const current = snapshot.get(typeUrl, name);
-    if (!current && previous && hold.removals && !isRequested) {
-      kept.set(name, previous);
+    const isHeld = current ? hold.upserts && !subscription.mustAnswer : hold.removals && previous !== undefined;
+    if (isHeld && !isRequested) {
+      held.set(name, previous);
       continue;
     }
-    isDue ||= isRequested || !current || !hold.upserts;
+    isDue = true;
     if (current) changed.set(current, previous);
   }
   if (!isDue) return undefined;
-  for (const name of pending.keys()) if (!kept.has(name)) pending.delete(name);
+  for (const name of pending.keys()) if (!held.has(name)) pending.delete(name);
   subscription.mustAnswer = false;
   const all = snapshot.all(typeUrl);
   const wanted = subscription.isWildcard
     ? [...all.values()]
     : [...subscription.names].flatMap((name) => all.get(name) ?? []);
-  return { resources: [...wanted, ...kept.values()], removed: [], changed };
+  const current = wanted.filter(({ name }) => !held.has(name));
+  return { resources: [...current, ...[...held.values()].filter((each) => each !== undefined)], removed: [], changed };
 }
 
 /** What has changed. That a resource is gone cannot be said: a client forgets it with the resource that names it. */

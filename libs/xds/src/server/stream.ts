@@ -164,12 +164,12 @@ export class AdsStream<Q extends AnyRequest> {
   #subscribe(subscription: Subscription, request: Q, isFirst: boolean): void {
     const { cache, maxSubscriptions } = this.#options;
     const snapshot = this.#client && cache.snapshot(this.#client.group);
-    const requested = this.#protocol.namesOf(request);
-    let isRefused = requested.length > maxSubscriptions || requested.some((name) => name.length > maxNameLength);
+    const requested = new Set(this.#protocol.namesOf(request));
+    let isRefused = requested.size > maxSubscriptions || [...requested].some((name) => name.length > maxNameLength);
     if (!isRefused) {
       this.#protocol.subscribe(subscription, request, isFirst, snapshot);
       let count = 0;
-      for (const { names } of this.#ranked) count += names.size;
+      for (const { size } of this.#ranked) count += size;
       isRefused = count > maxSubscriptions;
     }
     if (isRefused) {
@@ -185,7 +185,7 @@ export class AdsStream<Q extends AnyRequest> {
     for (const subscription of this.#ranked) if (snapshot) subscription.resume(snapshot);
     for (const change of changes) {
       this.#subscriptions.get(change.typeUrl)?.onChange(change);
-      if (!change.current && change.typeUrl === typeUrls.endpoints) this.#order.onEndpointsSettled([change.name]);
+      if (!change.current && change.typeUrl === typeUrls.endpoints) this.#order.onEndpointsGone(change.name);
     }
     this.#schedule();
   }
@@ -200,10 +200,11 @@ export class AdsStream<Q extends AnyRequest> {
     });
   }
 
-  #send(): void {
-    if (this.#isWriting || this.#ended.signal.aborted || !this.#client) return;
-    const snapshot = this.#options.cache.snapshot(this.#client.group);
-    if (!snapshot) return;
+  /** @returns whether a response is being written now */
+  #send(): boolean {
+    if (this.#isWriting) return true;
+    const snapshot = this.#client && this.#options.cache.snapshot(this.#client.group);
+    if (!snapshot || this.#ended.signal.aborted) return false;
     let isHeld = false;
     for (const subscription of this.#ranked) {
       if (subscription.outstanding || (subscription.pending.size === 0 && !subscription.mustAnswer)) continue;
@@ -213,11 +214,12 @@ export class AdsStream<Q extends AnyRequest> {
       if (draft) {
         if (subscription.typeUrl === typeUrls.cluster) this.#order.onClustersSent(draft.changed, isFirst);
         this.#write(subscription, draft, snapshot.version(subscription.typeUrl));
-        return;
+        return true;
       }
       isHeld ||= subscription.pending.size > 0;
     }
     this.#setHeld(isHeld);
+    return false;
   }
 
   #write(subscription: Subscription, draft: Draft, version: string): void {
@@ -251,7 +253,9 @@ export class AdsStream<Q extends AnyRequest> {
     void clock.sleep(orderTimeoutMs, timer.signal, { background: true }).then(() => {
       if (timer.signal.aborted) return;
       this.#holdTimer = undefined;
-      this.#isWaived = !this.#order.waive();
+      this.#order.waive();
+      if (this.#send()) return; // what is still held waits for the answer to it
+      this.#isWaived = true;
       this.#send();
     });
   }

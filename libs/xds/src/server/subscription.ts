@@ -62,11 +62,26 @@ export class Subscription {
     for (const name of snapshot?.all(this.typeUrl).keys() ?? []) this.request(name);
   }
 
-  /** Forgets what the client no longer wants. */
-  dropUncovered(): void {
-    for (const names of [this.pending, this.awaited, this.rejected, this.resumed]) {
+  /**
+   * Forgets what the client no longer wants. Under a wildcard only names that the snapshot or the client has remain: what a client
+   * makes up takes no memory.
+   */
+  dropUncovered(snapshot: SnapshotView | undefined): void {
+    for (const names of [this.awaited, this.resumed, this.rejected]) {
       for (const name of names.keys()) if (!this.covers(name)) names.delete(name);
     }
+    for (const [name, { previous }] of this.pending) {
+      const isThere =
+        previous !== undefined || this.resumed.has(name) || snapshot?.get(this.typeUrl, name) !== undefined;
+      if (!this.names.has(name) && !(this.isWildcard && isThere)) this.pending.delete(name);
+    }
+  }
+
+  /** How many names of its own the client has the server keep. */
+  get size(): number {
+    let { size } = this.names;
+    for (const name of this.resumed.keys()) if (!this.names.has(name)) size += 1;
+    return size;
   }
 
   /** The cache does not know yet what the name has: there is nothing to send until it does. */
