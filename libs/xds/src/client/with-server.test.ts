@@ -49,14 +49,14 @@ for (const protocol of ["delta", "sotw"] as const satisfies readonly XdsProtocol
     let { ads, server, port } = await serve(cache, 0, rejections);
     const client = new AdsClient({ host: "127.0.0.1", port, protocol, node: { id: "client-1" } });
     const heard: Record<"a" | "b" | "c", string[]> = { a: [], b: [], c: [] };
-    for (const name of ["a", "b", "c"] as const) {
+    const unwatches = (["a", "b", "c"] as const).map((name) =>
       client.watch(ports, name, {
         onResource: (value) => heard[name].push(value),
         onMissing: () => heard[name].push("missing"),
         onError: ({ code }) => heard[name].push(code),
         onCurrent: () => {},
-      });
-    }
+      }),
+    );
     const ending = new AbortController();
     const ended = (async () => {
       while (!ending.signal.aborted) await client.attempt(() => {}, ending.signal).catch(() => {});
@@ -79,6 +79,11 @@ for (const protocol of ["delta", "sotw"] as const satisfies readonly XdsProtocol
       "nothing twice",
     );
     if (protocol === "delta") assert.equal(heard.c[0], "missing");
+    cache.updateSnapshot("", { upserts: [sampleEndpoints("a", [6])] });
+    await until(() => heard.a.at(-1) === "6", "a change after the restart");
+    assert.equal(rejections.length, 1);
+    for (const unwatch of unwatches.slice(1)) unwatch();
+    await until(() => ads.clientStatuses()[0]?.resources.length === 1, "the server forgets b and c");
     ending.abort();
     await ended;
     await until(() => ads.stats().streams === 0, "no stream is left");

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { after, afterEach, beforeEach, test } from "node:test";
 import { promisify } from "node:util";
 import { credentials, Server, ServerCredentials, type ServiceError, status } from "@grpc/grpc-js";
-import { assertNothingLeft, until } from "@grpc-lb/core/testing";
+import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
 import { ClientResourceStatus } from "@grpc-lb/protos/envoy/admin/v3";
 import {
   LoadReportingServiceClient,
@@ -21,7 +21,7 @@ import { SnapshotCache } from "../cache/index.ts";
 import { typeUrls } from "../type-urls.ts";
 import { createAdsServer } from "./ads-server.ts";
 import type { ClusterLoadReport } from "./load.ts";
-import { createLoadServer } from "./load-server.ts";
+import { createLoadServerIn } from "./load-server.ts";
 import { createStatusServer } from "./status-server.ts";
 
 let server: Server;
@@ -30,15 +30,18 @@ let reports: ClusterLoadReport[];
 let fails: boolean;
 const cache = new SnapshotCache();
 const ads = createAdsServer({ cache });
-const makeLoad = (clustersOf?: () => readonly string[]) =>
-  createLoadServer({
-    intervalMs: 1_500,
-    clustersOf,
-    onReport: (report) => {
-      if (fails) throw new Error("the report is not wanted");
-      reports.push(report);
+const clock = new ManualClock();
+const makeLoad = () =>
+  createLoadServerIn(
+    {
+      intervalMs: 1_500,
+      onReport: (report) => {
+        if (fails) throw new Error("the report is not wanted");
+        reports.push(report);
+      },
     },
-  });
+    { clock },
+  );
 
 const listen = async (...services: { addTo(server: Server): void }[]) => {
   server = new Server();
@@ -150,19 +153,23 @@ test("a client is asked for all clusters, and its report is read in full", async
   client.close();
 });
 
-test("clusters can be chosen; a client without a node, or whose report is refused, hears why", async () => {
-  await listen(makeLoad(() => ["a"]));
-  const [good, nameless] = [openLoad(), openLoad()];
+test("a client that sends no request or no node, or whose report is refused, hears why", async () => {
+  await listen(makeLoad());
+  const [good, nameless, silent] = [openLoad(), openLoad(), openLoad()];
   good.call.write(LoadStatsRequest.fromPartial({ node: {} }));
   await until(() => good.state.response !== undefined, "the client is asked");
-  assert.deepEqual([good.state.response?.clusters, good.state.response?.sendAllClusters], [["a"], false]);
+  nameless.call.write(LoadStatsRequest.fromPartial({}));
+  await until(() => nameless.state.error !== undefined && clock.sleeping === 2, "the nameless one ends");
+  clock.advance(10_000);
+  await until(() => silent.state.error !== undefined, "the silent one ends");
+  assert.equal(silent.state.error?.code, status.DEADLINE_EXCEEDED);
+  assert.equal(silent.state.error?.details, "no request came in 10000 ms");
   fails = true;
   good.call.write(LoadStatsRequest.fromPartial({ clusterStats: [{}] }));
-  nameless.call.write(LoadStatsRequest.fromPartial({}));
-  await until(() => good.state.error !== undefined && nameless.state.error !== undefined, "both end");
+  await until(() => good.state.error !== undefined, "the good one ends");
   assert.equal(good.state.error?.details, "the report is not wanted");
   assert.equal(nameless.state.error?.details, "the first request has no node");
-  for (const { client } of [good, nameless]) client.close();
+  for (const { client } of [good, nameless, silent]) client.close();
 });
 
 test("the status of clients shows what each has accepted, rejected and lacks", async () => {

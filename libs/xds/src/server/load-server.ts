@@ -1,5 +1,5 @@
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
-import { checkOptions, messageOf, printableLine } from "@grpc-lb/core";
+import { type Context, checkOptions, completeContext, messageOf, printableLine } from "@grpc-lb/core";
 import type { Node } from "@grpc-lb/protos/envoy/config/core/v3";
 import {
   LoadReportingServiceService,
@@ -18,43 +18,62 @@ const closing = "the control plane is shutting down";
  * @throws TypeError for options that are not valid
  */
 export function createLoadServer(options: LoadServerOptions): LoadServer {
+  return createLoadServerIn(options, {});
+}
+
+interface LoadStream {
+  /** Undefined before the first request. */
+  node: Node | undefined;
+  /** Aborted when the stream has ended. */
+  readonly ended: AbortController;
+}
+
+/** The same with another clock, for tests. */
+export function createLoadServerIn(options: LoadServerOptions, context: Context): LoadServer {
   validate(options);
-  const { onReport, clustersOf, maxStreams = 10_000 } = options;
+  const { onReport, maxStreams = 10_000, firstRequestTimeoutMs = 10_000 } = options;
+  const { clock } = completeContext(context);
   let { intervalMs = 10_000 } = options;
-  /** With the node of each, once it has sent it. */
-  const streams = new Map<ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>, Node | undefined>();
+  const streams = new Map<ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>, LoadStream>();
   let isClosed = false;
 
   const streamLoadStats = (call: ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>) => {
-    const end = (code: status, details: string) => {
+    const forget = () => {
+      streams.get(call)?.ended.abort();
       streams.delete(call);
+    };
+    const end = (code: status, details: string) => {
+      forget();
       call.emit("error", { code, details });
     };
     if (isClosed) return end(status.UNAVAILABLE, closing);
     if (streams.size >= maxStreams) {
       return end(status.RESOURCE_EXHAUSTED, `the control plane takes load from at most ${maxStreams} streams`);
     }
-    streams.set(call, undefined);
-    let node: Node | undefined;
+    const stream: LoadStream = { node: undefined, ended: new AbortController() };
+    streams.set(call, stream);
+    void clock.sleep(firstRequestTimeoutMs, stream.ended.signal, { background: true }).then(() => {
+      if (stream.node || !streams.has(call)) return;
+      end(status.DEADLINE_EXCEEDED, `no request came in ${firstRequestTimeoutMs} ms`);
+    });
     call.on("data", (request: LoadStatsRequest) => {
       if (!streams.has(call)) return;
       try {
-        if (!node) {
+        if (!stream.node) {
           if (!request.node) return end(status.INVALID_ARGUMENT, "the first request has no node");
-          node = request.node;
-          streams.set(call, node);
-          call.write(describeWanted(intervalMs, clustersOf?.(node)));
+          stream.node = request.node;
+          call.write(describeWanted(intervalMs));
         }
-        for (const stats of request.clusterStats) onReport(readClusterLoad(node, stats));
+        for (const stats of request.clusterStats) onReport(readClusterLoad(stream.node, stats));
       } catch (error) {
         end(status.INTERNAL, printableLine(messageOf(error), 500));
       }
     });
     call.on("end", () => {
-      streams.delete(call);
+      forget();
       call.end();
     });
-    for (const event of ["cancelled", "close", "error"]) call.on(event, () => streams.delete(call));
+    for (const event of ["cancelled", "close", "error"]) call.on(event, forget);
   };
 
   return {
@@ -63,11 +82,12 @@ export function createLoadServer(options: LoadServerOptions): LoadServer {
       validate({ ...options, intervalMs: next });
       if (next === intervalMs) return;
       intervalMs = next;
-      for (const [call, node] of streams) if (node) call.write(describeWanted(intervalMs, clustersOf?.(node)));
+      for (const [call, { node }] of streams) if (node) call.write(describeWanted(intervalMs));
     },
     close: () => {
       isClosed = true;
-      for (const call of [...streams.keys()]) {
+      for (const [call, { ended }] of [...streams]) {
+        ended.abort();
         streams.delete(call);
         call.emit("error", { code: status.UNAVAILABLE, details: closing });
       }
@@ -75,10 +95,9 @@ export function createLoadServer(options: LoadServerOptions): LoadServer {
   };
 }
 
-function describeWanted(intervalMs: number, clusters: readonly string[] | undefined): LoadStatsResponse {
+function describeWanted(intervalMs: number): LoadStatsResponse {
   return LoadStatsResponse.fromPartial({
-    clusters: [...(clusters ?? [])],
-    sendAllClusters: clusters === undefined,
+    sendAllClusters: true,
     loadReportingInterval: {
       seconds: BigInt(Math.floor(intervalMs / 1_000)),
       nanos: Math.round((intervalMs % 1_000) * 1_000_000),
@@ -93,8 +112,8 @@ function validate(options: LoadServerOptions): void {
   const rules = {
     onReport: "function",
     intervalMs: atLeast(100),
-    clustersOf: "function",
     maxStreams: atLeast(1),
+    firstRequestTimeoutMs: atLeast(1),
   } as const;
   checkOptions("createLoadServer", options, rules, ["onReport"]);
 }

@@ -46,10 +46,10 @@ export interface LoadServerOptions {
   readonly onReport: (report: ClusterLoadReport) => void;
   /** The time between two reports of a client, in milliseconds, at least 100. Default: 10 s. */
   readonly intervalMs?: number | undefined;
-  /** The clusters that a client reports. Default: all, which clients of gRPC and Envoy since 2019 can. */
-  readonly clustersOf?: ((node: Node) => readonly string[]) | undefined;
   /** Streams at a time; further ones get RESOURCE_EXHAUSTED. Default: 10 000. */
   readonly maxStreams?: number | undefined;
+  /** How long a stream may be open without its first request, in milliseconds. Default: 10 s. */
+  readonly firstRequestTimeoutMs?: number | undefined;
 }
 
 /** A running service. */
