@@ -80,6 +80,14 @@ class Keys {
     }
     this.#triedMs = this.#clock.now();
     this.#reading = undefined;
-    if (this.#problem && this.#problem.message !== before?.message) this.#source.onProblem?.(this.#problem.message);
+    if (this.#problem && this.#problem.message !== before?.message) this.#report(this.#problem.message);
+  }
+
+  #report(message: string): void {
+    try {
+      this.#source.onProblem?.(message);
+    } catch {
+      // No call waits for a read in the background: what the callback throws would end the process.
+    }
   }
 }

@@ -238,7 +238,10 @@ test("an answer without keys, one that is too long, and one that is no JSON take
   const { signer } = await createIssuer(t);
   let body = signer.jwks;
   const problems: string[] = [];
-  const onProblem = (message: string) => problems.push(message);
+  const onProblem = (message: string) => {
+    problems.push(message);
+    throw new Error("of the callback");
+  };
   const get = (async () => new Response(body)) as typeof fetch;
   const url = "http://127.0.0.1:1/jwks";
   const { callWith, clock } = await start(t, { jwks: { url, fetch: get, onProblem } });

@@ -71,6 +71,7 @@ test("a channel that is closed or idle knows no endpoints, and its picks go on w
   assert.deepEqual(await endpoints(), [1, 1], "the other channel goes on");
   publish("connection", { endpoint: a, isOpen: false });
   publish("policyEnd", { instance: two });
+  publish("policyEnd", { target: "static:///a", instance: Symbol("one that never balanced") });
   assert.deepEqual(await endpoints(), [0, 0]);
   publish("update", { instance: Symbol("three"), endpoints: [a] });
   publish("pick", { endpoint: a });

@@ -36,9 +36,9 @@ export class PolicyStates {
   }
 
   end(message: PolicyEndMessage): void {
-    const state = this.of(message);
-    state.end(message);
-    if (state.isActive) return;
+    const state = this.#byPolicy.get(message.policy)?.get(message.target);
+    state?.end(message);
+    if (!state || state.isActive) return;
     this.#inactive.set(state, message);
     if (this.#inactive.size <= maxInactive) return;
     for (const [oldest, { policy, target }] of this.#inactive) {
