@@ -33,6 +33,18 @@ export const flags = {
   }),
   ...adminFlags,
   ...serverTlsFlags,
+  orcaCa: textFlag({
+    metavar: "file",
+    help: "authorities of the endpoints' certificates in PEM; with it the load reports of --steering=orca are read by TLS",
+    default: "",
+    defaultText: "in clear",
+  }),
+  orcaServerName: textFlag({
+    metavar: "name",
+    help: "name that the certificates of the endpoints must have",
+    default: "",
+    defaultText: "their address",
+  }),
   syncTimeout: durationFlag({
     help: "how long the start waits for sources that have not answered",
     default: 10_000,

@@ -21,6 +21,10 @@ test("wrong flags and a wrong configuration exit 2 with one line", async () => {
     [[], /^control-plane: needs either --serve name=target or --config file$/],
     [["--serve=a=static:///h:1", "--envoy-port=b=80"], /^control-plane: --envoy-port names b, which --serve does not$/],
     [
+      ["--serve=a=static:///h:1", "--orca-server-name=a"],
+      /^control-plane: --orca-server-name has no effect without --orca-ca$/,
+    ],
+    [
       [`--config=${path}`],
       /^control-plane: \S+config\.yaml:4: services\.server\.policy must be one of round_robin, .*, got "last_request"$/,
     ],

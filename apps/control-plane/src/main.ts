@@ -4,6 +4,7 @@ import { createSource } from "@grpc-lb/discovery";
 import { createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
 import { createCertificateExpiry, startTelemetry } from "@grpc-lb/operations/telemetry";
 import { openServerTls } from "@grpc-lb/operations/tls";
+import { createChannelCredentials } from "@grpc-lb/operations/tls/grpc";
 import { createLogger, ProgramError, runProgram } from "@grpc-lb/program";
 import { SnapshotCache } from "@grpc-lb/xds/cache";
 import { createAdsServer, createLoadServer, createStatusServer } from "@grpc-lb/xds/server";
@@ -18,6 +19,7 @@ import { type Listening, type ListenOptions, listen } from "./serving/listen.ts"
 import { observeControlPlane } from "./serving/metrics.ts";
 import { Publisher } from "./serving/publisher.ts";
 import { clientLoadsOf } from "./steering/client-load.ts";
+import { openOrcaTls } from "./steering/orca-tls.ts";
 import { Steerer } from "./steering/steerer.ts";
 
 const summary = "Serves what discovery finds to clients of xDS: gRPC without a proxy, Envoy, and xds:// targets.";
@@ -32,6 +34,9 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     onReload: ({ expiresMs = 0 }) => log.info({ expires: new Date(expiresMs) }, "certificate reloaded"),
     onProblem: (reason) => log.warn({ reason }, "certificate files cannot be used; the last good ones stay"),
   });
+  const orcaTls = await openOrcaTls(flags, (reason) =>
+    log.warn({ reason }, "certificate files of load reports cannot be used; the last good ones stay"),
+  );
   const telemetry = await startTelemetry({
     service: { name: "control-plane", version: manifest.version },
     hasMetrics: flags.adminPort !== undefined,
@@ -49,6 +54,8 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   });
   const steerer = new Steerer({
     ...{ clock, random: Math.random },
+    orca: { credentials: orcaTls && createChannelCredentials(orcaTls), serverName: flags.orcaServerName },
+    onProblem: (problem) => log.warn({ problem }, "load is not known"),
     endpointsOf: (service) => publisher.endpointsOf(service),
     onFactors: (service, factors) => publisher.setFactors(service, factors),
   });
@@ -61,7 +68,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   const loads = createLoadServer({
     onReport: (report) => steerer.report(report.cluster, report.intervalMs, clientLoadsOf(report)),
   });
-  observeControlPlane(telemetry, { publisher, ads, clock });
+  observeControlPlane(telemetry, { publisher, steerer, ads, clock });
   const apply = (config: Config) => {
     publisher.setConfig(config);
     steerer.setConfig(config);
@@ -78,6 +85,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     () => steerer.close(),
     () => telemetry.close(),
     async () => tls?.close(),
+    async () => orcaTls?.close(),
   ];
   let state: "starting" | "serving" | "draining" = "starting";
   const notReady = () => {

@@ -1,15 +1,21 @@
 import type { Clock } from "@grpc-lb/core";
 import type { Instruments } from "@grpc-lb/operations/telemetry";
 import type { AdsServer } from "@grpc-lb/xds/server";
+import type { Steerer } from "../steering/steerer.ts";
 import type { Publisher } from "./publisher.ts";
 
 /**
- * Observes what is served: streams, responses and rejections of ADS; endpoints of each service, the age of what is known of them, and
- * whether a source has an error. Without metrics it does nothing.
+ * Observes what is served: streams, responses and rejections of ADS; endpoints of each service, the age of what is known of them,
+ * whether a source has an error, and how many endpoints are steered by their load. Without metrics it does nothing.
  */
 export function observeControlPlane(
   { meter }: Pick<Instruments, "meter">,
-  { publisher, ads, clock }: { readonly publisher: Publisher; readonly ads: AdsServer; readonly clock: Clock },
+  {
+    publisher,
+    steerer,
+    ads,
+    clock,
+  }: { readonly publisher: Publisher; readonly steerer: Steerer; readonly ads: AdsServer; readonly clock: Clock },
 ): void {
   if (!meter) return;
   const gauge = (name: string, description: string, unit: string) =>
@@ -30,6 +36,13 @@ export function observeControlPlane(
   );
   counter("rejections", "Responses that clients rejected", "{response}").addCallback((result) =>
     result.observe(ads.stats().rejections),
+  );
+
+  gauge("steering.reporting", "Endpoints of a steered service whose load is known", "{endpoint}").addCallback(
+    (result) => {
+      for (const { service, reporting } of steerer.status())
+        result.observe(reporting, { "grpc.lb.xds.service": service });
+    },
   );
 
   const endpoints = gauge("endpoints", "Endpoints of a service", "{endpoint}");

@@ -1,25 +1,26 @@
 import assert from "node:assert/strict";
-import { afterEach, test } from "node:test";
-import { Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
+import { readFileSync } from "node:fs";
+import { after, afterEach, test } from "node:test";
+import { credentials, Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
 import { createRandom } from "@grpc-lb/core";
-import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
+import { assertNothingLeft, type Certificates, ManualClock, makeCertificates, until } from "@grpc-lb/core/testing";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceService, type OrcaLoadReportRequest } from "@grpc-lb/protos/xds/service/orca/v3";
-import { OrcaReports } from "./orca-reports.ts";
+import { type OrcaChannel, OrcaReports } from "./orca-reports.ts";
 
+const certificates = makeCertificates("pods.example");
+after(() => certificates?.remove());
 afterEach(assertNothingLeft);
 
 type Call = ServerWritableStream<OrcaLoadReportRequest, OrcaLoadReport>;
 
 /** A pod with OpenRcaService, or without. */
-async function startPod(hasReports = true) {
+async function startPod(hasReports = true, credentials = ServerCredentials.createInsecure()) {
   const server = new Server();
   const calls: Call[] = [];
   if (hasReports) server.addService(OpenRcaServiceService, { streamCoreMetrics: (call: Call) => calls.push(call) });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
-      error ? reject(error) : resolve(bound),
-    );
+    server.bindAsync("127.0.0.1:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
   const endpoint = {
     ...{ id: `pod-${port}`, addresses: [{ host: "127.0.0.1", port }], weight: 1, zone: undefined },
@@ -28,10 +29,11 @@ async function startPod(hasReports = true) {
   return { endpoint, calls, stop: () => server.forceShutdown() };
 }
 
-function reading() {
+function reading(channel: OrcaChannel = {}) {
   const clock = new ManualClock();
   const loads: unknown[] = [];
   const reports = new OrcaReports({
+    ...channel,
     ...{ intervalMs: 1_500, clock, random: createRandom(1) },
     onReport: (id, load) => loads.push([id, load]),
   });
@@ -68,6 +70,9 @@ test("an endpoint that leaves is not called any more, nor is one without the ser
   const { clock, reports } = reading();
   reports.update([pod.endpoint, mute.endpoint]);
   await until(() => pod.calls.length === 1, "the stream");
+  await until(() => reports.problem !== undefined, "the reason");
+  assert.equal(reports.problem?.count, 1);
+  assert.match(reports.problem?.reason ?? "", /^127\.0\.0\.1:\d+: UNIMPLEMENTED: /);
   reports.update([mute.endpoint]);
   await until(() => pod.calls[0]?.cancelled === true, "the end of the stream");
   reports.update([]);
@@ -75,4 +80,37 @@ test("an endpoint that leaves is not called any more, nor is one without the ser
   reports.update([pod.endpoint]);
   assert.deepEqual([pod.calls.length, clock.sleeping], [1, 0]);
   for (const { stop } of [pod, mute]) stop();
+});
+
+test("an endpoint that fails twice in a row is a problem until it reports; one that ends is none", async () => {
+  const pod = await startPod();
+  const { clock, loads, reports } = reading();
+  reports.update([pod.endpoint]);
+  for (const [n, want] of [undefined, `127.0.0.1:${pod.endpoint.addresses[0]?.port}: UNAVAILABLE: broken`].entries()) {
+    await until(() => pod.calls.length === n + 1, "the stream");
+    pod.calls[n]?.emit("error", { code: status.UNAVAILABLE, details: "broken" });
+    await clock.asleep();
+    assert.equal(reports.problem?.reason, want);
+    clock.advance(120_000);
+  }
+  await until(() => pod.calls.length === 3, "the next stream");
+  pod.calls[2]?.write(OrcaLoadReport.fromPartial({ rpsFractional: 10, cpuUtilization: 0.5 }));
+  await until(() => loads.length === 1, "the report");
+  assert.equal(reports.problem, undefined);
+  await reports.close();
+  pod.stop();
+});
+
+test("reports are read by TLS from endpoints whose certificates have the name", { skip: !certificates }, async () => {
+  const { caFile, server } = certificates as Certificates;
+  const [ca, key, cert] = [caFile, server.keyFile, server.certFile].map((file) => readFileSync(file));
+  const pair = { private_key: key as Buffer, cert_chain: cert as Buffer };
+  const pod = await startPod(true, ServerCredentials.createSsl(null, [pair]));
+  const { loads, reports } = reading({ credentials: credentials.createSsl(ca), serverName: "pods.example" });
+  reports.update([pod.endpoint]);
+  await until(() => pod.calls.length === 1, "the stream");
+  pod.calls[0]?.write(OrcaLoadReport.fromPartial({ rpsFractional: 10, cpuUtilization: 0.5 }));
+  await until(() => loads.length === 1, "the report");
+  await reports.close();
+  pod.stop();
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { createRandom } from "@grpc-lb/core";
-import { assertNothingLeft, ManualClock, turn } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { fakeEndpoint } from "../../testing/fake-sources.ts";
 import { readConfig } from "../config/read-config.ts";
 import { Steerer } from "./steerer.ts";
@@ -17,6 +17,7 @@ test("reports of clients move the weights of a service that is steered by them, 
   const steerer = new Steerer({
     ...{ clock, random: createRandom(1), endpointsOf: () => endpoints },
     onFactors: (service, given) => factors.set(service, given),
+    onProblem: assert.fail,
   });
   const config = (steering: string) => readConfig({ services: { one: { target, steering }, two: { target } } });
   assert.equal(steerer.reportIntervalMs(), undefined);
@@ -40,8 +41,33 @@ test("reports of clients move the weights of a service that is steered by them, 
   const [fast = 0, slow = 0] = [...(factors.get("one")?.values() ?? [])];
   assert.ok(slow < 0.3 && fast > 1.7, `${fast}, ${slow}`);
   assert.equal(factors.has("two"), false);
+  assert.deepEqual(steerer.status(), [{ service: "one", reporting: 2 }]);
   steerer.setConfig(config("off"));
   assert.deepEqual(factors.get("one"), new Map());
   await steerer.close();
   assert.equal(clock.sleeping, 0);
+});
+
+test("a service whose endpoints do not report says so once", async () => {
+  const clock = new ManualClock();
+  const problems: string[] = [];
+  const port = await closedPort();
+  const endpoints = [fakeEndpoint("127.0.0.1", { addresses: [{ host: "127.0.0.1", port }] })];
+  const steerer = new Steerer({
+    ...{ clock, random: createRandom(1), endpointsOf: () => endpoints, onFactors: () => {} },
+    onProblem: (problem) => problems.push(problem),
+  });
+  steerer.setConfig(readConfig({ services: { one: { target, steering: "orca" } } }));
+  for (let n = 0; n < 4; n++) {
+    await clock.asleep(2);
+    clock.advance(120_000);
+    await turn();
+  }
+  await until(() => problems.length > 0, "the line");
+  assert.equal(problems.length, 1);
+  assert.match(
+    problems[0] ?? "",
+    /^one: 1 of 1 endpoints report no load: 127\.0\.0\.1:\d+: UNAVAILABLE: .*ECONNREFUSED/,
+  );
+  await steerer.close();
 });

@@ -2,17 +2,21 @@ import type { Clock, Random } from "@grpc-lb/core";
 import { type Endpoint, formatAddress } from "@grpc-lb/discovery";
 import type { Config, Steering } from "../config/config.ts";
 import { type ClientLoad, ClientLoads } from "./client-loads.ts";
-import { OrcaReports } from "./orca-reports.ts";
+import { type OrcaChannel, OrcaReports } from "./orca-reports.ts";
 import { type EndpointLoad, WeightSteering } from "./weight-steering.ts";
 
 /** What a steerer is made with. */
 export interface SteererOptions {
   readonly clock: Clock;
   readonly random: Random;
+  /** How to read the reports of endpoints. Default: in clear. */
+  readonly orca?: OrcaChannel | undefined;
   /** The endpoints that a service has now. */
   endpointsOf(service: string): readonly Endpoint[];
   /** Called with the factors of a service's endpoints, by id, when one has changed by 10 % or more. */
   onFactors(service: string, factors: ReadonlyMap<string, number>): void;
+  /** Called with one line when endpoints of a service begin to fail to report, and when another reason is the first. */
+  onProblem(message: string): void;
 }
 
 /** A report counts for that many intervals. */
@@ -24,6 +28,7 @@ const minChange = 0.1;
 interface Steered {
   readonly steering: Steering;
   readonly loads: ClientLoads;
+  readonly weights: WeightSteering;
   end(): Promise<void>;
 }
 
@@ -68,6 +73,12 @@ export class Steerer {
     return steerings.length === 0 ? undefined : Math.min(...steerings.map(({ intervalMs }) => intervalMs));
   }
 
+  /** How many endpoints of each steered service have a report that counts. */
+  status(): readonly { readonly service: string; readonly reporting: number }[] {
+    const now = this.#options.clock.now();
+    return [...this.#steered].map(([service, { weights }]) => ({ service, reporting: weights.reporting(now) }));
+  }
+
   /** Resolves when no connection is left; after that, `onFactors` is not called. */
   async close(): Promise<void> {
     const ending = [...this.#steered.values()].map(({ end }) => end());
@@ -77,23 +88,27 @@ export class Steerer {
 
   #start(name: string, steering: Steering): Steered {
     const ending = new AbortController();
+    const { minFactor, maxFactor, intervalMs } = steering;
     const loads = new ClientLoads();
-    const ended = this.#run(name, steering, loads, ending.signal);
+    const weights = new WeightSteering({ minFactor, maxFactor, staleMs: staleIntervals * intervalMs });
+    const ended = this.#run(name, { steering, loads, weights }, ending.signal);
     const end = () => {
       ending.abort();
       return ended;
     };
-    return { steering, loads, end };
+    return { steering, loads, weights, end };
   }
 
-  async #run(name: string, steering: Steering, loads: ClientLoads, signal: AbortSignal): Promise<void> {
-    const { clock, random, endpointsOf, onFactors } = this.#options;
-    const { intervalMs, minFactor, maxFactor } = steering;
-    const staleMs = staleIntervals * intervalMs;
-    const weights = new WeightSteering({ minFactor, maxFactor, staleMs });
+  async #run(name: string, { steering, loads, weights }: Omit<Steered, "end">, signal: AbortSignal): Promise<void> {
+    const { clock, random, endpointsOf, onFactors, onProblem } = this.#options;
+    const { intervalMs } = steering;
     const onReport = (id: string, load: EndpointLoad) => weights.report(id, load, clock.now());
-    const orca = steering.by === "orca" ? new OrcaReports({ intervalMs, clock, random, onReport }) : undefined;
+    const orca =
+      steering.by === "orca"
+        ? new OrcaReports({ ...this.#options.orca, intervalMs, clock, random, onReport })
+        : undefined;
     let published: ReadonlyMap<string, number> = new Map();
+    let reason: string | undefined;
     while (!signal.aborted) {
       const endpoints = endpointsOf(name);
       orca?.update(endpoints);
@@ -107,6 +122,11 @@ export class Steerer {
         published = factors;
         onFactors(name, factors);
       }
+      const problem = orca?.problem;
+      if (problem && problem.reason !== reason) {
+        onProblem(`${name}: ${problem.count} of ${endpoints.length} endpoints report no load: ${problem.reason}`);
+      }
+      reason = problem?.reason;
       await clock.sleep(intervalMs, signal, { background: true });
     }
     await orca?.close();
