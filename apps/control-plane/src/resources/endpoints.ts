@@ -12,6 +12,9 @@ import type { Backend } from "../config/config.ts";
 import type { ClientKind } from "./client-kind.ts";
 import { toIntegers } from "./weights.ts";
 
+/** As `@grpc-lb/discovery/xds` reads it. */
+const metadataFilter = "grpc-lb";
+
 /** The endpoints of a source, and the priority that it is configured with. */
 export interface PrioritizedEndpoints {
   readonly priority: number;
@@ -39,6 +42,9 @@ interface Placed {
  * gRPC's round_robin ignores the weights of endpoints. Where they matter, each endpoint gets a locality of its own, because the
  * weights of localities do count in every language (gRFC A27).
  *
+ * Clients that are not gRPC's get what the sources know of an endpoint as metadata: our own read it, Envoy shows it. gRPC's would not
+ * read it, and take messages of 4 MiB at most.
+ *
  * @param factors what steering multiplies weights by, by endpoint id; 1 for those that are missing
  */
 export function buildEndpoints(
@@ -58,7 +64,9 @@ export function buildEndpoints(
     priorities.set(key, members);
   }
   const inOrder = [...priorities.values()].sort(([a], [b]) => compareRanks(a as Placed, b as Placed));
-  const endpoints = inOrder.flatMap((members, priority) => buildPriority(members, priority, isSpread, backend));
+  const endpoints = inOrder.flatMap((members, priority) =>
+    buildPriority(members, priority, { isSpread, kind }, backend),
+  );
   const assignment = ClusterLoadAssignment.fromPartial({ clusterName: name, endpoints, ...buildDrops(backend) });
   return { assignment, skipped };
 }
@@ -96,7 +104,7 @@ const compareRanks = (a: Placed, b: Placed) => a.rank[0] - b.rank[0] || a.rank[1
 function buildPriority(
   members: readonly Placed[],
   priority: number,
-  isSpread: boolean,
+  { isSpread, kind }: { readonly isSpread: boolean; readonly kind: ClientKind },
   { localities }: Backend,
 ): LocalityLbEndpoints[] {
   const weights = toIntegers(members.map(({ weight }) => weight));
@@ -109,7 +117,7 @@ function buildPriority(
     const key = JSON.stringify([zone, subZone]);
     const group = groups.get(key) ?? { zone, subZone, weight: 0, lbEndpoints: [] };
     group.weight += weight;
-    group.lbEndpoints.push(buildEndpoint(endpoint, isSpread ? 1 : weight));
+    group.lbEndpoints.push(buildEndpoint(endpoint, isSpread ? 1 : weight, kind));
     groups.set(key, group);
   }
   const all = [...groups.values()];
@@ -129,8 +137,8 @@ function buildPriority(
   );
 }
 
-function buildEndpoint({ addresses }: Endpoint, loadBalancingWeight: number): LbEndpoint {
-  const [first, ...others] = addresses.map(({ host, port }) => ({
+function buildEndpoint(endpoint: Endpoint, loadBalancingWeight: number, kind: ClientKind): LbEndpoint {
+  const [first, ...others] = endpoint.addresses.map(({ host, port }) => ({
     address: {
       $case: "socketAddress",
       value: { address: host, portSpecifier: { $case: "portValue", value: port } },
@@ -143,7 +151,17 @@ function buildEndpoint({ addresses }: Endpoint, loadBalancingWeight: number): Lb
     },
     healthStatus: HealthStatus.HEALTHY,
     loadBalancingWeight,
+    ...(kind !== "grpc" && { metadata: buildMetadata(endpoint) }),
   });
+}
+
+function buildMetadata({ metadata, nodeName, forZones }: Endpoint) {
+  const entries = {
+    ...metadata,
+    ...(nodeName !== undefined && { nodeName }),
+    ...(forZones.length > 0 && { forZones: forZones.join() }),
+  };
+  return Object.keys(entries).length === 0 ? undefined : { filterMetadata: { [metadataFilter]: entries } };
 }
 
 function buildDrops({ dropPercent }: Backend): { policy?: ClusterLoadAssignment_Policy } {

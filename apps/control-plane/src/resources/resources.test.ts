@@ -261,3 +261,17 @@ test("the kind of a client is known by what it calls itself", () => {
   const kinds = ["gRPC Node Pure JS", "gRPC Go", "gRPC Java", "envoy", "grpc-lb", ""].map(clientKindOf);
   assert.deepEqual(kinds, ["grpc", "grpc", "grpc", "envoy", "envoy", "envoy"]);
 });
+
+test("clients that are not gRPC's get what the sources know of an endpoint", () => {
+  const known = { nodeName: "node-1", forZones: ["a", "b"], metadata: { podName: "server-1", region: "eu-1" } };
+  const endpoints = [endpoint("10.0.0.1", known), endpoint("10.0.0.2")];
+  const metadataFor = (kind: ClientKind) => {
+    const { assignment } = buildEndpoints("server", backendOf({}), [{ priority: 0, endpoints }], new Map(), kind);
+    return assignment.endpoints.flatMap(({ lbEndpoints }) =>
+      lbEndpoints.map(({ metadata }) => metadata?.filterMetadata),
+    );
+  };
+  const want = { podName: "server-1", region: "eu-1", nodeName: "node-1", forZones: "a,b" };
+  assert.deepEqual(metadataFor("envoy"), [{ "grpc-lb": want }, undefined]);
+  assert.deepEqual(metadataFor("grpc"), [undefined, undefined]);
+});

@@ -3,6 +3,7 @@ import { afterEach, test } from "node:test";
 import { assertNothingLeft, until } from "@grpc-lb/core/testing";
 import { createSource, type Snapshot } from "@grpc-lb/discovery";
 import { startControlPlane } from "../../testing/control-plane.ts";
+import { fakeEndpoint } from "../../testing/fake-sources.ts";
 
 afterEach(assertNothingLeft);
 
@@ -49,3 +50,23 @@ for (const protocol of ["delta", "sotw"] as const) {
     await second.stop();
   });
 }
+
+test("an xds:// source has what the source of the control plane knows of an endpoint", async () => {
+  const controlPlane = await startControlPlane({ one: { target: a } });
+  await until(() => controlPlane.sources.running.length === 1, "the source runs");
+  const known = {
+    zone: "a",
+    nodeName: "node-1",
+    forZones: ["a", "b"],
+    metadata: { podName: "server-1", region: "eu-1" },
+  };
+  controlPlane.sources.answer(a, fakeEndpoint("10.0.0.1", known));
+  let latest: Snapshot | undefined;
+  const subscription = createSource(`xds://127.0.0.1:${controlPlane.port}/one`).subscribe((snapshot) => {
+    latest = snapshot;
+  });
+  await until(() => latest?.endpoints?.length === 1, "the endpoint");
+  assert.deepEqual(latest?.endpoints, [fakeEndpoint("10.0.0.1", known)]);
+  await subscription.close();
+  await controlPlane.stop();
+});

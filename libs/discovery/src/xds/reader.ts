@@ -115,15 +115,16 @@ function readEndpoint(
   const [first] = addresses;
   if (!endpoint || !first) return undefined;
   const { hostname } = endpoint;
+  const { nodeName, forZones = "", ...rest } = readMetadata(metadata);
   return {
     id: formatAddress(first),
     addresses: addresses.filter((one, n) => addresses.findIndex((other) => isSame(one, other)) === n),
     weight: healthStatus === degraded ? 0 : Math.min(loadBalancingWeight, maxWeight),
     zone: more.zone,
-    forZones: [],
-    nodeName: undefined,
+    forZones: forZones === "" ? [] : forZones.split(","),
+    nodeName,
     metadata: {
-      ...readMetadata(metadata),
+      ...rest,
       ...more.metadata,
       ...(hostname !== "" && { hostname: printable(hostname, 300) }),
     },
