@@ -8,7 +8,7 @@ import { typeUrls } from "../type-urls.ts";
 import { clusterReferences, listenerReferences, type Reference, routeReferences } from "./references.ts";
 
 /**
- * A resource as it goes to clients. It is encoded once, and all clients share the bytes. Immutable: keep it as long as its content
+ * A resource as it goes to clients. It is encoded once, for all clients. Immutable: keep it as long as its content
  * does not change, and the cache knows without a comparison that it did not.
  */
 export interface Resource {

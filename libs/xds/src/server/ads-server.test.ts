@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
-import { type DeltaDiscoveryResponse, DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
+import { DeltaDiscoveryResponse, DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import { sampleCluster, sampleEndpoints, sampleListener, sampleRoute } from "../../testing/sample-resources.ts";
 import { deltaClient, stateClient } from "../../testing/scripted-client.ts";
 import { createResource, type Resource, SnapshotCache } from "../cache/index.ts";
 import { typeUrls } from "../type-urls.ts";
 import { createAdsServerIn } from "./ads-server.ts";
 import type { AdsRejection, AdsServer, AdsServerOptions } from "./api.ts";
+import { delta } from "./delta.ts";
+import { ResponseEncoder } from "./response-encoder.ts";
 
 const { listener, route, cluster, endpoints } = typeUrls;
 const edsOf = (name: string, ...ports: number[]) => sampleEndpoints(name, ports);
@@ -493,6 +495,25 @@ describe("streams", () => {
     const late = openDelta();
     await until(() => late.error !== undefined, "a new one is refused");
     assert.equal(late.error?.code, status.UNAVAILABLE);
+  });
+
+  test("the same response to many clients is encoded once; on one stream a nonce means one response", async () => {
+    const encoder = new ResponseEncoder(delta, "");
+    const draftOf = (...resources: Resource[]) => ({ resources, removed: ["x"], changed: new Map() });
+    const [a, b] = [edsOf("a", 1), edsOf("b", 1)];
+    const encode = (draft: ReturnType<typeof draftOf>, lastNonce = "", version = "v") =>
+      encoder.encode(draft, endpoints, version, lastNonce);
+    const first = encode(draftOf(a, b));
+    assert.equal(encode(draftOf(a, b)).bytes, first.bytes);
+    await turn();
+    const later = encode(draftOf(a, b), first.nonce);
+    assert.notEqual(later.bytes, first.bytes, "bytes are not kept");
+    const others = [encode(draftOf(a, b), later.nonce), encode(draftOf(a)), encode(draftOf(a), "", "w")];
+    assert.equal(new Set([first, later, ...others].map(({ nonce }) => nonce)).size, 5);
+    assert.deepEqual(
+      others.map(({ nonce, bytes }) => DeltaDiscoveryResponse.decode(bytes).nonce === nonce),
+      [true, true, true],
+    );
   });
 
   test("a client that does not read costs one response, and others nothing", async () => {

@@ -8,7 +8,8 @@ import {
 import { SnapshotCache } from "../cache/index.ts";
 import type { AdsServer, AdsServerOptions } from "./api.ts";
 import { delta } from "./delta.ts";
-import type { AnyRequest, Protocol } from "./protocol.ts";
+import type { AnyRequest } from "./protocol.ts";
+import { ResponseEncoder } from "./response-encoder.ts";
 import { stateOfTheWorld } from "./state-of-the-world.ts";
 import { AdsStream, type StreamOptions } from "./stream.ts";
 
@@ -26,10 +27,12 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
   const { maxStreams = 10_000, maxSubscriptions = 100_000, maxTypes = 32, maxResponseBytes = 2 ** 20 } = limits;
   const streams = new Map<number, Pick<AdsStream<AnyRequest>, "client" | "clientStatus" | "end">>();
   const counts = { requests: 0, responses: 0, responseBytes: 0, rejections: 0, refusals: 0 };
+  const deltaEncoder = new ResponseEncoder(delta, identifier);
+  const stateEncoder = new ResponseEncoder(stateOfTheWorld, identifier);
   let lastId = 0;
   let isClosed = false;
 
-  const openStream = <Q extends AnyRequest>(call: ServerDuplexStream<Q, Buffer>, protocol: Protocol<Q>) => {
+  const openStream = <Q extends AnyRequest>(call: ServerDuplexStream<Q, Buffer>, encoder: ResponseEncoder<Q>) => {
     if (isClosed || streams.size >= maxStreams) {
       counts.refusals += 1;
       const code = isClosed ? status.UNAVAILABLE : status.RESOURCE_EXHAUSTED;
@@ -42,7 +45,6 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
     const streamOptions: StreamOptions = {
       cache,
       groupOf,
-      identifier,
       maxSubscriptions,
       maxTypes,
       maxResponseBytes,
@@ -67,7 +69,7 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
         if (client) options.onDisconnected?.(client, reason);
       },
     };
-    streams.set(id, new AdsStream(id, call, protocol, streamOptions));
+    streams.set(id, new AdsStream(id, call, encoder, streamOptions));
   };
 
   return {
@@ -79,9 +81,9 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
         },
         {
           streamAggregatedResources: (call: ServerDuplexStream<DiscoveryRequest, Buffer>) =>
-            openStream(call, stateOfTheWorld),
+            openStream(call, stateEncoder),
           deltaAggregatedResources: (call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>) =>
-            openStream(call, delta),
+            openStream(call, deltaEncoder),
         },
       ),
     clients: () => [...streams.values()].flatMap(({ client }) => client ?? []),

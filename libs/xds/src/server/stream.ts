@@ -4,6 +4,7 @@ import type { ResourceChange } from "../cache/snapshot.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { AdsClientInfo, AdsClientStatus, AdsRejection, AdsServerOptions } from "./api.ts";
 import type { AnyRequest, Draft, Protocol } from "./protocol.ts";
+import type { ResponseEncoder } from "./response-encoder.ts";
 import { holdNothing, rankOf, SendOrder } from "./send-order.ts";
 import { describeStatus } from "./stream-status.ts";
 import { Subscription } from "./subscription.ts";
@@ -11,7 +12,6 @@ import { Subscription } from "./subscription.ts";
 /** What a stream needs of its server. */
 export interface StreamOptions extends Pick<AdsServerOptions, "cache" | "onConnected"> {
   readonly groupOf: (node: AdsClientInfo["node"]) => string;
-  readonly identifier: string;
   readonly maxSubscriptions: number;
   readonly maxTypes: number;
   readonly maxResponseBytes: number;
@@ -35,6 +35,7 @@ const maxMessageLength = 500;
  */
 export class AdsStream<Q extends AnyRequest> {
   readonly #call: ServerDuplexStream<Q, Buffer>;
+  readonly #encoder: ResponseEncoder<Q>;
   readonly #protocol: Protocol<Q>;
   readonly #options: StreamOptions;
   readonly #id: number;
@@ -46,17 +47,17 @@ export class AdsStream<Q extends AnyRequest> {
   #ranked: readonly Subscription[] = [];
   #client: AdsClientInfo | undefined;
   #unwatch: () => void = () => {};
-  #nonce = 0;
   #isWriting = false;
   #isScheduled = false;
   /** Ends the wait of what is held; undefined while nothing is. */
   #holdTimer: AbortController | undefined;
   #isWaived = false;
 
-  constructor(id: number, call: ServerDuplexStream<Q, Buffer>, protocol: Protocol<Q>, options: StreamOptions) {
+  constructor(id: number, call: ServerDuplexStream<Q, Buffer>, encoder: ResponseEncoder<Q>, options: StreamOptions) {
     this.#id = id;
     this.#call = call;
-    this.#protocol = protocol;
+    this.#encoder = encoder;
+    this.#protocol = encoder.protocol;
     this.#options = options;
     call.on("data", (request: Q) => this.#receive(request));
     call.on("end", () => this.#finish("", () => call.end()));
@@ -223,10 +224,7 @@ export class AdsStream<Q extends AnyRequest> {
   }
 
   #write(subscription: Subscription, draft: Draft, version: string): void {
-    const { typeUrl } = subscription;
-    this.#nonce += 1;
-    const nonce = String(this.#nonce);
-    const bytes = this.#protocol.encode(draft, { typeUrl, nonce, version, identifier: this.#options.identifier });
+    const { nonce, bytes } = this.#encoder.encode(draft, subscription.typeUrl, version, subscription.lastNonce);
     const names = [...draft.changed.keys()].map(({ name }) => name).concat(draft.removed);
     subscription.outstanding = { nonce, names };
     subscription.lastNonce = nonce;
