@@ -9,6 +9,8 @@
  * if ("error" in result) process.stderr.write(`${result.error}\n`);
  * ```
  */
+
+export { typeUrls } from "../type-urls.ts";
 export type { Reference } from "./references.ts";
 export {
   clusterResource,
@@ -27,4 +29,3 @@ export {
   type SnapshotUpdate,
   type SnapshotView,
 } from "./snapshot-cache.ts";
-export { typeUrls } from "../type-urls.ts";

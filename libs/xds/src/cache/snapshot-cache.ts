@@ -80,11 +80,6 @@ export class SnapshotCache {
     return this.#groups.get(group)?.snapshot;
   }
 
-  /** The groups that have resources. */
-  groups(): readonly string[] {
-    return [...this.#groups].flatMap(([name, { snapshot }]) => (snapshot ? [name] : []));
-  }
-
   /**
    * Tells a listener about each change of a group, also of one that has no resources yet.
    *
