@@ -165,8 +165,10 @@ export class AdsStream<Q extends AnyRequest> {
   #subscribe(subscription: Subscription, request: Q, isFirst: boolean): void {
     const { cache, maxSubscriptions } = this.#options;
     const snapshot = this.#client && cache.snapshot(this.#client.group);
-    const requested = new Set(this.#protocol.namesOf(request));
-    let isRefused = requested.size > maxSubscriptions || [...requested].some((name) => name.length > maxNameLength);
+    const requested = this.#protocol.namesOf(request);
+    // Delta names what it resumes twice.
+    const hasTooMany = requested.length > maxSubscriptions && new Set(requested).size > maxSubscriptions;
+    let isRefused = hasTooMany || requested.some((name) => name.length > maxNameLength);
     if (!isRefused) {
       this.#protocol.subscribe(subscription, request, isFirst, snapshot);
       let count = 0;
