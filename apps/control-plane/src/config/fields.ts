@@ -80,12 +80,6 @@ export class Fields {
     return value;
   }
 
-  flag(name: string, fallback: boolean): boolean {
-    const value = this.#take(name) ?? fallback;
-    if (typeof value !== "boolean") throw this.wrong(name, `must be true or false, got ${show(value)}`);
-    return value;
-  }
-
   /** One of some words. */
   choice<const T extends string>(name: string, words: readonly T[], fallback: T): T {
     const value = this.#take(name) ?? fallback;

@@ -14,6 +14,8 @@ import { toIntegers } from "./weights.ts";
 
 /** As `@grpc-lb/discovery/xds` reads it. */
 const metadataFilter = "grpc-lb";
+/** A service of more endpoints goes without metadata: with it a set would be some 100 bytes an endpoint, sent to each client. */
+const maxDescribed = 5_000;
 
 /** The endpoints of a source, and the priority that it is configured with. */
 export interface PrioritizedEndpoints {
@@ -56,6 +58,7 @@ export function buildEndpoints(
 ): BuiltEndpoints {
   const { placed, skipped } = place(backend, sources, factors);
   const isSpread = kind === "grpc" && weighsByLocality(backend, placed);
+  const isDescribed = kind !== "grpc" && placed.length <= maxDescribed;
   const priorities = new Map<string, Placed[]>();
   for (const one of placed) {
     const key = one.rank.join();
@@ -104,7 +107,7 @@ const compareRanks = (a: Placed, b: Placed) => a.rank[0] - b.rank[0] || a.rank[1
 function buildPriority(
   members: readonly Placed[],
   priority: number,
-  { isSpread, kind }: { readonly isSpread: boolean; readonly kind: ClientKind },
+  { isSpread, isDescribed }: { readonly isSpread: boolean; readonly isDescribed: boolean },
   { localities }: Backend,
 ): LocalityLbEndpoints[] {
   const weights = toIntegers(members.map(({ weight }) => weight));
@@ -117,7 +120,7 @@ function buildPriority(
     const key = JSON.stringify([zone, subZone]);
     const group = groups.get(key) ?? { zone, subZone, weight: 0, lbEndpoints: [] };
     group.weight += weight;
-    group.lbEndpoints.push(buildEndpoint(endpoint, isSpread ? 1 : weight, kind));
+    group.lbEndpoints.push(buildEndpoint(endpoint, isSpread ? 1 : weight, isDescribed));
     groups.set(key, group);
   }
   const all = [...groups.values()];
@@ -137,7 +140,7 @@ function buildPriority(
   );
 }
 
-function buildEndpoint(endpoint: Endpoint, loadBalancingWeight: number, kind: ClientKind): LbEndpoint {
+function buildEndpoint(endpoint: Endpoint, loadBalancingWeight: number, isDescribed: boolean): LbEndpoint {
   const [first, ...others] = endpoint.addresses.map(({ host, port }) => ({
     address: {
       $case: "socketAddress",
@@ -151,7 +154,7 @@ function buildEndpoint(endpoint: Endpoint, loadBalancingWeight: number, kind: Cl
     },
     healthStatus: HealthStatus.HEALTHY,
     loadBalancingWeight,
-    ...(kind !== "grpc" && { metadata: buildMetadata(endpoint) }),
+    ...(isDescribed && { metadata: buildMetadata(endpoint) }),
   });
 }
 

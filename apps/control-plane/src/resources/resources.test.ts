@@ -274,4 +274,6 @@ test("clients that are not gRPC's get what the sources know of an endpoint", () 
   const want = { podName: "server-1", region: "eu-1", nodeName: "node-1", forZones: "a,b" };
   assert.deepEqual(metadataFor("envoy"), [{ "grpc-lb": want }, undefined]);
   assert.deepEqual(metadataFor("grpc"), [undefined, undefined]);
+  for (let n = 0; n < 5_000; n++) endpoints.push(endpoint(`10.1.${n >> 8}.${n & 255}`));
+  assert.equal(metadataFor("envoy")[0], undefined); // such a set would be too large
 });

@@ -26,7 +26,10 @@ export interface PublisherOptions {
   createSource(target: string): Source;
   /** How long the first publication waits for sources that have not answered, in milliseconds. */
   readonly syncTimeoutMs: number;
-  /** The least time between two publications of changed endpoints, in milliseconds. Default: 50. */
+  /**
+   * The least time between two publications of changed endpoints, in milliseconds. Where a publication takes longer, so long is the
+   * pause after it. Default: 50.
+   */
   readonly minGapMs?: number;
   /** Called once for each new problem, with one line: a source's error, or endpoints that cannot be served. */
   onProblem(message: string): void;
@@ -72,8 +75,8 @@ export class Publisher {
   #config: Config = { services: new Map() };
   #isPublished = false;
   #isFlushing = false;
-  /** When the last publication was. */
-  #flushedMs = Number.NEGATIVE_INFINITY;
+  /** When the next publication of changed endpoints may be. */
+  #nextMs = Number.NEGATIVE_INFINITY;
   #overdue: Promise<void> | undefined;
   readonly #published = Promise.withResolvers<void>();
 
@@ -175,9 +178,9 @@ export class Publisher {
   async #flushSoon(): Promise<void> {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    const { clock, minGapMs = 50 } = this.#options;
+    const { clock } = this.#options;
     const { signal } = this.#closing;
-    const leftMs = this.#flushedMs + minGapMs - clock.now();
+    const leftMs = this.#nextMs - clock.now();
     await (leftMs > 0 ? clock.sleep(leftMs, signal, { background: true }) : setImmediate());
     this.#isFlushing = false;
     if (signal.aborted) return;
@@ -186,6 +189,7 @@ export class Publisher {
   }
 
   #publishAll(): void {
+    const beganMs = this.#options.clock.now();
     for (const [name, backend] of backends(this.#config)) this.#renew(name, backend);
     for (const kind of clientKinds) {
       const resources = [...this.#config.services.values()].flatMap((service) => this.#build(service, kind));
@@ -197,10 +201,11 @@ export class Publisher {
     this.#isPublished = true;
     this.#waiting.abort();
     this.#published.resolve();
-    this.#announce();
+    this.#announce(beganMs);
   }
 
   #publishDirty(): void {
+    const beganMs = this.#options.clock.now();
     const changed: [string, Backend][] = [];
     for (const [name, backend] of backends(this.#config)) {
       if (!this.#dirty.has(name)) continue;
@@ -211,11 +216,13 @@ export class Publisher {
       const upserts = changed.flatMap(([name, backend]) => this.#buildAssignment(name, backend, kind));
       this.#check(this.#options.cache.updateSnapshot(kind, { upserts }));
     }
-    this.#announce();
+    this.#announce(beganMs);
   }
 
-  #announce(): void {
-    this.#flushedMs = this.#options.clock.now();
+  #announce(beganMs: number): void {
+    const { clock, minGapMs = 50 } = this.#options;
+    const nowMs = clock.now();
+    this.#nextMs = nowMs + Math.max(minGapMs, nowMs - beganMs);
     const names = [...this.#dirty];
     this.#dirty.clear();
     this.#options.onPublished?.(names);
