@@ -68,7 +68,7 @@ export function buildEndpoints(
   }
   const inOrder = [...priorities.values()].sort(([a], [b]) => compareRanks(a as Placed, b as Placed));
   const endpoints = inOrder.flatMap((members, priority) =>
-    buildPriority(members, priority, { isSpread, kind }, backend),
+    buildPriority(members, priority, { isSpread, isDescribed }, backend),
   );
   const assignment = ClusterLoadAssignment.fromPartial({ clusterName: name, endpoints, ...buildDrops(backend) });
   return { assignment, skipped };
