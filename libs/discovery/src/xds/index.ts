@@ -8,5 +8,5 @@
  * for await (const { endpoints, error } of source.watch()) console.log(endpoints?.length, error?.message);
  * ```
  */
-export type { XdsCredentials, XdsNode, XdsTls } from "@grpc-lb/xds/client";
+export type { XdsCredentials, XdsNode, XdsProtocol, XdsTls } from "@grpc-lb/xds/client";
 export { createXdsSource, type XdsSourceOptions } from "./source.ts";

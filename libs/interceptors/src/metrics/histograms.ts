@@ -95,20 +95,22 @@ export class AggregatedHistogram implements Histogram {
 }
 
 /** A histogram as OpenTelemetry's SDK exports it. */
-interface HistogramData {
+export interface HistogramData {
+  /** Its name, unit and kind of values: 1, DOUBLE. */
   readonly descriptor: {
     readonly name: string;
     readonly description: string;
     readonly unit: string;
     readonly valueType: 1;
   };
-  /** CUMULATIVE */
+  /** Its temporality: 1, CUMULATIVE. */
   readonly aggregationTemporality: 1;
-  /** HISTOGRAM */
+  /** Its type: 0, HISTOGRAM. */
   readonly dataPointType: 0;
+  /** One for each set of attributes. */
   readonly dataPoints: {
-    readonly startTime: Time;
-    readonly endTime: Time;
+    readonly startTime: [seconds: number, nanoseconds: number];
+    readonly endTime: [seconds: number, nanoseconds: number];
     readonly attributes: Attributes;
     readonly value: {
       readonly buckets: { readonly boundaries: number[]; readonly counts: number[] };
@@ -121,14 +123,18 @@ interface HistogramData {
 }
 
 /** A resource without attributes: a reader takes that of its meter provider. */
-interface NoResource {
+export interface NoResource {
+  /** None. */
   readonly attributes: Attributes;
+  /** The same. */
   merge(): NoResource;
+  /** None. */
   getRawAttributes(): [];
 }
 
 /** What the histograms have recorded: a `MetricProducer` of OpenTelemetry's SDK. */
 export interface HistogramProducer {
+  /** Gives all that was recorded since the start; a reader calls it. It never rejects. */
   collect(): Promise<{
     resourceMetrics: {
       resource: NoResource;

@@ -11,6 +11,12 @@
  */
 export { type BalancingMetrics, type BalancingMetricsOptions, observeBalancing } from "./balancing-metrics.ts";
 export { type ClientMetricsOptions, createClientMetrics } from "./client-metrics.ts";
-export { createHistograms, type HistogramProducer, type Histograms } from "./histograms.ts";
+export {
+  createHistograms,
+  type HistogramData,
+  type HistogramProducer,
+  type Histograms,
+  type NoResource,
+} from "./histograms.ts";
 export { withMessageSizes } from "./message-sizes.ts";
 export { createServerMetrics, type ServerMetricsOptions } from "./server-metrics.ts";
