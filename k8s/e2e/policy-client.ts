@@ -17,8 +17,10 @@ export async function startClients(
   const { template } = (await kubectl.get(["deployment", "client-grpc"])).spec;
   const [container] = template.spec.containers;
   const containers = Object.entries(clients).map(([name, env]) => {
-    const kept = container.env.filter((variable: { name: string }) => !(variable.name in env));
-    const given = Object.entries(env).map(([variable, value]) => ({ name: variable, value }));
+    // The containers of a pod share its ports.
+    const changed: ClientEnv = { ADMIN_PORT: "", ...env };
+    const kept = container.env.filter((variable: { name: string }) => !(variable.name in changed));
+    const given = Object.entries(changed).map(([variable, value]) => ({ name: variable, value }));
     return { ...container, name, env: [...kept, ...given] };
   });
   const object = {
