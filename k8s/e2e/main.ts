@@ -12,7 +12,8 @@ const inOneProcess = ["--test-isolation=none"];
 
 /**
  * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
- * depend on latency, `compare` and `istio-registry` because `suite` stops istiod, `resolver` because it stops the API server, and `autoscale` because it measures latencies under load.
+ * depend on latency, `compare` and `istio-registry` come early because `suite` stops istiod, `resolver` late because it stops the API
+ * server, and `autoscale` is alone because it measures latencies under load.
  */
 const phases = [
   ["policies"],
@@ -45,7 +46,16 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   xds: ["libs/xds/e2e/*.e2e.ts"],
 };
 const names = Object.keys(files) as Story[];
-const long: readonly Story[] = ["compare-all", "monitoring", "identity", "backup", "tracing", "autoscale"];
+const long: readonly Story[] = [
+  "compare-all",
+  "components",
+  "monitoring",
+  "identity",
+  "backup",
+  "tracing",
+  "autoscale",
+  "xds",
+];
 
 const stories: Flag<readonly Story[]> = {
   metavar: "names",
