@@ -168,8 +168,7 @@ test("a connection ends when its request is not complete in time: nothing, half 
   const post = "POST /pod HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 10000\r\n\r\n";
   const get = "GET /pod HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n";
   const reads = [readToEnd(port, ""), readToEnd(port, "GET /pod HTTP/1.1\r\nHo"), readToEnd(port, post, drip)];
-  for (const read of reads) {
-    const answer = await read.catch(() => "reset");
+  for (const answer of await Promise.all(reads.map((read) => read.catch(() => "reset")))) {
     assert.match(answer, /^(HTTP\/1\.1 (408|404) .*|reset)$/s);
   }
   await readToEnd(port, get, drip).catch(() => "reset");
