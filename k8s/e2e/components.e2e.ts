@@ -87,6 +87,8 @@ step("without network-policy in COMPONENTS nothing denies, and the autoscaler's 
   // So that 4 pods stay without load.
   const noWayDown = '{"spec":{"behavior":{"scaleDown":{"selectPolicy":"Disabled"}}}}';
   await kubectl.run(["patch", "hpa", "server", "--type=merge", "-p", noWayDown]);
+  // Without the policies first: a network plugin learns the address of a new pod late, and drops what it may not know yet.
+  await makeOk("kube-deploy", { ...resolver, COMPONENTS: "hpa-cpu" });
   await scaleServer(kubectl, 4);
   await makeOk("kube-deploy", { ...resolver, COMPONENTS: "hpa-cpu" });
   assert.equal(await replicas(), 4);
@@ -96,8 +98,7 @@ step("without network-policy in COMPONENTS nothing denies, and the autoscaler's 
     return seen === "connected" ? { value: true } : { seen };
   });
   report(t, "4 pods before and after kube-deploy; another namespace can connect");
-  // The network plugin learns the address of the fourth pod after the Service does, and drops client-http's connections until then.
-  await requireNoErrors(t, ["client-grpc"]);
+  await requireNoErrors(t);
 });
 
 step("kube-delete deletes what components added", async () => {

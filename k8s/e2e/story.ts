@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { after, before, type TestContext, test } from "node:test";
 import { createKubectl } from "../cluster/kubectl.ts";
-import { type ClientName, readClient } from "./client.ts";
+import { readClient } from "./client.ts";
 import { makeOk } from "./make.ts";
 import { progress, report } from "./report.ts";
 import { until } from "./until.ts";
@@ -88,8 +88,8 @@ export async function beginStory(name: string, others: readonly string[] = []) {
     });
   };
 
-  const requireNoErrors = async (t: TestContext, of: readonly ClientName[] = ["client-http", "client-grpc"]) => {
-    for (const client of of) {
+  const requireNoErrors = async (t: TestContext) => {
+    for (const client of ["client-http", "client-grpc"] as const) {
       const { calls, errors, others } = await readClient(kubectl, client);
       assert.deepEqual(errors, [], `${client} has failed calls`);
       assert.deepEqual(others, [], `${client} has other lines`);

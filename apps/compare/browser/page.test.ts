@@ -31,6 +31,7 @@ for (const [pods, more] of [
   [3, 2],
   [3, 11],
   [12, 11],
+  [3, 26],
 ] as const) {
   test(
     `${4 + more} panels with ${pods} pods fit on a projector, and each shows all of its parts`,
