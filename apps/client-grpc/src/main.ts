@@ -1,9 +1,9 @@
 import { messageOf } from "@grpc-lb/core";
 import { adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
 import { createTokenInterceptors, tokenFlags } from "@grpc-lb/operations/auth";
-import { withOperations } from "@grpc-lb/operations/client";
+import { startClientTelemetry, withOperations } from "@grpc-lb/operations/client";
 import { clientLogFlags, createClientLog, createGrpcCallLog } from "@grpc-lb/operations/logs";
-import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcClientTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { clientTlsFlags, openClientTls } from "@grpc-lb/operations/tls";
 import { createChannelCredentials } from "@grpc-lb/operations/tls/grpc";
@@ -46,7 +46,7 @@ const warn = (message: string) =>
 const harmlessWarnings: ReadonlySet<string> = new Set(["DEP0123", "DEP0040"]);
 
 void runClient({ name: "client-grpc", summary, flags }, async (values, signal) => {
-  const { target, timeout, hashKey, keepaliveTime, adminPort, otlpEndpoint, traceSampling } = values;
+  const { target, timeout, hashKey, keepaliveTime, adminPort } = values;
   const serviceConfig = mergeServiceConfig(withHashKey(values.policy, hashKey), values.serviceConfig);
   const policy = chosenPolicy(serviceConfig);
   await loadProxyless(target, policy && (values.policy ? "--policy" : "--service-config"));
@@ -62,15 +62,8 @@ void runClient({ name: "client-grpc", summary, flags }, async (values, signal) =
     warnOfProxy: false, // openPodCaller uses none
   });
   const tls = await openClientTls(values, { onProblem: warn });
-  const telemetry = await startTelemetry({
-    service: { name: "client-grpc", version: manifest.version },
-    hasMetrics: adminPort !== undefined,
-    otlpEndpoint,
-    traceSampling,
-    report: warn,
-  });
-  const expiry = createCertificateExpiry(telemetry);
-  tls?.followExpiry((expiresMs) => expiry.set("client", expiresMs));
+  const service = { name: "client-grpc", version: manifest.version };
+  const telemetry = await startClientTelemetry(service, values, tls, warn);
   const options = {
     target,
     timeoutMs: timeout,

@@ -1,8 +1,8 @@
 import { type AdminRoutes, adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
 import { openTokenFile, tokenFlags } from "@grpc-lb/operations/auth";
-import { withOperations } from "@grpc-lb/operations/client";
+import { startClientTelemetry, withOperations } from "@grpc-lb/operations/client";
 import { clientLogFlags, createClientLog, logRequests } from "@grpc-lb/operations/logs";
-import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { clientTlsFlags, openClientTls } from "@grpc-lb/operations/tls";
 import { type Caller, printableLine, runClient } from "@grpc-lb/program";
 import manifest from "../package.json" with { type: "json" };
@@ -22,19 +22,12 @@ const flags = {
 const warn = (message: string) => process.stderr.write(`Warning: ${printableLine(message)}\n`);
 
 void runClient({ name: "client-http", summary, flags }, async (values, signal) => {
-  const { timeout, adminPort, otlpEndpoint, traceSampling } = values;
+  const { timeout, adminPort } = values;
   const target = values.tls ? withTls(values.target) : values.target;
   const isTls = target.t === "url" && target.url.protocol === "https:";
   const tls = await openClientTls(values, { onProblem: warn }, isTls);
-  const telemetry = await startTelemetry({
-    service: { name: "client-http", version: manifest.version },
-    hasMetrics: adminPort !== undefined,
-    otlpEndpoint,
-    traceSampling,
-    report: warn,
-  });
-  const expiry = createCertificateExpiry(telemetry);
-  tls?.followExpiry((expiresMs) => expiry.set("client", expiresMs));
+  const service = { name: "client-http", version: manifest.version };
+  const telemetry = await startClientTelemetry(service, values, tls, warn);
   const identity = { tls, serverName: values.serverName, token: await openTokenFile(values.tokenFile) };
   const parts = { observe: logRequests(createClientLog("client-http", values.logFormat), telemetry), identity };
   const operate = (caller: Caller, routes: readonly AdminRoutes[]) => {
