@@ -4,19 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { credentials, Server, ServerCredentials } from "@grpc/grpc-js";
-import { makeAuthority } from "@grpc-lb/core/testing";
+import { makeTwoAuthorities } from "@grpc-lb/core/testing";
 import { createTokenInterceptors } from "@grpc-lb/operations/auth";
 import { type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { registerResolvers } from "@grpc-lb/resolver";
 import { openPodCaller, type PodCallerOptions } from "./get-pod.ts";
 
-const authority = makeAuthority();
-const other = makeAuthority();
-after(() => {
-  authority?.remove();
-  other?.remove();
-});
-const options = { skip: !(authority && other) && "openssl is not installed" };
+const { authority, other, options } = makeTwoAuthorities(after);
 
 /** Answers with the token that the call came with. */
 async function serve(t: TestContext, serverCredentials: ServerCredentials): Promise<number> {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import tls, { type TLSSocket } from "node:tls";
-import { ManualClock, makeAuthority } from "@grpc-lb/core/testing";
+import { ManualClock, makeTwoAuthorities } from "@grpc-lb/core/testing";
 import { openTokenFile } from "@grpc-lb/operations/auth";
 import { onlySend } from "@grpc-lb/operations/telemetry";
 import { type CredentialFiles, openClientTls, ReloadingCredentials } from "@grpc-lb/operations/tls";
@@ -17,13 +17,7 @@ import type { Identity } from "./identity.ts";
 import { withTls } from "./target.ts";
 
 const main = `${import.meta.dirname}/main.ts`;
-const authority = makeAuthority();
-const other = makeAuthority();
-after(() => {
-  authority?.remove();
-  other?.remove();
-});
-const options = { skip: !(authority && other) && "openssl is not installed" };
+const { authority, other, options } = makeTwoAuthorities(after);
 
 const callWith = (url: URL, identity: Identity) =>
   callOverFreshConnections(url, 10_000, { observe: onlySend, identity });

@@ -5,7 +5,7 @@ import { createServer, get } from "node:https";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { after, test } from "node:test";
 import { credentials } from "@grpc/grpc-js";
-import { makeAuthority, until } from "@grpc-lb/core/testing";
+import { makeTwoAuthorities, until } from "@grpc-lb/core/testing";
 import { openServerTls } from "@grpc-lb/operations/tls";
 import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
@@ -13,13 +13,7 @@ import { limitHandshakes } from "./handshakes.ts";
 
 const main = `${import.meta.dirname}/main.ts`;
 const free = ["--http-port", "0", "--grpc-port", "0", "--bind-address", "127.0.0.1", "--drain-delay", "0"];
-const authority = makeAuthority();
-const other = makeAuthority();
-after(() => {
-  authority?.remove();
-  other?.remove();
-});
-const options = { skip: !(authority && other) && "openssl is not installed" };
+const { authority, other, options } = makeTwoAuthorities(after);
 
 test(
   "both ports speak TLS, want a client's certificate, and say whom they refuse; no key is in the log",

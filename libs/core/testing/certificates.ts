@@ -97,3 +97,18 @@ policy = any
 [any]
 commonName = supplied
 `;
+
+/**
+ * Creates two authorities for the tests of a file: the right one and another. Where openssl is not installed both are undefined, and
+ * `options` skips a test with that reason.
+ *
+ * @param after that of node:test; the files are deleted in it
+ */
+export function makeTwoAuthorities(after: (end: () => void) => void) {
+  const [authority, other] = [makeAuthority(), makeAuthority()];
+  after(() => {
+    authority?.remove();
+    other?.remove();
+  });
+  return { authority, other, options: { skip: !(authority && other) && "openssl is not installed" } };
+}

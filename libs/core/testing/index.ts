@@ -4,6 +4,7 @@ export {
   type Certificates,
   makeAuthority,
   makeCertificates,
+  makeTwoAuthorities,
   type TestAuthority,
   type TestLeaf,
 } from "./certificates.ts";

@@ -172,7 +172,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
       ...toPods,
       name: "lookaside",
       learning: "watch",
-      way: "gRPC, told by xDS",
+      way: "gRPC, endpoints from xDS",
       why: "A control plane watches the pods, and tells the client which there are.",
       usesControlPlane: true,
       args: ({ controlPlanePort }) => [

@@ -16,18 +16,12 @@ import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { createSecureContext } from "node:tls";
 import { ChannelCredentials, credentials, Metadata, Server, type ServerCredentials } from "@grpc/grpc-js";
-import { assertNothingLeft, type CertificatePair, ManualClock, makeAuthority } from "@grpc-lb/core/testing";
+import { assertNothingLeft, type CertificatePair, ManualClock, makeTwoAuthorities } from "@grpc-lb/core/testing";
 import { PodServiceClient, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { createChannelCredentials, createServerCredentials } from "./grpc/index.ts";
 import { CredentialError, describeHandshakeFailure, ReloadingCredentials, readCredentials } from "./index.ts";
 
-const authority = makeAuthority();
-const other = makeAuthority();
-after(() => {
-  authority?.remove();
-  other?.remove();
-});
-const options = { skip: !(authority && other) && "openssl is not installed" };
+const { authority, other, options } = makeTwoAuthorities(after);
 const hosts = ["localhost", "server.default"];
 
 function makeFolder(t: TestContext): string {
