@@ -172,7 +172,7 @@ export function createStrategies(policy: string): readonly Strategy[] {
       ...toPods,
       name: "lookaside",
       learning: "watch",
-      way: "gRPC, endpoints from xDS",
+      way: "gRPC to pods from xDS",
       why: "A control plane watches the pods, and tells the client which there are.",
       usesControlPlane: true,
       args: ({ controlPlanePort }) => [
