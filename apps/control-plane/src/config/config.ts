@@ -22,6 +22,8 @@ export interface Route {
   readonly hashHeader: string | undefined;
   /** The port that Envoy listens on for this service; undefined for no listener there. */
   readonly envoyPort: number | undefined;
+  /** The IP address of that port. */
+  readonly envoyAddress: string;
 }
 
 /** The conditions under which a call is tried again: those that gRPC and Envoy share (gRFC A44). */

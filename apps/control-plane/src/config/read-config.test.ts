@@ -13,6 +13,7 @@ test("a service needs no more than a target, and has defaults that do not fail c
     retries: undefined,
     hashHeader: undefined,
     envoyPort: undefined,
+    envoyAddress: "0.0.0.0",
   });
   assert.ok(server.backend.t === "backend");
   assert.deepEqual(server.backend.sources, [{ target: "static:///10.0.0.1:80", priority: 0 }]);
@@ -36,6 +37,7 @@ test("everything that a service may have is read", () => {
         dropPercent: 0.5,
         steering: { by: "orca", interval: "2s", maxFactor: 2 },
         envoyPort: 30_051,
+        envoyAddress: "127.0.0.1",
       },
       v2: { target: "file:///c.yaml", policy: { peak_ewma: { decay: "1s" } }, steering: "lrs" },
       server: { split: { v1: 90, v2: 10 }, timeout: "1.5s", retries: { attempts: 3, on: ["internal", "unavailable"] } },
@@ -44,7 +46,7 @@ test("everything that a service may have is read", () => {
   const [v1, v2, server] = [...services.values()];
   assert.ok(v1?.backend.t === "backend" && v2?.backend.t === "backend" && server?.backend.t === "split");
   assert.deepEqual(v1.backend.policy, { t: "ring_hash", minRingSize: 8, maxRingSize: 4_096 });
-  assert.deepEqual([v1.route.hashHeader, v1.route.envoyPort], ["user-id", 30_051]);
+  assert.deepEqual([v1.route.hashHeader, v1.route.envoyPort, v1.route.envoyAddress], ["user-id", 30_051, "127.0.0.1"]);
   assert.deepEqual(
     [...v1.backend.localities],
     [
@@ -122,6 +124,10 @@ const wrongConfigs: readonly [unknown, string | RegExp][] = [
   [
     { services: { a: { target, envoyPort: 1 }, b: { target, envoyPort: 1 } } },
     "services.b.envoyPort must differ from that of a",
+  ],
+  [
+    { services: { a: { target, envoyPort: 1, envoyAddress: "localhost" } } },
+    "services.a.envoyAddress must be an IP address",
   ],
   [
     { services: { a: { target, outlierDetection: { interval: "10s", ejection: 1 } } } },

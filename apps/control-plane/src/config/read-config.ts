@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { messageOf } from "@grpc-lb/core";
 import { parseTarget } from "@grpc-lb/discovery";
 import { FieldError, type FieldPath } from "@grpc-lb/discovery/file/api";
@@ -82,7 +83,14 @@ function readRoute(fields: Fields): Route {
     retries: fields.object("retries", readRetries),
     hashHeader: fields.text("hashHeader", undefined)?.toLowerCase(),
     envoyPort: fields.integer("envoyPort", undefined, { min: 1, max: 65_535 }),
+    envoyAddress: readAddress(fields, "envoyAddress", "0.0.0.0"),
   };
+}
+
+function readAddress(fields: Fields, name: string, fallback: string): string {
+  const address = fields.text(name, fallback);
+  if (isIP(address) === 0) throw fields.wrong(name, "must be an IP address");
+  return address;
 }
 
 function readRetries(fields: Fields): Retries {

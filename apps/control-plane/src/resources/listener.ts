@@ -27,7 +27,7 @@ export function buildListener(service: Service, kind: ClientKind): Listener | un
     address: {
       address: {
         $case: "socketAddress",
-        value: { address: "0.0.0.0", portSpecifier: { $case: "portValue", value: route.envoyPort } },
+        value: { address: route.envoyAddress, portSpecifier: { $case: "portValue", value: route.envoyPort } },
       },
     },
     filterChains: [{ filters: [filter] }],

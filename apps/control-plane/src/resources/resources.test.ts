@@ -118,8 +118,13 @@ test("a gRPC client finds its listener by name, and it does not change with the 
   assert.deepEqual(plain, buildListener(serviceOf({ timeout: "1s", envoyPort: 30_051, policy: "random" }), "grpc"));
   assertAccepted("Listener", Listener.encode(plain as Listener).finish());
   assert.equal(buildListener(serviceOf({}), "envoy"), undefined);
-  const { address } = buildListener(serviceOf({ envoyPort: 30_051 }), "envoy")?.address ?? {};
-  assert.deepEqual(address?.value.portSpecifier, { $case: "portValue", value: 30_051 });
+  const socketOf = (fields: object) => {
+    const { address } = buildListener(serviceOf({ envoyPort: 30_051, ...fields }), "envoy")?.address ?? {};
+    return address?.$case === "socketAddress" ? [address.value.address, address.value.portSpecifier] : undefined;
+  };
+  const portSpecifier = { $case: "portValue", value: 30_051 };
+  assert.deepEqual(socketOf({}), ["0.0.0.0", portSpecifier]);
+  assert.deepEqual(socketOf({ envoyAddress: "127.0.0.1" }), ["127.0.0.1", portSpecifier]);
 });
 
 test("routes have the split, timeouts, retries and the header to hash; a part of weight 0 gets no calls", () => {
