@@ -44,10 +44,11 @@ export function callOverEndpoints(
   };
 }
 
-function answerOf({ statusCode, statusText, body }: Dispatcher.ResponseData): Answer {
+function answerOf({ statusCode, statusText, headers, body }: Dispatcher.ResponseData): Answer {
   return {
     status: statusCode,
     phrase: statusText,
+    headers,
     async text(maxLength) {
       let text = "";
       for await (const chunk of body.setEncoding("utf8")) {

@@ -93,6 +93,24 @@ test("a status other than 200 is an error that names it, however long its page i
   assert.equal(await failure(new URL("?status=502&long", url)), "GET URL: 502 Bad Gateway");
 });
 
+test("a refused token is an error with the reason in the header, in one line of at most 200 characters", async () => {
+  let challenge = "";
+  const { url } = await serve((_request, response) => {
+    response.writeHead(401, { "www-authenticate": challenge }).end("a page");
+  });
+  for (const [header, shown] of [
+    ['Bearer error="invalid_token", error_description="the token has expired"', ": the token has expired"],
+    ['Bearer error_description="the call needs a token"', ": the call needs a token"],
+    ["Bearer", ""],
+    ['Basic realm="x"', ""],
+    ['Bearer error_description="', ""],
+    [`Bearer error_description="a\tb${"c".repeat(300)}"`, `: a\\x09b${"c".repeat(196)}…`],
+  ] as const) {
+    challenge = header;
+    assert.equal(await failure(url), `GET URL: 401 Unauthorized${shown}`);
+  }
+});
+
 test("an error page that never ends does not delay the error", async () => {
   const { url } = await serve((_request, response) => {
     response.writeHead(503).write("x");

@@ -1,4 +1,4 @@
-import { formatDuration, messageOf, systemClock } from "@grpc-lb/core";
+import { formatDuration, messageOf, printableLine, systemClock } from "@grpc-lb/core";
 import { RequestGuard } from "@grpc-lb/core/http";
 import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
 import { describeHandshakeFailure } from "@grpc-lb/operations/tls";
@@ -7,11 +7,15 @@ import { parsePodName } from "@grpc-lb/program";
 /** Far longer than a pod name, so that an error can show the beginning of a wrong answer. */
 const maxBodyLength = 4_096;
 
+/** The longest reason of a refusal that an error shows, in UTF-16 code units. */
+const maxReasonLength = 200;
+
 /** An answer whose body has not been read. */
 export interface Answer {
   readonly status: number;
   /** The reason phrase, such as `Not Found`. */
   readonly phrase: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Reads the body. @throws Error when it is longer than `maxLength` characters */
   text(maxLength: number): Promise<string>;
 }
@@ -37,8 +41,8 @@ export interface PodRequest {
  * Makes one request and returns the pod name of its answer. Settles within `timeoutMs`, whatever the server does.
  *
  * @param exchange sends the request with these headers, passes its answer to `read`, and ends when the guard aborts
- * @throws Error that names the request and the reason: no connection, no answer in time, a status other than 200, or a body
- * that is not a pod name
+ * @throws Error that names the request and the reason: no connection, no answer in time, a status other than 200 with the
+ * server's reason to refuse a token, or a body that is not a pod name
  */
 export function getPod({ what, url, timeoutMs, observe }: PodRequest, exchange: SendRequest): Promise<string> {
   return observe({ method: "GET", url }, async ({ headers, answered }) => {
@@ -60,10 +64,19 @@ export function getPod({ what, url, timeoutMs, observe }: PodRequest, exchange: 
 }
 
 async function readPodName(answer: Answer): Promise<string> {
-  const { status, phrase } = answer;
-  // The body of an error may be long or never end, and says less than the status.
-  if (status !== 200) throw new Error(`${status} ${phrase}`.trimEnd());
+  const { status, phrase, headers } = answer;
+  // The body of an error may be long or never end, and says less than the status and its header.
+  if (status !== 200) {
+    const reason = refusalOf(String(headers["www-authenticate"] ?? ""));
+    throw new Error(`${status} ${phrase}`.trimEnd() + (reason && `: ${reason}`));
+  }
   return parsePodName(await answer.text(maxBodyLength));
+}
+
+/** Why a server refuses a token, from its header `WWW-Authenticate`; empty without a reason: https://www.rfc-editor.org/rfc/rfc6750#section-3 */
+function refusalOf(challenge: string): string {
+  const [, reason = ""] = /\berror_description="([^"\\]*)"/.exec(challenge) ?? [];
+  return printableLine(reason, maxReasonLength);
 }
 
 /** Node reports a host with several addresses as an AggregateError whose own message is empty. */
