@@ -14,6 +14,7 @@ export { checkOptions, describeType, type OptionKind, type OptionRule, type Opti
 export { type Clock, systemClock } from "./clock.ts";
 export { type Context, completeContext } from "./context.ts";
 export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
+export { describeHandshakeFailure, type TlsNames } from "./handshake-failure.ts";
 export { messageOf } from "./message-of.ts";
 export { describeMissingPackage } from "./missing-package.ts";
 export { describeCopies, type Loaded, type RegistryPackage, recordCopy } from "./package-copies.ts";

@@ -224,6 +224,14 @@ test("a refused handshake says why", options, async (t) => {
   assert.equal(await client(t, mutualPort, identified)(), "a");
 });
 
+test("a handshake of a source of endpoints is not explained by the flags of the client", () => {
+  const reason = "self-signed certificate in certificate chain";
+  assert.match(describeHandshakeFailure(reason) ?? "", /--tls-ca names the file/);
+  for (const message of [`xds: watch server: ${reason}`, `service x has no ready endpoints; etcd: list: ${reason}`]) {
+    assert.equal(describeHandshakeFailure(message), undefined);
+  }
+});
+
 test("each file that cannot be used is named, with the reason", options, async (t) => {
   assert.ok(authority);
   const { caFile } = authority;

@@ -5,9 +5,17 @@ import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { ServerCredentials } from "@grpc/grpc-js";
 import { type Clock, systemClock } from "@grpc-lb/core";
-import { assertNothingLeft, closedPort, ManualClock, makeCertificates, turn, until } from "@grpc-lb/core/testing";
+import {
+  assertNothingLeft,
+  closedPort,
+  ManualClock,
+  makeAuthority,
+  makeCertificates,
+  turn,
+  until,
+} from "@grpc-lb/core/testing";
 import { FakeControlPlane } from "../../testing/index.ts";
-import { AdsClient, type AdsClientOptions, type ResourceType } from "./index.ts";
+import { AdsClient, type AdsClientOptions, type ResourceType, type XdsTls } from "./index.ts";
 
 afterEach(assertNothingLeft);
 
@@ -403,4 +411,36 @@ test("TLS files and the token's file are read for each stream; a refusal is perm
   await ended;
   await fake.close();
   assert.throws(() => new AdsClient({ host: "h", port: 1, credentials: { tokenFile } }), /tokenFile needs tls/);
+});
+
+test("a handshake that fails names what configures the connection to the control plane", async (t) => {
+  const [authority, other] = [makeAuthority(), makeAuthority()];
+  if (!authority || !other) return t.skip("openssl is missing");
+  t.after(() => {
+    authority.remove();
+    other.remove();
+  });
+  const { certFile, keyFile } = authority.issue("server", { hosts: ["localhost"] });
+  const pair = { cert_chain: readFileSync(certFile), private_key: readFileSync(keyFile) };
+  const [plain, secure, mutual] = await Promise.all([
+    FakeControlPlane.start(),
+    FakeControlPlane.start(ServerCredentials.createSsl(null, [pair])),
+    FakeControlPlane.start(ServerCredentials.createSsl(readFileSync(authority.caFile), [pair], true)),
+  ]);
+  const { caFile } = authority;
+  const cases: readonly (readonly [FakeControlPlane, XdsTls | undefined, RegExp])[] = [
+    [secure, undefined, /it may speak TLS: channel_creds of type "tls" in the bootstrap, GRPC_XDS_BOOTSTRAP/],
+    [plain, { caFile }, /does not speak TLS on this port; channel_creds of type "insecure" in the bootstrap/],
+    [secure, {}, /no trusted authority .*; ca_certificate_file in the bootstrap \(tls\.caFile\) names the file/],
+    [secure, { caFile: other.caFile }, /no trusted authority .*; ca_certificate_file in the bootstrap/],
+    [secure, { caFile, serverName: "far" }, /is not for far, but for .*; tls\.serverName names another$/],
+    [mutual, { caFile }, /certificate: certificate_file and private_key_file in the bootstrap/],
+  ];
+  for (const [{ port }, tls, message] of cases) {
+    const client = new AdsClient({ host: "127.0.0.1", port, credentials: { tls } });
+    const attempt = client.attempt(() => {}, new AbortController().signal);
+    await assert.rejects(attempt, { code: "unavailable", message });
+    await assert.rejects(attempt, ({ message }: Error) => !message.includes("--"));
+  }
+  await Promise.all([plain, secure, mutual].map((each) => each.close()));
 });

@@ -104,7 +104,11 @@ export class AdsClient {
     try {
       await this.#connect(onServed, signal);
     } catch (cause) {
-      const error = describeFailure(this.name, cause, this.#token === "" ? [] : [this.#token]);
+      const error = describeFailure(cause, {
+        where: this.name,
+        isTls: this.#credentials.tls !== undefined,
+        secrets: this.#token === "" ? [] : [this.#token],
+      });
       if (signal.aborted || (hasServed && isLost(cause))) return;
       this.#failure = error;
       for (const subscriptions of this.#subscriptions.values()) subscriptions.fail(error);

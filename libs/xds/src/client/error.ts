@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { messageOf, printableLine } from "@grpc-lb/core";
+import { describeHandshakeFailure, messageOf, printableLine } from "@grpc-lb/core";
 import { plainReason, RpcStatus } from "../channel/index.ts";
 
 /**
@@ -25,19 +25,45 @@ export class XdsError extends Error {
 /** A peer's text is cut here, in characters. */
 export const maxReasonLength = 500;
 
-/**
- * The error for outside.
- *
- * @param where the control plane: `host:18000`
- * @param secrets what the message must not repeat
- */
-export function describeFailure(where: string, cause: unknown, secrets: readonly string[]): XdsError {
+/** What configures the connection: the fields of the bootstrap's `channel_creds`, and `XdsTls`. */
+const tlsNames = {
+  authority: "ca_certificate_file in the bootstrap (tls.caFile)",
+  clientCertificate: "certificate_file and private_key_file in the bootstrap (tls.certFile, tls.keyFile)",
+  serverName: "tls.serverName",
+  insecure: 'channel_creds of type "insecure" in the bootstrap connect without it',
+};
+
+/** grpc-js says no more than this of a connection that ended before the server's first frame. */
+const endedEarly = "Failed to connect";
+
+/** What an error is made of. */
+export interface Failure {
+  /** The control plane: `host:18000`. */
+  readonly where: string;
+  /** Whether the connection was one of TLS. */
+  readonly isTls: boolean;
+  /** What the message must not repeat. */
+  readonly secrets: readonly string[];
+}
+
+/** The error for outside. A failed handshake is explained by what configures it. */
+export function describeFailure(cause: unknown, { where, isTls, secrets }: Failure): XdsError {
   if (cause instanceof XdsError) return cause;
-  const reason = printableLine(plainReason(messageOf(cause), secrets), maxReasonLength);
+  const plain = plainReason(messageOf(cause), secrets);
+  const handshake = plain === endedEarly ? describeEarlyEnd(isTls) : describeHandshakeFailure(plain, tlsNames);
+  const reason = printableLine(handshake ?? plain, maxReasonLength);
   const code = cause instanceof RpcStatus ? cause.code : status.UNKNOWN;
   const isDenied = code === status.PERMISSION_DENIED || code === status.UNAUTHENTICATED;
   // The text of the cause may have the secret, so it is not handed on.
   return new XdsError(isDenied ? "permissionDenied" : "unavailable", `control plane ${where}: ${reason}`, {
     cause: new RpcStatus(code, reason),
   });
+}
+
+/** A control plane that speaks TLS ends a connection without it; one that refuses the client's certificate may do so, too. */
+function describeEarlyEnd(isTls: boolean): string {
+  const why = isTls
+    ? `it may refuse the client's certificate: ${tlsNames.clientCertificate}`
+    : 'it may speak TLS: channel_creds of type "tls" in the bootstrap, GRPC_XDS_BOOTSTRAP (credentials.tls)';
+  return `the server closes the connection before it speaks HTTP/2: ${why}`;
 }
