@@ -13,6 +13,7 @@ import { type Caller, parsePodName } from "@grpc-lb/program";
 import { type GetPodResponse, PodServiceClient, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { hashKeyHeader } from "./policy-flag.ts";
 import type { ServiceConfigJson } from "./service-config.ts";
+import { isProxyless } from "./target.ts";
 
 /** The options of the one channel. */
 export interface PodCallerOptions {
@@ -50,7 +51,7 @@ export function openPodCaller(options: PodCallerOptions): Caller {
       if (options.hashKey) metadata.set(hashKeyHeader, options.hashKey);
       client.getPod({}, metadata, { deadline }, (error: ServiceError | null, response?: GetPodResponse) => {
         try {
-          if (error) throw new Error(describe(error, tls !== undefined), { cause: error });
+          if (error) throw new Error(describe(error, options), { cause: error });
           resolve(parsePodName(response?.pod?.name ?? ""));
         } catch (failure) {
           reject(new Error(`GetPod ${target}: ${messageOf(failure)}`, { cause: error ?? failure }));
@@ -92,12 +93,18 @@ const metadataFailure = /^Getting metadata from plugin failed with error: /;
 /** grpc-js says no more than this of a connection that ended before the server's first frame. */
 const endedEarly = /Last error: Failed to connect \(/;
 
-function describe({ code, details }: ServiceError, isTls: boolean): string {
+/** gRPC's own xDS client has no error for a control plane that it cannot reach. */
+const unanswered = /waiting for name resolution$/;
+
+function describe({ code, details }: ServiceError, { target, tls }: PodCallerOptions): string {
   const failure = describeHandshakeFailure(details);
   if (failure !== undefined) return `${status[code]}: ${failure}`;
   if (endedEarly.test(details)) {
-    const why = isTls ? "it may refuse the client's certificate" : "it may speak TLS, see --tls";
+    const why = tls ? "it may refuse the client's certificate" : "it may speak TLS, see --tls";
     return `${status[code]}: the server closes the connection before it speaks HTTP/2: ${why}`;
+  }
+  if (isProxyless(target) && unanswered.test(details)) {
+    return `${status[code]}: the control plane of the bootstrap does not answer; it may speak TLS, which grpc-js-xds does not`;
   }
   const cut = details.replace(metadataFailure, "").slice(0, maxDetailsLength).trimEnd();
   return `${status[code] ?? `status ${code}`}: ${cut.endsWith(emptyNote) ? cut.slice(0, -emptyNote.length).trimEnd() : cut}`;

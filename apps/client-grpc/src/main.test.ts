@@ -184,6 +184,22 @@ test("an invalid flag exits 2 with one line, before any call", async () => {
   }
 });
 
+test("a bootstrap that gRPC's own xDS client cannot use exits 2, and a control plane that does not answer it is named by each call", async () => {
+  const bootstrap = (type: string) => ({
+    GRPC_XDS_BOOTSTRAP_CONFIG: JSON.stringify({
+      xds_servers: [{ server_uri: "127.0.0.1:1", channel_creds: [{ type }] }],
+      node: { id: "client-1", locality: {} },
+    }),
+  });
+  const args = ["--target", "xds:///server", "--count", "1", "--timeout", "300ms"];
+  const refused = await runToEnd(main, args, bootstrap("tls"));
+  assert.deepEqual([refused.code, refused.stderr.length], [2, 1], refused.stderr.join("\n"));
+  assert.match(refused.stderr[0] ?? "", /xds_servers\[0\]\.channel_creds must have an entry of type insecure or/);
+  const { code, stderr } = await runToEnd(main, args, bootstrap("insecure"));
+  assert.equal(code, 1);
+  assert.match(stderr[0] ?? "", /the control plane of the bootstrap does not answer/);
+});
+
 test("--policy works together with a service config that chooses no policy", async () => {
   const config = '{"methodConfig":[{"name":[{}],"timeout":"2.5s"}]}';
   const args = ["--target", onlyA, "--policy", "round_robin", "--service-config", config, "--count", "1"];

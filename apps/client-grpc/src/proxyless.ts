@@ -1,3 +1,4 @@
+import { messageOf } from "@grpc-lb/core";
 import { ProgramError } from "@grpc-lb/program";
 import { isProxyless } from "./target.ts";
 
@@ -9,7 +10,8 @@ const bootstrapVariables = ["GRPC_XDS_BOOTSTRAP", "GRPC_XDS_BOOTSTRAP_CONFIG"] a
  * other resolvers are registered.
  *
  * @param policy the policy that the user chose; undefined for none
- * @throws ProgramError with exit code 2 without a bootstrap, and for a policy, which the control plane chooses
+ * @throws ProgramError with exit code 2 without a bootstrap, for one that the client cannot use, and for a policy, which the control
+ * plane chooses
  */
 export async function loadProxyless(
   target: string,
@@ -27,5 +29,10 @@ export async function loadProxyless(
     });
   }
   const { registerProxyless } = await import("@grpc-lb/xds/proxyless");
-  await registerProxyless();
+  try {
+    await registerProxyless();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ProgramError(`${target}: ${messageOf(cause)}`, { cause, exitCode: 2 });
+  }
 }

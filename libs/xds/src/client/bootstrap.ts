@@ -11,7 +11,8 @@ export interface XdsEnvironment {
   readonly warning?: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
+/** An object of JSON that is not checked yet. */
+export type Json = Readonly<Record<string, unknown>>;
 
 /** The text in a bootstrap file is small; a larger one is something else. */
 const maxBytes = 1_048_576;
@@ -27,11 +28,23 @@ const maxBytes = 1_048_576;
  * @throws RangeError for a bootstrap that cannot be read; it names the variable
  */
 export function readXdsEnvironment(server: string, env: NodeJS.ProcessEnv = process.env): XdsEnvironment {
-  const { GRPC_XDS_BOOTSTRAP: file, GRPC_XDS_BOOTSTRAP_CONFIG: text } = env;
-  if (!file && !text) return { node: {}, credentials: {} };
+  const read = (bootstrap: Json, variable: string) => readBootstrap(bootstrap, server, variable);
+  return readBootstrapOf(env, read) ?? { node: {}, credentials: {} };
+}
+
+/**
+ * Reads gRPC's bootstrap with a function, which gets its JSON and the name of the variable; undefined if the environment has none.
+ *
+ * @throws RangeError with what the function throws; it names the variable and its file
+ */
+export function readBootstrapOf<T>(
+  { GRPC_XDS_BOOTSTRAP: file, GRPC_XDS_BOOTSTRAP_CONFIG: config }: NodeJS.ProcessEnv,
+  read: (bootstrap: Json, variable: string) => T,
+): T | undefined {
+  if (!file && !config) return undefined;
   const variable = file ? "GRPC_XDS_BOOTSTRAP" : "GRPC_XDS_BOOTSTRAP_CONFIG";
   try {
-    return readBootstrap(JSON.parse(file ? readSmallFile(file) : (text ?? "")), server, variable);
+    return read(object(JSON.parse(file ? readSmallFile(file) : (config ?? "")), "it"), variable);
   } catch (cause) {
     // A syntax error would repeat a part of the text.
     const reason = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
@@ -45,8 +58,7 @@ function readSmallFile(file: string): string {
   return bytes.toString();
 }
 
-function readBootstrap(value: unknown, server: string, variable: string): XdsEnvironment {
-  const bootstrap = object(value, "it");
+function readBootstrap(bootstrap: Json, server: string, variable: string): XdsEnvironment {
   const servers = list(bootstrap.xds_servers, "xds_servers").map((each, n) => object(each, `xds_servers[${n}]`));
   const node = readNode(object(bootstrap.node, "node"));
   const address = normalizeServer(server);
@@ -116,13 +128,15 @@ function readCallCredentials(value: unknown): string | undefined {
   return known && text(object(known.config, "the config of call_creds").jwt_token_file, "jwt_token_file");
 }
 
-function object(value: unknown, what: string): Json {
+/** An object of the bootstrap; empty when it is absent. @throws RangeError that names it by `what` */
+export function object(value: unknown, what: string): Json {
   if (value === undefined) return {};
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
   throw new RangeError(`${what} must be an object`);
 }
 
-function list(value: unknown, what: string): readonly unknown[] {
+/** A list of the bootstrap; empty when it is absent. @throws RangeError that names it by `what` */
+export function list(value: unknown, what: string): readonly unknown[] {
   if (value === undefined) return [];
   if (Array.isArray(value)) return value;
   throw new RangeError(`${what} must be a list`);

@@ -1,3 +1,5 @@
+import { checkBootstrap } from "./check-bootstrap.ts";
+
 /** The members of two CommonJS modules that are used here. */
 interface ResolverModule {
   readonly default: { CHANNEL_ARGS_CONFIG_SELECTOR_KEY: string };
@@ -14,10 +16,13 @@ let registered: Promise<void> | undefined;
  *
  * grpc-js-xds 1.14 hands over a new config selector with each update, in an attribute that grpc-js takes for an argument of the
  * connections: each update would connect to every endpoint again. Under another key, which connections do not see, it does not.
+ *
+ * @throws RangeError for a bootstrap in the environment that grpc-js-xds cannot use: it names the variable and the field
  */
-export function registerProxyless(): Promise<void> {
+export async function registerProxyless(): Promise<void> {
+  checkBootstrap(process.env);
   registered ??= register();
-  return registered;
+  await registered;
 }
 
 async function register(): Promise<void> {
