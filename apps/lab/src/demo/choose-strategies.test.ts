@@ -7,7 +7,7 @@ const all = createStrategies("least_request");
 const namesOf = (strategies: readonly Strategy[]) => strategies.map(({ name }) => name).join();
 
 const everyName =
-  "http,clusterip,least_request,resolver,etcd,consul,dns-poll,file,max-age,envoy,nginx,haproxy,host-proxy,nodeport,loadbalancer,lookaside,xds";
+  "http,clusterip,least_request,resolver,etcd,consul,dns-poll,file,max-age,envoy,nginx,haproxy,host-proxy,nodeport,loadbalancer,lookaside,xds,envoy-xds";
 
 describe("--strategies", () => {
   for (const [text, want] of [

@@ -79,7 +79,7 @@ describe("the demo", { skip: process.platform !== "linux" && "reads /proc" }, ()
       report.skipped,
       [...registryNames, "envoy", "nginx", "haproxy"]
         .map((name) => ({ name, reason: reason(name) }))
-        .concat({ name: "host-proxy", reason: reason("envoy") }),
+        .concat(["host-proxy", "envoy-xds"].map((name) => ({ name, reason: reason("envoy") }))),
     );
     assert.ok(run.stderr.includes(`lab: etcd is skipped: ${reason("etcd")}`), run.stderr.join("\n"));
     const [http, clusterip, roundRobin] = report.strategies;

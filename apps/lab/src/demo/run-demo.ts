@@ -1,13 +1,12 @@
 import type { Clock } from "@grpc-lb/core";
 import type { CallLine } from "@grpc-lb/verdict";
 import { within } from "../processes/deadline.ts";
-import { freePorts } from "../processes/free-ports.ts";
 import type { PodServer } from "../processes/pod-server.ts";
 import { ProcessGroup } from "../processes/process-group.ts";
 import { startAdvice, startLimitMs } from "../processes/start-limit.ts";
 import { createStop } from "../processes/stop.ts";
 import type { ClientLog } from "./client-log.ts";
-import { startControlPlane } from "./environment/control-plane.ts";
+import { chooseControlPlanePorts, startControlPlane } from "./environment/control-plane.ts";
 import { type Environment, startEnvironment } from "./environment/environment.ts";
 import { createTemporaryFolder } from "./environment/temporary-folder.ts";
 import { type Plan, podNames } from "./plan.ts";
@@ -63,12 +62,12 @@ export async function runDemo({ plan, logs, observer, clock, signal }: DemoOptio
     );
     const proxyNames = logs.flatMap(({ strategy }) => strategy.proxy ?? []);
     const proxies = await unlessStopped(startProxies(proxyNames, { ...options, pods }));
-    const [controlPlanePort = 0] = await freePorts(1);
-    const around = { registries, proxies, controlPlanePort };
+    const controlPlane = await chooseControlPlanePorts();
+    const around = { registries, proxies, controlPlane };
     environment = await startEnvironment({ pods, seed: plan.seed, folder: folder.path, ...around });
     const { addresses } = environment;
     const strategies = logs.map(({ strategy }) => strategy);
-    await unlessStopped(startControlPlane(strategies, { group, clock, signal: aborted, addresses }));
+    await unlessStopped(startControlPlane(strategies, { ...options, addresses }));
 
     observer.onServing(pods);
     const firstCalls = logs.map((log) => {

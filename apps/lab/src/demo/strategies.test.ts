@@ -10,7 +10,7 @@ const addresses = {
   serviceAgingPort: 8,
   nodePort: 14,
   loadBalancerPort: 15,
-  controlPlanePort: 16,
+  controlPlane: { xds: 16, envoy: 17 },
   podGrpcPorts: [3, 4],
   kubeconfig: "/k",
   dnsPort: 5,
@@ -42,6 +42,7 @@ describe("the strategies", () => {
       "--target 127.0.0.1:15 --interval 200ms",
       "--target xds://127.0.0.1:16/server --policy least_request --interval 200ms",
       "--target xds:///server --interval 200ms",
+      "--target 127.0.0.1:17 --interval 200ms",
     ]);
   });
 

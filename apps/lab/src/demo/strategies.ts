@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { formatDuration } from "@grpc-lb/core";
 import { type Expectation, expectationOfStrategy } from "@grpc-lb/verdict";
+import type { ControlPlanePorts } from "./environment/control-plane.ts";
 import { expectationOf } from "./expectations.ts";
 import { maxConnectionAgeMs } from "./pods.ts";
 import type { ProgramName } from "./programs.ts";
@@ -30,8 +31,8 @@ export interface Addresses {
   readonly registries: RegistryTargets;
   /** The proxies in front of the pods. */
   readonly proxies: ProxyPorts;
-  /** The port of the control plane, which runs if a strategy needs it. */
-  readonly controlPlanePort: number;
+  /** The ports of the control plane, which runs if a strategy needs it. */
+  readonly controlPlane: ControlPlanePorts;
 }
 
 /**
@@ -52,8 +53,8 @@ export interface Strategy extends Expectation {
   readonly program?: ProgramName;
   /** The proxy that runs it. */
   readonly proxy?: ProxyName;
-  /** Whether its client asks the control plane. Default: false. */
-  readonly usesControlPlane?: boolean;
+  /** Which program has the pods from the control plane: the client, or the proxy that it calls. Default: none. */
+  readonly xdsClient?: "client" | "proxy";
   /** The client's .ts file. */
   readonly main: string;
   /** The client's flags that depend on the strategy. */
@@ -174,10 +175,10 @@ export function createStrategies(policy: string): readonly Strategy[] {
       learning: "watch",
       way: "gRPC to pods from xDS",
       why: "A control plane watches the pods, and tells the client which there are.",
-      usesControlPlane: true,
-      args: ({ controlPlanePort }) => [
+      xdsClient: "client",
+      args: ({ controlPlane }) => [
         "--target",
-        `xds://${onLoopback(controlPlanePort)}/server`,
+        `xds://${onLoopback(controlPlane.xds)}/server`,
         ...policyArgsUnlessDefault,
       ],
     },
@@ -187,10 +188,21 @@ export function createStrategies(policy: string): readonly Strategy[] {
       learning: "watch",
       way: "gRPC's own xDS client",
       connections: "one connection per pod",
-      usesControlPlane: true,
+      xdsClient: "client",
       main: grpcMain,
       args: () => ["--target", "xds:///server"],
-      env: ({ controlPlanePort }) => ({ GRPC_XDS_BOOTSTRAP_CONFIG: bootstrapOf(controlPlanePort) }),
+      env: ({ controlPlane }) => ({ GRPC_XDS_BOOTSTRAP_CONFIG: bootstrapOf(controlPlane.xds) }),
+    },
+    {
+      ...expectationOfStrategy("envoy-xds"),
+      name: "envoy-xds",
+      learning: "proxy",
+      way: "gRPC via Envoy, by xDS",
+      connections: "one, to the proxy",
+      program: "envoy",
+      xdsClient: "proxy",
+      main: grpcMain,
+      args: ({ controlPlane }) => ["--target", onLoopback(controlPlane.envoy)],
     },
   ];
 }

@@ -23,7 +23,7 @@ describe("the environment", () => {
     const folder = await createTemporaryFolder();
     const pods = [1, 2].map((n) => ({ podName: `server-${n}`, pid: 0, httpPort: 8000 + n, grpcPort: 9000 + n }));
     const proxies = { ports: {}, update: async () => {} };
-    const options = { seed: 1, folder: folder.path, registries: {}, proxies, controlPlanePort: 1 };
+    const options = { seed: 1, folder: folder.path, registries: {}, proxies, controlPlane: { xds: 1, envoy: 2 } };
     const environment = await startEnvironment({ pods, ...options });
     const targetOf = (name: string) => {
       const strategy = createStrategies("round_robin").find((each) => each.name === name);
@@ -45,7 +45,7 @@ describe("the environment", () => {
     const podOf = (n: number) => ({ podName: `server-${n}`, pid: 0, httpPort: 8000 + n, grpcPort: 9000 + n });
     const seen: number[] = [];
     const proxies = { ports: {}, update: async (pods: readonly unknown[]) => void seen.push(pods.length) };
-    const options = { seed: 1, folder: folder.path, registries: {}, proxies, controlPlanePort: 1 };
+    const options = { seed: 1, folder: folder.path, registries: {}, proxies, controlPlane: { xds: 1, envoy: 2 } };
     const environment = await startEnvironment({ pods: [podOf(1)], ...options });
     const { endpointsFile } = environment.addresses;
     const ports = () => portsOf(createFileSource({ path: endpointsFile }));

@@ -4,6 +4,7 @@ import type { Proxies } from "../proxies/start-proxies.ts";
 import type { RegistryTargets } from "../registries/registry.ts";
 import type { Addresses } from "../strategies.ts";
 import { startConnectionProxy } from "./connection-proxy.ts";
+import type { ControlPlanePorts } from "./control-plane.ts";
 import { startDnsServer } from "./dns-server.ts";
 import { EndpointsFile } from "./endpoints-file.ts";
 import { startFakeCluster } from "./fake-cluster.ts";
@@ -31,15 +32,15 @@ export interface EnvironmentOptions {
   readonly registries: RegistryTargets;
   /** The proxies in front of the pods; they learn of pods as the Service does. */
   readonly proxies: Proxies;
-  /** See `Addresses.controlPlanePort`. */
-  readonly controlPlanePort: number;
+  /** See `Addresses.controlPlane`. */
+  readonly controlPlane: ControlPlanePorts;
   /** Receives the pods whenever they are published, first when the environment starts. */
   onPublished?(pods: readonly Pod[]): void;
 }
 
 /** Starts the Service, the Kubernetes API and the DNS server, and writes the endpoints file. */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
-  const { pods, seed, folder, registries, proxies, controlPlanePort, onPublished } = options;
+  const { pods, seed, folder, registries, proxies, controlPlane, onPublished } = options;
   const started: { close(): Promise<void> }[] = [];
   const close = async () => {
     await Promise.all(started.map((each) => each.close()));
@@ -75,7 +76,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
       endpointsFile: file.path,
       registries,
       proxies: proxies.ports,
-      controlPlanePort,
+      controlPlane,
     };
 
     let current = pods;

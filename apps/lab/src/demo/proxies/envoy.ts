@@ -10,7 +10,8 @@ const clusterByKey = "pods-by-key";
 /** The header of the key: what `client-grpc --hash-key` sends. */
 const keyHeader = "hash-key";
 const discoveryOf = ({ folder }: ProxyPlace) => join(folder, "eds.json");
-const bootstrapOf = ({ folder }: ProxyPlace) => join(folder, "envoy.json");
+/** The file of Envoy's static configuration. */
+export const envoyBootstrapOf = ({ folder }: ProxyPlace) => join(folder, "envoy.json");
 
 /** Envoy with its endpoints in a file that it watches, as a control plane would send them. */
 export const envoy: ProxyKind = {
@@ -18,11 +19,11 @@ export const envoy: ProxyKind = {
   program: "envoy",
   // One worker takes all connections, so that round robin is one turn.
   args: (place) => [
-    ...["-c", bootstrapOf(place), "--concurrency", "1", "--use-dynamic-base-id", "--disable-hot-restart"],
+    ...["-c", envoyBootstrapOf(place), "--concurrency", "1", "--use-dynamic-base-id", "--disable-hot-restart"],
     ...["--log-level", "warning"],
   ],
   async prepare(place) {
-    await writeFile(bootstrapOf(place), JSON.stringify(bootstrap(place)));
+    await writeFile(envoyBootstrapOf(place), JSON.stringify(bootstrap(place)));
   },
   async writePods(pods, place) {
     const path = discoveryOf(place);
@@ -32,7 +33,16 @@ export const envoy: ProxyKind = {
 };
 
 const typeUrl = (name: string) => `type.googleapis.com/${name}`;
-const socketAddress = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
+
+/** An address of 127.0.0.1. */
+export const socketAddress = (port: number) => ({ socket_address: { address: "127.0.0.1", port_value: port } });
+
+const optionsName = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/** The options of a cluster that speaks HTTP/2, in clear. */
+export const http2Options = {
+  [optionsName]: { "@type": typeUrl(optionsName), explicit_http_config: { http2_protocol_options: {} } },
+};
 
 /** Envoy's static configuration. */
 export function bootstrap(place: ProxyPlace): object {
@@ -55,7 +65,6 @@ export function bootstrap(place: ProxyPlace): object {
     address: socketAddress(place.port),
     filter_chains: [{ filters: [{ name: "envoy.filters.network.http_connection_manager", typed_config: manager }] }],
   };
-  const options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
   const clusterOf = (name: string, policy: object) => ({
     name,
     type: "EDS",
@@ -65,9 +74,7 @@ export function bootstrap(place: ProxyPlace): object {
       service_name: cluster,
       eds_config: { path_config_source: { path: discoveryOf(place) }, resource_api_version: "V3" },
     },
-    typed_extension_protocol_options: {
-      [options]: { "@type": typeUrl(options), explicit_http_config: { http2_protocol_options: {} } },
-    },
+    typed_extension_protocol_options: http2Options,
   });
   const clusters = [
     clusterOf(cluster, { lb_policy: "ROUND_ROBIN" }),

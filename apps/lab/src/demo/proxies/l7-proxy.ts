@@ -9,7 +9,10 @@ import { startAdvice, startLimitMs } from "../../processes/start-limit.ts";
 /** The programs of the L7 proxies. */
 export type ProxyProgram = "envoy" | "nginx" | "haproxy";
 
-/** The L7 proxies that the lab can start; the name is also that of the strategy. `host-proxy` is the one on the client's node. */
+/**
+ * The L7 proxies that have their pods from the lab; the name is also that of the strategy. `host-proxy` is the one on the client's
+ * node.
+ */
 export type ProxyName = ProxyProgram | "host-proxy";
 
 /** The port of each proxy that runs, on 127.0.0.1. */
@@ -24,14 +27,15 @@ export interface ProxyPlace {
 
 /** How a proxy is configured and started. */
 export interface ProxyKind {
-  readonly name: ProxyName;
+  /** That of the strategy. */
+  readonly name: ProxyName | "envoy-xds";
   readonly program: ProxyProgram;
   /** The arguments of the program. */
   args(place: ProxyPlace): readonly string[];
   /** Writes the configuration that never changes. Default: there is none. */
   prepare?(place: ProxyPlace): Promise<void>;
-  /** Writes the pods. */
-  writePods(pods: readonly PodServer[], place: ProxyPlace): Promise<void>;
+  /** Writes the pods. Default: the program does not have them from the lab. */
+  writePods?(pods: readonly PodServer[], place: ProxyPlace): Promise<void>;
   /** The signal on which the program reads the pods again. Undefined when it watches the file. */
   readonly reloadSignal?: NodeJS.Signals;
 }
@@ -55,7 +59,7 @@ export interface ProxyOptions {
 const retryMs = 50;
 
 /** The name of a proxy's process in the group. Not the program's, which is the name of the client of that strategy. */
-export const proxyMember = (name: ProxyName) => `${name} proxy`;
+export const proxyMember = (name: ProxyKind["name"]) => `${name} proxy`;
 
 /**
  * Starts a proxy and waits until it accepts connections. `group` stops it.
@@ -70,7 +74,7 @@ export async function startL7Proxy(
 ): Promise<L7Proxy> {
   const member = proxyMember(kind.name);
   await kind.prepare?.(place);
-  await kind.writePods(pods, place);
+  await kind.writePods?.(pods, place);
   // The workers of nginx and HAProxy end with their master only when it may signal them.
   group.start({ name: member, command, args: kind.args(place), lastSignal: "SIGTERM" });
   const ended = new AbortController();
@@ -85,7 +89,7 @@ export async function startL7Proxy(
   return {
     port: place.port,
     async update(next) {
-      await kind.writePods(next, place);
+      await kind.writePods?.(next, place);
       if (kind.reloadSignal) group.signal(member, kind.reloadSignal);
     },
   };

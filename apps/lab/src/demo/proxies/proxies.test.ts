@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { commandOf, whyUnavailable } from "../programs.ts";
 import { bootstrap, discoveryResponse } from "./envoy.ts";
+import { controlPlaneBootstrap } from "./envoy-xds.ts";
 import { haproxyConfig } from "./haproxy.ts";
 import { nginxConfig } from "./nginx.ts";
 
@@ -16,6 +17,13 @@ describe("the configuration of a proxy", () => {
     const ports = [...JSON.stringify(discoveryResponse(pods)).matchAll(/"port_value":(\d+)/g)].map(([, port]) => port);
     assert.deepEqual(ports, ["9001", "9002"]);
     assert.match(text, /"present_match":true.*"hash_policy":\[\{"header":\{"header_name":"hash-key"/);
+  });
+
+  it("of the Envoy of the control plane has no listener and no pods, and the control plane's port", () => {
+    const text = JSON.stringify(controlPlaneBootstrap(7001));
+    assert.deepEqual(text.match(/"port_value":\d+/g), ['"port_value":7001']);
+    assert.match(text, /"api_type":"DELTA_GRPC"/);
+    assert.doesNotMatch(text, /listeners/);
   });
 
   it("of nginx and HAProxy has the listener and the pods, and writes into its own folder only", () => {

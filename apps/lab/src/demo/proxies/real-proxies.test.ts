@@ -15,8 +15,9 @@ import { startProxies } from "./start-proxies.ts";
 const main = join(import.meta.dirname, "../main.ts");
 const client = join(import.meta.dirname, "../../../../client-grpc/src/main.ts");
 
-for (const name of ["envoy", "nginx", "haproxy"] as const) {
-  const reason = await whyUnavailable(name);
+for (const name of ["envoy", "nginx", "haproxy", "envoy-xds"] as const) {
+  const program = name === "envoy-xds" ? "envoy" : name;
+  const reason = await whyUnavailable(program);
 
   describe(`the demo with the real ${name}`, { skip: reason ?? false }, () => {
     let env = {};
@@ -24,7 +25,7 @@ for (const name of ["envoy", "nginx", "haproxy"] as const) {
 
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), "lab-test-"));
-      env = { TMPDIR: folder, [name.toUpperCase()]: commandOf(name) };
+      env = { TMPDIR: folder, [program.toUpperCase()]: commandOf(program) };
     });
 
     after(async () => {

@@ -1,11 +1,10 @@
 import { type Clock, formatDuration } from "@grpc-lb/core";
 import type { CallLine } from "@grpc-lb/verdict";
 import { within } from "../../processes/deadline.ts";
-import { freePorts } from "../../processes/free-ports.ts";
 import { ProcessGroup } from "../../processes/process-group.ts";
 import { startAdvice, startLimitMs } from "../../processes/start-limit.ts";
 import { createStop } from "../../processes/stop.ts";
-import { startControlPlane } from "../environment/control-plane.ts";
+import { chooseControlPlanePorts, startControlPlane } from "../environment/control-plane.ts";
 import { type Environment, startEnvironment } from "../environment/environment.ts";
 import { createTemporaryFolder } from "../environment/temporary-folder.ts";
 import { type Pod, startPod } from "../pods.ts";
@@ -100,15 +99,15 @@ export async function runScene(options: SceneOptions): Promise<SceneHistory> {
     const pods = await unlessStopped(Promise.all(plan.pods.map(start)));
     const proxyNames = logs.flatMap(({ strategy }) => strategy.proxy ?? []);
     const proxies = await unlessStopped(startProxies(proxyNames, { ...around, pods }));
-    const [controlPlanePort = 0] = await freePorts(1);
+    const controlPlane = await chooseControlPlanePorts();
     const env = await startEnvironment({
-      ...{ pods, seed: plan.seed, folder: folder.path, registries, proxies, controlPlanePort },
+      ...{ pods, seed: plan.seed, folder: folder.path, registries, proxies, controlPlane },
       onPublished: (published) => observer.onPublished?.(published),
     });
     environment = env;
     const strategies = logs.map(({ strategy }) => strategy);
     const { addresses } = env;
-    await unlessStopped(startControlPlane(strategies, { group, clock, signal: aborted, addresses }));
+    await unlessStopped(startControlPlane(strategies, { ...around, addresses }));
     observer.onServing(pods);
     await unlessStopped(startClients(options, group, env, aborted));
 
