@@ -40,9 +40,7 @@ export class ControlPlane {
     if ("error" in result) throw new Error(result.error);
   }
 
-  get clients() {
-    return this.#ads?.clientStatuses() ?? [];
-  }
+  readonly clients = () => this.#ads?.clientStatuses() ?? [];
 
   /** Ends it as a crash does. */
   stop(): void {

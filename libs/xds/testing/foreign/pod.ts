@@ -6,6 +6,7 @@ import {
   ServerCredentials,
   type ServerUnaryCall,
   type sendUnaryData,
+  status,
 } from "@grpc/grpc-js";
 
 const asIs = (bytes: Buffer) => bytes;
@@ -17,11 +18,16 @@ const serving = Buffer.from([8, 1]);
 export interface Pod {
   readonly name: string;
   readonly port: number;
+  /** Answers UNAVAILABLE from now on, or no longer. */
+  setFailing(isFailing: boolean): void;
+  /** Ends as a pod does that Kubernetes ends: calls in progress are answered, and new ones go elsewhere. Cuts what is left after 5 s. */
+  end(): Promise<void>;
+  /** Ends as a crash does. */
   close(): void;
 }
 
-/** Starts one on a free port, with the health service of gRPC. */
-export async function startPod(name: string): Promise<Pod> {
+/** Starts one with the health service of gRPC. @param port default: a free one */
+export async function startPod(name: string, port = 0): Promise<Pod> {
   const server = new Server();
   const method = {
     path,
@@ -32,10 +38,12 @@ export async function startPod(name: string): Promise<Pod> {
     responseSerialize: asIs,
     responseDeserialize: asIs,
   } as const;
+  let isFailing = false;
   server.addService(
     { check: method },
     {
       check: (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
+        if (isFailing) return callback({ code: status.UNAVAILABLE, details: `${name} fails` });
         const header = new Metadata();
         header.set("pod", name);
         call.sendMetadata(header);
@@ -43,8 +51,20 @@ export async function startPod(name: string): Promise<Pod> {
       },
     },
   );
-  const port = await promisify(server.bindAsync.bind(server))("127.0.0.1:0", ServerCredentials.createInsecure());
-  return { name, port, close: () => server.forceShutdown() };
+  const bound = await promisify(server.bindAsync.bind(server))(`127.0.0.1:${port}`, ServerCredentials.createInsecure());
+  return {
+    name,
+    port: bound,
+    setFailing(is) {
+      isFailing = is;
+    },
+    async end() {
+      const cut = setTimeout(() => server.forceShutdown(), 5_000);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      clearTimeout(cut);
+    },
+    close: () => server.forceShutdown(),
+  };
 }
 
 /** Calls a pod and returns its name. */
