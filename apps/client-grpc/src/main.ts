@@ -1,5 +1,5 @@
 import { messageOf } from "@grpc-lb/core";
-import { adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
+import { clientAdminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
 import { createTokenInterceptors, tokenFlags } from "@grpc-lb/operations/auth";
 import { startClientTelemetry, withOperations } from "@grpc-lb/operations/client";
 import { clientLogFlags, createClientLog, createGrpcCallLog } from "@grpc-lb/operations/logs";
@@ -26,7 +26,7 @@ const flags = {
     default: 305_000,
     minMs: 1_000,
   }),
-  ...adminFlags,
+  ...clientAdminFlags,
   ...telemetryFlags,
   ...clientLogFlags,
   ...clientTlsFlags,

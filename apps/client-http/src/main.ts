@@ -1,4 +1,4 @@
-import { type AdminRoutes, adminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
+import { type AdminRoutes, clientAdminFlags, endpointsRoutes } from "@grpc-lb/operations/admin";
 import { openTokenFile, tokenFlags } from "@grpc-lb/operations/auth";
 import { startClientTelemetry, withOperations } from "@grpc-lb/operations/client";
 import { clientLogFlags, createClientLog, logRequests } from "@grpc-lb/operations/logs";
@@ -13,7 +13,7 @@ import { targetFlag, withTls } from "./target.ts";
 const summary = "Gets the pod name of a server over HTTP, with a new connection for each call.";
 const flags = {
   target: targetFlag,
-  ...adminFlags,
+  ...clientAdminFlags,
   ...telemetryFlags,
   ...clientLogFlags,
   ...clientTlsFlags,

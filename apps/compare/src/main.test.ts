@@ -59,7 +59,10 @@ test("SIGTERM ends it with 0 while a page watches", async () => {
 test("a port that is taken exits 1 with one line that names it", async () => {
   const { port } = new URL((await start()).url);
   const { code, stderr } = await runToEnd(main, ["--port", port]);
-  assert.deepEqual([code, stderr], [1, [`compare: listen EADDRINUSE: address already in use 127.0.0.1:${port}`]]);
+  assert.deepEqual(
+    [code, stderr],
+    [1, [`compare: cannot listen on --port ${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}`]],
+  );
 });
 
 test("a namespace that cannot be reached exits 1 with one line", async () => {
@@ -75,11 +78,16 @@ test("with a health port the kubelet gets an answer on every address, and nothin
   assert.deepEqual([await status("/healthz"), await status("/")], [200, 404]);
 });
 
-test("a health port that is taken exits 1 with one line that names it", async () => {
+test("a health port that is taken exits 1 with one line that names its flag", async () => {
   const { port } = new URL((await start()).url);
   const { code, stderr } = await runToEnd(main, ["--health-port", port]);
   assert.deepEqual([code, stderr.length], [1, 1], stderr.join("\n"));
-  assert.match(stderr[0] ?? "", new RegExp(`^compare: listen EADDRINUSE: address already in use .*:${port}$`));
+  assert.match(
+    stderr[0] ?? "",
+    new RegExp(
+      `^compare: cannot listen on --health-port ${port}: listen EADDRINUSE: address already in use .*:${port}$`,
+    ),
+  );
 });
 
 for (const [flag, value] of [

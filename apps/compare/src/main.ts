@@ -6,7 +6,16 @@ import {
   createServiceAccountAccess,
   isInCluster,
 } from "@grpc-lb/discovery/kubernetes";
-import { choiceFlag, ProgramError, portFlag, printableLine, runProgram, switchFlag, textFlag } from "@grpc-lb/program";
+import {
+  choiceFlag,
+  listening,
+  ProgramError,
+  portFlag,
+  printableLine,
+  runProgram,
+  switchFlag,
+  textFlag,
+} from "@grpc-lb/program";
 import { Board } from "./board.ts";
 import { watchCluster } from "./cluster/watch-cluster.ts";
 import { EventStream, eventText } from "./event-stream.ts";
@@ -66,14 +75,16 @@ void runProgram({ name: "compare", summary, flags }, async ({ flags, signal }) =
   const closers: (() => unknown)[] = [() => feed.end()];
   const serve = async () => {
     const assets = await loadAssets();
-    const server = await servePage({
+    const page = servePage({
       ...{ host: flags.host, port: flags.port, assets, stream },
       first: () => [eventText("history", board.history), eventText("state", board.snapshot())],
       actions: () => board.actions,
       act: feed.act,
     });
+    const server = await listening("--port", flags.port, page);
     closers.push(() => server.close());
-    if (flags.healthPort !== 0) closers.push(await serveHealth(flags.healthPort));
+    if (flags.healthPort !== 0)
+      closers.push(await listening("--health-port", flags.healthPort, serveHealth(flags.healthPort)));
     return `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${server.port}`;
   };
   const every = async (ms: number, work: () => void) => {

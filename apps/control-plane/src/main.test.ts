@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
@@ -37,6 +39,19 @@ test("wrong flags and a wrong configuration exit 2 with one line", async () => {
     }),
   );
   await rm(folder, { recursive: true });
+});
+
+test("a port that is taken exits 1 with one line that names its flag", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const args = ["--serve=a=static:///10.0.0.1:1", "--bind-address=127.0.0.1", "--port=0", "--drain-delay=0"];
+  for (const flag of ["--port", "--csds-port", "--admin-port"]) {
+    const { code, stderr } = await runToEnd(main, [...args, flag, String(port)]);
+    assert.deepEqual([code, stderr.length], [1, 1], stderr.join("\n"));
+    assert.match(stderr[0] ?? "", new RegExp(`^control-plane: cannot listen on ${flag} ${port}: listen EADDRINUSE`));
+  }
+  taken.close();
 });
 
 test("it serves, says a wrong configuration in one line and goes on, and drains on SIGTERM: streams end, exit 0", async () => {

@@ -1,11 +1,11 @@
 import { setLogger } from "@grpc/grpc-js";
-import { maxDurationMs, messageOf, systemClock } from "@grpc-lb/core";
+import { maxDurationMs, systemClock } from "@grpc-lb/core";
 import { createSource } from "@grpc-lb/discovery";
 import { createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
 import { createCertificateExpiry, startTelemetry } from "@grpc-lb/operations/telemetry";
 import { openServerTls } from "@grpc-lb/operations/tls";
 import { createChannelCredentials } from "@grpc-lb/operations/tls/grpc";
-import { createLogger, ProgramError, runProgram } from "@grpc-lb/program";
+import { createLogger, listening, runProgram } from "@grpc-lb/program";
 import { SnapshotCache } from "@grpc-lb/xds/cache";
 import { createAdsServer, createLoadServer, createStatusServer } from "@grpc-lb/xds/server";
 import manifest from "../package.json" with { type: "json" };
@@ -15,7 +15,7 @@ import { readServedConfig } from "./config/served-config.ts";
 import { flags } from "./flags.ts";
 import { clientKindOf } from "./resources/client-kind.ts";
 import { logClients } from "./serving/client-log.ts";
-import { type Listening, type ListenOptions, listen } from "./serving/listen.ts";
+import { listen } from "./serving/listen.ts";
 import { observeControlPlane } from "./serving/metrics.ts";
 import { Publisher } from "./serving/publisher.ts";
 import { clientLoadsOf } from "./steering/client-load.ts";
@@ -112,18 +112,19 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     await Promise.race([publisher.published, terminated]);
     if (!signal.aborted) {
       const { bindAddress: host, port } = flags;
-      const listening = await listenOn({ host, port, services: [ads, loads], tls, clock });
+      const xds = await listening("--port", port, listen({ host, port, services: [ads, loads], tls, clock }));
       if (flags.csdsPort !== 0) {
         const services = [createStatusServer({ ads, cache })];
-        const csds = await listenOn({ host: "127.0.0.1", port: flags.csdsPort, services, clock });
+        const listener = listen({ host: "127.0.0.1", port: flags.csdsPort, services, clock });
+        const csds = await listening("--csds-port", flags.csdsPort, listener);
         closing.unshift(() => csds.drain(0, 0));
       }
       state = "serving";
-      log.info({ port: listening.port, tls: tls !== undefined }, "serving");
+      log.info({ port: xds.port, tls: tls !== undefined }, "serving");
       await terminated;
       state = "draining";
       log.info({ drainDelayMs: flags.drainDelay }, "draining");
-      await listening.drain(flags.drainDelay, flags.drainTimeout);
+      await xds.drain(flags.drainDelay, flags.drainTimeout);
     }
     log.info("stopped");
     return 0;
@@ -132,12 +133,3 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     await Promise.all(closing.map((close) => close()));
   }
 });
-
-/** As `listen`. @throws ProgramError with exit code 1 that names the port, when it cannot be listened on */
-async function listenOn(options: ListenOptions): Promise<Listening> {
-  try {
-    return await listen(options);
-  } catch (cause) {
-    throw new ProgramError(`cannot listen on port ${options.port}: ${messageOf(cause)}`, { cause, exitCode: 1 });
-  }
-}

@@ -147,16 +147,11 @@ function bind(
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {
       if (error) {
-        reject(new Error(reasonOf(error), { cause: error }));
+        reject(error);
         return;
       }
       onBound();
       resolve(bound);
     });
   });
-}
-
-/** Takes the reason out of grpc-js's "No address added out of total 1 resolved errors: [listen EADDRINUSE: …]". */
-function reasonOf(error: Error): string {
-  return /errors: \[(.*)\]$/.exec(error.message)?.[1] ?? error.message;
 }

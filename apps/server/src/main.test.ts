@@ -65,18 +65,15 @@ test("a second signal ends it at once", async () => {
   assert.deepEqual(await server.exited, { code: 143, signal: null });
 });
 
-test("a port that is taken ends it with one line that names the port, and exit code 1", async () => {
+test("a port that is taken ends it with one line that names flag and port, and exit code 1", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => taken.once("listening", resolve));
   const { port } = taken.address() as { port: number };
-  for (const [flag, what] of [
-    ["--http-port", "HTTP"],
-    ["--grpc-port", "gRPC"],
-  ] as const) {
+  for (const flag of ["--http-port", "--grpc-port", "--admin-port"]) {
     const { code, stderr } = await runToEnd(main, [...free, flag, String(port)]);
     assert.equal(code, 1);
     assert.equal(stderr.length, 1, `one line, got ${JSON.stringify(stderr)}`);
-    assert.match(stderr[0] ?? "", new RegExp(`^server: cannot listen for ${what} on port ${port}: .*EADDRINUSE`));
+    assert.match(stderr[0] ?? "", new RegExp(`^server: cannot listen on ${flag} ${port}: .*EADDRINUSE`));
   }
   await new Promise((resolve) => taken.close(resolve));
 });

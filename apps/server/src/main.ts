@@ -17,8 +17,8 @@ import {
   choiceFlag,
   createLogger,
   durationFlag,
+  listening,
   logLevels,
-  ProgramError,
   portFlag,
   refuseFlags,
   runProgram,
@@ -127,11 +127,6 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   );
   const loadReports = flags.loadReport ? new LoadReports(meter, clock) : undefined;
 
-  const listening = <T>(protocol: string, port: number, listener: Promise<T>) =>
-    listener.catch((cause: unknown) => {
-      const message = `cannot listen for ${protocol} on port ${port}: ${messageOf(cause)}`;
-      throw new ProgramError(message, { cause, exitCode: 1 });
-    });
   const { bindAddress: host, httpPort, grpcPort, maxConnectionAge: maxConnectionAgeMs } = flags;
   const refuses = faults && (() => faults.faults.refusesConnections === true);
   const shared = { host, tls, onRefused, refuses };
@@ -139,7 +134,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   const grpcTelemetry = await createGrpcServerTelemetry(telemetry, () => readiness.state !== "starting");
   const accessLog = isDebug ? [await createGrpcAccessLog(log, telemetry)] : [];
   const http = await listening(
-    "HTTP",
+    "--http-port",
     httpPort,
     listenHttp(pod, readiness, workload, {
       ...shared,
@@ -160,7 +155,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     interceptors: [...(auth ? [auth.interceptor] : []), ...(faults ? [createFaultInterceptor(faults)] : [])],
   };
   const listener = listenGrpc(pod, readiness, workload, grpcOptions);
-  const grpc = await listening("gRPC", grpcPort, listener).catch(async (error) => {
+  const grpc = await listening("--grpc-port", grpcPort, listener).catch(async (error) => {
     await http.close();
     throw error;
   });

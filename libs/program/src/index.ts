@@ -28,6 +28,7 @@ export {
   textFlag,
 } from "./flags.ts";
 export { listenHost } from "./listen-host.ts";
+export { listening } from "./listening.ts";
 export { createLogger, type LoggerSettings, logLevels } from "./log.ts";
 export { type LogFormat, logFormats } from "./log-format.ts";
 export { LogPosition } from "./log-position.ts";

@@ -63,11 +63,6 @@ export async function listen({ host, port, services, tls, clock }: ListenOptions
 function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => (error ? reject(reasonOf(error)) : resolve(bound)));
+    server.bindAsync(address, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
-}
-
-/** Takes the reason out of grpc-js's "No address added out of total 1 resolved errors: [listen EADDRINUSE: …]". */
-function reasonOf(cause: Error): Error {
-  return new Error(/errors: \[(.*)\]$/.exec(cause.message)?.[1] ?? cause.message, { cause });
 }

@@ -41,13 +41,13 @@ test("routes are mounted, and one that throws answers 500 and harms no other", a
   assert.equal((await get("/healthz")).status, 200);
 });
 
-test("a port in use is one line with the port and the reason", async (t) => {
+test("a port in use is one line with the flag, the port and the reason", async (t) => {
   const { admin } = await start(t);
   const second = createAdminServer({ host: "127.0.0.1", port: admin.port, routes: [] });
   await assert.rejects(second, (error) => {
     assert.ok(error instanceof ProgramError);
     assert.equal(error.exitCode, 1);
-    assert.match(error.message, new RegExp(`^cannot listen for the admin port ${admin.port}: listen EADDRINUSE`));
+    assert.match(error.message, new RegExp(`^cannot listen on --admin-port ${admin.port}: listen EADDRINUSE`));
     return true;
   });
 });

@@ -1,6 +1,5 @@
 import type { AddressInfo } from "node:net";
-import { messageOf } from "@grpc-lb/core";
-import { listenHost, ProgramError } from "@grpc-lb/program";
+import { listenHost, listening } from "@grpc-lb/program";
 import type { FastifyPluginAsync } from "fastify";
 
 /** Routes of an admin server: a plugin of fastify. */
@@ -42,7 +41,7 @@ const limits = {
  * const admin = await createAdminServer({ port: 9464, routes: [probeRoutes({ notReady: () => undefined })] });
  * ```
  *
- * @throws ProgramError with the port and the reason, exit code 1, when the address cannot be listened on
+ * @throws ProgramError with the flag, the port and the reason, exit code 1, when the address cannot be listened on
  */
 export async function createAdminServer({ host = "", port, routes }: AdminServerOptions): Promise<AdminServer> {
   const { fastify } = await import("fastify"); // only for programs that have an admin port
@@ -59,10 +58,10 @@ export async function createAdminServer({ host = "", port, routes }: AdminServer
   });
   for (const plugin of routes) app.register(plugin);
   try {
-    await app.listen({ port, host: listenHost(host) });
+    await listening("--admin-port", port, app.listen({ port, host: listenHost(host) }));
   } catch (cause) {
     await app.close();
-    throw new ProgramError(`cannot listen for the admin port ${port}: ${messageOf(cause)}`, { cause, exitCode: 1 });
+    throw cause;
   }
   return {
     port: (app.server.address() as AddressInfo).port,

@@ -8,7 +8,7 @@
  * await admin.close();
  * ```
  */
-export { adminFlags } from "./admin-flags.ts";
+export { adminFlags, clientAdminFlags } from "./admin-flags.ts";
 export { type AdminRoutes, type AdminServer, type AdminServerOptions, createAdminServer } from "./admin-server.ts";
 export { type EndpointsViews, endpointsRoutes } from "./debug/endpoints-routes.ts";
 export { type ProbeOptions, probeRoutes } from "./probe-routes.ts";
