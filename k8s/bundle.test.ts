@@ -54,6 +54,27 @@ test("a bundle runs on its own, finds the .proto files that grpc packages read, 
   assert.doesNotMatch(main, /serves/, "what is loaded on demand is not in the program");
 });
 
+test("grpc-js-xds is loaded on demand, and works with the program's grpc-js", (t) => {
+  mkdirSync(join(root, "k8s/dist"), { recursive: true });
+  const project = mkdtempSync(join(root, "k8s/dist/bundle-test-"));
+  t.after(() => rmSync(project, { recursive: true, force: true }));
+  mkdirSync(join(project, "src"));
+  const program = [
+    'import { Server } from "@grpc/grpc-js";',
+    'import("@grpc/grpc-js-xds").then(({ default: xds }) => console.log(xds.XdsServer.prototype instanceof Server));',
+  ];
+  writeFileSync(join(project, "src/main.ts"), program.join("\n"));
+  const bundled = spawnSync(process.execPath, [join(root, "k8s/bundle.ts"), relative(root, project)], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  assert.equal(bundled.status, 0, bundled.stderr);
+  const app = join(project, "dist/image/dist/app");
+  assert.deepEqual(globSync("*", { cwd: app }).sort(), ["grpc-js-xds.cjs", "main.cjs", "re2.wasm"]);
+  const run = spawnSync(process.execPath, [join(app, "main.cjs")], { cwd: "/", encoding: "utf8" });
+  assert.equal(run.stdout, "true\n", run.stderr);
+});
+
 test("a folder that is not an app is an error in one line", () => {
   const { status, stderr } = spawnSync(process.execPath, ["k8s/bundle.ts", "apps/nope"], {
     cwd: root,

@@ -15,7 +15,7 @@ import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, wr
 import { basename, dirname, join, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { collectNotices } from "./image/notices.ts";
-import { type Chunk, splitOnDemand } from "./image/on-demand.ts";
+import { type Chunk, splitOnDemand, takeGrpcOfProgram } from "./image/on-demand.ts";
 
 const project = process.argv[2];
 if (project === undefined || !existsSync(join(project, "src/main.ts"))) {
@@ -58,16 +58,18 @@ const options: BuildOptions & { metafile: true } = {
   plugins: [xdsDeps, splitOnDemand(chunks, (name) => name in dependencies)],
 };
 const { metafile } = await build({ ...options, entryPoints: [join(project, "src/main.ts")], outfile: program });
-const inputs = Object.keys(metafile.inputs);
+const isFile = (input: string) => existsSync(input); // the others are what a plugin makes
+const inputs = Object.keys(metafile.inputs).filter(isFile);
 const files = [program];
 for (const { name, entry } of chunks.values()) {
   const outfile = join(tree, "dist/app", name);
-  const chunk = await build({ ...options, entryPoints: [entry], outfile });
+  const plugins = [...(options.plugins ?? []), takeGrpcOfProgram];
+  const chunk = await build({ ...options, plugins, entryPoints: [entry], outfile });
   const [written] = Object.values(chunk.metafile.outputs);
   const isGrpc = ([path, { bytesInOutput }]: [string, { bytesInOutput: number }]) =>
     bytesInOutput > 0 && path.includes("node_modules/@grpc/grpc-js/");
   if (Object.entries(written?.inputs ?? {}).some(isGrpc)) throw new Error(`bundle: ${name} has a copy of grpc-js`);
-  inputs.push(...Object.keys(chunk.metafile.inputs));
+  inputs.push(...Object.keys(chunk.metafile.inputs).filter(isFile));
   files.push(outfile);
 }
 

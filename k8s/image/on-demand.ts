@@ -1,8 +1,21 @@
 import { basename, dirname } from "node:path";
 import type { Plugin } from "esbuild";
 
-/** Packages that are chunks where the program itself does not use them. */
-const packages: readonly string[] = ["fastify"];
+/** A package that is a chunk. */
+interface OnDemand {
+  /** Whether it works with the program's grpc-js. */
+  readonly usesGrpc: boolean;
+  /** Whether a program that has it among its dependencies imports it statically: then it is no chunk there. */
+  readonly isStaticWhereDeclared: boolean;
+}
+
+const packages: ReadonlyMap<string, OnDemand> = new Map([
+  ["fastify", { usesGrpc: false, isStaticWhereDeclared: true }],
+  ["@grpc/grpc-js-xds", { usesGrpc: true, isStaticWhereDeclared: false }], // an optional peer of @grpc-lb/xds
+]);
+
+/** Where a chunk finds the program's grpc-js, an expression. */
+const sharedGrpc = 'globalThis[Symbol.for("grpc-lb: the grpc-js of the program")]';
 
 /** What a program loads only when it is asked for: each is a file of its own, which costs nothing at a start without it. */
 export interface Chunk {
@@ -13,24 +26,40 @@ export interface Chunk {
 
 /**
  * Makes a chunk of each dynamic import of a file `on-demand.ts`, named after its folder, and of some packages. Node compiles a program as a
- * whole before it runs the first line, some 20 to 40 ms for each megabyte. A chunk has copies of the packages that the program has too, so it
- * must not use grpc-js, whose classes and registries exist once.
+ * whole before it runs the first line, some 20 to 40 ms for each megabyte. A chunk has copies of the packages that the program has too,
+ * except of grpc-js, whose classes and registries exist once: it takes that of the program.
  *
- * @param isUsed whether the program has a package among its own dependencies
+ * @param isDeclared whether the program has a package among its own dependencies
  */
-export function splitOnDemand(chunks: Map<string, Chunk>, isUsed: (name: string) => boolean): Plugin {
+export function splitOnDemand(chunks: Map<string, Chunk>, isDeclared: (name: string) => boolean): Plugin {
   return {
     name: "on-demand",
-    setup({ onResolve, resolve }) {
-      onResolve({ filter: /\/on-demand\.ts$|^fastify$/ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+    setup({ onLoad, onResolve, resolve }) {
+      const filter = /\/on-demand\.ts$|^fastify$|^@grpc\/grpc-js-xds$/;
+      onResolve({ filter }, async ({ path, kind, importer, resolveDir, pluginData }) => {
         if (kind !== "dynamic-import" || pluginData === "resolving") return undefined;
-        const isPackage = packages.includes(path);
-        if (isPackage && isUsed(path)) return undefined;
+        const known = packages.get(path);
+        if (known?.isStaticWhereDeclared && isDeclared(path)) return undefined;
         const found = await resolve(path, { kind, importer, resolveDir, pluginData: "resolving" });
-        const name = `${isPackage ? path : basename(dirname(found.path))}.cjs`;
+        const name = `${known ? basename(path) : basename(dirname(found.path))}.cjs`;
         chunks.set(name, { name, entry: found.path });
+        if (known?.usesGrpc) return { path: name, namespace: "chunk-with-grpc", pluginData: { resolveDir } };
         return { path: `./${name}`, external: true };
       });
+      onResolve({ filter: /\.cjs$/, namespace: "chunk-with-grpc" }, ({ path }) => ({ path, external: true }));
+      onLoad({ filter: /./, namespace: "chunk-with-grpc" }, ({ path, pluginData }) => ({
+        contents: `${sharedGrpc} = require("@grpc/grpc-js"); module.exports = require("./${path}");`,
+        resolveDir: pluginData.resolveDir,
+      }));
     },
   };
 }
+
+/** Gives a chunk the program's grpc-js. */
+export const takeGrpcOfProgram: Plugin = {
+  name: "grpc-of-program",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^@grpc\/grpc-js\/?$/ }, () => ({ path: "@grpc/grpc-js", namespace: "grpc-of-program" }));
+    onLoad({ filter: /./, namespace: "grpc-of-program" }, () => ({ contents: `module.exports = ${sharedGrpc};` }));
+  },
+};
