@@ -41,6 +41,17 @@ test("wrong flags and a wrong configuration exit 2 with one line", async () => {
   await rm(folder, { recursive: true });
 });
 
+/** What the metrics say of the configuration. */
+async function configMetrics(adminPort: number) {
+  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  const valueOf = (name: string) => Number(new RegExp(`^grpc_lb_xds_config_${name}\\b.* (\\S+)$`, "m").exec(text)?.[1]);
+  return {
+    appliedSeconds: valueOf("applied_seconds"),
+    rejections: valueOf("rejections_total"),
+    failing: valueOf("failing"),
+  };
+}
+
 test("a port that is taken exits 1 with one line that names its flag", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
@@ -69,6 +80,8 @@ test("it serves, says a wrong configuration in one line and goes on, and drains 
   const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
   const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
   assert.equal(ready.status, 200);
+  const { rejections, failing } = await configMetrics(adminPort);
+  assert.deepEqual([rejections, failing], [0, 0]);
   assert.match(metrics, /grpc_lb_xds_endpoints\{.*grpc_lb_xds_service="server".*\} 1/);
 
   const client = new AggregatedDiscoveryServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
@@ -89,6 +102,9 @@ test("it serves, says a wrong configuration in one line and goes on, and drains 
     await program.line((line) => line.includes("configuration is wrong")),
     /services must have at least one service/,
   );
+  const { appliedSeconds, ...rejected } = await configMetrics(adminPort);
+  assert.deepEqual(rejected, { rejections: 1, failing: 1 });
+  assert.ok(Math.abs(appliedSeconds - Date.now() / 1_000) < 600, String(appliedSeconds));
   program.kill("SIGTERM");
   const unavailable = 14;
   assert.equal(await ended, unavailable);

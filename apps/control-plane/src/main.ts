@@ -10,17 +10,25 @@ import { SnapshotCache } from "@grpc-lb/xds/cache";
 import { createAdsServer, createLoadServer, createStatusServer } from "@grpc-lb/xds/server";
 import manifest from "../package.json" with { type: "json" };
 import type { Config } from "./config/config.ts";
+import { ConfigStatus } from "./config/config-status.ts";
 import { followConfigFile } from "./config/follow-config-file.ts";
 import { readServedConfig } from "./config/served-config.ts";
 import { flags } from "./flags.ts";
-import { clientKindOf } from "./resources/client-kind.ts";
+import { clientGroupOf } from "./resources/client-kind.ts";
 import { logClients } from "./serving/client-log.ts";
 import { listen } from "./serving/listen.ts";
 import { observeControlPlane } from "./serving/metrics.ts";
-import { Publisher } from "./serving/publisher.ts";
+import { Publisher, type PublisherProblem } from "./serving/publisher.ts";
 import { clientLoadsOf } from "./steering/client-load.ts";
 import { openOrcaTls } from "./steering/orca-tls.ts";
 import { Steerer } from "./steering/steerer.ts";
+
+/** What each kind of problem means for what is served. */
+const problemTexts: Readonly<Record<PublisherProblem["t"], string>> = {
+  source: "endpoints are not current",
+  endpoints: "endpoints are left out",
+  resources: "resources are not consistent; the last good ones stay",
+};
 
 const summary = "Serves what discovery finds to clients of xDS: gRPC without a proxy, Envoy, and xds:// targets.";
 
@@ -34,6 +42,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     onReload: ({ expiresMs = 0 }) => log.info({ expires: new Date(expiresMs) }, "certificate reloaded"),
     onProblem: (reason) => log.warn({ reason }, "certificate files cannot be used; the last good ones stay"),
   });
+  const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
   const orcaTls = await openOrcaTls(flags, (reason) =>
     log.warn({ reason }, "certificate files of load reports cannot be used; the last good ones stay"),
   );
@@ -49,7 +58,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   const publisher = new Publisher({
     ...{ cache, clock, syncTimeoutMs: flags.syncTimeout },
     createSource: (target) => createSource(target),
-    onProblem: (problem) => log.warn({ problem }, "endpoints are not current"),
+    onProblem: ({ services, reason, t }) => log.warn({ services, problem: reason }, problemTexts[t]),
     onPublished: (services) => log.debug({ services }, "published"),
   });
   const steerer = new Steerer({
@@ -61,19 +70,21 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   });
   const ads = createAdsServer({
     cache,
-    groupOf: ({ userAgentName }) => clientKindOf(userAgentName),
+    groupOf: ({ userAgentName }) => clientGroupOf(userAgentName),
     identifier: "grpc-lb",
     ...logClients(log),
   });
   const loads = createLoadServer({
     onReport: (report) => steerer.report(report.cluster, report.intervalMs, clientLoadsOf(report)),
   });
-  observeControlPlane(telemetry, { publisher, steerer, ads, clock });
+  const configStatus = new ConfigStatus();
+  observeControlPlane(telemetry, { publisher, steerer, ads, config: configStatus, clock });
   const apply = (config: Config) => {
     publisher.setConfig(config);
     steerer.setConfig(config);
     const reportMs = steerer.reportIntervalMs();
     if (reportMs !== undefined) loads.setIntervalMs(reportMs);
+    configStatus.onApplied();
     log.info({ services: [...config.services.keys()] }, "configured");
   };
 
@@ -103,16 +114,21 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     }
     if (served) apply(served);
     else {
-      const { config, ended } = followConfigFile(flags.config, apply, ending.signal, (problem) =>
-        log.error({ problem }, "configuration is wrong; the last good one stays"),
-      );
+      const { config, ended } = followConfigFile(flags.config, apply, ending.signal, (problem) => {
+        configStatus.onRejected();
+        log.error({ problem }, "configuration is wrong; the last good one stays");
+      });
       closing.unshift(() => ended);
       apply(await config);
     }
     await Promise.race([publisher.published, terminated]);
     if (!signal.aborted) {
       const { bindAddress: host, port } = flags;
-      const xds = await listening("--port", port, listen({ host, port, services: [ads, loads], tls, clock }));
+      const xds = await listening(
+        "--port",
+        port,
+        listen({ host, port, services: [ads, loads], tls, clock, onRefused }),
+      );
       if (flags.csdsPort !== 0) {
         const services = [createStatusServer({ ads, cache })];
         const listener = listen({ host: "127.0.0.1", port: flags.csdsPort, services, clock });

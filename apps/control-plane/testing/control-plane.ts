@@ -2,7 +2,7 @@ import { systemClock } from "@grpc-lb/core";
 import { SnapshotCache } from "@grpc-lb/xds/cache";
 import { createAdsServer } from "@grpc-lb/xds/server";
 import { readConfig } from "../src/config/read-config.ts";
-import { clientKindOf } from "../src/resources/client-kind.ts";
+import { clientGroupOf } from "../src/resources/client-kind.ts";
 import { listen } from "../src/serving/listen.ts";
 import { Publisher } from "../src/serving/publisher.ts";
 import { FakeSources } from "./fake-sources.ts";
@@ -14,11 +14,11 @@ export async function startControlPlane(services: object, { port = 0, syncTimeou
   const problems: string[] = [];
   const publisher = new Publisher({
     ...{ cache, clock: systemClock, createSource: sources.create, syncTimeoutMs },
-    onProblem: (message) => problems.push(message),
+    onProblem: ({ reason }) => problems.push(reason),
   });
   const ads = createAdsServer({
     cache,
-    groupOf: ({ userAgentName }) => clientKindOf(userAgentName),
+    groupOf: ({ userAgentName }) => clientGroupOf(userAgentName),
     onRejected: ({ message }) => problems.push(message),
   });
   const serve = (next: object) => publisher.setConfig(readConfig({ services: next }));

@@ -1,7 +1,8 @@
-import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream, Settings } from "node:http2";
+import type { ServerHttp2Session, ServerHttp2Stream, Settings } from "node:http2";
 import { constants } from "node:http2";
 import { Server as TlsServer } from "node:tls";
 import type { Server, ServerOptions } from "@grpc/grpc-js";
+import { http2ServersOf } from "@grpc-lb/operations/tls/grpc";
 import { ConnectionTable } from "./connection-table.ts";
 import { type HandshakeOptions, limitHandshakes } from "./handshakes.ts";
 import { refuseConnections } from "./refuse-connections.ts";
@@ -49,17 +50,14 @@ export function limitOptions(limits: Http2Limits): ServerOptions {
   };
 }
 
-/** Private members of grpc-js 1.14: the options of its HTTP/2 servers, and the servers that listen. */
+/** A private member of grpc-js 1.14: the options of its HTTP/2 servers. */
 interface Internals {
   readonly commonServerOptions: { settings?: Settings };
-  readonly http2Servers: ReadonlyMap<Http2Server | Http2SecureServer, unknown>;
 }
-
-const internalsOf = (server: Server) => server as unknown as Internals;
 
 /** Announces the header limit. Must be called before the server is bound. */
 export function announceHeaderLimit(server: Server, { maxHeaderBytes }: Http2Limits): void {
-  const { commonServerOptions: options } = internalsOf(server);
+  const { commonServerOptions: options } = server as unknown as Internals;
   options.settings = { ...options.settings, maxHeaderListSize: maxHeaderBytes };
 }
 
@@ -74,7 +72,7 @@ export function enforceLimits(server: Server, limits: Http2Limits, connections: 
   const { onRefused, refuses } = connections;
   const table = new ConnectionTable<ServerHttp2Session>(limits.maxConnections, (session) => session.destroy());
   const streams = new StreamTable(limits.maxStreams);
-  for (const http2Server of internalsOf(server).http2Servers.keys()) {
+  for (const http2Server of http2ServersOf(server)) {
     if (refuses) refuseConnections(http2Server, refuses);
     if (http2Server instanceof TlsServer) limitHandshakes(http2Server, { max: limits.maxConnections, onRefused });
     http2Server.on("session", (session) => {

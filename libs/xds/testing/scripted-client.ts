@@ -68,6 +68,11 @@ export class ScriptedClient<Q extends object, R extends { readonly typeUrl: stri
     else this.#call.resume();
   }
 
+  /** Sends nothing more. */
+  end(): void {
+    this.#call.end();
+  }
+
   close(): void {
     this.#call.cancel();
     this.#client.close();

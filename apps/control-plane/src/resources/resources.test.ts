@@ -9,7 +9,7 @@ import { RouteConfiguration } from "@grpc-lb/protos/envoy/config/route/v3";
 import type { Backend, Service } from "../config/config.ts";
 import { policyNames } from "../config/policy.ts";
 import { readConfig } from "../config/read-config.ts";
-import { type ClientKind, clientKindOf, clientKinds } from "./client-kind.ts";
+import { type ClientKind, clientGroupOf, clientKinds } from "./client-kind.ts";
 import { buildCluster } from "./cluster.ts";
 import { buildEndpoints } from "./endpoints.ts";
 import { buildListener } from "./listener.ts";
@@ -262,9 +262,9 @@ test("10 000 endpoints of different weights are within the limits of clients", (
   assert.ok(sum < 2 ** 32 && assignment.endpoints.length === 10_000, String(sum));
 });
 
-test("the kind of a client is known by what it calls itself", () => {
-  const kinds = ["gRPC Node Pure JS", "gRPC Go", "gRPC Java", "envoy", "grpc-lb", ""].map(clientKindOf);
-  assert.deepEqual(kinds, ["grpc", "grpc", "grpc", "envoy", "envoy", "envoy"]);
+test("the group of a client is known by what it calls itself", () => {
+  const groups = ["gRPC Node Pure JS", "gRPC Go", "gRPC Java", "envoy", "grpc-lb", "go-control-plane", ""];
+  assert.deepEqual(groups.map(clientGroupOf), ["grpc", "grpc", "grpc", "envoy", "source", "other", "other"]);
 });
 
 test("clients that are not gRPC's get what the sources know of an endpoint", () => {

@@ -16,8 +16,10 @@ const maxNames = 5;
 export function logClients(log: Log): Pick<AdsServerOptions, "onConnected" | "onDisconnected" | "onRejected"> {
   const short = (text: string) => printableLine(text, maxIdLength);
   return {
-    onConnected: ({ id, node, group, peer }) =>
-      log.info({ client: id, node: short(node.id), group, peer }, "client connected"),
+    onConnected: ({ id, node, group, peer }) => {
+      const userAgent = short(node.userAgentName);
+      log.info({ client: id, node: short(node.id), group, userAgent, peer }, "client connected");
+    },
     onDisconnected: ({ id }, reason) => log.info({ client: id, reason }, "client disconnected"),
     onRejected: ({ client, typeUrl, names, message }) => {
       const type = short(typeUrl.slice(typeUrl.lastIndexOf(".") + 1));

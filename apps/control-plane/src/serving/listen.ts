@@ -1,7 +1,7 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "@grpc-lb/core";
 import type { ReloadingCredentials } from "@grpc-lb/operations/tls";
-import { createServerCredentials } from "@grpc-lb/operations/tls/grpc";
+import { createServerCredentials, reportGrpcHandshakes } from "@grpc-lb/operations/tls/grpc";
 import { listenHost } from "@grpc-lb/program";
 import { serverOptions } from "@grpc-lb/xds/server";
 import { HealthImplementation } from "grpc-health-check";
@@ -21,6 +21,8 @@ export interface ListenOptions {
   /** Default: without TLS. */
   readonly tls?: ReloadingCredentials | undefined;
   readonly clock: Clock;
+  /** Called with the reason why the TLS handshake of a client failed, and its address; each reason once a minute. */
+  readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
 }
 
 /** A control plane that listens. */
@@ -36,14 +38,16 @@ export interface Listening {
 const healthNames = ["", "liveness", "readiness", "envoy.service.discovery.v3.AggregatedDiscoveryService"] as const;
 
 /** Starts to serve. @throws Error when the address cannot be listened on */
-export async function listen({ host, port, services, tls, clock }: ListenOptions): Promise<Listening> {
+export async function listen({ host, port, services, tls, clock, onRefused }: ListenOptions): Promise<Listening> {
   const server = new Server(serverOptions);
   for (const service of services) service.addTo(server);
   const health = new HealthImplementation();
   for (const name of healthNames) health.setStatus(name, "SERVING");
   health.addToServer(server);
   const credentials = tls ? createServerCredentials(tls) : ServerCredentials.createInsecure();
-  const bound = await bind(server, listenHost(host), port, credentials);
+  const bound = await bind(server, { host: listenHost(host), port, credentials }, () => {
+    if (onRefused) reportGrpcHandshakes(server, clock, onRefused);
+  });
   return {
     port: bound,
     async drain(delayMs, timeoutMs) {
@@ -60,9 +64,25 @@ export async function listen({ host, port, services, tls, clock }: ListenOptions
   };
 }
 
-function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
+/** @param onBound called before the server can accept a connection */
+function bind(
+  server: Server,
+  {
+    host,
+    port,
+    credentials,
+  }: { readonly host: string; readonly port: number; readonly credentials: ServerCredentials },
+  onBound: () => void,
+): Promise<number> {
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync(address, credentials, (error, bound) => {
+      if (error) {
+        reject(error);
+        return;
+      }
+      onBound();
+      resolve(bound);
+    });
   });
 }

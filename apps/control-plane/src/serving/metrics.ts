@@ -1,21 +1,26 @@
 import type { Clock } from "@grpc-lb/core";
 import type { Instruments } from "@grpc-lb/operations/telemetry";
 import type { AdsServer } from "@grpc-lb/xds/server";
+import type { ConfigStatus } from "../config/config-status.ts";
 import type { Steerer } from "../steering/steerer.ts";
 import type { Publisher } from "./publisher.ts";
 
+/** What is observed. */
+export interface Observed {
+  readonly publisher: Publisher;
+  readonly steerer: Steerer;
+  readonly ads: AdsServer;
+  readonly config: ConfigStatus;
+  readonly clock: Clock;
+}
+
 /**
  * Observes what is served: streams, responses and rejections of ADS; endpoints of each service, the age of what is known of them,
- * whether a source has an error, and how many endpoints are steered by their load. Without metrics it does nothing.
+ * whether a source has an error, how many endpoints are steered by their load, and whether the configuration is the newest. Without metrics it does nothing.
  */
 export function observeControlPlane(
   { meter }: Pick<Instruments, "meter">,
-  {
-    publisher,
-    steerer,
-    ads,
-    clock,
-  }: { readonly publisher: Publisher; readonly steerer: Steerer; readonly ads: AdsServer; readonly clock: Clock },
+  { publisher, steerer, ads, config, clock }: Observed,
 ): void {
   if (!meter) return;
   const gauge = (name: string, description: string, unit: string) =>
@@ -36,6 +41,16 @@ export function observeControlPlane(
   );
   counter("rejections", "Responses that clients rejected", "{response}").addCallback((result) =>
     result.observe(ads.stats().rejections),
+  );
+
+  gauge("config.applied", "When the configuration in use was applied, since 1970", "s").addCallback((result) => {
+    if (config.appliedMs !== undefined) result.observe(config.appliedMs / 1_000);
+  });
+  counter("config.rejections", "Configurations that were wrong", "{configuration}").addCallback((result) =>
+    result.observe(config.rejections),
+  );
+  gauge("config.failing", "Whether the newest configuration is wrong", "{configuration}").addCallback((result) =>
+    result.observe(config.isRejected ? 1 : 0),
   );
 
   gauge("steering.reporting", "Endpoints of a steered service whose load is known", "{endpoint}").addCallback(

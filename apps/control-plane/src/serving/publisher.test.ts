@@ -7,7 +7,7 @@ import { SnapshotCache } from "@grpc-lb/xds/cache";
 import { FakeSources } from "../../testing/fake-sources.ts";
 import { readConfig } from "../config/read-config.ts";
 import type { ClientKind } from "../resources/client-kind.ts";
-import { Publisher } from "./publisher.ts";
+import { Publisher, type PublisherProblem } from "./publisher.ts";
 
 afterEach(assertNothingLeft);
 
@@ -20,7 +20,7 @@ function createPublisher(minGapMs = 0) {
   const clock = new ManualClock();
   const sources = new FakeSources();
   const problems: string[] = [];
-  const onProblem = (message: string) => problems.push(message);
+  const onProblem = ({ t, services, reason }: PublisherProblem) => problems.push(`${t} of ${services}: ${reason}`);
   const publisher = new Publisher({
     ...{ cache, clock, createSource: sources.create, syncTimeoutMs: 5_000, minGapMs, onProblem },
   });
@@ -84,7 +84,10 @@ test("a change of endpoints changes the endpoints of its service alone, and a fa
   sources.fail(a, "registry: ECONNREFUSED");
   await turn();
   await turn();
-  assert.deepEqual([hostsOf("one"), changes, problems], ["10.0.0.1,10.0.0.2", ["one"], ["registry: ECONNREFUSED"]]);
+  assert.deepEqual(
+    [hostsOf("one"), changes, problems],
+    ["10.0.0.1,10.0.0.2", ["one"], ["source of one: registry: ECONNREFUSED"]],
+  );
   assert.equal(publisher.status()[0]?.hasError, true);
   unwatch();
   await close();
@@ -99,7 +102,7 @@ test("a service of which a source has not answered is not answered for: neither 
   clock.advance(5_000);
   await publisher.published;
   assert.deepEqual([hostsOf("good"), hostsOf("bad"), hostsOf("half")], ["10.0.0.1", undefined, undefined]);
-  assert.deepEqual(problems, [`${b}: no answer in 5s`]);
+  assert.deepEqual(problems, [`source of bad,half: ${b}: no answer in 5s`]);
   assert.equal(names("cluster.v3.Cluster", "grpc"), "good,bad,half");
   const isPending = (name: string) => cache.snapshot("envoy")?.isPending(endpointsType, name);
   assert.deepEqual(["good", "bad", "half", "other"].map(isPending), [false, true, true, false]);
@@ -185,7 +188,8 @@ test("endpoints without an IP address are reported once, and the factors of stee
   await started(a);
   sources.answer(a, "10.0.0.1", "10.0.0.2", "localhost");
   await publisher.published;
-  const text = "one: xDS clients take IP addresses only, and 1 of its endpoints has none, such as localhost:80";
+  const text =
+    "endpoints of one: xDS clients take IP addresses only, and 1 of its endpoints has none, such as localhost:80";
   assert.deepEqual([hostsOf("one"), problems], ["10.0.0.1,10.0.0.2", [text]]);
   publisher.setFactors("one", new Map([["10.0.0.1:80", 0.5]]));
   const before = cache.snapshot("grpc")?.get(endpointsType, "one")?.version;

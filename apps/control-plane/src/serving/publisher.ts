@@ -12,7 +12,7 @@ import {
   typeUrls,
 } from "@grpc-lb/xds/cache";
 import type { Backend, Config, Service } from "../config/config.ts";
-import { type ClientKind, clientKinds } from "../resources/client-kind.ts";
+import { type ClientKind, clientGroups, clientKinds } from "../resources/client-kind.ts";
 import { buildCluster } from "../resources/cluster.ts";
 import { buildEndpoints, type PrioritizedEndpoints } from "../resources/endpoints.ts";
 import { buildListener } from "../resources/listener.ts";
@@ -31,10 +31,24 @@ export interface PublisherOptions {
    * pause after it. Default: 50.
    */
   readonly minGapMs?: number;
-  /** Called once for each new problem, with one line: a source's error, or endpoints that cannot be served. */
-  onProblem(message: string): void;
+  /** Called once for each new problem. */
+  onProblem(problem: PublisherProblem): void;
   /** Called when the endpoints of services have changed in the cache. */
   onPublished?(services: readonly string[]): void;
+}
+
+/** Why services are not served as they are configured. */
+export interface PublisherProblem {
+  /**
+   * - `source`: a source has an error, or has not answered: its endpoints may be old.
+   * - `endpoints`: some of the endpoints cannot be served, and are left out.
+   * - `resources`: the resources are not consistent, and are not served. Cannot happen for a checked configuration.
+   */
+  readonly t: "source" | "endpoints" | "resources";
+  /** Those that it concerns. */
+  readonly services: readonly string[];
+  /** One line. */
+  readonly reason: string;
 }
 
 /** What is served of a service, for metrics. */
@@ -152,10 +166,8 @@ export class Publisher {
 
   #onSnapshot(target: string): void {
     const error = this.#sources.snapshot(target)?.error;
-    this.#report(target, error?.message);
-    for (const [name, { sources }] of backends(this.#config)) {
-      if (sources.some((source) => source.target === target)) this.#markDirty(name);
-    }
+    this.#reportSource(target, error?.message);
+    for (const name of this.#servicesOf(target)) this.#markDirty(name);
   }
 
   /** Publishes without the sources that have not answered in time. */
@@ -164,7 +176,8 @@ export class Publisher {
     await clock.sleep(syncTimeoutMs, this.#waiting.signal, { background: true });
     if (this.#closing.signal.aborted || this.#isPublished) return;
     for (const target of this.waitingFor()) {
-      if (!this.#problems.has(target)) this.#report(target, `${target}: no answer in ${formatDuration(syncTimeoutMs)}`);
+      if (this.#problems.has(target)) continue;
+      this.#reportSource(target, `${target}: no answer in ${formatDuration(syncTimeoutMs)}`);
     }
     this.#publishAll();
   }
@@ -196,7 +209,8 @@ export class Publisher {
       const pending = [...backends(this.#config)].flatMap(([name]) =>
         this.#served.has(name) ? [] : { typeUrl: typeUrls.endpoints, name },
       );
-      this.#check(this.#options.cache.setSnapshot(kind, resources, { pending }));
+      for (const group of clientGroups[kind])
+        this.#check(this.#options.cache.setSnapshot(group, resources, { pending }));
     }
     this.#isPublished = true;
     this.#waiting.abort();
@@ -214,7 +228,7 @@ export class Publisher {
     }
     for (const kind of clientKinds) {
       const upserts = changed.flatMap(([name, backend]) => this.#buildAssignment(name, backend, kind));
-      this.#check(this.#options.cache.updateSnapshot(kind, { upserts }));
+      for (const group of clientGroups[kind]) this.#check(this.#options.cache.updateSnapshot(group, { upserts }));
     }
     this.#announce(beganMs);
   }
@@ -258,24 +272,34 @@ export class Publisher {
     const factors = this.#factors.get(name) ?? new Map();
     const { assignment, skipped } = buildEndpoints(name, backend, served.sources, factors, kind);
     const [first] = skipped;
-    const problem = `${name}: xDS clients take IP addresses only, and ${skipped.length} of its endpoints ${skipped.length === 1 ? "has" : "have"} none, such as ${first}`;
-    this.#report(name, first && problem);
+    const reason = `xDS clients take IP addresses only, and ${skipped.length} of its endpoints ${skipped.length === 1 ? "has" : "have"} none, such as ${first}`;
+    this.#report(name, first === undefined ? undefined : { t: "endpoints", services: [name], reason });
     return [endpointsResource(assignment)];
   }
 
+  /** The services that have a target among their sources. */
+  #servicesOf(target: string): readonly string[] {
+    const all = [...backends(this.#config)];
+    return all.flatMap(([name, { sources }]) => (sources.some((source) => source.target === target) ? name : []));
+  }
+
+  #reportSource(target: string, reason: string | undefined): void {
+    if (reason === undefined) this.#report(target, undefined);
+    else this.#report(target, { t: "source", services: this.#servicesOf(target), reason });
+  }
+
   /** Says a problem once, and again after it was gone. */
-  #report(key: string, message: string | undefined): void {
-    if (this.#problems.get(key) === message) return;
-    if (message === undefined) this.#problems.delete(key);
+  #report(key: string, problem: PublisherProblem | undefined): void {
+    if (this.#problems.get(key) === problem?.reason) return;
+    if (problem === undefined) this.#problems.delete(key);
     else {
-      this.#problems.set(key, message);
-      this.#options.onProblem(message);
+      this.#problems.set(key, problem.reason);
+      this.#options.onProblem(problem);
     }
   }
 
   #check(result: SnapshotResult): void {
-    // Cannot happen for a checked configuration; the cache keeps the last good resources.
-    if ("error" in result) this.#options.onProblem(result.error);
+    if ("error" in result) this.#options.onProblem({ t: "resources", services: [], reason: result.error });
   }
 }
 

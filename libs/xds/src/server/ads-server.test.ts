@@ -497,6 +497,19 @@ describe("streams", () => {
     assert.equal(late.error?.code, status.UNAVAILABLE);
   });
 
+  test("each end of a stream has a reason", async () => {
+    await start();
+    const [polite, gone] = [openDelta(), openDelta()];
+    for (const client of [polite, gone]) client.send({ typeUrl: endpoints, resourceNamesSubscribe: ["a"] });
+    await settled(2);
+    polite.end();
+    await until(() => ended.length === 1, "the first one ends");
+    gone.close();
+    await until(() => ended.length === 2, "the second one ends");
+    const reason = "the client ended the stream, or its connection was lost";
+    assert.deepEqual(ended, [reason, reason]);
+  });
+
   test("the same response to many clients is encoded once; on one stream a nonce means one response", async () => {
     const encoder = new ResponseEncoder(delta, "");
     const draftOf = (...resources: Resource[]) => ({ resources, removed: ["x"], changed: new Map() });

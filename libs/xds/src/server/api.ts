@@ -81,7 +81,7 @@ export interface AdsServerOptions {
    */
   readonly orderTimeoutMs?: number | undefined;
   readonly onConnected?: ((client: AdsClientInfo) => void) | undefined;
-  /** @param reason why the stream ended, for a log; empty when the client ended it */
+  /** @param reason why the stream ended, as a clause for a log */
   readonly onDisconnected?: ((client: AdsClientInfo, reason: string) => void) | undefined;
   readonly onRejected?: ((rejection: AdsRejection) => void) | undefined;
 }

@@ -28,6 +28,8 @@ export interface StreamOptions extends Pick<AdsServerOptions, "cache" | "onConne
 /** The longest name of a resource, in characters. */
 const maxNameLength = 4_096;
 const maxMessageLength = 500;
+/** grpc-js does not tell one from the other. */
+const gone = "the client ended the stream, or its connection was lost";
 
 /**
  * One stream of a client. At most one response is being written, and at most one of each type is not answered: meanwhile changes
@@ -60,9 +62,9 @@ export class AdsStream<Q extends AnyRequest> {
     this.#protocol = encoder.protocol;
     this.#options = options;
     call.on("data", (request: Q) => this.#receive(request));
-    call.on("end", () => this.#finish("", () => call.end()));
-    call.on("cancelled", () => this.#finish(""));
-    call.on("close", () => this.#finish(""));
+    call.on("end", () => this.#finish(gone, () => call.end()));
+    call.on("cancelled", () => this.#finish(gone));
+    call.on("close", () => this.#finish(gone));
     call.on("error", (error) => this.#finish(messageOf(error)));
     void options.clock.sleep(options.firstRequestTimeoutMs, this.#ended.signal, { background: true }).then(() => {
       if (!this.#client)

@@ -13,4 +13,6 @@
  * ```
  */
 export { createChannelCredentials } from "./channel-credentials.ts";
+export { http2ServersOf } from "./http2-servers.ts";
+export { reportGrpcHandshakes } from "./report-handshakes.ts";
 export { createServerCredentials } from "./server-credentials.ts";
