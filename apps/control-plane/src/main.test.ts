@@ -44,11 +44,11 @@ test("wrong flags and a wrong configuration exit 2 with one line", async () => {
 /** What the metrics say of the configuration. */
 async function configMetrics(adminPort: number) {
   const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
-  const valueOf = (name: string) => Number(new RegExp(`^grpc_lb_xds_config_${name}\\b.* (\\S+)$`, "m").exec(text)?.[1]);
+  const metric = (name: string) => Number(new RegExp(`^grpc_lb_xds_config_${name}\\b.* (\\S+)$`, "m").exec(text)?.[1]);
   return {
-    appliedSeconds: valueOf("applied_seconds"),
-    rejections: valueOf("rejections_total"),
-    failing: valueOf("failing"),
+    appliedSeconds: metric("applied_seconds"),
+    rejections: metric("rejections_total"),
+    failing: metric("failing"),
   };
 }
 
