@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -22,8 +22,8 @@ export interface Certificates {
 export interface TestLeaf {
   /** Names of the subject; it also has the address 127.0.0.1. Default: none, as of a client. */
   readonly hosts?: readonly string[];
-  /** Whether it has expired in 2020. Default: valid for a day. */
-  readonly isExpired?: boolean;
+  /** When it expires; it is valid from 2020 on. Default: in a day. */
+  readonly expires?: Date;
 }
 
 /** A certificate authority for a test. */
@@ -48,20 +48,27 @@ export function makeCertificates(...names: readonly string[]): Certificates | un
   return { caFile, server: issue("server", { hosts: names }), client: issue("client"), remove };
 }
 
-/** Creates a certificate authority, with the program openssl; undefined where that is not installed. */
-export function makeAuthority(): TestAuthority | undefined {
+/**
+ * Creates a certificate authority, with the program openssl; undefined where that is not installed.
+ *
+ * @param existing issues for this one, whose files stay as they are
+ */
+export function makeAuthority(existing?: CertificatePair): TestAuthority | undefined {
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-tls-"));
   const remove = () => rmSync(folder, { recursive: true });
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   try {
-    openssl("req", "-x509", ...key, "-days", "1", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem");
+    if (existing) {
+      copyFileSync(existing.certFile, join(folder, "ca.pem"));
+      copyFileSync(existing.keyFile, join(folder, "ca.key"));
+    } else openssl("req", "-x509", ...key, "-days", "1", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem");
   } catch (error) {
     remove();
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  const issue = (name: string, { hosts, isExpired = false }: TestLeaf = {}): CertificatePair => {
+  const issue = (name: string, { hosts, expires }: TestLeaf = {}): CertificatePair => {
     const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
     const names = ["IP:127.0.0.1", ...(hosts ?? []).map((host) => `DNS:${host}`)].join(",");
     // etcd's gateway connects to its own server with the same certificate.
@@ -69,12 +76,13 @@ export function makeAuthority(): TestAuthority | undefined {
     writeFileSync(join(folder, `${name}.ext`), hosts ? ofServer : "extendedKeyUsage=clientAuth");
     openssl("req", ...key, "-keyout", keyFile, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
     const files = ["-in", `${name}.csr`, "-out", certFile, "-extfile", `${name}.ext`];
-    if (isExpired) {
+    if (expires) {
       // Of openssl's commands this one alone takes dates in every version.
       for (const [file, text] of Object.entries({ "ca.cnf": configuration, index: "", serial: "01" })) {
         writeFileSync(join(folder, file), text);
       }
-      const dates = ["-startdate", "20200101000000Z", "-enddate", "20200102000000Z"];
+      const end = `${expires.toISOString().slice(0, 19).replace(/[-:T]/g, "")}Z`;
+      const dates = ["-startdate", "20200101000000Z", "-enddate", end];
       const authority = ["-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"];
       openssl("ca", "-batch", "-notext", ...authority, ...files, ...dates);
     } else {

@@ -23,6 +23,7 @@ import { CredentialError, describeHandshakeFailure, ReloadingCredentials, readCr
 
 const { authority, other, options } = makeTwoAuthorities(after);
 const hosts = ["localhost", "server.default"];
+const past = new Date("2020-01-02T00:00:00Z");
 
 function makeFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "grpc-lb-tls-test-"));
@@ -169,7 +170,7 @@ test("files that cannot be used leave the last good ones, and are reported once"
     [() => writeFileSync(files.cert, whole), `private key ${files.key}: does not belong to certificate ${files.cert}`],
     [() => rmSync(files.key), `private key ${files.key}: no such file`],
     [
-      () => use(authority.issue("old", { hosts, isExpired: true })),
+      () => use(authority.issue("old", { hosts, expires: past })),
       `certificate ${files.cert}: expired on 2020-01-02T00:00:00Z`,
     ],
   ] as const) {
@@ -189,7 +190,7 @@ test("a refused handshake says why", options, async (t) => {
   const { certFile, keyFile } = authority.issue("server", { hosts });
   const { store } = await open(t, { cert: certFile, key: keyFile });
   const { store: mutual } = await open(t, { cert: certFile, key: keyFile, ca: authority.caFile });
-  const old = authority.issue("expired", { hosts, isExpired: true });
+  const old = authority.issue("expired", { hosts, expires: past });
   const port = await serve(t, createServerCredentials(store));
   const mutualPort = await serve(t, createServerCredentials(mutual));
   const ca = readFileSync(authority.caFile);
