@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { type Component, components, requireCombination } from "./cluster/components.ts";
+import { type Component, components, whyNotCombined } from "./cluster/components.ts";
 import { writeKustomization } from "./cluster/kustomization.ts";
 
 const here = import.meta.dirname;
@@ -303,21 +303,12 @@ test("the Dockerfile has no RUN, starts node directly, and needs no BuildKit", (
 function combinations() {
   const found: { readonly strategy: "resolver" | "etcd"; readonly set: Component[] }[] = [];
   for (const component of components) {
-    const existing = found.find(({ strategy, set }) => canBeCombined([...set, component], strategy));
-    const strategy = canBeCombined([component], "resolver") ? "resolver" : "etcd";
+    const existing = found.find(({ strategy, set }) => whyNotCombined([...set, component], strategy) === null);
+    const strategy = whyNotCombined([component], "resolver") === null ? "resolver" : "etcd";
     if (existing === undefined) found.push({ strategy, set: [component] });
     else existing.set.push(component);
   }
   return found;
-}
-
-function canBeCombined(set: readonly Component[], strategy: "resolver" | "etcd"): boolean {
-  try {
-    requireCombination(set, strategy);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: objects of the API

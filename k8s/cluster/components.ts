@@ -80,28 +80,41 @@ export const componentsFlag: Flag<readonly Component[]> = {
   },
 };
 
+/** Why components cannot be deployed together with the strategy; null if they can. */
+export function whyNotCombined(wanted: readonly Component[], strategy: Strategy): string | null {
+  const taken = new Map<string, Component>();
+  for (const component of wanted) {
+    const { group, notWith, strategy: only = strategy, requires = component } = limitsOf[component];
+    const other = group === undefined ? undefined : taken.get(group);
+    if (other !== undefined) return `COMPONENTS has two for the ${group}, ${other} and ${component}; choose one`;
+    if (group !== undefined) taken.set(group, component);
+    if (notWith?.strategies.includes(strategy))
+      return `COMPONENTS=${component} cannot be combined with STRATEGY=${strategy}, ${notWith.why}`;
+    if (only !== strategy) return `COMPONENTS=${component} needs STRATEGY=${only}, got ${strategy}`;
+    if (!wanted.includes(requires)) return `COMPONENTS=${component} needs ${requires} too`;
+  }
+  return null;
+}
+
 /**
  * Ends the program if components exclude each other or the strategy.
  *
  * @throws ProgramError with exit code 2
  */
 export function requireCombination(wanted: readonly Component[], strategy: Strategy): void {
-  const taken = new Map<string, Component>();
-  for (const component of wanted) {
-    const { group, notWith, strategy: only = strategy, requires = component } = limitsOf[component];
-    const other = group === undefined ? undefined : taken.get(group);
-    if (other !== undefined) wrong(`COMPONENTS has two for the ${group}, ${other} and ${component}; choose one`);
-    if (group !== undefined) taken.set(group, component);
-    if (notWith?.strategies.includes(strategy))
-      wrong(`COMPONENTS=${component} cannot be combined with STRATEGY=${strategy}, ${notWith.why}`);
-    if (only !== strategy) wrong(`COMPONENTS=${component} needs STRATEGY=${only}, got ${strategy}`);
-    if (!wanted.includes(requires)) wrong(`COMPONENTS=${component} needs ${requires} too`);
-  }
+  const problem = whyNotCombined(wanted, strategy);
+  if (problem !== null) throw new ProgramError(problem, { exitCode: 2 });
 }
 
-const wrong = (message: string): never => {
-  throw new ProgramError(message, { exitCode: 2 });
-};
+/** The kustomize patches with what components need to know of the cluster and of what is deployed. */
+export async function componentPatches(kubectl: Kubectl, wanted: readonly Component[]): Promise<readonly object[]> {
+  return [
+    ...(await replicasPatch(kubectl, wanted)),
+    ...queryPatch(kubectl.namespace, wanted),
+    ...(await issuerPatch(kubectl, wanted)),
+    ...(await apiServerPatch(kubectl, wanted)),
+  ];
+}
 
 /** The kinds of added objects that act by themselves. Of the other kinds nothing is in use without the component's patches. */
 const actingKinds = [
@@ -139,7 +152,7 @@ export async function removeOtherComponents(
 }
 
 /** The kustomize patch for what KEDA asks Prometheus: the calls in this namespace. */
-export function queryPatch(namespace: string, wanted: readonly Component[]): readonly object[] {
+function queryPatch(namespace: string, wanted: readonly Component[]): readonly object[] {
   if (!wanted.includes("keda-grpc-rate")) return [];
   const value = `sum(rate(grpc_server_call_started_total{namespace="${namespace}",app="server"}[1m]))`;
   const patch = JSON.stringify([{ op: "replace", path: "/spec/triggers/0/metadata/query", value }]);
@@ -147,7 +160,7 @@ export function queryPatch(namespace: string, wanted: readonly Component[]): rea
 }
 
 /** The kustomize patch for the issuer of the tokens of service accounts, which differs from cluster to cluster. */
-export async function issuerPatch(kubectl: Kubectl, wanted: readonly Component[]): Promise<readonly object[]> {
+async function issuerPatch(kubectl: Kubectl, wanted: readonly Component[]): Promise<readonly object[]> {
   if (!wanted.includes("jwt")) return [];
   const { code, stdout, problem } = await kubectl.try(["get", "--raw", "/.well-known/openid-configuration"]);
   if (code !== 0) stop(`COMPONENTS=jwt needs the issuer of the cluster's tokens: ${problem}`);

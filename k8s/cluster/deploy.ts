@@ -8,13 +8,10 @@ import { type DeployedApp, deployedApps, imagePrefixFlag } from "../image/tag.ts
 import { applySecrets, certsFlag, readSecrets } from "./certificates.ts";
 import { type Companion, companionImages, companionOf, imageFlags } from "./companion.ts";
 import {
-  apiServerPatch,
   componentLabel,
+  componentPatches,
   componentsFlag,
-  issuerPatch,
-  queryPatch,
   removeOtherComponents,
-  replicasPatch,
   requireCombination,
 } from "./components.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
@@ -67,12 +64,7 @@ void runProgram(spec, async ({ flags, signal }) => {
   const builtImages = local === null ? [] : await requireImages(built, signal);
   const env = flags.policy === "" ? [] : [{ name: "POLICY", value: flags.policy }];
   const images = companion === null ? [] : companionImages(companion, flags);
-  const patches = [
-    ...(await replicasPatch(kubectl, flags.components)),
-    ...queryPatch(kubectl.namespace, flags.components),
-    ...(await issuerPatch(kubectl, flags.components)),
-    ...(await apiServerPatch(kubectl, flags.components)),
-  ];
+  const patches = await componentPatches(kubectl, flags.components);
   const write = () =>
     writeKustomization(`deploy/${kubectl.namespace}`, {
       manifests,
