@@ -18,6 +18,9 @@ export const clientGroups: Readonly<Record<ClientKind, readonly ClientGroup[]>> 
 
 export const clientKinds: readonly ClientKind[] = ["grpc", "envoy"];
 
+/** Whether clients of a group may read endpoints without routes: then those of a split service must say how its calls are split. */
+export const readsEndpointsOnly = (group: ClientGroup): boolean => group === "source" || group === "other";
+
 /** The group of a client, by what it calls itself: `gRPC Go`, `gRPC Node Pure JS`; `envoy`; `grpc-lb`. */
 export function clientGroupOf(userAgentName: string): ClientGroup {
   if (userAgentName.startsWith("gRPC ")) return "grpc";

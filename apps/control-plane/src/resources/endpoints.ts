@@ -1,19 +1,10 @@
-import { isIP } from "node:net";
-import { type Address, type Endpoint, formatAddress } from "@grpc-lb/discovery";
-import { HealthStatus } from "@grpc-lb/protos/envoy/config/core/v3";
-import {
-  ClusterLoadAssignment,
-  type ClusterLoadAssignment_Policy,
-  LbEndpoint,
-  LocalityLbEndpoints,
-} from "@grpc-lb/protos/envoy/config/endpoint/v3";
-import { FractionalPercent_DenominatorType } from "@grpc-lb/protos/envoy/type/v3";
+import { type Drop, type Endpoint, formatAddress } from "@grpc-lb/discovery";
 import type { Backend } from "../config/config.ts";
 import type { ClientKind } from "./client-kind.ts";
+import { EncodedEndpoint } from "./encoded-endpoint.ts";
+import { EncodedLocality } from "./encoded-locality.ts";
 import { toIntegers } from "./weights.ts";
 
-/** As `@grpc-lb/discovery/xds` reads it. */
-const metadataFilter = "grpc-lb";
 /** A service of more endpoints goes without metadata: with it a set would be some 100 bytes an endpoint, sent to each client. */
 const maxDescribed = 5_000;
 
@@ -21,21 +12,33 @@ const maxDescribed = 5_000;
 export interface PrioritizedEndpoints {
   readonly priority: number;
   readonly endpoints: readonly Endpoint[];
+  /** The calls that its control plane wants to be dropped. Default: none. */
+  readonly drops?: readonly Drop[] | undefined;
 }
 
-/** An assignment, and why it lacks endpoints that the sources have. */
+/** What an assignment is made of. */
 export interface BuiltEndpoints {
-  readonly assignment: ClusterLoadAssignment;
+  /** In the order of priorities, which have no gaps. */
+  readonly localities: readonly EncodedLocality[];
+  readonly drops: readonly Drop[];
+}
+
+/** What clients of each kind get of a service: the same object where it is the same. */
+export interface ServiceEndpoints extends Readonly<Record<ClientKind, BuiltEndpoints>> {
   /** Endpoints that are no IP address, as `host:port`. xDS clients reject a set that has one. */
   readonly skipped: readonly string[];
 }
 
 interface Placed {
-  readonly endpoint: Endpoint;
+  readonly encoded: EncodedEndpoint;
   readonly zone: string;
-  readonly rank: readonly [source: number, zone: number];
+  /** By the priority of the source, then by that of the zone. */
+  readonly rank: number;
   readonly weight: number;
 }
+
+/** More than a priority of the configuration. */
+const ranksOfSource = 100;
 
 /**
  * The endpoints of a service: in a locality for each zone, in the priorities of sources and zones. The priorities that are in use
@@ -50,47 +53,47 @@ interface Placed {
  * @param factors what steering multiplies weights by, by endpoint id; 1 for those that are missing
  */
 export function buildEndpoints(
-  name: string,
   backend: Backend,
   sources: readonly PrioritizedEndpoints[],
   factors: ReadonlyMap<string, number>,
-  kind: ClientKind,
-): BuiltEndpoints {
+): ServiceEndpoints {
   const { placed, skipped } = place(backend, sources, factors);
-  const isSpread = kind === "grpc" && weighsByLocality(backend, placed);
-  const isDescribed = kind !== "grpc" && placed.length <= maxDescribed;
-  const priorities = new Map<string, Placed[]>();
+  const priorities = new Map<number, Placed[]>();
   for (const one of placed) {
-    const key = one.rank.join();
-    const members = priorities.get(key) ?? [];
-    members.push(one);
-    priorities.set(key, members);
+    const members = priorities.get(one.rank);
+    if (members) members.push(one);
+    else priorities.set(one.rank, [one]);
   }
-  const inOrder = [...priorities.values()].sort(([a], [b]) => compareRanks(a as Placed, b as Placed));
-  const endpoints = inOrder.flatMap((members, priority) =>
-    buildPriority(members, priority, { isSpread, isDescribed }, backend),
-  );
-  const assignment = ClusterLoadAssignment.fromPartial({ clusterName: name, endpoints, ...buildDrops(backend) });
-  return { assignment, skipped };
+  const inOrder = [...priorities].sort(([a], [b]) => a - b).map(([, members]) => members);
+  const drops = dropsOf(backend, sources);
+  const build = (form: "spread" | "described" | "plain") => {
+    const localities = inOrder.flatMap((members, priority) =>
+      form === "spread" ? spread(members, priority, backend) : group(members, priority, form === "described", backend),
+    );
+    return { localities, drops };
+  };
+  const isDescribed = placed.length <= maxDescribed;
+  const envoy = build(isDescribed ? "described" : "plain");
+  if (weighsByLocality(backend, placed)) return { grpc: build("spread"), envoy, skipped };
+  return { grpc: isDescribed ? build("plain") : envoy, envoy, skipped };
 }
 
 function place(backend: Backend, sources: readonly PrioritizedEndpoints[], factors: ReadonlyMap<string, number>) {
-  const seen = new Set<string>();
+  const taken = new Set<string>();
   const skipped: string[] = [];
   const placed: Placed[] = [];
   const inOrder = [...sources].sort((a, b) => a.priority - b.priority);
   for (const { priority, endpoints } of inOrder) {
     for (const endpoint of endpoints) {
-      const usable = endpoint.addresses.filter(({ host }) => isIP(host) !== 0);
-      const addresses = usable.filter((address) => !seen.has(formatAddress(address)));
-      if (usable.length === 0) skipped.push(...endpoint.addresses.slice(0, 1).map(formatAddress));
-      if (addresses.length === 0) continue;
-      for (const address of addresses) seen.add(formatAddress(address));
+      const all = EncodedEndpoint.of(endpoint);
+      if (all.keys.length === 0) skipped.push(...endpoint.addresses.slice(0, 1).map(formatAddress));
+      const encoded = all.take(taken);
+      if (!encoded) continue;
       const zone = endpoint.zone ?? "";
-      const rank = [priority, backend.localities.get(zone)?.priority ?? 0] as const;
+      const rank = priority * ranksOfSource + (backend.localities.get(zone)?.priority ?? 0);
       // A source lets an endpoint of weight 0 through only while there is no other.
       const weight = (endpoint.weight || 1) * (factors.get(endpoint.id) ?? 1);
-      placed.push({ endpoint: { ...endpoint, addresses }, zone, rank, weight });
+      placed.push({ encoded, zone, rank, weight });
     }
   }
   return { placed, skipped };
@@ -102,84 +105,48 @@ function weighsByLocality({ policy, steering }: Backend, placed: readonly Placed
   return steering.by !== "off" || placed.some(({ weight }) => weight !== placed[0]?.weight);
 }
 
-const compareRanks = (a: Placed, b: Placed) => a.rank[0] - b.rank[0] || a.rank[1] - b.rank[1];
-
-function buildPriority(
-  members: readonly Placed[],
-  priority: number,
-  { isSpread, isDescribed }: { readonly isSpread: boolean; readonly isDescribed: boolean },
-  { localities }: Backend,
-): LocalityLbEndpoints[] {
+/** The weights of endpoints as xDS takes them, and of their zones together. */
+function weigh(members: readonly Placed[]) {
   const weights = toIntegers(members.map(({ weight }) => weight));
-  const groups = new Map<string, { zone: string; subZone: string; weight: number; lbEndpoints: LbEndpoint[] }>();
   const totals = new Map<string, number>();
-  for (const [n, { endpoint, zone }] of members.entries()) {
-    const weight = weights[n] as number;
-    totals.set(zone, (totals.get(zone) ?? 0) + weight);
-    const subZone = isSpread ? formatAddress(endpoint.addresses[0] as Address) : "";
-    const key = JSON.stringify([zone, subZone]);
-    const group = groups.get(key) ?? { zone, subZone, weight: 0, lbEndpoints: [] };
-    group.weight += weight;
-    group.lbEndpoints.push(buildEndpoint(endpoint, isSpread ? 1 : weight, isDescribed));
-    groups.set(key, group);
-  }
-  const all = [...groups.values()];
-  const localityWeights = toIntegers(
-    all.map(({ zone, weight }) => {
+  for (const [n, { zone }] of members.entries()) totals.set(zone, (totals.get(zone) ?? 0) + (weights[n] as number));
+  return { weights, totals };
+}
+
+/** A locality for each endpoint. */
+function spread(members: readonly Placed[], priority: number, { localities }: Backend): EncodedLocality[] {
+  const { weights, totals } = weigh(members);
+  const shares = toIntegers(
+    members.map(({ zone }, n) => {
       const configured = localities.get(zone)?.weight;
+      const weight = weights[n] as number;
       return configured === undefined ? weight : (configured * weight) / (totals.get(zone) as number);
     }),
   );
-  return all.map(({ zone, subZone, lbEndpoints }, n) =>
-    LocalityLbEndpoints.fromPartial({
-      locality: { region: "", zone, subZone },
-      lbEndpoints,
-      loadBalancingWeight: localityWeights[n] as number,
-      priority,
-    }),
-  );
+  return members.map(({ encoded, zone }, n) => encoded.encodeAlone({ zone, weight: shares[n] as number, priority }));
 }
 
-function buildEndpoint(endpoint: Endpoint, loadBalancingWeight: number, isDescribed: boolean): LbEndpoint {
-  const [first, ...others] = endpoint.addresses.map(({ host, port }) => ({
-    address: {
-      $case: "socketAddress",
-      value: { address: host, portSpecifier: { $case: "portValue", value: port } },
-    } as const,
-  }));
-  return LbEndpoint.fromPartial({
-    hostIdentifier: {
-      $case: "endpoint",
-      value: { ...(first && { address: first }), additionalAddresses: others.map((address) => ({ address })) },
-    },
-    healthStatus: HealthStatus.HEALTHY,
-    loadBalancingWeight,
-    ...(isDescribed && { metadata: buildMetadata(endpoint) }),
+/** A locality for each zone. */
+function group(
+  members: readonly Placed[],
+  priority: number,
+  isDescribed: boolean,
+  { localities }: Backend,
+): EncodedLocality[] {
+  const { weights, totals } = weigh(members);
+  const fields = new Map([...totals.keys()].map((zone) => [zone, [] as Uint8Array[]]));
+  for (const [n, { encoded, zone }] of members.entries()) {
+    fields.get(zone)?.push(encoded.encode(weights[n] as number, isDescribed));
+  }
+  const shares = toIntegers([...totals].map(([zone, total]) => localities.get(zone)?.weight ?? total));
+  return [...fields].map(([zone, lbEndpoints], n) => {
+    return new EncodedLocality({ zone, subZone: "", weight: shares[n] as number, priority, lbEndpoints });
   });
 }
 
-function buildMetadata({ metadata, nodeName, forZones }: Endpoint) {
-  const entries = {
-    ...metadata,
-    ...(nodeName !== undefined && { nodeName }),
-    ...(forZones.length > 0 && { forZones: forZones.join() }),
-  };
-  return Object.keys(entries).length === 0 ? undefined : { filterMetadata: { [metadataFilter]: entries } };
-}
-
-function buildDrops({ dropPercent }: Backend): { policy?: ClusterLoadAssignment_Policy } {
-  if (dropPercent === 0) return {};
-  const dropPercentage = {
-    numerator: Math.round(dropPercent * 1e4),
-    denominator: FractionalPercent_DenominatorType.MILLION,
-  };
-  const policy = { dropOverloads: [{ category: "configured", dropPercentage }] };
-  return {
-    policy: {
-      ...policy,
-      overprovisioningFactor: undefined,
-      endpointStaleAfter: undefined,
-      weightedPriorityHealth: false,
-    },
-  };
+/** Those of the configuration, and those of the source. Those of several sources would count for the endpoints of all, so they do not. */
+function dropsOf({ dropPercent }: Backend, sources: readonly PrioritizedEndpoints[]): readonly Drop[] {
+  const [only, other] = sources;
+  const passed = other ? [] : (only?.drops ?? []);
+  return dropPercent === 0 ? passed : [...passed, { category: "configured", fraction: dropPercent / 100 }];
 }

@@ -9,10 +9,12 @@ import { RouteConfiguration } from "@grpc-lb/protos/envoy/config/route/v3";
 import type { Backend, Service } from "../config/config.ts";
 import { policyNames } from "../config/policy.ts";
 import { readConfig } from "../config/read-config.ts";
+import { encodeAssignment } from "./assignment.ts";
 import { type ClientKind, clientGroupOf, clientKinds } from "./client-kind.ts";
 import { buildCluster } from "./cluster.ts";
-import { buildEndpoints } from "./endpoints.ts";
+import { type BuiltEndpoints, buildEndpoints } from "./endpoints.ts";
 import { buildListener } from "./listener.ts";
+import { mergeSplit } from "./merge-split.ts";
 import { buildRoutes } from "./route.ts";
 
 /** What grpc-js-xds itself makes of a resource: it checks them as a client does. */
@@ -67,9 +69,10 @@ function shapeOf(
   kind: ClientKind,
   factors = new Map<string, number>(),
 ) {
-  const { assignment } = buildEndpoints("server", backend, [{ priority: 0, endpoints }], factors, kind);
-  return shape(assignment);
+  return shape(assignmentOf(buildEndpoints(backend, [{ priority: 0, endpoints }], factors)[kind]));
 }
+
+const assignmentOf = (built: BuiltEndpoints) => ClusterLoadAssignment.decode(encodeAssignment("server", built));
 
 function shape(assignment: ClusterLoadAssignment) {
   assertAccepted("ClusterLoadAssignment", ClusterLoadAssignment.encode(assignment).finish());
@@ -191,16 +194,16 @@ test("priorities of sources and zones are numbered without a gap, whichever are 
   const backend = backendOf({ target: undefined, sources, localities });
   const build = (first: readonly Endpoint[], second: readonly Endpoint[]) =>
     shape(
-      buildEndpoints(
-        "server",
-        backend,
-        [
-          { priority: 7, endpoints: second },
-          { priority: 3, endpoints: first },
-        ],
-        new Map(),
-        "grpc",
-      ).assignment,
+      assignmentOf(
+        buildEndpoints(
+          backend,
+          [
+            { priority: 7, endpoints: second },
+            { priority: 3, endpoints: first },
+          ],
+          new Map(),
+        ).grpc,
+      ),
     ).map(([priority, , , members]) => [priority, members]);
   const [a, b, far] = [endpoint("10.0.0.1"), endpoint("10.0.0.2", { zone: "b" }), endpoint("10.0.0.9")];
   assert.deepEqual(build([b, a], [far]), [
@@ -245,8 +248,9 @@ test("an endpoint that is not an IP address is left out and named, and one of tw
     ],
   });
   const sources = [{ priority: 0, endpoints: [endpoint("localhost"), dual, endpoint("fd00::1")] }];
-  const { assignment, skipped } = buildEndpoints("server", backendOf({ dropPercent: 0.5 }), sources, new Map(), "grpc");
-  assert.deepEqual(skipped, ["localhost:80"]);
+  const built = buildEndpoints(backendOf({ dropPercent: 0.5 }), sources, new Map());
+  const assignment = assignmentOf(built.grpc);
+  assert.deepEqual(built.skipped, ["localhost:80"]);
   assert.deepEqual(shape(assignment), [[0, "/", 1, "10.0.0.1=1"]]);
   const { hostIdentifier } = assignment.endpoints[0]?.lbEndpoints[0] ?? {};
   assert.equal(hostIdentifier?.value.additionalAddresses.length, 1);
@@ -257,7 +261,7 @@ test("10 000 endpoints of different weights are within the limits of clients", (
   const many = Array.from({ length: 10_000 }, (_, n) =>
     endpoint(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`, { weight: 2 ** 32 - 1 - n * 1_000.5 }),
   );
-  const { assignment } = buildEndpoints("server", backendOf({}), [{ priority: 0, endpoints: many }], new Map(), "grpc");
+  const assignment = assignmentOf(buildEndpoints(backendOf({}), [{ priority: 0, endpoints: many }], new Map()).grpc);
   const sum = assignment.endpoints.reduce((total, { loadBalancingWeight = 0 }) => total + loadBalancingWeight, 0);
   assert.ok(sum < 2 ** 32 && assignment.endpoints.length === 10_000, String(sum));
 });
@@ -271,7 +275,7 @@ test("clients that are not gRPC's get what the sources know of an endpoint", () 
   const known = { nodeName: "node-1", forZones: ["a", "b"], metadata: { podName: "server-1", region: "eu-1" } };
   const endpoints = [endpoint("10.0.0.1", known), endpoint("10.0.0.2")];
   const metadataFor = (kind: ClientKind) => {
-    const { assignment } = buildEndpoints("server", backendOf({}), [{ priority: 0, endpoints }], new Map(), kind);
+    const assignment = assignmentOf(buildEndpoints(backendOf({}), [{ priority: 0, endpoints }], new Map())[kind]);
     return assignment.endpoints.flatMap(({ lbEndpoints }) =>
       lbEndpoints.map(({ metadata }) => metadata?.filterMetadata),
     );
@@ -281,4 +285,78 @@ test("clients that are not gRPC's get what the sources know of an endpoint", () 
   assert.deepEqual(metadataFor("grpc"), [undefined, undefined]);
   for (let n = 0; n < 5_000; n++) endpoints.push(endpoint(`10.1.${n >> 8}.${n & 255}`));
   assert.equal(metadataFor("envoy")[0], undefined); // such a set would be too large
+});
+
+test("what has not changed of a set is not encoded again, in any kind of set", () => {
+  const [first, second] = [endpoint("10.0.0.1", { nodeName: "a" }), endpoint("10.0.0.2", { weight: 2 })];
+  for (const policy of ["round_robin", "least_request"]) {
+    for (const kind of clientKinds) {
+      const build = (...endpoints: readonly Endpoint[]) =>
+        buildEndpoints(backendOf({ policy }), [{ priority: 0, endpoints }], new Map())[kind].localities;
+      const fields = (localities: ReturnType<typeof build>) => localities.flatMap(({ lbEndpoints }) => lbEndpoints);
+      const before = build(first, second);
+      const after = build(first, second, endpoint("10.0.0.3"));
+      assert.deepEqual([fields(before).length, fields(after).length], [2, 3]);
+      for (const [n, field] of fields(before).entries()) assert.equal(fields(after)[n], field);
+      const heavier = fields(build({ ...first, weight: 5 }, second));
+      if (before.length === 1) assert.notDeepEqual(heavier[0], fields(before)[0]);
+      assert.equal(heavier[1], fields(before)[1]);
+    }
+  }
+});
+
+test("an endpoint that loses an address to another one is encoded without it, and with it again later", () => {
+  const both = endpoint("10.0.0.1", { addresses: ["10.0.0.1", "fd00::1"].map((host) => ({ host, port: 80 })) });
+  const addresses = (...endpoints: readonly Endpoint[]) =>
+    assignmentOf(buildEndpoints(backendOf({}), [{ priority: 0, endpoints }], new Map()).grpc)
+      .endpoints.flatMap(({ lbEndpoints }) => lbEndpoints)
+      .map(({ hostIdentifier }) => 1 + (hostIdentifier?.value.additionalAddresses.length ?? 0));
+  assert.deepEqual(addresses(both), [2]);
+  assert.deepEqual(addresses(endpoint("fd00::1"), both), [1, 1]);
+  assert.deepEqual(addresses(both), [2]);
+});
+
+test("the drops of the only source of a service are passed on, beside those of the configuration", () => {
+  const drops = [{ category: "busy", fraction: 0.25 }];
+  const source = { priority: 0, endpoints: [endpoint("10.0.0.1")], drops };
+  const of = (fields: object, ...sources: readonly (typeof source)[]) =>
+    assignmentOf(buildEndpoints(backendOf(fields), sources, new Map()).grpc).policy?.dropOverloads.map(
+      ({ category, dropPercentage }) => `${category} ${dropPercentage?.numerator}`,
+    );
+  assert.deepEqual(of({}, source), ["busy 250000"]);
+  assert.deepEqual(of({ dropPercent: 1 }, source), ["busy 250000", "configured 10000"]);
+  assert.equal(of({}, source, source), undefined);
+});
+
+test("the endpoints of a split service take the share of their part, whatever their number, weights, zones and priorities", () => {
+  const build = (...endpoints: readonly Endpoint[]) =>
+    buildEndpoints(
+      backendOf({ localities: [{ zone: "far", priority: 1 }] }),
+      [{ priority: 0, endpoints, drops: [{ category: "busy", fraction: 0.5 }] }],
+      new Map(),
+    ).envoy;
+  const v1 = build(
+    endpoint("10.0.0.1", { zone: "a" }),
+    endpoint("10.0.0.2", { zone: "a", weight: 3 }),
+    endpoint("10.0.0.3", { zone: "b" }),
+    endpoint("10.0.0.4", { zone: "far" }),
+  );
+  const v2 = build(endpoint("10.0.1.1", { zone: "a" }));
+  const parts = (one: number, two: number, second = v2) => [
+    { service: "v1", weight: one, built: v1 },
+    { service: "v2", weight: two, built: second },
+  ];
+  const merged = assignmentOf(mergeSplit(parts(90, 10)));
+  assert.deepEqual(shape(merged), [
+    [0, "a/v1", 720_000, "10.0.0.1=1,10.0.0.2=3"],
+    [0, "b/v1", 180_000, "10.0.0.3=1"],
+    [0, "a/v2", 100_000, "10.0.1.1=1"],
+    [1, "far/v1", 1_000_000, "10.0.0.4=1"],
+  ]);
+  assert.equal(merged.policy?.dropOverloads[0]?.dropPercentage?.numerator, 500_000);
+  const hosts = (...[one, two, second]: Parameters<typeof parts>) =>
+    shape(assignmentOf(mergeSplit(parts(one, two, second)))).map(([, locality, weight]) => `${locality} ${weight}`);
+  assert.deepEqual(hosts(0, 1), ["a/v2 1000000"]);
+  assert.deepEqual(hosts(1, 9, build()).slice(0, 2), ["a/v1 800000", "b/v1 200000"]);
+  assert.deepEqual(assignmentOf(mergeSplit([])).endpoints, []);
 });

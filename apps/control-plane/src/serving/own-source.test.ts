@@ -70,3 +70,39 @@ test("an xds:// source has what the source of the control plane knows of an endp
   await subscription.close();
   await controlPlane.stop();
 });
+
+test("an xds:// source of a split service gets the endpoints of its parts by their weights, as the split and the parts change", async () => {
+  const parts = { v1: { target: a }, v2: { target: b } };
+  const plane = await startControlPlane({ ...parts, canary: { split: { v1: 90, v2: 10 } } });
+  let latest: Snapshot | undefined;
+  const subscription = createSource(`xds://127.0.0.1:${plane.port}/canary`).subscribe((snapshot) => {
+    latest = snapshot;
+  });
+  /** The share of each part, in percent; the endpoints of v2 are 10.0.2.x. */
+  const shares = () => {
+    const weights = (latest?.endpoints ?? []).map(({ addresses: [one], weight }) => [one?.host ?? "", weight] as const);
+    const sumOf = (prefix: string) =>
+      weights.reduce((sum, [host, weight]) => sum + (host.startsWith(prefix) ? weight : 0), 0);
+    const total = sumOf("");
+    return [weights.length, Math.round((100 * sumOf("10.0.1.")) / total), Math.round((100 * sumOf("10.0.2.")) / total)];
+  };
+  const become = (want: readonly number[]) => until(() => shares().join() === want.join(), `${want}`);
+  await until(() => plane.sources.running.length === 2, "the sources run");
+  plane.sources.answer(a, "10.0.1.1", "10.0.1.2", "10.0.1.3");
+  await until(() => plane.clients().length === 1, "the client");
+  assert.equal(latest?.endpoints, undefined); // never a part
+  plane.sources.answer(b, "10.0.2.1");
+  await become([4, 90, 10]);
+  plane.sources.answer(b, "10.0.2.1", "10.0.2.2");
+  await become([5, 90, 10]);
+  plane.serve({ ...parts, canary: { split: { v1: 50, v2: 50 } } });
+  await become([5, 50, 50]);
+  plane.serve({ ...parts, canary: { split: { v1: 0, v2: 1 } } });
+  await become([2, 0, 100]);
+  assert.deepEqual(
+    plane.clients().map(({ group }) => group),
+    ["source"],
+  );
+  await subscription.close();
+  await plane.stop();
+});

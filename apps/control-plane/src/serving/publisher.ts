@@ -3,7 +3,7 @@ import { type Clock, formatDuration } from "@grpc-lb/core";
 import type { Endpoint, Source } from "@grpc-lb/discovery";
 import {
   clusterResource,
-  endpointsResource,
+  createResource,
   listenerResource,
   type Resource,
   routeResource,
@@ -11,11 +11,18 @@ import {
   type SnapshotResult,
   typeUrls,
 } from "@grpc-lb/xds/cache";
-import type { Backend, Config, Service } from "../config/config.ts";
-import { type ClientKind, clientGroups, clientKinds } from "../resources/client-kind.ts";
+import type { Backend, Config, Service, Split } from "../config/config.ts";
+import { encodeAssignment } from "../resources/assignment.ts";
+import { type ClientKind, clientGroups, clientKinds, readsEndpointsOnly } from "../resources/client-kind.ts";
 import { buildCluster } from "../resources/cluster.ts";
-import { buildEndpoints, type PrioritizedEndpoints } from "../resources/endpoints.ts";
+import {
+  type BuiltEndpoints,
+  buildEndpoints,
+  type PrioritizedEndpoints,
+  type ServiceEndpoints,
+} from "../resources/endpoints.ts";
 import { buildListener } from "../resources/listener.ts";
+import { mergeSplit } from "../resources/merge-split.ts";
 import { buildRoutes } from "../resources/route.ts";
 import { WatchedSources } from "./watched-sources.ts";
 
@@ -65,6 +72,8 @@ export interface ServiceStatus {
 interface Served {
   readonly sources: readonly (PrioritizedEndpoints & { readonly target: string })[];
   readonly endpoints: readonly Endpoint[];
+  readonly built: ServiceEndpoints;
+  readonly resources: Readonly<Record<ClientKind, Resource>>;
 }
 
 /**
@@ -206,11 +215,15 @@ export class Publisher {
     for (const [name, backend] of backends(this.#config)) this.#renew(name, backend);
     for (const kind of clientKinds) {
       const resources = [...this.#config.services.values()].flatMap((service) => this.#build(service, kind));
-      const pending = [...backends(this.#config)].flatMap(([name]) =>
-        this.#served.has(name) ? [] : { typeUrl: typeUrls.endpoints, name },
-      );
-      for (const group of clientGroups[kind])
-        this.#check(this.#options.cache.setSnapshot(group, resources, { pending }));
+      const pending = this.#pendingOf(backends(this.#config));
+      const merged = this.#mergeSplits(kind, () => true);
+      const unknown = this.#pendingOf(splits(this.#config));
+      for (const group of clientGroups[kind]) {
+        const result = readsEndpointsOnly(group)
+          ? this.#options.cache.setSnapshot(group, [...resources, ...merged], { pending: [...pending, ...unknown] })
+          : this.#options.cache.setSnapshot(group, resources, { pending });
+        this.#check(result);
+      }
     }
     this.#isPublished = true;
     this.#waiting.abort();
@@ -220,17 +233,43 @@ export class Publisher {
 
   #publishDirty(): void {
     const beganMs = this.#options.clock.now();
-    const changed: [string, Backend][] = [];
+    const changed = new Set<string>();
     for (const [name, backend] of backends(this.#config)) {
       if (!this.#dirty.has(name)) continue;
       this.#renew(name, backend);
-      changed.push([name, backend]);
+      changed.add(name);
     }
     for (const kind of clientKinds) {
-      const upserts = changed.flatMap(([name, backend]) => this.#buildAssignment(name, backend, kind));
-      for (const group of clientGroups[kind]) this.#check(this.#options.cache.updateSnapshot(group, { upserts }));
+      const upserts = [...changed].flatMap((name) => this.#assignmentOf(name, kind));
+      const merged = this.#mergeSplits(kind, (service) => changed.has(service));
+      for (const group of clientGroups[kind]) {
+        const whole = readsEndpointsOnly(group) ? [...upserts, ...merged] : upserts;
+        this.#check(this.#options.cache.updateSnapshot(group, { upserts: whole }));
+      }
     }
     this.#announce(beganMs);
+  }
+
+  /** The names of those whose endpoints are not known yet. */
+  #pendingOf(services: Iterable<readonly [name: string, backend: Backend | Split]>) {
+    return [...services].flatMap(([name, backend]) => {
+      const isKnown = usedBy(name, backend).every((service) => this.#served.has(service));
+      return isKnown ? [] : { typeUrl: typeUrls.endpoints, name };
+    });
+  }
+
+  /** The endpoints of the splits that have one of some services, and whose endpoints are known; for clients that are not gRPC's. */
+  #mergeSplits(kind: ClientKind, isChanged: (service: string) => boolean): Resource[] {
+    if (kind === "grpc") return [];
+    return [...splits(this.#config)].flatMap(([name, split]) => {
+      if (!usedBy(name, split).some(isChanged)) return [];
+      const parts = split.parts.flatMap(({ service, weight }) => {
+        const built = this.#served.get(service)?.built.envoy;
+        return built ? { service, weight, built } : [];
+      });
+      const isKnown = usedBy(name, split).every((service) => this.#served.has(service));
+      return isKnown ? assignmentResource(name, mergeSplit(parts)) : [];
+    });
   }
 
   #announce(beganMs: number): void {
@@ -243,17 +282,23 @@ export class Publisher {
   }
 
   /** Takes the endpoints of the sources; those that had others keep them until all have answered. */
-  #renew(name: string, { sources }: Backend): void {
+  #renew(name: string, backend: Backend): void {
+    const { sources } = backend;
     const known = sources.flatMap(({ target, priority }) => {
-      const endpoints = this.#sources.snapshot(target)?.endpoints;
-      return endpoints ? [{ target, priority, endpoints }] : [];
+      const { endpoints, drops } = this.#sources.snapshot(target) ?? {};
+      return endpoints ? [{ target, priority, endpoints, drops }] : [];
     });
     const isComplete = known.length === sources.length;
     const before = this.#served.get(name);
     if (!isComplete && !before) return;
     const kept = isComplete ? [] : before?.sources.filter(({ target }) => !known.some((one) => one.target === target));
     const all = [...known, ...(kept ?? [])];
-    this.#served.set(name, { sources: all, endpoints: all.flatMap(({ endpoints }) => endpoints) });
+    const built = buildEndpoints(backend, all, this.#factors.get(name) ?? new Map());
+    const envoy = assignmentResource(name, built.envoy);
+    const grpc = built.grpc === built.envoy ? envoy : assignmentResource(name, built.grpc);
+    const endpoints = all.flatMap(({ endpoints }) => endpoints);
+    this.#served.set(name, { sources: all, endpoints, built, resources: { grpc, envoy } });
+    this.#reportSkipped(name, built.skipped);
   }
 
   #build(service: Service, kind: ClientKind): Resource[] {
@@ -263,18 +308,18 @@ export class Publisher {
     if (listener) resources.push(listenerResource(listener));
     if (backend.t === "split") return resources;
     const cluster = clusterResource(buildCluster(name, backend, kind));
-    return [...resources, cluster, ...this.#buildAssignment(name, backend, kind)];
+    return [...resources, cluster, ...this.#assignmentOf(name, kind)];
   }
 
-  #buildAssignment(name: string, backend: Backend, kind: ClientKind): Resource[] {
+  #assignmentOf(name: string, kind: ClientKind): Resource[] {
     const served = this.#served.get(name);
-    if (!served) return [];
-    const factors = this.#factors.get(name) ?? new Map();
-    const { assignment, skipped } = buildEndpoints(name, backend, served.sources, factors, kind);
-    const [first] = skipped;
-    const reason = `xDS clients take IP addresses only, and ${skipped.length} of its endpoints ${skipped.length === 1 ? "has" : "have"} none, such as ${first}`;
+    return served ? [served.resources[kind]] : [];
+  }
+
+  #reportSkipped(name: string, [first, ...others]: readonly string[]): void {
+    const count = others.length + 1;
+    const reason = `xDS clients take IP addresses only, and ${count} of its endpoints ${count === 1 ? "has" : "have"} none, such as ${first}`;
     this.#report(name, first === undefined ? undefined : { t: "endpoints", services: [name], reason });
-    return [endpointsResource(assignment)];
   }
 
   /** The services that have a target among their sources. */
@@ -305,4 +350,18 @@ export class Publisher {
 
 function* backends({ services }: Config): Generator<readonly [name: string, backend: Backend]> {
   for (const { name, backend } of services.values()) if (backend.t === "backend") yield [name, backend];
+}
+
+function* splits({ services }: Config): Generator<readonly [name: string, split: Split]> {
+  for (const { name, backend } of services.values()) if (backend.t === "split") yield [name, backend];
+}
+
+/** The services whose endpoints take the calls of a service: itself, or the parts of a split. */
+function usedBy(name: string, backend: Backend | Split): readonly string[] {
+  if (backend.t === "backend") return [name];
+  return backend.parts.flatMap(({ service, weight }) => (weight > 0 ? service : []));
+}
+
+function assignmentResource(name: string, built: BuiltEndpoints): Resource {
+  return createResource(typeUrls.endpoints, name, encodeAssignment(name, built));
 }
