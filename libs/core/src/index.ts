@@ -17,6 +17,7 @@ export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
 export { describeHandshakeFailure, type TlsNames } from "./handshake-failure.ts";
 export { messageOf } from "./message-of.ts";
 export { describeMissingPackage } from "./missing-package.ts";
+export { nearestWord } from "./nearest-word.ts";
 export { describeCopies, type Loaded, type RegistryPackage, recordCopy } from "./package-copies.ts";
 export { printableLine } from "./printable-line.ts";
 export { createRandom, type Random } from "./random.ts";

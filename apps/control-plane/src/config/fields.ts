@@ -1,4 +1,4 @@
-import { messageOf, parseDuration } from "@grpc-lb/core";
+import { messageOf, nearestWord, parseDuration } from "@grpc-lb/core";
 import { describeKind, FieldError, type FieldPath } from "@grpc-lb/discovery/file/api";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -117,11 +117,19 @@ export class Fields {
     return this.#take(name);
   }
 
-  /** An object of entries whose names are the user's, in their order; undefined when it is absent. */
-  entries<T>(name: string, read: (key: string, value: unknown, path: FieldPath) => T): readonly T[] | undefined {
+  /**
+   * An object of entries whose names are the user's, in their order; undefined when it is absent.
+   *
+   * @param what the entries are, for the error: `services by name`
+   */
+  entries<T>(
+    name: string,
+    what: string,
+    read: (key: string, value: unknown, path: FieldPath) => T,
+  ): readonly T[] | undefined {
     const value = this.#take(name);
     if (value === undefined) return undefined;
-    if (!isObject(value)) throw this.wrong(name, `must be an object, got ${describeKind(value)}`);
+    if (!isObject(value)) throw this.wrong(name, `must be an object of ${what}, got ${describeKind(value)}`);
     return Object.entries(value).map(([key, one]) => read(key, one, [...this.path, name, key]));
   }
 
@@ -129,11 +137,13 @@ export class Fields {
     return new FieldError([...this.path, name], why);
   }
 
-  /** @throws FieldError for a field that nothing has read: it lists those there are */
+  /** @throws FieldError for a field that nothing has read: it names the one that was probably meant, or those there are */
   end(): void {
     for (const name of Object.keys(this.#json)) {
       if (this.#read.has(name) || this.#json[name] === undefined) continue;
-      throw this.wrong(name, `is unknown; there are ${[...this.#read].sort().join(", ")}`);
+      const known = [...this.#read].sort();
+      const meant = nearestWord(name, known);
+      throw this.wrong(name, `is unknown; ${meant ? `did you mean ${meant}?` : `there are ${known.join(", ")}`}`);
     }
   }
 
@@ -157,8 +167,8 @@ function describe({ min, max }: Range, unit = ""): string {
   return max === undefined ? `of at least ${min}${unit}` : `from ${min}${unit} to ${max}${unit}`;
 }
 
-/** A value in few characters. A text is shown only if it looks like a word or a number: others may be secret. */
-function show(value: unknown): string {
+/** A value in few characters, for an error. A text is shown only if it looks like a word or a number: others may be secret. */
+export function show(value: unknown): string {
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (typeof value === "string" && /^[\w.-]{0,40}$/.test(value)) return `"${value}"`;
   return describeKind(value);

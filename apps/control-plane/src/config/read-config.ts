@@ -15,7 +15,7 @@ import {
   type Split,
   type Steering,
 } from "./config.ts";
-import { type Fields, readObject } from "./fields.ts";
+import { type Fields, readObject, show } from "./fields.ts";
 import { readPolicy } from "./policy.ts";
 
 /** The most services of a configuration. */
@@ -37,7 +37,7 @@ export function readConfig(value: unknown): Config {
     throw new FieldError([], "the file is empty; it must have services");
   }
   return readObject(value, [], (fields) => {
-    const services = fields.entries("services", readService) ?? [];
+    const services = fields.entries("services", "services by name", readService) ?? [];
     fields.end(); // a misspelt name is the better explanation of none
     if (services.length === 0) throw fields.wrong("services", "must have at least one service");
     if (services.length > maxServices) throw fields.wrong("services", `must be at most ${maxServices}`);
@@ -65,9 +65,8 @@ function readService(name: string, value: unknown, path: FieldPath): Service {
   return readObject(value, path, (fields) => {
     const route = readRoute(fields);
     const kinds = ["target", "sources", "split"].filter((kind) => fields.has(kind));
-    if (kinds.length !== 1) {
-      const got = kinds.length === 0 ? "none" : kinds.join(" and ");
-      throw new FieldError(path, `must have one of target, sources, split, got ${got}`);
+    if (kinds.length > 1) {
+      throw new FieldError(path, `must have one of target, sources, split, got ${kinds.join(" and ")}`);
     }
     return { name, route, backend: kinds[0] === "split" ? readSplit(fields) : readBackend(fields) };
   });
@@ -106,9 +105,9 @@ function readRetries(fields: Fields): Retries {
 }
 
 function readSplit(fields: Fields): Split {
-  const entries = fields.entries("split", (service, weight, path) => {
+  const entries = fields.entries("split", "weights by service", (service, weight, path) => {
     if (typeof weight !== "number" || !Number.isInteger(weight) || weight < 0 || weight > 1e6) {
-      throw new FieldError(path, "must be a whole number from 0 to 1000000");
+      throw new FieldError(path, `must be a whole number from 0 to 1000000, got ${show(weight)}`);
     }
     return { service, weight };
   });
@@ -118,26 +117,33 @@ function readSplit(fields: Fields): Split {
 }
 
 function readBackend(fields: Fields): Backend {
-  const sources = fields.has("target")
-    ? [{ target: readTarget(fields), priority: 0 }]
-    : fields.list("sources", (value, path) => readObject(value, path, readSource));
-  if (sources.length === 0) throw fields.wrong("sources", "must have at least one source");
   const zones = fields.list("localities", (value, path) => readObject(value, path, readLocality));
   const localities = new Map<string, Locality>();
   for (const [n, [zone, locality]] of zones.entries()) {
-    if (localities.has(zone)) throw fields.wrong("localities", `must name each zone once; entry ${n} repeats one`);
+    if (localities.has(zone)) throw new FieldError([...fields.path, "localities", n, "zone"], "is there twice");
     localities.set(zone, locality);
   }
-  return {
+  const backend = {
     t: "backend",
-    sources,
     localities,
     policy: readPolicy(fields.any("policy"), [...fields.path, "policy"]),
     outlierDetection: fields.object("outlierDetection", readOutlierDetection),
     circuitBreaker: fields.object("circuitBreaker", readCircuitBreaker) ?? defaultCircuitBreaker,
     dropPercent: fields.number("dropPercent", 0, percent),
     steering: readSteering(fields),
-  };
+  } as const;
+  return { ...backend, sources: readSources(fields) };
+}
+
+/** To be called when all other fields are read: a misspelt one is the better explanation of none. */
+function readSources(fields: Fields): Backend["sources"] {
+  if (fields.has("target")) return [{ target: readTarget(fields), priority: 0 }];
+  const sources = fields.list("sources", (value, path) => readObject(value, path, readSource));
+  if (sources.length > 0) return sources;
+  if (fields.has("sources")) throw fields.wrong("sources", "must have at least one source");
+  for (const name of ["target", "split"]) fields.any(name);
+  fields.end();
+  throw new FieldError(fields.path, "must have one of target, sources, split, got none");
 }
 
 const readSource = (fields: Fields) => ({
@@ -211,7 +217,8 @@ function readOutlierDetection(fields: Fields): OutlierDetection {
 function readSteering(fields: Fields): Steering {
   const words = ["off", "orca", "lrs"] as const;
   const value = fields.any("steering");
-  const json = value === undefined || typeof value === "string" ? { by: value ?? "off" } : value;
+  const isWord = value === undefined || typeof value === "string";
+  const json = isWord ? { by: fields.choice("steering", words, "off") } : value;
   return readObject(json, [...fields.path, "steering"], (part) => ({
     by: part.choice("by", words, "off"),
     intervalMs: part.duration("interval", 1_000, { min: 100 }),

@@ -121,6 +121,37 @@ export function* lineOfField(text: string, path: FieldPath): Generator<void, num
   return lineAt(text, offset);
 }
 
+/** The path and the line of the first name that is there twice in an object of a text that is JSON: JSON.parse takes the last one. */
+export function* findDuplicate(
+  text: string,
+): Generator<void, { readonly path: FieldPath; readonly line: number } | undefined> {
+  /** Of each open object the names so far and the last one; of each open list the index. */
+  const open: { readonly names?: Set<string>; at: string | number }[] = [];
+  let isName = false;
+  for (let at = 0, end = 0; at < text.length; at = end) {
+    yield;
+    end = endOfToken(text, at);
+    const char = text[at] as string;
+    const last = open.at(-1);
+    if (char === "{" || char === "[") {
+      open.push(char === "{" ? { names: new Set(), at: "" } : { at: 0 });
+      isName = char === "{";
+    } else if (char === "}" || char === "]") {
+      open.pop();
+      isName = false;
+    } else if (char === "," && last) {
+      isName = last.names !== undefined;
+      if (typeof last.at === "number") last.at += 1;
+    } else if (char === '"' && isName && last?.names) {
+      isName = false;
+      last.at = JSON.parse(text.slice(at, end)) as string;
+      if (last.names.has(last.at)) return { path: open.map((one) => one.at), line: lineAt(text, at) };
+      last.names.add(last.at);
+    }
+  }
+  return undefined;
+}
+
 /** The end of the token, or of the white space, that begins at an offset. */
 function endOfToken(text: string, at: number): number {
   const first = text[at] as string;

@@ -1,7 +1,7 @@
 import { ContentError } from "./content-error.ts";
 import { type FileContent, readDocument } from "./document.ts";
 import { FieldError, type FieldPath } from "./fields.ts";
-import { describeSyntaxError, lineOfField, refuseStructure } from "./json-text.ts";
+import { describeSyntaxError, findDuplicate, lineOfField, refuseStructure } from "./json-text.ts";
 import { inSlices, turn } from "./slices.ts";
 import { parseYaml } from "./yaml-text.ts";
 
@@ -56,6 +56,8 @@ export async function readDocumentOf<T>(bytes: Uint8Array, read: (value: unknown
     throw new ContentError(line, `not valid JSON: ${why}`);
   }
   await turn();
+  const twice = await inSlices(findDuplicate(text));
+  if (twice) throw new ContentError(twice.line, new FieldError(twice.path, "is there twice").message);
   return check(value, read, (path) => inSlices(lineOfField(text, path)));
 }
 

@@ -1,7 +1,7 @@
 import { messageOf } from "@grpc-lb/core";
 import { loadOptional } from "../core/optional-package.ts";
 import { ContentError } from "./content-error.ts";
-import type { FieldPath } from "./fields.ts";
+import { FieldError, type FieldPath } from "./fields.ts";
 import { maxDepth, maxNames, tooDeep, tooManyNames } from "./json-text.ts";
 import { inSlices, turn } from "./slices.ts";
 
@@ -27,7 +27,7 @@ export interface YamlDocument {
 
 /** Parses a text of YAML 1.2 with one document. @throws ContentError, also when the YAML library is not installed */
 export async function parseYaml(text: string): Promise<YamlDocument> {
-  const { Composer, isCollection, isScalar, Lexer, LineCounter, Parser, visit } = await loadYaml();
+  const { Composer, isCollection, isPair, isScalar, isSeq, Lexer, LineCounter, Parser, visit } = await loadYaml();
   const lines = new LineCounter();
   const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
@@ -69,8 +69,14 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
       throw new ContentError(line, "the file must have one document, got several");
     }
     await turn();
+    /** The path of the mapping whose ancestors these are: pairs have a key, and lists an item. */
+    const pathOf = (ancestors: readonly unknown[]): FieldPath =>
+      ancestors.flatMap((ancestor, n): (string | number)[] => {
+        if (isPair(ancestor)) return isScalar(ancestor.key) ? [String(ancestor.key.value)] : [];
+        return isSeq(ancestor) ? [ancestor.items.indexOf(ancestors[n + 1])] : [];
+      });
     visit(document, {
-      Map: (_key, { items, range }) => {
+      Map: (_key, { items, range }, ancestors) => {
         if (items.length > maxNames)
           throw new ContentError(range ? lines.linePos(range[0]).line : undefined, tooManyNames);
         const seen = new Set<unknown>();
@@ -80,7 +86,10 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
           if (seen.has(name)) {
             const position = isScalar(key) ? key.range?.[0] : undefined;
             const line = position === undefined ? undefined : lines.linePos(position).line;
-            throw new ContentError(line, "not valid YAML: Map keys must be unique");
+            throw new ContentError(
+              line,
+              new FieldError([...pathOf(ancestors), String(name)], "is there twice").message,
+            );
           }
           seen.add(name);
         }

@@ -1,4 +1,4 @@
-import { describeType } from "@grpc-lb/core";
+import { describeType, nearestWord } from "@grpc-lb/core";
 import { createSource, type Source, type SourceOptions } from "@grpc-lb/discovery";
 import { type Agent, Client, Pool } from "undici";
 
@@ -67,23 +67,9 @@ function requireKnownNames(names: readonly string[]): void {
   const known = [...sourceOptions, ...agentOptions];
   for (const name of names) {
     if (known.includes(name)) continue;
-    const meant = known.find((one) => distance(name.toLowerCase(), one.toLowerCase()) <= 2);
+    const meant = nearestWord(name, known);
     if (meant !== undefined) {
       throw new TypeError(`BalancedDispatcher: unknown option ${name}; is it ${meant}?`);
     }
   }
-}
-
-/** How many letters must be added, removed or replaced to make one word of the other (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, n) => n);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }
