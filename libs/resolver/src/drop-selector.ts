@@ -1,7 +1,7 @@
-import { status } from "@grpc/grpc-js";
+import { Metadata, type StatusObject, status } from "@grpc/grpc-js";
 import type { Random } from "@grpc-lb/core";
 import type { Drop } from "@grpc-lb/discovery";
-import type { ConfigSelector, ServiceConfig } from "./grpc-js.ts";
+import type { ConfigSelector, Filter, ServiceConfig } from "./grpc-js.ts";
 
 type MethodConfig = NonNullable<ServiceConfig["methodConfig"]>[number];
 /** The most methods whose config is kept. */
@@ -17,15 +17,28 @@ export function createDropSelector(drops: readonly Drop[], config: ServiceConfig
     invoke(path) {
       const methodConfig = byMethod.get(path) ?? findMethodConfig(config, path);
       if (byMethod.size < maxMethods) byMethod.set(path, methodConfig);
-      const isDropped = drops.some(({ fraction }) => random() < fraction);
+      const drop = drops.find(({ fraction }) => random() < fraction);
       return {
         methodConfig,
         pickInformation: {},
-        status: isDropped ? status.UNAVAILABLE : status.OK,
-        dynamicFilterFactories: [],
+        status: status.OK,
+        dynamicFilterFactories: drop ? [{ createFilter: () => dropFilter(drop) }] : [],
       };
     },
     unref() {},
+  };
+}
+
+/** Fails a call before it is sent. By a status of the selector it would fail with "Failed to route call to method …". */
+function dropFilter({ category }: Drop): Filter {
+  const details = `the control plane drops a part of the calls: ${category || "no category"}`;
+  const dropped: StatusObject = { code: status.UNAVAILABLE, details, metadata: new Metadata() };
+  return {
+    sendMetadata: () => Promise.reject(dropped),
+    receiveMetadata: (metadata) => metadata,
+    sendMessage: (message) => message,
+    receiveMessage: (message) => message,
+    receiveTrailers: (trailers) => trailers,
   };
 }
 

@@ -21,6 +21,8 @@ type ServiceConfigResult = Exclude<Parameters<ResolverListener>[2], null>;
 export type ServiceConfig = Extract<ServiceConfigResult, { ok: true }>["value"];
 /** Chooses the config of each call, or fails it (gRFC A31). */
 export type ConfigSelector = experimental.ConfigSelector;
+/** Changes what a call sends and receives, or fails it with a status. */
+export type Filter = experimental.Filter;
 /** A policy and its configuration, as a service config lists them: `{ least_request: {} }`. */
 export type PolicyConfig = ServiceConfig["loadBalancingConfig"][number];
 
