@@ -55,7 +55,7 @@ export function getPod({ what, url, timeoutMs, observe }: PodRequest, exchange: 
     try {
       return await guard.race(exchange(guard, read, headers));
     } catch (cause) {
-      const reason = guard.signal.aborted ? `no answer within ${formatDuration(timeoutMs)}` : reasonOf(cause);
+      const reason = guard.signal.aborted ? `no answer within ${formatDuration(timeoutMs)}` : reasonOf(cause, url);
       throw new Error(`${what}: ${reason}`, { cause });
     } finally {
       guard.release();
@@ -80,10 +80,18 @@ function refusalOf(challenge: string): string {
 }
 
 /** Node reports a host with several addresses as an AggregateError whose own message is empty. */
-function reasonOf(cause: unknown): string {
+function reasonOf(cause: unknown, { protocol }: URL): string {
   const parts: unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
   return parts
     .map(messageOf)
-    .map((message) => describeHandshakeFailure(message) ?? message)
+    .map((message) => {
+      // A server of Node sends no alert for a certificate that it does not accept.
+      if (protocol === "https:" && hangUp.test(message))
+        return `${message}; the server may refuse the client's certificate`;
+      return describeHandshakeFailure(message) ?? message;
+    })
     .join("; ");
 }
+
+/** A connection that ends before its answer, as Node and undici write it. */
+const hangUp = /^(socket hang up|other side closed)$/;

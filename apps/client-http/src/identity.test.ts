@@ -86,9 +86,31 @@ test("each call has the certificate and the token of now, and a failed handshake
     await fail({ ca: authority.caFile }, ""),
     /^the server wants a client certificate: --tls-cert, --tls-key$/,
   );
+  const foreign = other.issue("foreign");
+  assert.equal(
+    await fail({ ca: authority.caFile, cert: foreign.certFile, key: foreign.keyFile }, "server"),
+    "socket hang up; the server may refuse the client's certificate",
+  );
   rmSync(tokenFile);
   const missing = callWith(url, { tls, serverName: "", token: await openTokenFile(tokenFile) });
   await assert.rejects(missing.call(), /cannot read the token file .*token: ENOENT/);
+});
+
+test("each call verifies the server's certificate: it resumes no session of an earlier one", options, async (t) => {
+  assert.ok(authority);
+  const { certFile, keyFile } = authority.issue("tickets", { hosts: ["server"] });
+  const pair = { cert: readFileSync(certFile), key: readFileSync(keyFile) };
+  const reused: boolean[] = [];
+  const server = createServer(pair, ({ socket }, response) => {
+    reused.push((socket as TLSSocket).isSessionReused());
+    response.end("a");
+  });
+  const url = await listen(server);
+  const credentials = await ReloadingCredentials.open({ ca: authority.caFile }, { clock: new ManualClock() });
+  t.after(() => Promise.all([server.close(), credentials.close()]));
+  const { call } = callWith(url, { tls: credentials, serverName: "server", token: undefined });
+  for (let n = 0; n < 3; n++) assert.equal(await call(), "a");
+  assert.deepEqual(reused, [false, false, false]);
 });
 
 test("TLS 1.1 is refused, also where Node's default allows it", options, async (t) => {

@@ -65,8 +65,8 @@ export class HttpClient {
     this.#isBackground = background;
     this.#proxy = proxy;
     const Agent = isSecure ? loadHttps().Agent : HttpAgent;
-    // TCP keepalive notices a peer that is gone without a word.
-    this.#agent = new Agent({ keepAlive, keepAliveMsecs: 15_000 });
+    // TCP keepalive notices a peer that is gone without a word. A resumed session would not verify the server's certificate again.
+    this.#agent = new Agent({ keepAlive, keepAliveMsecs: 15_000, ...(isSecure && { maxCachedSessions: 0 }) });
   }
 
   /** Closes the connections. */

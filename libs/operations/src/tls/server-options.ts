@@ -1,3 +1,4 @@
+import { constants } from "node:crypto";
 import type { Server as TlsServer } from "node:tls";
 import type { Credentials } from "./credentials.ts";
 import type { ReloadingCredentials } from "./reloading-credentials.ts";
@@ -6,7 +7,8 @@ import type { ReloadingCredentials } from "./reloading-credentials.ts";
 const handshakeTimeout = 10_000;
 
 /**
- * Returns the options of a TLS context, of either side. TLS 1.2 is the oldest version that RFC 9325 allows, whatever NODE_OPTIONS say.
+ * Returns the options of a TLS context, of either side. TLS 1.2 is the oldest version that RFC 9325 allows, whatever NODE_OPTIONS say. A server
+ * has no tickets: a resumed session does not verify the client's certificate again, which would be accepted for five minutes after it has expired.
  */
 export function tlsContextOptions({ cert, key, ca }: Credentials) {
   return {
@@ -14,6 +16,7 @@ export function tlsContextOptions({ cert, key, ca }: Credentials) {
     ...(key !== undefined && { key }),
     ...(ca !== undefined && { ca }),
     minVersion: "TLSv1.2",
+    secureOptions: constants.SSL_OP_NO_TICKET,
   } as const;
 }
 

@@ -10,16 +10,24 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { request } from "node:https";
+import { createServer, request } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
-import { createSecureContext } from "node:tls";
+import { connect, createSecureContext, type SecureVersion } from "node:tls";
 import { ChannelCredentials, credentials, Metadata, Server, type ServerCredentials } from "@grpc/grpc-js";
 import { assertNothingLeft, type CertificatePair, ManualClock, makeTwoAuthorities } from "@grpc-lb/core/testing";
 import { PodServiceClient, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
 import { createChannelCredentials, createServerCredentials } from "./grpc/index.ts";
-import { CredentialError, describeHandshakeFailure, ReloadingCredentials, readCredentials } from "./index.ts";
+import {
+  CredentialError,
+  describeHandshakeFailure,
+  keepCurrent,
+  ReloadingCredentials,
+  readCredentials,
+  tlsServerOptions,
+} from "./index.ts";
 
 const { authority, other, options } = makeTwoAuthorities(after);
 const hosts = ["localhost", "server.default"];
@@ -184,6 +192,50 @@ test("files that cannot be used leave the last good ones, and are reported once"
   assert.deepEqual(await refresh(), ["reloaded"]);
   await store.close();
 });
+
+test(
+  "a server resumes no session, because the client's certificate would not be verified again",
+  options,
+  async (t) => {
+    assert.ok(authority);
+    const { files, swap } = createSecretMount(t);
+    swap(authority.issue("one", { hosts }), authority.caFile);
+    const { store, refresh } = await open(t, files);
+    const http = createServer(tlsServerOptions(store), (_request, response) => response.end("a")).listen(
+      0,
+      "127.0.0.1",
+    );
+    t.after(() => http.close());
+    keepCurrent(http, store);
+    const ports = [await serve(t, createServerCredentials(store)), (http.address() as AddressInfo).port];
+    const { certFile, keyFile } = authority.issue("client");
+    const [ca, cert, key] = [authority.caFile, certFile, keyFile].map((file) => readFileSync(file));
+    const connectWith = (port: number, maxVersion: SecureVersion, session?: Buffer) =>
+      new Promise<{ session: Buffer | undefined; isReused: boolean }>((resolve, reject) => {
+        const identity = { ca, cert, key, servername: "localhost", session };
+        const ALPNProtocols = port === ports[0] ? ["h2"] : ["http/1.1"];
+        const socket = connect({ host: "127.0.0.1", port, maxVersion, ALPNProtocols, ...identity }).on("error", reject);
+        socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+        // What comes first is behind the tickets of TLS 1.3.
+        socket.once("data", () => {
+          resolve({ session: socket.getSession(), isReused: socket.isSessionReused() });
+          socket.destroy();
+        });
+      });
+    const requireNone = async () => {
+      for (const port of ports) {
+        for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+          const { session } = await connectWith(port, version);
+          assert.equal((await connectWith(port, version, session)).isReused, false, `${version} on ${port}`);
+        }
+      }
+    };
+    await requireNone();
+    swap(authority.issue("two", { hosts }), authority.caFile);
+    assert.deepEqual(await refresh(), ["reloaded"]);
+    await requireNone();
+  },
+);
 
 test("a refused handshake says why", options, async (t) => {
   assert.ok(authority && other);
