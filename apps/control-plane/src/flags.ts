@@ -33,6 +33,10 @@ export const flags = {
   }),
   ...adminFlags,
   ...serverTlsFlags,
+  tlsCert: {
+    ...serverTlsFlags.tlsCert,
+    help: "certificate of --port in PEM, with the intermediate ones; with it that port speaks TLS",
+  },
   orcaCa: textFlag({
     metavar: "file",
     help: "authorities of the endpoints' certificates in PEM; with it the load reports of --steering=orca are read by TLS",

@@ -42,7 +42,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     onReload: ({ expiresMs = 0 }) => log.info({ expires: new Date(expiresMs) }, "certificate reloaded"),
     onProblem: (reason) => log.warn({ reason }, "certificate files cannot be used; the last good ones stay"),
   });
-  const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
+  const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "handshake refused");
   const orcaTls = await openOrcaTls(flags, (reason) =>
     log.warn({ reason }, "certificate files of load reports cannot be used; the last good ones stay"),
   );

@@ -8,6 +8,22 @@ import { listen } from "./listen.ts";
 
 afterEach(assertNothingLeft);
 
+test("a client that speaks TLS to a port without it is reported once a minute", async () => {
+  const refused: string[] = [];
+  const onRefused = (reason: string, peer: string) => refused.push(`${peer}: ${reason}`);
+  const { port, drain } = await listen({ host: "127.0.0.1", port: 0, services: [], clock: systemClock, onRefused });
+  for (const _ of [1, 2]) {
+    const client = new AdsClient({ host: "127.0.0.1", port, credentials: { tls: {} } });
+    await assert.rejects(
+      client.attempt(() => {}, new AbortController().signal),
+      /does not speak TLS on this port/,
+    );
+  }
+  await until(() => refused.length > 0, "the reason");
+  assert.deepEqual(refused, ["127.0.0.1: the client does not speak HTTP/2; it may speak TLS"]);
+  await drain(0, 0);
+});
+
 test("a TLS handshake that fails is reported with its reason and the client's address, each reason once a minute", async (t) => {
   const authority = makeAuthority();
   if (!authority) return t.skip("openssl is not installed");

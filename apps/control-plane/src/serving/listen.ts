@@ -21,7 +21,7 @@ export interface ListenOptions {
   /** Default: without TLS. */
   readonly tls?: ReloadingCredentials | undefined;
   readonly clock: Clock;
-  /** Called with the reason why the TLS handshake of a client failed, and its address; each reason once a minute. */
+  /** Called with the reason why the handshake of a client failed, of TLS or of HTTP/2, and its address; each reason once a minute. */
   readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
 }
 

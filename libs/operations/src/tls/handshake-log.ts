@@ -31,15 +31,25 @@ export function reportHandshakes(
   clock: Clock,
   onRefused: (reason: string, peer: string) => void,
 ): void {
-  const reportedMs = new Map<string, number>();
+  const report = limitReports(clock, onRefused);
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const reason = reasonOf(error, socket);
-    if (reason === undefined) return;
+    if (reason !== undefined) report(reason, socket.remoteAddress);
+  });
+}
+
+/** Hands on each reason at most once a minute. */
+export function limitReports(
+  clock: Clock,
+  onRefused: (reason: string, peer: string) => void,
+): (reason: string, peer: string | undefined) => void {
+  const reportedMs = new Map<string, number>();
+  return (reason, peer = "unknown") => {
     const nowMs = clock.now();
     if (nowMs - (reportedMs.get(reason) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
     reportedMs.set(reason, nowMs);
-    onRefused(reason, socket.remoteAddress ?? "unknown");
-  });
+    onRefused(reason, peer);
+  };
 }
 
 function reasonOf(error: NodeJS.ErrnoException & { reason?: string }, socket: TLSSocket): string | undefined {
