@@ -110,6 +110,12 @@ test("grpc-js-xds accepts every policy and every option, and Envoy's clusters na
   }
 });
 
+test("one endpoint may always be ejected, and Envoy stops calling it at once", () => {
+  const cluster = buildCluster("server", backendOf({ outlierDetection: { consecutiveErrors: 3 } }), "envoy");
+  assert.equal(cluster.outlierDetection?.alwaysEjectOneHost, true);
+  assert.deepEqual(cluster.commonLbConfig?.updateMergeWindow, { seconds: 0n, nanos: 0 });
+});
+
 test("what outlier detection does not say is off", () => {
   const { outlierDetection } = buildCluster("server", backendOf({ outlierDetection: {} }), "grpc");
   assert.deepEqual([outlierDetection?.enforcingSuccessRate, outlierDetection?.enforcingFailurePercentage], [0, 0]);
@@ -148,6 +154,8 @@ test("routes have the split, timeouts, retries and the header to hash; a part of
     assert.deepEqual(action.value.maxStreamDuration?.maxStreamDuration, { seconds: 1n, nanos: 5e8 });
     assert.equal(action.value.retryPolicy?.numRetries, 2);
     assert.match(action.value.retryPolicy.retryOn, kind === "envoy" ? /^unavailable,connect-failure/ : /^unavailable$/);
+    const [elsewhere] = action.value.retryPolicy.retryHostPredicate;
+    assert.equal(elsewhere?.name, kind === "envoy" ? "envoy.retry_host_predicates.previous_hosts" : undefined);
   }
   const all = serviceOf({ target: undefined, split: { v1: 0, v2: 100 } }, parts);
   const { action } = buildRoutes(all, "envoy").virtualHosts[0]?.routes[0] ?? {};

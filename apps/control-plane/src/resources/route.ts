@@ -13,6 +13,23 @@ import { toDuration } from "./pack.ts";
 const notSent = "connect-failure,refused-stream";
 const notSentAttempts = 2;
 
+/** A retry goes to an endpoint that has not failed the call; Envoy would otherwise choose as for any other call. */
+const elsewhere: Pick<RetryPolicy, "retryHostPredicate" | "hostSelectionRetryMaxAttempts"> = {
+  retryHostPredicate: [
+    {
+      name: "envoy.retry_host_predicates.previous_hosts",
+      configType: {
+        $case: "typedConfig",
+        value: {
+          typeUrl: "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
+          value: Buffer.alloc(0), // it has no fields
+        },
+      },
+    },
+  ],
+  hostSelectionRetryMaxAttempts: 10n,
+};
+
 /** The routes of a service: every call goes to its cluster, or to those that its calls are split between. */
 export function buildRoutes(service: Service, kind: ClientKind): RouteConfiguration {
   const { name } = service;
@@ -51,12 +68,8 @@ function buildRetryPolicy(retries: Retries | undefined, kind: ClientKind): Retry
   if (conditions.length === 0) return undefined;
   return {
     ...{ retryOn: conditions.join(","), numRetries: retries?.attempts ?? notSentAttempts },
-    ...{
-      perTryTimeout: undefined,
-      retryHostPredicate: [],
-      hostSelectionRetryMaxAttempts: 0n,
-      retriableStatusCodes: [],
-    },
+    ...{ perTryTimeout: undefined, retriableStatusCodes: [] },
+    ...(kind === "envoy" ? elsewhere : { retryHostPredicate: [], hostSelectionRetryMaxAttempts: 0n }),
     retryBackOff: retries && {
       baseInterval: toDuration(retries.baseBackoffMs),
       maxInterval: toDuration(retries.maxBackoffMs),

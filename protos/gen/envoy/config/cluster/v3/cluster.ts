@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Any } from "../../../../google/protobuf/any.ts";
 import { Duration } from "../../../../google/protobuf/duration.ts";
-import { UInt32Value } from "../../../../google/protobuf/wrappers.ts";
+import { BoolValue, UInt32Value } from "../../../../google/protobuf/wrappers.ts";
 import { Percent } from "../../../type/v3/percent.ts";
 import { ConfigSource, RoutingPriority, TransportSocket, TypedExtensionConfig } from "../../core/v3/core.ts";
 import { ClusterLoadAssignment } from "../../endpoint/v3/endpoint.ts";
@@ -128,7 +128,11 @@ export interface OutlierDetection {
     | number
     | undefined;
   /** The longest ejection; 300 s when absent. */
-  maxEjectionTime?: Duration | undefined;
+  maxEjectionTime?:
+    | Duration
+    | undefined;
+  /** Whether one server may be out whatever max_ejection_percent is; false when absent. */
+  alwaysEjectOneHost?: boolean | undefined;
 }
 
 /** LoadBalancingPolicy is a list of policies; a client takes the first that it has. */
@@ -582,6 +586,7 @@ function createBaseOutlierDetection(): OutlierDetection {
     failurePercentageMinimumHosts: undefined,
     failurePercentageRequestVolume: undefined,
     maxEjectionTime: undefined,
+    alwaysEjectOneHost: undefined,
   };
 }
 
@@ -634,6 +639,9 @@ export const OutlierDetection: MessageFns<OutlierDetection> = {
     }
     if (message.maxEjectionTime !== undefined) {
       Duration.encode(message.maxEjectionTime, writer.uint32(170).fork()).join();
+    }
+    if (message.alwaysEjectOneHost !== undefined) {
+      BoolValue.encode({ value: message.alwaysEjectOneHost! }, writer.uint32(202).fork()).join();
     }
     return writer;
   },
@@ -779,6 +787,14 @@ export const OutlierDetection: MessageFns<OutlierDetection> = {
             message.maxEjectionTime = Duration.decode(reader, reader.uint32());
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.alwaysEjectOneHost = BoolValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -818,6 +834,7 @@ export const OutlierDetection: MessageFns<OutlierDetection> = {
     message.maxEjectionTime = (object.maxEjectionTime !== undefined && object.maxEjectionTime !== null)
       ? Duration.fromPartial(object.maxEjectionTime)
       : undefined;
+    message.alwaysEjectOneHost = object.alwaysEjectOneHost ?? undefined;
     return message;
   },
 };
