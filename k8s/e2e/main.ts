@@ -43,7 +43,7 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   autoscale: [...inOneProcess, "k8s/e2e/autoscale.e2e.ts"],
   live: [...inOneProcess, "k8s/e2e/live.e2e.ts"],
   discovery: [...perFile, "libs/discovery/e2e/*.e2e.ts"],
-  xds: ["libs/xds/e2e/*.e2e.ts"],
+  xds: ["libs/xds/e2e/*.e2e.ts", "apps/control-plane/e2e/*.e2e.ts"],
 };
 const names = Object.keys(files) as Story[];
 const long: readonly Story[] = [

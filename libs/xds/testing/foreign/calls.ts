@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { messageOf } from "@grpc-lb/core";
 import type { ForeignClient } from "./clients.ts";
@@ -50,6 +51,12 @@ export class Calls {
   /** The reasons of those that failed. @param from the count before the first that matters */
   failures(from = 0): string[] {
     return this.#outcomes.slice(from).flatMap((outcome) => ("error" in outcome ? outcome.error : []));
+  }
+
+  /** @throws AssertionError that says how many failed, and why */
+  assertNoneFailed(from = 0): void {
+    const failures = this.failures(from);
+    assert.equal(failures.length, 0, `${failures.length} of ${this.count - from} calls failed: ${failures.at(-1)}`);
   }
 
   /** The pods of the next calls, with the number of their calls. Those that fail count as "failed". */

@@ -2,6 +2,6 @@
  * For tests: clients of xDS that nobody here wrote, @grpc/grpc-js-xds, grpc-go and Envoy; servers that they call; and calls that go on
  * while a test changes things.
  */
-export { Calls, untilCalled } from "./calls.ts";
+export { Calls, type CallsOptions, untilCalled } from "./calls.ts";
 export { type ForeignClient, type ForeignClientKind, type ForeignClientOptions, foreignClients } from "./clients.ts";
 export { type Pod, startPod } from "./pod.ts";
