@@ -8,7 +8,7 @@ import {
 import { SnapshotCache } from "../cache/index.ts";
 import type { AdsServer, AdsServerOptions } from "./api.ts";
 import { delta } from "./delta.ts";
-import type { AnyRequest } from "./protocol.ts";
+import { type AnyRequest, malformed } from "./protocol.ts";
 import { ResponseEncoder } from "./response-encoder.ts";
 import { stateOfTheWorld } from "./state-of-the-world.ts";
 import { AdsStream, type StreamOptions } from "./stream.ts";
@@ -76,8 +76,8 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
     addTo: (server) =>
       server.addService(
         {
-          streamAggregatedResources: withBytes(Ads.streamAggregatedResources),
-          deltaAggregatedResources: withBytes(Ads.deltaAggregatedResources),
+          streamAggregatedResources: prepare(Ads.streamAggregatedResources),
+          deltaAggregatedResources: prepare(Ads.deltaAggregatedResources),
         },
         {
           streamAggregatedResources: (call: ServerDuplexStream<DiscoveryRequest, Buffer>) =>
@@ -96,9 +96,22 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
   };
 }
 
-/** The method with responses that are encoded already. */
-function withBytes<M extends object>(method: M): M & { readonly responseSerialize: (bytes: Buffer) => Buffer } {
-  return { ...method, responseSerialize: (bytes: Buffer) => bytes };
+/**
+ * The method with responses that are encoded already, and with requests that may be `malformed`: grpc-js would end the call by itself, and a
+ * response that is sent in that moment would leave it without an end.
+ */
+function prepare<Q, M extends { readonly requestDeserialize: (bytes: Buffer) => Q }>(method: M) {
+  return {
+    ...method,
+    responseSerialize: (bytes: Buffer) => bytes,
+    requestDeserialize(bytes: Buffer): Q | typeof malformed {
+      try {
+        return method.requestDeserialize(bytes);
+      } catch {
+        return malformed; // what the decoder says is of no use to a client
+      }
+    },
+  };
 }
 
 function validate(options: AdsServerOptions): void {

@@ -59,6 +59,36 @@ const deep = (() => {
 
 after(assertNothingLeft);
 
+test("a request that is not valid protobuf ends its stream with an error, also while a response is sent", async () => {
+  const cache = new SnapshotCache();
+  cache.setSnapshot("", [sampleCluster("a"), sampleEndpoints("a", [1])]);
+  const ads = createAdsServer({ cache });
+  const server = new Server();
+  ads.addTo(server);
+  const port = await promisify(server.bindAsync.bind(server))("127.0.0.1:0", ServerCredentials.createInsecure());
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const request = (typeUrl: string) =>
+    Buffer.from(
+      DeltaDiscoveryRequest.encode(
+        DeltaDiscoveryRequest.fromPartial({ typeUrl, node: { id: "n" }, resourceNamesSubscribe: ["a"] }),
+      ).finish(),
+    );
+  for (let n = 0; n < 50; n++) {
+    const call = client.makeBidiStreamRequest(paths.delta, asIs, asIs);
+    const ended = new Promise<string>((resolve) => call.on("error", ({ message }) => resolve(message)));
+    const answered = new Promise<unknown>((resolve) => call.once("data", resolve));
+    call.on("data", () => {});
+    call.write(request(typeUrls.cluster));
+    await answered;
+    call.write(request(typeUrls.endpoints));
+    call.write(Buffer.from("ca293916bb16e1ebca41", "hex"));
+    assert.equal(await ended, "3 INVALID_ARGUMENT: a request is not valid protobuf");
+  }
+  assert.deepEqual([ads.stats().streams, ads.stats().refusals], [0, 50]);
+  client.close();
+  server.forceShutdown();
+});
+
 test("whatever clients send, in whatever order, a good client is served and nothing is left", async () => {
   const cache = new SnapshotCache();
   const ads = createAdsServer({ cache });
@@ -102,7 +132,7 @@ test("whatever clients send, in whatever order, a good client is served and noth
     call.end();
     await ended;
   };
-  await fc.assert(fc.asyncProperty(scripts, play), { numRuns: 60 });
+  await fc.assert(fc.asyncProperty(scripts, play), { numRuns: 400 });
   for (const path of Object.values(paths)) await play({ path, messages: [deep, Buffer.alloc(2_000_000)] });
 
   await until(() => ads.stats().streams === 1, "only the good client is left");

@@ -11,6 +11,9 @@ export interface AnyRequest {
   readonly errorDetail?: Status | undefined;
 }
 
+/** Stands for a request that is not valid protobuf. */
+export const malformed = Object.freeze({ t: "malformed" as const });
+
 /** What the next response of a type has. */
 export interface Draft {
   readonly resources: readonly Resource[];

@@ -3,7 +3,7 @@ import { type Clock, messageOf, printableLine } from "@grpc-lb/core";
 import type { ResourceChange } from "../cache/snapshot.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { AdsClientInfo, AdsClientStatus, AdsRejection, AdsServerOptions } from "./api.ts";
-import type { AnyRequest, Draft, Protocol } from "./protocol.ts";
+import { type AnyRequest, type Draft, malformed, type Protocol } from "./protocol.ts";
 import type { ResponseEncoder } from "./response-encoder.ts";
 import { holdNothing, rankOf, SendOrder } from "./send-order.ts";
 import { describeStatus } from "./stream-status.ts";
@@ -61,7 +61,10 @@ export class AdsStream<Q extends AnyRequest> {
     this.#encoder = encoder;
     this.#protocol = encoder.protocol;
     this.#options = options;
-    call.on("data", (request: Q) => this.#receive(request));
+    call.on("data", (request: Q | typeof malformed) => {
+      if (request === malformed) this.#refuse(status.INVALID_ARGUMENT, "a request is not valid protobuf");
+      else this.#receive(request as Q);
+    });
     call.on("end", () => this.#finish(gone, () => call.end()));
     call.on("cancelled", () => this.#finish(gone));
     call.on("close", () => this.#finish(gone));
