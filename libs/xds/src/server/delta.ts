@@ -21,6 +21,9 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
 
   subscribe(subscription, request, isFirst, snapshot) {
     const { resourceNamesSubscribe: added, resourceNamesUnsubscribe: removed, initialResourceVersions } = request;
+    if (isFirst && Object.keys(initialResourceVersions).length > 0) {
+      subscription.had = new Set(Object.keys(initialResourceVersions));
+    }
     const isImplied = isFirst && added.length === 0 && isListed(subscription.typeUrl);
     for (const name of removed) {
       if (name === "*") subscription.isWildcard = false;

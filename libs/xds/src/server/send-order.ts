@@ -1,5 +1,6 @@
-import type { Resource } from "../cache/index.ts";
+import type { Resource, SnapshotView } from "../cache/index.ts";
 import { typeUrls } from "../type-urls.ts";
+import type { Protocol } from "./protocol.ts";
 import type { Hold, Subscription } from "./subscription.ts";
 
 /** Nothing has to wait. */
@@ -24,12 +25,52 @@ export class SendOrder {
   readonly #warming = new Set<string>();
   /** The endpoints of clusters that are sent, until the client asks for them. */
   readonly #expected = new Set<string>();
-  /** The client may still be about to ask for listeners and routes, after a reconnect. */
+  /** The client may have come back, and not have all that is new, or not have said all that it wants. */
   #isResuming = true;
   readonly #subscriptions: ReadonlyMap<string, Subscription>;
+  readonly #protocol: Protocol<never>["name"];
 
-  constructor(subscriptions: ReadonlyMap<string, Subscription>) {
+  constructor(subscriptions: ReadonlyMap<string, Subscription>, protocol: Protocol<never>["name"]) {
     this.#subscriptions = subscriptions;
+    this.#protocol = protocol;
+  }
+
+  /**
+   * Whether the first answer has to wait that a client gets which comes back from another control plane, or from this one before it
+   * started again. Its routes change when it has the clusters that are new, and it loses clusters when it has the routes without them.
+   * By the state of the world it loses what the answer does not have: where clusters both come and go, those that come are first.
+   */
+  isWaiting(subscription: Subscription, snapshot: SnapshotView): boolean {
+    if (!this.#isResuming || !subscription.had || subscription.lastNonce !== "") return false;
+    const cluster = this.#subscriptions.get(typeUrls.cluster);
+    if (subscription === cluster) return this.#protocol === "sotw" && this.#losesInUse(cluster, snapshot);
+    // A client that names its clusters takes care of the order itself.
+    if (!last.includes(subscription.typeUrl) || !cluster?.had || !cluster.isWildcard) return false;
+    if (this.#warming.size > 0 || isBusy(cluster)) return true;
+    return cluster.lastNonce === "" && (this.#protocol === "delta" || this.#comeAndGo(snapshot).come);
+  }
+
+  /** Whether an answer with all clusters would take some away that the routes of the client may still name. */
+  #losesInUse(cluster: Subscription, snapshot: SnapshotView): boolean {
+    if (!cluster.isWildcard) {
+      const isGone = (name: string) => snapshot.get(typeUrls.cluster, name) === undefined;
+      const names = [...cluster.names];
+      return names.some(isGone) && names.every((name) => cluster.had?.has(name));
+    }
+    if (!last.some((one) => this.#subscriptions.has(one))) return true; // it has not said yet what it has
+    const { come, go } = this.#comeAndGo(snapshot);
+    const route = this.#subscriptions.get(typeUrls.route);
+    return go && !come && (!route || route.lastNonce === "" || isUnfinished(route));
+  }
+
+  /** Which clusters a client of all clusters has is told by the endpoints that it asks for. */
+  #comeAndGo(snapshot: SnapshotView): { readonly come: boolean; readonly go: boolean } {
+    const had = this.#subscriptions.get(typeUrls.endpoints)?.had ?? new Set<string>();
+    const has = new Set<string>();
+    for (const { references } of snapshot.all(typeUrls.cluster).values()) {
+      for (const { typeUrl, name } of references) if (typeUrl === typeUrls.endpoints) has.add(name);
+    }
+    return { come: [...has].some((name) => !had.has(name)), go: [...had].some((name) => !has.has(name)) };
   }
 
   /** What of a type has to wait now. */

@@ -16,8 +16,9 @@ export const stateOfTheWorld: Protocol<DiscoveryRequest> = {
   // The answer to the last response will have the names again.
   isStale: ({ lastNonce }, { responseNonce }) => lastNonce !== "" && responseNonce !== lastNonce,
 
-  subscribe(subscription, { resourceNames }, _, snapshot) {
+  subscribe(subscription, { resourceNames, versionInfo }, isFirst, snapshot) {
     const names = new Set(resourceNames);
+    if (isFirst && versionInfo !== "") subscription.had = new Set(resourceNames);
     subscription.hasNamed ||= names.size > 0;
     // Listeners and clusters: all, until a request names some.
     const isWildcard = names.delete("*") || (!subscription.hasNamed && isListed(subscription.typeUrl));

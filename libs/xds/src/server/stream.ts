@@ -42,7 +42,7 @@ export class AdsStream<Q extends AnyRequest> {
   readonly #options: StreamOptions;
   readonly #id: number;
   readonly #subscriptions = new Map<string, Subscription>();
-  readonly #order = new SendOrder(this.#subscriptions);
+  readonly #order: SendOrder;
   /** Aborted when the stream has ended. */
   readonly #ended = new AbortController();
   /** The subscriptions in the order in which they are sent. */
@@ -60,6 +60,7 @@ export class AdsStream<Q extends AnyRequest> {
     this.#call = call;
     this.#encoder = encoder;
     this.#protocol = encoder.protocol;
+    this.#order = new SendOrder(this.#subscriptions, encoder.protocol.name);
     this.#options = options;
     call.on("data", (request: Q | typeof malformed) => {
       if (request === malformed) this.#refuse(status.INVALID_ARGUMENT, "a request is not valid protobuf");
@@ -216,7 +217,11 @@ export class AdsStream<Q extends AnyRequest> {
     let isHeld = false;
     for (const subscription of this.#ranked) {
       if (subscription.outstanding || (subscription.pending.size === 0 && !subscription.mustAnswer)) continue;
-      const isFirst = subscription.lastNonce === "";
+      if (!this.#isWaived && this.#order.isWaiting(subscription, snapshot)) {
+        isHeld = true;
+        continue;
+      }
+      const isFirst = subscription.lastNonce === "" && !subscription.had;
       const hold = this.#isWaived ? holdNothing : this.#order.holdOf(subscription);
       const draft = this.#protocol.next(subscription, snapshot, hold, this.#options.maxResponseBytes);
       if (draft) {

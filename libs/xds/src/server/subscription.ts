@@ -38,6 +38,8 @@ export class Subscription {
   mustAnswer = true;
   /** The versions that the client has from an earlier stream, until it has everything. */
   readonly resumed = new Map<string, string>();
+  /** What the client has from an earlier stream, as far as its first request names it; undefined for a client that is new. */
+  had: ReadonlySet<string> | undefined;
   outstanding: Outstanding | undefined;
   /** The nonce of the last response; empty before the first one. */
   lastNonce = "";

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
+import type { DeltaDiscoveryResponse, DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
+import { sampleCluster, sampleEndpoints, sampleListener, sampleRoute } from "../../testing/sample-resources.ts";
+import { deltaClient, stateClient } from "../../testing/scripted-client.ts";
+import { SnapshotCache } from "../cache/index.ts";
+import { typeUrls } from "../type-urls.ts";
+import { createAdsServerIn } from "./ads-server.ts";
+
+const { listener, route, cluster, endpoints } = typeUrls;
+const orderTimeoutMs = 500;
+
+after(assertNothingLeft);
+
+/** A control plane that has just started, with these clusters, and a route to all of them. */
+async function start(ending: AsyncDisposableStack, ...clusters: string[]) {
+  const cache = new SnapshotCache();
+  const clock = new ManualClock();
+  const weights = Object.fromEntries(clusters.map((name) => [name, 1]));
+  const ofClusters = clusters.flatMap((name, n) => [sampleCluster(name), sampleEndpoints(name, [n + 1])]);
+  cache.setSnapshot("", [sampleListener("l", { route: "r" }), sampleRoute("r", weights), ...ofClusters]);
+  const ads = createAdsServerIn({ cache, orderTimeoutMs }, { clock });
+  const server = new Server();
+  ads.addTo(server);
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
+    error ? reject(error) : resolve(port),
+  );
+  const port = await promise;
+  ending.defer(() => server.forceShutdown());
+  /** The server has read so many requests, and has done what they ask for. */
+  const settled = async (requests: number) => {
+    await until(() => ads.stats().requests === requests, `${requests} requests`);
+    for (let i = 0; i < 5; i++) await turn();
+  };
+  return { port, clock, settled };
+}
+
+const tell = (response: DiscoveryResponse | DeltaDiscoveryResponse) => {
+  const kind = Object.entries(typeUrls).find(([, url]) => url === response.typeUrl)?.[0];
+  if ("versionInfo" in response) return `${kind} ${response.resources.length}`;
+  const names = response.resources.map(({ name }) => name);
+  return [kind, ...names, ...response.removedResources.map((name) => `-${name}`)].join(" ");
+};
+
+describe("a client that comes back with what an earlier control plane gave it", () => {
+  test("delta: gets what is new, then the route, then the removals", async () => {
+    await using ending = new AsyncDisposableStack();
+    const { port, settled } = await start(ending, "b");
+    const client = deltaClient(port);
+    ending.defer(() => client.close());
+    const had = (...names: string[]) => ({
+      resourceNamesSubscribe: names,
+      initialResourceVersions: Object.fromEntries(names.map((name) => [name, "old"])),
+    });
+    client.send({ typeUrl: cluster, ...had("a"), resourceNamesSubscribe: ["*"] });
+    client.send({ typeUrl: endpoints, ...had("a") });
+    client.send({ typeUrl: listener, ...had("l"), resourceNamesSubscribe: ["*"] });
+    client.send({ typeUrl: route, ...had("r") });
+    assert.equal(tell(await client.accept()), "cluster b");
+    assert.equal(tell(await client.accept()), "endpoints", "the first request is always answered");
+    await settled(6);
+    assert.equal(client.unread, 0, "listener and route wait for the endpoints of b");
+    client.send({ typeUrl: endpoints, resourceNamesSubscribe: ["b"] });
+    const told: string[] = [];
+    for (let n = 0; n < 5; n++) told.push(tell(await client.accept()));
+    assert.deepEqual(told, ["endpoints b", "listener l", "route r", "cluster -a", "endpoints -a"]);
+  });
+
+  test("state of the world: clusters that come are before the route", async () => {
+    await using ending = new AsyncDisposableStack();
+    const { port, settled } = await start(ending, "a", "b");
+    const client = stateClient(port);
+    ending.defer(() => client.close());
+    client.send({ typeUrl: cluster, versionInfo: "old" });
+    client.send({ typeUrl: endpoints, versionInfo: "old", resourceNames: ["a"] });
+    client.send({ typeUrl: listener, versionInfo: "old" });
+    client.send({ typeUrl: route, versionInfo: "old", resourceNames: ["r"] });
+    assert.equal(tell(await client.accept()), "cluster 2");
+    const { nonce } = await client.next();
+    await settled(5);
+    assert.equal(client.unread, 0, "listener and route wait for the endpoints of b");
+    client.send({ typeUrl: endpoints, resourceNames: ["a", "b"], responseNonce: nonce });
+    assert.equal(tell(await client.accept({ resourceNames: ["a", "b"] })), "endpoints 1");
+    assert.equal(tell(await client.accept()), "listener 1");
+    assert.equal(tell(await client.accept({ resourceNames: ["r"] })), "route 1");
+  });
+
+  test("state of the world: clusters go after the route", async () => {
+    await using ending = new AsyncDisposableStack();
+    const { port, settled } = await start(ending, "b");
+    const client = stateClient(port);
+    ending.defer(() => client.close());
+    client.send({ typeUrl: cluster, versionInfo: "old" });
+    client.send({ typeUrl: endpoints, versionInfo: "old", resourceNames: ["a", "b"] });
+    await settled(2);
+    assert.equal(tell(await client.accept({ resourceNames: ["a", "b"] })), "endpoints 1");
+    client.send({ typeUrl: listener, versionInfo: "old" });
+    client.send({ typeUrl: route, versionInfo: "old", resourceNames: ["r"] });
+    assert.equal(tell(await client.accept()), "listener 1");
+    assert.equal(tell(await client.accept({ resourceNames: ["r"] })), "route 1");
+    assert.equal(tell(await client.accept()), "cluster 1");
+  });
+
+  test("state of the world: one that names a cluster that is gone is told when it names it no longer", async () => {
+    await using ending = new AsyncDisposableStack();
+    const { port, settled } = await start(ending, "b");
+    const client = stateClient(port);
+    ending.defer(() => client.close());
+    client.send({ typeUrl: cluster, versionInfo: "old", resourceNames: ["a", "b"] });
+    client.send({ typeUrl: route, versionInfo: "old", resourceNames: ["r"] });
+    assert.equal(tell(await client.accept({ resourceNames: ["r"] })), "route 1");
+    await settled(3);
+    assert.equal(client.unread, 0);
+    client.send({ typeUrl: cluster, versionInfo: "old", resourceNames: ["b"] });
+    assert.equal(tell(await client.accept({ resourceNames: ["b"] })), "cluster 1");
+  });
+
+  test("state of the world: one that goes on naming it is told after the limit", async () => {
+    await using ending = new AsyncDisposableStack();
+    const { port, clock, settled } = await start(ending, "b");
+    const client = stateClient(port);
+    ending.defer(() => client.close());
+    client.send({ typeUrl: cluster, versionInfo: "old", resourceNames: ["a", "b"] });
+    await settled(1);
+    assert.equal(client.unread, 0);
+    clock.advance(orderTimeoutMs);
+    assert.equal(tell(await client.accept({ resourceNames: ["a", "b"] })), "cluster 1");
+  });
+});
