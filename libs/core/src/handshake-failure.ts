@@ -30,8 +30,9 @@ const meanings: readonly (readonly [RegExp, (names: TlsNames) => string])[] = [
   [/alert unknown ca/, () => "the server does not know the authority of the client's certificate"],
   [/alert certificate expired/, () => "the server says that the client's certificate has expired"],
   [
+    // Servers in Go say "bad certificate" of one that is missing, too.
     /alert (?:bad|unsupported|unknown) certificate|alert certificate unknown/,
-    () => "the server refuses the client's certificate",
+    ({ clientCertificate }) => `the server refuses the client's certificate, or that it has none: ${clientCertificate}`,
   ],
   [/alert protocol version|unsupported protocol/, () => "the server does not speak TLS 1.2 or newer"],
   [/alert no application protocol/, () => "the server speaks TLS, but not HTTP/2"],

@@ -111,9 +111,9 @@ export class Cluster {
    * @param what was done, and to what: `list server/`
    */
   describe(what: string, cause: unknown): DiscoveryError {
-    const { user } = this.#credentials;
+    const { user, tls } = this.#credentials;
     const secrets = Object.values(this.#secrets);
-    return describeFailure({ what: `${what} on ${this.name}`, user, secrets }, cause);
+    return describeFailure({ what: `${what} on ${this.name}`, user, secrets, isTls: tls !== undefined }, cause);
   }
 
   /** Closes the connection and ends its calls with `reason`; the next call connects again. */

@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { messageOf } from "@grpc-lb/core";
-import { plainReason, RpcStatus } from "@grpc-lb/xds/channel";
+import { type ConnectionNames, explainConnectFailure, plainReason, RpcStatus } from "@grpc-lb/xds/channel";
 import { DiscoveryError, type DiscoveryErrorCode, printable } from "../core/discovery-error.ts";
 
 /** etcd's own words for a token that a new login replaces (api/v3rpc/rpctypes/error.go). */
@@ -32,6 +32,15 @@ export function describeCancel(reason: string): RpcStatus {
   return new RpcStatus(status.UNAVAILABLE, reason || "etcd ended the watch");
 }
 
+/** What configures the connection: the variables of etcdctl, and `EtcdTls`. */
+const names: ConnectionNames = {
+  tls: "ETCDCTL_CACERT, or ETCDCTL_INSECURE_TRANSPORT=false (credentials.tls)",
+  insecure: "without ETCDCTL_CACERT, ETCDCTL_CERT and credentials.tls there is none",
+  authority: "ETCDCTL_CACERT (tls.caFile)",
+  clientCertificate: "ETCDCTL_CERT and ETCDCTL_KEY (tls.certFile, tls.keyFile)",
+  serverName: "tls.serverName",
+};
+
 /** What a failed call was for. */
 export interface FailedCall {
   /** What was done, to what, on which cluster: `list server/ on h1:2379,h2:2379`. */
@@ -40,13 +49,18 @@ export interface FailedCall {
   readonly user?: string | undefined;
   /** What the message must not repeat, in case the server does: a password, a token. */
   readonly secrets?: readonly string[];
+  /** Whether it was made by TLS. Default: false. */
+  readonly isTls?: boolean;
 }
 
 /** The error for outside. */
-export function describeFailure({ what, user, secrets = [] }: FailedCall, cause: unknown): DiscoveryError {
+export function describeFailure(
+  { what, user, secrets = [], isTls = false }: FailedCall,
+  cause: unknown,
+): DiscoveryError {
   if (cause instanceof DiscoveryError) return cause;
   const asUser = user === undefined ? "" : ` as user ${user}`;
-  const reason = printable(plainReason(messageOf(cause), secrets), maxDetails);
+  const reason = printable(explainConnectFailure(plainReason(messageOf(cause), secrets), names, isTls), maxDetails);
   // grpc-js has the whole text in the error that it throws, which is not handed on.
   const own = cause instanceof RpcStatus ? new RpcStatus(cause.code, reason) : cause;
   return new DiscoveryError(codeOf(cause), `etcd: ${printable(what, maxDetails)}${asUser}: ${reason}`, { cause: own });

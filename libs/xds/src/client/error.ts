@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
-import { describeHandshakeFailure, messageOf, printableLine } from "@grpc-lb/core";
-import { plainReason, RpcStatus } from "../channel/index.ts";
+import { messageOf, printableLine } from "@grpc-lb/core";
+import { type ConnectionNames, explainConnectFailure, plainReason, RpcStatus } from "../channel/index.ts";
 
 /**
  * Why a client cannot have what it watches.
@@ -26,15 +26,13 @@ export class XdsError extends Error {
 export const maxReasonLength = 500;
 
 /** What configures the connection: the fields of the bootstrap's `channel_creds`, and `XdsTls`. */
-const tlsNames = {
+const names: ConnectionNames = {
+  tls: 'channel_creds of type "tls" in the bootstrap, GRPC_XDS_BOOTSTRAP (credentials.tls)',
   authority: "ca_certificate_file in the bootstrap (tls.caFile)",
   clientCertificate: "certificate_file and private_key_file in the bootstrap (tls.certFile, tls.keyFile)",
   serverName: "tls.serverName",
   insecure: 'channel_creds of type "insecure" in the bootstrap connect without it',
 };
-
-/** grpc-js says no more than this of a connection that ended before the server's first frame. */
-const endedEarly = "Failed to connect";
 
 /** What an error is made of. */
 export interface Failure {
@@ -50,20 +48,11 @@ export interface Failure {
 export function describeFailure(cause: unknown, { where, isTls, secrets }: Failure): XdsError {
   if (cause instanceof XdsError) return cause;
   const plain = plainReason(messageOf(cause), secrets);
-  const handshake = plain === endedEarly ? describeEarlyEnd(isTls) : describeHandshakeFailure(plain, tlsNames);
-  const reason = printableLine(handshake ?? plain, maxReasonLength);
+  const reason = printableLine(explainConnectFailure(plain, names, isTls), maxReasonLength);
   const code = cause instanceof RpcStatus ? cause.code : status.UNKNOWN;
   const isDenied = code === status.PERMISSION_DENIED || code === status.UNAUTHENTICATED;
   // The text of the cause may have the secret, so it is not handed on.
   return new XdsError(isDenied ? "permissionDenied" : "unavailable", `control plane ${where}: ${reason}`, {
     cause: new RpcStatus(code, reason),
   });
-}
-
-/** A control plane that speaks TLS ends a connection without it; one that refuses the client's certificate may do so, too. */
-function describeEarlyEnd(isTls: boolean): string {
-  const why = isTls
-    ? `it may refuse the client's certificate: ${tlsNames.clientCertificate}`
-    : 'it may speak TLS: channel_creds of type "tls" in the bootstrap, GRPC_XDS_BOOTSTRAP (credentials.tls)';
-  return `the server closes the connection before it speaks HTTP/2: ${why}`;
 }
