@@ -1,17 +1,28 @@
 /**
- * What COMPONENTS adds to a strategy, on a real cluster: policies tried from inside and from another namespace, an autoscaler that
- * owns the number of pods, and how both are taken away.
+ * What COMPONENTS adds to a strategy, on a real cluster: combinations that the API server validates, policies tried from inside and from
+ * another namespace, an autoscaler that owns the number of pods, and how both are taken away.
  */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readSecrets } from "../cluster/certificates.ts";
 import { createKubectl } from "../cluster/kubectl.ts";
+import { strategies } from "../cluster/strategy.ts";
+import { requireBuilt } from "../image/built.ts";
 import { nextCalls } from "./client.ts";
+import { combinationsOf, dryRun, renderCombinations, singlesAndLargest } from "./combinations.ts";
 import { connectFrom, type Outcome } from "./connect.ts";
 import { makeFails, makeOk } from "./make.ts";
+import { installOperatorKinds } from "./operator-kinds.ts";
 import { readyServersOf, scaleServer } from "./server.ts";
 import { beginStory, buildImages } from "./story.ts";
 import { until } from "./until.ts";
 
-const { namespace, kubectl, inNamespace, step, report, requireNoErrors } = await beginStory("components", ["stranger"]);
+const { namespace, kubectl, inNamespace, step, report, stopAtEnd, requireNoErrors } = await beginStory("components", [
+  "stranger",
+  "combinations",
+]);
 const stranger = await createKubectl(`${namespace}-stranger`);
 const resolver = { ...inNamespace, STRATEGY: "resolver" };
 let server = "";
@@ -24,6 +35,41 @@ step("a wrong name or combination is an error before anything changes", async (t
   );
   const nodeport = { ...inNamespace, STRATEGY: "nodeport", COMPONENTS: "network-policy" };
   report(t, await makeFails("kube-deploy", nodeport, /cannot be combined with STRATEGY=nodeport/));
+});
+
+// Of one strategy all, because components patch the same Deployments. Of each other one every component alone, and every largest set, in which
+// any two that go together are together: all of all would be 5888, for objects that nearly all are among these.
+step("the API server accepts every combination of components, by a dry run", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "grpc-lb-e2e-certs-"));
+  stopAtEnd({ stop: async () => rmSync(folder, { recursive: true }) });
+  await makeOk("certs", { OUT: folder });
+  const operators = await installOperatorKinds(kubectl);
+  assert.ok(typeof operators !== "string", `the kinds of the operators: ${operators}`);
+  stopAtEnd(operators);
+  report(t, `kinds without their operators: ${operators.kinds.join(", ") || "none"}`);
+  const restricted = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+  };
+  const dry = await createKubectl(`${namespace}-combinations`);
+  const object = { apiVersion: "v1", kind: "Namespace", metadata: { name: dry.namespace, labels: restricted } };
+  await dry.run(["create", "-f", "-"], { input: JSON.stringify(object) });
+
+  const chosen = strategies.map((strategy) => {
+    const all = combinationsOf(strategy);
+    return { strategy, all: all.length, some: strategy === "resolver" ? all : singlesAndLargest(all) };
+  });
+  const combinations = chosen.flatMap(({ some }) => some);
+  const objects = await renderCombinations(dry, requireBuilt(""), combinations);
+  for (const component of ["tls", "mtls"] as const) {
+    const combination = { strategy: "resolver", set: [component] } as const;
+    for (const secret of readSecrets([component], folder)) objects.set(`${JSON.stringify(secret)}\n`, combination);
+  }
+  const { accepted, problems } = await dryRun(dry, objects);
+  assert.deepEqual(problems, []);
+  assert.equal(accepted, objects.size);
+  const counts = chosen.map(({ strategy, all, some }) => `${strategy} ${some.length} of ${all}`);
+  report(t, `${combinations.length} combinations (${counts.join(", ")}) have ${accepted} different objects`);
 });
 
 step("make kube-deploy COMPONENTS=hpa-cpu,network-policy: both clients reach every server", async (t) => {
