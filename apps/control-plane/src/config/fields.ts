@@ -1,5 +1,5 @@
-import { messageOf, nearestWord, parseDuration } from "@grpc-lb/core";
-import { describeKind, FieldError, type FieldPath } from "@grpc-lb/discovery/file/api";
+import { messageOf, parseDuration } from "@grpc-lb/core";
+import { describeKind, FieldError, type FieldPath, unknownField } from "@grpc-lb/discovery/file/api";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -141,9 +141,7 @@ export class Fields {
   end(): void {
     for (const name of Object.keys(this.#json)) {
       if (this.#read.has(name) || this.#json[name] === undefined) continue;
-      const known = [...this.#read].sort();
-      const meant = nearestWord(name, known);
-      throw this.wrong(name, `is unknown; ${meant ? `did you mean ${meant}?` : `there are ${known.join(", ")}`}`);
+      throw unknownField([...this.path, name], [...this.#read].sort());
     }
   }
 

@@ -1,7 +1,7 @@
 import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Address, Endpoint } from "../core/snapshot.ts";
 import { isWeight, maxWeight } from "../core/weight.ts";
-import { describeKind, FieldError, type FieldPath, type Fields, isFields, show } from "./fields.ts";
+import { describeKind, FieldError, type FieldPath, type Fields, isFields, show, unknownField } from "./fields.ts";
 
 /** The most endpoints that a file may have. */
 export const maxFileEndpoints = 10_000;
@@ -151,7 +151,7 @@ function* readGroup(group: Fields & { readonly targets: readonly unknown[] }, pa
 /** @throws FieldError for a name that is not known */
 export function checkNames(value: Fields, path: FieldPath, known: readonly string[]): void {
   const unknown = Object.keys(value).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new FieldError([...path, unknown], `is unknown; there are ${known.join(", ")}`);
+  if (unknown !== undefined) throw unknownField([...path, unknown], known);
 }
 
 function readTexts(value: unknown, path: FieldPath): Readonly<Record<string, string>> {

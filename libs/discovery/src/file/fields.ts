@@ -1,3 +1,5 @@
+import { nearestWord } from "@grpc-lb/core";
+
 /** A path in a document: `["endpoints", 1, "weight"]`. */
 export type FieldPath = readonly (string | number)[];
 
@@ -13,6 +15,16 @@ export class FieldError extends Error {
     super(field === "" ? why : `${field} ${why}`);
     this.path = path;
   }
+}
+
+/**
+ * The error of a field that is not known: it names the one that was probably meant, or all that there are.
+ *
+ * @param path that of the field
+ */
+export function unknownField(path: FieldPath, known: readonly string[]): FieldError {
+  const meant = nearestWord(String(path.at(-1)), known);
+  return new FieldError(path, `is unknown; ${meant ? `did you mean ${meant}?` : `there are ${known.join(", ")}`}`);
 }
 
 export type Fields = Readonly<Record<string, unknown>>;

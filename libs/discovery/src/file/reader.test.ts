@@ -70,7 +70,8 @@ for (const [what, text, line, message] of [
   ["text", "10.0.0.1:80", 1, `${top} text`],
   ["an object of something else", "apiVersion: v1\nkind: Secret", 1, `${top} an object without endpoints`],
   ["no list", "serviceConfig: {}\nendpoints:\n", 2, "endpoints must be a list, got nothing"],
-  ["an unknown field", "- address: a:1\n  wieght: 3", 2, `[0].wieght is unknown; there are ${fields}`],
+  ["an unknown field", "- address: a:1\n  colour: red", 2, `[0].colour is unknown; there are ${fields}`],
+  ["a misspelt field", "- address: a:1\n  wieght: 3", 2, "[0].wieght is unknown; did you mean weight?"],
   ["an unknown field above", "endpoints: []\nport: 80", 2, "port is unknown; there are endpoints, serviceConfig"],
   ["text that is not an address", "- a:1\n- hello", 2, `[1] ${address} text`],
   [
