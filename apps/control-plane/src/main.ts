@@ -23,11 +23,11 @@ import { clientLoadsOf } from "./steering/client-load.ts";
 import { openOrcaTls } from "./steering/orca-tls.ts";
 import { Steerer } from "./steering/steerer.ts";
 
-/** What each kind of problem means for what is served. */
-const problemTexts: Readonly<Record<PublisherProblem["t"], string>> = {
-  source: "endpoints are not current",
-  endpoints: "endpoints are left out",
-  resources: "resources are not consistent; the last good ones stay",
+/** What each kind of problem means for what is served, and its end. */
+const problemTexts: Readonly<Record<PublisherProblem["t"], readonly [begin: string, end: string]>> = {
+  source: ["endpoints are not current", "endpoints are current again"],
+  endpoints: ["endpoints are left out", "no endpoints are left out any more"],
+  resources: ["resources are not consistent; the last good ones stay", "resources are consistent again"],
 };
 
 const summary = "Serves what discovery finds to clients of xDS: gRPC without a proxy, Envoy, and xds:// targets.";
@@ -58,7 +58,8 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   const publisher = new Publisher({
     ...{ cache, clock, syncTimeoutMs: flags.syncTimeout },
     createSource: (target) => createSource(target),
-    onProblem: ({ services, reason, t }) => log.warn({ services, problem: reason }, problemTexts[t]),
+    onProblem: ({ services, reason, t }) => log.warn({ services, problem: reason }, problemTexts[t][0]),
+    onSolved: ({ services, t }) => log.info({ services }, problemTexts[t][1]),
     onPublished: (services) => log.debug({ services }, "published"),
   });
   const steerer = new Steerer({

@@ -21,8 +21,10 @@ function createPublisher(minGapMs = 0) {
   const sources = new FakeSources();
   const problems: string[] = [];
   const onProblem = ({ t, services, reason }: PublisherProblem) => problems.push(`${t} of ${services}: ${reason}`);
+  const solved: string[] = [];
+  const onSolved = ({ t, services }: PublisherProblem) => solved.push(`${t} of ${services}`);
   const publisher = new Publisher({
-    ...{ cache, clock, createSource: sources.create, syncTimeoutMs: 5_000, minGapMs, onProblem },
+    ...{ cache, clock, createSource: sources.create, syncTimeoutMs: 5_000, minGapMs, onProblem, onSolved },
   });
   const serve = (services: object) => publisher.setConfig(readConfig({ services }));
   /** The hosts that clients of a kind get; undefined if they get no answer. */
@@ -43,7 +45,7 @@ function createPublisher(minGapMs = 0) {
     await publisher.close();
     assert.deepEqual([sources.running, clock.sleeping], [[], 0]);
   };
-  return { cache, clock, sources, problems, publisher, serve, hostsOf, names, started, close };
+  return { cache, clock, sources, problems, solved, publisher, serve, hostsOf, names, started, close };
 }
 
 test("nothing is served before every source has answered, and then all of it", async () => {
@@ -71,7 +73,7 @@ test("nothing is served before every source has answered, and then all of it", a
 });
 
 test("a change of endpoints changes the endpoints of its service alone, and a failing source keeps them", async () => {
-  const { cache, sources, problems, publisher, serve, hostsOf, started, close } = createPublisher();
+  const { cache, sources, problems, solved, publisher, serve, hostsOf, started, close } = createPublisher();
   serve({ one: { target: a }, two: { target: b } });
   await started(a, b);
   for (const target of [a, b]) sources.answer(target, "10.0.0.1");
@@ -88,7 +90,10 @@ test("a change of endpoints changes the endpoints of its service alone, and a fa
     [hostsOf("one"), changes, problems],
     ["10.0.0.1,10.0.0.2", ["one"], ["source of one: registry: ECONNREFUSED"]],
   );
-  assert.equal(publisher.status()[0]?.hasError, true);
+  assert.deepEqual([publisher.status()[0]?.hasError, solved], [true, []]);
+  sources.answer(a, "10.0.0.1", "10.0.0.2");
+  await until(() => solved.length > 0, "the end of the problem");
+  assert.deepEqual([publisher.status()[0]?.hasError, solved], [false, ["source of one"]]);
   unwatch();
   await close();
 });
@@ -183,7 +188,7 @@ test("a split changes the route and nothing else", async () => {
 });
 
 test("endpoints without an IP address are reported once, and the factors of steering are published", async () => {
-  const { cache, sources, problems, publisher, serve, hostsOf, started, close } = createPublisher();
+  const { cache, sources, problems, solved, publisher, serve, hostsOf, started, close } = createPublisher();
   serve({ one: { target: a, steering: "orca" } });
   await started(a);
   sources.answer(a, "10.0.0.1", "10.0.0.2", "localhost");
@@ -196,5 +201,8 @@ test("endpoints without an IP address are reported once, and the factors of stee
   await until(() => cache.snapshot("grpc")?.get(endpointsType, "one")?.version !== before, "the new weights");
   assert.equal(problems.length, 1);
   assert.equal(publisher.endpointsOf("one").length, 3);
+  sources.answer(a, "10.0.0.1", "10.0.0.2");
+  await until(() => solved.length > 0, "the end of the problem");
+  assert.deepEqual(solved, ["endpoints of one"]);
   await close();
 });

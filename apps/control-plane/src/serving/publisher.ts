@@ -40,6 +40,8 @@ export interface PublisherOptions {
   readonly minGapMs?: number;
   /** Called once for each new problem. */
   onProblem(problem: PublisherProblem): void;
+  /** Called when a problem is over; not for what has left the configuration. */
+  onSolved?(problem: PublisherProblem): void;
   /** Called when the endpoints of services have changed in the cache. */
   onPublished?(services: readonly string[]): void;
 }
@@ -90,7 +92,7 @@ export class Publisher {
   readonly #served = new Map<string, Served>();
   readonly #factors = new Map<string, ReadonlyMap<string, number>>();
   /** The last problem of each target and service, so that it is reported once. */
-  readonly #problems = new Map<string, string>();
+  readonly #problems = new Map<string, PublisherProblem>();
   readonly #dirty = new Set<string>();
   readonly #closing = new AbortController();
   /** Aborted by the first publication, and by the end. */
@@ -335,11 +337,14 @@ export class Publisher {
 
   /** Says a problem once, and again after it was gone. */
   #report(key: string, problem: PublisherProblem | undefined): void {
-    if (this.#problems.get(key) === problem?.reason) return;
-    if (problem === undefined) this.#problems.delete(key);
-    else {
-      this.#problems.set(key, problem.reason);
+    const before = this.#problems.get(key);
+    if (before?.reason === problem?.reason) return;
+    if (problem) {
+      this.#problems.set(key, problem);
       this.#options.onProblem(problem);
+    } else {
+      this.#problems.delete(key);
+      if (before) this.#options.onSolved?.(before);
     }
   }
 
