@@ -22,6 +22,7 @@ export interface WorldOptions {
   readonly sources: Readonly<Record<string, readonly Listed[]>>;
   readonly services: Services;
   readonly calls?: CallsOptions;
+  readonly ignoresDeletion?: boolean;
 }
 
 /** A control plane, pods, and a client that nobody here wrote, which calls the service `server` until the end. */
@@ -38,7 +39,7 @@ export interface World extends AsyncDisposable {
 }
 
 /** Starts one; the client has called. */
-export async function startWorld({ kind, sources, services, calls: pace }: WorldOptions): Promise<World> {
+export async function startWorld({ kind, sources, services, calls: pace, ...more }: WorldOptions): Promise<World> {
   await using ending = new AsyncDisposableStack();
   const controlPlane = ending.use(await ControlPlaneProcess.create());
   const listenerPort = await closedPort();
@@ -69,10 +70,10 @@ export async function startWorld({ kind, sources, services, calls: pace }: World
   for (const [source, listed] of Object.entries(sources)) await list(source, ...listed);
   await configure(services);
   await controlPlane.start();
-  const client = await kind.start({ service: "server", controlPlanePort: controlPlane.port, listenerPort });
+  const client = await kind.start({ service: "server", controlPlanePort: controlPlane.port, listenerPort, ...more });
   ending.defer(() => client.close());
   await untilCalled(client);
-  const calls = new Calls(client, pace);
+  const calls = new Calls(client, { ...pace, ownFault: kind.ownFault });
   ending.defer(() => calls.stop());
   const all = ending.move();
   return {

@@ -43,7 +43,7 @@ export async function startWorld(kind: ForeignClientKind): Promise<World> {
   const client = await kind.start({ service: "l", controlPlanePort: controlPlane.port, listenerPort });
   ending.defer(() => client.close());
   await untilCalled(client);
-  const calls = new Calls(client);
+  const calls = new Calls(client, { ownFault: kind.ownFault });
   ending.defer(() => calls.stop());
   const all = ending.move();
   return { controlPlane, calls, listener, portsOf, resources, [Symbol.asyncDispose]: () => all.disposeAsync() };

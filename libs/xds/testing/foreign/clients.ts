@@ -16,6 +16,8 @@ export interface ForeignClientOptions {
   readonly controlPlanePort: number;
   /** Where a proxy listens. */
   readonly listenerPort: number;
+  /** Whether a client of gRPC keeps a cluster that the control plane no longer has (gRFC A53). Default: no. */
+  readonly ignoresDeletion?: boolean | undefined;
 }
 
 /** How one is started. */
@@ -24,6 +26,8 @@ export interface ForeignClientKind {
   readonly protocol: "delta" | "sotw";
   /** Whether the listener has a port of its own. */
   readonly isProxy: boolean;
+  /** How calls fail by a fault of the client that no control plane can avoid; undefined for none that is known. */
+  readonly ownFault: RegExp | undefined;
   /** Why it cannot be had; undefined when it can. */
   readonly missing: string | undefined;
   start(options: ForeignClientOptions): Promise<ForeignClient>;
@@ -34,11 +38,17 @@ export async function foreignClients(): Promise<readonly ForeignClientKind[]> {
   const envoy = findEnvoy();
   const grpcGo = await buildGrpcGo();
   const noEnvoy = envoy === undefined ? "there is no envoy: set ENVOY, or GRPC_LB_SANDBOX" : undefined;
-  const proxy = { isProxy: true, missing: noEnvoy };
+  const proxy = { isProxy: true, ownFault: undefined, missing: noEnvoy };
   return [
-    { name: "grpc-js-xds", protocol: "sotw", isProxy: false, missing: undefined, start: startGrpcJsXds },
+    {
+      ...{ name: "grpc-js-xds", protocol: "sotw", isProxy: false, ownFault: undefined },
+      missing: undefined,
+      start: startGrpcJsXds,
+    },
     {
       ...{ name: "grpc-go", protocol: "sotw", isProxy: false },
+      // grpc-go 1.84 changes the routes of a channel some milliseconds before its balancer knows their new clusters.
+      ownFault: /unknown cluster selected for RPC/,
       missing: grpcGo ? undefined : "there is no go: set GO",
       start: startGrpcGo(grpcGo ?? ""),
     },

@@ -19,13 +19,13 @@ export function startGrpcGo(program: string) {
 }
 
 /** The bootstrap file of gRPC (gRFC A27). */
-async function bootstrap({ service, controlPlanePort }: ForeignClientOptions) {
+async function bootstrap({ service, controlPlanePort, ignoresDeletion = false }: ForeignClientOptions) {
   const folder = await mkdtemp(join(tmpdir(), "grpc-lb-xds-"));
   const file = join(folder, "bootstrap.json");
   const server = {
     server_uri: `127.0.0.1:${controlPlanePort}`,
     channel_creds: [{ type: "insecure" }],
-    server_features: ["xds_v3"],
+    server_features: ["xds_v3", ...(ignoresDeletion ? ["ignore_resource_deletion"] : [])],
   };
   await writeFile(file, JSON.stringify({ xds_servers: [server], node: { id: "tester", locality: { zone: "z" } } }));
   return { folder, env: { GRPC_XDS_BOOTSTRAP: file }, target: `xds:///${service}` };
