@@ -53,7 +53,8 @@ function envoyConfig(apiType: string, port: number): object {
     typed_extension_protocol_options: { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 },
     load_assignment: { cluster_name: "xds", endpoints: [{ lb_endpoints: [{ endpoint }] }] },
   };
-  const services = [{ envoy_grpc: { cluster_name: "xds" } }];
+  const backOff = { base_interval: "0.25s", max_interval: "5s" };
+  const services = [{ envoy_grpc: { cluster_name: "xds", retry_policy: { retry_back_off: backOff } } }];
   return {
     node: { id: "tester", cluster: "tests" },
     admin: { address: { socket_address: { address: "127.0.0.1", port_value: 0 } } },
