@@ -108,8 +108,6 @@ void runProgram(spec, async ({ flags, signal }) => {
 /** What is deployed in one step: an app, or what has the label `app.kubernetes.io/component` with this value. */
 type Step = DeployedApp | { readonly name: string; readonly component: string };
 
-const controlPlane = { name: "control-plane", component: "control-plane" } as const;
-
 /**
  * What is deployed one after the other: a registry before the servers that register, a control plane before the proxy and the clients
  * that ask it, a proxy before the clients that call it.
@@ -117,6 +115,7 @@ const controlPlane = { name: "control-plane", component: "control-plane" } as co
 function orderOf(strategy: Strategy, companion: Companion | null): readonly Step[] {
   const [server, ...clients] = deployedApps;
   if (companion?.component === "registry") return [companion, ...deployedApps];
+  const controlPlane = { name: "control-plane", component: "control-plane" };
   const between: Step[] = controlPlaneStrategies.includes(strategy) ? [controlPlane] : [];
   if (companion) between.push(companion);
   return [server, ...between, ...clients];
