@@ -4,6 +4,7 @@ import { type Component, componentPatches, components, whyNotCombined } from "..
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { builtImagesOf, writeKustomization } from "../cluster/kustomization.ts";
 import { manifestsOf, type Strategy } from "../cluster/strategy.ts";
+import { runCommand } from "../command.ts";
 import type { BuiltImages } from "../image/built.ts";
 import { root } from "../image/tag.ts";
 
@@ -98,17 +99,17 @@ export async function dryRun(
   );
   const problems: string[] = [];
   let accepted = 0;
-  const apply = (input: string) =>
-    kubectl.try(["apply", "--dry-run=server", "--warnings-as-errors", "-o", "name", "-f", "-"], { input });
+  const args = ["apply", "--dry-run=server", "--warnings-as-errors", "--output=name", "--filename=-"];
+  const apply = (input: string) => runCommand("kubectl", [...kubectl.where, ...args], { input, limitMs: 120_000 });
   const work = async () => {
     for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) {
       const { code, stdout } = await apply(chunk.join("---\n"));
       accepted += stdout.split("\n").filter(Boolean).length;
       if (code === 0) continue;
       for (const object of chunk) {
-        const { code, problem } = await apply(object);
+        const { code, stderr } = await apply(object);
         const combination = objects.get(object);
-        if (code !== 0 && combination) problems.push(`${describeCombination(combination)}: ${problem}`);
+        if (code !== 0 && combination) problems.push(`${describeCombination(combination)}: ${stderr.trim()}`);
       }
     }
   };
