@@ -1,4 +1,5 @@
 import type { Kubectl } from "../cluster/kubectl.ts";
+import { copyDeployment } from "./copy-deployment.ts";
 import { until } from "./until.ts";
 
 /** Servers of the same Service that differ from those that were deployed. */
@@ -22,28 +23,8 @@ const variantLabel = "variant";
 
 /** Creates a Deployment like `server`, except for what the variant sets. */
 export async function deployVariant(kubectl: Kubectl, { name, replicas, env, zone }: ServerVariant): Promise<void> {
-  const { metadata, spec } = await kubectl.get(["deployment", "server"]);
-  const [container] = spec.template.spec.containers;
-  const given = Object.entries(env).map(([variable, value]) => ({ name: variable, value }));
-  const labels = { ...spec.template.metadata.labels, [variantLabel]: name };
-  const object = {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name, labels: metadata.labels },
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: "server", [variantLabel]: name } },
-      template: {
-        metadata: { labels },
-        spec: {
-          ...spec.template.spec,
-          containers: [{ ...container, env: [...container.env, ...given] }],
-          ...(zone === undefined ? {} : { nodeSelector: { "topology.kubernetes.io/zone": zone } }),
-        },
-      },
-    },
-  };
-  await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
+  const nodeSelector = zone === undefined ? {} : { nodeSelector: { "topology.kubernetes.io/zone": zone } };
+  await copyDeployment(kubectl, "server", name, { labels: { [variantLabel]: name }, replicas, env, ...nodeSelector });
 }
 
 /** Scales variants by name and waits until exactly that many of their pods are ready and no other pod serves calls. */
