@@ -14,6 +14,9 @@ after(assertNothingLeft);
 const count = 1_200;
 /** Five standard deviations of a share of that many calls that are drawn at random, as gRPC draws them. */
 const bound = 0.07;
+const users = 500;
+/** The same of that many users, and what a ring of 1024 entries is off. */
+const ringBound = 0.15;
 
 for (const kind of kinds) {
   describe(kind.name, { skip: kind.missing ?? false, timeout: 300_000 }, () => {
@@ -42,6 +45,31 @@ for (const kind of kinds) {
       t.diagnostic(`of 1:3 ${(first * 100).toFixed(1)} %, then of 3:1:1 ${(second * 100).toFixed(1)} %`);
       calls.assertNoneFailed();
       assert.deepEqual(controlPlane.rejections(), []);
+    });
+
+    test("ring_hash: a user stays with a pod, and a pod of weight 3 has three times the users of one of weight 1", async (t) => {
+      await using world = await startWorld({
+        kind,
+        sources: {
+          pods: [
+            { pod: "a1", weight: 1 },
+            { pod: "a2", weight: 3 },
+          ],
+        },
+        services: (target) => ({ server: { target: target("pods"), policy: "ring_hash", hashHeader: "user" } }),
+      });
+      const podsOfUsers = async () => {
+        const pods: string[] = [];
+        for (let user = 0; user < users; user++) pods.push(await world.call(`user-${user}`));
+        return pods;
+      };
+      const pods = await podsOfUsers();
+      assert.deepEqual(await podsOfUsers(), pods);
+      const share = pods.filter((pod) => pod === "a2").length / users;
+      assert.ok(Math.abs(share - 0.75) < ringBound, `a2 has ${share} of the users`);
+      t.diagnostic(`of 1:3 ${(share * 100).toFixed(1)} %`);
+      world.calls.assertNoneFailed();
+      assert.deepEqual(world.controlPlane.rejections(), []);
     });
   });
 }

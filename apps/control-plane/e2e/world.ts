@@ -29,6 +29,8 @@ export interface WorldOptions {
 export interface World extends AsyncDisposable {
   readonly controlPlane: ControlPlaneProcess;
   readonly calls: Calls;
+  /** One call more. @returns the name of the pod */
+  call(user: string): Promise<string>;
   /** A pod that runs. */
   pod(name: string): Pod;
   /** Starts a pod that has ended, on the port that it had. */
@@ -78,6 +80,7 @@ export async function startWorld({ kind, sources, services, calls: pace, ...more
   const all = ending.move();
   return {
     ...{ controlPlane, calls, list, configure },
+    call: (user) => client.call(user),
     pod: (name) => pods.get(name) as Pod,
     startAgain: async (name) => void (await start(name)),
     [Symbol.asyncDispose]: () => all.disposeAsync(),

@@ -4,8 +4,8 @@ import { buildGrpcGo, findEnvoy } from "./programs.ts";
 
 /** A client of xDS that nobody here wrote. */
 export interface ForeignClient {
-  /** Calls the service, and returns the name of the pod. */
-  call(): Promise<string>;
+  /** Calls the service, and returns the name of the pod. @param user the header of that name; default: empty */
+  call(user?: string): Promise<string>;
   close(): Promise<void>;
 }
 

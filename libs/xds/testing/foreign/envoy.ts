@@ -20,7 +20,7 @@ export function startEnvoy(path: string, apiType: "GRPC" | "DELTA_GRPC") {
     for (let tries = 0; tries < 400 && !(await isLive(adminFile)); tries++) await delay(50);
     const client = new Client(`127.0.0.1:${listenerPort}`, credentials.createInsecure());
     return {
-      call: () => callPod(client),
+      call: (user = "") => callPod(client, user),
       async close() {
         client.close();
         await program.stop();

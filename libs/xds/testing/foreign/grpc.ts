@@ -31,13 +31,13 @@ async function bootstrap({ service, controlPlanePort, ignoresDeletion = false }:
   return { folder, env: { GRPC_XDS_BOOTSTRAP: file }, target: `xds:///${service}` };
 }
 
-/** A program that calls once for each HTTP request to the port that it prints. */
+/** A program that calls once for each HTTP request to the port that it prints, with the path as the user. */
 async function overHttp(program: RunningProgram, folder: string): Promise<ForeignClient> {
   const line = await program.line((text) => text.startsWith("port "));
   const url = `http://127.0.0.1:${line.split(" ")[1]}`;
   return {
-    async call() {
-      const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+    async call(user = "") {
+      const response = await fetch(`${url}/${user}`, { signal: AbortSignal.timeout(10_000) });
       const text = await response.text();
       if (!response.ok) throw new Error(text);
       return text;

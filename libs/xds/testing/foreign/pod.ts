@@ -67,12 +67,14 @@ export async function startPod(name: string, port = 0): Promise<Pod> {
   };
 }
 
-/** Calls a pod and returns its name. */
-export function callPod(client: Client): Promise<string> {
+/** Calls a pod with the header `user`, and returns its name. */
+export function callPod(client: Client, user: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let name = "";
-    const deadline = Date.now() + 5_000;
-    const call = client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), new Metadata(), { deadline }, (error) =>
+    const options = { deadline: Date.now() + 5_000 };
+    const metadata = new Metadata();
+    metadata.set("user", user);
+    const call = client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), metadata, options, (error) =>
       error ? reject(error) : resolve(name),
     );
     call.on("metadata", (header) => {

@@ -1,5 +1,5 @@
-// Calls a server that grpc-go's xDS client finds: one call for each HTTP request to the port that it prints. The answer is the
-// name of the pod, from a header of the response.
+// Calls a server that grpc-go's xDS client finds: one call for each HTTP request to the port that it prints, with its path as the
+// header "user". The answer is the name of the pod, from a header of the response.
 package main
 
 import (
@@ -24,9 +24,10 @@ func main() {
 		os.Exit(1)
 	}
 	client := grpc_health_v1.NewHealthClient(connection)
-	http.HandleFunc("/", func(response http.ResponseWriter, _ *http.Request) {
+	http.HandleFunc("/", func(response http.ResponseWriter, request *http.Request) {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
+		ctx = metadata.AppendToOutgoingContext(ctx, "user", request.URL.Path[1:])
 		var header metadata.MD
 		if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{}, grpc.Header(&header)); err != nil {
 			http.Error(response, err.Error(), http.StatusBadGateway)
