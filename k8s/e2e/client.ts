@@ -42,6 +42,20 @@ export async function nextCalls(kubectl: Kubectl, client: ClientName, count: num
   });
 }
 
+/** Waits until client-grpc calls exactly these pods, and returns its next `count` calls. */
+export async function callsToExactly(
+  kubectl: Kubectl,
+  pods: readonly string[],
+  count: number,
+): Promise<readonly string[]> {
+  await until(`calls to ${pods.length} pods`, 60_000, async () => {
+    const recent = new Set((await readClient(kubectl, "client-grpc")).calls.slice(-pods.length * 4));
+    const isSame = recent.size === pods.length && pods.every((pod) => recent.has(pod));
+    return isSame ? { value: true } : { seen: [...recent].join(", ") };
+  });
+  return nextCalls(kubectl, "client-grpc", count);
+}
+
 /** Waits for the first `count` calls of the client's pod and returns them. */
 export async function firstCalls(kubectl: Kubectl, client: ClientName, count: number): Promise<readonly string[]> {
   return until(`${count} calls of ${client}`, 90_000, async () => {

@@ -5,11 +5,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "@grpc-lb/verdict";
-import { describeCalls, nextCalls, readClient } from "./client.ts";
+import { callsToExactly, describeCalls } from "./client.ts";
 import { makeOk } from "./make.ts";
 import { readyServersOf, rolloutRestartServer } from "./server.ts";
 import { beginStory, buildImages, type Step } from "./story.ts";
-import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, isReplaced, requireNoErrors } =
   await beginStory("istio-registry");
@@ -30,14 +29,9 @@ const container = {
   ],
 };
 
-/** Waits until the client calls exactly these pods, and then for 60 more calls, which are balanced. */
+/** Waits until the client calls exactly these pods, and then for 20 more calls for each, which are balanced. */
 async function called(pods: readonly string[]): Promise<string> {
-  await until(`calls to ${pods.length} pods`, 60_000, async () => {
-    const recent = new Set((await readClient(kubectl, "client-grpc")).calls.slice(-pods.length * 4));
-    const isSame = recent.size === pods.length && pods.every((pod) => recent.has(pod));
-    return isSame ? { value: true } : { seen: [...recent].join(", ") };
-  });
-  const calls = await nextCalls(kubectl, "client-grpc", pods.length * 20);
+  const calls = await callsToExactly(kubectl, pods, pods.length * 20);
   assert.equal(judge(calls, pods, "round_robin").word, "BALANCED", describeCalls(calls, pods));
   return describeCalls(calls, pods);
 }

@@ -8,12 +8,13 @@ import { root } from "../image/tag.ts";
 import { makeOk } from "./make.ts";
 
 const perFile = ["--test-concurrency=3"];
+const oneByOne = ["--test-concurrency=1"];
 const inOneProcess = ["--test-isolation=none"];
 
 /**
  * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
  * depend on latency, `compare` and `istio-registry` come early because `suite` stops istiod, `resolver` late because it stops the API
- * server, and `autoscale` is alone because it measures latencies under load.
+ * server, and `autoscale` and `lookaside` are alone because they measure latencies under load.
  */
 const phases = [
   ["policies"],
@@ -21,6 +22,7 @@ const phases = [
   ["compare-all"],
   ["monitoring", "identity", "backup", "tracing"],
   ["autoscale"],
+  ["lookaside"],
   ["suite", "registries", "tutorial", "discovery", "live", "components"],
   ["resolver", "xds"],
 ] as const;
@@ -41,6 +43,7 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   tracing: [...inOneProcess, "k8s/e2e/tracing.e2e.ts"],
   identity: [...inOneProcess, "k8s/e2e/identity.e2e.ts"],
   autoscale: [...inOneProcess, "k8s/e2e/autoscale.e2e.ts"],
+  lookaside: [...oneByOne, "k8s/e2e/lookaside*.e2e.ts"],
   live: [...inOneProcess, "k8s/e2e/live.e2e.ts"],
   discovery: [...perFile, "libs/discovery/e2e/*.e2e.ts"],
   xds: ["libs/xds/e2e/*.e2e.ts", "apps/control-plane/e2e/*.e2e.ts"],
@@ -54,6 +57,7 @@ const long: readonly Story[] = [
   "backup",
   "tracing",
   "autoscale",
+  "lookaside",
   "xds",
 ];
 

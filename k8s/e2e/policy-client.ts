@@ -7,7 +7,7 @@ export type ClientEnv = Readonly<Record<string, string>>;
 
 /**
  * Starts a pod with one container for each of `clients`, by name, like that of the Deployment client-grpc except for these
- * variables. A client with a COUNT ends after that many calls.
+ * variables. A client with a TARGET has none of the Deployment's flags; one with a COUNT ends after that many calls.
  */
 export async function startClients(
   kubectl: Kubectl,
@@ -21,7 +21,7 @@ export async function startClients(
     const changed: ClientEnv = { ADMIN_PORT: "", ...env };
     const kept = container.env.filter((variable: { name: string }) => !(variable.name in changed));
     const given = Object.entries(changed).map(([variable, value]) => ({ name: variable, value }));
-    return { ...container, name, env: [...kept, ...given] };
+    return { ...container, name, ...("TARGET" in env && { args: [] }), env: [...kept, ...given] };
   });
   const object = {
     apiVersion: "v1",

@@ -6,13 +6,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "@grpc-lb/verdict";
 import { imageVariable, type Registry, registries } from "../cluster/companion.ts";
-import { describeCalls, nextCalls, readClient } from "./client.ts";
+import { callsToExactly, describeCalls, nextCalls, readClient } from "./client.ts";
 import { makeFails, makeOk } from "./make.ts";
 import { programImage } from "./program-image.ts";
 import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServersOf, rolloutRestartServer } from "./server.ts";
 import { beginStory, buildImages, type Step } from "./story.ts";
-import { until } from "./until.ts";
 
 const { kubectl, inNamespace, step, report, setCallInterval, isReplaced, requireNoErrors } =
   await beginStory("registries");
@@ -20,14 +19,7 @@ const sandbox = await findSandbox(kubectl);
 const shareOf = (calls: readonly string[], pod: string) => calls.filter((call) => call === pod).length / calls.length;
 
 /** Waits until the client calls exactly these pods, and then for 30 more calls. */
-async function called(pods: readonly string[]): Promise<void> {
-  await until(`calls to ${pods.length} pods`, 60_000, async () => {
-    const recent = new Set((await readClient(kubectl, "client-grpc")).calls.slice(-pods.length * 4));
-    const isSame = recent.size === pods.length && pods.every((pod) => recent.has(pod));
-    return isSame ? { value: true } : { seen: [...recent].join(", ") };
-  });
-  await nextCalls(kubectl, "client-grpc", 30);
-}
+const called = (pods: readonly string[]) => callsToExactly(kubectl, pods, 30);
 
 /** Replaces the registry's pod, which loses its data, so that every server has to register again. */
 async function replaceRegistry(registry: Registry): Promise<void> {

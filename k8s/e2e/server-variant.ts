@@ -27,6 +27,18 @@ export async function deployVariant(kubectl: Kubectl, { name, replicas, env, zon
   await copyDeployment(kubectl, "server", name, { labels: { [variantLabel]: name }, replicas, env, ...nodeSelector });
 }
 
+/** Creates a Service like `server` for the pods of one variant, with the variant's name. */
+export async function exposeVariant(kubectl: Kubectl, name: string): Promise<void> {
+  const { metadata, spec } = await kubectl.get(["service", "server"]);
+  const object = {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, labels: metadata.labels },
+    spec: { ports: spec.ports, selector: { app: "server", [variantLabel]: name } },
+  };
+  await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
+}
+
 /** Scales variants by name and waits until exactly that many of their pods are ready and no other pod serves calls. */
 export async function scaleVariants(
   kubectl: Kubectl,
