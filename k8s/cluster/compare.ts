@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { messageOf } from "@grpc-lb/core";
-import { type Flag, integerFlag, ProgramError, runProgram, switchFlag, textFlag } from "@grpc-lb/program";
+import { type Flag, fileFlag, integerFlag, ProgramError, runProgram, switchFlag } from "@grpc-lb/program";
 import { requireBuilt } from "../image/built.ts";
 import { imagePrefixFlag } from "../image/tag.ts";
 import { imageFlags } from "./companion.ts";
@@ -38,7 +38,7 @@ const flags = {
   strategies: namesFlag("which strategies to compare", candidates),
   steps: namesFlag("which parts to measure, besides the verdict", steps),
   parallel: integerFlag({ help: "how many strategies to measure at the same time", default: 1, min: 1 }),
-  report: textFlag({ help: "file for the report in Markdown", default: "", defaultText: "none", metavar: "file" }),
+  report: fileFlag({ help: "file for the report in Markdown" }),
   json: switchFlag({ help: "print JSON instead of a table" }),
   imagePrefix: imagePrefixFlag,
   ...imageFlags, // kube-deploy reads them from the environment; here a wrong one is an error before anything is deployed

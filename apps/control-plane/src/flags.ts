@@ -1,7 +1,7 @@
 import { adminFlags } from "@grpc-lb/operations/admin";
 import { logFlags } from "@grpc-lb/operations/logs";
 import { serverTlsFlags } from "@grpc-lb/operations/tls";
-import { choiceFlag, durationFlag, listFlag, logLevels, portFlag, textFlag } from "@grpc-lb/program";
+import { choiceFlag, durationFlag, fileFlag, listFlag, logLevels, portFlag, textFlag } from "@grpc-lb/program";
 import { envoyPortFlag, serveFlag } from "./config/serve-flag.ts";
 
 /** The flags of the control plane; each has an environment variable. */
@@ -14,10 +14,8 @@ export const flags = {
     default: "off",
     choices: ["off", "orca", "lrs"],
   }),
-  config: textFlag({
-    metavar: "file",
+  config: fileFlag({
     help: "services and their policies, in YAML or JSON, watched; in place of --serve",
-    default: "",
   }),
   bindAddress: textFlag({
     metavar: "address",
@@ -37,10 +35,8 @@ export const flags = {
     ...serverTlsFlags.tlsCert,
     help: "certificate of --port in PEM, with the intermediate ones; with it that port speaks TLS",
   },
-  orcaCa: textFlag({
-    metavar: "file",
+  orcaCa: fileFlag({
     help: "authorities of the endpoints' certificates in PEM; with it the load reports of --steering=orca are read by TLS",
-    default: "",
     defaultText: "in clear",
   }),
   orcaServerName: textFlag({

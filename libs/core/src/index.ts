@@ -14,6 +14,7 @@ export { checkOptions, describeType, type OptionKind, type OptionRule, type Opti
 export { type Clock, systemClock } from "./clock.ts";
 export { type Context, completeContext } from "./context.ts";
 export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
+export { requireFileName, showFileName } from "./file-name.ts";
 export { describeHandshakeFailure, type TlsNames } from "./handshake-failure.ts";
 export { messageOf } from "./message-of.ts";
 export { describeMissingPackage } from "./missing-package.ts";
@@ -21,5 +22,6 @@ export { nearestWord } from "./nearest-word.ts";
 export { describeCopies, type Loaded, type RegistryPackage, recordCopy } from "./package-copies.ts";
 export { printableLine } from "./printable-line.ts";
 export { createRandom, type Random } from "./random.ts";
+export { describeReadFailure } from "./read-failure.ts";
 export { type ReadTextOptions, readTextFile } from "./read-text-file.ts";
 export { redactAddress, redactReason, redactTarget, type Shown } from "./redact.ts";

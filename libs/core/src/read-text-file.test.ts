@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { turn, until } from "../testing/until.ts";
+import { describeReadFailure } from "./read-failure.ts";
 import { readTextFile } from "./read-text-file.ts";
 
 function folder(t: TestContext): string {
@@ -39,6 +40,26 @@ test("a file that is too large is refused, and also one without an end", async (
 test("a file that is missing, or a folder, is the error of the system", async (t) => {
   await assert.rejects(readTextFile(join(folder(t), "nothing")), { code: "ENOENT" });
   await assert.rejects(readTextFile(folder(t)), { code: "EISDIR" });
+});
+
+test("the content of a file in place of its name is an error that does not repeat it", async () => {
+  const token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLW9mLXRva2Vu";
+  await assert.rejects(readTextFile(token), {
+    message: "must be the name of a file, and looks like the content of one",
+  });
+});
+
+test("why a read has failed can be said without the file's name", async (t) => {
+  const path = join(folder(t), "text");
+  writeFileSync(path, "12345");
+  for (const [read, reason] of [
+    [() => readTextFile(path, { maxBytes: 4 }), "it is larger than 4 bytes"],
+    [() => readTextFile(`${path}/none`), "no such file"],
+    [() => readTextFile(join(path, "..", "none")), "no such file"],
+    [() => readTextFile(join(path, "..")), "a folder, not a file"],
+  ] as const) {
+    await assert.rejects(read, (error) => describeReadFailure(error) === reason, reason);
+  }
 });
 
 test("a pipe is read to the end of its writer", async (t) => {

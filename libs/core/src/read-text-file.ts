@@ -2,6 +2,8 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { type Clock, systemClock } from "./clock.ts";
 import { formatDuration } from "./duration.ts";
+import { requireFileName } from "./file-name.ts";
+import { FileError } from "./read-failure.ts";
 
 /** How long a read may take, and how much it may return. Other values are for tests. */
 export interface ReadTextOptions {
@@ -21,10 +23,12 @@ const pollMs = 20;
  * Reads a small text file, such as a kubeconfig, a certificate or a password. It may be a pipe, as of a shell's `<(command)`: its
  * writer has `timeoutMs` for the whole text. Node's `readFile` would wait for ever, and hold a thread.
  *
- * @throws the reason of `signal`; Error for a file that cannot be opened or read, that is larger than `maxBytes`, or whose writer is too slow
+ * @throws the reason of `signal`; RangeError for a path that looks like the content of a file; Error for a file that cannot be opened or
+ * read, that is larger than `maxBytes`, or whose writer is too slow. `describeReadFailure` has the reason without the path
  */
 export async function readTextFile(path: string, options: ReadTextOptions = {}): Promise<string> {
   const { maxBytes = 4 * 1_024 * 1_024, timeoutMs = 5_000, clock = systemClock, signal } = options;
+  requireFileName(path); // the errors of the system would repeat it
   // Without O_NONBLOCK the open of a pipe waits for its writer.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -37,10 +41,11 @@ export async function readTextFile(path: string, options: ReadTextOptions = {}):
       if (chunk) {
         chunks.push(chunk);
         length += chunk.length;
-        if (length > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
+        if (length > maxBytes) throw new FileError(path, `is larger than ${maxBytes} bytes`);
       }
       signal?.throwIfAborted();
-      if (clock.now() >= dueMs) throw new Error(`${path} was not read to its end within ${formatDuration(timeoutMs)}`);
+      if (clock.now() >= dueMs)
+        throw new FileError(path, `was not read to its end within ${formatDuration(timeoutMs)}`);
       if (!chunk) await clock.sleep(pollMs, signal);
     }
   } finally {

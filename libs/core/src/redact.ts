@@ -23,7 +23,7 @@ const unclear = /[?#;&=%\s]/;
 const run = /[\w+-]{20,}/g;
 
 /** Whether a run is more likely to be a token than a name, which is in lower case, in words of fewer characters. */
-function isToken(text: string): boolean {
+export function isToken(text: string): boolean {
   if (/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/i.test(text)) return true;
   const isMixed = (piece: string) => /\d/.test(piece) && /[a-z]/i.test(piece);
   if (text.split(/[-_]/).some((piece) => piece.length >= 20 && isMixed(piece))) return true;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { durationFlag, listFlag, numberFlag, portFlag, textFlag } from "./flags.ts";
+import { durationFlag, fileFlag, listFlag, numberFlag, portFlag, textFlag } from "./flags.ts";
 import { parseFlags } from "./parse-flags.ts";
 
 const share = numberFlag({ help: "", default: 0, min: 0, max: 1 });
@@ -72,6 +72,16 @@ test("a duration flag may allow 0 below its minimum", () => {
   const flag = durationFlag({ help: "", default: 0, minMs: 10_000, orZero: true });
   assert.deepEqual([flag.parse("0"), flag.parse("0s"), flag.parse("10s")], [0, 0, 10_000]);
   assert.throws(() => flag.parse("9s"), { name: "RangeError", message: 'must be 0 or at least 10s, got "9s"' });
+});
+
+test("a file flag refuses the content of a file, by flag and by variable, and does not repeat it", () => {
+  const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEA\n-----END PRIVATE KEY-----";
+  const spec = { name: "sample", summary: "", flags: { tlsKey: fileFlag({ help: "" }) } };
+  const message = "must be the name of a file, and looks like the content of one";
+  assert.deepEqual(parseFlags(spec, ["--tls-key", key], {}), { t: "wrong", message: `sample: --tls-key ${message}` });
+  assert.deepEqual(parseFlags(spec, [], { TLS_KEY: key }), { t: "wrong", message: `sample: TLS_KEY ${message}` });
+  assert.deepEqual(parseFlags(spec, [], { TLS_KEY: "tls.key" }), { t: "run", values: { tlsKey: "tls.key" } });
+  assert.throws(() => spec.flags.tlsKey.parse(" "), { message: "must not be empty" });
 });
 
 test("a flag without a default shows none", () => {

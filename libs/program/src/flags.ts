@@ -1,4 +1,4 @@
-import { formatDuration, parseDuration } from "@grpc-lb/core";
+import { formatDuration, parseDuration, requireFileName } from "@grpc-lb/core";
 
 /** One flag of a program: how its text is parsed, and what the help shows. */
 export interface Flag<T> {
@@ -27,6 +27,18 @@ export function textFlag(options: Options<string> & { readonly metavar?: string 
     parse(text) {
       if (text.trim() === "") throw new RangeError("must not be empty");
       return text;
+    },
+  };
+}
+
+/** The name of a file. The content of one, as of `"$(cat key.pem)"`, is an error that does not repeat it: it may be a secret. */
+export function fileFlag(options: Omit<Options<string>, "default">): Flag<string> {
+  const text = textFlag({ ...options, metavar: "file", default: "" });
+  return {
+    ...text,
+    parse(value) {
+      requireFileName(value);
+      return text.parse(value);
     },
   };
 }

@@ -20,6 +20,7 @@ export {
   choiceFlag,
   durationFlag,
   type Flag,
+  fileFlag,
   integerFlag,
   listFlag,
   numberFlag,

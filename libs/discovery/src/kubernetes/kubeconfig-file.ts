@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { messageOf, readTextFile } from "@grpc-lb/core";
+import { messageOf, readTextFile, showFileName } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import { loadOptional } from "../core/optional-package.ts";
 import { Entry, isObject, quote } from "./kubeconfig-entry.ts";
@@ -76,7 +76,7 @@ async function readListed(): Promise<readonly KubeconfigFile[]> {
   }
   if (files.length > 0) return files;
   const missing = list
-    ? `none of the files of KUBECONFIG exists: ${list}`
+    ? `none of the files of KUBECONFIG exists: ${[...paths].map(showFileName).join(delimiter)}`
     : "there is no kubeconfig (KUBECONFIG, ~/.kube/config) and no pod";
   throw new DiscoveryError("notFound", `kubernetes: ${missing}`);
 }

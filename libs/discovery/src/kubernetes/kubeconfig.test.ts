@@ -464,6 +464,11 @@ for (const mode of ["refuse", "hang"] as const) {
 
 const wrong: [string, string, RegExp][] = [
   ["a missing file", join(folder, "nowhere"), /cannot read the kubeconfig: ENOENT/],
+  [
+    "its content in place of its name",
+    "apiVersion: v1\ntoken: hunter2\n",
+    /cannot read the kubeconfig: must be the name of a file[\w, ]*$/,
+  ],
   ["a file that is not valid YAML", file("broken", "{"), /cannot read the kubeconfig .*broken: line 1: invalid YAML/],
   [
     "a file without a context",

@@ -1,10 +1,11 @@
 import {
   type Clock,
   checkOptions,
-  messageOf,
+  describeReadFailure,
   type OptionRules,
   printableLine,
   readTextFile,
+  showFileName,
   systemClock,
 } from "@grpc-lb/core";
 import { cacheToken } from "./cached-token.ts";
@@ -35,13 +36,13 @@ const graceMs = 300_000;
 
 /** The same with any clock. */
 export function tokenFromFileIn(path: string, { reloadMs = 10_000 }: TokenFileOptions, clock: Clock): TokenSource {
-  const where = `the token file ${path}`;
+  const where = `the token file ${showFileName(path)}`;
   return cacheToken(async () => {
     let text: string;
     try {
       text = await readTextFile(path, { maxBytes: 65_536, clock });
     } catch (error) {
-      throw new TokenError(printableLine(`cannot read ${where}: ${messageOf(error)}`, 300));
+      throw new TokenError(printableLine(`cannot read ${where}: ${describeReadFailure(error)}`, 300));
     }
     const nowMs = clock.now();
     return { token: checkToken(text, where), refreshMs: nowMs + reloadMs, expiresMs: nowMs + reloadMs + graceMs };

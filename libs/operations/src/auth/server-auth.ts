@@ -1,11 +1,9 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
-import { messageOf, readTextFile } from "@grpc-lb/core";
+import { describeReadFailure, readTextFile, requireFileName, showFileName } from "@grpc-lb/core";
 import type { KeySource, TokenVerifier } from "@grpc-lb/interceptors/jwt";
-import { type Flag, type FlagValues, listFlag, ProgramError, refuseFlags, textFlag } from "@grpc-lb/program";
+import { type Flag, type FlagValues, fileFlag, listFlag, ProgramError, refuseFlags, textFlag } from "@grpc-lb/program";
 import { createJwksFetch } from "./jwks-fetch.ts";
 import { createSubjectCheck } from "./subjects.ts";
-
-const fileFlag = (help: string) => textFlag({ metavar: "file", help, default: "" });
 
 const jwksFlag: Flag<string> = {
   metavar: "jwks",
@@ -18,6 +16,7 @@ const jwksFlag: Flag<string> = {
     const url = isUrl ? URL.parse(text) : null;
     if (text.trim() === "" || (scheme !== undefined && !url)) throw new RangeError("must be an https URL or a file");
     if (url && (url.username !== "" || url.password !== "")) throw new RangeError("must not have a user or a password");
+    if (!url) requireFileName(text);
     return text;
   },
 };
@@ -38,10 +37,10 @@ export const serverAuthFlags = {
     defaultText: "every subject",
   },
   authJwksCa: {
-    ...fileFlag("authorities of the certificate of the URL in PEM"),
+    ...fileFlag({ help: "authorities of the certificate of the URL in PEM" }),
     defaultText: "those of Node",
   },
-  authJwksTokenFile: fileFlag("token for the URL, as a Kubernetes API server wants it"),
+  authJwksTokenFile: fileFlag({ help: "token for the URL, as a Kubernetes API server wants it" }),
 };
 
 /** The values of those flags. */
@@ -99,7 +98,7 @@ async function requireKeys(path: string): Promise<void> {
     const { keys } = JSON.parse(await readTextFile(path)) as { readonly keys?: unknown };
     if (!Array.isArray(keys)) throw new Error('it has no list "keys"');
   } catch (cause) {
-    const reason = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
-    throw new ProgramError(`--auth-jwks ${path} cannot be used: ${reason}`, { cause, exitCode: 2 });
+    const reason = cause instanceof SyntaxError ? "it is not valid JSON" : describeReadFailure(cause);
+    throw new ProgramError(`--auth-jwks ${showFileName(path)} cannot be used: ${reason}`, { cause, exitCode: 2 });
   }
 }

@@ -1,12 +1,10 @@
 import type { Interceptor } from "@grpc/grpc-js";
-import { textFlag } from "@grpc-lb/program";
+import { fileFlag } from "@grpc-lb/program";
 
 /** The flag of a client that identifies itself with a token. */
 export const tokenFlags = {
-  tokenFile: textFlag({
-    metavar: "file",
+  tokenFile: fileFlag({
     help: "file with a token, read again every 10 s; each call has it as authorization: Bearer",
-    default: "",
   }),
 };
 

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { messageOf, readTextFile } from "@grpc-lb/core";
-import { ProgramError, textFlag } from "@grpc-lb/program";
+import { describeReadFailure, messageOf, readTextFile, showFileName } from "@grpc-lb/core";
+import { fileFlag, ProgramError } from "@grpc-lb/program";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { AdminRoutes } from "../admin/admin-server.ts";
 import type { FaultInjector } from "./fault-injector.ts";
@@ -8,10 +8,8 @@ import { parseFaults } from "./faults.ts";
 
 /** The flag of a server that faults can be injected into. */
 export const faultFlags = {
-  faultsTokenFile: textFlag({
-    metavar: "file",
+  faultsTokenFile: fileFlag({
     help: "token for /faults of the admin port, which injects faults; without it there is no /faults",
-    default: "",
   }),
 };
 
@@ -37,7 +35,10 @@ async function readToken(path: string): Promise<string> {
  */
 export async function requireFaultsToken(path: string): Promise<void> {
   await readToken(path).catch((cause: unknown) => {
-    throw new ProgramError(`--faults-token-file ${path} cannot be used: ${messageOf(cause)}`, { cause, exitCode: 2 });
+    throw new ProgramError(`--faults-token-file ${showFileName(path)} cannot be used: ${describeReadFailure(cause)}`, {
+      cause,
+      exitCode: 2,
+    });
   });
 }
 
@@ -86,7 +87,7 @@ async function requireToken({ raw }: FastifyRequest, reply: FastifyReply, tokenF
     await reply
       .code(503)
       .type("text/plain")
-      .send(`the token file cannot be used: ${messageOf(error)}\n`);
+      .send(`the token file cannot be used: ${describeReadFailure(error)}\n`);
     return;
   }
   if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return;

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
-import { messageOf, readTextFile } from "@grpc-lb/core";
+import { describeReadFailure, messageOf, readTextFile, showFileName } from "@grpc-lb/core";
 
 /** The files of one side of TLS connections, in PEM. A certificate and its key come together. */
 export interface CredentialFiles {
@@ -27,14 +27,6 @@ export class CredentialError extends Error {
 
 /** Far more than a bundle of all public authorities. */
 const maxBytes = 2 * 1_024 * 1_024;
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: "no such file",
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EISDIR: "a folder, not a file",
-  ENOTDIR: "no such file",
-};
 
 /**
  * Reads the files and checks them: the key is that of the certificate, the certificate is valid at `nowMs`, and at least one of the
@@ -77,8 +69,7 @@ async function read(what: string, path: string | undefined): Promise<string | un
   try {
     return await readTextFile(path, { maxBytes });
   } catch (error) {
-    const { code = "" } = error as NodeJS.ErrnoException;
-    throw new CredentialError(`${what} ${path}: ${reasons[code] ?? messageOf(error)}`);
+    throw new CredentialError(`${what} ${showFileName(path)}: ${describeReadFailure(error)}`);
   }
 }
 

@@ -1,26 +1,26 @@
 import { systemClock } from "@grpc-lb/core";
-import { ProgramError, refuseFlags, switchFlag, textFlag } from "@grpc-lb/program";
+import { fileFlag, ProgramError, refuseFlags, switchFlag, textFlag } from "@grpc-lb/program";
 import { CredentialError, type CredentialFiles } from "./credentials.ts";
 import { ReloadingCredentials, type ReloadOptions } from "./reloading-credentials.ts";
 
-const fileFlag = (help: string) => textFlag({ metavar: "file", help, default: "" });
-
 /** The TLS flags of a server. */
 export const serverTlsFlags = {
-  tlsCert: fileFlag("certificate of the server in PEM, with the intermediate ones; with it both ports speak TLS"),
-  tlsKey: fileFlag("private key of the certificate in PEM"),
-  tlsClientCa: fileFlag("authorities of clients in PEM; with it every client needs a certificate"),
+  tlsCert: fileFlag({
+    help: "certificate of the server in PEM, with the intermediate ones; with it both ports speak TLS",
+  }),
+  tlsKey: fileFlag({ help: "private key of the certificate in PEM" }),
+  tlsClientCa: fileFlag({ help: "authorities of clients in PEM; with it every client needs a certificate" }),
 };
 
 /** The TLS flags of a client. */
 export const clientTlsFlags = {
   tls: switchFlag({ help: "speak TLS" }),
   tlsCa: {
-    ...fileFlag("authorities of the server's certificate in PEM"),
+    ...fileFlag({ help: "authorities of the server's certificate in PEM" }),
     defaultText: "those of Node",
   },
-  tlsCert: fileFlag("certificate of the client in PEM"),
-  tlsKey: fileFlag("private key of the certificate in PEM"),
+  tlsCert: fileFlag({ help: "certificate of the client in PEM" }),
+  tlsKey: fileFlag({ help: "private key of the certificate in PEM" }),
   serverName: {
     ...textFlag({ metavar: "name", help: "name that the server's certificate must have", default: "" }),
     defaultText: "that of the target",

@@ -295,6 +295,8 @@ test("each file that cannot be used is named, with the reason", options, async (
   const locked = join(folder, "locked");
   copyFileSync(key, locked);
   chmodSync(locked, 0);
+  const large = join(folder, "large");
+  writeFileSync(large, "a".repeat(3_000_000));
   for (const [files, want] of [
     [{ cert: join(folder, "none"), key }, `certificate ${folder}/none: no such file`],
     [{ cert: folder, key }, `certificate ${folder}: a folder, not a file`],
@@ -302,6 +304,11 @@ test("each file that cannot be used is named, with the reason", options, async (
     [{ cert, key: cert }, `private key ${cert}: a certificate, not a private key`],
     [{ cert, key: text }, `private key ${text}: not a private key in PEM`],
     [{ ca: text }, `CA certificate ${text}: a private key, not a certificate`],
+    [{ ca: large }, `CA certificate ${large}: it is larger than 2097152 bytes`],
+    [
+      { cert, key: readFileSync(key, "utf8") },
+      "private key …: must be the name of a file, and looks like the content of one",
+    ],
     ...(process.getuid?.() === 0
       ? []
       : ([[{ cert, key: locked }, `private key ${locked}: permission denied`]] as const)),

@@ -88,6 +88,9 @@ for (const [bootstrap, message] of [
 
 test("a bootstrap file that cannot be read is an error that names it", () => {
   assert.throws(() => readXdsEnvironment("cp:1", { GRPC_XDS_BOOTSTRAP: "/nowhere/b.json" }), {
-    message: /^GRPC_XDS_BOOTSTRAP \/nowhere\/b\.json: ENOENT/,
+    message: /^GRPC_XDS_BOOTSTRAP \/nowhere\/b\.json: no such file/,
+  });
+  assert.throws(() => readXdsEnvironment("cp:1", { GRPC_XDS_BOOTSTRAP: '{"xds_servers":["secret"]}' }), {
+    message: "GRPC_XDS_BOOTSTRAP …: must be the name of a file, and looks like the content of one",
   });
 });

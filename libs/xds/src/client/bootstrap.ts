@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { messageOf } from "@grpc-lb/core";
+import { describeReadFailure, requireFileName, showFileName } from "@grpc-lb/core";
 import { validateXdsCredentials, type XdsCredentials, type XdsTls } from "./credentials.ts";
 import type { XdsNode } from "./node.ts";
 
@@ -47,12 +47,13 @@ export function readBootstrapOf<T>(
     return read(object(JSON.parse(file ? readSmallFile(file) : (config ?? "")), "it"), variable);
   } catch (cause) {
     // A syntax error would repeat a part of the text.
-    const reason = cause instanceof SyntaxError ? "it is not valid JSON" : messageOf(cause);
-    throw new RangeError(`${variable}${file ? ` ${file}` : ""}: ${reason}`);
+    const reason = cause instanceof SyntaxError ? "it is not valid JSON" : describeReadFailure(cause);
+    throw new RangeError(`${variable}${file ? ` ${showFileName(file)}` : ""}: ${reason}`);
   }
 }
 
 function readSmallFile(file: string): string {
+  requireFileName(file);
   const bytes = readFileSync(file);
   if (bytes.length > maxBytes) throw new RangeError(`it has more than ${maxBytes} bytes`);
   return bytes.toString();

@@ -30,6 +30,6 @@ test("a bootstrap that grpc-js-xds cannot use is refused with the field and what
   });
   assert.throws(
     () => checkBootstrap({ GRPC_XDS_BOOTSTRAP: "/none" }),
-    /^RangeError: GRPC_XDS_BOOTSTRAP \/none: ENOENT/,
+    /^RangeError: GRPC_XDS_BOOTSTRAP \/none: no such file/,
   );
 });
