@@ -237,6 +237,16 @@ test("the live page's Role allows reading, and with actions what its buttons do 
   ]);
 });
 
+test("each object of a strategy has the label of a step of kube-deploy", { skip }, () => {
+  const parts = ["registry", "proxy", "control-plane"];
+  for (const strategy of readdirSync(join(here, "overlays"))) {
+    for (const { kind, metadata } of render(`overlays/${strategy}`)) {
+      const { app, "app.kubernetes.io/component": part } = metadata.labels;
+      assert.ok(apps.includes(app) || parts.includes(part), `${strategy}: ${kind} ${metadata.name}`);
+    }
+  }
+});
+
 test("each object that a component adds has its name in a label", { skip }, () => {
   const before = new Set(everything.filter(([name]) => !name.includes(" with ")).flatMap(([, all]) => all.map(nameOf)));
   for (const [strategy, all] of everything.filter(([name]) => name.includes(" with "))) {
