@@ -116,10 +116,11 @@ const ofStrategies: Readonly<Record<string, Expectation>> = {
     ...throughProxy,
     why: "The control plane names the pods; the proxy sends each call to the next one.",
   },
+  // In turn within a zone; gRPC draws the zone of each call at random, by the zones' weights.
   xds: {
-    rule: "round_robin",
+    rule: "random",
     expected: ["BALANCED"],
-    why: "The control plane gives the client pods and policy: it takes them in turn.",
+    why: "The control plane gives the client pods and policy: each gets its share.",
   },
   nodeport: fromOutside,
   loadbalancer: fromOutside,
