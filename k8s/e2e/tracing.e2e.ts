@@ -1,136 +1,145 @@
 /**
- * The component `tracing` with a real Jaeger: one trace goes from a client's call over an attempt that fails and its retry to the pod that
- * answered.
+ * The component `tracing` with a real Jaeger: one trace goes from a client's call over an attempt that fails at one pod and its retry to
+ * the pod that answered.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { nextCalls, readClient } from "./client.ts";
+import { allowFaults, setFaults } from "./faults.ts";
+import { childrenOf, type Jaeger, podOf, serviceOf, startJaeger, type Trace, tagOf } from "./jaeger.ts";
 import { makeOk } from "./make.ts";
 import { programImage } from "./program-image.ts";
 import { readyServersOf } from "./server.ts";
 import { beginStory, buildImages, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
-const { kubectl, inNamespace, step, report, namespace } = await beginStory("tracing");
+const { kubectl, inNamespace, step, report, isReplaced, requireNoErrors } = await beginStory("tracing");
 const found = await programImage(kubectl, "jaeger");
-
-/** A span as Jaeger's API has it. */
-interface Span {
-  readonly spanID: string;
-  readonly operationName: string;
-  readonly processID: string;
-  readonly references: readonly { readonly spanID: string }[];
-  readonly tags: readonly { readonly key: string; readonly value: unknown }[];
-}
-interface Trace {
-  readonly traceID: string;
-  readonly spans: readonly Span[];
-  readonly processes: Readonly<Record<string, { readonly serviceName: string }>>;
-}
+const method = "pod.v1.PodService/GetPod";
+const statusOf = "rpc.response.status_code";
+const pod = "k8s.pod.name";
+let servers: readonly string[] = [];
+let jaeger: Jaeger;
 
 function jaegerStep(what: string, body: Step): void {
   if (found.image === null) test(what, { skip: found.why }, () => {});
   else step(what, body);
 }
 
-async function startJaeger(): Promise<void> {
-  const image = found.image || "docker.io/jaegertracing/jaeger:2.13.0";
-  const labels = { app: "jaeger", "app.kubernetes.io/part-of": "grpc-lb" };
-  const container = {
-    name: "jaeger",
-    image,
-    imagePullPolicy: "IfNotPresent",
-    ...(found.image && { command: ["jaeger"] }),
-    env: [{ name: "JAEGER_LISTEN_HOST", value: "0.0.0.0" }],
+/** The trace in few words: each span with its service, its pod and its status, below its parent. */
+function describeTrace(trace: Trace): string {
+  const describe = (span: Trace["spans"][number]): string => {
+    const below = childrenOf(trace, span).map(describe);
+    const code = tagOf(span, statusOf) ?? tagOf(span, "http.response.status_code");
+    const where = serviceOf(trace, span) === "server" ? ` in ${podOf(trace, span)}` : "";
+    const to = tagOf(span, pod) === undefined ? "" : ` to ${tagOf(span, pod)}`;
+    const text = `${serviceOf(trace, span)} ${span.operationName}${where}${to} ${code}`;
+    return below.length > 0 ? `${text} [${below.join(", ")}]` : text;
   };
-  const ports = [4318, 16686].map((port) => ({ name: `port-${port}`, port }));
-  const items = [
-    {
-      apiVersion: "apps/v1",
-      kind: "Deployment",
-      metadata: { name: "jaeger", labels },
-      spec: {
-        selector: { matchLabels: { app: "jaeger" } },
-        template: { metadata: { labels }, spec: { containers: [container] } },
-      },
-    },
-    {
-      apiVersion: "v1",
-      kind: "Service",
-      metadata: { name: "jaeger", labels },
-      spec: { selector: { app: "jaeger" }, ports },
-    },
-  ];
-  await kubectl.run(["create", "-f", "-"], { input: JSON.stringify({ apiVersion: "v1", kind: "List", items }) });
-  await kubectl.run(["rollout", "status", "deployment/jaeger", "--timeout=120s"]);
+  const roots = trace.spans.filter(({ references }) => references.length === 0);
+  return `trace ${trace.traceID}: ${roots.map(describe).join(", ")}`;
 }
 
-/** The traces of a service that have a span with this tag. */
-async function findTraces(service: string, tag: Readonly<Record<string, string>>): Promise<readonly Trace[]> {
-  const query = new URLSearchParams({ service, limit: "100", lookback: "1h", tags: JSON.stringify(tag) });
-  const path = `/api/v1/namespaces/${namespace}/services/jaeger:16686/proxy/api/traces?${query}`;
-  const { code, stdout } = await kubectl.try(["get", "--raw", path]);
-  return code === 0 ? (JSON.parse(stdout).data ?? []) : [];
-}
-
-const valueOfTag = ({ tags }: Span, key: string) => tags.find((tag) => tag.key === key)?.value;
-
-jaegerStep("one trace goes from client-grpc over the retry to the pod that answered", async (t) => {
+jaegerStep("server and clients export traces", async () => {
   await buildImages();
   await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver", COMPONENTS: "tracing" });
-  await startJaeger();
-  const retries = {
-    methodConfig: [
-      {
-        name: [{}],
-        retryPolicy: {
-          maxAttempts: 4,
-          initialBackoff: "0.01s",
-          maxBackoff: "0.1s",
-          backoffMultiplier: 2,
-          retryableStatusCodes: ["UNAVAILABLE"],
-        },
-      },
-    ],
+  jaeger = await startJaeger(kubectl, found.image ?? "");
+  const retryPolicy = {
+    maxAttempts: 3,
+    initialBackoff: "0.01s",
+    maxBackoff: "0.1s",
+    backoffMultiplier: 2,
+    retryableStatusCodes: ["UNAVAILABLE"],
   };
-  const endpoint = "OTLP_ENDPOINT=http://jaeger:4318";
-  await kubectl.run(["set", "env", "deployment/server", endpoint, "ERROR_RATE=0.3"]);
-  await kubectl.run(["set", "env", "deployment/client-http", endpoint]);
-  await kubectl.run(["set", "env", "deployment/client-grpc", endpoint, `SERVICE_CONFIG=${JSON.stringify(retries)}`]);
-  for (const app of ["server", "client-http", "client-grpc"])
-    await kubectl.run(["rollout", "status", `deployment/${app}`, "--timeout=180s"]);
-  const servers = await readyServersOf(kubectl, 3);
-
-  const { trace, spans } = await until("a trace with a retry in Jaeger", 120_000, async () => {
-    const traces = await findTraces("client-grpc", { "rpc.method": "pod.v1.PodService/GetPod" });
-    const all = traces.length > 0 ? traces : await findTraces("client-grpc", {});
-    for (const trace of all) {
-      const serviceOf = (span: Span) => trace.processes[span.processID]?.serviceName;
-      const served = trace.spans.filter((span) => serviceOf(span) === "server");
-      const called = trace.spans.filter((span) => serviceOf(span) === "client-grpc");
-      if (served.length >= 2 && called.length >= 3) return { value: { trace, spans: { served, called } } };
-    }
-    const [first] = all;
-    return { seen: `${all.length} traces, ${JSON.stringify(first?.spans.map(({ operationName }) => operationName))}` };
-  });
-  const ids = new Set(spans.called.map(({ spanID }) => spanID));
-  for (const span of spans.served)
-    assert.ok(
-      span.references.some(({ spanID }) => ids.has(spanID)),
-      `${span.operationName} of the server is below a span of the client`,
-    );
-  const pods = spans.called.map((span) => valueOfTag(span, "k8s.pod.name")).filter((pod) => pod !== undefined);
-  assert.ok(pods.length > 0, "the client's spans name the pod");
-  for (const pod of pods) assert.ok(servers.includes(String(pod)), `${pod} is a server`);
-  const names = trace.spans.map((span) => `${trace.processes[span.processID]?.serviceName}: ${span.operationName}`);
-  report(t, `trace ${trace.traceID}: ${names.join(", ")}; pods ${[...new Set(pods)].join(", ")}`);
+  const retries = JSON.stringify({ methodConfig: [{ name: [{}], retryPolicy }] });
+  const endpoint = `OTLP_ENDPOINT=${jaeger.endpoint}`;
+  await allowFaults(kubectl, { OTLP_ENDPOINT: jaeger.endpoint });
+  await kubectl.run(["rollout", "status", "deployment/server", "--timeout=240s"]);
+  servers = await readyServersOf(kubectl, 3);
+  await kubectl.run(["set", "env", "deployment/client-http", endpoint, "INTERVAL=200ms"]);
+  await kubectl.run(["set", "env", "deployment/client-grpc", endpoint, "INTERVAL=200ms", `SERVICE_CONFIG=${retries}`]);
+  await Promise.all(["client-http", "client-grpc"].map(isReplaced));
 });
 
 jaegerStep("one trace goes from client-http to the pod that answered", async (t) => {
-  const trace = await until("a trace of client-http in Jaeger", 60_000, async () => {
-    const traces = await findTraces("client-http", {});
-    const services = ({ processes }: Trace) => Object.values(processes).map(({ serviceName }) => serviceName);
-    const whole = traces.find((each) => services(each).includes("server") && services(each).includes("client-http"));
+  const trace = await until("a trace of client-http with the server's span", 120_000, async () => {
+    const traces = await jaeger.find("client-http", { "http.response.status_code": "200" });
+    const whole = traces.find((trace) => trace.spans.some((span) => serviceOf(trace, span) === "server"));
     return whole ? { value: whole } : { seen: `${traces.length} traces` };
   });
-  report(t, `trace ${trace.traceID}: ${trace.spans.map(({ operationName }) => operationName).join(", ")}`);
+  const [call, ...others] = trace.spans.filter((span) => serviceOf(trace, span) === "client-http");
+  assert.ok(call && others.length === 0, "a call is one span of the client");
+  assert.deepEqual(call.references, [], "the trace begins with it");
+  const [served, ...more] = childrenOf(trace, call);
+  assert.ok(served && more.length === 0, "one server has answered");
+  assert.equal(trace.spans.length, 2);
+  assert.equal(served.operationName, "GET /pod");
+  assert.equal(tagOf(served, "http.response.status_code"), 200);
+  assert.ok(servers.includes(String(podOf(trace, served))), `${podOf(trace, served)} is one of ${servers}`);
+  report(t, describeTrace(trace));
+  await requireNoErrors(t);
+});
+
+jaegerStep(
+  "one trace goes from client-grpc over an attempt that fails and its retry to the pod that answered",
+  async (t) => {
+    const [failing = ""] = servers;
+    assert.match(await setFaults(kubectl, failing, "error=UNAVAILABLE"), /^200 error=UNAVAILABLE/);
+    const trace = await until("a trace with a failed attempt and its retry", 120_000, async () => {
+      const traces = await jaeger.find("client-grpc", { [statusOf]: "UNAVAILABLE" });
+      // The server sends its spans for itself, so they may come later.
+      const whole = traces.find(({ spans }) => spans.length === 5);
+      return whole
+        ? { value: whole }
+        : { seen: `${traces.length} traces, ${traces.map(({ spans }) => spans.length)} spans` };
+    });
+    report(t, describeTrace(trace));
+    const calls = trace.spans.filter(({ references }) => references.length === 0);
+    assert.deepEqual(
+      calls.map((span) => [serviceOf(trace, span), span.operationName, tagOf(span, statusOf)]),
+      [["client-grpc", method, "OK"]],
+      "the trace begins with the call, which has succeeded",
+    );
+    const [call] = calls;
+    assert.ok(call);
+    const attempts = childrenOf(trace, call).sort(
+      (a, b) => Number(tagOf(a, "previous-rpc-attempts")) - Number(tagOf(b, "previous-rpc-attempts")),
+    );
+    const answering = String(tagOf(call, pod));
+    assert.notEqual(answering, failing, "another pod has answered");
+    assert.ok(servers.includes(answering), `${answering} is one of ${servers}`);
+    const expected = [
+      [0, failing, "UNAVAILABLE"],
+      [1, answering, "OK"],
+    ];
+    assert.deepEqual(
+      attempts.map((span) => [tagOf(span, "previous-rpc-attempts"), tagOf(span, pod), tagOf(span, statusOf)]),
+      expected,
+      "the attempts, with the pods that they went to",
+    );
+    const served = attempts.map((attempt) => childrenOf(trace, attempt));
+    assert.deepEqual(
+      served.map((spans) => spans.map((span) => [serviceOf(trace, span), podOf(trace, span), tagOf(span, statusOf)])),
+      expected.map(([, server, code]) => [["server", server, code]]),
+      "below each attempt is the span of the pod that got it",
+    );
+  },
+);
+
+jaegerStep("no call of client-grpc fails, and the pod with the fault answers none", async (t) => {
+  const [failing = "", ...others] = servers;
+  // A call that began before the fault may still be written.
+  await nextCalls(kubectl, "client-grpc", 5);
+  const calls = await nextCalls(kubectl, "client-grpc", 30);
+  assert.deepEqual([...new Set(calls)].sort(), [...others].sort());
+  assert.deepEqual((await readClient(kubectl, "client-grpc")).errors, []);
+  assert.match(await setFaults(kubectl, failing, ""), /^200 none/);
+  await until("calls to the pod without its fault", 60_000, async () => {
+    const seen = await nextCalls(kubectl, "client-grpc", 10);
+    return seen.includes(failing) ? { value: true } : { seen: seen.join(", ") };
+  });
+  report(
+    t,
+    `${failing} failed every call, and client-grpc none of ${(await readClient(kubectl, "client-grpc")).calls.length}`,
+  );
 });
