@@ -1,4 +1,10 @@
-import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface, status } from "@grpc/grpc-js";
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerMethodDefinition,
+  status,
+} from "@grpc/grpc-js";
 
 type Listener = Parameters<ServerInterceptingCall["start"]>[0];
 /** What a server ends a call with. */
@@ -28,16 +34,23 @@ export class WatchedServerCall extends ServerInterceptingCall {
   readonly #next: ServerInterceptingCallInterface;
   readonly #hooks: ServerCallHooks;
   readonly #run: (enter: () => void) => void;
+  /** Whether no cancellation can come with the half-close: a request that is no stream, or a call whose half-close has waited. */
+  readonly #hasSettled: boolean;
   #listener: Listener | undefined;
   #isStarted = false;
   #hasEnded = false;
   /** What has arrived while `onStart` was at work. */
   #waiting: (() => void)[] | undefined;
 
-  constructor(next: ServerInterceptingCallInterface, hooks: ServerCallHooks) {
+  constructor(
+    { requestStream }: ServerMethodDefinition<unknown, unknown>,
+    next: ServerInterceptingCallInterface,
+    hooks: ServerCallHooks,
+  ) {
     super(next);
     this.#next = next;
     this.#hooks = hooks;
+    this.#hasSettled = !requestStream || next instanceof WatchedServerCall;
     this.#run = hooks.run ?? enterAtOnce;
   }
 
@@ -50,7 +63,7 @@ export class WatchedServerCall extends ServerInterceptingCall {
         onReceived?.(message);
         this.#enter(() => listener.onReceiveMessage(message));
       },
-      onReceiveHalfClose: () => this.#enter(() => listener.onReceiveHalfClose()),
+      onReceiveHalfClose: () => this.#settle(() => this.#enter(() => listener.onReceiveHalfClose())),
       onCancel: () => {
         this.#waiting = undefined;
         this.#end(cancellation(this.#next));
@@ -94,6 +107,15 @@ export class WatchedServerCall extends ServerInterceptingCall {
     }
     this.#run(() => this.#listener?.onReceiveMetadata(metadata));
     for (const enter of waiting ?? []) this.#run(enter);
+  }
+
+  /**
+   * Waits for a cancellation that comes with the half-close of a stream, which is two turns of the event loop. A client that is gone ends the
+   * stream first, and Node's clients half-close a stream just before they reset it: a handler that answers at once would seem to end the call.
+   */
+  #settle(halfClose: () => void): void {
+    if (this.#hasSettled) halfClose();
+    else setImmediate(() => setImmediate(halfClose));
   }
 
   #enter(enter: () => void): void {

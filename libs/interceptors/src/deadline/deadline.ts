@@ -27,12 +27,12 @@ const rules: OptionRules = {
  * - the signal of `currentCall()` is aborted.
  */
 export function createServerDeadline(): ServerInterceptor {
-  return (_method, call) => {
+  return (method, call) => {
     const controller = new AbortController();
     const deadlineMs = Number(call.getDeadline());
     const scope = { deadlineMs, signal: controller.signal };
     let isAnswered = false;
-    return new WatchedServerCall(call, {
+    return new WatchedServerCall(method, call, {
       onStart: () => (deadlineMs <= Date.now() ? tooLate : undefined),
       run: (enter) => runInCall(scope, enter),
       onEnd: ({ code }) => {

@@ -42,6 +42,8 @@ export function createServerAuthIn(options: ServerAuthOptions, clock: Clock): Se
     metadata.remove("authorization");
     return undefined;
   };
-  return ({ path }, call) =>
-    new WatchedServerCall(call, { onStart: (metadata) => (isPublic(path) ? undefined : check(metadata, path)) });
+  return (method, call) =>
+    new WatchedServerCall(method, call, {
+      onStart: (metadata) => (isPublic(method.path) ? undefined : check(metadata, method.path)),
+    });
 }

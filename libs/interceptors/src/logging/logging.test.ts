@@ -45,6 +45,15 @@ for (const kind of kinds) {
     if (logs.server.entries.length > 0) assert.equal(logs.server.only.fields.code, "CANCELLED");
   });
 
+  test(`${kind}: the server's line of a cancelled call has the client's address`, async (t) => {
+    const { promise: began, resolve } = Promise.withResolvers<void>();
+    const { client, logs } = await start(t, { [kind]: () => resolve() });
+    await call(client, kind, { onStart: (started) => void began.then(() => started.cancel()) });
+    await until(() => logs.server.entries.length === 1, "the server's line");
+    assert.equal(logs.server.only.fields.code, "CANCELLED");
+    assert.match(String(logs.server.only.fields.peer), /^127\.0\.0\.1:\d+$/);
+  });
+
   test(`${kind}: a call whose deadline passes is a warning with DEADLINE_EXCEEDED on both sides`, async (t) => {
     const { client, logs } = await start(t, { [kind]: () => {} });
     const metadata = new Metadata();
@@ -53,6 +62,7 @@ for (const kind of kinds) {
     await until(() => logs.server.entries.length === 1, "the server's line");
     for (const { only } of Object.values(logs)) {
       assert.deepEqual([only.level, only.fields.code], ["warn", "DEADLINE_EXCEEDED"]);
+      assert.match(String(only.fields.peer), /^127\.0\.0\.1:\d+$/);
     }
   });
 }

@@ -57,14 +57,16 @@ export function createClientLogging(options: LoggingOptions): Interceptor {
  */
 export function createServerLogging(options: LoggingOptions): ServerInterceptor {
   const log = createCallLog("createServerLogging", "grpc server call", options);
-  return ({ path }, call) => {
+  return (method, call) => {
     let write: ReturnType<typeof log> | undefined;
-    return new WatchedServerCall(call, {
+    let peer = "";
+    return new WatchedServerCall(method, call, {
       onStart: (metadata) => {
-        write = log(path, metadata);
+        peer = call.getPeer(); // "unknown" once the call is cancelled
+        write = log(method.path, metadata);
         return undefined;
       },
-      onEnd: (end) => write?.(end, call.getPeer()),
+      onEnd: (end) => write?.(end, peer),
     });
   };
 }

@@ -47,7 +47,8 @@ export function createServerMetrics(options: ServerMetricsOptions): ServerInterc
     unit: "{call}",
   });
   const byPath = new Map<string, MethodSeries>();
-  return ({ path }, call) => {
+  return (method, call) => {
+    const { path } = method;
     let known = byPath.get(path);
     if (!known) {
       known = new MethodSeries({ "grpc.method": methodName(path) });
@@ -56,7 +57,7 @@ export function createServerMetrics(options: ServerMetricsOptions): ServerInterc
     }
     const series = known;
     if (isInfrastructure(path)) {
-      return new WatchedServerCall(call, {
+      return new WatchedServerCall(method, call, {
         onEnd: ({ code }) => infrastructure.add(1, series.ended(code ?? status.UNKNOWN)),
       });
     }
@@ -68,7 +69,7 @@ export function createServerMetrics(options: ServerMetricsOptions): ServerInterc
       sizes.isMeasured = true;
       sizes[key] += bytes;
     };
-    return new WatchedServerCall(call, {
+    return new WatchedServerCall(method, call, {
       onStart: () => {
         series.starts += 1;
         return undefined;

@@ -36,10 +36,11 @@ const headers: TextMapGetter<Metadata> = {
 export function createServerTracing(options: ServerTracingOptions = {}): ServerInterceptor {
   checkOptions("createServerTracing", options, rules);
   const { tracer = trace.getTracer("@grpc-lb/interceptors") } = options;
-  return ({ path }, call) => {
-    if (isInfrastructure(path)) return new WatchedServerCall(call, {});
+  return (method, call) => {
+    const { path } = method;
+    if (isInfrastructure(path)) return new WatchedServerCall(method, call, {});
     let active: { readonly span: Span; readonly context: Context } | undefined;
-    return new WatchedServerCall(call, {
+    return new WatchedServerCall(method, call, {
       onStart: (metadata) => {
         const parent = propagation.extract(context.active(), metadata, headers);
         const attributes = { ...methodAttributes(path), ...peerAttributes(call.getPeer()) };
