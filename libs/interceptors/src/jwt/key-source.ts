@@ -2,7 +2,7 @@
  * Where the keys of an issuer are. Checks that get the same object share its keys, so that they are read once.
  *
  * Keys are read with the first token, and again in the background when they are ten minutes old; and, while a call waits, for a token that is
- * signed with an unknown key. While they cannot be read, those of the last time stay in use for 24 hours. After a failure the source is left
+ * signed with an unknown key or whose signature is wrong, 5 s after the last read at the earliest. While they cannot be read, those of the last time stay in use for 24 hours. After a failure the source is left
  * alone for 5 s.
  */
 export type KeySource = (

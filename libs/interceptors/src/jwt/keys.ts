@@ -10,19 +10,20 @@ const refreshMs = 600_000;
  * that cannot be reached cannot withdraw a key.
  */
 const graceMs = 86_400_000;
-/** How soon after a read the source is read again: for an unknown key, and after a failure. */
+/** How soon after a read the source is read again: for an unknown key, for a wrong signature, and after a failure. */
 const cooldownMs = 5_000;
 
 const known = new WeakMap<KeySource, Keys>();
 
 /** Finds the key of a token, by the rules of `KeySource`. */
-export function createKeys(source: KeySource, clock: Clock): JWTVerifyGetKey {
+export function createKeys(source: KeySource, clock: Clock): Keys {
   const keys = known.get(source) ?? new Keys(source, clock);
   known.set(source, keys);
-  return keys.find;
+  return keys;
 }
 
-class Keys {
+/** The keys of a source. */
+export class Keys {
   readonly #source: KeySource;
   readonly #clock: Clock;
   #find: JWTVerifyGetKey | undefined;
@@ -51,6 +52,20 @@ class Keys {
       return this.#current(header, token);
     }
   };
+
+  /** The keys that were read last, to be compared with those of another time. */
+  get version(): unknown {
+    return this.#find;
+  }
+
+  /**
+   * Reads the source again for a signature that is wrong by the keys of `version`: one without the id of a key, or with one that is used
+   * again, may be of a new key. Resolves to whether there are other keys now.
+   */
+  async renew(version: unknown): Promise<boolean> {
+    if (this.#find === version) await this.#refresh();
+    return this.#find !== version;
+  }
 
   get #usable(): JWTVerifyGetKey | undefined {
     return this.#clock.now() - this.#readMs < graceMs ? this.#find : undefined;

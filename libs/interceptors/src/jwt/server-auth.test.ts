@@ -20,18 +20,26 @@ type PrivateKey = Awaited<ReturnType<typeof generateKeyPair>>["privateKey"];
 class Issuer {
   readonly keys: object[] = [];
   #private: PrivateKey | undefined;
-  #kid = "";
+  #kid: string | undefined;
 
-  async rotate(kid: string): Promise<void> {
+  /** @param kid undefined for a key without an id */
+  async rotate(kid: string | undefined): Promise<void> {
     const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
-    this.keys.splice(0, this.keys.length, { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" });
+    this.keys.splice(0, this.keys.length, {
+      ...(await exportJWK(publicKey)),
+      ...(kid && { kid }),
+      alg: "ES256",
+      use: "sig",
+    });
     this.#private = privateKey;
     this.#kid = kid;
   }
 
   sign(claims: JWTPayload = {}): Promise<string> {
     const payload = { iss: issuer, aud: audience, sub: "client", exp: nowSeconds() + 60, ...claims };
-    return new SignJWT(payload).setProtectedHeader({ alg: "ES256", kid: this.#kid }).sign(this.#private as PrivateKey);
+    return new SignJWT(payload)
+      .setProtectedHeader({ alg: "ES256", ...(this.#kid && { kid: this.#kid }) })
+      .sign(this.#private as PrivateKey);
   }
 
   get jwks(): string {
@@ -159,6 +167,31 @@ test("a key that was rotated in the file is found, after the cooldown", async (t
   assert.equal((await callWith(await signer.sign())).code, 0);
   assert.equal((await callWith(old)).code, status.UNAUTHENTICATED);
 });
+
+for (const [what, kid] of [
+  ["whose id is used again", "one"],
+  ["without an id", undefined],
+] as const) {
+  test(`a new key ${what} is found by its signature, after the cooldown, and forged tokens make no storm of reads`, async (t) => {
+    const { callWith, signer, clock, reads } = await startWithKeys(t, "url");
+    await signer.rotate(kid);
+    const old = await signer.sign();
+    assert.equal((await callWith(old)).code, 0);
+    await signer.rotate(kid);
+    const token = await signer.sign();
+    assert.equal((await callWith(token)).details, "the token's signature is wrong");
+    assert.equal(reads(), 1, "the keys were read a moment ago");
+    clock.advance(5_000);
+    const outcomes = await Promise.all(Array.from({ length: 10 }, () => callWith(token)));
+    assert.deepEqual([...new Set(outcomes.map(({ code }) => code))], [0]);
+    assert.equal(reads(), 2);
+    for (let n = 0; n < 10; n++) assert.equal((await callWith(old)).details, "the token's signature is wrong");
+    assert.equal(reads(), 2);
+    clock.advance(5_000);
+    await Promise.all(Array.from({ length: 10 }, () => callWith(old)));
+    assert.equal(reads(), 3);
+  });
+}
 
 test("an issuer that cannot be reached makes calls UNAVAILABLE", async (t) => {
   const { signer, callWith } = await start(t, { jwks: { url: `http://127.0.0.1:${await closedPort()}/jwks` } });

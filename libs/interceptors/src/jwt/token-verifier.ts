@@ -1,5 +1,5 @@
 import { type Clock, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
-import { jwtVerify } from "jose";
+import { errors, jwtVerify } from "jose";
 import type { Claims } from "./claims.ts";
 import type { KeySource } from "./key-source.ts";
 import { createKeys } from "./keys.ts";
@@ -74,6 +74,16 @@ export function createTokenVerifierIn(options: TokenOptions, clock: Clock): Toke
     algorithms: [...algorithms],
     requiredClaims: ["exp"],
   };
+  const check = async (token: string): Promise<Claims> => (await jwtVerify(token, keys.find, expected)).payload;
+  const checkWithNewKeys = async (token: string): Promise<Claims> => {
+    const { version } = keys;
+    try {
+      return await check(token);
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed) || !(await keys.renew(version))) throw error;
+      return check(token);
+    }
+  };
   return async (authorization, method) => {
     const token = readBearer(authorization);
     if (token === undefined) {
@@ -81,7 +91,7 @@ export function createTokenVerifierIn(options: TokenOptions, clock: Clock): Toke
     }
     let claims: Claims;
     try {
-      claims = (await jwtVerify(token, keys, expected)).payload;
+      claims = await checkWithNewKeys(token);
     } catch (error) {
       return { refusal: describeRefusal(error) };
     }
