@@ -31,6 +31,7 @@ test(
     });
     const own = read(authority.issue("client"));
     const foreign = read(other.issue("client"));
+    const expired = read(authority.issue("expired", { expires: new Date("2020-01-02T00:00:00Z") }));
     const overHttp = (identity: object) =>
       new Promise<string>((resolve) => {
         get({ host: "127.0.0.1", port: httpPort, path: "/pod", ca, agent: false, ...identity }, async (response) => {
@@ -58,9 +59,14 @@ test(
         line.includes("the client's certificate is not from an authority of --tls-client-ca"),
       );
     }
+    assert.notEqual(await overHttp(expired), "a");
+    await server.line((line) => line.includes("the client's certificate has expired"));
     const plain = await fetch(`http://127.0.0.1:${httpPort}/pod`);
     assert.deepEqual([plain.status, plain.statusText], [400, "This port speaks TLS"]);
     await server.stop();
+    const refusals = [...server.stdout, ...server.stderr].filter((line) => line.includes("handshake refused"));
+    assert.ok(refusals.length > 0);
+    for (const line of refusals) assert.equal(JSON.parse(line).peer, "127.0.0.1", line);
     const written = [...server.stdout, ...server.stderr].join("\n");
     assert.doesNotMatch(written, /warm-up incomplete/);
     for (const line of readFileSync(keyFile, "utf8").split("\n").slice(1, -2))

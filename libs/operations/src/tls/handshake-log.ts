@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { TLSSocket, Server as TlsServer } from "node:tls";
 import { type Clock, messageOf } from "@grpc-lb/core";
 
@@ -32,10 +33,21 @@ export function reportHandshakes(
   onRefused: (reason: string, peer: string) => void,
 ): void {
   const report = limitReports(clock, onRefused);
+  const peers = new WeakMap<Socket, string>();
+  server.on("connection", (socket: Socket) => {
+    if (socket.remoteAddress !== undefined) peers.set(socket, socket.remoteAddress);
+  });
   server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const reason = reasonOf(error, socket);
-    if (reason !== undefined) report(reason, socket.remoteAddress);
+    // Node destroys the socket of a client whose certificate it refuses first, and then it has no address.
+    const { _parent: connection } = socket as TlsInternals;
+    if (reason !== undefined) report(reason, socket.remoteAddress ?? (connection && peers.get(connection)));
   });
+}
+
+/** A private member of Node 20 to 24: the connection below TLS. */
+interface TlsInternals {
+  readonly _parent?: Socket;
 }
 
 /** Hands on each reason at most once a minute. */
