@@ -108,6 +108,29 @@ test("faults come and go by the admin port, over HTTP and gRPC, and leave probes
   assert.ok(!written.includes(token), "the token leaks");
 });
 
+test("a server that drains refuses faults, and ends without them", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "faults-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const tokenFile = join(folder, "token");
+  writeFileSync(tokenFile, `${token}\n`);
+  const args = ["--bind-address", "127.0.0.1", "--drain-delay", "1m", "--faults-token-file", tokenFile];
+  for (const port of ["--http-port", "--grpc-port", "--admin-port"]) args.push(port, "0");
+  const server = startProgram(main, args);
+  t.after(() => server.stop());
+  const { adminPort } = JSON.parse(await server.line((line) => line.includes('"serving"')));
+  server.kill("SIGTERM");
+  await server.line((line) => line.includes('"draining"'));
+  const faults = (method: string, body?: string) =>
+    fetch(`http://127.0.0.1:${adminPort}/faults`, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+      ...(body !== undefined && { body }),
+    }).then(async (answer) => [answer.status, await answer.text()]);
+  const refused = [409, "the server is draining: it takes no faults any more\n"];
+  assert.deepEqual(await faults("PUT", "hang"), refused);
+  assert.deepEqual(await faults("GET"), [200, "none\n"]);
+});
+
 test("a token file that cannot be used exits 2 with one line", async () => {
   const { code, stderr } = await runToEnd(main, ["--admin-port", "0", "--faults-token-file", "/none"]);
   assert.deepEqual([code, stderr.length], [2, 1]);

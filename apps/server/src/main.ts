@@ -209,7 +209,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
 
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   log.info({ drainDelayMs: flags.drainDelay }, "draining");
-  faults?.clear(); // calls that hang must not delay the end
+  faults?.close(); // calls that hang must not delay the end
   const leave = () => Promise.all(registrations.map((registration) => registration.close()));
   const options = { clock, delayMs: flags.drainDelay, timeoutMs: flags.drainTimeout, leave };
   const result = await drain(readiness, [http, grpc], options);

@@ -23,6 +23,7 @@ export class FaultInjector {
   readonly #random: Random;
   readonly #listeners: (() => void)[] = [];
   #active: Active | undefined;
+  #isClosed = false;
 
   constructor(parts: { readonly clock: Clock; readonly random: Random }) {
     this.#clock = parts.clock;
@@ -55,8 +56,13 @@ export class FaultInjector {
     this.#listeners.push(listener);
   }
 
-  /** Replaces the faults. Calls that they delay or hang continue at once. */
+  /**
+   * Replaces the faults. Calls that they delay or hang continue at once.
+   *
+   * @throws Error once the injector is closed
+   */
   set(faults: Faults): void {
+    if (this.#isClosed) throw new Error("the server is draining: it takes no faults any more");
     const active: Active = { faults, sinceMs: this.#clock.now(), ending: new AbortController() };
     this.#replace(active);
     if (faults.forMs !== undefined) void this.#expire(active, faults.forMs);
@@ -65,6 +71,17 @@ export class FaultInjector {
   /** Ends the faults. Calls that they delay or hang continue at once, and no timer is left. */
   clear(): void {
     if (this.#active) this.#replace(undefined);
+  }
+
+  /** Ends the faults for good, so that they cannot delay the end of the server. */
+  close(): void {
+    this.#isClosed = true;
+    this.clear();
+  }
+
+  /** Whether `close` was called. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /**

@@ -52,6 +52,7 @@ export interface FaultRoutesOptions {
 /**
  * `GET /faults` shows the faults, `PUT /faults` replaces them by those of its body, `DELETE /faults` ends them. Each needs
  * `authorization: Bearer` with the token of the file, and answers with the faults of now in one line.
+ * Once the injector is closed, `PUT` answers 409.
  */
 export function faultRoutes({ injector, tokenFile }: FaultRoutesOptions): AdminRoutes {
   return async (app) => {
@@ -66,7 +67,7 @@ export function faultRoutes({ injector, tokenFile }: FaultRoutesOptions): AdminR
       try {
         injector.set(parseFaults(typeof request.body === "string" ? request.body : ""));
       } catch (error) {
-        return reply.code(400).send(`${messageOf(error)}\n`);
+        return reply.code(injector.isClosed ? 409 : 400).send(`${messageOf(error)}\n`);
       }
       return reply.send(`${injector.describe()}\n`);
     });

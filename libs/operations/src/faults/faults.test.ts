@@ -83,6 +83,18 @@ test("a call is delayed or hangs until its client has gone or the faults end, an
   }
 });
 
+test("a closed injector takes no faults, so that none delays the end of the server", async () => {
+  const { injector, changes } = create();
+  injector.set(parseFaults("hang"));
+  const held = injector.apply(here);
+  injector.close();
+  assert.deepEqual(await held, { t: "pass" });
+  assert.throws(() => injector.set(parseFaults("hang")), {
+    message: "the server is draining: it takes no faults any more",
+  });
+  assert.deepEqual([await injector.apply(here), changes], [{ t: "pass" }, ["hang", "none"]]);
+});
+
 test("a slow start fades, and faults end by themselves", async () => {
   const { injector, clock, changes } = create();
   injector.set(parseFaults("slow-start=10s for=20s"));
