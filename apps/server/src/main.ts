@@ -10,7 +10,7 @@ import {
   requireFaultsToken,
 } from "@grpc-lb/operations/faults";
 import { createGrpcAccessLog, logFlags } from "@grpc-lb/operations/logs";
-import { createCertificateExpiry, startTelemetry, type Telemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { openServerTls, serverTlsFlags } from "@grpc-lb/operations/tls";
 import {
@@ -87,11 +87,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     refuseFlags("--faults-token-file has no effect without --admin-port");
   }
   if (faultsTokenFile !== "") await requireFaultsToken(faultsTokenFile);
-  let telemetry: Telemetry | undefined;
-  const log = createLogger("server", flags.logLevel, {
-    format: flags.logFormat,
-    ...(flags.otlpEndpoint && { context: () => telemetry?.activeTrace() ?? {} }),
-  });
+  const log = createLogger("server", flags.logLevel, { format: flags.logFormat });
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");
   setLogger({ error: logGrpc, info: logGrpc, debug: logGrpc }); // by default grpc-js writes plain text to stderr
   const tls = await openServerTls(flags, {
@@ -103,7 +99,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   );
   const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
   const pod = describePod(flags);
-  telemetry = await startTelemetry({
+  const telemetry = await startTelemetry({
     service: { name: "server", version: pod.version },
     hasMetrics: flags.adminPort !== undefined,
     otlpEndpoint: flags.otlpEndpoint,

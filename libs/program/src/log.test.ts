@@ -32,8 +32,8 @@ test("an error is logged with its message and stack", () => {
 });
 
 test("ECS: the schema's fields, those of the entry below grpc_lb, and the trace it belongs to", () => {
-  const { log, lines } = logTo("info", { format: "ecs", context: () => ({ traceId: "t", spanId: "s" }) });
-  log.warn({ port: 80, err: new TypeError("a bug") }, "taken");
+  const { log, lines } = logTo("info", { format: "ecs" });
+  log.warn({ port: 80, err: new TypeError("a bug"), traceId: "t", spanId: "s" }, "taken");
   const { "@timestamp": time, "error.stack_trace": stack, ...rest } = JSON.parse(lines[0] ?? "");
   assert.match(time, /^\d{4}-.*Z$/);
   assert.match(stack, /log\.test\.ts/);

@@ -8,8 +8,6 @@ export const logLevels = ["trace", "debug", "info", "warn", "error", "silent"] a
 export interface LoggerSettings {
   /** Default: `json`, one object per line: `level` as a word, `time` in ISO 8601, `app`, `msg`. */
   readonly format?: LogFormat | undefined;
-  /** Fields of every entry, read when it is written, such as `traceId` and `spanId`. Default: none. */
-  readonly context?: (() => object) | undefined;
   /** Where to write instead of stdout. */
   readonly stream?: DestinationStream | undefined;
 }
@@ -23,9 +21,9 @@ export interface LoggerSettings {
 export function createLogger(
   app: string,
   level: (typeof logLevels)[number],
-  { format = "json", context, stream = openStdout(app) }: LoggerSettings = {},
+  { format = "json", stream = openStdout(app) }: LoggerSettings = {},
 ): Logger {
-  const options = { level, ...formatOptions(format, app), ...(context && { mixin: context }) };
+  const options = { level, ...formatOptions(format, app) };
   return pino(options, format === "pretty" ? prettyLines(stream) : stream);
 }
 

@@ -21,16 +21,18 @@ export interface LoggingOptions {
    * header `traceparent` in the call's metadata.
    */
   readonly traceId?: ((metadata: Metadata) => string | undefined) | undefined;
+  /** The same for the span id; `activeSpanId` is one. Default: none. */
+  readonly spanId?: ((metadata: Metadata) => string | undefined) | undefined;
 }
 
-const rules: OptionRules = { logger: "object", level: "function", traceId: "function" };
+const rules: OptionRules = { logger: "object", level: "function", traceId: "function", spanId: "function" };
 
 /** The longest text of a peer in an entry, in UTF-16 code units. */
 const maxTextLength = 300;
 
 /**
  * Creates a client interceptor that logs each call in one line when it has ended: `method`, `code`, `durationMs`, `peer`, and where
- * there are, `details` and `traceId`. Texts of the peer are cut, and their control characters escaped. Neither messages nor metadata
+ * there are, `details`, `traceId` and `spanId`. Texts of the peer are cut, and their control characters escaped. Neither messages nor metadata
  * are logged.
  *
  * @throws TypeError for options of another type or name
@@ -75,10 +77,10 @@ type End = { readonly [Key in "code" | "details"]?: StatusObject[Key] | null | u
 
 function createCallLog(where: string, message: string, options: LoggingOptions) {
   checkOptions(where, options, rules, ["logger"]);
-  const { logger, level = defaultLevel, traceId = readTraceId } = options;
+  const { logger, level = defaultLevel, traceId = readTraceId, spanId = () => undefined } = options;
   return (method: string, metadata: Metadata) => {
     const startedMs = performance.now();
-    const trace = traceId(metadata);
+    const [trace, span] = [traceId(metadata), spanId(metadata)];
     return ({ code, details }: End, peer: string): void => {
       const ended = code ?? status.UNKNOWN;
       const chosen = level(ended, method);
@@ -90,6 +92,7 @@ function createCallLog(where: string, message: string, options: LoggingOptions) 
         peer: printableLine(peer, maxTextLength),
         ...(details && ended !== status.OK && { details: printableLine(details, maxTextLength) }),
         ...(trace !== undefined && { traceId: trace }),
+        ...(span !== undefined && { spanId: span }),
       };
       writeEntry(logger, chosen, fields, message);
     };

@@ -7,6 +7,6 @@
  * const client = new PodServiceClient(target, credentials, { interceptors: [createClientTracing()] });
  * ```
  */
-export { activeTraceId } from "./active-trace-id.ts";
+export { activeSpanId, activeTraceId } from "./active-trace-id.ts";
 export { type ClientTracingOptions, createClientTracing, type TracedEndpoint } from "./client-tracing.ts";
 export { createServerTracing, type ServerTracingOptions } from "./server-tracing.ts";

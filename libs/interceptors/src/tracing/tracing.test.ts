@@ -26,7 +26,7 @@ import {
 } from "../../testing/index.ts";
 import { createClientLogging, createServerLogging } from "../logging/logging.ts";
 import { createClientMetrics } from "../metrics/client-metrics.ts";
-import { activeTraceId } from "./active-trace-id.ts";
+import { activeSpanId, activeTraceId } from "./active-trace-id.ts";
 import { createClientTracing } from "./client-tracing.ts";
 import { createServerTracing } from "./server-tracing.ts";
 
@@ -54,13 +54,13 @@ async function start(t: TestContext, { handlers = {}, sampler, channel = {}, fin
   const address = await rig.serve(handlers, {
     interceptors: [
       createServerTracing({ tracer }),
-      createServerLogging({ logger: logs.server, traceId: activeTraceId }),
+      createServerLogging({ logger: logs.server, traceId: activeTraceId, spanId: activeSpanId }),
     ],
   });
   const client = rig.client(address, {
     interceptors: [
       createClientTracing({ tracer, findEndpoint }),
-      createClientLogging({ logger: logs.client, traceId: activeTraceId }),
+      createClientLogging({ logger: logs.client, traceId: activeTraceId, spanId: activeSpanId }),
     ],
     ...channel,
   });
@@ -104,6 +104,8 @@ for (const kind of kinds) {
     assert.equal(server?.attributes["network.peer.address"], "127.0.0.1");
     const traceId = callSpan?.spanContext().traceId;
     assert.deepEqual([logs.client.only.fields.traceId, logs.server.only.fields.traceId], [traceId, traceId]);
+    const spanIds = [callSpan, server].map((span) => span?.spanContext().spanId);
+    assert.deepEqual([logs.client.only.fields.spanId, logs.server.only.fields.spanId], spanIds);
   });
 
   test(`${kind}: each retry has a span with its status, and the server's span is below the attempt that reached it`, async (t) => {

@@ -4,19 +4,19 @@ import type { FastifyInstance } from "fastify";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 
 /**
- * Logs each gRPC call of a server at the level `debug`: `method`, `code`, `durationMs`, `peer`, `traceId`. Health checks and reflection are
- * among them.
+ * Logs each gRPC call of a server at the level `debug`: `method`, `code`, `durationMs`, `peer`, `traceId`, `spanId`. Health checks and
+ * reflection are among them.
  */
 export async function createGrpcAccessLog(
   logger: Logger,
   { activeTrace }: Pick<Telemetry, "activeTrace">,
 ): Promise<ServerInterceptor> {
   const { createServerLogging } = await import("@grpc-lb/interceptors");
-  const traceId = () => activeTrace()?.traceId;
-  return createServerLogging({ logger, level: () => "debug", traceId });
+  const ids = { traceId: () => activeTrace()?.traceId, spanId: () => activeTrace()?.spanId };
+  return createServerLogging({ logger, level: () => "debug", ...ids });
 }
 
-/** Logs each request of a fastify server at the level `debug` when it has ended: `method`, `route`, `status`, `durationMs`, `peer`, `traceId`. */
+/** Logs each request of a fastify server at the level `debug` when it has ended: `method`, `route`, `status`, `durationMs`, `peer`, `traceId`, `spanId`. */
 export function logHttpRequests(
   app: FastifyInstance,
   logger: Logger,

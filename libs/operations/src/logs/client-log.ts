@@ -25,10 +25,11 @@ export async function createGrpcCallLog(
 ): Promise<readonly Interceptor[]> {
   if (!logger) return [];
   const { createClientLogging } = await import("@grpc-lb/interceptors");
-  return [createClientLogging({ logger, traceId: () => activeTrace()?.traceId })];
+  const ids = { traceId: () => activeTrace()?.traceId, spanId: () => activeTrace()?.spanId };
+  return [createClientLogging({ logger, ...ids })];
 }
 
-/** Logs the requests of an HTTP client when they have ended: `method`, `url` without its query, `status`, `durationMs`, `traceId`, and the `reason` of a failure. */
+/** Logs the requests of an HTTP client when they have ended: `method`, `url` without its query, `status`, `durationMs`, `traceId`, `spanId`, and the `reason` of a failure. */
 export function logRequests(logger: Logger | undefined, telemetry: Telemetry): ObserveRequest {
   const { observeRequest, activeTrace } = telemetry;
   if (!logger) return observeRequest;
