@@ -82,7 +82,12 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
     authJwksCa: caFile,
   };
   const problems: string[] = [];
-  const auth = await openServerAuth({ ...flags, authJwksTokenFile: tokenFile }, (message) => problems.push(message));
+  const refused: string[] = [];
+  const auth = await openServerAuth(
+    { ...flags, authJwksTokenFile: tokenFile },
+    (message) => problems.push(message),
+    (reason, peer) => refused.push(`${peer.replace(/:\d+$/, "")}: ${reason}`),
+  );
   const denied = await openServerAuth(flags, (message) => problems.push(message));
   assert.ok(auth && denied);
   const { workload } = createWorkload();
@@ -119,14 +124,15 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
   assert.deepEqual(await overGrpc(good), [0, "a"]);
   assert.deepEqual(await overHttp(good), [200, "a", null]);
   const unsigned = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${good.split(".")[1]}.`;
-  for (const [token, reason] of [
+  const refusals = [
     [undefined, "the call needs one header authorization: Bearer TOKEN"],
     [await key.sign({ exp: 1 }), "the token has expired"],
     [await key.sign({ aud: "other" }), "the token is for another audience"],
     [await key.sign({ iss: "other" }), "the token is of another issuer"],
     [await other.sign(), "the token is signed with a key that the issuer does not have"],
     [unsigned, "the token's algorithm is not allowed"],
-  ] as const) {
+  ] as const;
+  for (const [token, reason] of refusals) {
     assert.deepEqual(await overGrpc(token), [status.UNAUTHENTICATED, reason]);
     const header = `Bearer ${token === undefined ? "" : 'error="invalid_token", '}error_description="${reason}"`;
     assert.deepEqual(await overHttp(token), [401, `Unauthorized: ${reason}`, header]);
@@ -147,6 +153,12 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
   assert.equal((await overHttp(undefined, "/"))[0], 401);
   for (const path of ["/healthz", "/readyz"]) assert.equal((await overHttp(undefined, path))[0], 200);
   assert.deepEqual(problems, []);
+  const reasons = [...refusals.map(([, reason]) => reason), reason];
+  assert.deepEqual(
+    refused,
+    reasons.map((each) => `127.0.0.1: ${each}`),
+    "each reason once, of both ports",
+  );
 
   const unreadable = "Service Unavailable: the keys of the issuer cannot be read";
   for (let n = 0; n < 2; n++) assert.deepEqual(await overHttp(good, "/pod", deniedHttp), [503, unreadable, null]);

@@ -101,7 +101,7 @@ export async function listenHttp(
   options.telemetry?.instrument(app, () => readiness.state !== "starting");
   if (options.log) logHttpRequests(app, options.log, options.telemetry ?? { activeTrace: () => undefined });
   app.register(async (scope) => {
-    if (options.auth) scope.addHook("onRequest", createHttpAuth(options.auth.verify));
+    if (options.auth) scope.addHook("onRequest", createHttpAuth(options.auth.verify, options.auth.onRefused));
     if (options.faults) scope.addHook("onRequest", createFaultHook(options.faults));
     routeCalls(scope, pod, workload);
   });

@@ -94,8 +94,10 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     onReload: ({ expiresMs = 0 }) => log.info({ expires: new Date(expiresMs) }, "certificate reloaded"),
     onProblem: (reason) => log.warn({ reason }, "certificate files cannot be used; the last good ones stay"),
   });
-  const auth = await openServerAuth(flags, (reason) =>
-    log.warn({ reason }, "keys of the issuer cannot be read; those of the last 24 h stay in use"),
+  const auth = await openServerAuth(
+    flags,
+    (reason) => log.warn({ reason }, "keys of the issuer cannot be read; those of the last 24 h stay in use"),
+    (reason, peer) => log.warn({ reason, peer }, "token refused"),
   );
   const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
   const pod = describePod(flags);

@@ -150,6 +150,16 @@ test("a token whose payload was changed is refused", async (t) => {
   assert.deepEqual({ code, details }, { code: status.UNAUTHENTICATED, details: "the token's signature is wrong" });
 });
 
+test("a refused call is reported with its reason and the client's address", async (t) => {
+  const refused: [reason: string, peer: string][] = [];
+  const { signer, callWith } = await start(t, { onRefused: (reason, peer) => void refused.push([reason, peer]) });
+  await callWith(await signer.sign({ exp: nowSeconds() - 60 }));
+  await callWith(await signer.sign());
+  assert.equal(refused.length, 1);
+  assert.equal(refused[0]?.[0], "the token has expired");
+  assert.match(refused[0]?.[1] ?? "", /^127\.0\.0\.1:\d+$/);
+});
+
 test("the leeway forgives clocks that differ", async (t) => {
   const { signer, callWith } = await start(t, { leewaySeconds: 120 });
   assert.equal((await callWith(await signer.sign({ exp: nowSeconds() - 60 }))).code, 0);

@@ -9,6 +9,11 @@ import { createTokenVerifierIn, type TokenOptions, tokenRules } from "./token-ve
 export interface ServerAuthOptions extends TokenOptions {
   /** Which methods need no token. Default: health checks and reflection. */
   readonly isPublic?: ((method: string) => boolean) | undefined;
+  /**
+   * Called for each call that is refused, with the reason that its client gets and the client's address; must not throw. Default: nobody
+   * is told.
+   */
+  readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
 }
 
 const verified = new WeakMap<Metadata, Claims>();
@@ -27,23 +32,30 @@ export const claimsOf = (metadata: Metadata): Claims | undefined => verified.get
  * @throws TypeError for options of another type or name
  */
 export function createServerAuth(options: ServerAuthOptions): ServerInterceptor {
-  checkOptions("createServerAuth", options, { ...tokenRules, isPublic: "function" }, ["jwks", "issuer", "audience"]);
+  checkOptions("createServerAuth", options, { ...tokenRules, isPublic: "function", onRefused: "function" }, [
+    "jwks",
+    "issuer",
+    "audience",
+  ]);
   return createServerAuthIn(options, systemClock);
 }
 
 /** The same with any clock, which times how long keys are used. */
 export function createServerAuthIn(options: ServerAuthOptions, clock: Clock): ServerInterceptor {
-  const { isPublic = isInfrastructure, ...tokens } = options;
+  const { isPublic = isInfrastructure, onRefused = () => {}, ...tokens } = options;
   const verify = createTokenVerifierIn(tokens, clock);
-  const check = async (metadata: Metadata, method: string): Promise<ServerStatus | undefined> => {
+  const check = async (metadata: Metadata, method: string, peer: string): Promise<ServerStatus | undefined> => {
     const verification = await verify(metadata.get("authorization"), method);
-    if ("refusal" in verification) return verification.refusal;
+    if ("refusal" in verification) {
+      onRefused(verification.refusal.details, peer);
+      return verification.refusal;
+    }
     verified.set(metadata, verification.claims);
     metadata.remove("authorization");
     return undefined;
   };
   return (method, call) =>
     new WatchedServerCall(method, call, {
-      onStart: (metadata) => (isPublic(method.path) ? undefined : check(metadata, method.path)),
+      onStart: (metadata) => (isPublic(method.path) ? undefined : check(metadata, method.path, call.getPeer())),
     });
 }

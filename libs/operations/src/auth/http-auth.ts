@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import type { TokenVerifier } from "@grpc-lb/interceptors/jwt";
+import type { ServerAuthOptions, TokenVerifier } from "@grpc-lb/interceptors/jwt";
 import type { onRequestAsyncHookHandler } from "fastify";
 
 /** HTTP's status for UNAUTHENTICATED (16), PERMISSION_DENIED (7) and UNAVAILABLE, and the error of RFC 6750. */
@@ -11,13 +11,19 @@ const refusals: Readonly<Record<number, readonly [status: number, error: string]
 /**
  * Creates a hook of fastify that checks the token of a request, for the routes that need one. Others get 401, 403, or 503 while the keys
  * cannot be read; the reason is the body, and stands in `WWW-Authenticate` (RFC 6750).
+ *
+ * @param onRefused gets the reason and the address of the client
  */
-export function createHttpAuth(verify: TokenVerifier): onRequestAsyncHookHandler {
-  return async ({ method, raw, routeOptions }, reply) => {
+export function createHttpAuth(
+  verify: TokenVerifier,
+  onRefused: ServerAuthOptions["onRefused"] = () => {},
+): onRequestAsyncHookHandler {
+  return async ({ ip, method, raw, routeOptions }, reply) => {
     const authorization = raw.headersDistinct.authorization ?? [];
     const verification = await verify(authorization, `${method} ${routeOptions.url ?? ""}`);
     if (!("refusal" in verification)) return;
     const { code, details } = verification.refusal;
+    onRefused(details, ip);
     const [status, error] = refusals[code] ?? [503, undefined];
     if (error !== undefined) {
       const reason = `error_description="${details.replace(/[^\x20-\x7e]|["\\]/g, "'")}"`;

@@ -1,7 +1,8 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
-import { describeReadFailure, readTextFile, requireFileName, showFileName } from "@grpc-lb/core";
-import type { KeySource, TokenVerifier } from "@grpc-lb/interceptors/jwt";
+import { describeReadFailure, readTextFile, requireFileName, showFileName, systemClock } from "@grpc-lb/core";
+import type { KeySource, ServerAuthOptions, TokenVerifier } from "@grpc-lb/interceptors/jwt";
 import { type Flag, type FlagValues, fileFlag, listFlag, ProgramError, refuseFlags, textFlag } from "@grpc-lb/program";
+import { limitReports, type OnRefused } from "../logs/limit-reports.ts";
 import { createJwksFetch } from "./jwks-fetch.ts";
 import { createSubjectCheck } from "./subjects.ts";
 
@@ -50,17 +51,21 @@ export type ServerAuthValues = FlagValues<typeof serverAuthFlags>;
 export interface ServerAuth {
   readonly interceptor: ServerInterceptor;
   readonly verify: TokenVerifier;
+  /** For the reports of another protocol than gRPC: `createHttpAuth(verify, onRefused)`. */
+  readonly onRefused: ServerAuthOptions["onRefused"];
 }
 
 /**
  * Creates the check by the flags; undefined without them.
  *
  * @param onProblem called with the reason why keys cannot be read, once until it changes
+ * @param report called with the reason why a call is refused, at most once a minute for each, and the address of the client
  * @throws ProgramError with exit code 2 for flags that need another, and for a file without keys
  */
 export async function openServerAuth(
   flags: ServerAuthValues,
   onProblem: (message: string) => void,
+  report: OnRefused = () => {},
 ): Promise<ServerAuth | undefined> {
   const { authJwks, authIssuer: issuer, authAudience: audience, authSubjects } = flags;
   if (authJwks === "") {
@@ -76,7 +81,8 @@ export async function openServerAuth(
   const { createServerAuth, createTokenVerifier } = await import("@grpc-lb/interceptors/jwt");
   const authorize = authSubjects.length > 0 ? createSubjectCheck(authSubjects) : undefined;
   const options = { jwks, issuer, audience, authorize };
-  return { interceptor: createServerAuth(options), verify: createTokenVerifier(options) };
+  const onRefused = limitReports(systemClock, report);
+  return { interceptor: createServerAuth({ ...options, onRefused }), verify: createTokenVerifier(options), onRefused };
 }
 
 async function openKeys(flags: ServerAuthValues, onProblem: (message: string) => void): Promise<KeySource> {

@@ -1,9 +1,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket, Server as TlsServer } from "node:tls";
 import { type Clock, messageOf } from "@grpc-lb/core";
-
-/** How long a reason is not reported again, in milliseconds. */
-const quietMs = 60_000;
+import { limitReports, type OnRefused } from "../logs/limit-reports.ts";
 
 /** Codes of connections that end before they have sent anything, as port checks and load balancers do. */
 const silent = new Set(["ECONNRESET", "EPIPE", "ERR_TLS_HANDSHAKE_TIMEOUT"]);
@@ -23,15 +21,12 @@ const ofCertificate: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reports why handshakes of clients fail, each reason at most once a minute, with the address of the client.
+ * Reports why handshakes of clients fail, each reason at most once a minute, with the address of the client. Servers with the same callback
+ * share that limit.
  *
  * @param onRefused gets the reason and the address
  */
-export function reportHandshakes(
-  server: TlsServer,
-  clock: Clock,
-  onRefused: (reason: string, peer: string) => void,
-): void {
+export function reportHandshakes(server: TlsServer, clock: Clock, onRefused: OnRefused): void {
   const report = limitReports(clock, onRefused);
   const peers = new WeakMap<Socket, string>();
   server.on("connection", (socket: Socket) => {
@@ -48,20 +43,6 @@ export function reportHandshakes(
 /** A private member of Node 20 to 24: the connection below TLS. */
 interface TlsInternals {
   readonly _parent?: Socket;
-}
-
-/** Hands on each reason at most once a minute. */
-export function limitReports(
-  clock: Clock,
-  onRefused: (reason: string, peer: string) => void,
-): (reason: string, peer: string | undefined) => void {
-  const reportedMs = new Map<string, number>();
-  return (reason, peer = "unknown") => {
-    const nowMs = clock.now();
-    if (nowMs - (reportedMs.get(reason) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
-    reportedMs.set(reason, nowMs);
-    onRefused(reason, peer);
-  };
 }
 
 function reasonOf(error: NodeJS.ErrnoException & { reason?: string }, socket: TLSSocket): string | undefined {

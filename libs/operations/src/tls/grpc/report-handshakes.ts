@@ -2,7 +2,8 @@ import type { Http2Server, ServerHttp2Session } from "node:http2";
 import { Server as TlsServer } from "node:tls";
 import type { Server } from "@grpc/grpc-js";
 import type { Clock } from "@grpc-lb/core";
-import { limitReports, reportHandshakes } from "../handshake-log.ts";
+import { limitReports, type OnRefused } from "../../logs/limit-reports.ts";
+import { reportHandshakes } from "../handshake-log.ts";
 import { http2ServersOf } from "./http2-servers.ts";
 
 /** nghttp2's NGHTTP2_ERR_BAD_CLIENT_MAGIC, for a client whose first bytes are not HTTP/2. */
@@ -14,11 +15,7 @@ const badClientMagic = -903;
  *
  * @param onRefused gets the reason and the address
  */
-export function reportGrpcHandshakes(
-  server: Server,
-  clock: Clock,
-  onRefused: (reason: string, peer: string) => void,
-): void {
+export function reportGrpcHandshakes(server: Server, clock: Clock, onRefused: OnRefused): void {
   for (const each of http2ServersOf(server)) {
     if (each instanceof TlsServer) reportHandshakes(each, clock, onRefused);
     else reportMagic(each as Http2Server, limitReports(clock, onRefused));

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ManualClock } from "@grpc-lb/core/testing";
+import { limitReports } from "./limit-reports.ts";
+
+test("each reason is reported once a minute, whichever port it comes from", () => {
+  const clock = new ManualClock();
+  const lines: string[] = [];
+  const onRefused = (reason: string, peer: string) => lines.push(`${reason}: ${peer}`);
+  const [http, grpc] = [limitReports(clock, onRefused), limitReports(clock, onRefused)];
+  http("expired", "10.0.0.1");
+  grpc("expired", "10.0.0.1");
+  grpc("no TLS", undefined);
+  assert.deepEqual(lines, ["expired: 10.0.0.1", "no TLS: unknown"]);
+  clock.advance(60_000);
+  grpc("expired", "10.0.0.2");
+  http("expired", "10.0.0.3");
+  assert.deepEqual(lines.slice(2), ["expired: 10.0.0.2"]);
+});
