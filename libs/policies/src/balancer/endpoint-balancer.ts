@@ -240,11 +240,11 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
 
   /** Lets a new connection take calls once it has settled. In the two turns, Node reads a close that has already arrived. */
   async #settle(child: Child<EndpointState>): Promise<void> {
-    const { connected } = child;
+    const { openings } = child.record;
     await this.#context.clock.sleep(child.record.settleMs, child.signal, { background: true });
     await turn();
     await turn();
-    if (child.signal.aborted || child.connected !== connected) return;
+    if (child.signal.aborted || !child.connected || child.record.openings !== openings) return;
     child.record.settle();
     this.#publish();
   }

@@ -30,6 +30,7 @@ export class EndpointRecord<EndpointState = unknown> {
   #leftAtMs = Number.NEGATIVE_INFINITY;
   /** The number of connections in a row that closed within `minLifetimeMs`. */
   #shortLived = 0;
+  #openings = 0;
 
   constructor(state: EndpointState, timing: ConnectionTiming) {
     this.state = state;
@@ -38,6 +39,11 @@ export class EndpointRecord<EndpointState = unknown> {
 
   get readySinceMs(): number {
     return this.#readySinceMs;
+  }
+
+  /** How often a connection was opened. It identifies a connection: grpc-js may put new objects around the same one at any update. */
+  get openings(): number {
+    return this.#openings;
   }
 
   /** The number of connections in a row that closed right after they were opened. */
@@ -63,6 +69,7 @@ export class EndpointRecord<EndpointState = unknown> {
     const maxMs = others === "ready" ? maxSettleMs : maxFirstSettleMs;
     this.#attemptAtMs = undefined;
     this.#openedAtMs = nowMs;
+    this.#openings += 1;
     this.#settleMs = others === "none" ? 0 : Math.min(Math.max(tookMs, minSettleMs), maxMs);
     this.#isSettled = this.#settleMs === 0;
   }

@@ -8,6 +8,7 @@ import { FakeChannel } from "../../testing/fake-channel.ts";
 import { noWaits } from "../../testing/no-waits.ts";
 import { connectivityState, type PolicyJson } from "../grpc-js.ts";
 import { policyNames, registerPoliciesIn } from "../registration/register.ts";
+import { defaultTiming } from "./connection-timing.ts";
 
 const { READY } = connectivityState;
 const channels = 500;
@@ -186,6 +187,46 @@ test("an endpoint that joins takes calls once its connection has lasted for 3 ms
   channel.connect("10.0.0.1:80");
   channel.update(endpoints(3));
   assert.equal(channel.pick(new Metadata())?.address, "10.0.0.1:80");
+  channel.connect("10.0.0.2:80");
+  await settle(clock, 2);
+  assert.deepEqual(Object.keys(spread(channel, 50)), ["10.0.0.1:80"]);
+  await settle(clock, 1);
+  assert.deepEqual(Object.keys(spread(channel, 50)).sort(), ["10.0.0.1:80", "10.0.0.2:80"]);
+  closeChannel(channel, clock);
+});
+
+test("an update while a connection settles does not keep its endpoint from calls", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const clock = new ManualClock();
+  registerPoliciesIn({ clock, random: createRandom(1) });
+  // It puts a new object around a connection with each update of the options, as grpc-js-xds does.
+  const channel = new FakeChannel({ outlier_detection: { childPolicy: [{ random: {} }] } });
+  const update = (count: number, generation: number) =>
+    channel.update(endpoints(count), undefined, { "test.generation": generation });
+  update(1, 1);
+  channel.connect("10.0.0.1:80");
+  update(2, 2);
+  channel.connect("10.0.0.2:80");
+  await settle(clock, 2);
+  update(2, 3);
+  assert.deepEqual(Object.keys(spread(channel, 50)), ["10.0.0.1:80"]);
+  await settle(clock, 1);
+  assert.deepEqual(Object.keys(spread(channel, 50)).sort(), ["10.0.0.1:80", "10.0.0.2:80"]);
+  closeChannel(channel, clock);
+});
+
+test("a connection that replaces one within its 3 ms lasts for 3 ms itself before it takes calls", async () => {
+  const clock = new ManualClock();
+  registerPoliciesIn({ clock, random: createRandom(1), timing: { ...defaultTiming, minLifetimeMs: 0 } });
+  const channel = new FakeChannel({ random: {} });
+  channel.update(endpoints(2));
+  channel.connect("10.0.0.1:80");
+  await settle(clock);
+  await settle(clock, 100);
+  channel.connect("10.0.0.2:80");
+  await settle(clock, 2);
+  channel.at("10.0.0.2:80").become(connectivityState.IDLE);
+  await turn();
   channel.connect("10.0.0.2:80");
   await settle(clock, 2);
   assert.deepEqual(Object.keys(spread(channel, 50)), ["10.0.0.1:80"]);
