@@ -100,7 +100,7 @@ function describe({ code, details }: ServiceError, { target, tls }: PodCallerOpt
   const failure = describeHandshakeFailure(details);
   if (failure !== undefined) return `${status[code]}: ${failure}`;
   if (endedEarly.test(details)) {
-    const why = tls ? "it may refuse the client's certificate" : "it may speak TLS, see --tls";
+    const why = tls ? "it may refuse the client's certificate" : "it may speak TLS, see --tls, or refuse connections";
     return `${status[code]}: the server closes the connection before it speaks HTTP/2: ${why}`;
   }
   if (isProxyless(target) && unanswered.test(details)) {

@@ -84,7 +84,11 @@ test("calls over TLS have the token of a file; a failed handshake is one line wi
       { tls: credentials.createSsl(ca, key, cert) },
       /^UNAVAILABLE: the server closes the connection before it speaks HTTP\/2: it may refuse the client's certificate$/,
     ],
-    [port, {}, /^UNAVAILABLE: the server closes the connection before it speaks HTTP\/2: it may speak TLS, see --tls$/],
+    [
+      port,
+      {},
+      /^UNAVAILABLE: the server closes the connection before it speaks HTTP\/2: it may speak TLS, see --tls, or refuse connections$/,
+    ],
     [plainPort, { tls }, /^UNAVAILABLE: the server does not speak TLS on this port$/],
   ] as const) {
     assert.match(await call(`127.0.0.1:${at}`, more), want);

@@ -3,15 +3,25 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
 import { ManualClock } from "@grpc-lb/core/testing";
-import { tokenFromClientCredentialsIn } from "./client-credentials.ts";
+import { tokenFromClientCredentials, tokenFromClientCredentialsIn } from "./client-credentials.ts";
 
 const secret = "hunter2-secret";
 
 /** An authorization server; `refusal` makes it refuse. */
 async function startIssuer(t: TestContext) {
-  const state = { refusal: undefined as string | undefined, discoveries: 0, requests: [] as URLSearchParams[] };
+  const state = {
+    failing: undefined as string | undefined,
+    status: 500,
+    refusal: undefined as string | undefined,
+    discoveries: 0,
+    requests: [] as URLSearchParams[],
+  };
   const server = createServer(async (request, response) => {
     response.setHeader("content-type", "application/json").setHeader("connection", "close");
+    if (state.failing !== undefined && request.url?.startsWith(state.failing)) {
+      response.writeHead(state.status).end(JSON.stringify({ problem: secret }));
+      return;
+    }
     if (request.url?.startsWith("/.well-known/")) {
       state.discoveries += 1;
       response.end(JSON.stringify({ issuer, token_endpoint: `${issuer}token` }));
@@ -103,4 +113,29 @@ test("a server that cannot be reached is an error that names the issuer", async 
     async () => token(),
     (error: Error) => error.message.startsWith(issuer) && !error.message.includes(secret),
   );
+});
+
+for (const [what, failing, status, path] of [
+  ["discovery", "/.well-known/", 404, ".well-known/openid-configuration"],
+  ["the token endpoint", "/token", 500, "token"],
+] as const) {
+  test(`an answer ${status} of ${what} is an error with that status and the URL`, async (t) => {
+    const { issuer, state } = await startIssuer(t);
+    Object.assign(state, { failing, status });
+    const token = tokenFromClientCredentialsIn({ issuer, clientId: "client", clientSecret: secret }, new ManualClock());
+    await assert.rejects(
+      async () => token(),
+      (error: Error) => error.message.endsWith(`HTTP ${status} of ${issuer}${path}`) && !error.message.includes(secret),
+    );
+  });
+}
+
+test("an empty client id or secret is refused at once", () => {
+  const options = { issuer: "https://issuer.test", clientId: "client", clientSecret: secret };
+  for (const name of ["clientId", "clientSecret"] as const) {
+    assert.throws(() => tokenFromClientCredentials({ ...options, [name]: "" }), {
+      name: "TypeError",
+      message: new RegExp(`^tokenFromClientCredentials: ${name} must be a text that is not empty`),
+    });
+  }
 });

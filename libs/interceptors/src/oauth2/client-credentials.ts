@@ -19,10 +19,13 @@ export interface ClientCredentialsOptions {
   readonly parameters?: Readonly<Record<string, string>> | undefined;
 }
 
+const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+
 const rules: OptionRules = {
   issuer: (value) => (typeof value === "string" && URL.canParse(value) ? undefined : "must be a URL"),
-  clientId: "string",
-  clientSecret: ["string", "function"],
+  clientId: (value) => (isText(value) ? undefined : "must be a text that is not empty"),
+  clientSecret: (value) =>
+    isText(value) || typeof value === "function" ? undefined : "must be a text that is not empty, or a function",
   scope: "string",
   resource: "string",
   parameters: "object",
@@ -93,8 +96,22 @@ export function tokenFromClientCredentialsIn(
 function describe(error: unknown): string {
   const { error: code, status, code: kind } = (error ?? {}) as Readonly<Record<string, unknown>>;
   const words = [code, kind].filter((word) => typeof word === "string" && /^\w{1,60}$/.test(word));
-  if (typeof status === "number") words.push(`HTTP ${status}`);
+  const response = responseOf(error);
+  if (response) words.push(`HTTP ${response.status} of ${withoutQuery(response.url)}`);
+  else if (typeof status === "number") words.push(`HTTP ${status}`);
   return words.length > 0 ? words.join(", ") : "it cannot be reached";
+}
+
+/** The answer that openid-client did not understand: the last cause of its error. */
+function responseOf(error: unknown): Response | undefined {
+  let cause = error;
+  for (let depth = 0; depth < 5 && cause instanceof Error; depth++) cause = cause.cause;
+  return cause instanceof Response ? cause : undefined;
+}
+
+function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }
 
 function isLoopback(issuer: string): boolean {

@@ -68,13 +68,13 @@ test("retries stop when half of the tokens are used", async (t) => {
 for (const [wrong, message] of [
   [{ methods: [] }, /methods must have at least one entry/],
   [{ methods: ["GetPod?"] }, /methods must be such as pod\.v1\.PodService\/GetPod .* got "GetPod\?"/],
-  [{ methods: [say], maxAttempts: 6 }, /maxAttempts must be an integer from 2 to 5/],
-  [{ methods: [say], maxAttempts: 2.5 }, /maxAttempts must be an integer from 2 to 5/],
+  [{ methods: [say], maxAttempts: 6 }, /maxAttempts must be an integer from 2 to 5, got 6/],
+  [{ methods: [say], maxAttempts: 2.5 }, /maxAttempts must be an integer from 2 to 5, got 2\.5/],
   [{ methods: [say], codes: ["DEADLINE_EXCEEDED"] }, /got "DEADLINE_EXCEEDED": another attempt would not help/],
   [{ methods: [say], codes: [] }, /codes must have at least one entry/],
   [{ methods: [say], maxBackoffMs: 10 }, /maxBackoffMs must be >= initialBackoffMs, got 10 and 50/],
   [{ methods: [say], backoffMultiplier: 0.5 }, /backoffMultiplier must be a number >= 1/],
-  [{ methods: [say], tokenRatio: 0 }, /tokenRatio must be a number from 0.001 to 1000/],
+  [{ methods: [say], tokenRatio: 0 }, /tokenRatio must be a number from 0.001 to 1000, got 0/],
   [{ methods: [say], attempts: 3 }, /unknown option attempts/],
 ] as const) {
   test(`${JSON.stringify(wrong)} is refused`, () => {

@@ -54,26 +54,31 @@ const codes: readonly string[] = [
   ...["UNAVAILABLE", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNKNOWN", "UNAUTHENTICATED"],
 ];
 
-const numberFrom = (least: number, most = Number.MAX_SAFE_INTEGER, isInteger = false) => {
-  const kind = isInteger ? "an integer" : "a number";
-  const bounds = most === Number.MAX_SAFE_INTEGER ? `>= ${least}` : `from ${least} to ${most}`;
-  return (value: unknown): string | undefined => {
-    const isGood =
-      typeof value === "number" && value >= least && value <= most && (!isInteger || Number.isInteger(value));
-    return isGood ? undefined : `must be ${kind} ${bounds}`;
-  };
-};
+const bounds = {
+  maxAttempts: [2, 5],
+  initialBackoffMs: [1, Number.POSITIVE_INFINITY],
+  maxBackoffMs: [1, Number.POSITIVE_INFINITY],
+  backoffMultiplier: [1, Number.POSITIVE_INFINITY],
+  maxTokens: [1, 1_000],
+  tokenRatio: [0.001, 1_000],
+} as const;
 
 const rules: OptionRules = {
   methods: "strings",
-  maxAttempts: numberFrom(2, 5, true),
-  initialBackoffMs: numberFrom(1),
-  maxBackoffMs: numberFrom(1),
-  backoffMultiplier: numberFrom(1),
   codes: "strings",
-  maxTokens: numberFrom(1, 1_000),
-  tokenRatio: numberFrom(0.001, 1_000),
+  ...Object.fromEntries(Object.keys(bounds).map((name) => [name, "number" as const])),
 };
+
+function checkBounds(where: string, options: RetryOptions): void {
+  for (const [name, [least, most]] of Object.entries(bounds)) {
+    const value = options[name as keyof typeof bounds];
+    const isInteger = name === "maxAttempts";
+    if (value === undefined) continue;
+    if (value >= least && value <= most && Number.isFinite(value) && (!isInteger || Number.isInteger(value))) continue;
+    const range = most === Number.POSITIVE_INFINITY ? `>= ${least}` : `from ${least} to ${most}`;
+    throw new RangeError(`${where}: ${name} must be ${isInteger ? "an integer" : "a number"} ${range}, got ${value}`);
+  }
+}
 
 /**
  * Makes the retries of a service config, with defaults that do not make an outage worse, and checks them; grpc-js ignores a wrong service
@@ -89,6 +94,7 @@ const rules: OptionRules = {
 export function createRetries(options: RetryOptions): Retries {
   const where = "createRetries";
   checkOptions(where, options, rules, ["methods"]);
+  checkBounds(where, options);
   const { methods, maxAttempts = 3, initialBackoffMs = 50, maxBackoffMs = Math.max(1_000, initialBackoffMs) } = options;
   const { backoffMultiplier = 2, codes: chosen = ["UNAVAILABLE"], maxTokens = 10, tokenRatio = 0.1 } = options;
   if (maxBackoffMs < initialBackoffMs) {

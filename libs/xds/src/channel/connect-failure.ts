@@ -20,6 +20,6 @@ export function explainConnectFailure(reason: string, names: ConnectionNames, is
   if (reason !== endedEarly) return describeHandshakeFailure(reason, names) ?? reason;
   const why = isTls
     ? `it may refuse the client's certificate: ${names.clientCertificate}`
-    : `it may speak TLS: ${names.tls}`;
+    : `it may speak TLS: ${names.tls}; or refuse connections`;
   return `the server closes the connection before it speaks HTTP/2: ${why}`;
 }
