@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,8 +9,9 @@ import { type TestContext, test } from "node:test";
 import { credentials, Metadata, status } from "@grpc/grpc-js";
 import { systemClock } from "@grpc-lb/core";
 import { HttpClient, RequestGuard } from "@grpc-lb/core/http";
-import { makeAuthority } from "@grpc-lb/core/testing";
+import { closedPort, makeAuthority } from "@grpc-lb/core/testing";
 import { openServerAuth, serverAuthFlags } from "@grpc-lb/operations/auth";
+import { startProgram } from "@grpc-lb/program/testing";
 import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { createReadiness, createWorkload } from "../testing/workload.ts";
@@ -165,6 +167,29 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
   assert.deepEqual(problems, [`cannot fetch the keys of the issuer: GET ${url}: 403 Forbidden`]);
 });
 
+test("a server whose keys cannot be read at the start says so, and is ready when they were read", async (t) => {
+  const { jwk } = await createKey("one");
+  const [jwksPort, httpPort] = [await closedPort(), await closedPort()];
+  const jwks = `http://127.0.0.1:${jwksPort}/jwks`;
+  const flags = ["--auth-jwks", jwks, "--auth-issuer", issuer, "--auth-audience", audience];
+  const ports = ["--bind-address", "127.0.0.1", "--http-port", String(httpPort), "--grpc-port", "0"];
+  const server = startProgram(`${import.meta.dirname}/main.ts`, [...ports, ...flags, "--drain-delay", "0"]);
+  t.after(() => server.stop());
+  const ready = async () => {
+    const answer = await fetch(`http://127.0.0.1:${httpPort}/readyz`);
+    return [answer.status, await answer.text()];
+  };
+  const warning = JSON.parse(await server.line((line) => line.includes("cannot be read")));
+  assert.equal(warning.msg, "keys of the issuer cannot be read; the server is not ready until they are read");
+  assert.match(warning.reason, new RegExp(`^cannot fetch the keys of the issuer: GET ${jwks}: .*ECONNREFUSED`));
+  assert.deepEqual(await ready(), [503, "starting: waiting for the keys of the issuer"]);
+  const issuing = createHttpServer((_request, response) => response.end(JSON.stringify({ keys: [jwk] })));
+  t.after(() => issuing.close());
+  issuing.listen(jwksPort, "127.0.0.1");
+  await server.line((line) => line.includes('"serving"'));
+  assert.deepEqual(await ready(), [200, "ok"]);
+});
+
 test("two headers with a token are refused", async (t) => {
   const key = await createKey("one");
   const folder = mkdtempSync(join(tmpdir(), "server-auth-"));
@@ -196,7 +221,7 @@ test("flags that need another, and a file without keys, are one line with exit c
     [{ authJwks: "/jwks" }, "--auth-jwks needs --auth-issuer and --auth-audience"],
     [{ authJwks: manifest, ...needed }, `--auth-jwks ${manifest} cannot be used: it has no list "keys"`],
     [
-      { authJwks: "http://x/jwks", authJwksTokenFile: "/t", ...needed },
+      { authJwks: "http://localhost/jwks", authJwksTokenFile: "/t", ...needed },
       "--auth-jwks-token-file needs an https URL in --auth-jwks",
     ],
   ] as const) {
@@ -204,6 +229,14 @@ test("flags that need another, and a file without keys, are one line with exit c
       name: "ProgramError",
       exitCode: 2,
       message,
+    });
+  }
+  for (const text of ["https://x/jwks", "http://localhost:1/jwks", "http://127.0.0.1/", "http://[::1]:1/", "/jwks"]) {
+    assert.equal(serverAuthFlags.authJwks.parse(text), text);
+  }
+  for (const text of ["http://example.com/keys", "HTTP://10.0.0.1/", "http://localhost.example.com/"]) {
+    assert.throws(() => serverAuthFlags.authJwks.parse(text), {
+      message: "must be an https URL or a file; http is for this machine alone",
     });
   }
   assert.throws(() => serverAuthFlags.authJwks.parse("ftp://x"), /^RangeError: must be an https URL or a file$/);

@@ -158,10 +158,10 @@ function routeCalls(app: FastifyInstance, pod: Pod, workload: Workload): void {
 function routeProbes(app: FastifyInstance, readiness: Readiness): void {
   app.get("/healthz", (_request, reply) => reply.type("text/plain").send("ok"));
   app.get("/readyz", (_request, reply) => {
-    const { state } = readiness;
+    const { problem } = readiness;
     return reply
       .type("text/plain")
-      .code(state === "ready" ? 200 : 503)
-      .send(state === "ready" ? "ok" : state);
+      .code(problem === undefined ? 200 : 503)
+      .send(problem ?? "ok");
   });
 }

@@ -96,7 +96,10 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   });
   const auth = await openServerAuth(
     flags,
-    (reason) => log.warn({ reason }, "keys of the issuer cannot be read; those of the last 24 h stay in use"),
+    (reason, hasKeys) => {
+      const effect = hasKeys ? "those of the last 24 h stay in use" : "the server is not ready until they are read";
+      log.warn({ reason }, `keys of the issuer cannot be read; ${effect}`);
+    },
     (reason, peer) => log.warn({ reason, peer }, "token refused"),
   );
   const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
@@ -157,7 +160,7 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     await http.close();
     throw error;
   });
-  const notReady = () => (readiness.state === "ready" ? undefined : readiness.state);
+  const notReady = () => readiness.problem;
   const routes = [probeRoutes({ notReady }), ...telemetry.routes];
   if (faults) routes.push(faultRoutes({ injector: faults, tokenFile: faultsTokenFile }));
   const { adminPort } = flags;
@@ -182,6 +185,10 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     const incomplete = (error: unknown) => log.debug({ reason: messageOf(error) }, "warm-up incomplete");
     await workload.warmUp(() => warmUp({ ...ports, signal: ended }).catch(incomplete));
     loadReports?.renew();
+  }
+  if (auth) {
+    readiness.waitFor("the keys of the issuer");
+    await auth.waitForKeys(signal);
   }
   readiness.start();
   log.info({ pod, httpPort: http.port, grpcPort: grpc.port, ...(admin && { adminPort: admin.port }) }, "serving");

@@ -21,6 +21,17 @@ test("a server that is stopped while it starts never becomes ready", () => {
   assert.equal(readiness.state, "draining");
 });
 
+test("the reason why a server is not ready has what its start waits for", () => {
+  const readiness = new Readiness();
+  assert.equal(readiness.problem, "starting");
+  readiness.waitFor("the keys");
+  assert.equal(readiness.problem, "starting: waiting for the keys");
+  readiness.start();
+  assert.equal(readiness.problem, undefined);
+  readiness.end();
+  assert.equal(readiness.problem, "draining");
+});
+
 test("a suspended server is not serving; it is ready again afterwards, and a drain comes first", () => {
   const readiness = new Readiness();
   const states: string[] = [];

@@ -6,9 +6,22 @@ export class Readiness {
   #state: ReadinessState = "starting";
   readonly #listeners: (() => void)[] = [];
   #isSuspended = false;
+  #awaited: string | undefined;
 
   get state(): ReadinessState {
     return this.#isSuspended && this.#state === "ready" ? "not-serving" : this.#state;
+  }
+
+  /** Why the server is not ready: the state, and what the start waits for; undefined while it is ready. */
+  get problem(): string | undefined {
+    const { state } = this;
+    if (state === "ready") return undefined;
+    return state === "starting" && this.#awaited !== undefined ? `starting: waiting for ${this.#awaited}` : state;
+  }
+
+  /** Says what the start waits for. */
+  waitFor(awaited: string): void {
+    this.#awaited = awaited;
   }
 
   /** Calls `listener` after each change of the state. */

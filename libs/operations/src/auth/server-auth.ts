@@ -3,8 +3,11 @@ import { describeReadFailure, readTextFile, requireFileName, showFileName, syste
 import type { KeySource, ServerAuthOptions, TokenVerifier } from "@grpc-lb/interceptors/jwt";
 import { type Flag, type FlagValues, fileFlag, listFlag, ProgramError, refuseFlags, textFlag } from "@grpc-lb/program";
 import { limitReports, type OnRefused } from "../logs/limit-reports.ts";
+import { waitForKeys } from "./first-keys.ts";
 import { createJwksFetch } from "./jwks-fetch.ts";
 import { createSubjectCheck } from "./subjects.ts";
+
+const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 const jwksFlag: Flag<string> = {
   metavar: "jwks",
@@ -17,6 +20,10 @@ const jwksFlag: Flag<string> = {
     const url = isUrl ? URL.parse(text) : null;
     if (text.trim() === "" || (scheme !== undefined && !url)) throw new RangeError("must be an https URL or a file");
     if (url && (url.username !== "" || url.password !== "")) throw new RangeError("must not have a user or a password");
+    // Who can change the answer can have every token accepted.
+    if (scheme === "http" && !loopback.test(url?.hostname ?? "")) {
+      throw new RangeError("must be an https URL or a file; http is for this machine alone");
+    }
     if (!url) requireFileName(text);
     return text;
   },
@@ -53,18 +60,20 @@ export interface ServerAuth {
   readonly verify: TokenVerifier;
   /** For the reports of another protocol than gRPC: `createHttpAuth(verify, onRefused)`. */
   readonly onRefused: ServerAuthOptions["onRefused"];
+  /** Reads the keys, and again every 5 s until they were read once or `signal` is aborted: before, every call fails. Never rejects. */
+  waitForKeys(signal: AbortSignal): Promise<void>;
 }
 
 /**
  * Creates the check by the flags; undefined without them.
  *
- * @param onProblem called with the reason why keys cannot be read, once until it changes
+ * @param onProblem called with the reason why keys cannot be read, once until it changes, and whether `waitForKeys` has read them before
  * @param report called with the reason why a call is refused, at most once a minute for each, and the address of the client
  * @throws ProgramError with exit code 2 for flags that need another, and for a file without keys
  */
 export async function openServerAuth(
   flags: ServerAuthValues,
-  onProblem: (message: string) => void,
+  onProblem: (message: string, hasKeys: boolean) => void,
   report: OnRefused = () => {},
 ): Promise<ServerAuth | undefined> {
   const { authJwks, authIssuer: issuer, authAudience: audience, authSubjects } = flags;
@@ -77,12 +86,22 @@ export async function openServerAuth(
     return undefined;
   }
   if (issuer === "" || audience === "") refuseFlags("--auth-jwks needs --auth-issuer and --auth-audience");
-  const jwks = await openKeys(flags, onProblem);
+  let hasKeys = false;
+  const jwks = await openKeys(flags, (message) => onProblem(message, hasKeys));
   const { createServerAuth, createTokenVerifier } = await import("@grpc-lb/interceptors/jwt");
   const authorize = authSubjects.length > 0 ? createSubjectCheck(authSubjects) : undefined;
   const options = { jwks, issuer, audience, authorize };
   const onRefused = limitReports(systemClock, report);
-  return { interceptor: createServerAuth({ ...options, onRefused }), verify: createTokenVerifier(options), onRefused };
+  const verify = createTokenVerifier(options);
+  return {
+    interceptor: createServerAuth({ ...options, onRefused }),
+    verify,
+    onRefused,
+    async waitForKeys(signal) {
+      await waitForKeys(verify, systemClock, signal);
+      hasKeys = !signal.aborted;
+    },
+  };
 }
 
 async function openKeys(flags: ServerAuthValues, onProblem: (message: string) => void): Promise<KeySource> {
