@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, type TestContext, test } from "node:test";
-import { assertNothingLeft, ManualClock, turn } from "@grpc-lb/core/testing";
+import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { BalancedDispatcher } from "@grpc-lb/resolver/undici";
 import { trace } from "@opentelemetry/api";
 import { fastify } from "fastify";
@@ -20,14 +20,13 @@ const service = { name: "server", version: "1.0.0" };
 
 /** A collector that answers with `status` after `hold`, and keeps what it was sent. */
 async function startCollector(t: TestContext, { status = 200, hold = Promise.resolve() } = {}) {
-  const answer = Promise.withResolvers<void>();
   const bodies: Buffer[] = [];
   const paths: (string | undefined)[] = [];
   const collector = createServer(async (request, response) => {
     paths.push(request.url);
     bodies.push(Buffer.concat(await request.toArray()));
     await hold;
-    response.writeHead(status).end(answer.resolve);
+    response.writeHead(status).end();
   }).listen(0, "127.0.0.1");
   await once(collector, "listening");
   t.after(() => {
@@ -35,7 +34,7 @@ async function startCollector(t: TestContext, { status = 200, hold = Promise.res
     collector.close();
   });
   const { port } = collector.address() as AddressInfo;
-  return { endpoint: new URL(`http://127.0.0.1:${port}`), bodies, paths, answered: answer.promise };
+  return { endpoint: new URL(`http://127.0.0.1:${port}`), bodies, paths };
 }
 
 async function startApp(t: TestContext, telemetry: Telemetry, handle: (path: string) => Promise<string>) {
@@ -76,7 +75,10 @@ test("a request of a client and its handler on the server are in one trace, whic
   assert.deepEqual(reported, []);
 });
 
-test("a collector that is dead is reported once, and one that hangs delays the end by two seconds at most", async (t) => {
+/** Whether a timer keeps the process alive. */
+const isWaiting = () => process.getActiveResourcesInfo().includes("Timeout");
+
+test("a collector that is dead is reported once, and one that hangs or refuses delays the end of the process by two seconds at most", async (t) => {
   const reported: string[] = [];
   const begin = (endpoint: URL, clock?: ManualClock) =>
     startTraces({
@@ -97,20 +99,22 @@ test("a collector that is dead is reported once, and one that hangs delays the e
     /^traces: cannot export to http:\/\/127\.0\.0\.1:\d+\/v1\/traces: .*; spans are dropped/,
   );
 
-  const clock = new ManualClock();
-  const held = Promise.withResolvers<void>();
-  const { endpoint: hanging, answered } = await startCollector(t, { hold: held.promise });
-  const stuck = begin(hanging, clock);
-  stuck.tracer.startSpan("a").end();
-  const closed = stuck.close();
-  await clock.asleep();
-  clock.advance(2_000);
-  await closed;
-  assert.match(reported[1] ?? "", /^traces: the last spans have not reached .* within 2s$/);
-  held.resolve();
-  await answered;
-  const isBusy = () => process.getActiveResourcesInfo().includes("Timeout"); // those of the exporter
-  for (let turns = 0; isBusy() && turns < 1_000; turns++) await turn();
+  const { endpoint: hanging, paths } = await startCollector(t, { hold: new Promise(() => {}) });
+  const refused = new URL(`http://127.0.0.1:${await closedPort()}`);
+  for (const endpoint of [hanging, refused]) {
+    const clock = new ManualClock();
+    const stuck = begin(endpoint, clock);
+    stuck.tracer.startSpan("a").end();
+    const closed = stuck.close();
+    await clock.asleep();
+    if (endpoint === hanging) await until(() => paths.length > 0, "the collector has the request");
+    else await until(isWaiting, "the exporter waits for its retry");
+    clock.advance(2_000);
+    await closed;
+    assert.match(reported.pop() ?? "", /^traces: the last spans have not reached .* within 2s$/);
+    for (let turns = 0; isWaiting() && turns < 1_000; turns++) await turn();
+    assert.ok(!isWaiting(), `the exporter keeps the process alive: ${endpoint}`);
+  }
 });
 
 test("sampling decides for the traces that begin here", async (t) => {

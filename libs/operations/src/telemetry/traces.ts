@@ -11,6 +11,7 @@ import {
   type SpanExporter,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace-base";
+import { cutExports } from "./cut-exports.ts";
 import type { ResourceAttributes } from "./resource.ts";
 
 /** Where the spans of a process go. */
@@ -48,6 +49,8 @@ export function startTraces(options: TracesOptions): Traces {
   const shown = redactAddress(url);
   let isReporting = true;
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: queue.exportTimeoutMillis, concurrencyLimit: 4 });
+  const cutting = new AbortController();
+  cutExports(exporter, cutting.signal);
   const provider = new BasicTracerProvider({
     resource: resourceFromAttributes(resource),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampling) }),
@@ -73,7 +76,8 @@ export function startTraces(options: TracesOptions): Traces {
       const late = clock.sleep(closeMs, ended.signal).then(() => "late" as const);
       const outcome = await Promise.race([flushed, late]);
       ended.abort();
-      isReporting = false; // what the exporter still does after the end
+      isReporting = false; // what is cut now
+      cutting.abort();
       if (outcome === "late")
         report(`traces: the last spans have not reached ${shown} within ${formatDuration(closeMs)}`);
       for (const api of [trace, context, propagation]) api.disable();
