@@ -1,5 +1,5 @@
 import { createHistograms, observeBalancing } from "@grpc-lb/interceptors/metrics";
-import type { Meter } from "@opentelemetry/api";
+import { type Meter, metrics } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
 import type { AdminRoutes } from "../admin/admin-server.ts";
@@ -24,7 +24,7 @@ export interface Metrics {
 }
 
 /**
- * Creates a meter of OpenTelemetry's SDK, the metrics of the process and of balancing, and the route that Prometheus scrapes. Scrapes at the same time share
+ * Creates a meter of OpenTelemetry's SDK, which `metrics.getMeter` of its API has too unless the process has set a provider, the metrics of the process and of balancing, and the route that Prometheus scrapes. Scrapes at the same time share
  * one collection. A callback that throws costs its own metric.
  *
  * @param attributes of `target_info`
@@ -33,7 +33,9 @@ export function createMetrics(attributes: ResourceAttributes): Metrics {
   const histograms = createHistograms(); // those of the SDK cost each call four hashes of its attributes
   const reader = new ScrapeReader({ metricProducers: [histograms.producer] });
   const provider = new MeterProvider({ resource: resourceFromAttributes(attributes), readers: [reader] });
-  const meter = histograms.meter(provider.getMeter("@grpc-lb/operations"));
+  const getMeter: MeterProvider["getMeter"] = (...scope) => histograms.meter(provider.getMeter(...scope));
+  const meter = getMeter("@grpc-lb/operations");
+  const isGlobal = metrics.setGlobalMeterProvider({ getMeter });
   const observations = [observeProcess(meter), observeBalancing({ meter })];
   let collecting: ReturnType<typeof reader.collect> | undefined;
   const collect = () => {
@@ -52,6 +54,7 @@ export function createMetrics(attributes: ResourceAttributes): Metrics {
       });
     },
     async close() {
+      if (isGlobal) metrics.disable();
       for (const observation of observations) observation.close();
       await provider.shutdown();
     },

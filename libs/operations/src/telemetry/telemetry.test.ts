@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { after, type TestContext, test } from "node:test";
 import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { BalancedDispatcher } from "@grpc-lb/resolver/undici";
-import { trace } from "@opentelemetry/api";
+import { metrics, trace } from "@opentelemetry/api";
 import { fastify } from "fastify";
 import { createAdminServer } from "../admin/admin-server.ts";
 import { createCertificateExpiry } from "./certificate-expiry.ts";
@@ -223,4 +223,25 @@ test("flags take what is right, and say what is wrong without repeating a secret
   );
   for (const text of ["2", "101%", "-1", "a", ""])
     assert.throws(() => traceSampling.parse(text), /must be a share/, text);
+});
+
+test("a meter of the API is scraped, too, until telemetry is closed", async () => {
+  const telemetry = await startTelemetry({ service, hasMetrics: true, report: assert.fail });
+  metrics.getMeter("a library").createCounter("library.calls").add(3);
+  const app = fastify();
+  for (const routes of telemetry.routes) app.register(routes);
+  const { body } = await app.inject("/metrics");
+  assert.match(body, /^library_calls_total 3$/m);
+  await app.close();
+  await telemetry.close();
+  assert.ok(metrics.setGlobalMeterProvider({ getMeter: () => assert.fail() }), "the next one may set its own");
+  metrics.disable();
+});
+
+test("options are checked", async () => {
+  const options = { service, hasMetrics: true, report: assert.fail };
+  await assert.rejects(startTelemetry({ ...options, otlpEndpoint: "http://127.0.0.1:4318" as never }), {
+    name: "TypeError",
+    message: "startTelemetry: otlpEndpoint must be a URL object: new URL(…), got a string",
+  });
 });

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionRules } from "@grpc-lb/core";
 import type { Meter, Tracer } from "@opentelemetry/api";
 import type { FastifyInstance } from "fastify";
 import type { AdminRoutes } from "../admin/admin-server.ts";
@@ -66,11 +67,24 @@ export interface Telemetry extends Instruments {
 /** Only sends a request. */
 export const onlySend: ObserveRequest = (_request, send) => send({ headers: {}, answered: () => {} });
 
+const rules: OptionRules = {
+  service: "object",
+  hasMetrics: "boolean",
+  otlpEndpoint: (value) => (value instanceof URL ? undefined : "must be a URL object: new URL(…)"),
+  traceSampling: (value) =>
+    typeof value === "number" && value >= 0 && value <= 1 ? undefined : "must be a number from 0 to 1",
+  report: "function",
+  pod: "object",
+};
+
 /**
  * Starts the metrics and traces that a program was asked for; to be called once in a process, before its servers and clients are made.
  * OpenTelemetry's SDK is loaded here, and only for what is asked for.
+ *
+ * @throws TypeError for options of another type or name
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  checkOptions("startTelemetry", options, rules, ["service", "hasMetrics", "report"]);
   const { service, hasMetrics, otlpEndpoint: endpoint, traceSampling: sampling = 1, report } = options;
   if (!hasMetrics && !endpoint) {
     const nothing = { meter: undefined, tracer: undefined, routes: [], observeRequest: onlySend };
