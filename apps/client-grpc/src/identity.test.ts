@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
-import { credentials, Server, ServerCredentials } from "@grpc/grpc-js";
+import { credentials, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { makeTwoAuthorities } from "@grpc-lb/core/testing";
 import { createTokenInterceptors } from "@grpc-lb/operations/auth";
 import { type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
@@ -94,6 +94,11 @@ test("calls over TLS have the token of a file; a failed handshake is one line wi
     assert.match(await call(`127.0.0.1:${at}`, more), want);
   }
   rmSync(tokenFile);
-  const missing = await call(`127.0.0.1:${port}`, { tls, interceptors: await createTokenInterceptors(tokenFile) });
-  assert.match(missing, /^UNAVAILABLE: no token: cannot read the token file .*: no such file$/);
+  const message = /^cannot read the token file .*: no such file$/;
+  await assert.rejects(createTokenInterceptors(tokenFile), { name: "ProgramError", exitCode: 2, message });
+  const gone = credentials.createFromMetadataGenerator((_options, give) =>
+    give(Object.assign(new Error("no token: it is gone"), { code: status.UNAVAILABLE })),
+  );
+  const missing = await call(`127.0.0.1:${port}`, { tls: credentials.combineChannelCredentials(tls, gone) });
+  assert.match(missing, /^UNAVAILABLE: no token: it is gone$/);
 });

@@ -92,8 +92,13 @@ test("each call has the certificate and the token of now, and a failed handshake
     "socket hang up; the server may refuse the client's certificate",
   );
   rmSync(tokenFile);
-  const missing = callWith(url, { tls, serverName: "", token: await openTokenFile(tokenFile) });
-  await assert.rejects(missing.call(), /cannot read the token file .*token: ENOENT/);
+  for (const [path, reason] of [
+    [tokenFile, /^cannot read the token file .*token: no such file$/],
+    [folder, /^cannot read the token file .*: a folder, not a file$/],
+    ["/dev/null", /^the token file \/dev\/null is empty$/],
+  ] as const) {
+    await assert.rejects(openTokenFile(path), { name: "ProgramError", exitCode: 2, message: reason });
+  }
 });
 
 test("each call verifies the server's certificate: it resumes no session of an earlier one", options, async (t) => {

@@ -1,6 +1,6 @@
 import { adminFlags } from "@grpc-lb/operations/admin";
 import { logFlags } from "@grpc-lb/operations/logs";
-import { serverTlsFlags } from "@grpc-lb/operations/tls";
+import { serverNameFlag, serverTlsFlags } from "@grpc-lb/operations/tls";
 import { choiceFlag, durationFlag, fileFlag, listFlag, logLevels, portFlag, textFlag } from "@grpc-lb/program";
 import { envoyPortFlag, serveFlag } from "./config/serve-flag.ts";
 
@@ -39,10 +39,8 @@ export const flags = {
     help: "authorities of the endpoints' certificates in PEM; with it the load reports of --steering=orca are read by TLS",
     defaultText: "in clear",
   }),
-  orcaServerName: textFlag({
-    metavar: "name",
+  orcaServerName: serverNameFlag({
     help: "name that the certificates of the endpoints must have",
-    default: "",
     defaultText: "their address",
   }),
   syncTimeout: durationFlag({

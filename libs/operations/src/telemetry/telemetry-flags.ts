@@ -13,14 +13,15 @@ const otlpEndpoint: Flag<URL | undefined> = {
     if (url.username !== "" || url.password !== "") {
       throw new RangeError("must not have a user or a password; OTEL_EXPORTER_OTLP_HEADERS may have credentials");
     }
+    url.pathname = url.pathname.replace(/\/v1\/traces\/?$/, "/"); // the whole URL, as some collectors document it
     return url;
   },
 };
 
-const traceSampling: Flag<number> = {
+const traceSampling: Flag<number | undefined> = {
   metavar: "share",
   help: "which share of the traces that begin here is exported, such as 1% or 0.01",
-  default: 1,
+  default: undefined,
   defaultText: "100%",
   parse(text) {
     const [, digits, percent] = /^(\d+(?:\.\d+)?)(%?)$/.exec(text) ?? [];

@@ -207,9 +207,19 @@ test("the resource has the service, the pod, and what the standard variables add
   });
 });
 
+test("a sampling of traces that go nowhere is refused", async () => {
+  await assert.rejects(startTelemetry({ service, hasMetrics: true, traceSampling: 0.1, report: assert.fail }), {
+    exitCode: 2,
+    message: "--trace-sampling has no effect without --otlp-endpoint",
+  });
+});
+
 test("flags take what is right, and say what is wrong without repeating a secret", () => {
   const { otlpEndpoint, traceSampling } = telemetryFlags;
   assert.equal(otlpEndpoint.parse("http://collector:4318")?.href, "http://collector:4318/");
+  for (const text of ["http://a:4318/v1/traces", "http://a:4318/v1/traces/"])
+    assert.equal(otlpEndpoint.parse(text)?.href, "http://a:4318/");
+  assert.equal(otlpEndpoint.parse("http://a/otlp/v1/traces")?.href, "http://a/otlp/");
   for (const text of ["collector:4318", "ftp://a", "http://a/?token=s3cr3t", "http://a:s3cr3t@b"]) {
     assert.throws(
       () => otlpEndpoint.parse(text),

@@ -1,4 +1,5 @@
 import { checkOptions, type OptionRules } from "@grpc-lb/core";
+import { refuseFlags } from "@grpc-lb/program";
 import type { Meter, Tracer } from "@opentelemetry/api";
 import type { FastifyInstance } from "fastify";
 import type { AdminRoutes } from "../admin/admin-server.ts";
@@ -81,11 +82,13 @@ const rules: OptionRules = {
  * Starts the metrics and traces that a program was asked for; to be called once in a process, before its servers and clients are made.
  * OpenTelemetry's SDK is loaded here, and only for what is asked for.
  *
- * @throws TypeError for options of another type or name
+ * @throws TypeError for options of another type or name; ProgramError with exit code 2 for a sampling of traces that go nowhere
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   checkOptions("startTelemetry", options, rules, ["service", "hasMetrics", "report"]);
-  const { service, hasMetrics, otlpEndpoint: endpoint, traceSampling: sampling = 1, report } = options;
+  const { service, hasMetrics, otlpEndpoint: endpoint, traceSampling, report } = options;
+  if (!endpoint && traceSampling !== undefined) refuseFlags("--trace-sampling has no effect without --otlp-endpoint");
+  const sampling = traceSampling ?? 1;
   if (!hasMetrics && !endpoint) {
     const nothing = { meter: undefined, tracer: undefined, routes: [], observeRequest: onlySend };
     return { ...nothing, instrument: () => {}, activeTrace: () => undefined, close: async () => {} };

@@ -1,7 +1,21 @@
+import { isIP } from "node:net";
 import { systemClock } from "@grpc-lb/core";
-import { fileFlag, ProgramError, refuseFlags, switchFlag, textFlag } from "@grpc-lb/program";
+import { type Flag, fileFlag, ProgramError, refuseFlags, switchFlag, textFlag } from "@grpc-lb/program";
 import { CredentialError, type CredentialFiles } from "./credentials.ts";
 import { ReloadingCredentials, type ReloadOptions } from "./reloading-credentials.ts";
+
+const namePattern = /^[a-z\d_]([a-z\d_-]*[a-z\d_])?(\.[a-z\d_]([a-z\d_-]*[a-z\d_])?)*$/i;
+
+/** A name or an address that a server's certificate must have. */
+export function serverNameFlag(options: { readonly help: string; readonly defaultText: string }): Flag<string> {
+  return {
+    ...textFlag({ ...options, metavar: "name", default: "" }),
+    parse(text) {
+      if (text.length <= 253 && (namePattern.test(text) || isIP(text) !== 0)) return text;
+      throw new RangeError(`must be a name such as server.example.com, or an address, got ${JSON.stringify(text)}`);
+    },
+  };
+}
 
 /** The TLS flags of a server. */
 export const serverTlsFlags = {
@@ -21,10 +35,10 @@ export const clientTlsFlags = {
   },
   tlsCert: fileFlag({ help: "certificate of the client in PEM" }),
   tlsKey: fileFlag({ help: "private key of the certificate in PEM" }),
-  serverName: {
-    ...textFlag({ metavar: "name", help: "name that the server's certificate must have", default: "" }),
+  serverName: serverNameFlag({
+    help: "name that the server's certificate must have",
     defaultText: "that of the target",
-  },
+  }),
 };
 
 type Reporters = Pick<ReloadOptions, "onReload" | "onProblem">;

@@ -13,7 +13,7 @@
  * ```
  */
 export { CredentialError, type CredentialFiles, type Credentials, readCredentials } from "./credentials.ts";
-export { clientTlsFlags, openClientTls, openServerTls, serverTlsFlags } from "./flags.ts";
+export { clientTlsFlags, openClientTls, openServerTls, serverNameFlag, serverTlsFlags } from "./flags.ts";
 export { describeHandshakeFailure } from "./handshake-failure.ts";
 export { reportHandshakes } from "./handshake-log.ts";
 export { ReloadingCredentials, type ReloadOptions } from "./reloading-credentials.ts";

@@ -22,6 +22,7 @@ import { PodServiceClient, type PodServiceServer, PodServiceService } from "@grp
 import { createChannelCredentials, createServerCredentials } from "./grpc/index.ts";
 import {
   CredentialError,
+  clientTlsFlags,
   describeHandshakeFailure,
   keepCurrent,
   ReloadingCredentials,
@@ -326,6 +327,19 @@ test("each file that cannot be used is named, with the reason", options, async (
   );
   const { expiresMs = 0 } = await readCredentials({ cert, key, ca: caFile }, Date.now());
   assert.equal(Math.round((expiresMs - Date.now()) / 3_600_000), 24);
+});
+
+test("the name of a server is one that a certificate can have", () => {
+  const { serverName } = clientTlsFlags;
+  for (const name of ["server", "server.default.svc", "10.0.0.1", "::1", "a_b.example.com"]) {
+    assert.equal(serverName.parse(name), name);
+  }
+  for (const name of ["bad name!", "", "a..b", "-a", "*.example.com", "http://a", "x".repeat(254)]) {
+    assert.throws(
+      () => serverName.parse(name),
+      /^RangeError: must be a name such as server\.example\.com, or an address/,
+    );
+  }
 });
 
 test("closed credentials leave nothing", options, async (t) => {
