@@ -11,6 +11,7 @@ import { systemClock } from "@grpc-lb/core";
 import { HttpClient, RequestGuard } from "@grpc-lb/core/http";
 import { closedPort, makeAuthority } from "@grpc-lb/core/testing";
 import { openServerAuth, serverAuthFlags } from "@grpc-lb/operations/auth";
+import { limitReports } from "@grpc-lb/operations/logs";
 import { startProgram } from "@grpc-lb/program/testing";
 import { Pod, PodServiceClient } from "@grpc-lb/protos/pod/v1";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
@@ -88,7 +89,7 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
   const auth = await openServerAuth(
     { ...flags, authJwksTokenFile: tokenFile },
     (message) => problems.push(message),
-    (reason, peer) => refused.push(`${peer.replace(/:\d+$/, "")}: ${reason}`),
+    limitReports(systemClock, (reason, peer) => refused.push(`${peer.replace(/:\d+$/, "")}: ${reason}`)),
   );
   const denied = await openServerAuth(flags, (message) => problems.push(message));
   assert.ok(auth && denied);
@@ -159,7 +160,6 @@ test("calls need a valid token over gRPC and HTTP, and probes need none", {
   assert.deepEqual(
     refused,
     reasons.map((each) => `127.0.0.1: ${each}`),
-    "each reason once, of both ports",
   );
 
   const unreadable = "Service Unavailable: the keys of the issuer cannot be read";

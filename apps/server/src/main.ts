@@ -9,7 +9,7 @@ import {
   faultRoutes,
   requireFaultsToken,
 } from "@grpc-lb/operations/faults";
-import { createGrpcAccessLog, logFlags } from "@grpc-lb/operations/logs";
+import { createGrpcAccessLog, limitReports, logFlags } from "@grpc-lb/operations/logs";
 import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { createGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import { openServerTls, serverTlsFlags } from "@grpc-lb/operations/tls";
@@ -94,13 +94,16 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
     onReload: ({ expiresMs = 0 }) => log.info({ expires: new Date(expiresMs) }, "certificate reloaded"),
     onProblem: (reason) => log.warn({ reason }, "certificate files cannot be used; the last good ones stay"),
   });
+  const readiness = new Readiness();
+  const tokenRefused = limitReports(systemClock, (reason, peer) => log.warn({ reason, peer }, "token refused"));
   const auth = await openServerAuth(
     flags,
     (reason, hasKeys) => {
       const effect = hasKeys ? "those of the last 24 h stay in use" : "the server is not ready until they are read";
       log.warn({ reason }, `keys of the issuer cannot be read; ${effect}`);
     },
-    (reason, peer) => log.warn({ reason, peer }, "token refused"),
+    // The calls of the warm-up have no token.
+    (reason, peer) => readiness.state !== "starting" && tokenRefused(reason, peer),
   );
   const onRefused = (reason: string, peer: string) => log.warn({ reason, peer }, "TLS handshake refused");
   const pod = describePod(flags);
@@ -114,7 +117,6 @@ void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) =>
   });
   const expiry = createCertificateExpiry(telemetry);
   tls?.followExpiry((expiresMs) => expiry.set("server", expiresMs));
-  const readiness = new Readiness();
   const clock = systemClock;
   const faults = faultsTokenFile === "" ? undefined : new FaultInjector({ clock, random: Math.random });
   faults?.onChange(() => {

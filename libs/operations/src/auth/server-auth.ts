@@ -2,7 +2,7 @@ import type { ServerInterceptor } from "@grpc/grpc-js";
 import { describeReadFailure, readTextFile, requireFileName, showFileName, systemClock } from "@grpc-lb/core";
 import type { KeySource, ServerAuthOptions, TokenVerifier } from "@grpc-lb/interceptors/jwt";
 import { type Flag, type FlagValues, fileFlag, listFlag, ProgramError, refuseFlags, textFlag } from "@grpc-lb/program";
-import { limitReports, type OnRefused } from "../logs/limit-reports.ts";
+import type { OnRefused } from "../logs/limit-reports.ts";
 import { waitForKeys } from "./first-keys.ts";
 import { createJwksFetch } from "./jwks-fetch.ts";
 import { createSubjectCheck } from "./subjects.ts";
@@ -68,13 +68,13 @@ export interface ServerAuth {
  * Creates the check by the flags; undefined without them.
  *
  * @param onProblem called with the reason why keys cannot be read, once until it changes, and whether `waitForKeys` has read them before
- * @param report called with the reason why a call is refused, at most once a minute for each, and the address of the client
+ * @param onRefused called for each call that is refused, with the reason and the client's address; `limitReports` makes it a line a minute
  * @throws ProgramError with exit code 2 for flags that need another, and for a file without keys
  */
 export async function openServerAuth(
   flags: ServerAuthValues,
   onProblem: (message: string, hasKeys: boolean) => void,
-  report: OnRefused = () => {},
+  onRefused: OnRefused = () => {},
 ): Promise<ServerAuth | undefined> {
   const { authJwks, authIssuer: issuer, authAudience: audience, authSubjects } = flags;
   if (authJwks === "") {
@@ -91,7 +91,6 @@ export async function openServerAuth(
   const { createServerAuth, createTokenVerifier } = await import("@grpc-lb/interceptors/jwt");
   const authorize = authSubjects.length > 0 ? createSubjectCheck(authSubjects) : undefined;
   const options = { jwks, issuer, audience, authorize };
-  const onRefused = limitReports(systemClock, report);
   const verify = createTokenVerifier(options);
   return {
     interceptor: createServerAuth({ ...options, onRefused }),
