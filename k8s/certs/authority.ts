@@ -102,6 +102,16 @@ export class Authority {
     return isRenewal;
   }
 
+  /** The names and addresses of the certificate that there is; empty without one. @throws ProgramError for a file that is none */
+  hostsOf(name: string): readonly string[] {
+    const file = this.#path(`${name}.crt`);
+    if (!existsSync(file)) return [];
+    const names = readCertificate(file).subjectAltName ?? "";
+    return [...names.matchAll(/(DNS|IP Address):([^,"\s]+)/g)].map(([, kind, host = ""]) =>
+      kind === "DNS" || !host.includes(":") ? host : new URL(`http://[${host}]`).hostname.slice(1, -1),
+    );
+  }
+
   /** @returns whether there is a certificate of this authority */
   #requireOwn(name: string): boolean {
     const [certFile, keyFile] = [this.#path(`${name}.crt`), this.#path(`${name}.key`)];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -36,7 +36,16 @@ test("make certs creates an authority and certificates, renews only those, and o
 
   const before = ["ca.crt", "ca.key"].map(read);
   const second = await run();
-  assert.match(second.stdout.join("\n"), /^kept .*ca\.crt\nrenewed .*server\.crt, valid for 90 days\nrenewed /);
+  assert.match(
+    second.stdout.join("\n"),
+    /^kept .*ca\.crt\nrenewed .*server\.crt, valid for 90 days\nrenewed .*\n.*server\.crt keeps the names server\.blue, .*, server\.example\.com, 10\.0\.0\.1; delete it first to drop them$/,
+  );
+  const renewed = certificate("server.crt");
+  for (const name of ["server.default", "server.blue", "server.example.com"]) {
+    assert.equal(renewed.checkHost(name), name);
+  }
+  assert.ok(renewed.checkIP("10.0.0.1"));
+  assert.equal(renewed.subjectAltName?.split("IP Address:0:0:0:0:0:0:0:1").length, 2, "no name is there twice");
   assert.deepEqual(["ca.crt", "ca.key"].map(read), before);
   assert.notEqual(certificate("server.crt").serialNumber, server.serialNumber);
 
@@ -50,7 +59,18 @@ test("make certs creates an authority and certificates, renews only those, and o
   assert.match(half.stderr[0] ?? "", /ca\.key is missing/);
 });
 
+test("a folder that cannot be created is one line", { skip: !existsSync("/proc/self") && "no /proc" }, async () => {
+  const { code, stderr } = await runToEnd(main, ["--out", "/proc/foo/certs"]);
+  assert.deepEqual([code, stderr.length], [1, 1]);
+  assert.match(stderr[0] ?? "", /^certs: cannot create \/proc\/foo\/certs: ENOENT/);
+  const file = await runToEnd(main, ["--out", `${import.meta.filename}/certs`]);
+  assert.deepEqual([file.code, file.stderr.length], [1, 1]);
+});
+
 test("a wrong name exits 2 with one line", async () => {
+  const wrong = await runToEnd(main, ["--namespace", "Foo_bar"]);
+  assert.deepEqual([wrong.code, wrong.stderr.length], [2, 1]);
+  assert.match(wrong.stderr[0] ?? "", /--namespace must be a namespace's name .*, got "Foo_bar"$/);
   const { code, stderr } = await runToEnd(main, ["--names", "a,DNS:b"]);
   assert.deepEqual([code, stderr.length], [2, 1]);
   assert.match(stderr[0] ?? "", /--names must be names .*, got "DNS:b"/);

@@ -3,12 +3,13 @@
  * authority and issues the others again. With openssl, which is on nearly every machine: Node's crypto reads certificates and does
  * not issue them, and a library for it would be a dependency of everybody for a command of few.
  */
-import { mkdirSync } from "node:fs";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { messageOf } from "@grpc-lb/core";
 import { type Flag, integerFlag, runProgram, textFlag } from "@grpc-lb/program";
+import { namespaceFlag } from "../cluster/kubectl.ts";
 import { stop } from "../command.ts";
+import { createFolder } from "../create-folder.ts";
 import { root } from "../image/tag.ts";
 import { Authority } from "./authority.ts";
 
@@ -34,7 +35,12 @@ const flags = {
   out: textFlag({ help: "folder of the files", default: "certs", metavar: "folder" }),
   names: namesFlag,
   days: integerFlag({ help: "days that the certificates are valid", default: 90, min: 1, max: 3_650 }),
-  namespace: textFlag({ help: "Kubernetes namespace of the server", default: "default", metavar: "namespace" }),
+  namespace: {
+    ...namespaceFlag,
+    help: "Kubernetes namespace of the server",
+    default: "default",
+    defaultText: "default",
+  },
 };
 
 /** How clients name the server: on this machine, and by its Services. */
@@ -52,13 +58,16 @@ void runProgram({ name: "certs", summary, flags }, async ({ flags, signal }) => 
   const { days, namespace } = flags;
   const folder = resolve(root, flags.out);
   try {
-    mkdirSync(folder, { recursive: true });
+    createFolder(folder);
   } catch (error) {
     stop(`cannot create ${folder}: ${messageOf(error)}`);
   }
   const { authority, isNew } = await Authority.open(folder, signal);
   process.stdout.write(`${isNew ? "created" : "kept"} ${join(flags.out, "ca.crt")}\n`);
-  const hosts = [...new Set([...serverNames(namespace), ...flags.names])];
+  const wanted = new Set([...serverNames(namespace), ...flags.names]);
+  // Clients may use a name that this run does not repeat.
+  const kept = authority.hostsOf("server").filter((host) => !wanted.has(host));
+  const hosts = [...wanted, ...kept];
   for (const leaf of [
     // A server calls itself too, to warm up, and then it is a client.
     { name: "server", hosts, usages: ["serverAuth", "clientAuth"] as const },
@@ -67,6 +76,10 @@ void runProgram({ name: "certs", summary, flags }, async ({ flags, signal }) => 
     const isRenewal = await authority.issue({ ...leaf, days });
     const file = join(flags.out, `${leaf.name}.crt`);
     process.stdout.write(`${isRenewal ? "renewed" : "created"} ${file}, valid for ${days} days\n`);
+  }
+  if (kept.length > 0) {
+    const file = join(flags.out, "server.crt");
+    process.stdout.write(`${file} keeps the names ${kept.join(", ")}; delete it first to drop them\n`);
   }
   return 0;
 });
