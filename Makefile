@@ -78,8 +78,13 @@ kube-load: needs-kube-load $(INSTALLED) ## load the images into the kind, miniku
 	@$(NODE) k8s/cluster/load.ts
 
 .PHONY: kube-deploy
-kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images of the last build; STRATEGY=resolver, envoy … (k8s/README.md); POLICY=least_request … COMPONENTS=monitoring,network-policy …
+kube-deploy: names-kube-deploy needs-kube-deploy $(INSTALLED) ## deploy the images of the last build; STRATEGY=resolver, envoy … (k8s/README.md); POLICY=least_request … COMPONENTS=monitoring,network-policy …
 	@$(NODE) k8s/cluster/deploy.ts
+
+# A name that is wrong is told before anything of the cluster is needed.
+.PHONY: names-kube-deploy
+names-kube-deploy:
+	@[ ! -e $(INSTALLED) ] || $(NODE) k8s/cluster/deploy.ts --names-only
 
 .PHONY: kube-logs
 kube-logs: needs-kube-logs $(INSTALLED) ## show the logs of the two clients side by side; TAIL_LINES=10 FOLLOW=false

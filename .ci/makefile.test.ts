@@ -107,6 +107,15 @@ test("a value reaches the program as it was written, and ARGS in words", (t) => 
   assert.match(said("demo") ?? "", /main\.ts\]$/);
 });
 
+test("make kube-deploy checks names before it needs a cluster, unless nothing is installed yet", (t) => {
+  const folder = makeWorld(t);
+  const steps = () => make(folder, ["kube-deploy"]).stdout.trim().split("\n");
+  const [names, needs] = ["[k8s/cluster/deploy.ts] [--names-only]", "doctor.sh [--for] [kube-deploy] [--quiet]"];
+  assert.deepEqual(steps(), [`node ${names}`, needs, "node [k8s/cluster/deploy.ts]"]);
+  rmSync(join(folder, "node_modules/.installed"));
+  assert.equal(steps()[0], needs);
+});
+
 test("make demo installs what the programs need, and everything where everything was installed before", (t) => {
   const folder = makeWorld(t);
   const installed = () => /install\.sh.*/.exec(make(folder, ["demo"]).stdout)?.[0];

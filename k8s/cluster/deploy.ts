@@ -2,7 +2,7 @@
  * `make kube-deploy`: deploys server, client-http and client-grpc with the images of the last build, before them the registry and between
  * them the control plane and the proxy, if the strategy has one, and the components in COMPONENTS. Checks all its requirements before it changes anything.
  */
-import { choiceFlag, runProgram } from "@grpc-lb/program";
+import { choiceFlag, runProgram, switchFlag } from "@grpc-lb/program";
 import { requireBuilt } from "../image/built.ts";
 import { type DeployedApp, deployedApps, imagePrefixFlag } from "../image/tag.ts";
 import { applySecrets, certsFlag, readSecrets } from "./certificates.ts";
@@ -45,6 +45,7 @@ const flags = {
   components: componentsFlag,
   certs: certsFlag,
   ...imageFlags,
+  namesOnly: switchFlag({ help: "check the strategy, the policy and the components, and stop" }),
 };
 
 const mistaken = { STRATEGIES: "strategy" } as const;
@@ -53,6 +54,7 @@ const spec = { name: "kube-deploy", summary: "Deploys server and clients.", flag
 void runProgram(spec, async ({ flags, signal }) => {
   requireChoice(flags.policy, flags.strategy);
   requireCombination(flags.components, flags.strategy);
+  if (flags.namesOnly) return 0;
   const secrets = readSecrets(flags.components, flags.certs);
   const manifests = manifestsOf(flags.strategy);
   const companion = companionOf(flags.strategy);
