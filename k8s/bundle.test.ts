@@ -2,39 +2,47 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 
 const root = join(import.meta.dirname, "..");
 
-test("a bundle runs on its own, finds the .proto files that grpc packages read, and is reproducible", (t) => {
+/** Creates an app; `bundle` bundles it, and returns the folder of its image's files. */
+function createApp(t: TestContext, program: readonly string[]) {
   // Within the repository, so that the bundled packages are found; never in an app's own dist, which may be in use.
   mkdirSync(join(root, "k8s/dist"), { recursive: true });
   const project = mkdtempSync(join(root, "k8s/dist/bundle-test-"));
   t.after(() => rmSync(project, { recursive: true, force: true }));
   mkdirSync(join(project, "src"));
-  const program = [
+  writeFileSync(join(project, "src/main.ts"), program.join("\n"));
+  const bundle = () => {
+    const args = [join(root, "k8s/bundle.ts"), relative(root, project)];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    return join(project, "dist/image");
+  };
+  return { project, bundle };
+}
+
+test("a bundle runs on its own, finds the .proto files that grpc packages read, and is reproducible", (t) => {
+  const { project, bundle } = createApp(t, [
     'import { HealthImplementation } from "grpc-health-check";', // reads its .proto at once
     'import { ServerMetricRecorder, Server } from "@grpc/grpc-js";',
     "new ServerMetricRecorder().addToServer(new Server());", // reads ORCA's
     'import("./extra/on-demand.ts").then(({ word }) => console.log(typeof HealthImplementation, word));',
-  ];
-  writeFileSync(join(project, "src/main.ts"), program.join("\n"));
+  ]);
   mkdirSync(join(project, "src/extra"));
   writeFileSync(join(project, "src/extra/on-demand.ts"), 'export const word = "serves";');
   const beside = 'import { writeFileSync } from "node:fs"; writeFileSync(process.argv[2] + "/page.js", "page");';
   writeFileSync(join(project, "src/image-files.ts"), beside);
 
-  const bundle = () => {
-    const args = [join(root, "k8s/bundle.ts"), relative(root, project)];
-    const { status, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
-    assert.equal(status, 0, stderr);
-    const tree = join(project, "dist/image");
+  const read = () => {
+    const tree = bundle();
     const files = globSync("**", { cwd: tree, withFileTypes: true }).filter((entry) => entry.isFile());
     const paths = files.map((file) => join(file.parentPath, file.name)).sort();
     return new Map(paths.map((path) => [relative(tree, path), readFileSync(path, "base64")]));
   };
-  const first = bundle();
-  assert.deepEqual(bundle(), first);
+  const first = read();
+  assert.deepEqual(read(), first);
 
   const names = [...first.keys()];
   assert.ok(names.includes("proto/health/v1/health.proto"), names.join(" "));
@@ -55,21 +63,11 @@ test("a bundle runs on its own, finds the .proto files that grpc packages read, 
 });
 
 test("grpc-js-xds is loaded on demand, and works with the program's grpc-js", (t) => {
-  mkdirSync(join(root, "k8s/dist"), { recursive: true });
-  const project = mkdtempSync(join(root, "k8s/dist/bundle-test-"));
-  t.after(() => rmSync(project, { recursive: true, force: true }));
-  mkdirSync(join(project, "src"));
-  const program = [
+  const { bundle } = createApp(t, [
     'import { Server } from "@grpc/grpc-js";',
     'import("@grpc/grpc-js-xds").then(({ default: xds }) => console.log(xds.XdsServer.prototype instanceof Server));',
-  ];
-  writeFileSync(join(project, "src/main.ts"), program.join("\n"));
-  const bundled = spawnSync(process.execPath, [join(root, "k8s/bundle.ts"), relative(root, project)], {
-    cwd: root,
-    encoding: "utf8",
-  });
-  assert.equal(bundled.status, 0, bundled.stderr);
-  const app = join(project, "dist/image/dist/app");
+  ]);
+  const app = join(bundle(), "dist/app");
   assert.deepEqual(globSync("*", { cwd: app }).sort(), ["grpc-js-xds.cjs", "main.cjs", "re2.wasm"]);
   const run = spawnSync(process.execPath, [join(app, "main.cjs")], { cwd: "/", encoding: "utf8" });
   assert.equal(run.stdout, "true\n", run.stderr);

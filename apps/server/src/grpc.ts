@@ -2,7 +2,7 @@ import { Server, ServerCredentials, type ServerInterceptor, type ServerUnaryCall
 import { ReflectionService } from "@grpc/reflection";
 import { type GrpcServerTelemetry, noGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
 import type { ReloadingCredentials } from "@grpc-lb/operations/tls";
-import { createServerCredentials } from "@grpc-lb/operations/tls/grpc";
+import { bindServer, createServerCredentials } from "@grpc-lb/operations/tls/grpc";
 import { listenHost } from "@grpc-lb/program";
 import { fileDescriptors } from "@grpc-lb/protos/descriptors";
 import { type Pod, type PodServiceServer, PodServiceService } from "@grpc-lb/protos/pod/v1";
@@ -111,7 +111,7 @@ export async function listenGrpc(
   );
 
   const credentials = tls ? createServerCredentials(tls) : ServerCredentials.createInsecure();
-  const port = await bind(server, { host: listenHost(options.host), port: options.port, credentials }, () =>
+  const port = await bindServer(server, { host: listenHost(options.host), port: options.port, credentials }, () =>
     enforceLimits(server, limits, options),
   );
   const closed = Promise.withResolvers<void>();
@@ -135,23 +135,4 @@ function goneSignal(call: ServerUnaryCall<unknown, unknown>): AbortSignal {
   const gone = new AbortController();
   call.once("cancelled", () => gone.abort()); // grpc-js emits it after an answer too, when nothing listens any more
   return gone.signal;
-}
-
-/** @param onBound called before the server can accept a connection */
-function bind(
-  server: Server,
-  { host, port, credentials }: { host: string; port: number; credentials: ServerCredentials },
-  onBound: () => void,
-): Promise<number> {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => {
-      if (error) {
-        reject(error);
-        return;
-      }
-      onBound();
-      resolve(bound);
-    });
-  });
 }

@@ -1,7 +1,7 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { Clock } from "@grpc-lb/core";
 import type { ReloadingCredentials } from "@grpc-lb/operations/tls";
-import { createServerCredentials, reportGrpcHandshakes } from "@grpc-lb/operations/tls/grpc";
+import { bindServer, createServerCredentials, reportGrpcHandshakes } from "@grpc-lb/operations/tls/grpc";
 import { listenHost } from "@grpc-lb/program";
 import { serverOptions } from "@grpc-lb/xds/server";
 import { HealthImplementation } from "grpc-health-check";
@@ -45,7 +45,7 @@ export async function listen({ host, port, services, tls, clock, onRefused }: Li
   for (const name of healthNames) health.setStatus(name, "SERVING");
   health.addToServer(server);
   const credentials = tls ? createServerCredentials(tls) : ServerCredentials.createInsecure();
-  const bound = await bind(server, { host: listenHost(host), port, credentials }, () => {
+  const bound = await bindServer(server, { host: listenHost(host), port, credentials }, () => {
     if (onRefused) reportGrpcHandshakes(server, clock, onRefused);
   });
   return {
@@ -62,27 +62,4 @@ export async function listen({ host, port, services, tls, clock, onRefused }: Li
       server.forceShutdown(); // streams of health that are watched, and connections that never sent a byte
     },
   };
-}
-
-/** @param onBound called before the server can accept a connection */
-function bind(
-  server: Server,
-  {
-    host,
-    port,
-    credentials,
-  }: { readonly host: string; readonly port: number; readonly credentials: ServerCredentials },
-  onBound: () => void,
-): Promise<number> {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => {
-      if (error) {
-        reject(error);
-        return;
-      }
-      onBound();
-      resolve(bound);
-    });
-  });
 }

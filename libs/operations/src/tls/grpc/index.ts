@@ -12,6 +12,7 @@
  * new Server().bindAsync("0.0.0.0:30051", createServerCredentials(credentials), () => {});
  * ```
  */
+export { bindServer, type ServerAddress } from "./bind-server.ts";
 export { createChannelCredentials } from "./channel-credentials.ts";
 export { http2ServersOf } from "./http2-servers.ts";
 export { reportGrpcHandshakes } from "./report-handshakes.ts";
