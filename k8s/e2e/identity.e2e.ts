@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { makeAuthority } from "@grpc-lb/core/testing";
+import { makeAuthority, type TestAuthority } from "@grpc-lb/core/testing";
 import { callerPod, callOnce, deployCallers, type Protocol, protocols } from "./caller.ts";
 import { nextCalls } from "./client.ts";
 import { copyDeployment, copyService } from "./copy-deployment.ts";
@@ -60,12 +60,16 @@ step("both clients reach every server over TLS with a certificate and a token of
   for (const protocol of protocols) assert.match((await callOnce(kubectl, protocol)).join(), /^#1: server-/, protocol);
 });
 
+/** Issues certificates of the deployed authority, as of `make certs`. */
+let authority: TestAuthority;
+
 /** When the certificates of the next step end. */
 let expires: Date;
 
 step("a server and a client whose certificates end in three minutes", async (t) => {
-  const authority = makeAuthority({ certFile: join(certs, "ca.crt"), keyFile: join(certs, "ca.key") });
-  assert.ok(authority);
+  const opened = makeAuthority({ certFile: join(certs, "ca.crt"), keyFile: join(certs, "ca.key") });
+  assert.ok(opened);
+  authority = opened;
   stopAtEnd({ stop: async () => authority.remove() });
   expires = new Date(Date.now() + 180_000);
   await deployShortCertificates(t, kubectl, authority, expires);
@@ -147,9 +151,14 @@ let issuer: Issuer;
 step("an expired token, another issuer, subject or key: refused with the reason", async (t) => {
   const [key] = keys;
   const image = (await kubectl.get(["deployment", "client-grpc"])).spec.template.spec.containers[0].image;
-  issuer = await startIssuer(kubectl, image);
+  issuer = await startIssuer(kubectl, image, authority.issue("issuer", { hosts: ["issuer"] }));
   await issuer.publish([key]);
-  const env = { AUTH_JWKS: issuer.url, AUTH_JWKS_CA: "", AUTH_JWKS_TOKEN_FILE: "", AUTH_ISSUER: issuerName };
+  const env = {
+    AUTH_JWKS: issuer.url,
+    AUTH_JWKS_CA: "/etc/grpc-lb/tls/ca.crt",
+    AUTH_JWKS_TOKEN_FILE: "",
+    AUTH_ISSUER: issuerName,
+  };
   await copyDeployment(kubectl, "server", "own-server", { replicas: 2, env });
   await copyService(kubectl, "server", "own-server");
   await kubectl.run(["rollout", "status", "deployment/own-server", "--timeout=180s"]);

@@ -1,4 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { CertificatePair } from "@grpc-lb/core/testing";
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { putFile } from "./exec.ts";
 
@@ -44,12 +46,19 @@ export interface Issuer {
   readers(): Promise<readonly string[]>;
 }
 
-/** Starts it from an image with Node. Without keys it answers 503. */
-export async function startIssuer(kubectl: Kubectl, image: string): Promise<Issuer> {
+/**
+ * Starts it from an image with Node. Without keys it answers 503.
+ *
+ * @param pair of the host `issuer`: a server reads keys by https alone
+ */
+export async function startIssuer(kubectl: Kubectl, image: string, pair: CertificatePair): Promise<Issuer> {
   const script = `
     const { readFileSync } = require("node:fs");
     process.on("SIGTERM", () => process.exit());
-    require("node:http").createServer(({ socket }, answer) => {
+    const { createSecureContext } = require("node:tls");
+    const read = (name) => readFileSync("${file}." + name);
+    const SNICallback = (_host, done) => done(null, createSecureContext({ cert: read("crt"), key: read("key") }));
+    require("node:https").createServer({ SNICallback }, ({ socket }, answer) => {
       try {
         const { round, keys } = JSON.parse(readFileSync("${file}", "utf8"));
         answer.end(JSON.stringify({ keys }));
@@ -59,9 +68,14 @@ export async function startIssuer(kubectl: Kubectl, image: string): Promise<Issu
   const flags = [`--image=${image}`, "--image-pull-policy=IfNotPresent", `--port=${port}`, "--expose"];
   await kubectl.run(["run", "issuer", ...flags, "--command", "--", "node", "-e", script]);
   await kubectl.run(["wait", "--for=condition=Ready", "pod/issuer", "--timeout=120s"]);
+  for (const [name, path] of [
+    ["crt", pair.certFile],
+    ["key", pair.keyFile],
+  ] as const)
+    await putFile(kubectl, "pod/issuer", `${file}.${name}`, readFileSync(path, "utf8"));
   let round = 0;
   return {
-    url: `http://issuer:${port}/jwks`,
+    url: `https://issuer:${port}/jwks`,
     async publish(keys) {
       round += 1;
       await putFile(kubectl, "pod/issuer", file, JSON.stringify({ round, keys: keys.map(({ jwk }) => jwk) }));
