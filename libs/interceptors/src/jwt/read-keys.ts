@@ -1,4 +1,4 @@
-import { type Clock, messageOf, printableLine, readTextFile } from "@grpc-lb/core";
+import { type Clock, describeReadFailure, printableLine, readTextFile, showFileName } from "@grpc-lb/core";
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from "jose";
 import type { KeySource } from "./key-source.ts";
 
@@ -12,13 +12,14 @@ const maxBytes = 1_048_576;
  * @throws Error that names the file or the URL, without its query, and repeats nothing of what was read
  */
 export async function readKeys(source: KeySource, clock: Clock): Promise<JWTVerifyGetKey> {
-  const what = "file" in source ? `read the keys of the issuer: ${source.file}` : describeFetch(source.url);
+  const what =
+    "file" in source ? `read the keys of the issuer: ${showFileName(source.file)}` : describeFetch(source.url);
   try {
     const text = "file" in source ? await readTextFile(source.file, { maxBytes, clock }) : await fetchText(source);
     return parseKeys(text);
   } catch (error) {
     const cause = error instanceof Error && error.cause ? error.cause : error; // Node's fetch: "fetch failed"
-    throw new Error(printableLine(`cannot ${what}: ${messageOf(cause)}`, 500), { cause: error });
+    throw new Error(printableLine(`cannot ${what}: ${describeReadFailure(cause)}`, 500), { cause: error });
   }
 }
 

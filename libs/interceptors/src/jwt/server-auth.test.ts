@@ -232,7 +232,7 @@ async function startWithKeys(t: TestContext, by: "url" | "file") {
 
 const cannotRead = {
   url: /^cannot fetch the keys of the issuer: GET http:\/\/127.0.0.1:1\/jwks: connect ECONNREFUSED$/,
-  file: /^cannot read the keys of the issuer: .*ENOENT/,
+  file: /^cannot read the keys of the issuer: \/.*: no such file$/,
 };
 
 for (const by of ["url", "file"] as const) {
