@@ -199,6 +199,10 @@ export class Child<EndpointState = unknown> {
   }
 }
 
+/** Whether calls to both go over the same connection: outlier_detection and grpc-js-xds may put a new object around it at each update. */
+export const isSameConnection = (a: Subchannel | undefined, b: Subchannel | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.realSubchannelEquals(b));
+
 const isConnected = (subchannel: Subchannel | undefined): boolean =>
   subchannel?.getConnectivityState() === connectivityState.READY;
 

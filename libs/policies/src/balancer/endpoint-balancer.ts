@@ -16,7 +16,7 @@ import {
 } from "../grpc-js.ts";
 import { type Balancer, type BalancerContext, noEndpointMessage } from "./balancer.ts";
 import { CallTracker } from "./call-tracker.ts";
-import { Child, type ChildOwner, type PreviousChildState } from "./child.ts";
+import { Child, type ChildOwner, isSameConnection, type PreviousChildState } from "./child.ts";
 import { type ConnectionTiming, defaultTiming } from "./connection-timing.ts";
 import { PolicyDiagnostics, pickChannel } from "./diagnostics.ts";
 import { mergeEndpoints } from "./endpoint-info.ts";
@@ -145,7 +145,7 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     if (message) this.#lastMessage = message;
     this.#recordConnection(child, previous);
     if (child.isReady) child.readyAtMs = child.record.readySinceMs;
-    if (child.isReady && child.connected !== previous.connected && this.#config) {
+    if (child.isReady && !isSameConnection(child.connected, previous.connected) && this.#config) {
       this.#instance.onConnected?.(child, this.#config);
     }
     if (isLost) {

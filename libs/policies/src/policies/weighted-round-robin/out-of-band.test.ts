@@ -232,6 +232,27 @@ test("a new list, or a configuration with the same period, keeps the streams", a
   for (const { name, loads } of servers) assert.deepEqual([loads.open, loads.periodsMs], [1, [10_000]], name);
 });
 
+test("an update that puts new objects around the connections keeps the streams", async (t) => {
+  const rig = rigOf(t);
+  const probe = new Probe("reporting_wrapped", weightedRoundRobin);
+  registerPolicy(probe.policy);
+  const servers = await rig.start("a", "b");
+  const publish = (generation: number) =>
+    rig.publish(servers, { attributes: { "grpc.internal.no_subchannel.test": generation } });
+  publish(1);
+  const childPolicy = [{ [probe.policy.name]: { enableOobLoadReport: true } }];
+  const client = rig.client({ outlier_detection: { childPolicy } });
+  await untilAllAnswer(client, ...servers);
+  for (const { loads } of servers) await loads.opened(1);
+  const connections = () => probe.input?.children.map(({ connected }) => connected);
+  const streams = () => probe.input?.children.map(({ endpointState }) => endpointState.stream);
+  const before = { connections: connections(), streams: streams() };
+  publish(2);
+  assert.ok(connections()?.[0] !== before.connections?.[0], "the objects are new");
+  const kept = streams()?.map((stream, n) => stream !== undefined && stream === before.streams?.[n]);
+  assert.deepEqual(kept, [true, true]);
+});
+
 test("servers that do not implement reports have equal shares, and are called once", async (t) => {
   const rig = rigOf(t);
   const servers = await rig.start("a", "b", "c");

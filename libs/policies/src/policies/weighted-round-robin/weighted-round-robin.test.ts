@@ -260,6 +260,16 @@ test("after a reconnect old reports do not count, and the blackout starts again,
   closeChannel(channel, clock);
 });
 
+test("reports count through updates that put new objects around the connections, as grpc-js-xds does", async () => {
+  const channel = openChannel({ outlier_detection: { childPolicy: [orca({ blackoutPeriod: "10s" })] } }, endpoints(3));
+  work(channel, 30, loads);
+  await pass(10_000);
+  assertExact(channel, { [one]: 500, [two]: 250, [three]: 375 });
+  channel.update(endpoints(3), undefined, { "test.generation": 2 });
+  assertExact(channel, { [one]: 500, [two]: 250, [three]: 375 }, "after the update");
+  closeChannel(channel, clock);
+});
+
 test("a new endpoint reaches its share over the window, with static weights and with reports", async () => {
   for (const source of ["static", "orca"]) {
     const channel = openChannel(orca({ source, slowStart: { window: "10s" } }), endpoints(2));

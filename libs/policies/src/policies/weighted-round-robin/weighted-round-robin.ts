@@ -1,4 +1,4 @@
-import type { Child } from "../../balancer/child.ts";
+import { type Child, isSameConnection } from "../../balancer/child.ts";
 import type { PickerInput, Policy, PolicyContext, PolicyInstance } from "../../balancer/policy.ts";
 import type { Subchannel } from "../../grpc-js.ts";
 import {
@@ -118,9 +118,9 @@ class WeightedRoundRobin implements PolicyInstance<WeightedRoundRobinConfig, Rep
     const { endpointState, connected } = child;
     const isWanted = config.source === "orca" && config.enableOobLoadReport && connected !== undefined;
     const { oobReportingPeriodMs: periodMs } = config;
-    if (isWanted && endpointState.stream?.subchannel === connected && endpointState.stream.periodMs === periodMs)
-      return;
-    endpointState.stream?.end.abort();
+    const { stream } = endpointState;
+    if (isWanted && stream?.periodMs === periodMs && isSameConnection(stream.subchannel, connected)) return;
+    stream?.end.abort();
     endpointState.stream = undefined;
     if (!isWanted) return;
     const end = new AbortController();
