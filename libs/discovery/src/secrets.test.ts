@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { redactAddress } from "@grpc-lb/core";
 import fc from "fast-check";
-import { bounded, mutated } from "../testing/fuzz.ts";
+import { assertBounded, mutated } from "../testing/fuzz.ts";
 import { createConsulSource } from "./consul/index.ts";
 import { defineService } from "./consul/service-definition.ts";
 import { parseAddress } from "./core/address.ts";
@@ -99,7 +99,7 @@ const withSecret = fc
   );
 
 test("no error about a target, an address or an endpoint repeats a secret, however it is spelled", async () => {
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(withSecret, async (text) => {
       for (const read of [
         () => parseTarget(text),
@@ -120,7 +120,7 @@ test("no error about a target, an address or an endpoint repeats a secret, howev
       }
       assert.ok(!redactAddress(text).includes(secret), redactAddress(text));
     }),
-    bounded(1_000),
+    1_000,
   );
 });
 
@@ -138,7 +138,7 @@ test("no error about a file of endpoints or a kubeconfig repeats a secret in it,
   const folder = await mkdtemp(join(tmpdir(), "secrets-"));
   t.after(() => rm(folder, { recursive: true }));
   const path = join(folder, "config");
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(mutated(fc.constantFrom(...documents)), async (text) => {
       const message = await errorOf(() => readContent(Buffer.from(text)));
       assert.ok(!message.includes(secret), message);
@@ -146,6 +146,6 @@ test("no error about a file of endpoints or a kubeconfig repeats a secret in it,
       const other = await errorOf(() => readKubeconfig(path));
       assert.ok(!other.includes(secret), other);
     }),
-    bounded(1_000),
+    1_000,
   );
 });

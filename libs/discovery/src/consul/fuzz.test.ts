@@ -4,7 +4,7 @@ import { createRandom } from "@grpc-lb/core";
 import { ManualClock } from "@grpc-lb/core/testing";
 import fc from "fast-check";
 import { assertValidEndpoint } from "../../testing/endpoint.ts";
-import { anyText, bounded, mutated } from "../../testing/fuzz.ts";
+import { anyText, assertBounded, mutated } from "../../testing/fuzz.ts";
 import { SnapshotStore } from "../core/snapshot-store.ts";
 import { parseRegistrationTarget } from "../registration-target.ts";
 import { parseTarget } from "../target.ts";
@@ -78,7 +78,7 @@ const instance = fields({
 const list = fc.array(maybe(instance), { maxLength: 5 });
 
 test("any instance gives a valid endpoint, or a short reason", () => {
-  fc.assert(
+  assertBounded(
     fc.property(list, (value) => {
       const instances = readHealth(JSON.stringify(value));
       assert.equal(instances.length, value.length);
@@ -88,13 +88,13 @@ test("any instance gives a valid endpoint, or a short reason", () => {
         assert.ok(each.id === undefined || typeof each.id === "string");
       }
     }),
-    bounded(5_000),
+    5_000,
   );
 });
 
 test("any text is read, or refused with an error that does not quote it", () => {
   const texts = fc.oneof(anyText(), mutated(list.map((value) => JSON.stringify(value))));
-  fc.assert(
+  assertBounded(
     fc.property(texts, (text) => {
       try {
         readHealth(text);
@@ -103,12 +103,12 @@ test("any text is read, or refused with an error that does not quote it", () => 
         assert.ok(error.message.length < 150, error.message);
       }
     }),
-    bounded(5_000),
+    5_000,
   );
 });
 
 test("any index is a whole number, or refused; the next one never decreases but to 0", () => {
-  fc.assert(
+  assertBounded(
     fc.property(fc.oneof(anyText(30), fc.nat().map(String)), fc.nat(), (text, requested) => {
       try {
         const index = readIndex(text);
@@ -119,7 +119,7 @@ test("any index is a whole number, or refused; the next one never decreases but 
         assert.ok(error instanceof UnreadableAnswer, String(error));
       }
     }),
-    bounded(5_000),
+    5_000,
   );
 });
 
@@ -170,13 +170,13 @@ test("after any answers and failures each snapshot has valid endpoints, one for 
     }
     assert.deepEqual([clock.sleeping, queue.length], [0, 0]);
   };
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(
       fc.array(step, { maxLength: 8 }),
       fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
       run,
     ),
-    bounded(300),
+    300,
   );
 });
 
@@ -186,7 +186,7 @@ const valid = fc.constantFrom(
 );
 
 test("any target that is accepted makes a source or a registration, and any other is refused", () => {
-  fc.assert(
+  assertBounded(
     fc.property(
       fc.oneof(
         mutated(valid),
@@ -211,6 +211,6 @@ test("any target that is accepted makes a source or a registration, and any othe
         }
       },
     ),
-    bounded(5_000),
+    5_000,
   );
 });

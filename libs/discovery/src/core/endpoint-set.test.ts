@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { endpointAt } from "../../testing/endpoint.ts";
-import { bounded } from "../../testing/fuzz.ts";
+import { assertBounded } from "../../testing/fuzz.ts";
 import { EndpointSet } from "./endpoint-set.ts";
 import type { Endpoint } from "./snapshot.ts";
 
@@ -247,7 +247,7 @@ test("any changes, read now and then, give what the rules give, with objects and
   );
   const toEndpoint = ({ id, hosts, zone }: { id: string; hosts: readonly string[]; zone: string }) =>
     endpointAt("unused", { id, zone, addresses: addressesOf(...hosts) });
-  fc.assert(
+  assertBounded(
     fc.property(fc.array(change, { maxLength: 120 }), (changes) => {
       const [set, model] = [new EndpointSet(), new Model()];
       let before = set.all;
@@ -278,6 +278,6 @@ test("any changes, read now and then, give what the rules give, with objects and
         }
       }
     }),
-    bounded(500),
+    500,
   );
 });

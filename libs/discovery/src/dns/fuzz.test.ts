@@ -7,7 +7,7 @@ import { assertNothingLeft } from "@grpc-lb/core/testing";
 import fc from "fast-check";
 import { decodeQuestion, encodeAnswer } from "../../testing/dns/dns-message.ts";
 import { assertValidEndpoint } from "../../testing/endpoint.ts";
-import { anyText, bounded } from "../../testing/fuzz.ts";
+import { anyText, assertBounded } from "../../testing/fuzz.ts";
 import { addressesInHosts, candidatesOf, parseSearchRules } from "./local-files.ts";
 import { NameLookup } from "./name-lookup.ts";
 import { chooseRecords, toAddressEndpoints, toServiceEndpoints } from "./reader.ts";
@@ -28,7 +28,7 @@ const record = fc.record({
 });
 
 test("any records are valid endpoints, whose weights add up to those of the records", () => {
-  fc.assert(
+  assertBounded(
     fc.property(fc.array(record, { maxLength: 5 }), addresses, rule, uint16, (records, found, family, port) => {
       const { used, refused } = chooseRecords(records);
       assert.ok(used.length + refused.length <= records.length);
@@ -40,19 +40,19 @@ test("any records are valid endpoints, whose weights add up to those of the reco
       }
       toAddressEndpoints(found, Math.max(port, 1), family).forEach(assertValidEndpoint);
     }),
-    bounded(3_000),
+    3_000,
   );
 });
 
 test("any text of /etc/hosts and /etc/resolv.conf is read", () => {
-  fc.assert(
+  assertBounded(
     fc.property(anyText(200), fc.domain(), (text, name) => {
       addressesInHosts(text, name);
       const rules = parseSearchRules(`search ${text}\noptions ndots:${text}`);
       assert.ok(Number.isInteger(rules.ndots) && rules.ndots >= 0 && rules.ndots <= 15);
       assert.ok(candidatesOf(name, rules).includes(name));
     }),
-    bounded(3_000),
+    3_000,
   );
 });
 
@@ -77,7 +77,7 @@ test("any bytes for an answer are endpoints or an error, and a lookup ends", asy
   });
   const { signal } = new AbortController();
   try {
-    await fc.assert(
+    await assertBounded(
       fc.asyncProperty(
         fc.constantFrom("right" as const, "random" as const),
         fc.uint8Array({ minLength: 1, maxLength: 40 }),
@@ -88,7 +88,7 @@ test("any bytes for an answer are endpoints or an error, and a lookup ends", asy
           if (found.t === "found") found.endpoints.forEach(assertValidEndpoint);
         },
       ),
-      bounded(150),
+      150,
     );
   } finally {
     socket.close();

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { RpcStatus } from "@grpc-lb/xds/channel";
 import fc from "fast-check";
 import { assertValidEndpoint } from "../../testing/endpoint.ts";
-import { anyText, bounded, mutated } from "../../testing/fuzz.ts";
+import { anyText, assertBounded, mutated } from "../../testing/fuzz.ts";
 import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Endpoint } from "../core/snapshot.ts";
 import { parseRegistrationTarget } from "../registration-target.ts";
@@ -82,7 +82,7 @@ for (const name of layoutNames) {
   const id = fc.oneof(fc.constantFrom("id", "1", "", "10.0.0.1:80", "zone/[FD00:0::1]:80"), anyText(20));
 
   test(`layout ${name}: whatever a key and its value are, what is read satisfies the types, or the last good one stays`, () => {
-    fc.assert(
+    assertBounded(
       fc.property(id, value, fc.constantFrom(undefined, before), (key, bytes, last) => {
         const { endpoint, problem } = readInstance(layout, key, bytes, last);
         if (endpoint) assertValidEndpoint(endpoint);
@@ -91,7 +91,7 @@ for (const name of layoutNames) {
         assert.ok(!/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/.test(problem ?? ""), JSON.stringify(problem));
         if (problem !== undefined && endpoint === undefined) assert.ok(last === undefined || key === "", problem);
       }),
-      bounded(2_000),
+      2_000,
     );
   });
 
@@ -108,12 +108,12 @@ for (const name of layoutNames) {
       `{"nodes":["${secret}"]}`,
       `{"nodes":"${secret}"}`,
     );
-    fc.assert(
+    assertBounded(
       fc.property(place, fc.oneof(fc.constant(""), anyText(4)), (text, noise) => {
         const { problem = "" } = readInstance(layout, "id", Buffer.from(text + noise), undefined);
         assert.ok(!problem.includes(secret), problem);
       }),
-      bounded(2_000),
+      2_000,
     );
   });
 }
@@ -123,7 +123,7 @@ test("what a layout writes for any address and weight, it reads", () => {
   const port = fc.integer({ min: 1, max: 65_535 });
   const weight = fc.double({ min: 0, max: 2 ** 32 - 1, noNaN: true });
   const text = fc.dictionary(fc.string({ minLength: 1, maxLength: 5 }), anyText(10), { maxKeys: 3 });
-  fc.assert(
+  assertBounded(
     fc.property(fc.constantFrom(...layoutNames), host, port, weight, text, (name, host, port, weight, metadata) => {
       let address: ReturnType<typeof parseAddress>;
       try {
@@ -139,7 +139,7 @@ test("what a layout writes for any address and weight, it reads", () => {
       assert.deepEqual(endpoint?.addresses, [address]);
       assert.equal(endpoint?.weight, isBare ? 1 : weight + 0);
     }),
-    bounded(2_000),
+    2_000,
   );
 });
 
@@ -160,7 +160,7 @@ for (const [what, parse] of [
   ["registration target", parseRegistrationTarget],
 ] as const) {
   test(`any text is a ${what} with a prefix that ends with one slash, or is refused with a short error`, () => {
-    fc.assert(
+    assertBounded(
       fc.property(targets, (text) => {
         let parsed: ReturnType<typeof parse>;
         try {
@@ -179,7 +179,7 @@ for (const [what, parse] of [
         const ttlMs = "ttlMs" in parsed ? parsed.ttlMs : undefined;
         assert.ok(ttlMs === undefined || (typeof ttlMs === "number" && ttlMs >= 1_000), String(ttlMs));
       }),
-      bounded(10_000),
+      10_000,
     );
   });
 }
@@ -193,7 +193,7 @@ test("whatever a server's message has around a password or a token, the error re
     (text) => `name:"root" password:${JSON.stringify(text)}`,
   );
   const password = fc.constantFrom("hunter2", 'hun"ter\\2', "hünter/2 +x", "p@ss:w%rd");
-  fc.assert(
+  assertBounded(
     fc.property(password, spell, anyText(), anyText(), fc.nat(9_000), (password, spell, head, tail, length) => {
       const details = `${"x".repeat(length)}${head}${spell(password)}${tail}`;
       const failed = { what: "list s/ on h:2379", user: "root", secrets: [password, "token.123"] };
@@ -205,6 +205,6 @@ test("whatever a server's message has around a password or a token, the error re
         assert.ok(text.length < 1_200);
       }
     }),
-    bounded(2_000),
+    2_000,
   );
 });

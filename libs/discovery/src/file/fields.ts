@@ -27,6 +27,14 @@ export function unknownField(path: FieldPath, known: readonly string[]): FieldEr
   return new FieldError(path, `is unknown; ${meant ? `did you mean ${meant}?` : `there are ${known.join(", ")}`}`);
 }
 
+/**
+ * The error of an object with a name twice. It does not repeat the name, which may be anything where the text is not what it should be.
+ *
+ * @param path that of the object
+ */
+export const nameTwice = (path: FieldPath): FieldError =>
+  new FieldError(path, path.length === 0 ? "a name is there twice" : "has a name twice");
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 export function isFields(value: unknown): value is Fields {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import fc from "fast-check";
 import { assertValidEndpoint } from "../../testing/endpoint.ts";
-import { anyText, bounded, mutated } from "../../testing/fuzz.ts";
+import { anyText, assertBounded, mutated } from "../../testing/fuzz.ts";
 import { readContent } from "./reader.ts";
 
 /** Checks what is read of a text; the message of the error for one that is refused. */
@@ -66,26 +66,26 @@ const examples = fc.constantFrom(
 before(() => read("- a:1"));
 
 test("any bytes are endpoints, or are refused", async () => {
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(
       fc.oneof(anyText(200), fc.uint8Array({ maxLength: 100 })),
       async (text) => void (await read(text)),
     ),
-    bounded(3_000),
+    3_000,
   );
 });
 
 test("any JSON, and values of any kind in the fields that have a meaning, are endpoints or are refused", async () => {
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(fc.oneof(fc.jsonValue(), value), async (any) => void (await read(JSON.stringify(any) ?? ""))),
-    bounded(5_000),
+    5_000,
   );
 });
 
 test("files in which some characters are wrong are endpoints or are refused", async () => {
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(mutated(examples), async (text) => void (await read(text))),
-    bounded(3_000),
+    3_000,
   );
 });
 
@@ -101,12 +101,12 @@ test("text of a file that is not one of endpoints is never repeated", async () =
     `data:\n  password: "${secret}"\n  x: |\n    ${secret}\n`,
     `KEY=${secret}\nOTHER='${secret}'\n`,
   );
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(mutated(document), async (text) => {
       const message = await read(text);
       for (const piece of ["hunter2", "S3CRET"])
         assert.ok(!message?.includes(piece), `${JSON.stringify(text)} -> ${message}`);
     }),
-    bounded(3_000),
+    3_000,
   );
 });

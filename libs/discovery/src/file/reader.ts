@@ -1,6 +1,6 @@
 import { ContentError } from "./content-error.ts";
 import { type FileContent, readDocument } from "./document.ts";
-import { FieldError, type FieldPath } from "./fields.ts";
+import { FieldError, type FieldPath, nameTwice } from "./fields.ts";
 import { describeSyntaxError, findDuplicate, lineOfField, refuseStructure } from "./json-text.ts";
 import { inSlices, turn } from "./slices.ts";
 import { parseYaml } from "./yaml-text.ts";
@@ -57,7 +57,7 @@ export async function readDocumentOf<T>(bytes: Uint8Array, read: (value: unknown
   }
   await turn();
   const twice = await inSlices(findDuplicate(text));
-  if (twice) throw new ContentError(twice.line, new FieldError(twice.path, "is there twice").message);
+  if (twice) throw new ContentError(twice.line, nameTwice(twice.path.slice(0, -1)).message);
   return check(value, read, (path) => inSlices(lineOfField(text, path)));
 }
 

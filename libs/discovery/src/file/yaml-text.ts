@@ -1,7 +1,7 @@
 import { messageOf } from "@grpc-lb/core";
 import { loadOptional } from "../core/optional-package.ts";
 import { ContentError } from "./content-error.ts";
-import { FieldError, type FieldPath } from "./fields.ts";
+import { type FieldPath, nameTwice } from "./fields.ts";
 import { maxDepth, maxNames, tooDeep, tooManyNames } from "./json-text.ts";
 import { inSlices, turn } from "./slices.ts";
 
@@ -86,10 +86,7 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
           if (seen.has(name)) {
             const position = isScalar(key) ? key.range?.[0] : undefined;
             const line = position === undefined ? undefined : lines.linePos(position).line;
-            throw new ContentError(
-              line,
-              new FieldError([...pathOf(ancestors), String(name)], "is there twice").message,
-            );
+            throw new ContentError(line, nameTwice(pathOf(ancestors)).message);
           }
           seen.add(name);
         }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { ManualClock } from "@grpc-lb/core/testing";
 import fc from "fast-check";
 import { assertValidEndpoint } from "../../testing/endpoint.ts";
-import { bounded, mutated } from "../../testing/fuzz.ts";
+import { assertBounded, mutated } from "../../testing/fuzz.ts";
 import { service, slice } from "../../testing/kubernetes/slices.ts";
 import { SnapshotStore } from "../core/snapshot-store.ts";
 import { PortView } from "./port-view.ts";
@@ -80,15 +80,15 @@ function assertSlice(read: EndpointSlice): void {
 }
 
 test("any slice gives endpoints that satisfy the types", () => {
-  fc.assert(
+  assertBounded(
     fc.property(fc.oneof(anySlice, tree), (value) => assertSlice(readEndpointSlice(value))),
-    bounded(2_000),
+    2_000,
   );
 });
 
 test("after any changes of slices each snapshot has valid endpoints, one for each address", () => {
   const steps = fc.array(fc.tuple(fc.constantFrom("s-1", "s-2", "s-3"), fc.option(anySlice)), { maxLength: 8 });
-  fc.assert(
+  assertBounded(
     fc.property(steps, fc.constantFrom("mostCommon", "name", "number"), (changes, t) => {
       const store = new SnapshotStore("service default/s", new ManualClock());
       const slices = new Map<string, EndpointSlice>();
@@ -107,12 +107,12 @@ test("after any changes of slices each snapshot has valid endpoints, one for eac
         assert.equal(new Set(addresses).size, addresses.length, "each address once");
       }
     }),
-    bounded(500),
+    500,
   );
 });
 
 test("no Service or Status makes its reader throw", () => {
-  fc.assert(
+  assertBounded(
     fc.property(
       fc.oneof(tree, fc.record({ metadata: tree, spec: tree, message: tree, code: tree, details: tree })),
       (value) => {
@@ -125,7 +125,7 @@ test("no Service or Status makes its reader throw", () => {
         assert.ok(code === undefined || (code >= 100 && code <= 599), `code ${code}`);
       },
     ),
-    bounded(2_000),
+    2_000,
   );
 });
 
@@ -138,7 +138,7 @@ test("any list or line of a watch is read or refused with a short error", () => 
   };
   const event = { type: "MODIFIED", object: service({ name: "s" }) };
   const texts = mutated(fc.constantFrom(JSON.stringify(list), JSON.stringify(event)));
-  fc.assert(
+  assertBounded(
     fc.property(texts, (text) => {
       for (const read of [
         () => readList(JSON.parse(text), "EndpointSliceList", readEndpointSlice).items.forEach(assertSlice),
@@ -152,6 +152,6 @@ test("any list or line of a watch is read or refused with a short error", () => 
         }
       }
     }),
-    bounded(2_000),
+    2_000,
   );
 });

@@ -11,7 +11,7 @@ import { assertNothingLeft, FakeProxy, ManualClock, makeCertificates, turn, unti
 import fc from "fast-check";
 import { sourceIn } from "../../testing/context.ts";
 import { setEnvironment } from "../../testing/environment.ts";
-import { bounded, mutated } from "../../testing/fuzz.ts";
+import { assertBounded, mutated } from "../../testing/fuzz.ts";
 import { FakeApiServer, SnapshotReader, slice } from "../../testing/index.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import { ApiClient } from "./api-client.ts";
@@ -546,7 +546,7 @@ test("whatever a kubeconfig contains, it gives credentials or a DiscoveryError",
   const valid = fc
     .tuple(userFields, clusterFields, fieldsOf("namespace", "user", "cluster"))
     .map((parts) => kubeconfig(...parts));
-  await fc.assert(
+  await assertBounded(
     fc.asyncProperty(fc.oneof(valid, mutated(valid)), async (text) => {
       try {
         const access = await createKubeconfigAccess(file("fuzzed", text));
@@ -558,6 +558,6 @@ test("whatever a kubeconfig contains, it gives credentials or a DiscoveryError",
         assert.match(error.message, /^kubernetes: /);
       }
     }),
-    bounded(500),
+    500,
   );
 });

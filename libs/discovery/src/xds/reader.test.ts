@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { assertValidEndpoint } from "../../testing/endpoint.ts";
-import { bounded } from "../../testing/fuzz.ts";
+import { assertBounded } from "../../testing/fuzz.ts";
 import { encodeAssignment, lbEndpoint, type PartialAssignment } from "../../testing/xds/world.ts";
 import { formatAddress } from "../core/address.ts";
 import { edsType } from "./reader.ts";
@@ -161,7 +161,7 @@ const localities = fc.array(
 );
 
 test("whatever an assignment has, what is read satisfies the types, or it is refused with a short error", () => {
-  fc.assert(
+  assertBounded(
     fc.property(
       localities,
       fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(255)), { maxLength: 3 }),
@@ -185,12 +185,12 @@ test("whatever an assignment has, what is read satisfies the types, or it is ref
         for (const { fraction } of assignment.drops) assert.ok(fraction >= 0 && fraction <= 1);
       },
     ),
-    bounded(2_000),
+    2_000,
   );
 });
 
 test("any bytes are read, or refused", () => {
-  fc.assert(
+  assertBounded(
     fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
       try {
         for (const each of edsType.decode(bytes).read().endpoints) assertValidEndpoint(each);
@@ -198,6 +198,6 @@ test("any bytes are read, or refused", () => {
         assert.ok(error instanceof Error && !(error instanceof TypeError), String(error));
       }
     }),
-    bounded(5_000),
+    5_000,
   );
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatDuration, maxDurationMs, parseDuration } from "@grpc-lb/core";
 import fc from "fast-check";
-import { anyText, bounded, mutated } from "../../../testing/fuzz.ts";
+import { anyText, assertBounded, mutated } from "../../../testing/fuzz.ts";
 import { parseTarget, targetSchemes } from "../../target.ts";
 import { formatAddress, parseAddress } from "../address.ts";
 
@@ -34,7 +34,7 @@ function refusal(text: string): string | undefined {
 }
 
 test("any text is a target, or is refused in few words without control characters", () => {
-  fc.assert(
+  assertBounded(
     fc.property(target, (text) => {
       const message = refusal(text);
       if (message === undefined) return;
@@ -42,12 +42,12 @@ test("any text is a target, or is refused in few words without control character
       // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not reach a terminal
       assert.ok(!/[\u0000-\u001f\u007f-\u009f\u2028-\u202e]/.test(message), JSON.stringify(message));
     }),
-    bounded(20_000),
+    20_000,
   );
 });
 
 test("what a target has of addresses is valid, and in its one spelling", () => {
-  fc.assert(
+  assertBounded(
     fc.property(target, (text) => {
       if (refusal(text) !== undefined) return;
       const parsed = parseTarget(text);
@@ -59,7 +59,7 @@ test("what a target has of addresses is valid, and in its one spelling", () => {
       ];
       for (const address of addresses) assert.deepEqual(parseAddress(formatAddress(address)), address);
     }),
-    bounded(20_000),
+    20_000,
   );
 });
 
@@ -75,7 +75,7 @@ test("a password, the value of an unknown parameter and a token are never repeat
     (secret, around) => `host/x/y;${around}x=${secret}#${around}`,
     (secret, around) => `host/x/y/${around}/0f1e2d3c4b5a69788796a5b4c3d2e1f0${secret.length}`,
   ];
-  fc.assert(
+  assertBounded(
     fc.property(before, fc.constantFrom(...secrets), word, anyText(10), ([name, slashes], build, around, noise) => {
       const secret = "hunter2-S3CRET";
       for (const text of [
@@ -90,13 +90,13 @@ test("a password, the value of an unknown parameter and a token are never repeat
         );
       }
     }),
-    bounded(20_000),
+    20_000,
   );
 });
 
 test("any text is a duration of whole milliseconds, or is refused", () => {
   const near = fc.tuple(fc.double(), fc.constantFrom("ms", "s", "m", "h", "d", "")).map((parts) => parts.join(""));
-  fc.assert(
+  assertBounded(
     fc.property(fc.oneof(anyText(20), near, mutated(fc.constantFrom("300ms", "1.5s", "0", "24h"))), (text) => {
       let ms: number;
       try {
@@ -107,13 +107,13 @@ test("any text is a duration of whole milliseconds, or is refused", () => {
       }
       assert.ok(Number.isInteger(ms) && ms >= 0 && ms <= maxDurationMs, `${text} is ${ms}`);
     }),
-    bounded(20_000),
+    20_000,
   );
 });
 
 test("a duration that was formatted is parsed as the same", () => {
-  fc.assert(
+  assertBounded(
     fc.property(fc.nat(maxDurationMs), (ms) => assert.equal(parseDuration(formatDuration(ms)), ms)),
-    bounded(20_000),
+    20_000,
   );
 });
