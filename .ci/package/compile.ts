@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { WorkspacePackage } from "./manifest.ts";
 
 /**
- * Compiles the exports of a package but those for tests, and what they import of its own files, to CommonJS with declarations and source maps.
+ * Compiles the exports of a package, and what they import of its own files, to CommonJS with declarations and source maps.
  *
  * @param outFolder the output has the paths of the sources here: `src/index.js`
  * @returns the files, relative to `outFolder`
@@ -27,8 +27,11 @@ export function compile(root: string, { folder, manifest }: WorkspacePackage, ou
     outDir: outFolder,
     typeRoots: [join(root, "node_modules/@types")],
   };
-  const isPublished = (file: string) => !file.startsWith("./testing/");
-  const files = Object.values(manifest.exports).filter(isPublished).map((file) => join(folder, file));
+  // Folders of testing/ start real servers and clients, for tests of this repository alone.
+  const isPublished = (file: string) => !/^\.\/testing\/.*\//.test(file);
+  const files = Object.values(manifest.exports)
+    .filter(isPublished)
+    .map((file) => join(folder, file));
   writeFileSync(config, JSON.stringify({ extends: join(root, "tsconfig.base.json"), compilerOptions, files }));
   const tsc = join(root, "node_modules/.bin/tsc");
   const { status, stdout, stderr } = spawnSync(tsc, ["-p", config], { cwd: folder, encoding: "utf8" });
