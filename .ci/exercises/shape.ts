@@ -15,6 +15,8 @@ const generated = `(?:-${random}{6,10}-${random}{5}|-${random}{5}|-(?=${random}*
 const nameEnd = "(?![\\w-])";
 const address = "\\d{1,3}(?:\\.\\d{1,3}){3}";
 const duration = "(?:\\d+(?:\\.\\d+)? ?(?:ms|µs|min|s|m|h|d)(?![A-Za-z]))+";
+/** Of the day, with a date or without: `2026-11-27T05:51:52.450Z`, `05:51:52`. */
+const clock = "(?:\\d{4}-\\d\\d-\\d\\dT)?\\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?Z?(?![\\w:])";
 const number = "\\d+(?:\\.\\d+)?";
 const zero = /^0+(?:\.0+)?$/;
 const onlyZero = "0+(?:\\.0+)?(?!\\.?\\d)";
@@ -24,6 +26,7 @@ const tokens = new RegExp(
     `(?<any>…)`,
     `(?<![\\d.])(?<address>${address})(?![\\d.]*\\d)`,
     `(?<![\\w-])(?<stem>[a-z][a-z0-9-]*?)${generated}${nameEnd}`,
+    `(?<![\\w:.-])(?<clock>${clock})`,
     `(?<duration>${duration})`,
     `(?<number>${number})`,
     `(?<space>\\s+)`,
@@ -38,6 +41,7 @@ const tokens = new RegExp(
  * - `…` stands for any text in a line, and alone in a line for any lines.
  * - A name that Kubernetes made up (`server-549fd9df7f-b9995`) and an IPv4 address stand for another one of that form. The same
  *   one stays the same, and different ones stay different.
+ * - A time of the day stands for any.
  * - A time with its unit stands for any time, and a number for any number; but 0 stands for 0 only, and no other number for 0.
  * - Spaces count as one; empty lines and colours do not count.
  *
@@ -74,6 +78,7 @@ function compile(lines: readonly string[]): string[] {
       if (kind.any) return "[^\\n]*?";
       if (kind.address) return toName(token, address);
       if (kind.stem) return toName(token, escapeText(kind.stem) + generated);
+      if (kind.clock) return clock;
       if (kind.duration) return duration;
       if (kind.number) return zero.test(token) ? onlyZero : `(?!${onlyZero})${number}`;
       return kind.space ? "[ \\t]+" : escapeText(token);
