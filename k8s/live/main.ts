@@ -54,9 +54,10 @@ void runProgram(
       isOurs = !problem.includes("already exists");
       if (code !== 0) stop(`kubectl create: ${problem}`);
       silent = await clientsWithoutEvents(kubectl);
-      if (silent.length > 0 && flags.allowActions) await setEvents(kubectl, silent, "EVENTS=true");
       if (silent.length > 0) process.stderr.write(`kube-live: ${describeEvents(flags.allowActions)}\n`);
       await waitForRollout(kubectl, "live");
+      // Clients report each connection once, and the page reads from now on: it must be there before they start.
+      if (silent.length > 0 && flags.allowActions) await setEvents(kubectl, silent, "EVENTS=true");
       await forwardPort(kubectl, {
         ...{ to: "deployment/live", port: flags.port, remotePort: pagePort, signal },
         onUrl: (url) => void process.stdout.write(`${url}\n`),

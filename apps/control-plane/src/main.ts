@@ -90,8 +90,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   };
 
   const ending = new AbortController();
-  // A timer, because sources and file watches do not keep the process alive while the start waits for them.
-  const terminated = clock.sleep(maxDurationMs, AbortSignal.any([signal, ending.signal]));
+  const terminated = untilAborted(AbortSignal.any([signal, ending.signal]));
   const closing: (() => Promise<unknown>)[] = [
     () => publisher.close(),
     () => steerer.close(),
@@ -150,3 +149,8 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     await Promise.all(closing.map((close) => close()));
   }
 });
+
+/** A timer, because sources and file watches do not keep the process alive while the start waits for them. */
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await systemClock.sleep(maxDurationMs, signal);
+}

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ClusterLoadAssignment } from "@grpc-lb/protos/envoy/config/endpoint/v3";
 import fc from "fast-check";
 import { assertValidEndpoint } from "../../testing/endpoint.ts";
 import { assertBounded } from "../../testing/fuzz.ts";
 import { encodeAssignment, lbEndpoint, type PartialAssignment } from "../../testing/xds/world.ts";
 import { formatAddress } from "../core/address.ts";
-import { edsType } from "./reader.ts";
+import { edsType, readAssignment } from "./reader.ts";
 
 type Locality = NonNullable<NonNullable<PartialAssignment>["endpoints"]>[number];
 
@@ -187,6 +188,31 @@ test("whatever an assignment has, what is read satisfies the types, or it is ref
     ),
     2_000,
   );
+});
+
+test("an assignment with too many localities, or an endpoint with too many addresses, is refused", () => {
+  const read = (endpoints: readonly object[]) =>
+    readAssignment(ClusterLoadAssignment.fromPartial({ clusterName: "a", endpoints: [...endpoints] }));
+  const socketAddress = { address: "10.0.0.1", portSpecifier: { $case: "portValue", value: 80 } };
+  const address = { address: { $case: "socketAddress", value: socketAddress } };
+  const withAddresses = (count: number) => [
+    {
+      lbEndpoints: [
+        {
+          hostIdentifier: {
+            $case: "endpoint",
+            value: { address, additionalAddresses: Array(count).fill({ address }) },
+          },
+        },
+      ],
+    },
+  ];
+  assert.throws(() => read(Array(100_001).fill({})), { message: "it has 100001 localities, more than 100000" });
+  assert.equal(read(Array(100_000).fill({})).endpoints.length, 0);
+  assert.throws(() => read(withAddresses(101)), {
+    message: "endpoints[0].lb_endpoints[0] has more than 100 additional addresses",
+  });
+  assert.equal(read(withAddresses(100)).endpoints.length, 1);
 });
 
 test("any bytes are read, or refused", () => {

@@ -19,8 +19,10 @@ export interface Assignment {
   readonly problem: string | undefined;
 }
 
-/** The most endpoints of a service; more are refused. */
+/** The most endpoints of a service, and the most localities; more are refused. */
 const maxEndpoints = 100_000;
+/** The most additional addresses of an endpoint; more are refused. */
+const maxAddresses = 100;
 const maxDrops = 100;
 /** As HealthStatus: UNKNOWN, HEALTHY, and DEGRADED, whose endpoints are used while there is no other. */
 const [unknown, healthy, degraded] = [0, 1, 5];
@@ -53,6 +55,8 @@ export const edsType: ResourceType<Assignment> = {
  * @throws Error that names the first field that is not valid
  */
 export function readAssignment({ endpoints: localities, policy }: ClusterLoadAssignment): Assignment {
+  if (localities.length > maxEndpoints)
+    throw new Error(`it has ${localities.length} localities, more than ${maxEndpoints}`);
   const count = localities.reduce((sum, { lbEndpoints }) => sum + lbEndpoints.length, 0);
   if (count > maxEndpoints) throw new Error(`it has ${count} endpoints, more than ${maxEndpoints}`);
   const byPriority = new Map<number, WeightedLocality[]>();
@@ -66,8 +70,9 @@ export function readAssignment({ endpoints: localities, policy }: ClusterLoadAss
     if (locality && places.has(place)) throw new Error(`${at}: locality ${place} stands twice in a priority`);
     places.add(place);
     const own: WeightedLocality = { weight: loadBalancingWeight, endpoints: [] };
-    const group = byPriority.get(priority) ?? [];
-    byPriority.set(priority, [...group, own]);
+    const group = byPriority.get(priority);
+    if (group) group.push(own);
+    else byPriority.set(priority, [own]);
     const metadata = { ...(region !== "" && { region }), ...(subZone !== "" && { subZone }) };
     for (const [i, each] of lbEndpoints.entries()) {
       const read = readEndpoint(each, `${at}.lb_endpoints[${i}]`, { zone: zone || undefined, metadata });
@@ -107,7 +112,9 @@ function readEndpoint(
   more: { readonly zone: string | undefined; readonly metadata: Readonly<Record<string, string>> },
 ): Endpoint | undefined {
   const endpoint = hostIdentifier?.value;
-  const all = [endpoint?.address, ...(endpoint?.additionalAddresses ?? []).map(({ address }) => address)];
+  const additional = endpoint?.additionalAddresses ?? [];
+  if (additional.length > maxAddresses) throw new Error(`${at} has more than ${maxAddresses} additional addresses`);
+  const all = [endpoint?.address, ...additional.map(({ address }) => address)];
   const addresses = all.flatMap((each) => {
     const socket = each?.address?.value;
     return socket ? [readAddress(socket.address, socket.portSpecifier?.value, at)] : [];

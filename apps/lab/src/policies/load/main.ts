@@ -51,7 +51,7 @@ void runProgram({ name: "load", summary, flags: loadFlags }, async ({ flags, sig
     if (signal.aborted) return 0;
     await Promise.all(pending);
     process.stdout.write(`${JSON.stringify(tally.measured())}\n`);
-    await clock.sleep(maxDurationMs, signal); // until the parent process stops this one
+    while (!signal.aborted) await clock.sleep(maxDurationMs, signal); // until the parent process stops this one
     return 0;
   } finally {
     client.close();
