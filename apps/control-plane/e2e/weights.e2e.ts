@@ -18,17 +18,19 @@ const users = 500;
 /** The same of that many users, and what a ring of 1024 entries is off. */
 const ringBound = 0.15;
 
+const sources = {
+  pods: [
+    { pod: "a1", weight: 1 },
+    { pod: "a2", weight: 3 },
+  ],
+};
+
 for (const kind of kinds) {
   describe(kind.name, { skip: kind.missing ?? false, timeout: 300_000 }, () => {
     test("an endpoint of weight 3 gets three times the calls of one of weight 1, and follows its weight", async (t) => {
       await using world = await startWorld({
         kind,
-        sources: {
-          pods: [
-            { pod: "a1", weight: 1 },
-            { pod: "a2", weight: 3 },
-          ],
-        },
+        sources,
         services: (target) => ({ server: { target: target("pods") } }),
         calls: { atOnce: 4, gapMs: 1 },
       });
@@ -50,12 +52,7 @@ for (const kind of kinds) {
     test("ring_hash: a user stays with a pod, and a pod of weight 3 has three times the users of one of weight 1", async (t) => {
       await using world = await startWorld({
         kind,
-        sources: {
-          pods: [
-            { pod: "a1", weight: 1 },
-            { pod: "a2", weight: 3 },
-          ],
-        },
+        sources,
         services: (target) => ({ server: { target: target("pods"), policy: "ring_hash", hashHeader: "user" } }),
       });
       const podsOfUsers = async () => {

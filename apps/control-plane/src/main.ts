@@ -1,5 +1,5 @@
 import { setLogger } from "@grpc/grpc-js";
-import { maxDurationMs, systemClock } from "@grpc-lb/core";
+import { systemClock, untilAborted } from "@grpc-lb/core";
 import { createSource } from "@grpc-lb/discovery";
 import { createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
 import { createCertificateExpiry, startTelemetry } from "@grpc-lb/operations/telemetry";
@@ -90,7 +90,8 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   };
 
   const ending = new AbortController();
-  const terminated = untilAborted(AbortSignal.any([signal, ending.signal]));
+  // Keeps the process alive, which sources and file watches do not while the start waits for them.
+  const terminated = untilAborted(AbortSignal.any([signal, ending.signal]), clock);
   const closing: (() => Promise<unknown>)[] = [
     () => publisher.close(),
     () => steerer.close(),
@@ -149,8 +150,3 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     await Promise.all(closing.map((close) => close()));
   }
 });
-
-/** A timer, because sources and file watches do not keep the process alive while the start waits for them. */
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) await systemClock.sleep(maxDurationMs, signal);
-}

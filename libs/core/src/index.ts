@@ -25,3 +25,4 @@ export { createRandom, type Random } from "./random.ts";
 export { describeReadFailure } from "./read-failure.ts";
 export { type ReadTextOptions, readTextFile } from "./read-text-file.ts";
 export { redactAddress, redactReason, redactTarget, type Shown } from "./redact.ts";
+export { untilAborted } from "./until-aborted.ts";

@@ -1,5 +1,5 @@
 import { type Client, credentials, experimental, Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { createRandom, maxDurationMs, messageOf, systemClock } from "@grpc-lb/core";
+import { createRandom, messageOf, systemClock, untilAborted } from "@grpc-lb/core";
 import { registerPoliciesIn } from "@grpc-lb/policies/testing/context";
 import { ProgramError, runProgram } from "@grpc-lb/program";
 import { PodServiceClient } from "@grpc-lb/protos/pod/v1";
@@ -51,7 +51,7 @@ void runProgram({ name: "load", summary, flags: loadFlags }, async ({ flags, sig
     if (signal.aborted) return 0;
     await Promise.all(pending);
     process.stdout.write(`${JSON.stringify(tally.measured())}\n`);
-    while (!signal.aborted) await clock.sleep(maxDurationMs, signal); // until the parent process stops this one
+    await untilAborted(signal, clock); // until the parent process stops this one
     return 0;
   } finally {
     client.close();
