@@ -61,6 +61,9 @@ const long: readonly Story[] = [
   "xds",
 ];
 
+/** Of each story, at the end of a run. */
+const maxFailureLines = 40;
+
 const stories: Flag<readonly Story[]> = {
   metavar: "names",
   help: `which stories to run: ${names.join(", ")}`,
@@ -79,26 +82,38 @@ void runProgram(
   async ({ flags, signal }) => {
     await makeOk("docker-build", process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {});
     const sum = { passed: 0, failed: 0, skipped: 0 };
+    const failures: string[] = [];
     for (const phase of phases) {
       const wanted = phase.filter((story) => flags.stories.includes(story) && !signal.aborted);
       for (const counts of await Promise.all(wanted.map((story) => runStory(story, signal)))) {
         for (const key of ["passed", "failed", "skipped"] as const) sum[key] += counts[key];
+        failures.push(...counts.failures);
       }
     }
+    for (const line of failures) process.stdout.write(`${line}\n`);
     if (sum.skipped > 0) process.stdout.write(`${sum.skipped} skipped, with their reasons above\n`);
     process.stdout.write(`${sum.passed} passed, ${sum.failed} failed\n`);
     return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
   },
 );
 
-/** Runs a story in a process of its own, each line of its output after its name, and returns its counts. */
+/**
+ * Runs a story in a process of its own, each line of its output after its name. Returns its counts, and the first lines of the report of
+ * its failed steps, which stand at the end of a run, where they are looked for.
+ */
 async function runStory(story: Story, signal: AbortSignal) {
   const startedMs = performance.now();
   const totals: Record<string, number> = {};
-  const onLine = (line: string) => {
-    const [, name, count] = /^ℹ (pass|fail|cancelled|skipped) (\d+)$/.exec(line) ?? [];
+  const failures: string[] = [];
+  let reportsFailures = false;
+  const onLine = (text: string) => {
+    const [, name, count] = /^ℹ (pass|fail|cancelled|skipped) (\d+)$/.exec(text) ?? [];
     if (name !== undefined) totals[name] = Number(count);
-    else if (!line.startsWith("ℹ ")) process.stdout.write(`${story.padEnd(11)} ${line}\n`);
+    if (text.startsWith("ℹ ")) return;
+    const line = `${story.padEnd(11)} ${text}`;
+    process.stdout.write(`${line}\n`);
+    reportsFailures ||= text === "✖ failing tests:";
+    if (reportsFailures && failures.length < maxFailureLines) failures.push(line);
   };
   const child = startChild({
     command: process.execPath,
@@ -116,5 +131,5 @@ async function runStory(story: Story, signal: AbortSignal) {
   const failed = code === 0 ? 0 : Math.max(1, fail + cancelled);
   const seconds = Math.round((performance.now() - startedMs) / 1000);
   process.stdout.write(`${story.padEnd(11)} ${pass} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
-  return { passed: pass, failed, skipped };
+  return { passed: pass, failed, skipped, failures };
 }
