@@ -184,6 +184,45 @@ for (const protocol of ["delta", "sotw"] as const) {
       }
     }));
 
+  test(`${protocol}: a rejection that waits is sent before names change, and before a later response is accepted`, () =>
+    running({ protocol }, async ({ fake, client, put }) => {
+      put("a", "1");
+      const a = watch(client, "a");
+      await heard(a, "1");
+      const errors = () => a.heard.filter((each) => each.startsWith("invalid")).length;
+      const answers = () => fake.requests.map(({ request }) => request).filter(({ responseNonce }) => responseNonce);
+      const nonceOf = (rejection: number) =>
+        answers().filter(({ errorDetail }) => errorDetail)[rejection]?.responseNonce;
+      for (const [n, value] of ["2!", "3!"].entries()) {
+        put("a", value);
+        await until(() => errors() === n + 1, value);
+      }
+      fake.tellsOfMissing = false;
+      const named = fake.requests.length;
+      watch(client, "b");
+      await until(() => fake.requests.length >= named + 2, "a rejection and the names");
+      const [rejection, names] = fake.requests.slice(named).map(({ request }) => request);
+      assert.equal(rejection?.errorDetail?.message, "a: it ends with !");
+      assert.equal(names?.errorDetail, undefined);
+      if (protocol === "sotw") {
+        assert.deepEqual(states(fake)[named]?.resourceNames, ["a"]);
+        assert.deepEqual(states(fake)[named + 1]?.resourceNames, ["a", "b"]);
+        assert.equal(states(fake)[named]?.versionInfo, states(fake)[named + 1]?.versionInfo);
+      } else assert.deepEqual(deltas(fake)[named + 1]?.resourceNamesSubscribe, ["b"]);
+
+      const before = errors();
+      put("a", "4!");
+      await until(() => errors() > before, "4!");
+      put("a", "5");
+      await until(() => a.heard.at(-1) === "5", "5");
+      const isAccepted = () => fake.requests.at(-1)?.request.errorDetail === undefined && nonceOf(2) !== undefined;
+      await until(isAccepted, "a rejection, and what accepts the later response");
+      for (const { responseNonce } of answers().filter(({ errorDetail }) => errorDetail)) {
+        const first = answers().find((each) => each.responseNonce === responseNonce);
+        assert.ok(first?.errorDetail, `the first request with the nonce ${responseNonce} rejects it`);
+      }
+    }));
+
   test(`${protocol}: after a lost connection the next stream resumes by versions, and nothing is heard twice`, () =>
     running({ protocol }, async ({ fake, client, clock, put }) => {
       put("a", "1");

@@ -22,6 +22,8 @@ const resumedMs = 1_000;
 const currentMs = 10_000;
 /** A server may send a resource again as soon as it is rejected: the first rejection is sent at once, further ones after a pause. */
 const rejectionBounds = { baseMs: 200, maxMs: 4_000 };
+/** The most rejections of a type that wait for the end of a pause: the oldest ones of a server that sends more meanwhile stay without an answer. */
+const maxPaused = 100;
 
 /** One stream of ADS: requests what is watched, takes over what comes, and accepts or rejects it. */
 export class AdsStream<Q, R extends { readonly typeUrl: string }> {
@@ -29,8 +31,8 @@ export class AdsStream<Q, R extends { readonly typeUrl: string }> {
   readonly #ended = new AbortController();
   /** The types whose last response was rejected. */
   readonly #rejected = new Map<string, Backoff>();
-  /** The last response of each type. */
-  readonly #latest = new Map<string, R>();
+  /** By type: the rejections that wait for the end of a pause, in their order. */
+  readonly #paused = new Map<string, Q[]>();
   #isUpdating = false;
 
   constructor(options: AdsStreamOptions<Q, R>) {
@@ -67,29 +69,49 @@ export class AdsStream<Q, R extends { readonly typeUrl: string }> {
       each.prune();
       const update = exchange.update(each);
       if (!update) continue;
+      // By the state of the world it has the nonce of the last response: without its rejection that would be accepted.
+      this.#sendPaused(each.type.typeUrl);
       call.send(update.request);
       each.onRequested(update.requested);
     }
   }
 
   #receive(response: R): void {
-    const { call, exchange, subscriptions, clock, random, onServed } = this.#options;
+    const { call, exchange, subscriptions, random, onServed } = this.#options;
     const { typeUrl } = response;
     const own = subscriptions.get(typeUrl);
     if (!own) return; // of a type that was never requested
     const rejection = exchange.receive(own, response);
     onServed();
-    this.#latest.set(typeUrl, response);
-    const answer = () => call.send(exchange.acknowledge(own, response, rejection));
-    const before = this.#rejected.get(typeUrl);
-    if (rejection === undefined || !before) answer();
-    if (rejection === undefined) this.#rejected.delete(typeUrl);
-    else if (!before) this.#rejected.set(typeUrl, createBackoff({ ...rejectionBounds, random }));
-    else {
-      void clock.sleep(before.next(), this.#ended.signal, { background: true }).then(() => {
-        if (!this.#ended.signal.aborted && this.#latest.get(typeUrl) === response) answer();
-      });
+    const answer = exchange.acknowledge(own, response, rejection);
+    const pauses = this.#rejected.get(typeUrl);
+    if (rejection === undefined) {
+      this.#rejected.delete(typeUrl);
+      this.#sendPaused(typeUrl); // an answer to a later response would stand for these, too
+      call.send(answer);
+    } else if (!pauses) {
+      this.#rejected.set(typeUrl, createBackoff({ ...rejectionBounds, random }));
+      call.send(answer);
+    } else this.#pause(typeUrl, answer, pauses);
+  }
+
+  #pause(typeUrl: string, rejection: Q, pauses: Backoff): void {
+    const paused = this.#paused.get(typeUrl);
+    if (paused) {
+      paused.push(rejection);
+      if (paused.length > maxPaused) paused.shift();
+      return;
     }
+    const own = [rejection];
+    this.#paused.set(typeUrl, own);
+    void this.#options.clock.sleep(pauses.next(), this.#ended.signal, { background: true }).then(() => {
+      if (!this.#ended.signal.aborted && this.#paused.get(typeUrl) === own) this.#sendPaused(typeUrl);
+    });
+  }
+
+  #sendPaused(typeUrl: string): void {
+    for (const rejection of this.#paused.get(typeUrl) ?? []) this.#options.call.send(rejection);
+    this.#paused.delete(typeUrl);
   }
 
   async #keepCurrent(): Promise<void> {
