@@ -1,7 +1,16 @@
 import { adminFlags } from "@grpc-lb/operations/admin";
 import { logFlags } from "@grpc-lb/operations/logs";
 import { serverNameFlag, serverTlsFlags } from "@grpc-lb/operations/tls";
-import { choiceFlag, durationFlag, fileFlag, listFlag, logLevels, portFlag, textFlag } from "@grpc-lb/program";
+import {
+  choiceFlag,
+  durationFlag,
+  fileFlag,
+  integerFlag,
+  listFlag,
+  logLevels,
+  portFlag,
+  textFlag,
+} from "@grpc-lb/program";
 import { envoyPortFlag, serveFlag } from "./config/serve-flag.ts";
 
 /** The flags of the control plane; each has an environment variable. */
@@ -28,6 +37,12 @@ export const flags = {
     help: "port on 127.0.0.1 that shows what each client has (CSDS), 0 for none",
     default: 0,
     defaultText: "off",
+  }),
+  maxStreamsPerHost: integerFlag({
+    metavar: "count",
+    help: "streams that clients of one address may have at a time; behind a proxy all have its address",
+    default: 1_000,
+    min: 1,
   }),
   ...adminFlags,
   ...serverTlsFlags,

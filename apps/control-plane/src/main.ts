@@ -73,9 +73,11 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     cache,
     groupOf: ({ userAgentName }) => clientGroupOf(userAgentName),
     identifier: "grpc-lb",
+    limits: { maxStreamsPerHost: flags.maxStreamsPerHost },
     ...logClients(log),
   });
   const loads = createLoadServer({
+    maxStreamsPerHost: flags.maxStreamsPerHost,
     onReport: (report) => steerer.report(report.cluster, report.intervalMs, clientLoadsOf(report)),
   });
   const configStatus = new ConfigStatus();

@@ -47,7 +47,7 @@ interface Row {
 async function measure(protocol: "delta" | "sotw"): Promise<Row[]> {
   const cache = new SnapshotCache();
   cache.setSnapshot("", wholeSet(0));
-  const ads = createAdsServer({ cache });
+  const ads = createAdsServer({ cache, limits: { maxStreamsPerHost: clients } });
   const server = new Server(); // no pings: the clients of one process may be too busy to answer
   ads.addTo(server);
   const port = await promisify(server.bindAsync.bind(server))("127.0.0.1:0", ServerCredentials.createInsecure());

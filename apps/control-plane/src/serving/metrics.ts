@@ -42,6 +42,9 @@ export function observeControlPlane(
   counter("rejections", "Responses that clients rejected", "{response}").addCallback((result) =>
     result.observe(ads.stats().rejections),
   );
+  counter("refusals", "Streams that were ended by a limit or by a request that is not valid", "{stream}").addCallback(
+    (result) => result.observe(ads.stats().refusals),
+  );
 
   gauge("config.applied", "When the configuration in use was applied, since 1970", "s").addCallback((result) => {
     if (config.appliedMs !== undefined) result.observe(config.appliedMs / 1_000);

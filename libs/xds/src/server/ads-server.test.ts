@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
+import { Node } from "@grpc-lb/protos/envoy/config/core/v3";
 import { DeltaDiscoveryResponse, DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import { sampleCluster, sampleEndpoints, sampleListener, sampleRoute } from "../../testing/sample-resources.ts";
 import { deltaClient, stateClient } from "../../testing/scripted-client.ts";
@@ -287,7 +288,7 @@ test("what the cache does not know yet is not answered by either protocol, until
   state.send({ typeUrl: endpoints, resourceNames: resourceNamesSubscribe });
   await settled(4);
   assert.deepEqual([resuming.unread, state.unread], [0, 0]);
-  assert.equal(clock.sleeping, 3, "no timer but that of the first request: what is not known holds nothing");
+  assert.equal(clock.sleeping, 0, "what is not known holds nothing");
   assert.deepEqual(
     ads.clientStatuses()[1]?.resources.map((each) => each.state),
     ["pending", "pending", "pending"],
@@ -378,7 +379,7 @@ describe("make before break", () => {
     cache.setSnapshot("", next());
     assert.deepEqual(namesOf(await client.accept()), ["b"]);
     await settled(5);
-    await until(() => clock.sleeping === 2, "the limit runs");
+    await until(() => clock.sleeping === 1, "the limit runs");
     clock.advance(500);
     assert.equal(kindOf(await client.accept()), "route");
     assert.deepEqual((await client.accept()).removedResources, ["a"]);
@@ -467,16 +468,74 @@ describe("streams", () => {
       await until(() => client.error !== undefined, "the stream ends");
       return `${status[client.error?.code ?? 0]}: ${client.error?.details}`;
     };
-    const tooMany = "RESOURCE_EXHAUSTED: a stream may subscribe to at most 3 names of at most 4096 characters";
-    assert.equal(await errorOf(names), tooMany);
-    assert.equal(await errorOf(long), tooMany);
+    assert.equal(await errorOf(names), "RESOURCE_EXHAUSTED: the stream subscribes to 4 names, and at most 3 are taken");
+    assert.equal(
+      await errorOf(long),
+      "RESOURCE_EXHAUSTED: the name of a resource has 5000 characters, and at most 4096 are taken",
+    );
     assert.equal(await errorOf(types), "RESOURCE_EXHAUSTED: a stream may subscribe to at most 2 types");
     assert.equal(await errorOf(nameless), "INVALID_ARGUMENT: the first request has no node");
     for (let i = 0; i < 4; i++) openDelta().send({ typeUrl: endpoints });
     await until(() => ads.stats().streams === 5, "5 streams");
-    assert.equal(await errorOf(openDelta()), "RESOURCE_EXHAUSTED: the control plane serves at most 5 streams");
+    assert.equal(await errorOf(openDelta()), "RESOURCE_EXHAUSTED: the control plane serves at most 5 streams of ADS");
     cache.updateSnapshot("", { upserts: [edsOf("a", 2)] });
     assert.deepEqual(namesOf(await good.accept()), ["a"]);
+  });
+
+  test("of a client is kept who it is, and not what else it says of itself; texts and names have a bounded size", async () => {
+    const groups: unknown[] = [];
+    const groupOf: AdsServerOptions["groupOf"] = ({ metadata }) => {
+      groups.push(metadata);
+      return "";
+    };
+    await start({ groupOf, limits: { maxNameCharacters: 10 } });
+    cache.setSnapshot("", [edsOf("a", 1)]);
+    const locality = { region: "r", zone: "z", subZone: "s" };
+    const node = { id: "n", cluster: "c", locality, userAgentName: "u", metadata: { big: "x".repeat(10_000) } };
+    const client = openDelta();
+    client.send({ typeUrl: endpoints, node: Node.fromPartial(node), resourceNamesSubscribe: ["a"] });
+    await client.accept();
+    const { metadata, ...kept } = node;
+    assert.deepEqual([ads.clients()[0]?.node, groups], [kept, [metadata]]);
+
+    const [long, names] = [openDelta(), openState()];
+    long.send({ typeUrl: endpoints, node: Node.fromPartial({ id: "x".repeat(2_000) }) });
+    await until(() => long.error !== undefined, "the long one ends");
+    assert.equal(long.error?.details, "the node is not valid: id has 2000 characters, and at most 1024 are taken");
+    names.send({ typeUrl: endpoints, resourceNames: ["12345", "67890"] });
+    names.send({ typeUrl: route, resourceNames: ["r"] });
+    const all = "the names of the stream have 11 characters in all, and at most 10 are taken";
+    await until(() => names.error !== undefined, "the one with many names ends");
+    assert.equal(names.error?.details, all);
+    const resuming = openDelta();
+    const initialResourceVersions = { "12345": "1", "678901": "1" };
+    resuming.send({ typeUrl: endpoints, resourceNamesSubscribe: ["12345"], initialResourceVersions });
+    await until(
+      () => resuming.error !== undefined,
+      "what a client has from before counts, also if it does not ask for it",
+    );
+    assert.equal(resuming.error?.details, all);
+    client.send({ typeUrl: endpoints, resourceNamesSubscribe: ["123456789"] });
+    client.send({ typeUrl: endpoints, resourceNamesUnsubscribe: ["123456789"] });
+    client.send({ typeUrl: endpoints, resourceNamesSubscribe: ["987654321"] });
+    await client.accept();
+    assert.equal(client.error, undefined, "names that are given back no longer count");
+  });
+
+  test("one host cannot take the streams of all", async () => {
+    await start({ limits: { maxStreamsPerHost: 2 } });
+    const [first, second] = [openDelta(), openDelta()];
+    await until(() => ads.stats().streams === 2, "two streams");
+    const third = openDelta();
+    await until(() => third.error !== undefined, "the third one is refused");
+    const limit = "the control plane serves at most 2 streams of ADS to one host, and 127.0.0.1 has them";
+    assert.deepEqual([third.error?.code, third.error?.details], [status.RESOURCE_EXHAUSTED, limit]);
+    first.close();
+    await until(() => ads.stats().streams === 1, "the first one ends");
+    const fourth = openDelta();
+    fourth.send({ typeUrl: endpoints, resourceNamesSubscribe: ["a"] });
+    await settled(1);
+    assert.deepEqual([second.error, fourth.error], [undefined, undefined]);
   });
 
   test("a client that sends nothing is ended; so are all when the server closes", async () => {

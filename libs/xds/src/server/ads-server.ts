@@ -12,8 +12,7 @@ import { type AnyRequest, malformed } from "./protocol.ts";
 import { ResponseEncoder } from "./response-encoder.ts";
 import { stateOfTheWorld } from "./state-of-the-world.ts";
 import { AdsStream, type StreamOptions } from "./stream.ts";
-
-const closing = "the control plane is shutting down";
+import { closing, StreamGate } from "./stream-gate.ts";
 
 /** Creates the service of ADS. @throws TypeError or RangeError for options that are not valid */
 export function createAdsServer(options: AdsServerOptions): AdsServer {
@@ -24,35 +23,42 @@ export function createAdsServer(options: AdsServerOptions): AdsServer {
 export function createAdsServerIn(options: AdsServerOptions, context: Context): AdsServer {
   validate(options);
   const { cache, groupOf = () => "", identifier = "", limits = {}, orderTimeoutMs = 5_000 } = options;
-  const { maxStreams = 10_000, maxSubscriptions = 100_000, maxTypes = 32, maxResponseBytes = 2 ** 20 } = limits;
-  const streams = new Map<number, Pick<AdsStream<AnyRequest>, "client" | "clientStatus" | "end">>();
+  const { maxStreams = 10_000, maxStreamsPerHost = 1_000, firstRequestTimeoutMs = 10_000 } = limits;
+  const {
+    maxSubscriptions = 100_000,
+    maxNameCharacters = 4 * 2 ** 20,
+    maxTypes = 32,
+    maxResponseBytes = 2 ** 20,
+  } = limits;
+  const { clock } = completeContext(context);
+  const gate = new StreamGate({ service: "ADS", maxStreams, maxStreamsPerHost, firstRequestTimeoutMs, clock });
+  const streams = new Map<number, Pick<AdsStream<AnyRequest>, "client" | "clientStatus" | "end" | "refuse">>();
   const counts = { requests: 0, responses: 0, responseBytes: 0, rejections: 0, refusals: 0 };
   const deltaEncoder = new ResponseEncoder(delta, identifier);
   const stateEncoder = new ResponseEncoder(stateOfTheWorld, identifier);
   let lastId = 0;
-  let isClosed = false;
 
   const openStream = <Q extends AnyRequest>(call: ServerDuplexStream<Q, Buffer>, encoder: ResponseEncoder<Q>) => {
-    if (isClosed || streams.size >= maxStreams) {
-      counts.refusals += 1;
-      const code = isClosed ? status.UNAVAILABLE : status.RESOURCE_EXHAUSTED;
-      const details = isClosed ? closing : `the control plane serves at most ${maxStreams} streams`;
-      call.emit("error", { code, details });
-      return;
-    }
     lastId += 1;
     const id = lastId;
+    const place = gate.admit(call.getPeer(), (code, details) => streams.get(id)?.refuse(code, details));
+    if (place.t === "refused") {
+      counts.refusals += 1;
+      call.emit("error", place);
+      return;
+    }
     const streamOptions: StreamOptions = {
       cache,
       groupOf,
       maxSubscriptions,
+      maxNameCharacters,
       maxTypes,
       maxResponseBytes,
-      firstRequestTimeoutMs: limits.firstRequestTimeoutMs ?? 10_000,
       orderTimeoutMs,
-      clock: completeContext(context).clock,
+      clock,
       onConnected: options.onConnected,
       onRequest: () => {
+        place.onRequest();
         counts.requests += 1;
       },
       onResponse: (bytes) => {
@@ -65,6 +71,7 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
       },
       onEnded: (client, reason, isRefused) => {
         streams.delete(id);
+        place.leave();
         if (isRefused) counts.refusals += 1;
         if (client) options.onDisconnected?.(client, reason);
       },
@@ -90,7 +97,7 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
     clientStatuses: () => [...streams.values()].flatMap((stream) => stream.clientStatus() ?? []),
     stats: () => ({ streams: streams.size, ...counts }),
     close: () => {
-      isClosed = true;
+      gate.close();
       for (const stream of [...streams.values()]) stream.end(status.UNAVAILABLE, closing);
     },
   };
@@ -127,7 +134,9 @@ function validate(options: AdsServerOptions): void {
       limits: {
         options: {
           maxStreams: positive,
+          maxStreamsPerHost: positive,
           maxSubscriptions: positive,
+          maxNameCharacters: positive,
           maxTypes: positive,
           maxResponseBytes: positive,
           firstRequestTimeoutMs: positive,

@@ -1,13 +1,14 @@
 import type { Server } from "@grpc/grpc-js";
 import type { Node } from "@grpc-lb/protos/envoy/config/core/v3";
 import type { SnapshotCache } from "../cache/index.ts";
+import type { ClientNode } from "./client-node.ts";
 
 /** A client of the control plane: one stream. */
 export interface AdsClientInfo {
   /** Unique among the streams of this server. */
   readonly id: number;
-  /** As the client sent it in its first request. */
-  readonly node: Node;
+  /** Of the node that the client sent in its first request: who it is. */
+  readonly node: ClientNode;
   /** The group whose resources it gets. */
   readonly group: string;
   /** Its address: `10.0.0.7:51234`. */
@@ -54,8 +55,15 @@ export interface AdsClientStatus extends AdsClientInfo {
 export interface AdsLimits {
   /** Streams at a time; further ones get RESOURCE_EXHAUSTED. Default: 10 000. */
   readonly maxStreams?: number | undefined;
+  /**
+   * Streams at a time from one address, whatever the number of its connections; further ones get RESOURCE_EXHAUSTED. All clients behind
+   * a proxy have its address. Default: 1 000.
+   */
+  readonly maxStreamsPerHost?: number | undefined;
   /** Names that a stream may subscribe to, over all types. Default: 100 000. */
   readonly maxSubscriptions?: number | undefined;
+  /** Characters of all names that a stream subscribes to together. Default: 4 194 304, about as many as one request may have. */
+  readonly maxNameCharacters?: number | undefined;
   /** Types of resources of a stream. Default: 32. */
   readonly maxTypes?: number | undefined;
   /**
@@ -70,7 +78,7 @@ export interface AdsLimits {
 /** How a control plane serves. Only the cache is required. */
 export interface AdsServerOptions {
   readonly cache: SnapshotCache;
-  /** The group of a client. Default: one group for all, named "". */
+  /** The group of a client, by all that it says of itself. It is called once for each stream. Default: one group for all, named "". */
   readonly groupOf?: ((node: Node) => string) | undefined;
   /** The control plane's name in responses. Default: none. */
   readonly identifier?: string | undefined;

@@ -21,13 +21,10 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
 
   subscribe(subscription, request, isFirst, snapshot) {
     const { resourceNamesSubscribe: added, resourceNamesUnsubscribe: removed, initialResourceVersions } = request;
-    if (isFirst && Object.keys(initialResourceVersions).length > 0) {
-      subscription.had = new Set(Object.keys(initialResourceVersions));
-    }
     const isImplied = isFirst && added.length === 0 && isListed(subscription.typeUrl);
     for (const name of removed) {
       if (name === "*") subscription.isWildcard = false;
-      else subscription.names.delete(name);
+      else subscription.delete(name);
       subscription.awaited.delete(name);
       // The client has forgotten the resource, but all resources are still wanted.
       if (name !== "*" && subscription.isWildcard) subscription.request(name);
@@ -39,10 +36,12 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
     }
     for (const name of added) {
       if (name === "*") continue;
-      subscription.names.add(name);
+      subscription.add(name);
       subscription.request(name);
     }
     if (!isFirst) return;
+    const had = Object.keys(initialResourceVersions);
+    if (had.length > 0) subscription.keepHad(had);
     for (const [name, version] of Object.entries(initialResourceVersions)) {
       if (!subscription.covers(name)) continue;
       subscription.resumed.set(name, version);

@@ -24,6 +24,7 @@ export type {
   AdsServerOptions,
   AdsStats,
 } from "./api.ts";
+export type { ClientNode } from "./client-node.ts";
 export type {
   ClusterLoadReport,
   EndpointLoadReport,

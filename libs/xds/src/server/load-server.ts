@@ -1,15 +1,14 @@
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { type Context, checkOptions, completeContext, messageOf, printableLine } from "@grpc-lb/core";
-import type { Node } from "@grpc-lb/protos/envoy/config/core/v3";
 import {
   LoadReportingServiceService,
   type LoadStatsRequest,
   LoadStatsResponse,
 } from "@grpc-lb/protos/envoy/service/load_stats/v3";
+import { type ClientNode, readClientNode } from "./client-node.ts";
 import type { LoadServer, LoadServerOptions } from "./load.ts";
 import { readClusterLoad } from "./read-load.ts";
-
-const closing = "the control plane is shutting down";
+import { closing, type Place, StreamGate } from "./stream-gate.ts";
 
 /**
  * Creates the service of load reports (LRS). It asks each client to report all clusters, each endpoint for itself, which clients of
@@ -21,59 +20,62 @@ export function createLoadServer(options: LoadServerOptions): LoadServer {
   return createLoadServerIn(options, {});
 }
 
+type LoadCall = ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>;
+
 interface LoadStream {
   /** Undefined before the first request. */
-  node: Node | undefined;
-  /** Aborted when the stream has ended. */
-  readonly ended: AbortController;
+  node: ClientNode | undefined;
+  readonly place: Place;
 }
 
 /** The same with another clock, for tests. */
 export function createLoadServerIn(options: LoadServerOptions, context: Context): LoadServer {
   validate(options);
-  const { onReport, maxStreams = 10_000, firstRequestTimeoutMs = 10_000 } = options;
+  const { onReport, maxStreams = 10_000, maxStreamsPerHost = 1_000, firstRequestTimeoutMs = 10_000 } = options;
   const { clock } = completeContext(context);
+  const gate = new StreamGate({ service: "LRS", maxStreams, maxStreamsPerHost, firstRequestTimeoutMs, clock });
   let { intervalMs = 10_000 } = options;
-  const streams = new Map<ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>, LoadStream>();
-  let isClosed = false;
+  const streams = new Map<LoadCall, LoadStream>();
 
-  const streamLoadStats = (call: ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>) => {
-    const forget = () => {
-      streams.get(call)?.ended.abort();
-      streams.delete(call);
-    };
-    const end = (code: status, details: string) => {
-      forget();
-      call.emit("error", { code, details });
-    };
-    if (isClosed) return end(status.UNAVAILABLE, closing);
-    if (streams.size >= maxStreams) {
-      return end(status.RESOURCE_EXHAUSTED, `the control plane takes load from at most ${maxStreams} streams`);
+  const forget = (call: LoadCall) => {
+    streams.get(call)?.place.leave();
+    streams.delete(call);
+  };
+  const end = (call: LoadCall, code: status, details: string) => {
+    forget(call);
+    call.emit("error", { code, details });
+  };
+  const connect = (call: LoadCall, stream: LoadStream, { node }: LoadStatsRequest) => {
+    if (!node) return end(call, status.INVALID_ARGUMENT, "the first request has no node");
+    try {
+      stream.node = readClientNode(node);
+    } catch (error) {
+      return end(call, status.INVALID_ARGUMENT, `the node is not valid: ${messageOf(error)}`);
     }
-    const stream: LoadStream = { node: undefined, ended: new AbortController() };
+    call.write(describeWanted(intervalMs));
+  };
+
+  const streamLoadStats = (call: LoadCall) => {
+    const place = gate.admit(call.getPeer(), (code, details) => end(call, code, details));
+    if (place.t === "refused") return end(call, place.code, place.details);
+    const stream: LoadStream = { node: undefined, place };
     streams.set(call, stream);
-    void clock.sleep(firstRequestTimeoutMs, stream.ended.signal, { background: true }).then(() => {
-      if (stream.node || !streams.has(call)) return;
-      end(status.DEADLINE_EXCEEDED, `no request came in ${firstRequestTimeoutMs} ms`);
-    });
     call.on("data", (request: LoadStatsRequest) => {
       if (!streams.has(call)) return;
+      place.onRequest();
+      if (!stream.node) connect(call, stream, request);
+      if (!stream.node) return;
       try {
-        if (!stream.node) {
-          if (!request.node) return end(status.INVALID_ARGUMENT, "the first request has no node");
-          stream.node = request.node;
-          call.write(describeWanted(intervalMs));
-        }
         for (const stats of request.clusterStats) onReport(readClusterLoad(stream.node, stats));
       } catch (error) {
-        end(status.INTERNAL, printableLine(messageOf(error), 500));
+        end(call, status.INTERNAL, printableLine(messageOf(error), 500));
       }
     });
     call.on("end", () => {
-      forget();
+      forget(call);
       call.end();
     });
-    for (const event of ["cancelled", "close", "error"]) call.on(event, forget);
+    for (const event of ["cancelled", "close", "error"]) call.on(event, () => forget(call));
   };
 
   return {
@@ -85,12 +87,8 @@ export function createLoadServerIn(options: LoadServerOptions, context: Context)
       for (const [call, { node }] of streams) if (node) call.write(describeWanted(intervalMs));
     },
     close: () => {
-      isClosed = true;
-      for (const [call, { ended }] of [...streams]) {
-        ended.abort();
-        streams.delete(call);
-        call.emit("error", { code: status.UNAVAILABLE, details: closing });
-      }
+      gate.close();
+      for (const call of [...streams.keys()]) end(call, status.UNAVAILABLE, closing);
     },
   };
 }
@@ -113,6 +111,7 @@ function validate(options: LoadServerOptions): void {
     onReport: "function",
     intervalMs: atLeast(100),
     maxStreams: atLeast(1),
+    maxStreamsPerHost: atLeast(1),
     firstRequestTimeoutMs: atLeast(1),
   } as const;
   checkOptions("createLoadServer", options, rules, ["onReport"]);

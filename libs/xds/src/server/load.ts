@@ -1,5 +1,6 @@
 import type { Server } from "@grpc/grpc-js";
-import type { Locality, Node } from "@grpc-lb/protos/envoy/config/core/v3";
+import type { Locality } from "@grpc-lb/protos/envoy/config/core/v3";
+import type { ClientNode } from "./client-node.ts";
 
 /** The load of an endpoint or a locality, as one client saw it since its last report. */
 export interface LoadCounts {
@@ -29,7 +30,7 @@ export interface LocalityLoadReport extends LoadCounts {
 
 /** The load of a cluster as one client saw it since its last report. */
 export interface ClusterLoadReport {
-  readonly node: Node;
+  readonly node: ClientNode;
   readonly cluster: string;
   /** The name of the cluster's endpoints (EDS); empty when it is the cluster's. */
   readonly service: string;
@@ -48,6 +49,8 @@ export interface LoadServerOptions {
   readonly intervalMs?: number | undefined;
   /** Streams at a time; further ones get RESOURCE_EXHAUSTED. Default: 10 000. */
   readonly maxStreams?: number | undefined;
+  /** Streams at a time from one address, as `maxStreamsPerHost` of ADS. Default: 1 000. */
+  readonly maxStreamsPerHost?: number | undefined;
   /** How long a stream may be open without its first request, in milliseconds. Default: 10 s. */
   readonly firstRequestTimeoutMs?: number | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Address, Node } from "@grpc-lb/protos/envoy/config/core/v3";
+import type { Address } from "@grpc-lb/protos/envoy/config/core/v3";
 import { Locality } from "@grpc-lb/protos/envoy/config/core/v3";
 import type {
   ClusterStats,
@@ -7,10 +7,11 @@ import type {
   UpstreamEndpointStats,
   UpstreamLocalityStats,
 } from "@grpc-lb/protos/envoy/config/endpoint/v3";
+import type { ClientNode } from "./client-node.ts";
 import type { ClusterLoadReport, EndpointLoadReport, LoadCounts, LocalityLoadReport } from "./load.ts";
 
 /** Reads the report of a cluster. What has no meaning is left out: values that are not finite numbers, endpoints without an address. */
-export function readClusterLoad(node: Node, stats: ClusterStats): ClusterLoadReport {
+export function readClusterLoad(node: ClientNode, stats: ClusterStats): ClusterLoadReport {
   const { seconds = 0n, nanos = 0 } = stats.loadReportInterval ?? {};
   return {
     node,

@@ -18,18 +18,18 @@ export const stateOfTheWorld: Protocol<DiscoveryRequest> = {
 
   subscribe(subscription, { resourceNames, versionInfo }, isFirst, snapshot) {
     const names = new Set(resourceNames);
-    if (isFirst && versionInfo !== "") subscription.had = new Set(resourceNames);
     subscription.hasNamed ||= names.size > 0;
     // Listeners and clusters: all, until a request names some.
     const isWildcard = names.delete("*") || (!subscription.hasNamed && isListed(subscription.typeUrl));
     const wasWildcard = subscription.isWildcard;
     subscription.isWildcard = isWildcard;
-    const before = new Set(subscription.names);
-    subscription.names.clear();
+    for (const name of subscription.names) if (!names.has(name)) subscription.delete(name);
     for (const name of names) {
-      subscription.names.add(name);
-      if (!before.has(name)) subscription.request(name);
+      if (subscription.names.has(name)) continue;
+      subscription.add(name);
+      subscription.request(name);
     }
+    if (isFirst && versionInfo !== "") subscription.keepHad(resourceNames);
     if (isWildcard && !wasWildcard) subscription.requestAll(snapshot);
     subscription.dropUncovered(snapshot);
   },

@@ -1,6 +1,5 @@
 import { type Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import { ClientResourceStatus } from "@grpc-lb/protos/envoy/admin/v3";
-import type { Node } from "@grpc-lb/protos/envoy/config/core/v3";
 import { DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import {
   ClientConfig,
@@ -12,6 +11,7 @@ import {
 import type { NodeMatcher, StringMatcher } from "@grpc-lb/protos/envoy/type/matcher/v3";
 import type { SnapshotCache } from "../cache/index.ts";
 import type { AdsClientStatus, AdsResourceStatus, AdsServer } from "./api.ts";
+import type { ClientNode } from "./client-node.ts";
 
 /** What the service shows. */
 export interface StatusServerOptions {
@@ -98,7 +98,7 @@ function problemOf({ nodeId, nodeMetadatas }: NodeMatcher): string | undefined {
   return "node_matchers by regular expression are not supported; use exact, prefix, suffix or contains";
 }
 
-function matches({ nodeId }: NodeMatcher, { id }: Node): boolean {
+function matches({ nodeId }: NodeMatcher, { id }: ClientNode): boolean {
   return !nodeId || matchesText(nodeId, id);
 }
 

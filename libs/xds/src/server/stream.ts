@@ -1,8 +1,10 @@
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { type Clock, messageOf, printableLine } from "@grpc-lb/core";
+import type { Node } from "@grpc-lb/protos/envoy/config/core/v3";
 import type { ResourceChange } from "../cache/snapshot.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { AdsClientInfo, AdsClientStatus, AdsRejection, AdsServerOptions } from "./api.ts";
+import { readClientNode } from "./client-node.ts";
 import { type AnyRequest, type Draft, malformed, type Protocol } from "./protocol.ts";
 import type { ResponseEncoder } from "./response-encoder.ts";
 import { holdNothing, rankOf, SendOrder } from "./send-order.ts";
@@ -11,11 +13,11 @@ import { Subscription } from "./subscription.ts";
 
 /** What a stream needs of its server. */
 export interface StreamOptions extends Pick<AdsServerOptions, "cache" | "onConnected"> {
-  readonly groupOf: (node: AdsClientInfo["node"]) => string;
+  readonly groupOf: (node: Node) => string;
   readonly maxSubscriptions: number;
+  readonly maxNameCharacters: number;
   readonly maxTypes: number;
   readonly maxResponseBytes: number;
-  readonly firstRequestTimeoutMs: number;
   readonly orderTimeoutMs: number;
   readonly clock: Clock;
   readonly onRequest: () => void;
@@ -63,17 +65,13 @@ export class AdsStream<Q extends AnyRequest> {
     this.#order = new SendOrder(this.#subscriptions, encoder.protocol.name);
     this.#options = options;
     call.on("data", (request: Q | typeof malformed) => {
-      if (request === malformed) this.#refuse(status.INVALID_ARGUMENT, "a request is not valid protobuf");
+      if (request === malformed) this.refuse(status.INVALID_ARGUMENT, "a request is not valid protobuf");
       else this.#receive(request as Q);
     });
     call.on("end", () => this.#finish(gone, () => call.end()));
     call.on("cancelled", () => this.#finish(gone));
     call.on("close", () => this.#finish(gone));
     call.on("error", (error) => this.#finish(messageOf(error)));
-    void options.clock.sleep(options.firstRequestTimeoutMs, this.#ended.signal, { background: true }).then(() => {
-      if (!this.#client)
-        this.#refuse(status.DEADLINE_EXCEEDED, `no request came in ${options.firstRequestTimeoutMs} ms`);
-    });
   }
 
   /** Undefined before the first request. */
@@ -92,6 +90,11 @@ export class AdsStream<Q extends AnyRequest> {
     this.#finish(details, () => this.#call.emit("error", { code, details, name: "", message: details }));
   }
 
+  /** Ends the stream with an error for the client, which has caused it. */
+  refuse(code: status, details: string): void {
+    this.#finish(details, () => this.#call.emit("error", { code, details, name: "", message: details }), true);
+  }
+
   #receive(request: Q): void {
     if (this.#ended.signal.aborted) return;
     this.#options.onRequest();
@@ -106,14 +109,14 @@ export class AdsStream<Q extends AnyRequest> {
 
   #connect({ node }: Q): boolean {
     if (!node) {
-      this.#refuse(status.INVALID_ARGUMENT, "the first request has no node");
+      this.refuse(status.INVALID_ARGUMENT, "the first request has no node");
       return false;
     }
     const { cache, groupOf, onConnected } = this.#options;
     try {
       const client: AdsClientInfo = {
         id: this.#id,
-        node,
+        node: readClientNode(node),
         group: groupOf(node),
         peer: this.#call.getPeer(),
         protocol: this.#protocol.name,
@@ -124,7 +127,7 @@ export class AdsStream<Q extends AnyRequest> {
       onConnected?.(client);
       return true;
     } catch (error) {
-      this.#refuse(
+      this.refuse(
         status.INVALID_ARGUMENT,
         `the node is not valid: ${printableLine(messageOf(error), maxMessageLength)}`,
       );
@@ -134,12 +137,14 @@ export class AdsStream<Q extends AnyRequest> {
 
   #addType(typeUrl: string): Subscription | undefined {
     const { maxTypes } = this.#options;
-    if (typeUrl === "" || typeUrl.length > maxNameLength) {
-      this.#refuse(status.INVALID_ARGUMENT, "a request has no type_url");
+    const { length } = typeUrl;
+    if (length === 0 || length > maxNameLength) {
+      const problem = length === 0 ? "a request has no type_url" : tooLong("type_url", length);
+      this.refuse(status.INVALID_ARGUMENT, problem);
       return undefined;
     }
     if (this.#subscriptions.size >= maxTypes) {
-      this.#refuse(status.RESOURCE_EXHAUSTED, `a stream may subscribe to at most ${maxTypes} types`);
+      this.refuse(status.RESOURCE_EXHAUSTED, `a stream may subscribe to at most ${maxTypes} types`);
       return undefined;
     }
     const subscription = new Subscription(typeUrl);
@@ -160,8 +165,9 @@ export class AdsStream<Q extends AnyRequest> {
     const message = printableLine(errorDetail.message, maxMessageLength);
     const snapshot = this.#options.cache.snapshot(this.#client.group);
     for (const name of names) {
-      if (!subscription.covers(name)) continue; // no longer wanted
-      subscription.rejected.set(name, { version: snapshot?.get(typeUrl, name)?.version, message });
+      const version = snapshot?.get(typeUrl, name)?.version;
+      if (version === undefined || !subscription.covers(name)) continue; // gone, or no longer wanted
+      subscription.rejected.set(name, { version, message });
     }
     // Clusters that are rejected never get warm.
     if (typeUrl === typeUrls.cluster) this.#order.waive();
@@ -169,24 +175,37 @@ export class AdsStream<Q extends AnyRequest> {
   }
 
   #subscribe(subscription: Subscription, request: Q, isFirst: boolean): void {
-    const { cache, maxSubscriptions } = this.#options;
+    const { cache } = this.#options;
     const snapshot = this.#client && cache.snapshot(this.#client.group);
-    const requested = this.#protocol.namesOf(request);
-    // Delta names what it resumes twice.
-    const hasTooMany = requested.length > maxSubscriptions && new Set(requested).size > maxSubscriptions;
-    let isRefused = hasTooMany || requested.some((name) => name.length > maxNameLength);
-    if (!isRefused) {
+    let problem = this.#problemOf(this.#protocol.namesOf(request));
+    if (problem === undefined) {
       this.#protocol.subscribe(subscription, request, isFirst, snapshot);
-      let count = 0;
-      for (const { size } of this.#ranked) count += size;
-      isRefused = count > maxSubscriptions;
+      problem = this.#excess();
     }
-    if (isRefused) {
-      const limit = `${maxSubscriptions} names of at most ${maxNameLength} characters`;
-      this.#refuse(status.RESOURCE_EXHAUSTED, `a stream may subscribe to at most ${limit}`);
-    } else if (subscription.typeUrl === typeUrls.endpoints) {
-      this.#order.onEndpointsRequested(subscription);
+    if (problem !== undefined) this.refuse(status.RESOURCE_EXHAUSTED, problem);
+    else if (subscription.typeUrl === typeUrls.endpoints) this.#order.onEndpointsRequested(subscription);
+  }
+
+  /** Why the names of a request are not taken. */
+  #problemOf(requested: readonly string[]): string | undefined {
+    const { maxSubscriptions } = this.#options;
+    for (const { length } of requested) if (length > maxNameLength) return tooLong("the name of a resource", length);
+    if (requested.length <= maxSubscriptions) return undefined;
+    const count = new Set(requested).size; // delta names what it resumes twice
+    return count > maxSubscriptions ? tooMany(count, maxSubscriptions) : undefined;
+  }
+
+  /** Why the stream has more names than it may. */
+  #excess(): string | undefined {
+    const { maxSubscriptions, maxNameCharacters } = this.#options;
+    let [count, characters] = [0, 0];
+    for (const { kept } of this.#ranked) {
+      count += kept.count;
+      characters += kept.characters;
     }
+    if (count > maxSubscriptions) return tooMany(count, maxSubscriptions);
+    if (characters <= maxNameCharacters) return undefined;
+    return `the names of the stream have ${characters} characters in all, and at most ${maxNameCharacters} are taken`;
   }
 
   #onChanges(changes: readonly ResourceChange[]): void {
@@ -270,10 +289,6 @@ export class AdsStream<Q extends AnyRequest> {
     });
   }
 
-  #refuse(code: status, details: string): void {
-    this.#finish(details, () => this.#call.emit("error", { code, details, name: "", message: details }), true);
-  }
-
   #finish(reason: string, then: () => void = () => {}, isRefused = false): void {
     if (this.#ended.signal.aborted) return;
     this.#ended.abort();
@@ -285,3 +300,8 @@ export class AdsStream<Q extends AnyRequest> {
     then();
   }
 }
+
+const tooLong = (what: string, length: number) =>
+  `${what} has ${length} characters, and at most ${maxNameLength} are taken`;
+
+const tooMany = (count: number, max: number) => `the stream subscribes to ${count} names, and at most ${max} are taken`;

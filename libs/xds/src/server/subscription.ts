@@ -30,7 +30,9 @@ export class Subscription {
   isWildcard = false;
   /** A request has named resources: from then on, naming none means none. */
   hasNamed = false;
-  readonly names = new Set<string>();
+  readonly #names = new Set<string>();
+  readonly #kept = { count: 0, characters: 0 };
+  #had: ReadonlySet<string> | undefined;
   readonly pending = new Map<string, Pending>();
   /** What the client needs and the cache does not know yet. */
   readonly awaited = new Map<string, Pending>();
@@ -38,20 +40,49 @@ export class Subscription {
   mustAnswer = true;
   /** The versions that the client has from an earlier stream, until it has everything. */
   readonly resumed = new Map<string, string>();
-  /** What the client has from an earlier stream, as far as its first request names it; undefined for a client that is new. */
-  had: ReadonlySet<string> | undefined;
   outstanding: Outstanding | undefined;
   /** The nonce of the last response; empty before the first one. */
   lastNonce = "";
   /** By name: what the client has rejected. */
-  readonly rejected = new Map<string, { readonly version: string | undefined; readonly message: string }>();
+  readonly rejected = new Map<string, { readonly version: string; readonly message: string }>();
 
   constructor(typeUrl: string) {
     this.typeUrl = typeUrl;
   }
 
+  /** What the client has asked for by name. */
+  get names(): ReadonlySet<string> {
+    return this.#names;
+  }
+
+  /** What the client has from an earlier stream, as far as its first request names it; undefined for a client that is new. */
+  get had(): ReadonlySet<string> | undefined {
+    return this.#had;
+  }
+
+  /** How many names of its own the client has the server keep, and how many characters these have. */
+  get kept(): { readonly count: number; readonly characters: number } {
+    return this.#kept;
+  }
+
   covers(name: string): boolean {
-    return this.isWildcard || this.names.has(name);
+    return this.isWildcard || this.#names.has(name);
+  }
+
+  add(name: string): void {
+    if (this.#names.has(name)) return;
+    this.#names.add(name);
+    this.#count(name, 1);
+  }
+
+  delete(name: string): void {
+    if (this.#names.delete(name)) this.#count(name, -1);
+  }
+
+  /** Keeps what the client has from an earlier stream; to be called when its first request has added the names that it asks for. */
+  keepHad(names: Iterable<string>): void {
+    this.#had = new Set(names);
+    for (const name of this.#had) if (!this.#names.has(name)) this.#count(name, 1);
   }
 
   /** The client needs a name; it is sent, also once more. */
@@ -75,15 +106,8 @@ export class Subscription {
     for (const [name, { previous }] of this.pending) {
       const isThere =
         previous !== undefined || this.resumed.has(name) || snapshot?.get(this.typeUrl, name) !== undefined;
-      if (!this.names.has(name) && !(this.isWildcard && isThere)) this.pending.delete(name);
+      if (!this.#names.has(name) && !(this.isWildcard && isThere)) this.pending.delete(name);
     }
-  }
-
-  /** How many names of its own the client has the server keep. */
-  get size(): number {
-    let { size } = this.names;
-    for (const name of this.resumed.keys()) if (!this.names.has(name)) size += 1;
-    return size;
   }
 
   /** The cache does not know yet what the name has: there is nothing to send until it does. */
@@ -116,5 +140,10 @@ export class Subscription {
     const { names } = this.outstanding;
     this.outstanding = undefined;
     return names;
+  }
+
+  #count({ length }: string, by: 1 | -1): void {
+    this.#kept.count += by;
+    this.#kept.characters += by * length;
   }
 }
