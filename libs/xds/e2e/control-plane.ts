@@ -40,7 +40,7 @@ export class ControlPlane {
     if ("error" in result) throw new Error(result.error);
   }
 
-  readonly clients = () => this.#ads?.clientStatuses() ?? [];
+  readonly clients = () => [...(this.#ads?.clientStatuses() ?? [])];
 
   /** Ends it as a crash does. */
   stop(): void {

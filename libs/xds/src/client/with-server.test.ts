@@ -83,7 +83,7 @@ for (const protocol of ["delta", "sotw"] as const satisfies readonly XdsProtocol
     await until(() => heard.a.at(-1) === "6", "a change after the restart");
     assert.equal(rejections.length, 1);
     for (const unwatch of unwatches.slice(1)) unwatch();
-    await until(() => ads.clientStatuses()[0]?.resources.length === 1, "the server forgets b and c");
+    await until(() => [...ads.clientStatuses()][0]?.resources.length === 1, "the server forgets b and c");
     ending.abort();
     await ended;
     await until(() => ads.stats().streams === 0, "no stream is left");

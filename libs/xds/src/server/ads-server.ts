@@ -8,7 +8,8 @@ import {
 import { SnapshotCache } from "../cache/index.ts";
 import type { AdsServer, AdsServerOptions } from "./api.ts";
 import { delta } from "./delta.ts";
-import { type AnyRequest, malformed } from "./protocol.ts";
+import { prepareMethod } from "./prepare-method.ts";
+import type { AnyRequest } from "./protocol.ts";
 import { ResponseEncoder } from "./response-encoder.ts";
 import { stateOfTheWorld } from "./state-of-the-world.ts";
 import { AdsStream, type StreamOptions } from "./stream.ts";
@@ -83,8 +84,8 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
     addTo: (server) =>
       server.addService(
         {
-          streamAggregatedResources: prepare(Ads.streamAggregatedResources),
-          deltaAggregatedResources: prepare(Ads.deltaAggregatedResources),
+          streamAggregatedResources: prepareMethod(Ads.streamAggregatedResources),
+          deltaAggregatedResources: prepareMethod(Ads.deltaAggregatedResources),
         },
         {
           streamAggregatedResources: (call: ServerDuplexStream<DiscoveryRequest, Buffer>) =>
@@ -94,29 +95,16 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
         },
       ),
     clients: () => [...streams.values()].flatMap(({ client }) => client ?? []),
-    clientStatuses: () => [...streams.values()].flatMap((stream) => stream.clientStatus() ?? []),
+    *clientStatuses(isWanted = () => true) {
+      for (const stream of [...streams.values()]) {
+        const status = stream.client && isWanted(stream.client) && stream.clientStatus();
+        if (status) yield status;
+      }
+    },
     stats: () => ({ streams: streams.size, ...counts }),
     close: () => {
       gate.close();
       for (const stream of [...streams.values()]) stream.end(status.UNAVAILABLE, closing);
-    },
-  };
-}
-
-/**
- * The method with responses that are encoded already, and with requests that may be `malformed`: grpc-js would end the call by itself, and a
- * response that is sent in that moment would leave it without an end.
- */
-function prepare<Q, M extends { readonly requestDeserialize: (bytes: Buffer) => Q }>(method: M) {
-  return {
-    ...method,
-    responseSerialize: (bytes: Buffer) => bytes,
-    requestDeserialize(bytes: Buffer): Q | typeof malformed {
-      try {
-        return method.requestDeserialize(bytes);
-      } catch {
-        return malformed; // what the decoder says is of no use to a client
-      }
     },
   };
 }

@@ -113,8 +113,12 @@ export interface AdsServer {
   addTo(server: Server): void;
   /** The clients that are connected, without their resources. */
   clients(): readonly AdsClientInfo[];
-  /** The clients with their resources: the cost grows with their number. */
-  clientStatuses(): readonly AdsClientStatus[];
+  /**
+   * The clients with their resources, each described when it is read: the cost grows with the number of those that are.
+   *
+   * @param isWanted chooses clients. Default: all
+   */
+  clientStatuses(isWanted?: (client: AdsClientInfo) => boolean): Iterable<AdsClientStatus>;
   stats(): AdsStats;
   /** Ends all streams with UNAVAILABLE, so that clients go to another control plane, and refuses new ones. */
   close(): void;

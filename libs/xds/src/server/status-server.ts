@@ -1,17 +1,15 @@
 import { type Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
-import { ClientResourceStatus } from "@grpc-lb/protos/envoy/admin/v3";
-import { DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
+import { messageOf, printableLine } from "@grpc-lb/core";
 import {
-  ClientConfig,
-  ClientStatusDiscoveryServiceService,
   type ClientStatusRequest,
-  ClientStatusResponse,
-  ConfigStatus,
+  ClientStatusDiscoveryServiceService as Csds,
 } from "@grpc-lb/protos/envoy/service/status/v3";
-import type { NodeMatcher, StringMatcher } from "@grpc-lb/protos/envoy/type/matcher/v3";
 import type { SnapshotCache } from "../cache/index.ts";
-import type { AdsClientStatus, AdsResourceStatus, AdsServer } from "./api.ts";
-import type { ClientNode } from "./client-node.ts";
+import type { AdsClientInfo, AdsServer } from "./api.ts";
+import { encodeClientStatus } from "./encode-client-status.ts";
+import { matchesNode, problemOfMatchers } from "./node-matcher.ts";
+import { prepareMethod } from "./prepare-method.ts";
+import { malformed } from "./protocol.ts";
 
 /** What the service shows. */
 export interface StatusServerOptions {
@@ -26,95 +24,68 @@ export interface StatusServer {
   addTo(server: Server): void;
 }
 
-/** Creates the service that shows what each client was sent, and has accepted or rejected (CSDS). */
+/** Clients of gRPC take no larger message, unless they are told to. */
+const maxResponseBytes = 4 * 2 ** 20;
+const maxMessageLength = 500;
+
+interface Failure {
+  readonly code: status;
+  readonly details: string;
+}
+
+/**
+ * Creates the service that shows what each client was sent, and has accepted or rejected (CSDS). A response has at most 4 MiB: if the
+ * contents of the resources do not fit, it has none of them, as if `exclude_resource_contents` were set. If it is too large even so, the
+ * call fails with RESOURCE_EXHAUSTED, and a request with `node_matchers` gets a part.
+ */
 export function createStatusServer({ ads, cache }: StatusServerOptions): StatusServer {
-  const answer = (request: ClientStatusRequest): ClientStatusResponse | string => {
-    const problem = request.nodeMatchers.flatMap((matcher) => problemOf(matcher) ?? [])[0];
-    if (problem !== undefined) return problem;
-    const isWanted = ({ node }: AdsClientStatus) =>
-      request.nodeMatchers.length === 0 || request.nodeMatchers.some((matcher) => matches(matcher, node));
-    const config = ads
-      .clientStatuses()
-      .filter(isWanted)
-      .map((client) => describeClient(client, request, cache));
-    return ClientStatusResponse.fromPartial({ config });
+  const encode = ({ nodeMatchers, excludeResourceContents }: ClientStatusRequest): Buffer | Failure => {
+    const problem = problemOfMatchers(nodeMatchers);
+    if (problem !== undefined) return { code: status.INVALID_ARGUMENT, details: problem };
+    const isWanted = ({ node }: AdsClientInfo) => matchesNode(nodeMatchers, node);
+    for (const contents of excludeResourceContents ? [undefined] : [cache, undefined]) {
+      const response = encodeClientStatus(ads.clientStatuses(isWanted), { contents, maxBytes: maxResponseBytes });
+      if (response) return response;
+    }
+    const limit = `the status of these clients has more than ${maxResponseBytes} bytes, also without the contents of resources`;
+    return { code: status.RESOURCE_EXHAUSTED, details: `${limit}; choose fewer of them by node_matchers` };
+  };
+  const answer = (request: ClientStatusRequest): Buffer | Failure => {
+    try {
+      return encode(request);
+    } catch (error) {
+      return { code: status.INTERNAL, details: printableLine(messageOf(error), maxMessageLength) };
+    }
   };
   return {
     addTo: (server) =>
-      server.addService(ClientStatusDiscoveryServiceService, {
-        fetchClientStatus: (
-          { request }: ServerUnaryCall<ClientStatusRequest, ClientStatusResponse>,
-          callback: sendUnaryData<ClientStatusResponse>,
-        ) => {
-          const response = answer(request);
-          if (typeof response !== "string") callback(null, response);
-          else callback({ code: status.INVALID_ARGUMENT, details: response });
+      server.addService(
+        {
+          fetchClientStatus: { ...Csds.fetchClientStatus, responseSerialize: (bytes: Buffer) => bytes },
+          streamClientStatus: prepareMethod(Csds.streamClientStatus),
         },
-        streamClientStatus: (call: ServerDuplexStream<ClientStatusRequest, ClientStatusResponse>) => {
-          call.on("data", (request: ClientStatusRequest) => {
+        {
+          fetchClientStatus: (
+            { request }: ServerUnaryCall<ClientStatusRequest, Buffer>,
+            done: sendUnaryData<Buffer>,
+          ) => {
             const response = answer(request);
-            if (typeof response !== "string") call.write(response);
-            else call.emit("error", { code: status.INVALID_ARGUMENT, details: response });
-          });
-          call.on("end", () => call.end());
+            if (Buffer.isBuffer(response)) done(null, response);
+            else done(response);
+          },
+          streamClientStatus: (call: ServerDuplexStream<ClientStatusRequest | typeof malformed, Buffer>) => {
+            call.on("data", (request: ClientStatusRequest | typeof malformed) => {
+              call.pause(); // the next request is read when the answer to this one is sent
+              const response =
+                request === malformed
+                  ? { code: status.INVALID_ARGUMENT, details: "a request is not valid protobuf" }
+                  : answer(request as ClientStatusRequest);
+              if (Buffer.isBuffer(response)) call.write(response, () => call.resume());
+              else call.emit("error", response);
+            });
+            call.on("end", () => call.end());
+          },
         },
-      }),
+      ),
   };
-}
-
-const states: Readonly<Record<AdsResourceStatus["state"], readonly [ConfigStatus, ClientResourceStatus]>> = {
-  acked: [ConfigStatus.SYNCED, ClientResourceStatus.ACKED],
-  sent: [ConfigStatus.STALE, ClientResourceStatus.REQUESTED],
-  pending: [ConfigStatus.STALE, ClientResourceStatus.REQUESTED],
-  rejected: [ConfigStatus.ERROR, ClientResourceStatus.NACKED],
-  missing: [ConfigStatus.NOT_SENT, ClientResourceStatus.DOES_NOT_EXIST],
-};
-
-function describeClient(
-  { id, node, group, resources }: AdsClientStatus,
-  { excludeResourceContents }: ClientStatusRequest,
-  cache: SnapshotCache,
-): ClientConfig {
-  const snapshot = cache.snapshot(group);
-  const genericXdsConfigs = resources.map(({ typeUrl, name, version = "", state, message }) => {
-    const resource = excludeResourceContents ? undefined : snapshot?.get(typeUrl, name);
-    const [configStatus, clientStatus] = states[state];
-    return {
-      typeUrl,
-      name,
-      versionInfo: version,
-      configStatus,
-      clientStatus,
-      ...(resource && { xdsConfig: DiscoveryResponse.decode(resource.stateField).resources[0] }),
-      ...(message !== undefined && { errorState: { details: message, versionInfo: version } }),
-    };
-  });
-  return ClientConfig.fromPartial({ node, clientScope: String(id), genericXdsConfigs });
-}
-
-function problemOf({ nodeId, nodeMetadatas }: NodeMatcher): string | undefined {
-  if (nodeMetadatas.length > 0) return "node_matchers by metadata are not supported, only by node_id";
-  if (nodeId?.matchPattern?.$case !== "safeRegex") return undefined;
-  return "node_matchers by regular expression are not supported; use exact, prefix, suffix or contains";
-}
-
-function matches({ nodeId }: NodeMatcher, { id }: ClientNode): boolean {
-  return !nodeId || matchesText(nodeId, id);
-}
-
-function matchesText({ matchPattern, ignoreCase }: StringMatcher, text: string): boolean {
-  if (!matchPattern || matchPattern.$case === "safeRegex") return false;
-  const [value, pattern] = ignoreCase
-    ? [text.toLowerCase(), matchPattern.value.toLowerCase()]
-    : [text, matchPattern.value];
-  switch (matchPattern.$case) {
-    case "exact":
-      return value === pattern;
-    case "prefix":
-      return value.startsWith(pattern);
-    case "suffix":
-      return value.endsWith(pattern);
-    case "contains":
-      return value.includes(pattern);
-  }
 }
