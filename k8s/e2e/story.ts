@@ -37,7 +37,10 @@ export async function beginStory(name: string, others: readonly string[] = []) {
     const args = ["delete", "namespace", ...namespaces, "--ignore-not-found", "--wait=false"];
     spawnSync("kubectl", args, { stdio: "ignore" });
   };
+  // Ctrl-C ends the process of one story; a file that the test runner started in a process of its own gets SIGTERM from it.
+  const endNow = () => process.exit(143);
   process.on("exit", removeNow);
+  process.once("SIGTERM", endNow);
   after(async () => {
     progress("── cleaning up");
     await Promise.all(running.map((part) => part.stop()));
@@ -52,6 +55,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
     ]);
     assert.equal(code, 0, `the namespaces are not gone: ${problem}`);
     process.off("exit", removeNow);
+    process.off("SIGTERM", endNow);
   });
 
   const step = (what: string, body: Step) => {
