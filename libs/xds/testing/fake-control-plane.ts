@@ -40,7 +40,7 @@ export class FakeControlPlane {
   readonly #resources = new Map<string, Map<string, Resource>>();
   readonly #pushes = new Set<(typeUrl: string) => void>();
   readonly #senders = new Set<(response: DeltaDiscoveryResponse) => void>();
-  readonly #streams = new Set<{ destroy(): void }>();
+  readonly #streams = new Set<{ pause(): void }>();
   #incarnation = Math.random().toString(36).slice(2);
   #relay: Relay | undefined;
   #versions = 0;
@@ -94,6 +94,11 @@ export class FakeControlPlane {
   /** Sends a response by delta to all clients, whatever it is. */
   send(response: Parameters<typeof DeltaDiscoveryResponse.fromPartial>[0]): void {
     for (const send of this.#senders) send(DeltaDiscoveryResponse.fromPartial(response));
+  }
+
+  /** Reads nothing more from the streams that are open, and still sends. */
+  stopReading(): void {
+    for (const stream of this.#streams) stream.pause();
   }
 
   /** Forgets all resources, and tells no client. */

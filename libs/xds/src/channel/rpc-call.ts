@@ -9,6 +9,7 @@ export class RpcCall<Q, R> {
   #pending: R[] = [];
   #end: { readonly error: unknown } | undefined;
   #wake = () => {};
+  #taken: PromiseWithResolvers<void> | undefined;
 
   /**
    * @param signal ends the call with its reason
@@ -24,12 +25,27 @@ export class RpcCall<Q, R> {
     });
     call.on("error", (error: ServiceError) => this.#finish(new RpcStatus(error.code, error.details, { cause: error })));
     call.on("end", () => this.#finish(undefined));
+    call.on("drain", () => this.#taken?.resolve());
     signal.addEventListener("abort", this.#abort);
     if (signal.aborted) this.#abort();
   }
 
+  /** Sends a request, or keeps it while the peer takes no more: who sends without an end waits for `taken` in between. */
   send(request: Q): void {
     if (!this.#end) this.#call.write(request);
+  }
+
+  /** Whether requests wait because the peer takes no more for now. */
+  get isFull(): boolean {
+    return !this.#end && this.#call.writableNeedDrain;
+  }
+
+  /** Resolves when no request waits any more, or the call has ended. A peer that never reads is waited for until then. */
+  async taken(): Promise<void> {
+    while (this.isFull) {
+      this.#taken = Promise.withResolvers();
+      await this.#taken.promise;
+    }
   }
 
   /** Nothing more will be sent. */
@@ -43,7 +59,10 @@ export class RpcCall<Q, R> {
     this.#call.cancel();
   }
 
-  /** The messages that came since the last batch, together. Ends when the call ended well; throws its error otherwise. */
+  /**
+   * The messages that came since the last batch, together. Ends when the call ended well; throws its error otherwise. While a batch is
+   * used, what comes next stays with the peer.
+   */
   async *batches(): AsyncGenerator<readonly R[], void, void> {
     for (;;) {
       // What came in one read of the socket comes as many events; a turn of the loop later it is all there.
@@ -51,7 +70,9 @@ export class RpcCall<Q, R> {
       const batch = this.#pending;
       if (batch.length > 0 && !this.#signal.aborted) {
         this.#pending = [];
+        this.#call.pause();
         yield batch;
+        this.#call.resume();
       } else if (this.#end) {
         if (this.#end.error !== undefined) throw this.#end.error;
         return;
@@ -72,5 +93,6 @@ export class RpcCall<Q, R> {
     this.#signal.removeEventListener("abort", this.#abort);
     this.#onEnd();
     this.#wake();
+    this.#taken?.resolve();
   }
 }

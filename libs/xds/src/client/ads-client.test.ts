@@ -398,6 +398,38 @@ test("a response that is too large is reported, and the last good resources stay
     await until(() => a.heard.at(-1) === "3", "a good one");
   }));
 
+test("a control plane that sends and does not read is not read either, and its stream ends after 30 s", () =>
+  running({ protocol: "delta" }, async ({ fake, client, clock, errors, put }) => {
+    put("a", "0");
+    const a = watch(client, "a");
+    await heard(a, "0");
+    fake.stopReading();
+    const { typeUrl } = texts;
+    const total = 5_000;
+    for (let n = 1; n <= total; n++) {
+      const resource = { typeUrl, value: Buffer.from(`a=${n}`) };
+      // Its answers are large: grpc-js takes 1 MiB of a call before it says that the peer takes no more.
+      fake.send({ typeUrl, nonce: `${n} `.padEnd(1_000, "."), resources: [{ name: "a", version: `${n}`, resource }] });
+    }
+    let [count, quiet] = [0, 0];
+    const isStalled = () => {
+      // What sleeps: that which keeps the stream current, and the limit of the wait.
+      quiet = a.heard.length === count && clock.sleeping >= 2 ? quiet + 1 : 0;
+      count = a.heard.length;
+      return quiet >= 20;
+    };
+    await until(isStalled, "the client waits");
+    assert.ok(count > 100 && count < total / 2, `${count} of ${total} responses are taken`);
+    client.watch(texts, "b", { onResource() {}, onMissing() {}, onError() {}, onCurrent() {} });
+    clock.advance(29_999);
+    assert.deepEqual(errors, []);
+    clock.advance(1);
+    await until(() => errors.length === 1, "an error");
+    assert.match(errors[0] ?? "", /: it has not read what it was sent for 30s$/);
+    put("a", "last");
+    await until(() => a.heard.at(-1) === "last", "the next stream");
+  }));
+
 test("an abort in any state leaves nothing", async () => {
   const fake = await FakeControlPlane.start();
   const client = new AdsClient({ host: "127.0.0.1", port: fake.port });

@@ -1,5 +1,5 @@
 import { status } from "@grpc/grpc-js";
-import { type Backoff, type Clock, createBackoff, type Random } from "@grpc-lb/core";
+import { type Backoff, type Clock, createBackoff, formatDuration, type Random } from "@grpc-lb/core";
 import { type RpcCall, RpcStatus } from "../channel/index.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -18,6 +18,8 @@ export interface AdsStreamOptions<Q, R> {
 
 /** How long a stream must last until what it resumed from counts as current: a server that has no news sends nothing. */
 const resumedMs = 1_000;
+/** A server that sends and does not read would have its answers collect here: its stream ends when it takes none for so long. */
+const takenWithinMs = 30_000;
 /** How often watchers hear that the stream is well. */
 const currentMs = 10_000;
 /** A server may send a resource again as soon as it is rejected: the first rejection is sent at once, further ones after a pause. */
@@ -45,7 +47,10 @@ export class AdsStream<Q, R extends { readonly typeUrl: string }> {
     try {
       this.#sendUpdates();
       void this.#keepCurrent();
-      for await (const batch of call.batches()) for (const response of batch) this.#receive(response);
+      for await (const batch of call.batches()) {
+        for (const response of batch) this.#receive(response);
+        await this.#untilTaken();
+      }
       throw new RpcStatus(status.UNAVAILABLE, "the stream was ended without an error");
     } finally {
       this.#ended.abort();
@@ -57,10 +62,25 @@ export class AdsStream<Q, R extends { readonly typeUrl: string }> {
   update(): void {
     if (this.#isUpdating) return;
     this.#isUpdating = true;
-    setImmediate(() => {
+    setImmediate(async () => {
+      await this.#untilTaken();
       this.#isUpdating = false;
       if (!this.#ended.signal.aborted) this.#sendUpdates();
     });
+  }
+
+  /** Waits while the server takes no more requests; ends the stream when that lasts too long. */
+  async #untilTaken(): Promise<void> {
+    const { call, clock } = this.#options;
+    if (!call.isFull) return;
+    const taken = new AbortController();
+    void clock.sleep(takenWithinMs, taken.signal, { background: true }).then(() => {
+      if (taken.signal.aborted) return;
+      const why = `it has not read what it was sent for ${formatDuration(takenWithinMs)}`;
+      call.end(new RpcStatus(status.RESOURCE_EXHAUSTED, why));
+    });
+    await call.taken();
+    taken.abort();
   }
 
   #sendUpdates(): void {
