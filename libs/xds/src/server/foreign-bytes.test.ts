@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { Client, credentials, Server, ServerCredentials } from "@grpc/grpc-js";
 import { assertNothingLeft, until } from "@grpc-lb/core/testing";
 import { DeltaDiscoveryRequest, DiscoveryRequest } from "@grpc-lb/protos/envoy/service/discovery/v3";
+import { LoadStatsRequest } from "@grpc-lb/protos/envoy/service/load_stats/v3";
 import fc from "fast-check";
 import { sampleCluster, sampleEndpoints } from "../../testing/sample-resources.ts";
 import { deltaClient } from "../../testing/scripted-client.ts";
@@ -85,6 +86,28 @@ test("a request that is not valid protobuf ends its stream with an error, also w
     assert.equal(await ended, "3 INVALID_ARGUMENT: a request is not valid protobuf");
   }
   assert.deepEqual([ads.stats().streams, ads.stats().refusals], [0, 50]);
+  client.close();
+  server.forceShutdown();
+});
+
+test("the same holds for load reports, while another interval is asked for", async () => {
+  const load = createLoadServer({ onReport: () => {} });
+  const server = new Server();
+  load.addTo(server);
+  const port = await promisify(server.bindAsync.bind(server))("127.0.0.1:0", ServerCredentials.createInsecure());
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const request = Buffer.from(LoadStatsRequest.encode(LoadStatsRequest.fromPartial({ node: { id: "n" } })).finish());
+  for (let n = 0; n < 50; n++) {
+    const call = client.makeBidiStreamRequest(paths.load, asIs, asIs);
+    const ended = new Promise<string>((resolve) => call.on("error", ({ message }) => resolve(message)));
+    const answered = new Promise<unknown>((resolve) => call.once("data", resolve));
+    call.on("data", () => {});
+    call.write(request);
+    await answered;
+    call.write(Buffer.from("ca293916bb16e1ebca41", "hex"));
+    load.setIntervalMs(1_000 + n);
+    assert.equal(await ended, "3 INVALID_ARGUMENT: a request is not valid protobuf");
+  }
   client.close();
   server.forceShutdown();
 });

@@ -1,12 +1,14 @@
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { type Context, checkOptions, completeContext, messageOf, printableLine } from "@grpc-lb/core";
 import {
-  LoadReportingServiceService,
   type LoadStatsRequest,
   LoadStatsResponse,
+  LoadReportingServiceService as Lrs,
 } from "@grpc-lb/protos/envoy/service/load_stats/v3";
 import { type ClientNode, readClientNode } from "./client-node.ts";
 import type { LoadServer, LoadServerOptions } from "./load.ts";
+import { prepareMethod } from "./prepare-method.ts";
+import { malformed, malformedDetails } from "./protocol.ts";
 import { readClusterLoad } from "./read-load.ts";
 import { closing, type Place, StreamGate } from "./stream-gate.ts";
 
@@ -20,7 +22,7 @@ export function createLoadServer(options: LoadServerOptions): LoadServer {
   return createLoadServerIn(options, {});
 }
 
-type LoadCall = ServerDuplexStream<LoadStatsRequest, LoadStatsResponse>;
+type LoadCall = ServerDuplexStream<LoadStatsRequest | typeof malformed, Buffer>;
 
 interface LoadStream {
   /** Undefined before the first request. */
@@ -60,9 +62,11 @@ export function createLoadServerIn(options: LoadServerOptions, context: Context)
     if (place.t === "refused") return end(call, place.code, place.details);
     const stream: LoadStream = { node: undefined, place };
     streams.set(call, stream);
-    call.on("data", (request: LoadStatsRequest) => {
+    call.on("data", (message: LoadStatsRequest | typeof malformed) => {
       if (!streams.has(call)) return;
       place.onRequest();
+      if (message === malformed) return end(call, status.INVALID_ARGUMENT, malformedDetails);
+      const request = message as LoadStatsRequest;
       if (!stream.node) connect(call, stream, request);
       if (!stream.node) return;
       try {
@@ -79,7 +83,7 @@ export function createLoadServerIn(options: LoadServerOptions, context: Context)
   };
 
   return {
-    addTo: (server) => server.addService(LoadReportingServiceService, { streamLoadStats }),
+    addTo: (server) => server.addService({ streamLoadStats: prepareMethod(Lrs.streamLoadStats) }, { streamLoadStats }),
     setIntervalMs: (next) => {
       validate({ ...options, intervalMs: next });
       if (next === intervalMs) return;
@@ -93,8 +97,8 @@ export function createLoadServerIn(options: LoadServerOptions, context: Context)
   };
 }
 
-function describeWanted(intervalMs: number): LoadStatsResponse {
-  return LoadStatsResponse.fromPartial({
+function describeWanted(intervalMs: number): Buffer {
+  const response = LoadStatsResponse.fromPartial({
     sendAllClusters: true,
     loadReportingInterval: {
       seconds: BigInt(Math.floor(intervalMs / 1_000)),
@@ -102,6 +106,7 @@ function describeWanted(intervalMs: number): LoadStatsResponse {
     },
     reportEndpointGranularity: true,
   });
+  return Buffer.from(LoadStatsResponse.encode(response).finish());
 }
 
 function validate(options: LoadServerOptions): void {

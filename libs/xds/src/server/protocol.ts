@@ -13,6 +13,7 @@ export interface AnyRequest {
 
 /** Stands for a request that is not valid protobuf. */
 export const malformed = Object.freeze({ t: "malformed" as const });
+export const malformedDetails = "a request is not valid protobuf";
 
 /** What the next response of a type has. */
 export interface Draft {

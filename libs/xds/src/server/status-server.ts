@@ -9,7 +9,7 @@ import type { AdsClientInfo, AdsServer } from "./api.ts";
 import { encodeClientStatus } from "./encode-client-status.ts";
 import { matchesNode, problemOfMatchers } from "./node-matcher.ts";
 import { prepareMethod } from "./prepare-method.ts";
-import { malformed } from "./protocol.ts";
+import { malformed, malformedDetails } from "./protocol.ts";
 
 /** What the service shows. */
 export interface StatusServerOptions {
@@ -78,7 +78,7 @@ export function createStatusServer({ ads, cache }: StatusServerOptions): StatusS
               call.pause(); // the next request is read when the answer to this one is sent
               const response =
                 request === malformed
-                  ? { code: status.INVALID_ARGUMENT, details: "a request is not valid protobuf" }
+                  ? { code: status.INVALID_ARGUMENT, details: malformedDetails }
                   : answer(request as ClientStatusRequest);
               if (Buffer.isBuffer(response)) call.write(response, () => call.resume());
               else call.emit("error", response);

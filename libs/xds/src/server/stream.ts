@@ -5,7 +5,7 @@ import type { ResourceChange } from "../cache/snapshot.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { AdsClientInfo, AdsClientStatus, AdsRejection, AdsServerOptions } from "./api.ts";
 import { readClientNode } from "./client-node.ts";
-import { type AnyRequest, type Draft, malformed, type Protocol } from "./protocol.ts";
+import { type AnyRequest, type Draft, malformed, malformedDetails, type Protocol } from "./protocol.ts";
 import type { ResponseEncoder } from "./response-encoder.ts";
 import { holdNothing, rankOf, SendOrder } from "./send-order.ts";
 import { describeStatus } from "./stream-status.ts";
@@ -65,7 +65,7 @@ export class AdsStream<Q extends AnyRequest> {
     this.#order = new SendOrder(this.#subscriptions, encoder.protocol.name);
     this.#options = options;
     call.on("data", (request: Q | typeof malformed) => {
-      if (request === malformed) this.refuse(status.INVALID_ARGUMENT, "a request is not valid protobuf");
+      if (request === malformed) this.refuse(status.INVALID_ARGUMENT, malformedDetails);
       else this.#receive(request as Q);
     });
     call.on("end", () => this.#finish(gone, () => call.end()));
