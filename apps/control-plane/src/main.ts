@@ -4,7 +4,6 @@ import { createSource } from "@grpc-lb/discovery";
 import { createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
 import { createCertificateExpiry, startTelemetry } from "@grpc-lb/operations/telemetry";
 import { openServerTls } from "@grpc-lb/operations/tls";
-import { createChannelCredentials } from "@grpc-lb/operations/tls/grpc";
 import { createLogger, listening, runProgram } from "@grpc-lb/program";
 import { SnapshotCache } from "@grpc-lb/xds/cache";
 import { createAdsServer, createLoadServer, createStatusServer } from "@grpc-lb/xds/server";
@@ -64,7 +63,7 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
   });
   const steerer = new Steerer({
     ...{ clock, random: Math.random },
-    orca: { credentials: orcaTls && createChannelCredentials(orcaTls), serverName: flags.orcaServerName },
+    orca: { tls: orcaTls && (() => orcaTls.current), serverName: flags.orcaServerName },
     onProblem: (problem) => log.warn({ problem }, "load is not known"),
     endpointsOf: (service) => publisher.endpointsOf(service),
     onFactors: (service, factors) => publisher.setFactors(service, factors),

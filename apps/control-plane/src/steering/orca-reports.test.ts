@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, afterEach, test } from "node:test";
-import { credentials, Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
+import { Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
 import { createRandom } from "@grpc-lb/core";
 import { assertNothingLeft, type Certificates, ManualClock, makeCertificates, until } from "@grpc-lb/core/testing";
+import type { Endpoint } from "@grpc-lb/discovery";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceService, type OrcaLoadReportRequest } from "@grpc-lb/protos/xds/service/orca/v3";
-import { type OrcaChannel, OrcaReports } from "./orca-reports.ts";
+import { OrcaReports } from "./orca-reports.ts";
+import type { OrcaChannel } from "./orca-stream.ts";
 
 const certificates = makeCertificates("pods.example");
 after(() => certificates?.remove());
@@ -22,11 +26,14 @@ async function startPod(hasReports = true, credentials = ServerCredentials.creat
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
   });
-  const endpoint = {
+  return { endpoint: endpointAt(port), calls, stop: () => server.forceShutdown() };
+}
+
+function endpointAt(port: number): Endpoint {
+  return {
     ...{ id: `pod-${port}`, addresses: [{ host: "127.0.0.1", port }], weight: 1, zone: undefined },
     ...{ forZones: [], nodeName: undefined, metadata: {} },
   };
-  return { endpoint, calls, stop: () => server.forceShutdown() };
 }
 
 function reading(channel: OrcaChannel = {}) {
@@ -106,11 +113,37 @@ test("reports are read by TLS from endpoints whose certificates have the name", 
   const [ca, key, cert] = [caFile, server.keyFile, server.certFile].map((file) => readFileSync(file));
   const pair = { private_key: key as Buffer, cert_chain: cert as Buffer };
   const pod = await startPod(true, ServerCredentials.createSsl(null, [pair]));
-  const { loads, reports } = reading({ credentials: credentials.createSsl(ca), serverName: "pods.example" });
+  const { loads, reports } = reading({ tls: () => ({ ca: String(ca) }), serverName: "pods.example" });
   reports.update([pod.endpoint]);
   await until(() => pod.calls.length === 1, "the stream");
   pod.calls[0]?.write(OrcaLoadReport.fromPartial({ rpsFractional: 10, cpuUtilization: 0.5 }));
   await until(() => loads.length === 1, "the report");
   await reports.close();
   pod.stop();
+});
+
+test("an endpoint that accepts connections and never speaks is left after 5 s, and a close leaves no socket to it", async () => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => {}).on("close", () => sockets.delete(socket)));
+    socket.resume();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const { clock, reports } = reading();
+  reports.update([endpointAt(port)]);
+  for (const want of [undefined, `127.0.0.1:${port}: DEADLINE_EXCEEDED: no connection within 5s`]) {
+    await until(() => sockets.size === 1, "the connection");
+    clock.advance(5_000);
+    await until(() => sockets.size === 0, "the end of the connection");
+    await clock.asleep();
+    assert.equal(reports.problem?.reason, want);
+    clock.advance(120_000);
+  }
+  await until(() => sockets.size === 1, "the next connection");
+  await reports.close();
+  assert.equal(clock.sleeping, 0);
+  await until(() => sockets.size === 0, "no socket is left");
+  server.close();
+  await once(server, "close");
 });

@@ -1,17 +1,8 @@
-import { type ChannelCredentials, credentials, type ServiceError, status } from "@grpc/grpc-js";
-import { type Clock, createBackoff, maxDurationMs, printableLine, type Random } from "@grpc-lb/core";
+import { type Clock, createBackoff, maxDurationMs, type Random } from "@grpc-lb/core";
 import { type Endpoint, formatAddress } from "@grpc-lb/discovery";
 import type { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
-import { OpenRcaServiceClient } from "@grpc-lb/protos/xds/service/orca/v3";
+import { type OrcaChannel, readOrcaStream } from "./orca-stream.ts";
 import type { EndpointLoad } from "./weight-steering.ts";
-
-/** How to connect to endpoints for their load reports. */
-export interface OrcaChannel {
-  /** Default: in clear. */
-  readonly credentials?: ChannelCredentials | undefined;
-  /** The name that the certificates of the endpoints must have. Default: their address. */
-  readonly serverName?: string | undefined;
-}
 
 /** How to read the load reports of endpoints. */
 export interface OrcaReportsOptions extends OrcaChannel {
@@ -23,15 +14,10 @@ export interface OrcaReportsOptions extends OrcaChannel {
   onReport(id: string, load: EndpointLoad): void;
 }
 
-/** A report has a few numbers, and named ones that a server may add. */
-const maxReportBytes = 64 * 1024;
-/** Of what an endpoint answers, in characters. */
-const maxReasonLength = 200;
-
 /**
  * Reads the out-of-band load reports (gRFC A51) of a changing set of endpoints: a connection and a stream to each. A stream that
- * breaks is restarted after a backoff of 1 s to 2 min. An endpoint that answers UNIMPLEMENTED is not called again, until it leaves
- * and returns. A frozen endpoint is noticed by HTTP/2 pings.
+ * breaks is restarted after a backoff of 1 s to 2 min, by another connection. An endpoint that answers UNIMPLEMENTED is not called again,
+ * until it leaves and returns. A frozen endpoint is noticed when it does not connect in 5 s, and later by HTTP/2 pings.
  */
 export class OrcaReports {
   readonly #options: OrcaReportsOptions;
@@ -86,52 +72,25 @@ export class OrcaReports {
   }
 
   async #read(id: string, address: string, signal: AbortSignal): Promise<void> {
-    const { intervalMs, clock, random, onReport, serverName } = this.#options;
-    const client = new OpenRcaServiceClient(address, this.#options.credentials ?? credentials.createInsecure(), {
-      ...(serverName && { "grpc.ssl_target_name_override": serverName }),
-      "grpc.enable_http_proxy": 0,
-      "grpc.keepalive_time_ms": 10_000,
-      "grpc.keepalive_timeout_ms": 5_000,
-      "grpc.max_receive_message_length": maxReportBytes,
-      "grpc.service_config_disable_resolution": 1,
-    });
+    const { clock, random, onReport } = this.#options;
     const backoff = createBackoff({ baseMs: 1_000, maxMs: 120_000, random });
-    const reportInterval = { seconds: BigInt(Math.floor(intervalMs / 1_000)), nanos: (intervalMs % 1_000) * 1e6 };
     let failures = 0; // in a row
-    try {
-      while (!signal.aborted) {
-        const call = client.streamCoreMetrics({ reportInterval, requestCostNames: [] });
-        const cancel = () => call.cancel();
-        signal.addEventListener("abort", cancel);
-        let failure: string;
-        let isLast = false;
-        try {
-          for await (const report of call) {
-            backoff.reset();
-            failures = 0;
-            this.#problems.delete(id);
-            if (!signal.aborted) onReport(id, toLoad(report));
-          }
-          failure = "it ended the stream";
-        } catch (error) {
-          const { code = status.UNKNOWN, details = "" } = error as Partial<ServiceError>;
-          failure = printableLine(`${status[code]}: ${details}`, maxReasonLength);
-          isLast = code === status.UNIMPLEMENTED;
-        } finally {
-          signal.removeEventListener("abort", cancel);
-        }
-        if (signal.aborted) return;
-        failures += 1;
-        // An endpoint that ends fails once, and has left before it fails again. Its last report counts until it is stale.
-        if (failures > 1 || isLast) this.#problems.set(id, `${address}: ${failure}`);
-        if (isLast) client.close();
-        await clock.sleep(isLast ? maxDurationMs : backoff.next(), signal, { background: true });
-        if (isLast) return;
-      }
-    } finally {
+    const onNext = (report: OrcaLoadReport) => {
+      backoff.reset();
+      failures = 0;
       this.#problems.delete(id);
-      client.close();
+      onReport(id, toLoad(report));
+    };
+    while (!signal.aborted) {
+      const { reason, isUnimplemented } = await readOrcaStream({ ...this.#options, address, onReport: onNext }, signal);
+      if (signal.aborted) break;
+      failures += 1;
+      // An endpoint that ends fails once, and has left before it fails again. Its last report counts until it is stale.
+      if (failures > 1 || isUnimplemented) this.#problems.set(id, `${address}: ${reason}`);
+      await clock.sleep(isUnimplemented ? maxDurationMs : backoff.next(), signal, { background: true });
+      if (isUnimplemented) break;
     }
+    this.#problems.delete(id);
   }
 }
 

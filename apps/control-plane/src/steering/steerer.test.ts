@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { createRandom } from "@grpc-lb/core";
+import { type Clock, createRandom } from "@grpc-lb/core";
 import { assertNothingLeft, closedPort, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { fakeEndpoint } from "../../testing/fake-sources.ts";
 import { readConfig } from "../config/read-config.ts";
+import { connectTimeoutMs } from "./orca-stream.ts";
 import { Steerer } from "./steerer.ts";
 
 afterEach(assertNothingLeft);
@@ -50,11 +51,15 @@ test("reports of clients move the weights of a service that is steered by them, 
 
 test("a service whose endpoints do not report says so once", async () => {
   const clock = new ManualClock();
+  const still = new ManualClock();
+  // The deadline of connecting never comes: what sleeps on `clock` is between two connections.
+  const sleep: Clock["sleep"] = (ms, signal) => (ms === connectTimeoutMs ? still : clock).sleep(ms, signal);
   const problems: string[] = [];
   const port = await closedPort();
   const endpoints = [fakeEndpoint("127.0.0.1", { addresses: [{ host: "127.0.0.1", port }] })];
   const steerer = new Steerer({
-    ...{ clock, random: createRandom(1), endpointsOf: () => endpoints, onFactors: () => {} },
+    ...{ clock: { now: () => clock.now(), sleep }, random: createRandom(1) },
+    ...{ endpointsOf: () => endpoints, onFactors: () => {} },
     onProblem: (problem) => problems.push(problem),
   });
   steerer.setConfig(readConfig({ services: { one: { target, steering: "orca" } } }));

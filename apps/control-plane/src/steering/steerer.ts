@@ -2,7 +2,8 @@ import type { Clock, Random } from "@grpc-lb/core";
 import { type Endpoint, formatAddress } from "@grpc-lb/discovery";
 import type { Config, Steering } from "../config/config.ts";
 import { type ClientLoad, ClientLoads } from "./client-loads.ts";
-import { type OrcaChannel, OrcaReports } from "./orca-reports.ts";
+import { OrcaReports } from "./orca-reports.ts";
+import type { OrcaChannel } from "./orca-stream.ts";
 import { type EndpointLoad, WeightSteering } from "./weight-steering.ts";
 
 /** What a steerer is made with. */

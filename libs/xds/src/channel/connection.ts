@@ -1,6 +1,8 @@
-import { Client, connectivityState, type Metadata, type MethodDefinition } from "@grpc/grpc-js";
+import { Client, connectivityState, type Metadata, type MethodDefinition, status } from "@grpc/grpc-js";
+import { type Clock, formatDuration } from "@grpc-lb/core";
 import { OwnedCredentials, type TlsMaterial } from "./owned-credentials.ts";
 import { RpcCall } from "./rpc-call.ts";
+import { RpcStatus } from "./rpc-status.ts";
 
 /** A call of a service, as ts-proto describes it. */
 export type Method<Q, R> = MethodDefinition<Q, R>;
@@ -70,6 +72,21 @@ export class Connection {
       await promise;
       signal.removeEventListener("abort", wake);
     }
+  }
+
+  /**
+   * Connects as `connect` does, in a limited time: a peer may accept a connection and never speak.
+   *
+   * @throws RpcStatus DEADLINE_EXCEEDED when it takes longer
+   */
+  async connectWithin(timeoutMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const done = new AbortController();
+    void clock.sleep(timeoutMs, done.signal, { background: true }).then(() => late.abort());
+    await this.connect(AbortSignal.any([signal, late.signal]));
+    const isLate = late.signal.aborted;
+    done.abort();
+    if (isLate) throw new RpcStatus(status.DEADLINE_EXCEEDED, `no connection within ${formatDuration(timeoutMs)}`);
   }
 
   /** Begins a call of any kind; the caller sends a single request where the method takes one. */

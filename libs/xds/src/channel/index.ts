@@ -1,6 +1,6 @@
 /**
  * A connection of grpc-js that its owner can bound: it keeps no process alive, and after its close no socket is left, whatever the
- * peer does. ADS uses it, and so does etcd's client.
+ * peer does. ADS and the readers of load reports use it, and so does etcd's client.
  */
 export { type ConnectionNames, explainConnectFailure } from "./connect-failure.ts";
 export { Connection, type ConnectionOptions, type Method } from "./connection.ts";

@@ -1,5 +1,5 @@
 import { Metadata, status } from "@grpc/grpc-js";
-import { type Clock, type Context, completeContext, formatDuration, type Random } from "@grpc-lb/core";
+import { type Clock, type Context, completeContext, type Random } from "@grpc-lb/core";
 import { AggregatedDiscoveryServiceService as Ads } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import { Connection, RpcStatus } from "../channel/index.ts";
 import { AdsStream } from "./ads-stream.ts";
@@ -126,7 +126,7 @@ export class AdsClient {
     if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
     const connection = new Connection({ address: this.name, tls, maxMessageBytes, keepaliveMs, keepaliveTimeoutMs });
     try {
-      await this.#connectWithin(connectTimeoutMs, connection, signal);
+      await connection.connectWithin(connectTimeoutMs, this.#clock, signal);
       if (signal.aborted) return;
       const node = encodeNode(this.#options.node ?? {});
       const common = { subscriptions: this.#subscriptions, clock: this.#clock, random: this.#random, onServed };
@@ -159,16 +159,6 @@ export class AdsClient {
   }
 
   /** Connects. When it failed, the calls have the reason. @throws RpcStatus when that takes too long */
-  async #connectWithin(timeoutMs: number, connection: Connection, signal: AbortSignal): Promise<void> {
-    const late = new AbortController();
-    const done = new AbortController();
-    const either = AbortSignal.any([signal, late.signal]);
-    void this.#clock.sleep(timeoutMs, done.signal, { background: true }).then(() => late.abort());
-    await connection.connect(either);
-    const isLate = late.signal.aborted;
-    done.abort();
-    if (isLate) throw new RpcStatus(status.DEADLINE_EXCEEDED, `no connection within ${formatDuration(timeoutMs)}`);
-  }
 }
 
 /** Whether the stream or its connection has ended, as with each restart of a server; another stream may do better at once. */
