@@ -8,11 +8,11 @@ export interface WeightedLocality {
 
 /**
  * The endpoints of one priority, weighted so that each locality takes its share and divides it by the weights of its endpoints: the
- * weight of an endpoint is that of its locality × its own ÷ the sum in its locality. Where localities have weights, one without gets no
- * calls (gRFC A27). Where none has, or where there is one locality, the weights of endpoints count alone.
+ * weight of an endpoint is that of its locality × its own ÷ the sum in its locality. Where localities have weights, one without, or of
+ * weight 0, gets no calls (gRFC A27). Where none has, or where one gets all calls, the weights of endpoints count alone.
  */
 export function shareByLocality(localities: readonly WeightedLocality[]): readonly Endpoint[] {
-  const isWeighted = localities.some(({ weight = 0 }) => weight > 0);
+  const isWeighted = localities.some(({ weight }) => weight !== undefined);
   const used = localities.filter(({ weight = 0, endpoints }) => endpoints.length > 0 && (!isWeighted || weight > 0));
   if (!isWeighted || used.length < 2) return used.flatMap(({ endpoints }) => endpoints);
   return used.flatMap(({ weight: share = 0, endpoints }) => {

@@ -85,6 +85,37 @@ test("a locality's weight is shared by the weights of its endpoints", () => {
   assert.deepEqual(weights(none, { locality: a, lbEndpoints: two }), { 1: 1, 2: 3, 6: 1 }, "none has a weight");
 });
 
+test("a locality of weight 0 gets no calls; when all that have a weight have 0, none does", () => {
+  const [a, b, c] = ["a", "b", "c"].map(zone);
+  const off: Locality = { locality: a, loadBalancingWeight: 0, lbEndpoints: [at(1)] };
+  const on: Locality = { locality: b, loadBalancingWeight: 4, lbEndpoints: [at(2, { weight: 3 })] };
+  assert.deepEqual(weights(off, on), { 2: 3 });
+  assert.deepEqual(weights(off, { locality: c, lbEndpoints: [at(3)] }), {});
+  assert.deepEqual(weights(off, { ...on, priority: 1 }), { 2: 3 }, "the next priority takes the calls");
+  assert.ok(read({ endpoints: [off] }).ids.has("10.0.0.1:80"), "its endpoints are there");
+});
+
+test("an address that several endpoints have counts for the first of them", () => {
+  const localities: Locality[] = [
+    { locality: zone("a"), loadBalancingWeight: 1, lbEndpoints: [at(1, { weight: 2 }), at(1, { weight: 5 }), at(2)] },
+    { locality: zone("b"), loadBalancingWeight: 1, lbEndpoints: [at(2, { weight: 9 }), at(3)] },
+    { locality: zone("a"), priority: 1, loadBalancingWeight: 1, lbEndpoints: [at(3)] },
+  ];
+  assert.deepEqual(weights(...localities), { 1: 2 / 3, 2: 1 / 3, 3: 1 });
+  assert.deepEqual(weights({ lbEndpoints: [at(1, { health: 2 }), at(1), at(2)] }), { 2: 1 }, "also its health");
+});
+
+test("weights that add up to the greatest that there may be are taken", () => {
+  const [most, half] = [2 ** 32 - 1, 2 ** 31];
+  const lbEndpoints = [at(1, { weight: most - 1 }), at(2)];
+  assert.deepEqual(weights({ lbEndpoints }), { 1: most - 1, 2: 1 });
+  const other: Locality = { locality: zone("b"), loadBalancingWeight: half - 1, lbEndpoints: [at(3)] };
+  assert.deepEqual(weights({ locality: zone("a"), loadBalancingWeight: half, lbEndpoints: [at(4)] }, other), {
+    3: half - 1,
+    4: half,
+  });
+});
+
 test("drops are fractions; more than all is all", () => {
   const drop = (category: string, numerator: number, denominator: 0 | 1 | 2) => ({
     category,
@@ -133,6 +164,21 @@ for (const [what, assignment, message] of [
     /^endpoints\[1\]: locality .* stands twice/,
   ],
   [
+    "an endpoint of weight 0",
+    { endpoints: [{ lbEndpoints: [at(1), at(2, { weight: 0 })] }] },
+    /^endpoints\[0\]\.lb_endpoints\[1\]: its weight must be at least 1, got 0$/,
+  ],
+  [
+    "weights of endpoints whose sum is too large",
+    { endpoints: [{}, { locality: zone("a"), lbEndpoints: [at(1, { weight: 2 ** 32 - 1 }), at(2, { health: 2 })] }] },
+    /^endpoints\[1\]: the weights of its endpoints add up to 4294967296, more than 4294967295$/,
+  ],
+  [
+    "weights of localities whose sum is too large",
+    { endpoints: ["a", "b"].map((name) => ({ locality: zone(name), loadBalancingWeight: 2 ** 31 })) },
+    /^the weights of the localities of priority 0 add up to 4294967296, more than 4294967295$/,
+  ],
+  [
     "a denominator that there is not",
     { policy: { dropOverloads: [{ dropPercentage: { numerator: 1, denominator: 9 as 0 } }] } },
     /^policy\.drop_overloads\[0\]: unknown denominator$/,
@@ -146,8 +192,9 @@ for (const [what, assignment, message] of [
 const port = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 65_535 }) }, fc.nat(100_000));
 const host = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain(), { weight: 1, arbitrary: fc.string({ maxLength: 8 }) });
 const uint = fc.integer({ min: 0, max: 2 ** 32 - 1 });
+const weight = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 100 }) }, uint);
 const endpoint = fc
-  .record({ host, port, weight: fc.option(uint, { nil: undefined }), health: fc.nat(6) })
+  .record({ host, port, weight: fc.option(weight, { nil: undefined }), health: fc.nat(6) })
   .map(({ host, port, weight, health }) =>
     lbEndpoint({ host, port }, { health, ...(weight !== undefined && { weight }) }),
   );
@@ -155,7 +202,7 @@ const localities = fc.array(
   fc.record({
     locality: fc.string({ maxLength: 2 }).map(zone),
     priority: fc.nat(2),
-    loadBalancingWeight: fc.option(uint, { nil: undefined }),
+    loadBalancingWeight: fc.option(fc.oneof(fc.nat(100), weight), { nil: undefined }),
     lbEndpoints: fc.array(endpoint, { maxLength: 4 }),
   }),
   { maxLength: 4 },

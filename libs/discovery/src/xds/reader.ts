@@ -49,8 +49,8 @@ export const edsType: ResourceType<Assignment> = {
 
 /**
  * Checks an assignment, and chooses its endpoints. It is refused as a whole, as gRPC and Envoy do, for anything that cannot be right: so an
- * error of a control plane takes no good endpoint away. Only addresses of a kind that this client does not have, such as a
- * pipe, are left out.
+ * error of a control plane takes no good endpoint away. These alone are left out: endpoints whose addresses are of a kind that this
+ * client does not have, such as a pipe, and, as Envoy does, those with an address that an earlier endpoint has.
  *
  * @throws Error that names the first field that is not valid
  */
@@ -61,6 +61,7 @@ export function readAssignment({ endpoints: localities, policy }: ClusterLoadAss
   if (count > maxEndpoints) throw new Error(`it has ${count} endpoints, more than ${maxEndpoints}`);
   const byPriority = new Map<number, WeightedLocality[]>();
   const places = new Set<string>();
+  const taken = new Set<string>();
   const ids = new Set<string>();
   let unreachable = 0;
   for (const [n, { locality, lbEndpoints, loadBalancingWeight, priority }] of localities.entries()) {
@@ -69,6 +70,9 @@ export function readAssignment({ endpoints: localities, policy }: ClusterLoadAss
     const at = `endpoints[${n}]`;
     if (locality && places.has(place)) throw new Error(`${at}: locality ${place} stands twice in a priority`);
     places.add(place);
+    const sum = lbEndpoints.reduce((total, { loadBalancingWeight = 1 }) => total + loadBalancingWeight, 0);
+    if (sum > maxWeight)
+      throw new Error(`${at}: the weights of its endpoints add up to ${sum}, more than ${maxWeight}`);
     const own: WeightedLocality = { weight: loadBalancingWeight, endpoints: [] };
     const group = byPriority.get(priority);
     if (group) group.push(own);
@@ -76,13 +80,24 @@ export function readAssignment({ endpoints: localities, policy }: ClusterLoadAss
     const metadata = { ...(region !== "" && { region }), ...(subZone !== "" && { subZone }) };
     for (const [i, each] of lbEndpoints.entries()) {
       const read = readEndpoint(each, `${at}.lb_endpoints[${i}]`, { zone: zone || undefined, metadata });
-      if (read) ids.add(read.id);
-      else unreachable += 1;
-      if (read && isUsable(each)) own.endpoints.push(read);
+      if (!read) {
+        unreachable += 1;
+        continue;
+      }
+      const addresses = read.addresses.map(formatAddress);
+      if (addresses.some((address) => taken.has(address))) continue;
+      for (const address of addresses) taken.add(address);
+      ids.add(read.id);
+      if (isUsable(each)) own.endpoints.push(read);
     }
   }
   for (let priority = 0; priority < byPriority.size; priority++) {
-    if (!byPriority.has(priority)) throw new Error(`priority ${priority} is missing, of ${byPriority.size} priorities`);
+    const group = byPriority.get(priority);
+    if (!group) throw new Error(`priority ${priority} is missing, of ${byPriority.size} priorities`);
+    const sum = group.reduce((total, { weight = 0 }) => total + weight, 0);
+    if (sum > maxWeight) {
+      throw new Error(`the weights of the localities of priority ${priority} add up to ${sum}, more than ${maxWeight}`);
+    }
   }
   if (unreachable > 0 && ids.size === 0) throw new Error("none of its endpoints has an IP address and a port");
   const used = [...byPriority].sort(([a], [b]) => a - b).map(([, group]) => shareByLocality(group));
@@ -113,6 +128,7 @@ function readEndpoint(
 ): Endpoint | undefined {
   const endpoint = hostIdentifier?.value;
   const additional = endpoint?.additionalAddresses ?? [];
+  if (loadBalancingWeight < 1) throw new Error(`${at}: its weight must be at least 1, got ${loadBalancingWeight}`);
   if (additional.length > maxAddresses) throw new Error(`${at} has more than ${maxAddresses} additional addresses`);
   const all = [endpoint?.address, ...additional.map(({ address }) => address)];
   const addresses = all.flatMap((each) => {
@@ -126,7 +142,7 @@ function readEndpoint(
   return {
     id: formatAddress(first),
     addresses: addresses.filter((one, n) => addresses.findIndex((other) => isSame(one, other)) === n),
-    weight: healthStatus === degraded ? 0 : Math.min(loadBalancingWeight, maxWeight),
+    weight: healthStatus === degraded ? 0 : loadBalancingWeight,
     zone: more.zone,
     forZones: forZones === "" ? [] : forZones.split(","),
     nodeName,
