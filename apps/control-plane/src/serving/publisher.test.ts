@@ -7,7 +7,8 @@ import { SnapshotCache } from "@grpc-lb/xds/cache";
 import { FakeSources } from "../../testing/fake-sources.ts";
 import { readConfig } from "../config/read-config.ts";
 import type { ClientKind } from "../resources/client-kind.ts";
-import { Publisher, type PublisherProblem } from "./publisher.ts";
+import type { PublisherProblem } from "./problems.ts";
+import { Publisher } from "./publisher.ts";
 
 afterEach(assertNothingLeft);
 

@@ -1,0 +1,53 @@
+/** Why services are not served as they are configured. */
+export interface PublisherProblem {
+  /**
+   * - `source`: a source has an error, or has not answered: its endpoints may be old.
+   * - `endpoints`: some of the endpoints cannot be served, and are left out.
+   * - `resources`: the resources are not consistent, and are not served. Cannot happen for a checked configuration.
+   */
+  readonly t: "source" | "endpoints" | "resources";
+  /** Those that it concerns. */
+  readonly services: readonly string[];
+  /** One line. */
+  readonly reason: string;
+}
+
+/** Who is told of problems. */
+export interface ProblemListener {
+  /** Called once for each new problem. */
+  onProblem(problem: PublisherProblem): void;
+  /** Called when a problem is over; not for what has left the configuration. */
+  onSolved?(problem: PublisherProblem): void;
+}
+
+/** The last problem of each target and service, so that it is reported once, and again after it was gone. */
+export class Problems {
+  readonly #listener: ProblemListener;
+  readonly #problems = new Map<string, PublisherProblem>();
+
+  constructor(listener: ProblemListener) {
+    this.#listener = listener;
+  }
+
+  has(key: string): boolean {
+    return this.#problems.has(key);
+  }
+
+  /** @param problem undefined for none */
+  report(key: string, problem: PublisherProblem | undefined): void {
+    const before = this.#problems.get(key);
+    if (before?.reason === problem?.reason) return;
+    if (problem) {
+      this.#problems.set(key, problem);
+      this.#listener.onProblem(problem);
+    } else {
+      this.#problems.delete(key);
+      if (before) this.#listener.onSolved?.(before);
+    }
+  }
+
+  /** Forgets those of other targets and services. */
+  retain(isKept: (key: string) => boolean): void {
+    for (const key of this.#problems.keys()) if (!isKept(key)) this.#problems.delete(key);
+  }
+}
