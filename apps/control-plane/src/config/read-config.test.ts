@@ -93,7 +93,7 @@ const wrongConfigs: readonly [unknown, string | RegExp][] = [
   ],
   [
     { services: { a: { target, localities: [{ zone: "x" }, { zone: "x" }] } } },
-    "services.a.localities[1].zone is there twice",
+    "services.a.localities[1].zone is given twice",
   ],
   [{ services: {} }, "services must have at least one service"],
   [

@@ -120,7 +120,7 @@ function readBackend(fields: Fields): Backend {
   const zones = fields.list("localities", (value, path) => readObject(value, path, readLocality));
   const localities = new Map<string, Locality>();
   for (const [n, [zone, locality]] of zones.entries()) {
-    if (localities.has(zone)) throw new FieldError([...fields.path, "localities", n, "zone"], "is there twice");
+    if (localities.has(zone)) throw new FieldError([...fields.path, "localities", n, "zone"], "is given twice");
     localities.set(zone, locality);
   }
   const backend = {

@@ -165,7 +165,7 @@ test("one instance that cannot be read does not affect the others", () => {
   const instances = readHealth(JSON.stringify([null, entry({}), 5, {}, [], notCallable, entry({})]));
   const kinds = instances.map(({ t }) => t);
   assert.deepEqual(kinds, ["invalid", "endpoint", "invalid", "invalid", "invalid", "notCallable", "invalid"]);
-  assert.deepEqual(instances.at(-1), { t: "invalid", id: "n/s-1", why: "it is listed twice" });
+  assert.deepEqual(instances.at(-1), { t: "invalid", id: "n/s-1", why: "it is given twice" });
 });
 
 test("an index is a whole number", () => {

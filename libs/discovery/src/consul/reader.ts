@@ -42,7 +42,7 @@ export function readHealth(text: string): readonly ReadInstance[] {
   return entries.map((entry) => {
     const instance = readInstance(entry);
     const { id } = instance;
-    if (id !== undefined && ids.has(id)) return { t: "invalid", id, why: "it is listed twice" };
+    if (id !== undefined && ids.has(id)) return { t: "invalid", id, why: "it is given twice" };
     if (id !== undefined) ids.add(id);
     return instance;
   });

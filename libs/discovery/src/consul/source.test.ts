@@ -307,14 +307,14 @@ test("an instance without a name may be any that is known: those that are missin
   await reader.untilAddresses(...at(2));
 });
 
-test("an id that is listed twice counts once, by its first entry, and is not published with each answer", async () => {
+test("an id that is given twice counts once, by its first entry, and is not published with each answer", async () => {
   const { agent, read } = await start(web(1));
   const reader = read();
   await reader.untilAddresses(...at(1));
   const twice = listing({ ID: "web-1", Address: "10.0.0.1" }, { ID: "web-1", Address: "10.0.0.7" });
   agent.answerWith(twice, twice, twice);
   const { error } = await reader.until("an error", isFailing);
-  assert.match(error?.message ?? "", /1 of its 2 instances cannot be used: fake\/web-1: it is listed twice$/);
+  assert.match(error?.message ?? "", /1 of its 2 instances cannot be used: fake\/web-1: it is given twice$/);
   assert.deepEqual(reader.addresses, at(1));
   const { length } = reader.snapshots;
   agent.answerWith(listing({ ID: "web-1", Address: "10.0.0.1" }));

@@ -33,7 +33,7 @@ export function unknownField(path: FieldPath, known: readonly string[]): FieldEr
  * @param path that of the object
  */
 export const nameTwice = (path: FieldPath): FieldError =>
-  new FieldError(path, path.length === 0 ? "a name is there twice" : "has a name twice");
+  new FieldError(path, path.length === 0 ? "a name is given twice" : "has a name twice");
 
 export type Fields = Readonly<Record<string, unknown>>;
 

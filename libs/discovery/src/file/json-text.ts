@@ -121,7 +121,7 @@ export function* lineOfField(text: string, path: FieldPath): Generator<void, num
   return lineAt(text, offset);
 }
 
-/** The path and the line of the first name that is there twice in an object of a text that is JSON: JSON.parse takes the last one. */
+/** The path and the line of the first name that is given twice in an object of a text that is JSON: JSON.parse takes the last one. */
 export function* findDuplicate(
   text: string,
 ): Generator<void, { readonly path: FieldPath; readonly line: number } | undefined> {

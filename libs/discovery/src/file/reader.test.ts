@@ -153,14 +153,14 @@ for (const [what, text, line, message] of [
     "[0].metadata.self must be text, got an object",
   ],
   ["half of a string", '- address: "a', 1, 'not valid YAML: Missing closing "quote'],
-  ["a key twice", "endpoints: []\nendpoints: []", 2, "a name is there twice"],
+  ["a key twice", "endpoints: []\nendpoints: []", 2, "a name is given twice"],
   [
     "a key twice in a list",
     "- address: a:1\n- address: a:2\n  metadata:\n    a: b\n    a: c",
     5,
     "[1].metadata has a name twice",
   ],
-  ["a name twice", '{"endpoints": [],\n"endpoints": []}', 2, "a name is there twice"],
+  ["a name twice", '{"endpoints": [],\n"endpoints": []}', 2, "a name is given twice"],
   [
     "a name twice in a list of JSON",
     '[{"address": "a:1"}, {"metadata": {"b": [{}, {}], "b, }": ""},\n"address": "a:2", "\\u0061ddress": "a:3"}]',

@@ -161,7 +161,7 @@ for (const [what, assignment, message] of [
   [
     "a locality twice in a priority",
     { endpoints: [{ locality: zone("a") }, { locality: zone("a") }] },
-    /^endpoints\[1\]: locality .* stands twice/,
+    /^endpoints\[1\]: locality .* is given twice/,
   ],
   [
     "an endpoint of weight 0",

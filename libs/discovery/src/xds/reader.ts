@@ -68,7 +68,7 @@ export function readAssignment({ endpoints: localities, policy }: ClusterLoadAss
     const { region = "", zone = "", subZone = "" } = locality ?? {};
     const place = JSON.stringify([priority, region, zone, subZone]);
     const at = `endpoints[${n}]`;
-    if (locality && places.has(place)) throw new Error(`${at}: locality ${place} stands twice in a priority`);
+    if (locality && places.has(place)) throw new Error(`${at}: locality ${place} is given twice in a priority`);
     places.add(place);
     const sum = lbEndpoints.reduce((total, { loadBalancingWeight = 1 }) => total + loadBalancingWeight, 0);
     if (sum > maxWeight)

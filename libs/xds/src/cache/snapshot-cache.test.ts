@@ -39,7 +39,7 @@ test("a set that is not consistent is not served, and the last good one stays", 
     [without("r", typeUrls.route), 'listener "l" names route configuration "r", which is not there'],
     [without("b", typeUrls.cluster), 'route configuration "r" names cluster "b", which is not there'],
     [without("b", typeUrls.endpoints), 'cluster "b" names endpoints of "b", which is not there'],
-    [[...whole(), sampleCluster("a", 9)], 'cluster "a" is there twice'],
+    [[...whole(), sampleCluster("a", 9)], 'cluster "a" is given twice'],
     [[...whole(), createResource("t.v1.T", "", Buffer.alloc(0))], 'T "" has no name'],
   ];
   const fresh = new SnapshotCache();

@@ -64,7 +64,7 @@ export class Snapshot {
   /**
    * What the wanted resources would change.
    *
-   * @returns the error if a name is there twice
+   * @returns the error if a name is given twice
    */
   compare(
     wanted: Iterable<Resource>,
@@ -74,7 +74,7 @@ export class Snapshot {
     const upserts: Resource[] = [];
     for (const resource of wanted) {
       const names = seen.get(resource.typeUrl) ?? new Set();
-      if (names.has(resource.name)) return `${describeResource(resource)} is there twice`;
+      if (names.has(resource.name)) return `${describeResource(resource)} is given twice`;
       seen.set(resource.typeUrl, names.add(resource.name));
       if (this.get(resource.typeUrl, resource.name)?.version !== resource.version) upserts.push(resource);
     }
@@ -115,7 +115,7 @@ export class Snapshot {
       const { typeUrl, name } = current;
       const key = keyOf(current);
       if (name === "") return `${describeResource(current)} has no name`;
-      if (changes.has(key)) return `${describeResource(current)} is there twice`;
+      if (changes.has(key)) return `${describeResource(current)} is given twice`;
       const previous = this.get(typeUrl, name);
       if (previous?.version !== current.version) changes.set(key, { typeUrl, name, previous, current });
       settled.delete(key);

@@ -133,7 +133,7 @@ describe("delta", () => {
     assert.equal(
       (await resuming.accept()).removedResources.length,
       3,
-      "a name counts once, though it stands there twice",
+      "a name counts once, though it is given twice",
     );
     const greedy = openDelta();
     cache.updateSnapshot("", { pending: names.map((name) => ({ typeUrl: endpoints, name })) });
