@@ -130,11 +130,7 @@ describe("delta", () => {
     const names = ["a", "b", "c", "d"];
     const initialResourceVersions = Object.fromEntries(names.map((name) => [name, "old"]));
     resuming.send({ typeUrl: endpoints, resourceNamesSubscribe: names, initialResourceVersions });
-    assert.equal(
-      (await resuming.accept()).removedResources.length,
-      3,
-      "a name counts once, though it is given twice",
-    );
+    assert.equal((await resuming.accept()).removedResources.length, 3, "a name counts once, though it is given twice");
     const greedy = openDelta();
     cache.updateSnapshot("", { pending: names.map((name) => ({ typeUrl: endpoints, name })) });
     greedy.send({ typeUrl: endpoints, resourceNamesSubscribe: ["*"], initialResourceVersions });
