@@ -193,6 +193,24 @@ test("client-grpc has its pod and zone for the policies, and its policy in a var
   assert.deepEqual(headless.args, ["--target=dns:///server-headless:30051"]);
 });
 
+test("each replica of a client of xDS has the name of its pod for the control plane", { skip }, () => {
+  type Variable = { name: string; value?: string; valueFrom?: { fieldRef: { fieldPath: string } } };
+  const containerOf = (strategy: string, name: string) =>
+    render(`overlays/${strategy}`).find(({ kind, metadata }) => kind === "Deployment" && metadata.name === name).spec
+      .template.spec.containers[0];
+  const client = containerOf("xds", "client-grpc");
+  const names = client.env.map(({ name }: Variable) => name);
+  const { value } = client.env.find(({ name }: Variable) => name === "GRPC_XDS_BOOTSTRAP_CONFIG");
+  assert.equal(JSON.parse(value).node.id, "$(POD_NAME)");
+  assert.ok(
+    names.indexOf("POD_NAME") < names.indexOf("GRPC_XDS_BOOTSTRAP_CONFIG"),
+    "what is expanded is defined above",
+  );
+  const envoy = containerOf("envoy-xds", "envoy");
+  assert.ok(envoy.command.includes("--service-node=$(POD_NAME)"), envoy.command.join(" "));
+  assert.equal(envoy.env[0].valueFrom.fieldRef.fieldPath, "metadata.name");
+});
+
 test("who watches the pods, the resolver or the control plane, may read slices and Services, and change nothing", {
   skip,
 }, () => {

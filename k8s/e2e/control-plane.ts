@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { root } from "../image/tag.ts";
@@ -6,8 +5,16 @@ import { until } from "./until.ts";
 
 const name = "control-plane";
 
-/** What gRPC's own xDS client finds the control plane of its namespace by. */
-export const xdsBootstrap = readFileSync(join(root, "k8s/overlays/xds/bootstrap.json"), "utf8");
+const bootstrapVariable = "GRPC_XDS_BOOTSTRAP_CONFIG";
+
+/** The variable by which gRPC's own xDS client finds the control plane of its namespace, as the strategy `xds` has it. */
+export async function readXdsBootstrap(kubectl: Kubectl): Promise<Readonly<Record<typeof bootstrapVariable, string>>> {
+  const input = await kubectl.run(["kustomize", join(root, "k8s/overlays/xds")]);
+  const path = `{.spec.template.spec.containers[0].env[?(@.name=="${bootstrapVariable}")].value}`;
+  // With --local it is read without a server.
+  const value = await kubectl.run(["label", "--local", "-f", "-", "read=yes", "-o", `jsonpath=${path}`], { input });
+  return { [bootstrapVariable]: value };
+}
 
 /** Lets the deployed control plane read `services` from a ConfigMap, in place of its flags, and returns the name of its pod. */
 export async function configureControlPlane(kubectl: Kubectl, services: object): Promise<string> {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { alignTable } from "../cluster/table.ts";
 import { changePoint } from "./change-point.ts";
-import { changeServices, configureControlPlane, type ServicesChange, xdsBootstrap } from "./control-plane.ts";
+import { changeServices, configureControlPlane, readXdsBootstrap, type ServicesChange } from "./control-plane.ts";
 import { makeOk } from "./make.ts";
 import { startClients } from "./policy-client.ts";
 import { programImage } from "./program-image.ts";
@@ -20,7 +20,7 @@ const [v1, v2] = ["server-v1", "server-v2"] as const;
 const pod = "callers";
 const load = { INTERVAL: "10ms", CONCURRENCY: "2", EVENTS: "true" };
 const clients = {
-  xds: { ...load, TARGET: "xds:///server", GRPC_XDS_BOOTSTRAP_CONFIG: xdsBootstrap },
+  xds: { ...load, TARGET: "xds:///server", ...(await readXdsBootstrap(kubectl)) },
   "envoy-xds": { ...load, TARGET: "envoy:30051" },
 };
 const names = Object.keys(clients) as (keyof typeof clients)[];

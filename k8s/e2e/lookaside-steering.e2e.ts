@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { alignTable } from "../cluster/table.ts";
-import { changeServices, configureControlPlane, xdsBootstrap } from "./control-plane.ts";
+import { changeServices, configureControlPlane, readXdsBootstrap } from "./control-plane.ts";
 import { makeOk } from "./make.ts";
 import { type ClientEnv, startClients } from "./policy-client.ts";
 import { programImage } from "./program-image.ts";
@@ -27,7 +27,7 @@ const services = (steering: "off" | "orca" | "lrs") => ({
 });
 const clients: Readonly<Record<string, { readonly by: readonly ("orca" | "lrs")[]; readonly env: ClientEnv }>> = {
   // gRPC's own client reports its load; Envoy is not configured to.
-  xds: { by: ["orca", "lrs"], env: { TARGET: "xds:///server", GRPC_XDS_BOOTSTRAP_CONFIG: xdsBootstrap } },
+  xds: { by: ["orca", "lrs"], env: { TARGET: "xds:///server", ...(await readXdsBootstrap(kubectl)) } },
   "envoy-xds": { by: ["orca"], env: { TARGET: "envoy:30051" } },
 };
 let controlPlane = "";
