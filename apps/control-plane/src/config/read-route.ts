@@ -1,0 +1,34 @@
+import { isIP } from "node:net";
+import { type Retries, type Route, retryConditions } from "./config.ts";
+import type { Fields } from "./fields.ts";
+
+const milliseconds = { min: 1 };
+
+/** Reads how the calls of a service are routed. @throws FieldError */
+export function readRoute(fields: Fields): Route {
+  return {
+    timeoutMs: fields.duration("timeout", undefined, milliseconds),
+    retries: fields.object("retries", readRetries),
+    hashHeader: fields.text("hashHeader", undefined)?.toLowerCase(),
+    envoyPort: fields.integer("envoyPort", undefined, { min: 1, max: 65_535 }),
+    envoyAddress: readAddress(fields, "envoyAddress", "0.0.0.0"),
+  };
+}
+
+function readAddress(fields: Fields, name: string, fallback: string): string {
+  const address = fields.text(name, fallback);
+  if (isIP(address) === 0) throw fields.wrong(name, "must be an IP address");
+  return address;
+}
+
+function readRetries(fields: Fields): Retries {
+  const baseBackoffMs = fields.duration("baseBackoff", 25, milliseconds);
+  const maxBackoffMs = fields.duration("maxBackoff", 10 * baseBackoffMs, milliseconds);
+  if (maxBackoffMs < baseBackoffMs) throw fields.wrong("maxBackoff", "must be at least baseBackoff");
+  return {
+    attempts: fields.integer("attempts", 1, { min: 1, max: 10 }),
+    on: fields.choices("on", retryConditions, ["unavailable"]),
+    baseBackoffMs,
+    maxBackoffMs,
+  };
+}
