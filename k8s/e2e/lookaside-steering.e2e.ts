@@ -25,8 +25,11 @@ const load = { INTERVAL: "1s", CONCURRENCY: "40", TIMEOUT: "30s", EVENTS: "true"
 const services = (steering: "off" | "orca" | "lrs") => ({
   server: { target: "kubernetes:///server:grpc", envoyPort: 30_051, steering },
 });
+/** By turns, as often as the weight of an endpoint says. */
+const byWeight = 'weighted_round_robin{"source":"static"}';
 const clients: Readonly<Record<string, { readonly by: readonly ("orca" | "lrs")[]; readonly env: ClientEnv }>> = {
-  // gRPC's own client reports its load; Envoy is not configured to.
+  // Of these gRPC's own client alone reports its load: our source cannot, and Envoy is not configured to.
+  lookaside: { by: ["orca"], env: { TARGET: "xds://control-plane:18000/server", POLICY: byWeight } },
   xds: { by: ["orca", "lrs"], env: { TARGET: "xds:///server", ...(await readXdsBootstrap(kubectl)) } },
   "envoy-xds": { by: ["orca"], env: { TARGET: "envoy:30051" } },
 };

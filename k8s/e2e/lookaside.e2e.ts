@@ -10,6 +10,7 @@ import { callsToExactly, describeCalls, nextCalls, readClient } from "./client.t
 import { podsOf } from "./control-plane.ts";
 import { make, makeOk } from "./make.ts";
 import { programImage } from "./program-image.ts";
+import { listRestarts } from "./restarts.ts";
 import { readyServersOf, rolloutRestartServer, scaleServer } from "./server.ts";
 import { beginStory, buildImages, type Step } from "./story.ts";
 import { until } from "./until.ts";
@@ -28,10 +29,16 @@ async function spreadOver(pods: readonly string[]): Promise<string> {
 /** The failed calls of the client until it had its first servers: the cluster's DNS may not have answered at once. */
 let failedAtStart: readonly string[] = [];
 
-async function requireNoFailedCall(t: TestContext): Promise<void> {
-  const { calls, errors } = await readClient(kubectl, "client-grpc");
+/** No call failed, no client printed a line of another kind, and no container was restarted. */
+async function requireNothingElse(t: TestContext): Promise<void> {
+  const { calls, errors, others } = await readClient(kubectl, "client-grpc");
   assert.deepEqual(errors.slice(failedAtStart.length), []);
-  report(t, `${calls.length} calls since the client's start, 0 failed after the first`);
+  for (const client of ["client-http", "client-grpc"] as const) {
+    const lines = client === "client-grpc" ? others : (await readClient(kubectl, client)).others;
+    assert.deepEqual(lines, [], `${client} has other lines`);
+  }
+  assert.deepEqual(await listRestarts(kubectl), []);
+  report(t, `${calls.length} calls since the client's start, 0 failed after the first; no other lines, no restarts`);
 }
 
 const scaleControlPlane = (replicas: number) =>
@@ -62,7 +69,7 @@ for (const strategy of controlPlaneStrategies) {
   strategyStep("two servers more are called, and no call fails when all five are replaced", async (t) => {
     report(t, await spreadOver(await scaleServer(kubectl, 5)));
     report(t, `replaced: ${await spreadOver(await rolloutRestartServer(kubectl))}`);
-    await requireNoFailedCall(t);
+    await requireNothingElse(t);
   });
 
   strategyStep(
@@ -79,7 +86,7 @@ for (const strategy of controlPlaneStrategies) {
       await kubectl.run(["rollout", "status", "deployment/control-plane", "--timeout=120s"]);
       report(t, `it is back: ${await spreadOver(await scaleServer(kubectl, 6))}`);
       report(t, `then: ${await spreadOver(await scaleServer(kubectl, 4))}`);
-      await requireNoFailedCall(t);
+      await requireNothingElse(t);
     },
   );
 }
