@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { messageOf, redactAddress } from "@grpc-lb/core";
+import { messageOf, parsePortNumber, redactAddress } from "@grpc-lb/core";
 import { parseTarget, targetSchemes } from "@grpc-lb/discovery";
 import type { Flag } from "@grpc-lb/program";
 
@@ -49,7 +49,7 @@ export function validateTarget(text: string): string {
   const address = /^(?:ipv4|ipv6|unix|unix-abstract):/.test(text) ? "" : text.replace(/^dns:(\/\/[^/]*\/)?/, "");
   if (address.includes("@")) throw new RangeError("must not have a user or a password");
   const port = /^[^:]+:([^:]*)$/.exec(address)?.[1];
-  if (port !== undefined && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
+  if (port !== undefined && parsePortNumber(port) === undefined) {
     throw new RangeError(`must be a target ${expected}, with a port from 1 to 65535; got "${redactAddress(text)}"`);
   }
   if (text.trim() === "") throw new RangeError(`must be a target ${expected}, got "${text}"`);
@@ -66,7 +66,7 @@ function requireAddresses(text: string, family: string): void {
   for (const one of text.replace(/^ipv[46]:(\/\/\/?)?/, "").split(",")) {
     const [, bracketed, plain = one, port] = /^(?:\[(.*)\]|([^:]*)):([^:\]]*)$/.exec(one) ?? [];
     const host = bracketed ?? plain.replace(/^\[(.*)\]$/, "$1");
-    const isPort = port === undefined || (/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535);
+    const isPort = port === undefined || parsePortNumber(port) !== undefined;
     if (isAddress(host) && isPort) continue;
     const example = family === "ipv4" ? "127.0.0.1:30051" : "[::1]:30051";
     throw new RangeError(`must list addresses such as ${family}:${example}, got "${redactAddress(one)}"`);

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline";
-import { messageOf, systemClock } from "@grpc-lb/core";
+import { formatHostPort, messageOf, systemClock } from "@grpc-lb/core";
 import {
   type ApiAccess,
   createKubeconfigAccess,
@@ -85,7 +85,7 @@ void runProgram({ name: "compare", summary, flags }, async ({ flags, signal }) =
     closers.push(() => server.close());
     if (flags.healthPort !== 0)
       closers.push(await listening("--health-port", flags.healthPort, serveHealth(flags.healthPort)));
-    return `http://${flags.host.includes(":") ? `[${flags.host}]` : flags.host}:${server.port}`;
+    return `http://${formatHostPort(flags.host, server.port)}`;
   };
   const every = async (ms: number, work: () => void) => {
     while (!signal.aborted) {

@@ -2,6 +2,7 @@ import { get as httpGet } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { get as httpsGet } from "node:https";
 import type { ConnectionOptions } from "node:tls";
+import { formatHostPort } from "@grpc-lb/core";
 import type { Credentials } from "@grpc-lb/operations/tls";
 
 /** Where the server listens, and what else to call there. */
@@ -49,7 +50,7 @@ export async function warmUp(options: WarmUpOptions): Promise<void> {
   const callHttp = async () => {
     for (const path of httpPaths) await getHttp({ host, port: httpPort, path, signal, tls });
   };
-  const origin = `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${grpcPort}`;
+  const origin = `${tls ? "https" : "http"}://${formatHostPort(host, grpcPort)}`;
   const callGrpc = () => callOverHttp2(origin, requests, signal, tls);
   for (let round = 0; round < rounds; round++) await Promise.all([callHttp(), callGrpc()]);
 }

@@ -1,4 +1,4 @@
-import { messageOf } from "@grpc-lb/core";
+import { messageOf, parsePortNumber } from "@grpc-lb/core";
 import { parseTarget } from "@grpc-lb/discovery";
 import type { Flag } from "@grpc-lb/program";
 import { isServiceName } from "./read-config.ts";
@@ -27,8 +27,8 @@ export const envoyPortFlag: Pick<Flag<Pair<number>>, "metavar" | "help" | "parse
   help: "let Envoy listen on a port for a service",
   parse(text) {
     const [name, port] = splitPair(text, "name=port");
-    const value = /^\d{1,5}$/.test(port) ? Number(port) : 0;
-    if (value < 1 || value > 65_535) throw new RangeError(`${name}: must be a port from 1 to 65535`);
+    const value = parsePortNumber(port);
+    if (value === undefined) throw new RangeError(`${name}: must be a port from 1 to 65535`);
     return [name, value];
   },
 };

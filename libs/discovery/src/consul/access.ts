@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { type Clock, messageOf, readTextFile, redactAddress } from "@grpc-lb/core";
+import { type Clock, isPortNumber, messageOf, readTextFile, redactAddress } from "@grpc-lb/core";
 import { formatAddress, isHostName, isLoopback } from "../core/address.ts";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { Address } from "../core/snapshot.ts";
@@ -142,7 +142,7 @@ export function validateConsulAccess({ agent, credentials }: ConsulAccess): Cons
     const shown = redactAddress(agent.host);
     throw new RangeError(`agent.host must be a host name or an address without brackets, got "${shown}"`);
   }
-  if (!(Number.isInteger(agent.port) && agent.port >= 1 && agent.port <= 65_535)) {
+  if (!isPortNumber(agent.port)) {
     throw new RangeError(`agent.port must be from 1 to 65535, got ${agent.port}`);
   }
   if (token !== undefined && tokenFile !== undefined) {

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { isPortNumber } from "@grpc-lb/core";
 import { canonicalHost, isHostName } from "../core/address.ts";
 import { printable } from "../core/discovery-error.ts";
 import type { Endpoint } from "../core/snapshot.ts";
@@ -80,8 +81,7 @@ function readInstance(entry: unknown): ReadInstance {
     const host = canonicalHost(address.replace(/^\[(.*)\]$/, "$1"));
     if (port === 0) return { t: "notCallable", id, why: "it has no port" };
     // Consul itself takes any number.
-    if (port < 1 || port > 65_535)
-      return { t: "notCallable", id, why: `its port must be from 1 to 65535, got ${port}` };
+    if (!isPortNumber(port)) return { t: "notCallable", id, why: `its port must be from 1 to 65535, got ${port}` };
     if (host === "") return { t: "notCallable", id, why: "it has no address" };
     if (isIP(host) === 0 && !isHostName(host)) {
       return { t: "notCallable", id, why: `its address must be a host name or an IP address, got ${show(address)}` };

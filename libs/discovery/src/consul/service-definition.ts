@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { redactAddress } from "@grpc-lb/core";
+import { isPortNumber, redactAddress } from "@grpc-lb/core";
 import { formatAddress } from "../core/address.ts";
 import type { Instance } from "../core/registration.ts";
 import { isWeight, maxWeight } from "../core/weight.ts";
@@ -77,7 +77,7 @@ export function defineService(
   if (host === "" || (isIP(host) > 0 && /^[0.:]+$/.test(host))) {
     throw new RangeError(`address.host must be where clients reach the instance, got "${redactAddress(host)}"`);
   }
-  if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) {
+  if (!isPortNumber(port)) {
     throw new RangeError(`address.port must be from 1 to 65535, got ${port}`);
   }
   if (!isWeight(weight)) throw new RangeError(`weight must be a number from 0 to ${maxWeight}, got ${weight}`);

@@ -1,5 +1,5 @@
 import { isIP, isIPv4, isIPv6, SocketAddress } from "node:net";
-import { describeType, redactAddress } from "@grpc-lb/core";
+import { describeType, formatHostPort, isPortNumber, parsePortNumber, redactAddress } from "@grpc-lb/core";
 import type { Address } from "./snapshot.ts";
 
 /** A label of DNS; also with underscores, which the names of some container networks have. */
@@ -18,7 +18,7 @@ export function isHostName(text: string): boolean {
  * @param maxLength of a name; that of a port of an EndpointSlice may have 63 characters, as a DNS label
  */
 export function isPort(text: string, maxLength = 15): boolean {
-  if (/^\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= 65_535;
+  if (/^\d+$/.test(text)) return parsePortNumber(text) !== undefined;
   return text.length <= maxLength && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text);
 }
 
@@ -37,7 +37,7 @@ export function parseAddress(text: string, defaultPort?: number): Address {
   const host = bracketed ?? plain ?? "";
   const isHost = bracketed === undefined ? isIPv4(host) || isHostName(host) : isIPv6(host);
   const port = digits === undefined ? defaultPort : Number(digits);
-  if (!isHost || port === undefined || port < 1 || port > 65_535) throw wrong();
+  if (!isHost || !isPortNumber(port)) throw wrong();
   return { host: canonicalHost(host), port };
 }
 
@@ -63,7 +63,7 @@ export function formatAddress(address: Address): string {
   if (typeof host !== "string") {
     throw new TypeError(`an address must be as { host: "10.0.0.1", port: 80 }, got ${describeType(address)}`);
   }
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return formatHostPort(host, port);
 }
 
 /** Whether a host, as in `Address`, is certainly this machine: what is sent there does not leave it. */

@@ -1,4 +1,4 @@
-import { describeType } from "@grpc-lb/core";
+import { describeType, isPortNumber } from "@grpc-lb/core";
 import type { Endpoint } from "./snapshot.ts";
 import { isWeight, maxWeight } from "./weight.ts";
 
@@ -19,7 +19,7 @@ export function requireEndpoint(endpoint: Endpoint): void {
     if (!isObject(address)) throw wrong(id, "an address", "an object { host, port }", address);
     const { host, port } = address;
     if (typeof host !== "string" || host === "") throw wrong(id, "host", "a text that is not empty", host);
-    if (!Number.isInteger(port) || port < 1 || port > 65_535) throw wrong(id, "port", "a number from 1 to 65535", port);
+    if (!isPortNumber(port)) throw wrong(id, "port", "a number from 1 to 65535", port);
   }
   if (!isWeight(weight)) throw wrong(id, "weight", `a number from 0 to ${maxWeight}`, weight);
   if (!Array.isArray(forZones)) throw wrong(id, "forZones", "a list", forZones);

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { checkOptions, maxDurationMs, type OptionRules, redactAddress } from "@grpc-lb/core";
+import { checkOptions, isPortNumber, maxDurationMs, type OptionRules, redactAddress } from "@grpc-lb/core";
 import { isHostName, isPort } from "../core/address.ts";
 import type { Address } from "../core/snapshot.ts";
 import { defineSourceIn, type Source, type SourceDefinitionIn } from "../core/source.ts";
@@ -70,8 +70,7 @@ export function defineDnsPollSource(options: DnsPollSourceOptions): SourceDefini
   const { name, port, server, refreshMs = 30_000, unionMs = 0, timeoutMs = 5_000, background } = options;
   const { resolvConf = "/etc/resolv.conf", hosts = "/etc/hosts", family = "ipv4" } = options;
   if (!isHostName(name) || isIP(name)) throw new RangeError(`name must be a DNS name, got "${redactAddress(name)}"`);
-  const isNumber = typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= 65_535;
-  if (!isNumber && !(typeof port === "string" && !/^\d+$/.test(port) && isPort(port))) {
+  if (!isPortNumber(port) && !(typeof port === "string" && !/^\d+$/.test(port) && isPort(port))) {
     throw new RangeError(`port must be a number from 1 to 65535, or a name, got "${port}"`);
   }
   if (server && !isIP(server.host))

@@ -1,3 +1,4 @@
+import { formatHostPort, isPortNumber } from "@grpc-lb/core";
 import { formatAddress, parseAddress } from "../core/address.ts";
 import type { Address, Endpoint } from "../core/snapshot.ts";
 import { isWeight, maxWeight } from "../core/weight.ts";
@@ -96,12 +97,12 @@ export function readHostAndPort(
   path: FieldPath,
   names: readonly [string, string],
 ): Address {
-  if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535) {
+  if (!isPortNumber(port)) {
     throw new FieldError([...path, names[1]], `must be a number from 1 to 65535, got ${show(port)}`);
   }
   if (typeof host === "string" && host.length <= 300) {
     try {
-      return parseAddress(`${host.includes(":") ? `[${host}]` : host}:${port}`);
+      return parseAddress(formatHostPort(host, port));
     } catch {
       // Reported below.
     }

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { messageOf } from "@grpc-lb/core";
+import { isPortNumber, messageOf } from "@grpc-lb/core";
 
 /**
  * An object of the API, checked: each field satisfies its type. A part that cannot be read is left out, and `defect` names it.
@@ -307,10 +307,9 @@ function readPorts(value: unknown, field: string): { readonly ports: readonly Ap
     const each: unknown = all[n];
     const { name, port, protocol } = fieldsOf(each);
     const [number, text, spoken] = [port ?? undefined, name ?? "", protocol ?? "TCP"]; // what the API calls the defaults
-    const isNumber = typeof number === "number" && Number.isInteger(number) && number >= 1 && number <= 65_535;
     if (each === null || typeof each !== "object" || Array.isArray(each))
       defect ??= expected(`${field}[${n}] must be an object`, each).message;
-    else if (number !== undefined && !isNumber)
+    else if (number !== undefined && !isPortNumber(number))
       defect ??= expected(`${field}[${n}].port must be from 1 to 65535`, port).message;
     else if (typeof text !== "string" || text.length > maxTextLength)
       defect ??= expected(`${field}[${n}].name must be text`, name).message;

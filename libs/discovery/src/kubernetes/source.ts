@@ -1,4 +1,4 @@
-import { checkOptions, maxDurationMs, type OptionRules, redactAddress } from "@grpc-lb/core";
+import { checkOptions, isPortNumber, maxDurationMs, type OptionRules, redactAddress } from "@grpc-lb/core";
 import { identify, SharedRuns } from "../core/shared-runs.ts";
 import { defineSourceIn, type Source, type SourceDefinitionIn, untilAborted } from "../core/source.ts";
 import { findAccess } from "./access.ts";
@@ -120,7 +120,7 @@ function selectPort(port: string | number | undefined): PortSelector {
     return { t: "name", name: port };
   }
   const number = Number(port);
-  if (!Number.isInteger(number) || number < 1 || number > 65_535) {
+  if (!isPortNumber(number)) {
     throw new RangeError(`port must be a name or a number from 1 to 65535, got "${port}"`);
   }
   return { t: "number", number };

@@ -1,3 +1,4 @@
+import { formatHostPort, isPortNumber } from "@grpc-lb/core";
 import { ClusterLoadAssignment, type LbEndpoint } from "@grpc-lb/protos/envoy/config/endpoint/v3";
 import { FractionalPercent_DenominatorType as Denominator } from "@grpc-lb/protos/envoy/type/v3";
 import type { DecodedResource, ResourceType } from "@grpc-lb/xds/client";
@@ -155,11 +156,11 @@ function readEndpoint(
 }
 
 function readAddress(host: string, port: number | undefined, at: string): Address {
-  if (port === undefined || port < 1 || port > 65_535) {
+  if (!isPortNumber(port)) {
     throw new Error(`${at}: the port must be a number from 1 to 65535, got ${port ?? "none"}`);
   }
   try {
-    return parseAddress(host.includes(":") ? `[${host}]:${port}` : `${canonicalHost(host)}:${port}`);
+    return parseAddress(formatHostPort(canonicalHost(host), port));
   } catch {
     throw new Error(`${at}: the address must be an IP address or a host name, got "${printable(host, 100)}"`);
   }

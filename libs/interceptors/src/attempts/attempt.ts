@@ -1,6 +1,7 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders } from "node:http2";
 import { constants } from "node:http2";
 import { status } from "@grpc/grpc-js";
+import { formatHostPort } from "@grpc-lb/core";
 
 /** One attempt of a call: the first one, a retry or a hedge. */
 export class Attempt {
@@ -33,8 +34,8 @@ export class Attempt {
   /** The address of its connection, `10.0.0.1:50051`; undefined before it is sent, and for a Unix socket. */
   get peer(): string | undefined {
     const { remoteAddress, remotePort } = this.#session?.socket ?? {};
-    if (remoteAddress === undefined) return undefined;
-    return remoteAddress.includes(":") ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
+    if (remoteAddress === undefined || remotePort === undefined) return undefined;
+    return formatHostPort(remoteAddress, remotePort);
   }
 
   /** @param onClose called when the stream has closed */

@@ -1,5 +1,5 @@
 import { Metadata, status } from "@grpc/grpc-js";
-import { type Clock, type Context, completeContext, type Random } from "@grpc-lb/core";
+import { type Clock, type Context, completeContext, formatHostPort, type Random } from "@grpc-lb/core";
 import { AggregatedDiscoveryServiceService as Ads } from "@grpc-lb/protos/envoy/service/discovery/v3";
 import { Connection, RpcStatus } from "../channel/index.ts";
 import { AdsStream } from "./ads-stream.ts";
@@ -65,7 +65,7 @@ export class AdsClient {
     const { clock, random } = completeContext(context);
     this.#clock = clock;
     this.#random = random;
-    this.name = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    this.name = formatHostPort(host, port);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { formatHostPort } from "@grpc-lb/core";
 import type { Address } from "@grpc-lb/protos/envoy/config/core/v3";
 import { Locality } from "@grpc-lb/protos/envoy/config/core/v3";
 import type {
@@ -45,7 +46,7 @@ function readAddress(address: Address | undefined): string | undefined {
   if (address?.address?.$case !== "socketAddress") return undefined;
   const { address: host, portSpecifier } = address.address.value;
   if (host === "" || portSpecifier === undefined) return undefined;
-  return host.includes(":") ? `[${host}]:${portSpecifier.value}` : `${host}:${portSpecifier.value}`;
+  return formatHostPort(host, portSpecifier.value);
 }
 
 function readCounts(

@@ -1,4 +1,5 @@
 import type { Server, ServerCredentials } from "@grpc/grpc-js";
+import { formatHostPort } from "@grpc-lb/core";
 
 /** Where a server of grpc-js listens. */
 export interface ServerAddress {
@@ -21,9 +22,8 @@ export function bindServer(
   { host, port, credentials }: ServerAddress,
   onBound: () => void,
 ): Promise<number> {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => {
+    server.bindAsync(formatHostPort(host, port), credentials, (error, bound) => {
       if (error) {
         reject(error);
         return;
