@@ -1,5 +1,5 @@
 /**
- * A control plane that is killed or frozen, as clients that nobody here wrote see it:
+ * A control plane that is killed or frozen, as our own client and those that nobody here wrote see it:
  * `node --test apps/control-plane/e2e/outages.e2e.ts`. A client that cannot be had is skipped with the reason.
  */
 import { after } from "node:test";

@@ -1,5 +1,5 @@
 /**
- * Another control plane in the place of one, as clients that nobody here wrote see it:
+ * Another control plane in the place of one, as our own client and those that nobody here wrote see it:
  * `node --test apps/control-plane/e2e/restarts.e2e.ts`. A client that cannot be had is skipped with the reason.
  */
 import { after } from "node:test";

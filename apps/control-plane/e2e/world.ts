@@ -25,8 +25,9 @@ export interface WorldOptions {
   readonly ignoresDeletion?: boolean;
 }
 
-/** A control plane, pods, and a client that nobody here wrote, which calls the service `server` until the end. */
+/** A control plane, pods, and a client, which calls the service `server` until the end. */
 export interface World extends AsyncDisposable {
+  readonly kind: ForeignClientKind;
   readonly controlPlane: ControlPlaneProcess;
   readonly calls: Calls;
   /** One call more. @returns the name of the pod */
@@ -79,7 +80,7 @@ export async function startWorld({ kind, sources, services, calls: pace, ...more
   ending.defer(() => calls.stop());
   const all = ending.move();
   return {
-    ...{ controlPlane, calls, list, configure },
+    ...{ kind, controlPlane, calls, list, configure },
     call: (user) => client.call(user),
     pod: (name) => pods.get(name) as Pod,
     startAgain: async (name) => void (await start(name)),

@@ -26,6 +26,8 @@ export interface ForeignClientKind {
   readonly protocol: "delta" | "sotw";
   /** Whether the listener has a port of its own. */
   readonly isProxy: boolean;
+  /** Whether it takes the endpoints of the service, and neither listeners nor routes nor clusters. Default: no. */
+  readonly readsEndpointsOnly?: boolean;
   /** How calls fail by a fault of the client that no control plane can avoid; undefined for none that is known. */
   readonly ownFault: RegExp | undefined;
   /** Why it cannot be had; undefined when it can. */

@@ -31,20 +31,25 @@ async function bootstrap({ service, controlPlanePort, ignoresDeletion = false }:
   return { folder, env: { GRPC_XDS_BOOTSTRAP: file }, target: `xds:///${service}` };
 }
 
-/** A program that calls once for each HTTP request to the port that it prints, with the path as the user. */
 async function overHttp(program: RunningProgram, folder: string): Promise<ForeignClient> {
-  const line = await program.line((text) => text.startsWith("port "));
-  const url = `http://127.0.0.1:${line.split(" ")[1]}`;
+  const call = await callOverHttp(program);
   return {
-    async call(user = "") {
-      const response = await fetch(`${url}/${user}`, { signal: AbortSignal.timeout(10_000) });
-      const text = await response.text();
-      if (!response.ok) throw new Error(text);
-      return text;
-    },
+    call,
     async close() {
       await program.stop();
       await rm(folder, { recursive: true });
     },
+  };
+}
+
+/** The calls of a program that makes one for each HTTP request to the port that it prints, with the path as the user. */
+export async function callOverHttp(program: RunningProgram): Promise<ForeignClient["call"]> {
+  const line = await program.line((text) => text.startsWith("port "));
+  const url = `http://127.0.0.1:${line.split(" ")[1]}`;
+  return async (user = "") => {
+    const response = await fetch(`${url}/${user}`, { signal: AbortSignal.timeout(10_000) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(text);
+    return text;
   };
 }

@@ -4,4 +4,6 @@
  */
 export { Calls, type CallsOptions, untilCalled } from "./calls.ts";
 export { type ForeignClient, type ForeignClientKind, type ForeignClientOptions, foreignClients } from "./clients.ts";
+export { callOverHttp } from "./grpc.ts";
 export { type Pod, startPod } from "./pod.ts";
+export { serveCalls } from "./serve-calls.ts";
