@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
-import { messageOf, parsePortNumber, redactAddress } from "@grpc-lb/core";
+import { messageOf, parsePortNumber, redactAddress, unbracketHost } from "@grpc-lb/core";
 import { parseTarget, targetSchemes } from "@grpc-lb/discovery";
 import type { Flag } from "@grpc-lb/program";
 
@@ -65,7 +65,7 @@ function requireAddresses(text: string, family: string): void {
   const isAddress = family === "ipv4" ? isIPv4 : isIPv6;
   for (const one of text.replace(/^ipv[46]:(\/\/\/?)?/, "").split(",")) {
     const [, bracketed, plain = one, port] = /^(?:\[(.*)\]|([^:]*)):([^:\]]*)$/.exec(one) ?? [];
-    const host = bracketed ?? plain.replace(/^\[(.*)\]$/, "$1");
+    const host = bracketed ?? unbracketHost(plain);
     const isPort = port === undefined || parsePortNumber(port) !== undefined;
     if (isAddress(host) && isPort) continue;
     const example = family === "ipv4" ? "127.0.0.1:30051" : "[::1]:30051";

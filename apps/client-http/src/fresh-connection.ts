@@ -1,3 +1,4 @@
+import { unbracketHost } from "@grpc-lb/core";
 import { HttpClient } from "@grpc-lb/core/http";
 import type { Caller } from "@grpc-lb/program";
 import { getPod } from "./get-pod.ts";
@@ -11,7 +12,7 @@ export function callOverFreshConnections(url: URL, timeoutMs: number, { observe,
   const isSecure = url.protocol === "https:";
   const client = new HttpClient({ isSecure, keepAlive: false });
   const request = {
-    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    host: unbracketHost(url.hostname),
     port: Number(url.port) || (isSecure ? 443 : 80),
     path: `${url.pathname}${url.search}`,
   };

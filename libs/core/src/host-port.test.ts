@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bracketHost, formatHostPort, isPortNumber, parsePortNumber } from "./host-port.ts";
+import {
+  bracketHost,
+  formatHostPort,
+  hostOfAddress,
+  isPortNumber,
+  parsePortNumber,
+  unbracketHost,
+} from "./host-port.ts";
 
 test("an IPv6 host stands in brackets, any other as it is", () => {
   for (const [host, shown] of [
@@ -11,7 +18,15 @@ test("an IPv6 host stands in brackets, any other as it is", () => {
   ] as const) {
     assert.equal(bracketHost(host), shown);
     assert.equal(formatHostPort(host, 80), `${shown}:80`);
+    assert.equal(unbracketHost(shown), host);
+    assert.equal(hostOfAddress(`${shown}:80`), host);
   }
+});
+
+test("the host of a peer is what is before its last colon, or all of it", () => {
+  assert.equal(hostOfAddress("fd00::7:51234"), "fd00::7");
+  assert.equal(hostOfAddress("unknown"), "unknown");
+  assert.equal(unbracketHost("[::1"), "[::1", "half of the brackets is none");
 });
 
 test("a port is a whole number from 1 to 65535", () => {

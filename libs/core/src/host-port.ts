@@ -3,9 +3,20 @@ export function bracketHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+/** The inverse of `bracketHost`, also for the `hostname` of a URL. */
+export function unbracketHost(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1");
+}
+
 /** `host:port`, an IPv6 host in brackets. */
 export function formatHostPort(host: string, port: number): string {
   return `${bracketHost(host)}:${port}`;
+}
+
+/** The host of `host:port`, an IPv6 host without brackets. grpc-js writes peers without them: `fd00::7:51234`. A text without a port is the host. */
+export function hostOfAddress(address: string): string {
+  const colon = address.lastIndexOf(":");
+  return unbracketHost(colon === -1 ? address : address.slice(0, colon));
 }
 
 /** Whether this is the number of a port that can be called: a whole number from 1 to 65535. */

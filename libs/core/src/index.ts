@@ -16,7 +16,14 @@ export { type Context, completeContext } from "./context.ts";
 export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";
 export { requireFileName, showFileName } from "./file-name.ts";
 export { describeHandshakeFailure, type TlsNames } from "./handshake-failure.ts";
-export { bracketHost, formatHostPort, isPortNumber, parsePortNumber } from "./host-port.ts";
+export {
+  bracketHost,
+  formatHostPort,
+  hostOfAddress,
+  isPortNumber,
+  parsePortNumber,
+  unbracketHost,
+} from "./host-port.ts";
 export { messageOf } from "./message-of.ts";
 export { describeMissingPackage } from "./missing-package.ts";
 export { nearestWord } from "./nearest-word.ts";

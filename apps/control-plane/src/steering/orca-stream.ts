@@ -1,5 +1,5 @@
 import { Metadata, status } from "@grpc/grpc-js";
-import { type Clock, messageOf, printableLine } from "@grpc-lb/core";
+import { type Clock, hostOfAddress, messageOf, printableLine } from "@grpc-lb/core";
 import type { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import { OpenRcaServiceService } from "@grpc-lb/protos/xds/service/orca/v3";
 import { Connection, plainReason, RpcStatus, type TlsMaterial } from "@grpc-lb/xds/channel";
@@ -43,7 +43,7 @@ export async function readOrcaStream(options: OrcaStreamOptions, signal: AbortSi
   const { address, tls, serverName, intervalMs, clock, onReport } = options;
   const connection = new Connection({
     address,
-    ...(tls && { tls: { ...tls(), serverName: serverName || hostOf(address) } }),
+    ...(tls && { tls: { ...tls(), serverName: serverName || hostOfAddress(address) } }),
     maxMessageBytes: maxReportBytes,
   });
   try {
@@ -63,9 +63,4 @@ export async function readOrcaStream(options: OrcaStreamOptions, signal: AbortSi
   } finally {
     await connection.close(new RpcStatus(status.CANCELLED, "closed"));
   }
-}
-
-/** The host of an address, an IPv6 host without brackets. */
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1");
 }

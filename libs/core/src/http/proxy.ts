@@ -1,5 +1,6 @@
 import { request as httpRequest, type RequestOptions } from "node:http";
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
+import { formatHostPort, unbracketHost } from "../host-port.ts";
 import { messageOf } from "../message-of.ts";
 import { type StatusLine, skipInformational } from "./connect-answer.ts";
 import type { HttpRequest } from "./http-client.ts";
@@ -9,7 +10,7 @@ import { HttpError } from "./http-error.ts";
 export const loadHttps = () => process.getBuiltinModule("node:https");
 
 /** The address of a server as HTTP writes it, IPv6 in brackets: `10.0.0.1:443`, `[::1]:443`. */
-const authorityOf = ({ host, port }: HttpRequest) => `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+const authorityOf = ({ host, port }: HttpRequest) => formatHostPort(host, port);
 
 /** Turns the options of a plain HTTP request into those of the same request to a proxy (RFC 9112, section 3.2.2). */
 export function forwardByProxy(proxy: URL, request: HttpRequest): RequestOptions {
@@ -67,7 +68,7 @@ export function nameProxy(proxy: URL, cause: unknown): HttpError {
 
 function addressOf(proxy: URL) {
   const port = Number(proxy.port) || (proxy.protocol === "https:" ? 443 : 80);
-  return { host: proxy.hostname.replace(/^\[|\]$/g, ""), port };
+  return { host: unbracketHost(proxy.hostname), port };
 }
 
 function authorization({ username, password }: URL): Record<string, string> {

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { isPortNumber } from "@grpc-lb/core";
+import { isPortNumber, unbracketHost } from "@grpc-lb/core";
 import { canonicalHost, isHostName } from "../core/address.ts";
 import { printable } from "../core/discovery-error.ts";
 import type { Endpoint } from "../core/snapshot.ts";
@@ -78,7 +78,7 @@ function readInstance(entry: unknown): ReadInstance {
     const nodeAddress = textAt(node.Address, "Node.Address");
     const address = textAt(service.Address, "Service.Address") || nodeAddress;
     const port = portAt(service.Port);
-    const host = canonicalHost(address.replace(/^\[(.*)\]$/, "$1"));
+    const host = canonicalHost(unbracketHost(address));
     if (port === 0) return { t: "notCallable", id, why: "it has no port" };
     // Consul itself takes any number.
     if (!isPortNumber(port)) return { t: "notCallable", id, why: `its port must be from 1 to 65535, got ${port}` };

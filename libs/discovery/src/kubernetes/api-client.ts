@@ -1,5 +1,5 @@
 import type { RequestOptions } from "node:https";
-import { type Clock, messageOf } from "@grpc-lb/core";
+import { type Clock, messageOf, unbracketHost } from "@grpc-lb/core";
 import { type HttpAnswer, HttpClient, RequestGuard } from "@grpc-lb/core/http";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import { describeRefusal, describeUnavailable } from "./error.ts";
@@ -130,7 +130,7 @@ export class ApiClient {
     return await this.#http.exchange(
       {
         tls,
-        host: hostname.replace(/^\[|\]$/g, ""),
+        host: unbracketHost(hostname),
         port: Number(port) || (this.#isSecure ? 443 : 80),
         path: pathname.replace(/\/$/, "") + path,
         method,

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { unbracketHost } from "@grpc-lb/core";
 import { canonicalHost } from "../core/address.ts";
 
 /**
@@ -14,7 +15,7 @@ export function findProxy(server: URL, env: NodeJS.ProcessEnv): string | undefin
 }
 
 function isExcluded(server: URL, list: string): boolean {
-  const host = canonicalHost(server.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, ""));
+  const host = canonicalHost(unbracketHost(server.hostname).replace(/\.$/, ""));
   const port = server.port || (server.protocol === "https:" ? "443" : "80");
   if (host === "localhost" || isInRange(host, "127.0.0.0/8") || host === "::1") return true;
   return list.split(",").some((text) => {
@@ -23,7 +24,7 @@ function isExcluded(server: URL, list: string): boolean {
     if (item === "*" || isInRange(host, item)) return true;
     const [, name = "", itemPort = port] = /^(.*?)(?::(\d+))?$/.exec(isIP(item) === 6 ? `[${item}]` : item) ?? [];
     if (itemPort !== port) return false;
-    const plain = canonicalHost(name.replace(/^\[|\]$/g, ""));
+    const plain = canonicalHost(unbracketHost(name));
     if (isIP(host) !== 0 || isIP(plain) !== 0) return plain === host;
     const suffix = plain.replace(/^\*(?=\.)/, "");
     return suffix.startsWith(".") ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`);

@@ -1,4 +1,4 @@
-import { messageOf, systemClock } from "@grpc-lb/core";
+import { messageOf, systemClock, unbracketHost } from "@grpc-lb/core";
 import { HttpClient, RequestGuard } from "@grpc-lb/core/http";
 import type { CustomFetch, TokenEndpointResponse } from "openid-client";
 import { findProxy } from "./environment-proxy.ts";
@@ -26,7 +26,7 @@ export function createIssuerFetch(config: Entry, ca: string | undefined, signal:
     });
     const request = {
       method: method === "POST" ? ("POST" as const) : ("GET" as const),
-      host: url.hostname.replace(/^\[|\]$/g, ""),
+      host: unbracketHost(url.hostname),
       port: Number(url.port) || 443,
       path: url.pathname + url.search,
       headers,

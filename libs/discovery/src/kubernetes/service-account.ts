@@ -1,5 +1,4 @@
-import { isIPv6 } from "node:net";
-import { type Context, checkOptions, messageOf, readTextFile, systemClock } from "@grpc-lb/core";
+import { bracketHost, type Context, checkOptions, messageOf, readTextFile, systemClock } from "@grpc-lb/core";
 import { DiscoveryError } from "../core/discovery-error.ts";
 import type { ApiAccess, Credentials } from "./api-client.ts";
 
@@ -38,7 +37,7 @@ export async function createServiceAccountAccessIn(
   checkOptions("createServiceAccountAccess", options, { env: "object", folder: "string" });
   const { env = process.env, folder = defaultFolder } = options;
   const host = env.KUBERNETES_SERVICE_HOST ?? "";
-  const server = new URL(`https://${isIPv6(host) ? `[${host}]` : host}:${env.KUBERNETES_SERVICE_PORT}`);
+  const server = new URL(`https://${bracketHost(host)}:${env.KUBERNETES_SERVICE_PORT}`);
   const read = async (name: string) => {
     try {
       return (await readTextFile(`${folder}/${name}`)).trim();

@@ -1,4 +1,4 @@
-import { readTextFile, systemClock } from "@grpc-lb/core";
+import { readTextFile, systemClock, unbracketHost } from "@grpc-lb/core";
 import { HttpClient, RequestGuard } from "@grpc-lb/core/http";
 
 /** How the keys of an issuer are fetched. */
@@ -35,7 +35,7 @@ async function get(
   const guard = new RequestGuard(signal, systemClock, timeoutMs);
   guard.allow(timeoutMs);
   const request = {
-    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    host: unbracketHost(url.hostname),
     port: Number(url.port) || (isSecure ? 443 : 80),
     path: `${url.pathname}${url.search}`,
     headers: { accept, ...(token !== undefined && { authorization: `Bearer ${token}` }) },

@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import type { Clock } from "@grpc-lb/core";
+import { hostOfAddress } from "@grpc-lb/core";
 
 /** How many streams a service takes, and how long each may be without its first request. */
 export interface StreamGateOptions {
@@ -55,7 +56,7 @@ export class StreamGate {
     if (this.#count >= maxStreams) {
       return refuse(status.RESOURCE_EXHAUSTED, `the control plane serves at most ${maxStreams} streams of ${service}`);
     }
-    const host = hostOf(peer);
+    const host = hostOfAddress(peer);
     if (this.#countOf(host) >= maxStreamsPerHost) {
       const limit = `the control plane serves at most ${maxStreamsPerHost} streams of ${service} to one host`;
       return refuse(status.RESOURCE_EXHAUSTED, `${limit}, and ${host} has them`);
@@ -93,10 +94,4 @@ export class StreamGate {
     if (count === 0) this.#counts.delete(host);
     else this.#counts.set(host, count);
   }
-}
-
-/** grpc-js writes `10.0.0.7:51234`, `fd00::7:51234`, or `unknown` for a socket that has no address. */
-function hostOf(peer: string): string {
-  const colon = peer.lastIndexOf(":");
-  return colon === -1 ? peer : peer.slice(0, colon);
 }
