@@ -5,6 +5,7 @@ import type { ResourceChange } from "../cache/snapshot.ts";
 import { typeUrls } from "../type-urls.ts";
 import type { AdsClientInfo, AdsClientStatus, AdsRejection, AdsServerOptions } from "./api.ts";
 import { readClientNode } from "./client-node.ts";
+import { type NameLimits, problemOfName, problemOfRequest, problemOfStream } from "./name-limits.ts";
 import { type AnyRequest, type Draft, malformed, malformedDetails, type Protocol } from "./protocol.ts";
 import type { ResponseEncoder } from "./response-encoder.ts";
 import { holdNothing, rankOf, SendOrder } from "./send-order.ts";
@@ -12,10 +13,8 @@ import { describeStatus } from "./stream-status.ts";
 import { Subscription } from "./subscription.ts";
 
 /** What a stream needs of its server. */
-export interface StreamOptions extends Pick<AdsServerOptions, "cache" | "onConnected"> {
+export interface StreamOptions extends Pick<AdsServerOptions, "cache" | "onConnected">, NameLimits {
   readonly groupOf: (node: Node) => string;
-  readonly maxSubscriptions: number;
-  readonly maxNameCharacters: number;
   readonly maxTypes: number;
   readonly maxResponseBytes: number;
   readonly orderTimeoutMs: number;
@@ -27,8 +26,6 @@ export interface StreamOptions extends Pick<AdsServerOptions, "cache" | "onConne
   readonly onEnded: (client: AdsClientInfo | undefined, reason: string, isRefused: boolean) => void;
 }
 
-/** The longest name of a resource, in characters. */
-const maxNameLength = 4_096;
 const maxMessageLength = 500;
 /** grpc-js does not tell one from the other. */
 const gone = "the client ended the stream, or its connection was lost";
@@ -137,9 +134,8 @@ export class AdsStream<Q extends AnyRequest> {
 
   #addType(typeUrl: string): Subscription | undefined {
     const { maxTypes } = this.#options;
-    const { length } = typeUrl;
-    if (length === 0 || length > maxNameLength) {
-      const problem = length === 0 ? "a request has no type_url" : tooLong("type_url", length);
+    const problem = typeUrl === "" ? "a request has no type_url" : problemOfName("type_url", typeUrl);
+    if (problem !== undefined) {
       this.refuse(status.INVALID_ARGUMENT, problem);
       return undefined;
     }
@@ -177,35 +173,13 @@ export class AdsStream<Q extends AnyRequest> {
   #subscribe(subscription: Subscription, request: Q, isFirst: boolean): void {
     const { cache } = this.#options;
     const snapshot = this.#client && cache.snapshot(this.#client.group);
-    let problem = this.#problemOf(this.#protocol.namesOf(request));
+    let problem = problemOfRequest(this.#protocol.namesOf(request), this.#options);
     if (problem === undefined) {
       this.#protocol.subscribe(subscription, request, isFirst, snapshot);
-      problem = this.#excess();
+      problem = problemOfStream(this.#ranked, this.#options);
     }
     if (problem !== undefined) this.refuse(status.RESOURCE_EXHAUSTED, problem);
     else if (subscription.typeUrl === typeUrls.endpoints) this.#order.onEndpointsRequested(subscription);
-  }
-
-  /** Why the names of a request are not taken. */
-  #problemOf(requested: readonly string[]): string | undefined {
-    const { maxSubscriptions } = this.#options;
-    for (const { length } of requested) if (length > maxNameLength) return tooLong("the name of a resource", length);
-    if (requested.length <= maxSubscriptions) return undefined;
-    const count = new Set(requested).size; // delta names what it resumes twice
-    return count > maxSubscriptions ? tooMany(count, maxSubscriptions) : undefined;
-  }
-
-  /** Why the stream has more names than it may. */
-  #excess(): string | undefined {
-    const { maxSubscriptions, maxNameCharacters } = this.#options;
-    let [count, characters] = [0, 0];
-    for (const { kept } of this.#ranked) {
-      count += kept.count;
-      characters += kept.characters;
-    }
-    if (count > maxSubscriptions) return tooMany(count, maxSubscriptions);
-    if (characters <= maxNameCharacters) return undefined;
-    return `the names of the stream have ${characters} characters in all, and at most ${maxNameCharacters} are taken`;
   }
 
   #onChanges(changes: readonly ResourceChange[]): void {
@@ -300,8 +274,3 @@ export class AdsStream<Q extends AnyRequest> {
     then();
   }
 }
-
-const tooLong = (what: string, length: number) =>
-  `${what} has ${length} characters, and at most ${maxNameLength} are taken`;
-
-const tooMany = (count: number, max: number) => `the stream subscribes to ${count} names, and at most ${max} are taken`;
