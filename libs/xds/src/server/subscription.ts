@@ -95,19 +95,26 @@ export class Subscription {
     for (const name of snapshot?.all(this.typeUrl).keys() ?? []) this.request(name);
   }
 
+  /** Forgets everything that the client no longer wants. */
+  dropUncovered(snapshot: SnapshotView | undefined): void {
+    for (const names of [this.awaited, this.resumed, this.rejected, this.pending]) {
+      for (const name of names.keys()) this.dropIfUncovered(name, snapshot);
+    }
+  }
+
   /**
-   * Forgets what the client no longer wants. Under a wildcard only names that the snapshot or the client has remain: what a client
+   * Forgets a name if the client no longer wants it. Under a wildcard only names that the snapshot or the client has remain: what a client
    * makes up takes no memory.
    */
-  dropUncovered(snapshot: SnapshotView | undefined): void {
-    for (const names of [this.awaited, this.resumed, this.rejected]) {
-      for (const name of names.keys()) if (!this.covers(name)) names.delete(name);
-    }
-    for (const [name, { previous }] of this.pending) {
-      const isThere =
-        previous !== undefined || this.resumed.has(name) || snapshot?.get(this.typeUrl, name) !== undefined;
-      if (!this.#names.has(name) && !(this.isWildcard && isThere)) this.pending.delete(name);
-    }
+  dropIfUncovered(name: string, snapshot: SnapshotView | undefined): void {
+    if (this.#names.has(name)) return;
+    if (!this.isWildcard) for (const names of [this.awaited, this.resumed, this.rejected]) names.delete(name);
+    const isThere =
+      this.isWildcard &&
+      (this.pending.get(name)?.previous !== undefined ||
+        this.resumed.has(name) ||
+        snapshot?.get(this.typeUrl, name) !== undefined);
+    if (!isThere) this.pending.delete(name);
   }
 
   /** The cache does not know yet what the name has: there is nothing to send until it does. */
