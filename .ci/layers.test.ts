@@ -14,7 +14,8 @@ let copy = "";
 
 before(() => {
   copy = mkdtempSync(`${tmpdir()}/grpc-lb-layers-`);
-  const isSource = (path: string) => !/\/(node_modules|dist|\.nx)(\/|$)/.test(path.slice(root.length));
+  // What a build and the other tests write may be gone while it is copied.
+  const isSource = (path: string) => !/\/(node_modules|dist|out|\.nx)(\/|$)/.test(path.slice(root.length));
   for (const name of copied) cpSync(`${root}/${name}`, `${copy}/${name}`, { recursive: true, filter: isSource });
   cpSync(`${root}/.gitignore`, `${copy}/.gitignore`);
   symlinkSync(`${root}/node_modules`, `${copy}/node_modules`);
