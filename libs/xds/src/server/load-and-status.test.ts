@@ -172,6 +172,28 @@ test("a client that sends no request or no node, or whose report is refused, hea
   for (const { client } of [good, nameless, silent]) client.close();
 });
 
+test("load reports have the limits of ADS: streams of one host, and the texts of a node; what else the node has is not kept", async () => {
+  await listen(createLoadServerIn({ onReport: (report) => reports.push(report), maxStreamsPerHost: 2 }, { clock }));
+  const [good, long] = [openLoad(), openLoad()];
+  const node = { id: "n", cluster: "c", userAgentName: "u", metadata: { big: "x" } };
+  good.call.write(LoadStatsRequest.fromPartial({ node, clusterStats: [{}] }));
+  await until(() => reports.length === 1, "the report");
+  const { metadata: _, ...kept } = node;
+  assert.deepEqual(reports[0]?.node, { ...kept, locality: undefined });
+  await until(() => clock.sleeping === 1, "the second stream");
+  const third = openLoad();
+  await until(() => third.state.error !== undefined, "the third one is refused");
+  const limit = "the control plane serves at most 2 streams of LRS to one host, and 127.0.0.1 has them";
+  assert.deepEqual([third.state.error?.code, third.state.error?.details], [status.RESOURCE_EXHAUSTED, limit]);
+  long.call.write(LoadStatsRequest.fromPartial({ node: { id: "x".repeat(2_000) } }));
+  await until(() => long.state.error !== undefined, "the long one ends");
+  assert.equal(long.state.error?.code, status.INVALID_ARGUMENT);
+  const tooLong = "the node is not valid: id has 2000 characters, and at most 1024 are taken";
+  assert.equal(long.state.error?.details, tooLong);
+  assert.equal(clock.sleeping, 0);
+  for (const { client } of [good, long, third]) client.close();
+});
+
 test("the status of clients shows what each has accepted, rejected and lacks", async () => {
   await listen(ads, createStatusServer({ ads, cache }));
   cache.setSnapshot("", [sampleEndpoints("a", [1]), sampleEndpoints("b", [2])]);
