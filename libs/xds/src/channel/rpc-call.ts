@@ -9,6 +9,7 @@ export class RpcCall<Q, R> {
   #pending: R[] = [];
   #end: { readonly error: unknown } | undefined;
   #wake = () => {};
+  /** Of all who wait until the peer takes more; undefined while nobody waits. */
   #taken: PromiseWithResolvers<void> | undefined;
 
   /**
@@ -25,7 +26,7 @@ export class RpcCall<Q, R> {
     });
     call.on("error", (error: ServiceError) => this.#finish(new RpcStatus(error.code, error.details, { cause: error })));
     call.on("end", () => this.#finish(undefined));
-    call.on("drain", () => this.#taken?.resolve());
+    call.on("drain", () => this.#wakeSenders());
     signal.addEventListener("abort", this.#abort);
     if (signal.aborted) this.#abort();
   }
@@ -43,7 +44,7 @@ export class RpcCall<Q, R> {
   /** Resolves when no request waits any more, or the call has ended. A peer that never reads is waited for until then. */
   async taken(): Promise<void> {
     while (this.isFull) {
-      this.#taken = Promise.withResolvers();
+      this.#taken ??= Promise.withResolvers();
       await this.#taken.promise;
     }
   }
@@ -93,6 +94,11 @@ export class RpcCall<Q, R> {
     this.#signal.removeEventListener("abort", this.#abort);
     this.#onEnd();
     this.#wake();
+    this.#wakeSenders();
+  }
+
+  #wakeSenders(): void {
     this.#taken?.resolve();
+    this.#taken = undefined;
   }
 }

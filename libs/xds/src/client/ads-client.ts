@@ -157,8 +157,6 @@ export class AdsClient {
       this.#stream = undefined;
     }
   }
-
-  /** Connects. When it failed, the calls have the reason. @throws RpcStatus when that takes too long */
 }
 
 /** Whether the stream or its connection has ended, as with each restart of a server; another stream may do better at once. */
