@@ -66,7 +66,6 @@ test: $(INSTALLED) ## run the tests; a project whose files did not change has it
 
 .PHONY: docker-build
 docker-build: needs-docker-build $(INSTALLED) ## build the images; IMAGE_PREFIX=registry/team/ NODE_IMAGE=… PLATFORM=linux/arm64
-	@output=$$($(BIN)/nx run-many -t bundle --output-style=static 2>&1) || { echo "$$output" >&2; exit 1; }
 	@$(NODE) k8s/image/build.ts
 
 .PHONY: docker-push
@@ -78,13 +77,8 @@ kube-load: needs-kube-load $(INSTALLED) ## load the images into the kind, miniku
 	@$(NODE) k8s/cluster/load.ts
 
 .PHONY: kube-deploy
-kube-deploy: names-kube-deploy needs-kube-deploy $(INSTALLED) ## deploy the images of the last build; STRATEGY=resolver, envoy … (k8s/README.md); POLICY=least_request … COMPONENTS=monitoring,network-policy …
+kube-deploy: needs-kube-deploy $(INSTALLED) ## deploy the images of the last build; STRATEGY=resolver, envoy … (k8s/README.md); POLICY=least_request … COMPONENTS=monitoring,network-policy …
 	@$(NODE) k8s/cluster/deploy.ts
-
-# A name that is wrong is told before anything of the cluster is needed.
-.PHONY: names-kube-deploy
-names-kube-deploy:
-	@[ ! -e $(INSTALLED) ] || $(NODE) k8s/cluster/deploy.ts --names-only
 
 .PHONY: kube-logs
 kube-logs: needs-kube-logs $(INSTALLED) ## show the logs of the two clients side by side; TAIL_LINES=10 FOLLOW=false
@@ -188,11 +182,12 @@ e2e-long: needs-e2e-long $(INSTALLED) ## run what takes long: every strategy wit
 	@STORIES=compare-all,components,monitoring,identity,backup,tracing,autoscale,lookaside,resolver,xds GRPC_LB_E2E_LONG=1 $(NODE) k8s/e2e/main.ts
 	@TRACK=all $(NODE) .ci/exercises/main.ts
 
-# Before anything is done, one line for each missing tool that the target needs.
+# Before the installation, one line for each missing tool that the target needs. Once all is installed, its program looks for them
+# itself, after it has checked its flags.
 override NEEDS := docker-build docker-push certs kit kube-load kube-deploy kube-logs kube-verdict kube-compare kube-live istio-inject istio-eject kube-delete e2e e2e-long
 .PHONY: $(NEEDS:%=needs-%)
 $(NEEDS:%=needs-%): needs-%:
-	@sh k8s/doctor.sh --for $* --quiet
+	@[ -e $(INSTALLED) ] || sh k8s/doctor.sh --for $* --quiet
 
 $(RUNTIME): package-lock.json
 	@if [ -e $(INSTALLED) ]; then sh .ci/install.sh --include=dev; else sh .ci/install.sh --omit=dev; fi

@@ -107,13 +107,14 @@ test("a value reaches the program as it was written, and ARGS in words", (t) => 
   assert.match(said("demo") ?? "", /main\.ts\]$/);
 });
 
-test("make kube-deploy checks names before it needs a cluster, unless nothing is installed yet", (t) => {
+test("a target looks for its tools before an installation, and leaves them to its program afterwards", (t) => {
   const folder = makeWorld(t);
-  const steps = () => make(folder, ["kube-deploy"]).stdout.trim().split("\n");
-  const [names, needs] = ["[k8s/cluster/deploy.ts] [--names-only]", "doctor.sh [--for] [kube-deploy] [--quiet]"];
-  assert.deepEqual(steps(), [`node ${names}`, needs, "node [k8s/cluster/deploy.ts]"]);
+  const steps = () => make(folder, ["kube-compare"]).stdout.trim().split("\n");
+  const program = "node [k8s/cluster/compare.ts]";
+  assert.deepEqual(steps(), [program]);
   rmSync(join(folder, "node_modules/.installed"));
-  assert.equal(steps()[0], needs);
+  const needs = "doctor.sh [--for] [kube-compare] [--quiet]";
+  assert.deepEqual(steps(), [needs, "install.sh [--include=dev]", program]);
 });
 
 test("make demo installs what the programs need, and everything where everything was installed before", (t) => {

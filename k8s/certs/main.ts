@@ -10,6 +10,7 @@ import { type Flag, integerFlag, runProgram, textFlag } from "@grpc-lb/program";
 import { namespaceFlag } from "../cluster/kubectl.ts";
 import { stop } from "../command.ts";
 import { createFolder } from "../create-folder.ts";
+import { hasTools } from "../has-tools.ts";
 import { root } from "../image/tag.ts";
 import { Authority } from "./authority.ts";
 
@@ -55,6 +56,7 @@ function serverNames(namespace: string): string[] {
 const summary = "Creates a certificate authority and the certificates of server and clients, for a workshop.";
 
 void runProgram({ name: "certs", summary, flags }, async ({ flags, signal }) => {
+  if (!(await hasTools("certs", signal))) return 1;
   const { days, namespace } = flags;
   const folder = resolve(root, flags.out);
   try {

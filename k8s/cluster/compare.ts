@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { messageOf } from "@grpc-lb/core";
 import { type Flag, fileFlag, integerFlag, ProgramError, runProgram, switchFlag } from "@grpc-lb/program";
+import { hasTools } from "../has-tools.ts";
 import { requireBuilt } from "../image/built.ts";
 import { imagePrefixFlag } from "../image/tag.ts";
 import { imageFlags } from "./companion.ts";
@@ -53,6 +54,7 @@ void runProgram(
     const prefix = flags.namespace || `grpc-lb-compare-${randomBytes(3).toString("hex")}`;
     checkNames(prefix, strategies);
     if (report !== "") checkWritable(report);
+    if (!(await hasTools("kube-compare", signal))) return 1;
     requireBuilt(flags.imagePrefix);
     const cluster = await createKubectl("default", signal);
     const namespaces = await Namespaces.create(

@@ -3,6 +3,7 @@
  * The namespace stays too, unless kube-deploy created it and it contains nothing else.
  */
 import { runProgram } from "@grpc-lb/program";
+import { hasTools } from "../has-tools.ts";
 import { findForeign } from "./foreign.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import {
@@ -21,6 +22,7 @@ const flags = { namespace: namespaceFlag };
 const kindsOfOperators = new Set([...customKinds.keys()].map((kind) => resourceOf[kind]));
 
 void runProgram({ name: "kube-delete", summary: "Deletes server and clients.", flags }, async ({ flags, signal }) => {
+  if (!(await hasTools("kube-delete", signal))) return 1;
   const kubectl = await createKubectl(flags.namespace, signal);
   const labels = await namespaceLabels(kubectl);
   if (labels === null) {

@@ -2,7 +2,8 @@
  * `make kube-deploy`: deploys server, client-http and client-grpc with the images of the last build, before them the registry and between
  * them the control plane and the proxy, if the strategy has one, and the components in COMPONENTS. Checks all its requirements before it changes anything.
  */
-import { choiceFlag, runProgram, switchFlag } from "@grpc-lb/program";
+import { choiceFlag, runProgram } from "@grpc-lb/program";
+import { hasTools } from "../has-tools.ts";
 import { requireBuilt } from "../image/built.ts";
 import { type DeployedApp, deployedApps, imagePrefixFlag } from "../image/tag.ts";
 import { applySecrets, certsFlag, readSecrets } from "./certificates.ts";
@@ -45,7 +46,6 @@ const flags = {
   components: componentsFlag,
   certs: certsFlag,
   ...imageFlags,
-  namesOnly: switchFlag({ help: "check the strategy, the policy and the components, and stop" }),
 };
 
 const mistaken = { STRATEGIES: "strategy" } as const;
@@ -54,8 +54,8 @@ const spec = { name: "kube-deploy", summary: "Deploys server and clients.", flag
 void runProgram(spec, async ({ flags, signal }) => {
   requireChoice(flags.policy, flags.strategy);
   requireCombination(flags.components, flags.strategy);
-  if (flags.namesOnly) return 0;
   const secrets = readSecrets(flags.components, flags.certs);
+  if (!(await hasTools("kube-deploy", signal))) return 1;
   const manifests = manifestsOf(flags.strategy);
   const companion = companionOf(flags.strategy);
   const steps = orderOf(flags.strategy, companion);

@@ -3,6 +3,7 @@
  * is on the pod templates and not on the namespace, so that no other pods get a sidecar.
  */
 import { runProgram, textFlag } from "@grpc-lb/program";
+import { hasTools } from "../has-tools.ts";
 import { type DeployedApp, deployedApps } from "../image/tag.ts";
 import { findInjectionLabels, injectLabel, type Labels, revisionLabel } from "./injection.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
@@ -17,6 +18,7 @@ const flags = {
 
 if (action === "inject") {
   void runProgram({ name: "istio-inject", summary: "Injects sidecars.", flags }, async ({ flags, signal }) => {
+    if (!(await hasTools("istio-inject", signal))) return 1;
     const kubectl = await createKubectl(flags.namespace, signal);
     const labels = await requireIstio(kubectl, flags.istioRev);
     await requireDeployments(kubectl);
@@ -45,6 +47,7 @@ if (action === "inject") {
   });
 } else if (action === "eject") {
   void runProgram({ name: "istio-eject", summary: "Ejects sidecars.", flags }, async ({ flags, signal }) => {
+    if (!(await hasTools("istio-eject", signal))) return 1;
     const kubectl = await createKubectl(flags.namespace, signal);
     await requireDeployments(kubectl);
     await label(kubectl, { [injectLabel]: null, [revisionLabel]: null });

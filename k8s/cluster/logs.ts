@@ -4,6 +4,7 @@
  */
 import { systemClock } from "@grpc-lb/core";
 import { choiceFlag, integerFlag, runProgram } from "@grpc-lb/program";
+import { hasTools } from "../has-tools.ts";
 import { findClientPod } from "./client-pod.ts";
 import { Columns } from "./columns.ts";
 import { followClient, whyNotStarted } from "./follow-client.ts";
@@ -27,6 +28,7 @@ const flags = {
 };
 
 void runProgram({ name: "kube-logs", summary: "Shows the clients' logs.", flags }, async ({ flags, signal }) => {
+  if (!(await hasTools("kube-logs", signal))) return 1;
   const kubectl = await createKubectl(flags.namespace, signal);
   await requireRights(kubectl, ["get deployments.apps", "list pods", "get pods --subresource=log"]);
   for (const client of clients) {

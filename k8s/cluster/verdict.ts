@@ -5,6 +5,7 @@
 import { systemClock } from "@grpc-lb/core";
 import { integerFlag, runProgram, switchFlag } from "@grpc-lb/program";
 import { type Expectation, expectationOfStrategy } from "@grpc-lb/verdict";
+import { hasTools } from "../has-tools.ts";
 import { type Assessment, assess, describeReach, describeShares } from "./assess.ts";
 import { type CallWindow, lastCalls } from "./call-window.ts";
 import { findClientPod } from "./client-pod.ts";
@@ -36,6 +37,7 @@ const columns: readonly Column[] = [
 ];
 
 void runProgram({ name: "kube-verdict", summary: "Judges the clients' calls.", flags }, async ({ flags, signal }) => {
+  if (!(await hasTools("kube-verdict", signal))) return 1;
   const kubectl = await createKubectl(flags.namespace, signal);
   await requireRights(kubectl, ["get deployments.apps", "list pods", "get pods --subresource=log"]);
   const deployed = await readDeployed(kubectl);

@@ -4,6 +4,7 @@
  * run only when they are named, as `make e2e-long` does.
  */
 import { type Flag, runProgram, startChild } from "@grpc-lb/program";
+import { hasTools } from "../has-tools.ts";
 import { root } from "../image/tag.ts";
 import { makeOk } from "./make.ts";
 
@@ -80,6 +81,7 @@ const stories: Flag<readonly Story[]> = {
 void runProgram(
   { name: "e2e", summary: "Runs the end-to-end tests.", flags: { stories } },
   async ({ flags, signal }) => {
+    if (!(await hasTools("e2e", signal))) return 1;
     await makeOk("docker-build", process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {});
     const sum = { passed: 0, failed: 0, skipped: 0 };
     const failures: string[] = [];

@@ -1,8 +1,9 @@
-/** Builds the image of every app from its bundle and prints their sizes: `make docker-build`. */
+/** Bundles every app, builds its image and prints their sizes: `make docker-build`. */
 import { chmodSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { runProgram, textFlag } from "@grpc-lb/program";
 import { runCommand, stop } from "../command.ts";
+import { hasTools } from "../has-tools.ts";
 import { namesOf, writeBuilt } from "./built.ts";
 import { type Docker, requireDocker } from "./docker.ts";
 import { baseOf, type InspectedImage, isPlatform } from "./platform.ts";
@@ -21,6 +22,8 @@ const flags = {
 
 void runProgram({ name: "docker-build", summary: "Builds the images.", flags }, async ({ flags, signal }) => {
   const { imagePrefix, nodeImage } = flags;
+  if (!(await hasTools("docker-build", signal))) return 1;
+  await bundle(signal);
   const docker = await requireDocker(signal);
   const wanted = flags.platform || docker.platform;
   if (flags.platform === "" && !(await docker.hasImage(nodeImage))) {
@@ -72,6 +75,14 @@ void runProgram({ name: "docker-build", summary: "Builds the images.", flags }, 
   for (const [image, size] of rows) process.stdout.write(`${image.padEnd(width)}  ${size}\n`);
   return 0;
 });
+
+/** Bundles every app into the files of its image. */
+async function bundle(interruption: AbortSignal): Promise<void> {
+  const args = ["run-many", "-t", "bundle", "--output-style=static"];
+  const options = { cwd: root, interruption, doing: "the apps were bundled" };
+  const { code, stdout, stderr } = await runCommand(join(root, "node_modules/.bin/nx"), args, options);
+  if (code !== 0) stop(`nx could not bundle the apps:\n${stdout}${stderr}`);
+}
 
 /** The image's user is not the one whose umask the bundle was written with. */
 function readableByAll(folder: string): void {

@@ -1,6 +1,7 @@
 /** Pushes the images that `make docker-build IMAGE_PREFIX=…` built: `make docker-push IMAGE_PREFIX=…`. */
 import { runProgram } from "@grpc-lb/program";
 import { stop } from "../command.ts";
+import { hasTools } from "../has-tools.ts";
 import { refsOf, requireBuilt } from "./built.ts";
 import { requireDocker } from "./docker.ts";
 import { imagePrefixFlag } from "./tag.ts";
@@ -8,6 +9,7 @@ import { imagePrefixFlag } from "./tag.ts";
 const flags = { imagePrefix: imagePrefixFlag };
 
 void runProgram({ name: "docker-push", summary: "Pushes the images.", flags }, async ({ flags, signal }) => {
+  if (!(await hasTools("docker-push", signal))) return 1;
   const built = requireBuilt(flags.imagePrefix);
   if (built.imagePrefix === "")
     stop(

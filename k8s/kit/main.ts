@@ -6,6 +6,7 @@ import { copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, s
 import { dirname, join } from "node:path";
 import { listFlag, runProgram, textFlag } from "@grpc-lb/program";
 import { runCommand, stop } from "../command.ts";
+import { hasTools } from "../has-tools.ts";
 import { namesOf, requireBuilt } from "../image/built.ts";
 import { requireDocker } from "../image/docker.ts";
 import { megabytes } from "../image/size.ts";
@@ -22,6 +23,7 @@ const flags = {
 void runProgram(
   { name: "kit", summary: "Packs a kit for a room without a network.", flags },
   async ({ flags, signal }) => {
+    if (!(await hasTools("kit", signal))) return 1;
     const run = async (what: string, command: string, args: readonly string[], { cwd = root, env = {} } = {}) => {
       const { code, stderr } = await runCommand(command, args, {
         cwd,

@@ -12,6 +12,7 @@ import { loadImages, requireImages, requireLocalCluster } from "../cluster/local
 import { nodesHaveImages } from "../cluster/node-images.ts";
 import { requireNoForeignObjects, resourceOf } from "../cluster/objects.ts";
 import { waitForRollout } from "../cluster/rollout.ts";
+import { hasTools } from "../has-tools.ts";
 import { type BuiltImages, requireBuilt } from "../image/built.ts";
 import { imageName, imagePrefixFlag, root } from "../image/tag.ts";
 import { forwardPort } from "./forward-port.ts";
@@ -33,6 +34,7 @@ const rights = deployedKinds.flatMap((kind) => ["create", "list", "patch", "dele
 void runProgram(
   { name: "kube-live", summary: "Shows the deployed clients' calls on a page.", flags },
   async ({ flags, signal }) => {
+    if (!(await hasTools("kube-live", signal))) return 1;
     const built = requireBuilt(flags.imagePrefix);
     const kubectl = await createKubectl(flags.namespace, signal);
     // Deletes after Ctrl-C, in the same place whatever the current context is then.
