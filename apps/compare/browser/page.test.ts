@@ -38,12 +38,17 @@ for (const [pods, more] of [
     options,
     async () => {
       const { compare, sample } = await serve({ pods, more });
-      const page = await open(compare.url);
+      const page = await open(compare.url, { reducedMotion: "reduce" });
       await page
         .locator(".panel")
         .nth(3 + more)
         .waitFor();
-      await callUntil(sample, async () => (await page.locator(".verdict-balanced").count()) === 3, "the verdicts");
+      await callUntil(
+        sample,
+        async () => (await page.locator(".verdict-balanced").count()) === 3,
+        "the verdicts",
+        8 * pods,
+      );
       const size = await page.evaluate(() => {
         const { scrollWidth, scrollHeight } = document.documentElement;
         return [scrollWidth, scrollHeight];

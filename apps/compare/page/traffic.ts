@@ -39,6 +39,8 @@ export class Traffic {
   #pods = new Map<string, PagePod>();
   #dots: Dot[] = [];
   #frame = 0;
+  /** Ends the line that has been longest without a call, while no dot travels. */
+  #lineEnd: ReturnType<typeof setTimeout> | undefined;
   #isRunning = false;
   /** The server's clock behind the page's, as the fastest delivery shows it. */
   #offsetMs = Number.POSITIVE_INFINITY;
@@ -48,6 +50,7 @@ export class Traffic {
   constructor() {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.#look = undefined;
+      this.#schedule();
     });
   }
 
@@ -72,6 +75,7 @@ export class Traffic {
     const sizes = new ResizeObserver(() => {
       fitCanvas(element, canvas);
       stage.places = undefined;
+      this.#schedule();
     });
     sizes.observe(element);
     return () => {
@@ -84,6 +88,7 @@ export class Traffic {
   layout(client: number): void {
     const stage = this.#stages.get(client);
     if (stage) stage.places = undefined;
+    this.#schedule();
   }
 
   add(calls: readonly PageCall[]): void {
@@ -108,9 +113,11 @@ export class Traffic {
 
   #draw(nowMs: number): void {
     this.#frame = 0;
+    clearTimeout(this.#lineEnd);
     this.#dots = this.#dots.filter((dot) => nowMs < dot.startMs + dot.travelMs);
     this.#look ??= readLook();
     const look = this.#look;
+    let lineEndMs = Number.POSITIVE_INFINITY;
     for (const [client, stage] of this.#stages) {
       const context = stage.canvas.getContext("2d");
       if (!context) continue;
@@ -119,30 +126,38 @@ export class Traffic {
       stage.isDrawn = true;
       context.setTransform(scale, 0, 0, scale, 0, 0);
       stage.places ??= measurePlaces(stage.element);
-      this.#drawLines(context, stage, stage.places, nowMs, look);
+      lineEndMs = Math.min(lineEndMs, this.#drawLines(context, stage, stage.places, nowMs, look));
       for (const dot of this.#dots) {
         if (dot.client === client && nowMs >= dot.startMs) this.#drawDot(context, dot, stage.places, nowMs, look);
       }
     }
-    this.#schedule();
+    // Where nothing moves, a drawing for each frame of the screen would cost a laptop its battery.
+    if (this.#dots.length > 0) this.#schedule();
+    else if (lineEndMs < Number.POSITIVE_INFINITY)
+      this.#lineEnd = setTimeout(() => this.#schedule(), lineEndMs - nowMs + 1);
   }
 
-  #drawLines(context: CanvasRenderingContext2D, stage: Stage, places: Places, nowMs: number, look: Look): void {
+  /** Returns when the first of the lines ends, if no further call comes. */
+  #drawLines(context: CanvasRenderingContext2D, stage: Stage, places: Places, nowMs: number, look: Look): number {
     const isDense = places.pods.size > fewPods;
+    const keptMs = isDense ? linkMs / 4 : linkMs;
+    let firstEndMs = Number.POSITIVE_INFINITY;
     context.strokeStyle = look.line;
     context.lineWidth = isDense ? 1 : 2;
     for (const [left] of places.connections.values()) curve(context, places.source, left);
     for (const [key, { connection, pod, atMs }] of stage.links) {
       const from = places.connections.get(connection)?.[1] ?? places.connections.get("any")?.[1];
       const to = places.pods.get(pod);
-      if (nowMs - atMs > (isDense ? linkMs / 4 : linkMs) || !from || !to) stage.links.delete(key);
+      if (nowMs - atMs > keptMs || !from || !to) stage.links.delete(key);
       else {
+        firstEndMs = Math.min(firstEndMs, atMs + keptMs);
         context.strokeStyle = look.pods[podLook(this.#pods.get(pod)?.index ?? 0).colour] ?? look.line;
         context.globalAlpha = 0.45;
         curve(context, from, to);
         context.globalAlpha = 1;
       }
     }
+    return firstEndMs;
   }
 
   #drawDot(context: CanvasRenderingContext2D, dot: Dot, places: Places, nowMs: number, look: Look): void {

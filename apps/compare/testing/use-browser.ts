@@ -55,16 +55,17 @@ export function useBrowser() {
   return { options, serve, open };
 }
 
-/** Reports calls, 200 a second, until the condition holds. */
+/** Reports calls, `callsAtOnce` every 100 ms, until the condition holds. */
 export async function callUntil(
   sample: SampleComparison,
   condition: () => Promise<boolean>,
   what: string,
+  callsAtOnce = 20,
 ): Promise<void> {
   const endMs = systemClock.now() + 30_000;
   while (!(await condition())) {
     assert.ok(systemClock.now() < endMs, `${what}: not within 30 s`);
-    sample.call(20);
+    sample.call(callsAtOnce);
     await systemClock.sleep(100);
   }
 }
