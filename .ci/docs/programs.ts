@@ -39,15 +39,16 @@ export interface Running {
 
 const limitMs = 20_000;
 
-/** Runs a program of the documentation, with this Node and only the given environment. It is killed after 20 s. */
+/** Runs a program of the documentation, with this Node and its cache, and else only the given environment. It is killed after 20 s. */
 export function runProgram(
   folder: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Running {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
   const child: ChildProcess = spawn(process.execPath, args, {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), ...env },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: limitMs,
     killSignal: "SIGKILL",

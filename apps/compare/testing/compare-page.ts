@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { programEnv } from "@grpc-lb/program/testing";
 
 export const main = `${import.meta.dirname}/../src/main.ts`;
 
@@ -17,10 +18,7 @@ export interface ComparePage {
 
 /** Starts `apps/compare` and waits until it serves. `port` 0 is a free one. */
 export async function startComparePage(port = 0, args: readonly string[] = []): Promise<ComparePage> {
-  const { PATH = "", NODE_COMPILE_CACHE } = process.env;
-  const child = spawn(process.execPath, [main, "--port", String(port), ...args], {
-    env: { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) },
-  });
+  const child = spawn(process.execPath, [main, "--port", String(port), ...args], { env: programEnv() });
   const exited = once(child, "exit");
   const [stdout, stderr]: [string[], string[]] = [[], []];
   const lines = createInterface({ input: child.stdout }).on("line", (line) => stdout.push(line));

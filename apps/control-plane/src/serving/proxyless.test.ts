@@ -4,6 +4,7 @@ import { afterEach, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertNothingLeft, turn, until } from "@grpc-lb/core/testing";
 import { startChild } from "@grpc-lb/program";
+import { programEnv } from "@grpc-lb/program/testing";
 import { startControlPlane } from "../../testing/control-plane.ts";
 import { startPod } from "../../testing/pods.ts";
 
@@ -20,6 +21,7 @@ function startClient(target: string, port: number) {
     command: process.execPath,
     args: [fileURLToPath(new URL("../../testing/proxyless-client.ts", import.meta.url)), target],
     env: {
+      ...programEnv(),
       GRPC_XDS_BOOTSTRAP_CONFIG: JSON.stringify({
         xds_servers: [
           { server_uri: `127.0.0.1:${port}`, channel_creds: [{ type: "insecure" }], server_features: ["xds_v3"] },

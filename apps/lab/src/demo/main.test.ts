@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
-import { type RunningProgram, runToEnd, startProgram, watchChild } from "@grpc-lb/program/testing";
+import { programEnv, type RunningProgram, runToEnd, startProgram, watchChild } from "@grpc-lb/program/testing";
 import { childrenOf, isAlive, untilDead } from "../../testing/processes.ts";
 import { whyUnavailable } from "./programs.ts";
 
@@ -169,7 +169,7 @@ describe("the demo", { skip: process.platform !== "linux" && "reads /proc" }, ()
         `exec '${process.execPath}' '${main}' --duration 60s --servers 2 --strategies clusterip`,
         "/dev/null",
       ],
-      env: { PATH: process.env.PATH ?? "", TERM: "xterm-256color", SHELL: "/bin/sh", ...env },
+      env: { ...programEnv(), TERM: "xterm-256color", SHELL: "/bin/sh", ...env },
     });
     await demo.line((line) => line.includes(" s of 60 s"));
     const [pid = 0] = await childrenOf(demo.pid ?? 0);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { assertNothingLeft } from "@grpc-lb/core/testing";
-import { runToEnd } from "@grpc-lb/program/testing";
+import { programEnv, runToEnd } from "@grpc-lb/program/testing";
 
 const main = join(import.meta.dirname, "../main.ts");
 const short = ["--duration", "1s", "--interval", "20ms", "--settle", "800ms", "--json"];
@@ -65,9 +65,8 @@ describe("a scene with real processes", { concurrency: true }, () => {
     skip: !existsSync(script) && `needs ${script}`,
   }, async () => {
     const command = `'${process.execPath}' '${main}' --scene hands --servers 2 --strategies clusterip; echo "exit $?"; stty -a`;
-    const { PATH = "" } = process.env;
     const terminal = spawn(script, ["-qfec", `stty cols 100 rows 30; ${command}`, "/dev/null"], {
-      env: { ...env, PATH, TERM: "xterm-256color", SHELL: "/bin/sh" },
+      env: { ...programEnv(), ...env, TERM: "xterm-256color", SHELL: "/bin/sh" },
       stdio: ["pipe", "pipe", "inherit"],
     });
     const closed = once(terminal, "close");
