@@ -19,11 +19,11 @@ export interface Block {
 
 const fileName = /^[\w.-]+\.\w+$/;
 
-/** The pages whose code is checked. */
+/** The pages whose code, commands and links are checked: all that a person wrote. */
 export function listPages(root: string): string[] {
-  const pages = globSync(["docs/**/*.md", "libs/{discovery,interceptors,policies,resolver}/README.md"], {
+  const pages = globSync(["*.md", "{apps,docs,examples,k8s,libs,protos}/**/*.md"], {
     cwd: root,
-    exclude: ["docs/reference/**"],
+    exclude: ["docs/reference/**", "**/node_modules/**", "**/dist/**", "**/out/**", "**/CHANGELOG.md"],
   });
   return pages.sort();
 }

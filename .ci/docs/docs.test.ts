@@ -41,6 +41,14 @@ test("a block is a whole file if its first line or its fence names one", () => {
   );
 });
 
+test("every block says what it is, so that its code or its commands are checked", () => {
+  const unnamed = [...blocksOf.values()].flat().filter(({ language }) => language === "");
+  assert.deepEqual(
+    unnamed.map(({ page, line }) => `${page}:${line}`),
+    [],
+  );
+});
+
 test("whole programs run, and print what their pages say", { concurrency: true }, async (t) => {
   const proto = (blocksOf.get(tutorial) ?? []).filter(({ file }) => file === "hello.proto");
   // The program of the tutorial has a test of its own, and the packages run those of their READMEs.
@@ -64,7 +72,7 @@ test("whole programs run, and print what their pages say", { concurrency: true }
 
 test("links between pages lead to files and headings", () => {
   const broken: string[] = [];
-  for (const page of pages.filter((each) => each.startsWith("docs/"))) {
+  for (const page of pages) {
     const text = readFileSync(join(root, page), "utf8");
     for (const [, link = ""] of text.replaceAll(/```[\s\S]*?```/g, "").matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(link)) continue;

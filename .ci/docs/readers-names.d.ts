@@ -7,6 +7,11 @@ declare const PodServiceClient: typeof import("@grpc-lb/protos/pod/v1").PodServi
 /** The reader's server. */
 declare const server: import("@grpc/grpc-js").Server;
 declare const dispatcher: import("@grpc-lb/resolver/undici").BalancedDispatcher;
+/** The reader's code that waits by a clock. */
+declare function poll(options: {
+  readonly clock: import("@grpc-lb/core").Clock;
+  readonly intervalMs: number;
+}): Promise<void>;
 
 /** Not installed here: the consumer tests run a program with the real one. */
 declare module "@nestjs/microservices" {
