@@ -6,6 +6,7 @@ import { assertNothingLeft, turn, until } from "@grpc-lb/core/testing";
 import {
   LeaseGrantResponse,
   LeaseKeepAliveResponse,
+  LeaseRevokeResponse,
   PutResponse,
   RangeResponse,
 } from "@grpc-lb/protos/etcd/api/etcdserverpb";
@@ -86,6 +87,7 @@ const lease = LeaseGrantResponse.encode(LeaseGrantResponse.fromPartial({ header,
 const renewed = LeaseKeepAliveResponse.encode(
   LeaseKeepAliveResponse.fromPartial({ header, ID: 7n, TTL: 10n }),
 ).finish();
+const revoked = LeaseRevokeResponse.encode(LeaseRevokeResponse.fromPartial({ header })).finish();
 const written = PutResponse.encode(PutResponse.fromPartial({ header })).finish();
 
 /** What a member answers to a registration, by the end of the method's path. */
@@ -110,6 +112,7 @@ for (const [what, answers, problem] of registrations) {
       if (path.endsWith("/LeaseGrant")) answer(stream, lease);
       else if (path.endsWith("/Put")) answer(stream, written);
       else if (path.endsWith("/LeaseKeepAlive")) answer(stream, renewed);
+      else if (path.endsWith("/LeaseRevoke")) answer(stream, revoked);
       else if (!path.endsWith("/Watch")) answer(stream, empty);
     });
     const registration = registerInEtcdIn(
@@ -138,6 +141,7 @@ test("a registration whose key is read as another one is not held", async () => 
     else if (path.endsWith("/Range")) answer(stream, other);
     else if (path.endsWith("/Watch") && ++watches === 1)
       answer(stream); // the watch ends, so the key is read
+    else if (path.endsWith("/LeaseRevoke")) answer(stream, revoked);
     else if (!path.endsWith("/Watch")) answer(stream, empty);
   });
   const errors: string[] = [];
@@ -166,7 +170,8 @@ test("a lease of more than a timer can hold is renewed at its distance, and not 
     else if (path.endsWith("/LeaseKeepAlive")) {
       renewals += 1;
       answer(stream, renewed);
-    } else if (!path.endsWith("/Watch")) answer(stream, empty);
+    } else if (path.endsWith("/LeaseRevoke")) answer(stream, revoked);
+    else if (!path.endsWith("/Watch")) answer(stream, empty);
   });
   const registration = registerInEtcdIn(
     { endpoints: [member], credentials: {}, instance: { service: "s", address: { host: "10.0.0.1", port: 80 } } },

@@ -11,7 +11,6 @@ import { policyNames, registerPoliciesIn } from "../registration/register.ts";
 import { defaultTiming } from "./connection-timing.ts";
 
 const { READY } = connectivityState;
-const channels = 500;
 const count = 5;
 const equalShares = Object.fromEntries(Array.from({ length: count }, (_, n) => [`10.0.0.${n + 1}:80`, 1]));
 
@@ -61,7 +60,11 @@ async function settle(clock: ManualClock, ms = 3): Promise<void> {
   for (let turns = 0; turns < 5; turns++) await turn();
 }
 
-async function countCalls(name: string, calls: number, connects: number): Promise<Record<string, number>> {
+/** The calls of new channels, by endpoint. Each channel has its own seed, from 1. */
+async function countCalls(
+  name: string,
+  { channels, calls, connects }: { readonly channels: number; readonly calls: number; readonly connects: number },
+): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (let seed = 1; seed <= channels; seed++) {
     const addresses = await firstCalls(policyOf(name, seed), seed, calls, connects);
@@ -73,11 +76,11 @@ async function countCalls(name: string, calls: number, connects: number): Promis
 
 for (const name of policyNames) {
   test(`${name}: the first calls of 500 new channels go to random endpoints`, async () => {
-    assertShares(await countCalls(name, 1, count), equalShares);
+    assertShares(await countCalls(name, { channels: 500, calls: 1, connects: count }), equalShares);
   });
 
   test(`${name}: so do first calls while only one endpoint of each channel connects`, async () => {
-    assertShares(await countCalls(name, 1, 1), equalShares);
+    assertShares(await countCalls(name, { channels: 200, calls: 1, connects: 1 }), equalShares);
   });
 
   // The calls of one channel are not independent where it uses a part of the endpoints.
@@ -87,7 +90,7 @@ for (const name of policyNames) {
       registerPoliciesIn({ clock: new ManualClock(), random: createRandom(1), ...noWaits });
       const isRing = name === "ring_hash";
       const shares = isRing ? spread(openChannel({ ring_hash: {} }, endpoints(count)), 100_000) : equalShares;
-      assertShares(await countCalls(name, 10, count), shares);
+      assertShares(await countCalls(name, { channels: 100, calls: 10, connects: count }), shares);
     });
   }
 }
