@@ -42,9 +42,9 @@ export class SceneLog implements LineLog {
     return this.#lines;
   }
 
-  /** The number of failed calls. */
-  get failed(): number {
-    return this.#failed;
+  /** The number of failed calls since a time. */
+  failedSince(ms: number): number {
+    return this.since(ms).filter(({ line }) => line.t === "error").length;
   }
 
   /** The lines since a time, the oldest first. */

@@ -51,6 +51,10 @@ function show(count: number) {
         clock.advance(50);
       }
     },
+    /** Calls of the first client fail. */
+    fail(times: number) {
+      for (let n = 0; n < times; n++) logs[0]?.add("Error: GET http://127.0.0.1:8001/pod: ECONNREFUSED", clock.now());
+    },
     async read() {
       await feed(emulator, "");
       return readText(emulator);
@@ -64,6 +68,21 @@ function show(count: number) {
 }
 
 describe("the live view of a scene", () => {
+  it("counts the failed calls from the start of the scene, as its result does", async (t) => {
+    const shown = show(4);
+    t.after(() => shown.view.close());
+    shown.fail(1);
+    await shown.repaint();
+    assert.match((await shown.read()).join("\n"), / 1 failed/);
+    shown.view.onRunning(shown.fleet);
+    shown.call(["server-1", "server-3"], 4);
+    await shown.repaint();
+    assert.doesNotMatch((await shown.read()).join("\n"), /failed/);
+    shown.fail(2);
+    await shown.repaint();
+    assert.match((await shown.read()).join("\n"), / 2 failed/);
+  });
+
   it("shows what happens from the start, and each client's calls per pod that runs", async (t) => {
     const shown = show(4);
     t.after(() => shown.view.close());

@@ -126,7 +126,7 @@ export class LiveSceneView implements SceneObserver {
     const { scene, hint = barsLine, logs, intervalMs, pods: first, clock } = this.#options;
     const sinceMs = clock.now() - shownMs;
     const pods = this.#fleet?.pods.map(({ podName }) => podName) ?? first;
-    const columns = logs.map((log) => columnOf(log, pods, sinceMs));
+    const columns = logs.map((log) => columnOf(log, pods, { sinceMs, startMs: this.#startMs }));
     const running = this.#fleet?.running.map(({ podName }) => podName) ?? first;
     const isCalled = (pod: string) => columns.some(({ perPod }) => (perPod.get(pod) ?? 0) > 0);
     const board: Board = {
@@ -150,11 +150,16 @@ export class LiveSceneView implements SceneObserver {
   }
 }
 
-function columnOf(log: SceneLog, pods: readonly string[], sinceMs: number): BoardColumn {
+/** The bars are of the calls since `sinceMs`; failed calls are counted from the start of the scene, as in the result. */
+function columnOf(
+  log: SceneLog,
+  pods: readonly string[],
+  { sinceMs, startMs }: { readonly sinceMs: number; readonly startMs: number },
+): BoardColumn {
   const perPod = new Map(pods.map((pod) => [pod, 0]));
   for (const { line } of log.since(sinceMs)) {
     if (line.t === "call") perPod.set(line.pod, (perPod.get(line.pod) ?? 0) + 1);
   }
   const tail = log.lines.slice(-keptCalls).map(({ line }) => line);
-  return { strategy: log.strategy, tail, perPod, errors: log.failed };
+  return { strategy: log.strategy, tail, perPod, errors: log.failedSince(startMs) };
 }
