@@ -40,7 +40,8 @@ help: ## list the targets
 	      if (i > 1 && columns > 40 && used + 1 + length(words[i]) > columns) { printf "\n%18s", ""; used = 18 } \
 	      printf " %s", words[i]; used += 1 + length(words[i]) } print "" } \
 	  /^##@ / { printf "\n%s%s%s\n", b, substr($$0, 5), o } \
-	  /^[a-z0-9-]+:.*## / { printf "  %s%-16s%s", c, $$1, o; show($$2) }' Makefile
+	  /^[a-z0-9-]+:.*## / { printf "  %s%-16s%s", c, $$1, o; show($$2) } \
+	  END { printf "\n%sBegin with:%s make demo\n", b, o }' Makefile
 
 .PHONY: doctor
 doctor: ## show which tools are installed, which are missing, and how to get them; FOR=kube-deploy checks one target

@@ -23,8 +23,9 @@ problem=$(npm ping --fetch-retries=0 --fetch-timeout=10000 --loglevel=error 2>&1
     *) offline=--offline ;;
   esac
 
-if [ -z "$offline" ]; then echo 'installing the dependencies from package-lock.json (once)'
-else echo "installing the dependencies from npm's cache (once): the registry $(npm config get registry) does not answer"; fi
+if [ "$1" = --include=dev ]; then what='all dependencies'; else what='what the programs need'; fi
+if [ -z "$offline" ]; then echo "installing $what from package-lock.json (once)"
+else echo "installing $what from npm's cache (once): the registry $(npm config get registry) does not answer"; fi
 # Flags take precedence over npm's environment and configuration, which may leave out what is needed (NODE_ENV=production,
 # ignore-scripts, omit).
 # shellcheck disable=SC2086 # empty or one flag

@@ -13,10 +13,9 @@ export interface BoardColumn {
 
 /** The state of a run. */
 export type Progress =
-  | { readonly t: "starting" }
   /** Each client has made a call. */
   | { readonly t: "running"; readonly elapsedMs: number; readonly durationMs: number }
-  /** Running without a planned end; the text is shown. */
+  /** Starting, or running without a planned end; the text is shown. */
   | { readonly t: "note"; readonly text: string }
   | { readonly t: "ended"; readonly words: ReadonlyMap<string, VerdictWord> };
 
@@ -31,6 +30,12 @@ export interface Board {
   readonly progress: Progress;
   /** The number of calls that a full bar stands for. */
   readonly fullBarCalls: number;
+}
+
+/** What a board says until each client has called. */
+export function describeStart(isServing: boolean, hasCalled: readonly boolean[]): string {
+  if (!isServing) return "starting servers …";
+  return `starting clients … ${hasCalled.filter(Boolean).length} of ${hasCalled.length} have called`;
 }
 
 /** PINNED is red also where it is the expected verdict, because it is the problem that this project solves. */

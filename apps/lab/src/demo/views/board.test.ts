@@ -29,7 +29,11 @@ const textOf = (board: Board, columns: number, rows: number) =>
 describe("the board", () => {
   it("is never wider than the terminal, and leaves the last row free", () => {
     for (const servers of [2, 3, 9]) {
-      for (const progress of [{ t: "starting" }, running, { t: "ended", words: new Map() }] satisfies Progress[]) {
+      for (const progress of [
+        { t: "note", text: "starting servers …" },
+        running,
+        { t: "ended", words: new Map() },
+      ] satisfies Progress[]) {
         for (const clients of [1, 4, 8]) {
           const board = boardOf(servers, progress, clients);
           for (let columns = 3; columns <= 140; columns += clients === 4 ? 2 : 7) {

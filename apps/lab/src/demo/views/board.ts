@@ -65,7 +65,6 @@ function renderTitle({ pods, columns, title }: Board, width: number): Line[] {
 }
 
 function renderProgress(progress: Exclude<Progress, { t: "ended" }>, width: number): Line {
-  if (progress.t === "starting") return fit([span("starting servers and clients …", "faint")], width);
   if (progress.t === "note") return fit([span(progress.text, "faint")], width);
   const { elapsedMs, durationMs } = progress;
   const label = `${Math.floor(Math.min(elapsedMs, durationMs) / 1000)} s of ${Math.round(durationMs / 1000)} s`;

@@ -82,6 +82,16 @@ describe("the live view", () => {
     assert.equal(process.listenerCount("exit"), 0, "listeners of the view");
   });
 
+  it("shows while it starts that something happens: servers, then how many clients have called", async () => {
+    shown = showIn(100, 36);
+    assert.ok((await shown.read()).includes(" starting servers …"));
+    shown.view.onServing();
+    await shown.repaintWithCalls(0);
+    assert.ok((await shown.read()).includes(" starting clients … 0 of 4 have called"));
+    await shown.repaintWithCalls(1);
+    assert.ok((await shown.read()).includes(" starting clients … 4 of 4 have called"));
+  });
+
   it("repaints its own lines and no others", async () => {
     shown = showIn(100, 36, "$ make demo\n");
     shown.view.onRunning();

@@ -8,7 +8,7 @@ import type { ClientLog } from "../client-log.ts";
 import { type Plan, podNames } from "../plan.ts";
 import type { DemoObserver } from "../run-demo.ts";
 import { renderBoard } from "./board.ts";
-import type { Board, Progress } from "./board-parts.ts";
+import { type Board, describeStart, type Progress } from "./board-parts.ts";
 import { type Result, renderResult } from "./result-table.ts";
 
 /** A terminal that emits `resize`, as `process.stdout` does. */
@@ -37,6 +37,7 @@ export class LiveView implements DemoObserver {
   readonly #screen: Screen;
   readonly #closing = new AbortController();
   readonly #repaint = () => this.#paint();
+  #isServing = false;
   #startMs: number | undefined;
   #words: ReadonlyMap<string, VerdictWord> | undefined;
 
@@ -48,7 +49,9 @@ export class LiveView implements DemoObserver {
     void this.#run();
   }
 
-  onServing(): void {}
+  onServing(): void {
+    this.#isServing = true;
+  }
 
   onRunning(): void {
     this.#startMs = this.#options.clock.now();
@@ -101,8 +104,11 @@ export class LiveView implements DemoObserver {
 
   get #progress(): Progress {
     if (this.#words) return { t: "ended", words: this.#words };
-    if (this.#startMs === undefined) return { t: "starting" };
-    const { clock, plan } = this.#options;
+    const { clock, plan, logs } = this.#options;
+    if (this.#startMs === undefined) {
+      const hasCalled = logs.map(({ tail }) => tail.length > 0);
+      return { t: "note", text: describeStart(this.#isServing, hasCalled) };
+    }
     return { t: "running", elapsedMs: clock.now() - this.#startMs, durationMs: plan.durationMs };
   }
 }

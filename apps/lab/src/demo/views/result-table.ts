@@ -124,9 +124,11 @@ function renderConclusion({ pods, outcomes }: Result, width: number): Line[] {
 function renderNextSteps({ outcomes, skipped }: Result, width: number): Line[] {
   const shown = outcomes.length + skipped.length;
   const steps = [
-    ...(shown > 4 ? [] : [["make demo STRATEGIES=all", "etcd, Consul, DNS and a file too"] as const]),
+    shown > 4
+      ? ["make demo SCENE=kill", "what happens when a pod dies"]
+      : ["make demo STRATEGIES=all", "etcd, Consul, DNS, proxies, xDS too"],
+    ["make live", "in the browser: kill and add pods"],
     ["make docker-build && make kube-deploy", "the same clients on a cluster"],
-    ["make kube-logs", "what they print there, side by side"],
     ["README.md", "the tutorial, step by step"],
   ] as const;
   const commandWidth = Math.max(...steps.map(([command]) => command.length));

@@ -86,9 +86,13 @@ describe("the live view of a scene", () => {
   it("shows what happens from the start, and each client's calls per pod that runs", async (t) => {
     const shown = show(4);
     t.after(() => shown.view.close());
-    assert.ok((await shown.read()).includes(" starting pods and clients …"));
+    assert.ok((await shown.read()).includes(" starting servers …"));
+    shown.view.onServing();
+    shown.call(["server-1"], 1);
+    await shown.repaint();
+    assert.ok((await shown.read()).includes(" starting clients … 4 of 4 have called"));
     shown.view.onRunning(shown.fleet);
-    shown.view.onHappening(killed);
+    shown.view.onHappening({ ...killed, atMs: shown.clock.now() + 1_000 });
     shown.call(["server-1", "server-3", "server-4"], 30);
     await shown.repaint();
     const lines = (await shown.read()).join("\n");

@@ -5,7 +5,7 @@ import { paint } from "../../../terminal/paint.ts";
 import { Screen, type Size, sizeOf } from "../../../terminal/screen.ts";
 import { describeSkipped, type SkippedStrategy } from "../../choose-strategies.ts";
 import { renderBoard } from "../../views/board.ts";
-import type { Board, BoardColumn, Progress } from "../../views/board-parts.ts";
+import { type Board, type BoardColumn, describeStart, type Progress } from "../../views/board-parts.ts";
 import type { ResizingTerminal } from "../../views/live-view.ts";
 import type { Happening, PodFleet } from "../pod-fleet.ts";
 import type { SceneObserver } from "../run-scene.ts";
@@ -48,7 +48,8 @@ export class LiveSceneView implements SceneObserver {
   #fleet: Pick<PodFleet, "pods" | "running"> | undefined;
   #startMs = 0;
   #words: ReadonlyMap<string, VerdictWord> | undefined;
-  #note = "starting pods and clients …";
+  #isServing = false;
+  #note = "";
 
   constructor(options: LiveSceneViewOptions) {
     this.#options = options;
@@ -60,7 +61,9 @@ export class LiveSceneView implements SceneObserver {
     void this.#run();
   }
 
-  onServing(): void {}
+  onServing(): void {
+    this.#isServing = true;
+  }
 
   onRunning(fleet: Pick<PodFleet, "pods" | "running">): void {
     this.#fleet = fleet;
@@ -145,8 +148,14 @@ export class LiveSceneView implements SceneObserver {
 
   get #progress(): Progress {
     if (this.#words) return { t: "ended", words: this.#words };
-    const time = this.#fleet ? sinceStart(this.#options.clock.now(), this.#startMs) : "";
-    return { t: "note", text: [time, this.#note].filter(Boolean).join("  ") };
+    const { clock, logs } = this.#options;
+    const start = this.#fleet
+      ? sinceStart(clock.now(), this.#startMs)
+      : describeStart(
+          this.#isServing,
+          logs.map(({ hasSucceeded }) => hasSucceeded),
+        );
+    return { t: "note", text: [start, this.#note].filter(Boolean).join("  ") };
   }
 }
 
