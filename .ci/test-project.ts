@@ -1,6 +1,7 @@
 /**
- * Runs the tests of one project, each file in a process of its own: `node .ci/test-project.ts libs/core`. Writes the counts to
- * the project's out/tests.json, which Nx caches with the output, so that `make test` can add them up.
+ * Runs the tests of one project, each file in a process of its own: `node .ci/test-project.ts libs/core`. A number after the
+ * project is how many files run at once at least, for tests that wait most of their time. Writes the counts to the project's
+ * out/tests.json, which Nx caches with the output, so that `make test` can add them up.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -10,7 +11,7 @@ import { run } from "node:test";
 import { describeCounts, resultsFile, root } from "./test-counts.ts";
 
 /** Nx runs four projects at a time. Tests wait for processes and sockets, so more files than processors run at once. */
-const filesAtOnce = Math.max(1, Math.round((availableParallelism() + 1) / 3));
+const filesAtOnce = Math.max(1, Number(process.argv[3] ?? 1), Math.round((availableParallelism() + 1) / 3));
 /** The longest that one test may take, and the longest for all: a file whose process does not end is ended and fails. */
 const testLimitMs = 120_000;
 const projectLimitMs = 600_000;

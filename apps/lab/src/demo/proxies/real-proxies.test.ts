@@ -34,7 +34,19 @@ for (const name of ["envoy", "nginx", "haproxy", "envoy-xds"] as const) {
     });
 
     it("follows the pods of a rolling update", async () => {
-      const args = ["--scene", "rolling", "--strategies", name, "--duration", "1s", "--interval", "20ms", "--json"];
+      const args = [
+        "--scene",
+        "rolling",
+        "--strategies",
+        name,
+        "--duration",
+        "1s",
+        "--interval",
+        "20ms",
+        "--settle",
+        "800ms",
+        "--json",
+      ];
       const run = await runToEnd(main, args, env);
       assert.equal(run.code, 0, run.stderr.join("\n"));
       const report = JSON.parse(run.stdout.join("\n"));
