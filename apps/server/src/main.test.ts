@@ -78,27 +78,12 @@ test("a port that is taken ends it with one line that names flag and port, and e
   await new Promise((resolve) => taken.close(resolve));
 });
 
-test("a wrong flag or variable exits 2 with one line that names it", async () => {
-  for (const [args, env, line] of [
-    [["--http-port", "http"], {}, 'server: --http-port must be a whole number from 0 to 65535, got "http"'],
-    [
-      [],
-      { MAX_CONNECTION_AGE: "30" },
-      'server: MAX_CONNECTION_AGE must be a duration such as 300ms, 5s or 2m, got "30"',
-    ],
-    [["--max-connection-age", "200ms"], {}, 'server: --max-connection-age must be 0 or at least 1s, got "200ms"'],
-    [["--latency", "200"], {}, 'server: --latency must be a duration such as 300ms, 5s or 2m, got "200"'],
-    [[], { ERROR_RATE: "5" }, 'server: ERROR_RATE must be a number from 0 to 1, got "5"'],
-    [["--capacity=-1"], {}, 'server: --capacity must be a whole number of at least 0, got "-1"'],
-    [["--capacity", "2"], {}, "server: --capacity has no effect without --latency or --load-report"],
-    [["--latency", "0"], { CAPACITY: "2" }, "server: --capacity has no effect without --latency or --load-report"],
-    [["--faults-token-file", "/t"], {}, "server: --faults-token-file has no effect without --admin-port"],
-    [["--weight", "0"], {}, 'server: --weight must be a number above 0, got "0"'],
-    [["--weight", "3"], {}, "server: --weight has no effect without --load-report or --register"],
-    [[], { LOAD_REPORT: "yes" }, 'server: LOAD_REPORT must be true or false, got "yes"'],
-    [["--pod-name", "$(POD_NAME)"], {}, 'server: --pod-name must be a pod name, got "$(POD_NAME)"'],
+test("a wrong flag, and one without effect, exit 2 with one line that names it", async () => {
+  for (const [args, line] of [
+    [["--http-port", "http"], 'server: --http-port must be a whole number from 0 to 65535, got "http"'],
+    [["--capacity", "2"], "server: --capacity has no effect without --latency or --load-report"],
   ] as const) {
-    const { code, stderr } = await runToEnd(main, [...args], env);
+    const { code, stderr } = await runToEnd(main, args);
     assert.deepEqual([code, stderr], [2, [line]]);
   }
 });

@@ -1,91 +1,28 @@
 import { setLogger } from "@grpc/grpc-js";
 import { messageOf, systemClock } from "@grpc-lb/core";
-import { adminFlags, createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
-import { openServerAuth, serverAuthFlags } from "@grpc-lb/operations/auth";
-import {
-  createFaultInterceptor,
-  FaultInjector,
-  faultFlags,
-  faultRoutes,
-  requireFaultsToken,
-} from "@grpc-lb/operations/faults";
-import { createGrpcAccessLog, limitReports, logFlags } from "@grpc-lb/operations/logs";
-import { createCertificateExpiry, startTelemetry, telemetryFlags } from "@grpc-lb/operations/telemetry";
+import { createAdminServer, probeRoutes } from "@grpc-lb/operations/admin";
+import { openServerAuth } from "@grpc-lb/operations/auth";
+import { createFaultInterceptor, FaultInjector, faultRoutes, requireFaultsToken } from "@grpc-lb/operations/faults";
+import { createGrpcAccessLog, limitReports } from "@grpc-lb/operations/logs";
+import { createCertificateExpiry, startTelemetry } from "@grpc-lb/operations/telemetry";
 import { createGrpcServerTelemetry } from "@grpc-lb/operations/telemetry/grpc";
-import { openServerTls, serverTlsFlags } from "@grpc-lb/operations/tls";
-import {
-  choiceFlag,
-  createLogger,
-  durationFlag,
-  listening,
-  logLevels,
-  portFlag,
-  refuseFlags,
-  runProgram,
-  textFlag,
-} from "@grpc-lb/program";
+import { openServerTls } from "@grpc-lb/operations/tls";
+import { createLogger, listening, runProgram } from "@grpc-lb/program";
 import { drain } from "./drain.ts";
+import { requireEffect, spec } from "./flags.ts";
 import { listenGrpc } from "./grpc.ts";
 import { listenHttp } from "./http.ts";
 import { LoadMeter, processCpuMs } from "./load.ts";
-import { LoadReports, loadReportFlags } from "./orca.ts";
-import { describePod, podFlags } from "./pod.ts";
+import { LoadReports } from "./orca.ts";
+import { describePod } from "./pod.ts";
 import { Readiness } from "./readiness.ts";
-import { registerServer, registrationFlags } from "./registrations.ts";
+import { registerServer } from "./registrations.ts";
 import { warmUp } from "./warm-up.ts";
-import { Workload, workloadFlags } from "./workload.ts";
+import { Workload } from "./workload.ts";
 
-const flags = {
-  ...podFlags,
-  bindAddress: textFlag({
-    metavar: "address",
-    help: "address to listen on",
-    default: "",
-    defaultText: "every interface",
-  }),
-  httpPort: portFlag({ help: "port for HTTP, 0 for a free one", default: 8080 }),
-  grpcPort: portFlag({ help: "port for gRPC, 0 for a free one", default: 30_051 }),
-  maxConnectionAge: durationFlag({
-    help: "age at which a gRPC connection gets a GOAWAY, at least 1s, 0 for never",
-    default: 0,
-    defaultText: "off",
-    minMs: 1_000, // with less, clients would mostly be connecting
-    orZero: true,
-  }),
-  ...serverTlsFlags,
-  ...serverAuthFlags,
-  ...adminFlags,
-  ...faultFlags,
-  ...telemetryFlags,
-  ...workloadFlags,
-  ...loadReportFlags,
-  ...registrationFlags,
-  warmUp: durationFlag({
-    help: "how long the server may call itself to warm up before it is ready, 0 for no warm-up",
-    default: 2_000,
-  }),
-  drainDelay: durationFlag({ help: "how long to continue serving after SIGTERM, while not ready", default: 5_000 }),
-  drainTimeout: durationFlag({
-    help: "how long calls in progress may then take before they are aborted",
-    default: 15_000,
-  }),
-  logLevel: choiceFlag({ metavar: "level", help: "lowest level that is logged", default: "info", choices: logLevels }),
-  ...logFlags,
-};
-
-const summary = "Answers with the name of the pod it runs in, over HTTP and gRPC.";
-
-void runProgram({ name: "server", summary, flags }, async ({ flags, signal }) => {
-  if (flags.weight !== 1 && !flags.loadReport && flags.register.length === 0) {
-    refuseFlags("--weight has no effect without --load-report or --register");
-  }
-  if (flags.capacity > 0 && flags.latency === 0 && !flags.loadReport) {
-    refuseFlags("--capacity has no effect without --latency or --load-report");
-  }
+void runProgram(spec, async ({ flags, signal }) => {
+  requireEffect(flags);
   const { faultsTokenFile } = flags;
-  if (faultsTokenFile !== "" && flags.adminPort === undefined) {
-    refuseFlags("--faults-token-file has no effect without --admin-port");
-  }
   if (faultsTokenFile !== "") await requireFaultsToken(faultsTokenFile);
   const log = createLogger("server", flags.logLevel, { format: flags.logFormat });
   const logGrpc = (message: unknown) => log.debug({ grpc: message }, "grpc-js");

@@ -33,7 +33,7 @@ export { listening } from "./listening.ts";
 export { createLogger, type LoggerSettings, logLevels } from "./log.ts";
 export { type LogFormat, logFormats } from "./log-format.ts";
 export { LogPosition } from "./log-position.ts";
-export type { FlagValues, ProgramSpec } from "./parse-flags.ts";
+export { type FlagValues, type ParsedFlags, type ProgramSpec, parseFlags } from "./parse-flags.ts";
 export { parsePodName } from "./pod-name.ts";
 export { type Caller, runClient } from "./run-client.ts";
 export { type ProgramContext, ProgramError, refuseFlags, runProgram } from "./run-program.ts";
