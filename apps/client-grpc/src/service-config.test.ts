@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { registerPolicies } from "@grpc-lb/policies";
 import { chosenPolicy, mergeServiceConfig, serviceConfigFlag } from "./service-config.ts";
@@ -64,4 +65,11 @@ test("an invalid service config is an error that continues the name of the flag"
   ] as const) {
     assert.throws(() => serviceConfigFlag.parse(text), { name: "RangeError", message: want }, text);
   }
+});
+
+test("each service config of the README is read, and nothing in it is ignored", () => {
+  const readme = readFileSync(`${import.meta.dirname}/../README.md`, "utf8");
+  const lines = /```json\n(.*?)\n```/s.exec(readme)?.[1]?.split("\n") ?? [];
+  assert.ok(lines.length >= 3, `${lines.length} lines`);
+  for (const line of lines) assert.deepEqual(serviceConfigFlag.parse(line)?.ignored ?? [], [], line);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { readDocumentOf } from "@grpc-lb/discovery/file/api";
 import { configOf, readConfig } from "./read-config.ts";
@@ -159,13 +160,14 @@ test("what is not valid is named by its path, with what is allowed, and secrets 
   );
 });
 
+function* readInOneStep(value: unknown) {
+  yield;
+  return readConfig(value);
+}
+
 test("an error in YAML has the line of the field", async () => {
   const text = "services:\n  server:\n    target: static:///10.0.0.1:80\n    timeout: soon\n";
-  function* readValue(value: unknown) {
-    yield;
-    return readConfig(value);
-  }
-  await assert.rejects(readDocumentOf(Buffer.from(text), readValue), (error: Error & { line?: number }) => {
+  await assert.rejects(readDocumentOf(Buffer.from(text), readInOneStep), (error: Error & { line?: number }) => {
     assert.deepEqual(
       [error.line, error.message],
       [4, 'services.server.timeout must be a duration such as 300ms, 5s or 2m, got "soon"'],
@@ -177,4 +179,12 @@ test("an error in YAML has the line of the field", async () => {
 test("flags make the same configuration as a file", () => {
   const flags = configOf(new Map([["server", target]]), new Map([["server", 30_051]]), "orca");
   assert.deepEqual(flags, read({ services: { server: { target, envoyPort: 30_051, steering: "orca" } } }));
+});
+
+test("the configuration of the README is read", async () => {
+  const readme = readFileSync(`${import.meta.dirname}/../../README.md`, "utf8");
+  const [, yaml = ""] = /```yaml\n(services:.*?)```/s.exec(readme) ?? [];
+  const { services } = await readDocumentOf(Buffer.from(yaml), readInOneStep);
+  assert.deepEqual([...services.keys()], ["server-v1", "server-v2", "server"]);
+  assert.equal(services.get("server")?.backend.t, "split");
 });

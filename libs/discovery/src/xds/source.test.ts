@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { afterEach, test } from "node:test";
 import { promisify } from "node:util";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { assertNothingLeft, ManualClock, turn, until } from "@grpc-lb/core/testing";
 import { ClusterLoadAssignment } from "@grpc-lb/protos/envoy/config/endpoint/v3";
 import { endpointsResource, type Resource, SnapshotCache } from "@grpc-lb/xds/cache";
+import { readXdsEnvironment } from "@grpc-lb/xds/client";
 import { createAdsServer } from "@grpc-lb/xds/server";
 import { FakeControlPlane } from "@grpc-lb/xds/testing";
 import { createSourceIn, sourceIn } from "../../testing/context.ts";
@@ -246,4 +248,19 @@ test("options that cannot be right are refused", () => {
   refused({ protocol: "rest" }, { message: "protocol must be auto, delta or sotw" });
   refused({ keepaliveMs: 0 }, { message: /^keepaliveMs must be >= 1 and <= \d+, got 0$/ });
   refused({ credentials: { token: "s" } }, { name: "TypeError", message: /unknown option credentials\.token/ });
+});
+
+test("the bootstrap of the README is read", () => {
+  const readme = readFileSync(`${import.meta.dirname}/README.md`, "utf8");
+  const [, json = ""] = /```json\n(.*?)```/s.exec(readme) ?? [];
+  const { node, credentials } = readXdsEnvironment("control-plane:18000", { GRPC_XDS_BOOTSTRAP_CONFIG: json });
+  assert.deepEqual([node.id, node.locality?.zone], ["client-1", "eu-1a"]);
+  assert.deepEqual([credentials.tls?.caFile, credentials.tokenFile], ["/etc/ca.pem", "/var/run/secrets/token"]);
+});
+
+test("the environment that the README gives a client of istiod is read", () => {
+  const readme = readFileSync(`${import.meta.dirname}/README.md`, "utf8");
+  const [, json = ""] = /GRPC_XDS_BOOTSTRAP_CONFIG\n *value: '(.*)'/.exec(readme) ?? [];
+  const { node } = readXdsEnvironment("istiod.istio-system:15010", { GRPC_XDS_BOOTSTRAP_CONFIG: json });
+  assert.match(node.id ?? "", /^sidecar~/);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { random } from "../policies/random.ts";
 import { needsNoConfig, parsePolicy, registeredPolicies, validatePolicy } from "./named-policy.ts";
@@ -88,4 +89,12 @@ test("what is no text is a TypeError, not an unknown policy", () => {
     assert.throws(() => parsePolicy(ofJavaScript(value)), /^TypeError: must be a text such as least_request, got/);
     assert.throws(() => validatePolicy(ofJavaScript(value), {}), /^TypeError: must be the name of a policy, got/);
   }
+});
+
+test("the policies of the service config in the README are valid", () => {
+  const readme = readFileSync(`${import.meta.dirname}/../../README.md`, "utf8");
+  const { loadBalancingConfig } = JSON.parse(/```json\n(.*?)```/s.exec(readme)?.[1] ?? "");
+  const [[name = "", config] = []] = Object.entries(loadBalancingConfig[0]);
+  assert.equal(name, "subset");
+  parsePolicy(`${name}${JSON.stringify(config)}`);
 });
