@@ -10,13 +10,14 @@ import { createKubectl, type Kubectl } from "../cluster/kubectl.ts";
 import { alignTable } from "../cluster/table.ts";
 import { root } from "../image/tag.ts";
 import { readClient } from "./client.ts";
+import { buildImages, prefixVariables } from "./images.ts";
 import { makeOk } from "./make.ts";
 import { Prometheus } from "./prometheus.ts";
 import { rolloutRestartServer } from "./server.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
-const { namespace, kubectl, pushed, step, report, stopAtEnd } = await beginStory("autoscale", ["pinned"]);
+const { namespace, kubectl, step, report, stopAtEnd } = await beginStory("autoscale", ["pinned"]);
 const prometheus = await Prometheus.find();
 const pinned = await createKubectl(`${namespace}-pinned`);
 const cases = { clusterip: pinned, resolver: kubectl } as const;
@@ -74,7 +75,7 @@ monitoringStep("prometheus-adapter serves the calls a second of each pod", (prom
   await restart();
   for (const [strategy, kubectl] of Object.entries(cases)) {
     const variables = { NAMESPACE: kubectl.namespace, STRATEGY: strategy, COMPONENTS: "monitoring,hpa-grpc-rate" };
-    await makeOk("kube-deploy", { ...variables, ...pushed });
+    await makeOk("kube-deploy", { ...variables, ...prefixVariables });
     await patchAutoscaler(kubectl, callsPerPod(2.5));
     await kubectl.run(["set", "env", "deployment/server", ...server]);
     await kubectl.run(["rollout", "status", "deployment/server", "--timeout=120s"]);

@@ -8,11 +8,12 @@ import { test } from "node:test";
 import { createKubectl } from "../cluster/kubectl.ts";
 import { nextCalls } from "./client.ts";
 import { buildEtcdTools } from "./etcd-tools.ts";
+import { buildImages } from "./images.ts";
 import { makeFails, makeOk } from "./make.ts";
 import { programImage } from "./program-image.ts";
 import { findSandbox } from "./sandbox.ts";
 import { readyServersOf } from "./server.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval, requireNoErrors } =
   await beginStory("backup");

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { programs } from "../cluster/companion.ts";
 import { compare, imagesOf, isSandbox } from "./compare-run.ts";
+import { buildImages } from "./images.ts";
 import { report } from "./report.ts";
-import { buildImages } from "./story.ts";
 
 test("every strategy is what it must be", async (t) => {
   await buildImages();

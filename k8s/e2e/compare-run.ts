@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { imageVariable, type Program } from "../cluster/companion.ts";
 import { createKubectl } from "../cluster/kubectl.ts";
+import { prefixVariables } from "./images.ts";
 import { make } from "./make.ts";
 import { programImage } from "./program-image.ts";
 import { findSandbox } from "./sandbox.ts";
@@ -37,7 +38,7 @@ export const freshNamespace = () => `grpc-lb-e2e-compare-${randomBytes(3).toStri
 /** The variables that name images for these programs, and the reasons for those that have none. */
 export async function imagesOf(programs: readonly Program[]) {
   const cluster = await createKubectl("");
-  const variables: Record<string, string> = process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {};
+  const variables: Record<string, string> = { ...prefixVariables };
   const missing: string[] = [];
   for (const program of programs) {
     const found = await programImage(cluster, program);

@@ -5,8 +5,8 @@ import { describe, it } from "node:test";
 import { watchChild } from "@grpc-lb/program/testing";
 import { root } from "../image/tag.ts";
 import { compare, freshNamespace, imagesOf, isSandbox, namespacesOf } from "./compare-run.ts";
+import { buildImages } from "./images.ts";
 import { progress, report } from "./report.ts";
-import { buildImages } from "./story.ts";
 import { until } from "./until.ts";
 
 const wanted = {

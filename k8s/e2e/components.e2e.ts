@@ -13,10 +13,11 @@ import { requireBuilt } from "../image/built.ts";
 import { nextCalls } from "./client.ts";
 import { combinationsOf, dryRun, renderCombinations, singlesAndLargest } from "./combinations.ts";
 import { connectFrom, type Outcome } from "./connect.ts";
+import { buildImages } from "./images.ts";
 import { makeFails, makeOk } from "./make.ts";
 import { installOperatorKinds } from "./operator-kinds.ts";
 import { readyServersOf, scaleServer } from "./server.ts";
-import { beginStory, buildImages } from "./story.ts";
+import { beginStory } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, requireNoErrors } = await beginStory("components", [

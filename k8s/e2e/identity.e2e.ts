@@ -14,6 +14,7 @@ import { nextCalls } from "./client.ts";
 import { copyDeployment, copyService } from "./copy-deployment.ts";
 import { putFile, runScript } from "./exec.ts";
 import { allowFaults, setFaults } from "./faults.ts";
+import { buildImages } from "./images.ts";
 import { type Issuer, issuerName, SigningKey, startIssuer } from "./issuer.ts";
 import { type Jaeger, startJaeger, type Trace } from "./jaeger.ts";
 import { makeFails } from "./make.ts";
@@ -23,7 +24,7 @@ import { rotateKey } from "./rotate-key.ts";
 import { readyServers, readyServersOf, rolloutRestartServer } from "./server.ts";
 import { deployShortCertificates, requireExpired } from "./short-certificates.ts";
 import { Shown } from "./shown.ts";
-import { beginStory, buildImages } from "./story.ts";
+import { beginStory } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval, requireNoErrors } =

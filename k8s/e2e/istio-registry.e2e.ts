@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge } from "@grpc-lb/verdict";
 import { callsToExactly, describeCalls } from "./client.ts";
+import { buildImages } from "./images.ts";
 import { makeOk } from "./make.ts";
 import { readyServersOf, rolloutRestartServer } from "./server.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 
 const { namespace, kubectl, inNamespace, step, report, isReplaced, requireNoErrors } =
   await beginStory("istio-registry");

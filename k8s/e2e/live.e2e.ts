@@ -7,9 +7,10 @@ import { join } from "node:path";
 import { untilServerSent } from "@grpc-lb/core/testing";
 import { runToEnd, startProgram } from "@grpc-lb/program/testing";
 import { root } from "../image/tag.ts";
+import { buildImages } from "./images.ts";
 import { makeOk } from "./make.ts";
 import { readyServersOf } from "./server.ts";
-import { beginStory, buildImages } from "./story.ts";
+import { beginStory } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval } = await beginStory("live");

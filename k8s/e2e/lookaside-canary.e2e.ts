@@ -6,11 +6,12 @@ import assert from "node:assert/strict";
 import { alignTable } from "../cluster/table.ts";
 import { changePoint } from "./change-point.ts";
 import { changeServices, configureControlPlane, readXdsBootstrap, type ServicesChange } from "./control-plane.ts";
+import { buildImages } from "./images.ts";
 import { makeOk } from "./make.ts";
 import { startClients } from "./policy-client.ts";
 import { programImage } from "./program-image.ts";
 import { deployVariant, exposeVariant, scaleVariants, serversToBe } from "./server-variant.ts";
-import { beginStory, buildImages } from "./story.ts";
+import { beginStory } from "./story.ts";
 import { shareOf, type TimedCall, timedCalls, timedCallsUntil } from "./timed-calls.ts";
 
 const { kubectl, inNamespace, step, report } = await beginStory("canary");

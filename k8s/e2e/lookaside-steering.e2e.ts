@@ -5,11 +5,12 @@
 import assert from "node:assert/strict";
 import { alignTable } from "../cluster/table.ts";
 import { changeServices, configureControlPlane, readXdsBootstrap } from "./control-plane.ts";
+import { buildImages } from "./images.ts";
 import { makeOk } from "./make.ts";
 import { type ClientEnv, startClients } from "./policy-client.ts";
 import { programImage } from "./program-image.ts";
 import { deployVariant, serversToBe } from "./server-variant.ts";
-import { beginStory, buildImages } from "./story.ts";
+import { beginStory } from "./story.ts";
 import { shareOf, type TimedCall, type TimedClient, timedCalls, timedCallsUntil } from "./timed-calls.ts";
 
 const { kubectl, inNamespace, step, report } = await beginStory("steering");

@@ -8,11 +8,12 @@ import { judge } from "@grpc-lb/verdict";
 import { controlPlaneStrategies } from "../cluster/strategy.ts";
 import { callsToExactly, describeCalls, nextCalls, readClient } from "./client.ts";
 import { podsOf } from "./control-plane.ts";
+import { buildImages } from "./images.ts";
 import { make, makeOk } from "./make.ts";
 import { programImage } from "./program-image.ts";
 import { listRestarts } from "./restarts.ts";
 import { readyServersOf, rolloutRestartServer, scaleServer } from "./server.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
 const { kubectl, inNamespace, step, report, isReplaced } = await beginStory("lookaside");

@@ -3,10 +3,12 @@
  * The images are built once. Stories that do not disturb each other run at the same time, each in namespaces of its own. Long stories
  * run only when they are named, as `make e2e-long` does.
  */
+import { AssertionError } from "node:assert";
 import { type Flag, runProgram, startChild } from "@grpc-lb/program";
+import { stop } from "../command.ts";
 import { hasTools } from "../has-tools.ts";
 import { root } from "../image/tag.ts";
-import { makeOk } from "./make.ts";
+import { provideImages } from "./images.ts";
 
 const perFile = ["--test-concurrency=3"];
 const oneByOne = ["--test-concurrency=1"];
@@ -82,7 +84,11 @@ void runProgram(
   { name: "e2e", summary: "Runs the end-to-end tests.", flags: { stories } },
   async ({ flags, signal }) => {
     if (!(await hasTools("e2e", signal))) return 1;
-    await makeOk("docker-build", process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {});
+    await provideImages().catch((error: unknown) => {
+      if (error instanceof AssertionError)
+        stop("the images are not where the cluster finds them; the lines above say why");
+      throw error;
+    });
     const sum = { passed: 0, failed: 0, skipped: 0 };
     const failures: string[] = [];
     for (const phase of phases) {

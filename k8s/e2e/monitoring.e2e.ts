@@ -7,10 +7,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root } from "../image/tag.ts";
+import { buildImages } from "./images.ts";
 import { makeOk } from "./make.ts";
 import { Prometheus } from "./prometheus.ts";
 import { readyServersOf } from "./server.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval, requireNoErrors } =

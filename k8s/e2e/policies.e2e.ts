@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { registerPolicies } from "@grpc-lb/policies";
 import { registerResolvers } from "@grpc-lb/resolver";
 import { describeCalls } from "./client.ts";
+import { buildImages } from "./images.ts";
 import { type KeyedLoad, startKeyedLoad } from "./keyed-load.ts";
 import { watchLoadReports } from "./load-reports.ts";
 import { makeFails, makeOk } from "./make.ts";
@@ -19,7 +20,7 @@ import {
   serversToBe,
   zonesOf,
 } from "./server-variant.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd } = await beginStory("policies");

@@ -7,11 +7,12 @@ import { test } from "node:test";
 import { judge } from "@grpc-lb/verdict";
 import { imageVariable, type Registry, registries } from "../cluster/companion.ts";
 import { callsToExactly, describeCalls, nextCalls, readClient } from "./client.ts";
+import { buildImages } from "./images.ts";
 import { makeFails, makeOk } from "./make.ts";
 import { programImage } from "./program-image.ts";
 import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServersOf, rolloutRestartServer } from "./server.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 
 const { kubectl, inNamespace, step, report, setCallInterval, isReplaced, requireNoErrors } =
   await beginStory("registries");

@@ -8,12 +8,13 @@ import { systemClock } from "@grpc-lb/core";
 import { registerResolvers } from "@grpc-lb/resolver";
 import { judge } from "@grpc-lb/verdict";
 import { describeCalls, nextCalls, readClient } from "./client.ts";
+import { buildImages } from "./images.ts";
 import { type Load, startLoad } from "./load.ts";
 import { makeOk } from "./make.ts";
 import { progress } from "./report.ts";
 import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServers, readyServersOf, rolloutRestartServer, scaleServer } from "./server.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
 const { namespace, kubectl, inNamespace, step, report, stopAtEnd, setCallInterval, requireNoErrors } =

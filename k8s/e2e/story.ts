@@ -4,17 +4,13 @@ import { randomBytes } from "node:crypto";
 import { after, before, type TestContext, test } from "node:test";
 import { createKubectl } from "../cluster/kubectl.ts";
 import { readClient } from "./client.ts";
+import { prefixVariables } from "./images.ts";
 import { makeOk } from "./make.ts";
 import { progress, report } from "./report.ts";
 import { until } from "./until.ts";
 
 /** The body of a step. */
 export type Step = (t: TestContext) => Promise<void>;
-
-/** Builds the images, unless `make e2e` has built them for all stories. */
-export async function buildImages(): Promise<void> {
-  if (process.env.GRPC_LB_E2E_IMAGES !== "built") await makeOk("docker-build");
-}
 
 /**
  * Starts a story on the cluster of the current context: steps that build on each other, in a namespace that is deleted at the end,
@@ -25,7 +21,6 @@ export async function buildImages(): Promise<void> {
 export async function beginStory(name: string, others: readonly string[] = []) {
   const namespace = `grpc-lb-e2e-${name}-${randomBytes(3).toString("hex")}`;
   const namespaces = [namespace, ...others.map((suffix) => `${namespace}-${suffix}`)];
-  const pushed: Record<string, string> = process.env.IMAGE_PREFIX ? { IMAGE_PREFIX: process.env.IMAGE_PREFIX } : {};
   const kubectl = await createKubectl(namespace);
   const running: { stop(): Promise<void> }[] = [];
   let hasFailed = false;
@@ -104,8 +99,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
   return {
     namespace,
     kubectl,
-    pushed,
-    inNamespace: { NAMESPACE: namespace, ...pushed },
+    inNamespace: { NAMESPACE: namespace, ...prefixVariables },
     step,
     report,
     stopAtEnd,

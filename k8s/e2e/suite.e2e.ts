@@ -12,15 +12,15 @@ import { namesOf, requireBuilt } from "../image/built.ts";
 import type { AppName } from "../image/tag.ts";
 import { copyWithServerVersion, removeCopy } from "./changed-checkout.ts";
 import { describeCalls, firstCalls, nextCalls, readClient } from "./client.ts";
+import { prefixVariables, provideImages } from "./images.ts";
 import { makeFails, makeOk } from "./make.ts";
 import { grpcConnections, readyServers, readyServersOf, rolloutRestartServer, scaleServer } from "./server.ts";
 import { beginStory, type Step } from "./story.ts";
 import * as stranger from "./stranger.ts";
 
-const { namespace, kubectl, inNamespace, pushed, step, report, setCallInterval, requireNoErrors } = await beginStory(
-  "suite",
-  ["bad"],
-);
+const { namespace, kubectl, inNamespace, step, report, setCallInterval, requireNoErrors } = await beginStory("suite", [
+  "bad",
+]);
 
 const hasIstio = await (async () => {
   const cluster = await createKubectl("");
@@ -29,13 +29,12 @@ const hasIstio = await (async () => {
 })();
 
 step("the images build, and a second build has the same tags", async (t) => {
-  await makeOk("docker-build", pushed);
-  const tags = () => requireBuilt(pushed.IMAGE_PREFIX ?? "").tags;
+  await provideImages();
+  const tags = () => requireBuilt(prefixVariables.IMAGE_PREFIX ?? "").tags;
   const first = tags();
-  const lines = await makeOk("docker-build", pushed);
+  const lines = await makeOk("docker-build", prefixVariables);
   assert.deepEqual(tags(), first);
   for (const line of lines.filter((text) => / MB/.test(text))) report(t, line);
-  if (pushed.IMAGE_PREFIX) await makeOk("docker-push", pushed);
 });
 
 step("each image runs without a cluster and prints the same lines", async (t) => {
@@ -136,8 +135,7 @@ step("the same content rolls no pod, changed content rolls them all", async (t) 
 
   const copy = copyWithServerVersion("0.1.0-changed");
   try {
-    await makeOk("docker-build", pushed, copy);
-    if (pushed.IMAGE_PREFIX) await makeOk("docker-push", pushed, copy);
+    await provideImages(copy);
     await makeOk("kube-deploy", inNamespace, copy);
   } finally {
     removeCopy(copy);
@@ -149,7 +147,7 @@ step("the same content rolls no pod, changed content rolls them all", async (t) 
   assert.equal(version, "0.1.0-changed");
   report(t, `after a change the pods were replaced and have version ${version}`);
   await requireNoErrors(t);
-  await makeOk("docker-build", pushed);
+  await makeOk("docker-build", prefixVariables);
   await makeOk("kube-deploy", inNamespace);
 });
 

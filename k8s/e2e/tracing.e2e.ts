@@ -6,11 +6,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nextCalls, readClient } from "./client.ts";
 import { allowFaults, setFaults } from "./faults.ts";
+import { buildImages } from "./images.ts";
 import { childrenOf, type Jaeger, podOf, serviceOf, startJaeger, type Trace, tagOf } from "./jaeger.ts";
 import { makeOk } from "./make.ts";
 import { programImage } from "./program-image.ts";
 import { readyServersOf } from "./server.ts";
-import { beginStory, buildImages, type Step } from "./story.ts";
+import { beginStory, type Step } from "./story.ts";
 import { until } from "./until.ts";
 
 const { kubectl, inNamespace, step, report, isReplaced, requireNoErrors } = await beginStory("tracing");
