@@ -274,6 +274,13 @@ test("each object that a component adds has its name in a label", { skip }, () =
   }
 });
 
+test("a client asks DNS again before its call's time-out of 5 s", { skip }, () => {
+  for (const client of ["client-http", "client-grpc"]) {
+    const { options } = named("Deployment", client).spec.template.spec.dnsConfig;
+    assert.deepEqual(options[0], { name: "timeout", value: "1" }, client);
+  }
+});
+
 test("an autoscaler owns the number of pods", { skip }, () => {
   const all = everything.find(([name]) => /[ ,]hpa-cpu(,|$)/.test(name))?.[1] ?? [];
   const find = (kind: string) => all.find((object) => object.kind === kind && object.metadata.name === "server");
