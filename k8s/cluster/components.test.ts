@@ -65,14 +65,6 @@ test("objects of components that are no longer wanted are deleted, and only wher
     ],
   );
   calls.length = 0;
-  const policies = ["grpc-lb-client", "grpc-lb-default-deny", "grpc-lb-dns"].map((name) => `networkpolicy/${name}`);
-  await removeOtherComponents(kubectlWith({ stdout: policies.join("\n") }), [], none);
-  const [client, deny, dns] = policies;
-  assert.deepEqual(calls.slice(1), [
-    ["patch", deny, "--type=merge", "--patch", '{"spec":{"ingress":[{}],"egress":[{}]}}'],
-    ["delete", client, dns, deny, "--ignore-not-found", "--timeout=60s"],
-  ]);
-  calls.length = 0;
   await removeOtherComponents(kubectlWith({}), [], none);
   await removeOtherComponents(kubectlWith({ code: 1, problem: "Forbidden" }), [], none);
   assert.equal(calls.length, 2);

@@ -1,4 +1,5 @@
 import { type Flag, ProgramError } from "@grpc-lb/program";
+import { prepareDeletion } from "./default-deny.ts";
 import { type Kubectl, stop } from "./kubectl.ts";
 import { customKinds, resourceOf } from "./objects.ts";
 import type { Strategy } from "./strategy.ts";
@@ -128,9 +129,6 @@ const actingKinds = [
   "Issuer",
 ];
 
-/** The NetworkPolicy that selects every pod of grpc-lb. */
-const defaultDeny = "grpc-lb-default-deny";
-
 /**
  * Deletes what acts on pods and belongs to a component that is not wanted. Without the right to list such objects nothing is deleted:
  * such a user cannot have created them.
@@ -148,15 +146,7 @@ export async function removeOtherComponents(
   const listed = await kubectl.try(["get", resources, "-l", selector, "-o", "name"]);
   const found = listed.stdout.split("\n").filter(Boolean);
   if (listed.code !== 0 || found.length === 0) return;
-  // While policies go one after the other, those that are left would deny what those that have gone allow.
-  const denial = found.find((name) => name.endsWith(`/${defaultDeny}`));
-  if (denial !== undefined) {
-    const patch = JSON.stringify({ spec: { ingress: [{}], egress: [{}] } });
-    await kubectl.run(["patch", denial, "--type=merge", "--patch", patch]);
-  }
-  const last = denial === undefined ? [] : [denial];
-  const ordered = [...found.filter((name) => name !== denial), ...last];
-  await kubectl.run(["delete", ...ordered, "--ignore-not-found", "--timeout=60s"], {
+  await kubectl.run(["delete", ...(await prepareDeletion(kubectl, found)), "--ignore-not-found", "--timeout=60s"], {
     show: true,
     doing: "other components were deleted",
   });

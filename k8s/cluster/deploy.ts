@@ -15,6 +15,7 @@ import {
   removeOtherComponents,
   requireCombination,
 } from "./components.ts";
+import { applyComponents } from "./default-deny.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { builtImagesOf, writeKustomization } from "./kustomization.ts";
 import { loadImages, requireImages, requireLocalCluster } from "./local.ts";
@@ -67,12 +68,12 @@ void runProgram(spec, async ({ flags, signal }) => {
   const env = flags.policy === "" ? [] : [{ name: "POLICY", value: flags.policy }];
   const images = companion === null ? [] : companionImages(companion, flags);
   const patches = await componentPatches(kubectl, flags.components);
-  const write = () =>
+  const write = (more: readonly object[] = []) =>
     writeKustomization(`deploy/${kubectl.namespace}`, {
       manifests,
       components: flags.components,
       images: [...builtImagesOf(built), ...images],
-      patches: [...clientPatch(env), ...patches],
+      patches: [...clientPatch(env), ...patches, ...more],
     });
   const rendered = await kubectl.run(["kustomize", write()]);
   const kinds = [...kindsIn(rendered), ...(secrets.length > 0 ? ["secrets"] : [])];
@@ -92,8 +93,7 @@ void runProgram(spec, async ({ flags, signal }) => {
   else process.stdout.write(`the nodes pull the images from ${built.imagePrefix}\n`);
   await applySecrets(kubectl, secrets);
   await removeOtherComponents(kubectl, flags.components, served);
-  if (rendered.includes(`${componentLabel}: `))
-    await kubectl.run(["apply", "-k", write(), "-l", componentLabel], { show: true, doing: "components were applied" });
+  if (rendered.includes(`${componentLabel}: `)) await applyComponents(kubectl, flags.components, componentLabel, write);
   for (const step of steps) {
     const isApp = typeof step === "string";
     const name = isApp ? step : step.name;
