@@ -16,6 +16,7 @@ import {
   requireCombination,
 } from "./components.ts";
 import { applyComponents } from "./default-deny.ts";
+import { readReplacement } from "./demands.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { builtImagesOf, writeKustomization } from "./kustomization.ts";
 import { loadImages, requireImages, requireLocalCluster } from "./local.ts";
@@ -86,6 +87,12 @@ void runProgram(spec, async ({ flags, signal }) => {
   if (isMissing) await requireNamespaceIsWanted(kubectl, flags.namespace);
   else await requireNoForeignObjects(kubectl, names);
 
+  const { clientsFirst, failsCalls } = await readReplacement(kubectl, flags.components, flags.strategy);
+  if (failsCalls)
+    process.stderr.write(
+      "calls fail until server and clients are replaced; docs/how-to/tls.md has steps without that\n",
+    );
+
   if (isMissing) await createNamespace(kubectl);
   if (local !== null && (await nodesHaveImages(kubectl, built)))
     process.stdout.write("the nodes already have the images\n");
@@ -94,14 +101,15 @@ void runProgram(spec, async ({ flags, signal }) => {
   await applySecrets(kubectl, secrets);
   await removeOtherComponents(kubectl, flags.components, served);
   if (rendered.includes(`${componentLabel}: `)) await applyComponents(kubectl, flags.components, componentLabel, write);
-  for (const step of steps) {
+  const learnAddress = async () => env.push(await waitForOutside(kubectl, flags.strategy, signal));
+  if (clientsFirst && callsFromOutside(flags.strategy)) await learnAddress();
+  for (const step of clientsFirst ? [...steps.filter(isClient), ...steps.filter((step) => !isClient(step))] : steps) {
     const isApp = typeof step === "string";
     const name = isApp ? step : step.name;
     const label = isApp ? `app=${name}` : `app.kubernetes.io/component=${step.component}`;
     await kubectl.run(["apply", "-k", write(), "-l", label], { show: true, doing: `${name} was applied` });
     await waitForRollout(kubectl, name);
-    if (name === "server" && callsFromOutside(flags.strategy))
-      env.push(await waitForOutside(kubectl, flags.strategy, signal));
+    if (name === "server" && !clientsFirst && callsFromOutside(flags.strategy)) await learnAddress();
   }
   await kubectl.run(["get", "pods", "-l", `app in (${names.join(",")})`], { show: true });
   return 0;
@@ -109,6 +117,8 @@ void runProgram(spec, async ({ flags, signal }) => {
 
 /** What is deployed in one step: an app, or what has the label `app.kubernetes.io/component` with this value. */
 type Step = DeployedApp | { readonly name: string; readonly component: string };
+
+const isClient = (step: Step) => step === "client-http" || step === "client-grpc";
 
 /**
  * What is deployed one after the other: a registry before the servers that register, a control plane before the proxy and the clients
