@@ -1,21 +1,7 @@
-import { execFile } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { basename, dirname, join, relative } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Assignment, type Command, isAssignment, parseAssignment } from "./commands.ts";
-
-/** What a command starts. */
-interface Program {
-  /** Relative to the repository. */
-  readonly file: string;
-  /** Its first arguments: `inject`. */
-  readonly args: readonly string[];
-}
-
-/** What a program takes. */
-interface Inputs {
-  readonly flags: ReadonlySet<string>;
-  readonly variables: ReadonlySet<string>;
-}
+import { findWrongName, type Inputs, type Program, readInputs } from "./program-inputs.ts";
 
 /** Programs of others: that they exist, and what they take, is not known here. */
 const foreign =
@@ -81,17 +67,12 @@ export class CommandChecker {
     }
     if (errors.length > 0) return errors;
     const inputs = await Promise.all(programsOf(recipes).map((program) => this.#inputsOf(program)));
-    for (const { name, value } of given) {
-      if (name === "ARGS" && recipes.includes("$$ARGS")) {
-        for (const word of value.split(/[ =]/).filter((each) => each.startsWith("--")))
-          if (!inputs.some(({ flags }) => flags.has(word)))
-            errors.push(`make ${targets.join(" ")} has no flag ${word}`);
-      } else if (
-        !recipes.includes(`$$${name}`) &&
-        !programVariables.includes(name) &&
-        !inputs.some(({ variables }) => variables.has(name))
-      )
-        errors.push(`make ${targets.join(" ")} has no variable ${name}`);
+    const what = `make ${targets.join(" ")}`;
+    for (const each of given) {
+      if (each.name === "ARGS" && recipes.includes("$$ARGS"))
+        errors.push(...checkFlags(what, inputs, each.value.split(" ")));
+      else if (!recipes.includes(`$$${each.name}`) && !programVariables.includes(each.name))
+        errors.push(...checkVariable(what, inputs, each));
     }
     return errors;
   }
@@ -164,11 +145,10 @@ export class CommandChecker {
   }
 
   async #checkInputs(program: Program, env: readonly Assignment[], args: readonly string[]): Promise<string[]> {
-    const { flags, variables } = await this.#inputsOf(program);
-    const given = args.flatMap((word) => /^--[\w-]+/.exec(word)?.[0] ?? []);
+    const inputs = [await this.#inputsOf(program)];
     return [
-      ...given.filter((flag) => !flags.has(flag)).map((flag) => `${program.file} has no flag ${flag}`),
-      ...env.filter(({ name }) => !variables.has(name)).map(({ name }) => `${program.file} has no variable ${name}`),
+      ...checkFlags(program.file, inputs, args),
+      ...env.flatMap((each) => checkVariable(program.file, inputs, each)),
     ];
   }
 
@@ -182,13 +162,15 @@ export class CommandChecker {
 
   /** A variable in a sentence is one of some program here, or one that the code reads. */
   async #checkVariables(env: readonly Assignment[]): Promise<string[]> {
-    const errors: string[] = [];
-    for (const { name } of env) {
-      if (/[a-z]/.test(name) || programVariables.includes(name) || this.#isRead(name)) continue; // with small letters: the shell's
-      const inputs = await Promise.all(this.#listPrograms().map((program) => this.#inputsOf(program)));
-      if (!inputs.some(({ variables }) => variables.has(name))) errors.push(`no program has a variable ${name}`);
-    }
-    return errors;
+    const inputs: Inputs[] = [];
+    // One after the other, because each of them is a process.
+    for (const program of this.#listPrograms()) inputs.push(await this.#inputsOf(program));
+    return env.flatMap(({ name, value }) => {
+      const takers = inputs.filter(({ variables }) => variables.has(name));
+      if (takers.length > 0) return findWrongName(takers, name, value);
+      const isKnown = /[a-z]/.test(name) || programVariables.includes(name) || this.#isRead(name); // small letters: the shell's
+      return isKnown ? [] : [`no program has a variable ${name}`];
+    });
   }
 
   /** Whether the code, a recipe or a script reads a variable of the environment. */
@@ -221,24 +203,27 @@ export class CommandChecker {
 
   #inputsOf(program: Program): Promise<Inputs> {
     const key = [program.file, ...program.args].join(" ");
-    const known = this.#inputs.get(key) ?? this.#readInputs(program);
+    const known = this.#inputs.get(key) ?? readInputs(this.#root, program);
     this.#inputs.set(key, known);
     return known;
   }
+}
 
-  /** What `--help` shows; of a program without it, such as most benchmarks, what its source names. */
-  async #readInputs({ file, args }: Program): Promise<Inputs> {
-    const source = readFileSync(join(this.#root, file), "utf8");
-    const read = [...source.matchAll(/\benv(?:\.|: \{ )([A-Z][A-Z0-9_]+)/g)].map(([, name = ""]) => name);
-    if (!source.includes("runProgram(") && !source.includes("runClient(")) {
-      const keys = [...source.matchAll(/(?:^|[\s{"(])([a-z][\w-]*)"?(?:: [{"]|", \d)|--([\w-]+)/gm)];
-      return { flags: new Set(keys.map(([, key, flag]) => `--${key ?? flag}`)), variables: new Set(read) };
-    }
-    const help = await runHelp(this.#root, [file, ...args]);
-    const flags = [...help.matchAll(/^ +(?:-h, )?(--[\w-]+)/gm)].map(([, flag = ""]) => flag);
-    const variables = [...help.matchAll(/\benv:\s+([A-Z][A-Z0-9_]*)/g)].map(([, name = ""]) => name);
-    return { flags: new Set(flags), variables: new Set([...variables, ...read]) };
-  }
+/** Checks the flags of a command, and the names that they get, against what one of its programs takes. */
+function checkFlags(what: string, inputs: readonly Inputs[], words: readonly string[]): string[] {
+  return words.flatMap((word, at) => {
+    const [, flag, given] = /^(--[\w-]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (flag === undefined) return [];
+    const takers = inputs.filter(({ flags }) => flags.has(flag));
+    if (takers.length === 0) return [`${what} has no flag ${flag}`];
+    return findWrongName(takers, flag, given ?? words[at + 1] ?? "");
+  });
+}
+
+function checkVariable(what: string, inputs: readonly Inputs[], { name, value }: Assignment): string[] {
+  const takers = inputs.filter(({ variables }) => variables.has(name));
+  if (takers.length > 0) return findWrongName(takers, name, value);
+  return [`${what} has no variable ${name}`];
 }
 
 /** The programs that recipes start. */
@@ -251,12 +236,3 @@ function programsOf(recipes: string): Program[] {
 
 /** The file that a script runs: `exec node src/main.ts`. */
 const fileOf = (script: string): string => /node (\S+\.ts)/.exec(script)?.[1] ?? "";
-
-function runHelp(root: string, words: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, [...words, "--help"], { cwd: root, timeout: 60_000 }, (error, stdout) => {
-      if (error) reject(new Error(`${relative(root, words[0] ?? "")} --help: ${error.message}`));
-      else resolve(stdout);
-    });
-  });
-}

@@ -31,7 +31,10 @@ test("what make's list of targets says that a target takes, it takes", async () 
   const errors: string[] = [];
   for (const [at, line] of lines.entries()) {
     const [, target = "", help = ""] = /^([a-z0-9-]+):.*## (.*)$/.exec(line) ?? [];
-    const env = [...help.matchAll(/\b([A-Z][A-Z_]*)=(\S*)/g)].map(([, name = "", value = ""]) => ({ name, value }));
+    const env = [...help.matchAll(/\b([A-Z][A-Z_]*)=(\S*?)[,;]?(?= |$)/g)].map(([, name = "", value = ""]) => ({
+      name,
+      value,
+    }));
     const command = { page: "Makefile", line: at + 1, env, words: ["make", target] };
     if (env.length > 0) errors.push(...(await checker.check(command, new Set())));
   }
@@ -74,6 +77,10 @@ for (const [mistake, text, error] of [
     "```sh\nkubectl set env deployment/server LATENZY=1s\n```",
     "p.md:2: server has no variable LATENZY",
   ],
+  ["strategy", "`make kube-deploy STRATEGY=resolvr`", "p.md:1: STRATEGY does not accept resolvr"],
+  ["scene", "`make demo STRATEGIES=clusterip,resolver SCENE=kil`", "p.md:1: SCENE does not accept kil"],
+  ["story", "`STORIES=suite,lokaside`", "p.md:1: STORIES does not accept lokaside"],
+  ["policy", "`make policies ARGS='--policies random,least'`", "p.md:1: --policies does not accept least"],
   ["image", "```sh\ndocker run grpc-lb/clients:0.1.0\n```", "p.md:2: there is no image grpc-lb/clients:0.1.0"],
   ["flag in a sentence", "Set `--polici random`.", "p.md:1: no program has a flag --polici"],
   ["variable in a sentence", "Set `STRATEGEES=all`.", "p.md:1: no program has a variable STRATEGEES"],
