@@ -90,8 +90,8 @@ const emptyNote = "Resolution note:";
 /** What grpc-js puts before the reason why there is no token. */
 const metadataFailure = /^Getting metadata from plugin failed with error: /;
 
-/** grpc-js says no more than this of a connection that ended before the server's first frame. */
-const endedEarly = /Last error: Failed to connect \(/;
+/** grpc-js says no more than this of a connection that ended, or was reset, before the server's first frame. */
+const endedEarly = /Last error: (?:Error: )?(?:Failed to connect|read ECONNRESET) \(/;
 
 /** gRPC's own xDS client has no error for a control plane that it cannot reach. */
 const unanswered = /waiting for name resolution$/;

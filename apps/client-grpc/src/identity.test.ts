@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { credentials, Server, ServerCredentials, status } from "@grpc/grpc-js";
 import { makeTwoAuthorities } from "@grpc-lb/core/testing";
 import { createTokenInterceptors } from "@grpc-lb/operations/auth";
@@ -24,6 +27,22 @@ async function serve(t: TestContext, serverCredentials: ServerCredentials): Prom
   return new Promise((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", serverCredentials, (error, port) => (error ? reject(error) : resolve(port)));
   });
+}
+
+/** Resets each connection at its first bytes, with TLS those after the handshake: as a server that refuses a certificate, under load. */
+async function reset(t: TestContext, tlsOptions?: TlsOptions): Promise<number> {
+  const server = tlsOptions ? createTlsServer(tlsOptions) : createServer();
+  const sockets: Socket[] = [];
+  server.on("connection", (socket: Socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    if (!tlsOptions) socket.once("data", () => socket.resetAndDestroy());
+  });
+  server.on("secureConnection", () => sockets.pop()?.resetAndDestroy());
+  t.after(() => server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
 }
 
 async function call(target: string, more: Partial<PodCallerOptions>): Promise<string> {
@@ -55,6 +74,8 @@ test("calls over TLS have the token of a file; a failed handshake is one line wi
   const port = await serve(t, ServerCredentials.createSsl(null, pair));
   const mutualPort = await serve(t, ServerCredentials.createSsl(ca, pair, true));
   const plainPort = await serve(t, ServerCredentials.createInsecure());
+  const resetPort = await reset(t);
+  const resetTlsPort = await reset(t, { cert: pair[0]?.cert_chain, key: pair[0]?.private_key, ALPNProtocols: ["h2"] });
   const tls = credentials.createSsl(ca);
   const interceptors = await createTokenInterceptors(tokenFile);
 
@@ -86,6 +107,16 @@ test("calls over TLS have the token of a file; a failed handshake is one line wi
     ],
     [
       port,
+      {},
+      /^UNAVAILABLE: the server closes the connection before it speaks HTTP\/2: it may speak TLS, see --tls, or refuse connections$/,
+    ],
+    [
+      resetTlsPort,
+      { tls },
+      /^UNAVAILABLE: the server closes the connection before it speaks HTTP\/2: it may refuse the client's certificate$/,
+    ],
+    [
+      resetPort,
       {},
       /^UNAVAILABLE: the server closes the connection before it speaks HTTP\/2: it may speak TLS, see --tls, or refuse connections$/,
     ],

@@ -93,5 +93,5 @@ function reasonOf(cause: unknown, { protocol }: URL): string {
     .join("; ");
 }
 
-/** A connection that ends before its answer, as Node and undici write it. */
-const hangUp = /^(socket hang up|other side closed)$/;
+/** A connection that ends or is reset before its answer, as Node and undici write it. */
+const hangUp = /^(socket hang up|other side closed|read ECONNRESET)$/;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -90,6 +90,14 @@ test("each call has the certificate and the token of now, and a failed handshake
   assert.equal(
     await fail({ ca: authority.caFile, cert: foreign.certFile, key: foreign.keyFile }, "server"),
     "socket hang up; the server may refuse the client's certificate",
+  );
+  // As under load: the client has sent its request before the server closes the connection.
+  const raw: Socket[] = [];
+  server.on("connection", (socket) => raw.push(socket as Socket));
+  server.once("secureConnection", () => raw.pop()?.resetAndDestroy());
+  assert.equal(
+    await fail({ cert, key, ca: authority.caFile }, "server"),
+    "read ECONNRESET; the server may refuse the client's certificate",
   );
   rmSync(tokenFile);
   for (const [path, reason] of [

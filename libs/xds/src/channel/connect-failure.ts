@@ -6,8 +6,8 @@ export interface ConnectionNames extends TlsNames {
   readonly tls: string;
 }
 
-/** grpc-js says no more than this of a connection that ended before the server's first frame. */
-const endedEarly = "Failed to connect";
+/** grpc-js says no more than this of a connection that ended, or was reset, before the server's first frame. */
+const endedEarly = new Set(["Failed to connect", "read ECONNRESET"]);
 
 /**
  * Explains why a connection could not be made, where that is a failed TLS handshake, by what configures it; other reasons are returned
@@ -17,7 +17,7 @@ const endedEarly = "Failed to connect";
  * @param isTls whether the connection was one of TLS
  */
 export function explainConnectFailure(reason: string, names: ConnectionNames, isTls: boolean): string {
-  if (reason !== endedEarly) return describeHandshakeFailure(reason, names) ?? reason;
+  if (!endedEarly.has(reason)) return describeHandshakeFailure(reason, names) ?? reason;
   const why = isTls
     ? `it may refuse the client's certificate: ${names.clientCertificate}`
     : `it may speak TLS: ${names.tls}; or refuse connections`;
