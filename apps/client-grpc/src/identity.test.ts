@@ -97,7 +97,7 @@ test("calls over TLS have the token of a file; a failed handshake is one line wi
     [
       port,
       { tls, serverName: "x.test" },
-      /^UNAVAILABLE: the server's certificate is not for x\.test, but for 127\.0\.0\.1, server\.default;/,
+      /^UNAVAILABLE: the server's certificate is for 127\.0\.0\.1, server\.default, not for x\.test;/,
     ],
     [mutualPort, { tls }, /^UNAVAILABLE: the server wants a client certificate: --tls-cert, --tls-key$/],
     [

@@ -1,3 +1,4 @@
+import { checkServerIdentity } from "@grpc-lb/core";
 import type { ObserveRequest } from "@grpc-lb/operations/telemetry";
 import { type ReloadingCredentials, tlsContextOptions } from "@grpc-lb/operations/tls";
 
@@ -24,5 +25,8 @@ export async function authorize({ token }: Identity): Promise<Record<string, str
 
 /** The TLS options of the next connection; empty without TLS. */
 export function connectOptions({ tls, serverName }: Identity) {
-  return { ...(tls && tlsContextOptions(tls.current)), ...(serverName !== "" && { servername: serverName }) };
+  return {
+    ...(tls && { checkServerIdentity, ...tlsContextOptions(tls.current) }),
+    ...(serverName !== "" && { servername: serverName }),
+  };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeHandshakeFailure } from "./handshake-failure.ts";
 
-const names = { authority: "AUTHORITY", clientCertificate: "CERT", serverName: "NAME" };
+const names = { authority: "AUTHORITY", clientCertificate: "CERT", otherName: "NAME names another" };
 
 test("what OpenSSL and Node say of a failed handshake is put in words, with what may help", () => {
   const ssl = (reason: string) => `40F7:error:0A000410:SSL routines:ssl3_read_bytes:${reason}:../rec_layer_s3.c:916:`;
@@ -16,7 +16,16 @@ test("what OpenSSL and Node say of a failed handshake is put in words, with what
     [ssl("tlsv13 alert certificate required"), "the server wants a client certificate: CERT"],
     [
       "Hostname/IP does not match certificate's altnames: Host: a.example. is not in the cert's altnames: DNS:b.example",
-      "the server's certificate is not for a.example, but for b.example; NAME names another",
+      "the server's certificate is for b.example, not for a.example; NAME names another",
+    ],
+    [
+      "Hostname/IP does not match certificate's altnames: Host: a.example. is not cert's CN: b.example",
+      "the server's certificate is for b.example, not for a.example; NAME names another",
+    ],
+    // Node's own check lists no names of hosts here, so there may be some.
+    [
+      "Hostname/IP does not match certificate's altnames: IP: 10.0.0.1 is not in the cert's list: ",
+      "the server's certificate is not for 10.0.0.1; NAME names another",
     ],
     [ssl("made up"), "the TLS handshake failed: made up"],
     ["connect ECONNREFUSED 127.0.0.1:1", undefined],

@@ -4,8 +4,8 @@ export interface TlsNames {
   readonly authority: string;
   /** Such as `--tls-cert, --tls-key`. */
   readonly clientCertificate: string;
-  /** Such as `--server-name`. */
-  readonly serverName: string;
+  /** How to ask for one of the names that the certificate has, as a clause: `--server-name names another`. */
+  readonly otherName: string;
   /** How to connect without TLS, as a clause. Default: no advice. */
   readonly insecure?: string;
 }
@@ -43,15 +43,21 @@ const maxNames = 200;
 
 /** Says why a TLS handshake has failed, for a message of OpenSSL, Node or grpc-js; undefined if it is of something else. */
 export function describeHandshakeFailure(message: string, tls: TlsNames): string | undefined {
-  const [, host, names] =
-    /altnames: (?:Host: |IP: )(.*?)\.? is not in the cert's (?:altnames|list): ?(.*)/s.exec(message) ?? [];
-  if (host !== undefined && names !== undefined) {
-    const list = names.replace(/\. Resolution note:.*$/s, "").replace(/DNS:|IP Address:/g, "");
-    const shown = list.length > maxNames ? `${list.slice(0, maxNames)}…` : list;
-    return `the server's certificate is not for ${host}, but for ${shown || "no name"}; ${tls.serverName} names another`;
-  }
+  const otherName = describeOtherName(message);
+  if (otherName !== undefined) return `${otherName}; ${tls.otherName}`;
   const meaning = meanings.find(([pattern]) => pattern.test(message))?.[1];
   if (meaning !== undefined) return meaning(tls);
   const [, reason] = /:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/.exec(message) ?? [];
   return reason === undefined ? undefined : `the TLS handshake failed: ${reason}`;
+}
+
+/** Says what Node's words for a certificate of another name mean, or `checkServerIdentity`'s; undefined if it is of something else. */
+function describeOtherName(message: string): string | undefined {
+  const [, host, names = ""] =
+    /altnames: (?:Host: |IP: )(.*?)\.? is not (?:in the cert's (?:altnames|list)|cert's CN): ?(.*)/s.exec(message) ??
+    [];
+  if (host === undefined) return undefined;
+  const list = names.replace(/\. Resolution note:.*$/s, "").replace(/DNS:|IP Address:/g, "");
+  const shown = list.length > maxNames ? `${list.slice(0, maxNames)}…` : list;
+  return `the server's certificate is ${shown && `for ${shown}, `}not for ${host}`;
 }

@@ -11,6 +11,7 @@
  */
 export { type Backoff, createBackoff } from "./backoff.ts";
 export { checkOptions, describeType, type OptionKind, type OptionRule, type OptionRules } from "./check-options.ts";
+export { checkServerIdentity } from "./check-server-identity.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type Context, completeContext } from "./context.ts";
 export { formatDuration, maxDurationMs, parseDuration } from "./duration.ts";

@@ -20,8 +20,10 @@ export interface Certificates {
 
 /** What a test authority issues. */
 export interface TestLeaf {
-  /** Names of the subject; it also has the address 127.0.0.1. Default: none, as of a client. */
+  /** Names of the subject. Default: none, as of a client. */
   readonly hosts?: readonly string[];
+  /** Whether one with `hosts` has the address 127.0.0.1, too. Default: true. */
+  readonly hasAddress?: boolean;
   /** When it expires; it is valid from 2020 on. Default: in a day. */
   readonly expires?: Date;
 }
@@ -68,9 +70,9 @@ export function makeAuthority(existing?: CertificatePair): TestAuthority | undef
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-  const issue = (name: string, { hosts, expires }: TestLeaf = {}): CertificatePair => {
+  const issue = (name: string, { hosts, hasAddress = true, expires }: TestLeaf = {}): CertificatePair => {
     const [certFile, keyFile] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-    const names = ["IP:127.0.0.1", ...(hosts ?? []).map((host) => `DNS:${host}`)].join(",");
+    const names = [...(hasAddress ? ["IP:127.0.0.1"] : []), ...(hosts ?? []).map((host) => `DNS:${host}`)].join(",");
     // etcd's gateway connects to its own server with the same certificate.
     const ofServer = `subjectAltName=${names}\nextendedKeyUsage=serverAuth,clientAuth`;
     writeFileSync(join(folder, `${name}.ext`), hosts ? ofServer : "extendedKeyUsage=clientAuth");

@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import type { RequestOptions } from "node:https";
 import { isIP } from "node:net";
+import { checkServerIdentity } from "../check-server-identity.ts";
 import { maxInformational } from "./connect-answer.ts";
 import { HttpError } from "./http-error.ts";
 import { forwardByProxy, loadHttps, nameProxy, openTunnel } from "./proxy.ts";
@@ -93,7 +94,8 @@ export class HttpClient {
     const { tls, body = "", method = "GET", ...rest } = wanted;
     const headers = encodeHeaders(wanted.headers ?? {});
     const route = await this.#route({ ...wanted, headers }, guard);
-    const options: RequestOptions = { ...tls, ...rest, headers, method, signal: guard.signal, ...route };
+    const secure = this.#isSecure ? { checkServerIdentity, ...tls } : {};
+    const options: RequestOptions = { ...secure, ...rest, headers, method, signal: guard.signal, ...route };
     for (;;) {
       const request = (this.#isSecure ? loadHttps().request : httpRequest)(options);
       // Each time, as the agent refs a kept socket for its next request.
@@ -132,7 +134,7 @@ export class HttpClient {
     const { host, tls } = request;
     const name = isIP(host) === 0 ? { servername: host } : {};
     const { connect } = process.getBuiltinModule("node:tls");
-    return { createConnection: () => connect({ ...name, ...tls, socket, host }) };
+    return { createConnection: () => connect({ ...name, checkServerIdentity, ...tls, socket, host }) };
   }
 }
 

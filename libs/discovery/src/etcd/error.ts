@@ -38,7 +38,7 @@ const names: ConnectionNames = {
   insecure: "without ETCDCTL_CACERT, ETCDCTL_CERT and credentials.tls there is none",
   authority: "ETCDCTL_CACERT (tls.caFile)",
   clientCertificate: "ETCDCTL_CERT and ETCDCTL_KEY (tls.certFile, tls.keyFile)",
-  serverName: "tls.serverName",
+  otherName: "use one of its names as the host of the endpoint (tls.serverName)",
 };
 
 /** What a failed call was for. */

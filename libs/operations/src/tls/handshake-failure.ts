@@ -1,7 +1,11 @@
 import { describeHandshakeFailure as describe } from "@grpc-lb/core";
 
 /** The flags of `clientTlsFlags`. */
-const flags = { authority: "--tls-ca", clientCertificate: "--tls-cert, --tls-key", serverName: "--server-name" };
+const flags = {
+  authority: "--tls-ca",
+  clientCertificate: "--tls-cert, --tls-key",
+  otherName: "--server-name names another",
+};
 
 /** The errors of sources whose connections these flags do not configure: `xds: watch server: …`. */
 const ofSource = /(?:^|; )(?:consul|etcd|kubernetes|xds): /;

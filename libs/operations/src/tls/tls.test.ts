@@ -259,7 +259,7 @@ test("a refused handshake says why", options, async (t) => {
       port,
       trusting,
       "other.test",
-      /^the server's certificate is not for other\.test, but for 127\.0\.0\.1, localhost, /,
+      /^the server's certificate is for 127\.0\.0\.1, localhost, .*, not for other\.test; --server-name names another$/,
     ],
     [expiredPort, trusting, "localhost", /^the server's certificate has expired$/],
     [plainPort, trusting, "localhost", /^the server does not speak TLS on this port$/],

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { explainConnectFailure } from "./connect-failure.ts";
 
-const names = { tls: "--tls", authority: "--tls-ca", serverName: "--server-name", clientCertificate: "--tls-cert" };
+const names = {
+  tls: "--tls",
+  authority: "--tls-ca",
+  otherName: "--server-name names another",
+  clientCertificate: "--tls-cert",
+};
 
 test("a connection that ends or is reset before the first frame is explained by what configures it", () => {
   for (const reason of ["Failed to connect", "read ECONNRESET"]) {

@@ -9,6 +9,7 @@ import {
   type experimental,
   credentials as grpcCredentials,
 } from "@grpc/grpc-js";
+import { checkServerIdentity } from "@grpc-lb/core";
 
 /** The contents of the TLS files for one connection. */
 export interface TlsMaterial {
@@ -78,7 +79,8 @@ export class OwnedCredentials extends ChannelCredentials {
       const material = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
       // An address may be in a certificate, but not in the handshake (RFC 6066, section 3).
       const servername = isIP(serverName) ? "" : serverName;
-      const secured = connectTls({ socket, host: serverName, servername, ALPNProtocols: ["h2"], ...material });
+      const names = { host: serverName, servername, checkServerIdentity };
+      const secured = connectTls({ socket, ...names, ALPNProtocols: ["h2"], ...material });
       this.#hold(secured);
       await new Promise<void>((resolve, reject) => {
         secured.once("secureConnect", resolve);

@@ -504,7 +504,8 @@ test("a handshake that fails names what configures the connection to the control
     [plain, { caFile }, /does not speak TLS on this port; channel_creds of type "insecure" in the bootstrap/],
     [secure, {}, /no trusted authority .*; ca_certificate_file in the bootstrap \(tls\.caFile\) names the file/],
     [secure, { caFile: other.caFile }, /no trusted authority .*; ca_certificate_file in the bootstrap/],
-    [secure, { caFile, serverName: "far" }, /is not for far, but for .*; tls\.serverName names another$/],
+    [secure, { caFile, serverName: "far" }, /is for .*, not for far; .* host of the target \(tls\.serverName\)$/],
+    [secure, { caFile, serverName: "10.0.0.1" }, /is for 127\.0\.0\.1, localhost, .*not for 10\.0\.0\.1; /],
     [mutual, { caFile }, /certificate: certificate_file and private_key_file in the bootstrap/],
   ];
   for (const [{ port }, tls, message] of cases) {

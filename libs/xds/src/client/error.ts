@@ -30,7 +30,7 @@ const names: ConnectionNames = {
   tls: 'channel_creds of type "tls" in the bootstrap, GRPC_XDS_BOOTSTRAP (credentials.tls)',
   authority: "ca_certificate_file in the bootstrap (tls.caFile)",
   clientCertificate: "certificate_file and private_key_file in the bootstrap (tls.certFile, tls.keyFile)",
-  serverName: "tls.serverName",
+  otherName: "use one of its names as the host of the target (tls.serverName)",
   insecure: 'channel_creds of type "insecure" in the bootstrap connect without it',
 };
 

@@ -1,5 +1,6 @@
 import { createSecureContext } from "node:tls";
 import { ChannelCredentials } from "@grpc/grpc-js";
+import { checkServerIdentity } from "@grpc-lb/core";
 import type { ReloadingCredentials } from "../reloading-credentials.ts";
 import { tlsContextOptions } from "../server-options.ts";
 
@@ -47,5 +48,7 @@ class FileChannelCredentials extends ChannelCredentials {
 }
 
 function credentialsOf({ current }: ReloadingCredentials): ChannelCredentials {
-  return ChannelCredentials.createFromSecureContext(createSecureContext(tlsContextOptions(current)));
+  return ChannelCredentials.createFromSecureContext(createSecureContext(tlsContextOptions(current)), {
+    checkServerIdentity,
+  });
 }
