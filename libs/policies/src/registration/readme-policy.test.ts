@@ -8,7 +8,7 @@ import { Backend } from "../../testing/backend.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-test("the policy of the README runs: it avoids the server whose calls fail", async (t) => {
+test("the policy of the README runs: it avoids a server whose calls fail", async (t) => {
   const good = await Backend.start("good");
   const bad = await Backend.start("bad");
   bad.fail(status.INTERNAL);
@@ -25,7 +25,9 @@ test("the policy of the README runs: it avoids the server whose calls fail", asy
   const { code: exit, stdout, stderr } = await runToEnd(main, []);
   assert.equal(exit, 0, stderr.join("\n"));
   assert.equal(stdout.length, 4);
-  const failures = stdout.filter((line) => line === "INTERNAL").length;
-  assert.ok(failures <= 1, `the bad server gets one call at most, got ${stdout}`);
-  assert.deepEqual(new Set(stdout.slice(1)), new Set(["good"]), "and none after a failure");
+  // Until the good server is connected, all calls are the bad one's; it may also be connected first, and the other get the second call.
+  const sinceBoth = stdout.slice(Math.max(0, stdout.indexOf("good")));
+  const failures = sinceBoth.filter((line) => line === "INTERNAL").length;
+  assert.ok(failures <= 1, `a server gets no call after a failure, while another is there; got ${stdout}`);
+  assert.equal(stdout.at(-1), "good");
 });
