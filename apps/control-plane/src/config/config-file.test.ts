@@ -54,6 +54,19 @@ test("a wrong configuration is one line and the last good one stays; a ConfigMap
   assert.deepEqual(errors, [`${path}:2: services.two must have one of target, sources, split, got none`]);
 });
 
+test("a service that is there twice is named, in YAML and in JSON", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "grpc-lb-config-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, "config");
+  for (const content of ["services:\n  web: {}\n  web: {}\n", '{"services": {\n"web": {},\n"web": {}}}']) {
+    await writeFile(path, content);
+    const { errors, end } = watching(path);
+    await until(() => errors.length === 1, "the error");
+    await end();
+    assert.deepEqual(errors, [`${path}:3: services.web is given twice`]);
+  }
+});
+
 test("a file that is not there is an error, and is read as soon as it is", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "grpc-lb-config-"));
   t.after(() => rm(folder, { recursive: true }));

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Clock } from "@grpc-lb/core";
-import { FileWatch, readDocumentOf, toDiscoveryError } from "@grpc-lb/discovery/file/api";
+import { FileWatch, readDocumentOf, shownNameTwice, toDiscoveryError } from "@grpc-lb/discovery/file/api";
 import type { Config } from "./config.ts";
 import { readConfig } from "./read-config.ts";
 
@@ -31,7 +31,7 @@ export function watchConfigFile(options: ConfigFileOptions, signal: AbortSignal)
   const watch = new FileWatch({
     ...{ path, pollMs, debounceMs, clock, counts: { lists: 0, watches: 0 } },
     async onContent(bytes) {
-      const config = await readDocumentOf(bytes, readValue);
+      const config = await readDocumentOf(bytes, readValue, shownNameTwice);
       if (!signal.aborted) onConfig(config);
     },
     onError: (cause) => onError(toDiscoveryError(path, cause).message.replace(/^file: /, "")),

@@ -11,6 +11,16 @@ const percent = { min: 0, max: 100 };
 /** The pairs of a source's priority and a zone's become priorities of EDS, which are at most 128. */
 const priorities = { min: 0, max: 10 };
 
+/** The fields that a service with endpoints of its own has, and one that is split does not. */
+export const backendFields = [
+  "localities",
+  "policy",
+  "outlierDetection",
+  "circuitBreaker",
+  "dropPercent",
+  "steering",
+] as const;
+
 /** Reads where the calls of a service go. All other fields of the service must be read. @throws FieldError */
 export function readBackend(fields: Fields): Backend {
   const zones = fields.list("localities", (value, path) => readObject(value, path, readLocality));
@@ -88,7 +98,7 @@ function readCircuitBreaker(fields: Fields): CircuitBreaker {
 
 function readOutlierDetection(fields: Fields): OutlierDetection {
   const baseEjectionTimeMs = fields.duration("baseEjectionTime", 30_000, milliseconds);
-  return {
+  const detection = {
     intervalMs: fields.duration("interval", 10_000, milliseconds),
     baseEjectionTimeMs,
     maxEjectionTimeMs: fields.duration("maxEjectionTime", Math.max(300_000, baseEjectionTimeMs), {
@@ -107,6 +117,10 @@ function readOutlierDetection(fields: Fields): OutlierDetection {
       requestVolume: part.integer("requestVolume", 100, { min: 1, max: uint32 }),
     })),
   };
+  fields.end(); // a misspelt name is the better explanation of none
+  const { consecutiveErrors, failurePercentage, successRate } = detection;
+  if (consecutiveErrors ?? failurePercentage ?? successRate) return detection;
+  throw new FieldError(fields.path, "has no effect without consecutiveErrors, failurePercentage or successRate");
 }
 
 /** A word, or an object. */

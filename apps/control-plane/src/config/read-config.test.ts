@@ -136,8 +136,30 @@ const wrongConfigs: readonly [unknown, string | RegExp][] = [
   [{ services: { a: { split: { b: 1 } }, b: { split: { a: 1 } } } }, "services.a.split.b must not be split itself"],
   [
     { services: { a: { split: { b: 1 }, policy: "random" }, b: { target } } },
-    /^services\.a\.policy is unknown; there are /,
+    "services.a.policy does not go with split; give it to the parts",
   ],
+  ...["localities", "outlierDetection", "circuitBreaker", "dropPercent", "steering"].map((field): [unknown, string] => [
+    { services: { a: { split: { b: 1 }, [field]: {} }, b: { target } } },
+    `services.a.${field} does not go with split; give it to the parts`,
+  ]),
+  [{ services: { a: { target, envoyAddress: "::" } } }, "services.a.envoyAddress has no effect without envoyPort"],
+  ...["a b", "a:b", "ä"].map((hashHeader): [unknown, RegExp] => [
+    { services: { a: { target, policy: "ring_hash", hashHeader } } },
+    /^services\.a\.hashHeader must be a header's name of letters, .*, got another text$/,
+  ]),
+  [{ services: { a: { target, policy: "ring_hash", hashHeader: "a-Bin" } } }, /got a binary header$/],
+  [
+    { services: { a: { target, hashHeader: "user" } } },
+    "services.a.hashHeader has no effect with policy round_robin; ring_hash and maglev hash it",
+  ],
+  [
+    { services: { a: { split: { b: 1 }, hashHeader: "user" }, b: { target } } },
+    "services.a.hashHeader has no effect with the policies of its parts; ring_hash and maglev hash it",
+  ],
+  ...[{}, { interval: "1s" }].map((outlierDetection): [unknown, string] => [
+    { services: { a: { target, outlierDetection } } },
+    "services.a.outlierDetection has no effect without consecutiveErrors, failurePercentage or successRate",
+  ]),
   [
     { services: { a: { target, envoyPort: 1 }, b: { target, envoyPort: 1 } } },
     "services.b.envoyPort must differ from that of a",

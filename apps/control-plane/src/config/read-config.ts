@@ -1,7 +1,7 @@
 import { FieldError, type FieldPath } from "@grpc-lb/discovery/file/api";
 import type { Backend, Config, Service, Split, Steering } from "./config.ts";
 import { type Fields, readObject, show } from "./fields.ts";
-import { readBackend } from "./read-backend.ts";
+import { backendFields, readBackend } from "./read-backend.ts";
 import { readRoute } from "./read-route.ts";
 
 /** The most services of a configuration. */
@@ -57,6 +57,8 @@ export const isServiceName = (name: string): boolean =>
   name.length <= 253 && /^[a-z0-9]([\w.-]*[a-z0-9])?(:\d{1,5})?$/i.test(name);
 
 function readSplit(fields: Fields): Split {
+  const foreign = backendFields.find((name) => fields.has(name));
+  if (foreign !== undefined) throw fields.wrong(foreign, "does not go with split; give it to the parts");
   const entries = fields.entries("split", "weights by service", (service, weight, path) => {
     if (typeof weight !== "number" || !Number.isInteger(weight) || weight < 0 || weight > 1e6) {
       throw new FieldError(path, `must be a whole number from 0 to 1000000, got ${show(weight)}`);
@@ -81,6 +83,9 @@ function checkReferences(config: Config): Config {
       if (isHash(backend) && route.hashHeader === undefined) {
         throw new FieldError([...path, "policy"], `${backend.policy.t} needs hashHeader, the header that it hashes`);
       }
+      if (route.hashHeader !== undefined && !mayHash(backend)) {
+        throw new FieldError([...path, "hashHeader"], `has no effect with policy ${backend.policy.t}; ${hashes}`);
+      }
       continue;
     }
     for (const { service } of backend.parts) {
@@ -89,8 +94,16 @@ function checkReferences(config: Config): Config {
       const why = part ? "must not be split itself" : "must be a service of this configuration";
       throw new FieldError([...path, "split", service], why);
     }
+    const canHash = backend.parts.some(({ service }) => mayHash(config.services.get(service)?.backend));
+    if (route.hashHeader !== undefined && !canHash) {
+      throw new FieldError([...path, "hashHeader"], `has no effect with the policies of its parts; ${hashes}`);
+    }
   }
   return config;
 }
 
 const isHash = ({ policy }: Backend) => policy.t === "ring_hash" || policy.t === "maglev";
+/** Whether a policy may use the hash of the header. One that only clients know may have a child that does. */
+const mayHash = (backend: Service["backend"] | undefined) =>
+  backend?.t === "backend" && (isHash(backend) || backend.policy.t === "custom");
+const hashes = "ring_hash and maglev hash it";

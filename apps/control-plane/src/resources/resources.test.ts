@@ -87,7 +87,6 @@ function shape(assignment: ClusterLoadAssignment) {
 test("grpc-js-xds accepts every policy and every option, and Envoy's clusters name one that Envoy has", () => {
   const options = {
     ...{
-      hashHeader: "user",
       circuitBreaker: { maxRequests: 5 },
       steering: "lrs",
       localities: [{ zone: "a", weight: 2 }],
@@ -95,8 +94,9 @@ test("grpc-js-xds accepts every policy and every option, and Envoy's clusters na
     outlierDetection: { failurePercentage: {}, successRate: {}, consecutiveErrors: 3 },
   };
   for (const policy of policyNames) {
-    for (const fields of [{ hashHeader: "user" }, options, { hashHeader: "user", outlierDetection: {} }]) {
-      const backend = backendOf({ policy, ...fields });
+    const hash = policy === "ring_hash" || policy === "maglev" ? { hashHeader: "user" } : {};
+    for (const fields of [{}, options, { outlierDetection: { successRate: {} } }]) {
+      const backend = backendOf({ policy, ...hash, ...fields });
       assertAccepted("Cluster", Cluster.encode(buildCluster("server", backend, "grpc")).finish());
       const forEnvoy = buildCluster("server", backend, "envoy");
       const names = forEnvoy.loadBalancingPolicy?.policies.map(
@@ -117,9 +117,14 @@ test("one endpoint may always be ejected, and Envoy stops calling it at once", (
 });
 
 test("what outlier detection does not say is off", () => {
-  const { outlierDetection } = buildCluster("server", backendOf({ outlierDetection: {} }), "grpc");
-  assert.deepEqual([outlierDetection?.enforcingSuccessRate, outlierDetection?.enforcingFailurePercentage], [0, 0]);
-  assert.equal(outlierDetection?.enforcingConsecutive5xx, 0);
+  const enforcedOf = (fields: object) => {
+    const { outlierDetection } = buildCluster("server", backendOf({ outlierDetection: fields }), "grpc");
+    const { enforcingSuccessRate, enforcingFailurePercentage, enforcingConsecutive5xx } = outlierDetection ?? {};
+    return [enforcingSuccessRate, enforcingFailurePercentage, enforcingConsecutive5xx];
+  };
+  assert.deepEqual(enforcedOf({ successRate: {} }), [100, 0, 0]);
+  assert.deepEqual(enforcedOf({ failurePercentage: {} }), [0, 100, 0]);
+  assert.deepEqual(enforcedOf({ consecutiveErrors: 3 }), [0, 0, 100]);
 });
 
 test("a gRPC client finds its listener by name, and it does not change with the configuration; Envoy's has a port", () => {
@@ -162,7 +167,8 @@ test("routes have the split, timeouts, retries and the header to hash; a part of
   assert.ok(action?.$case === "route" && action.value.clusterSpecifier?.$case === "weightedClusters");
   assert.deepEqual(action.value.clusterSpecifier.value.clusters, [{ name: "v2", weight: 100 }]);
   assert.deepEqual(action.value.timeout, { seconds: 0n, nanos: 0 }); // Envoy's 15 s are off
-  const plain = buildRoutes(serviceOf({ hashHeader: "user" }), "grpc").virtualHosts[0]?.routes[0]?.action;
+  const plain = buildRoutes(serviceOf({ policy: "ring_hash", hashHeader: "user" }), "grpc").virtualHosts[0]?.routes[0]
+    ?.action;
   assert.ok(plain?.$case === "route");
   assert.deepEqual(
     [plain.value.clusterSpecifier, plain.value.retryPolicy],

@@ -27,13 +27,15 @@ export function unknownField(path: FieldPath, known: readonly string[]): FieldEr
   return new FieldError(path, `is unknown; ${meant ? `did you mean ${meant}?` : `there are ${known.join(", ")}`}`);
 }
 
-/**
- * The error of an object with a name twice. It does not repeat the name, which may be anything where the text is not what it should be.
- *
- * @param path that of the object
- */
-export const nameTwice = (path: FieldPath): FieldError =>
-  new FieldError(path, path.length === 0 ? "a name is given twice" : "has a name twice");
+/** Makes the error of a name that an object has twice, from the path of that name. */
+export type NameTwice = (path: FieldPath) => FieldError;
+
+/** It does not repeat the name, which may be anything where the text is not what it should be. */
+export const hiddenNameTwice: NameTwice = (path) =>
+  new FieldError(path.slice(0, -1), path.length === 1 ? "a name is given twice" : "has a name twice");
+
+/** For files whose names are shown in other errors, too. */
+export const shownNameTwice: NameTwice = (path) => new FieldError(path, "is given twice");
 
 export type Fields = Readonly<Record<string, unknown>>;
 

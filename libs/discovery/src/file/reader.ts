@@ -1,6 +1,6 @@
 import { ContentError } from "./content-error.ts";
 import { type FileContent, readDocument } from "./document.ts";
-import { FieldError, type FieldPath, nameTwice } from "./fields.ts";
+import { FieldError, type FieldPath, hiddenNameTwice, type NameTwice } from "./fields.ts";
 import { describeSyntaxError, findDuplicate, lineOfField, refuseStructure } from "./json-text.ts";
 import { inSlices, turn } from "./slices.ts";
 import { parseYaml } from "./yaml-text.ts";
@@ -25,9 +25,14 @@ export function readContent(bytes: Uint8Array): Promise<FileContent> {
  * for longer than 100 ms.
  *
  * @param read takes the value apart; a `FieldError` of it becomes a `ContentError` with the line of the field. Run by `inSlices`.
+ * @param twice the error of a name that an object has twice
  * @throws ContentError
  */
-export async function readDocumentOf<T>(bytes: Uint8Array, read: (value: unknown) => Generator<void, T>): Promise<T> {
+export async function readDocumentOf<T>(
+  bytes: Uint8Array,
+  read: (value: unknown) => Generator<void, T>,
+  twice: NameTwice = hiddenNameTwice,
+): Promise<T> {
   if (bytes.length > maxFileBytes) {
     throw new ContentError(undefined, `the file must be at most ${maxFileBytes / 2 ** 20} MiB`);
   }
@@ -37,7 +42,7 @@ export async function readDocumentOf<T>(bytes: Uint8Array, read: (value: unknown
   } catch {
     throw new ContentError(undefined, "the file is not valid UTF-8"); // the error has no position
   }
-  if (!/^\s*[[{]/.test(text)) return readYaml(text, read);
+  if (!/^\s*[[{]/.test(text)) return readYaml(text, read, twice);
   const refused = await inSlices(refuseStructure(text));
   if (refused) throw new ContentError(refused.line, refused.why);
   await turn();
@@ -48,7 +53,7 @@ export async function readDocumentOf<T>(bytes: Uint8Array, read: (value: unknown
     await turn();
     // YAML in flow style begins with the same characters. Half-written JSON is not valid YAML either.
     if (text.length <= maxYamlLength) {
-      const fromYaml = await readYaml(text, read).catch((error: unknown) => error);
+      const fromYaml = await readYaml(text, read, twice).catch((error: unknown) => error);
       if (!(fromYaml instanceof ContentError)) return fromYaml as T;
       if (!looksLikeJson(text)) throw fromYaml;
     }
@@ -56,8 +61,8 @@ export async function readDocumentOf<T>(bytes: Uint8Array, read: (value: unknown
     throw new ContentError(line, `not valid JSON: ${why}`);
   }
   await turn();
-  const twice = await inSlices(findDuplicate(text));
-  if (twice) throw new ContentError(twice.line, nameTwice(twice.path.slice(0, -1)).message);
+  const duplicate = await inSlices(findDuplicate(text));
+  if (duplicate) throw new ContentError(duplicate.line, twice(duplicate.path).message);
   return check(value, read, (path) => inSlices(lineOfField(text, path)));
 }
 
@@ -78,12 +83,12 @@ async function check<T>(
   }
 }
 
-async function readYaml<T>(text: string, read: (value: unknown) => Generator<void, T>): Promise<T> {
+async function readYaml<T>(text: string, read: (value: unknown) => Generator<void, T>, twice: NameTwice): Promise<T> {
   if (text.length > maxYamlLength) {
     const most = `${maxYamlLength / 2 ** 10} KiB`;
     throw new ContentError(undefined, `YAML must be at most ${most}; write a larger list as JSON`);
   }
-  const { value, lineOf } = await parseYaml(text);
+  const { value, lineOf } = await parseYaml(text, twice);
   await turn();
   return check(value, read, lineOf);
 }

@@ -1,7 +1,7 @@
 import { messageOf } from "@grpc-lb/core";
 import { loadOptional } from "../core/optional-package.ts";
 import { ContentError } from "./content-error.ts";
-import { type FieldPath, nameTwice } from "./fields.ts";
+import type { FieldPath, NameTwice } from "./fields.ts";
 import { maxDepth, maxNames, tooDeep, tooManyNames } from "./json-text.ts";
 import { inSlices, turn } from "./slices.ts";
 
@@ -25,8 +25,13 @@ export interface YamlDocument {
   lineOf(path: FieldPath): number;
 }
 
-/** Parses a text of YAML 1.2 with one document. @throws ContentError, also when the YAML library is not installed */
-export async function parseYaml(text: string): Promise<YamlDocument> {
+/**
+ * Parses a text of YAML 1.2 with one document.
+ *
+ * @param twice the error of a name that a mapping has twice
+ * @throws ContentError, also when the YAML library is not installed
+ */
+export async function parseYaml(text: string, twice: NameTwice): Promise<YamlDocument> {
   const { Composer, isCollection, isPair, isScalar, isSeq, Lexer, LineCounter, Parser, visit } = await loadYaml();
   const lines = new LineCounter();
   const parser = new Parser(lines.addNewLine);
@@ -86,7 +91,7 @@ export async function parseYaml(text: string): Promise<YamlDocument> {
           if (seen.has(name)) {
             const position = isScalar(key) ? key.range?.[0] : undefined;
             const line = position === undefined ? undefined : lines.linePos(position).line;
-            throw new ContentError(line, nameTwice(pathOf(ancestors)).message);
+            throw new ContentError(line, twice([...pathOf(ancestors), String(name)]).message);
           }
           seen.add(name);
         }
