@@ -59,7 +59,7 @@ export const flags = {
     defaultText: "their address",
   }),
   syncTimeout: durationFlag({
-    help: "how long the start waits for sources that have not answered",
+    help: "how long the start, and later each added service, waits for sources that do not answer",
     default: 10_000,
   }),
   drainDelay: durationFlag({ help: "how long to continue serving after SIGTERM, while not ready", default: 5_000 }),

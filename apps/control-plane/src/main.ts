@@ -26,6 +26,7 @@ import { Steerer } from "./steering/steerer.ts";
 /** What each kind of problem means for what is served, and its end. */
 const problemTexts: Readonly<Record<PublisherProblem["t"], readonly [begin: string, end: string]>> = {
   source: ["endpoints are not current", "endpoints are current again"],
+  missing: ["endpoints are not known", "endpoints are known"],
   endpoints: ["endpoints are left out", "no endpoints are left out any more"],
   resources: ["resources are not consistent; the last good ones stay", "resources are consistent again"],
 };
@@ -102,15 +103,17 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     async () => orcaTls?.close(),
   ];
   let state: "starting" | "serving" | "draining" = "starting";
+  const missing = () => {
+    const all = publisher.waitingFor().map(({ target, services }) => `${target} of ${services.join(", ")}`);
+    return all.length === 0 ? undefined : all.join("; ");
+  };
   const notReady = () => {
     if (state === "serving") return undefined;
-    return state === "draining"
-      ? "draining"
-      : `waiting for ${publisher.waitingFor().join(", ") || "the configuration"}`;
+    return state === "draining" ? "draining" : `waiting for ${missing() ?? "the configuration"}`;
   };
   try {
     if (flags.adminPort !== undefined) {
-      const routes = [probeRoutes({ notReady }), ...telemetry.routes];
+      const routes = [probeRoutes({ notReady, missing }), ...telemetry.routes];
       const admin = await createAdminServer({ port: flags.adminPort, routes });
       closing.unshift(() => admin.close());
       log.info({ adminPort: admin.port }, "admin");

@@ -1,11 +1,12 @@
 /** Why services are not served as they are configured. */
 export interface PublisherProblem {
   /**
-   * - `source`: a source has an error, or has not answered: its endpoints may be old.
+   * - `source`: a source has an error: its endpoints may be old.
+   * - `missing`: a source has not answered yet: its endpoints are not served, nor are the others of its priority.
    * - `endpoints`: some of the endpoints cannot be served, and are left out.
    * - `resources`: the resources are not consistent, and are not served. Cannot happen for a checked configuration.
    */
-  readonly t: "source" | "endpoints" | "resources";
+  readonly t: "source" | "missing" | "endpoints" | "resources";
   /** Those that it concerns. */
   readonly services: readonly string[];
   /** One line. */

@@ -56,7 +56,7 @@ test("nothing is served before every source has answered, and then all of it", a
   sources.answer(a, "10.0.0.1");
   await turn();
   await turn();
-  assert.deepEqual([cache.snapshot("grpc"), publisher.waitingFor()], [undefined, [b]]);
+  assert.deepEqual([cache.snapshot("grpc"), publisher.waitingFor()], [undefined, [{ target: b, services: ["two"] }]]);
   sources.answer(b);
   await publisher.published;
   assert.deepEqual([hostsOf("one"), hostsOf("two"), hostsOf("one", "envoy")], ["10.0.0.1", "", "10.0.0.1"]);
@@ -101,20 +101,55 @@ test("a change of endpoints changes the endpoints of its service alone, and a fa
 
 test("a service of which a source has not answered is not answered for: neither an empty set nor a part", async () => {
   const { cache, clock, sources, problems, publisher, serve, hostsOf, names, started, close } = createPublisher();
-  serve({ good: { target: a }, bad: { target: b }, half: { sources: [{ target: a }, { target: b, priority: 1 }] } });
+  serve({ good: { target: a }, bad: { target: b }, half: { sources: [{ target: a }, { target: b }] } });
   await started(a, b);
   sources.answer(a, "10.0.0.1");
   await clock.asleep();
   clock.advance(5_000);
   await publisher.published;
   assert.deepEqual([hostsOf("good"), hostsOf("bad"), hostsOf("half")], ["10.0.0.1", undefined, undefined]);
-  assert.deepEqual(problems, [`source of bad,half: ${b}: no answer in 5s`]);
+  assert.deepEqual(problems, [`missing of bad,half: ${b}: no answer in 5s`]);
   assert.equal(names("cluster.v3.Cluster", "grpc"), "good,bad,half");
   const isPending = (name: string) => cache.snapshot("envoy")?.isPending(endpointsType, name);
   assert.deepEqual(["good", "bad", "half", "other"].map(isPending), [false, true, true, false]);
   sources.answer(b, "10.0.0.2");
   await until(() => hostsOf("bad") === "10.0.0.2", "the late answer");
   assert.deepEqual([hostsOf("half"), isPending("half")], ["10.0.0.1,10.0.0.2", false]);
+  await close();
+});
+
+test("a priority whose source does not answer keeps back no other one for longer than the sync timeout", async () => {
+  const { clock, sources, problems, solved, publisher, serve, hostsOf, started, close } = createPublisher();
+  serve({ one: { sources: [{ target: a, priority: 1 }, { target: b }] } });
+  await started(a, b);
+  sources.answer(a, "10.0.0.1");
+  clock.advance(4_999);
+  await turn();
+  await turn();
+  assert.equal(hostsOf("one"), undefined);
+  clock.advance(1);
+  await publisher.published;
+  assert.deepEqual([hostsOf("one"), problems], ["10.0.0.1", [`missing of one: ${b}: no answer in 5s`]]);
+  assert.deepEqual(
+    [publisher.waitingFor(), publisher.status()[0]?.hasError],
+    [[{ target: b, services: ["one"] }], true],
+  );
+  // A service that is added later has the same time.
+  serve({
+    one: { sources: [{ target: a, priority: 1 }, { target: b }] },
+    two: { sources: [{ target: a }, { target: c, priority: 1 }] },
+  });
+  await started(c);
+  await turn(); // until the pause after the publication has begun
+  await turn();
+  assert.deepEqual([hostsOf("two"), problems.length], [undefined, 1]);
+  clock.advance(5_000);
+  await until(() => hostsOf("two") === "10.0.0.1", "the other priority");
+  assert.equal(problems[1], `missing of two: ${c}: no answer in 5s`);
+  // What was missing comes when it answers.
+  sources.answer(b, "10.0.0.2");
+  await until(() => hostsOf("one") === "10.0.0.2,10.0.0.1", "the late answer");
+  assert.deepEqual([solved, problems.length], [["missing of one"], 2]);
   await close();
 });
 

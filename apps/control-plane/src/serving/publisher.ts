@@ -13,7 +13,7 @@ export interface PublisherOptions extends ProblemListener {
   readonly cache: SnapshotCache;
   readonly clock: Clock;
   createSource(target: string): Source;
-  /** How long the first publication waits for sources that have not answered, in milliseconds. */
+  /** How long a service waits for those of its sources that have not answered, in milliseconds. */
   readonly syncTimeoutMs: number;
   /**
    * The least time between two publications of changed endpoints, in milliseconds. Where a publication takes longer, so long is the
@@ -27,20 +27,21 @@ export interface PublisherOptions extends ProblemListener {
 /** What is served of a service, for metrics. */
 export interface ServiceStatus {
   readonly name: string;
-  /** Undefined until its sources have answered. */
+  /** Undefined until they are known. */
   readonly endpoints: number | undefined;
   /** When the oldest of its sources last heard from its server, in the clock's milliseconds; undefined for never. */
   readonly lastSyncMs: number | undefined;
+  /** Whether a source has an error, or has not answered in time. */
   readonly hasError: boolean;
 }
 
 /**
  * Puts the resources of a configuration into the cache, and keeps them current as endpoints and weights change.
  *
- * Nothing is published before every source has answered once, or the time for that has passed. A service of which a source has not
- * answered yet is not answered for: clients wait, or keep the endpoints that they have from another control plane. They never get an
- * empty set or a part instead. A service whose sources are configured in another way keeps the endpoints of those that left until
- * all new ones have answered; those that stay remain current.
+ * Nothing is published before every source has answered once, or the time for that has passed. After that time a service is served by
+ * each priority whose sources have all answered. While there is none, the service is not answered for: clients wait, or keep the endpoints
+ * that they have from another control plane. They never get an empty set or a part of a priority instead. A service whose sources are
+ * configured in another way keeps the endpoints of those that left until new ones have taken their place, see `selectSources`.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
@@ -50,16 +51,18 @@ export class Publisher {
   readonly #pace: PublicationPace;
   readonly #dirty = new Set<string>();
   readonly #closing = new AbortController();
-  /** Aborted by the first publication, and by the end. */
-  readonly #waiting = new AbortController();
   #isPublished = false;
   #isFlushing = false;
-  #overdue: Promise<void> | undefined;
   readonly #published = Promise.withResolvers<void>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#sources = new WatchedSources(options.createSource, (target) => this.#onSnapshot(target));
+    const { clock, createSource, syncTimeoutMs } = options;
+    this.#sources = new WatchedSources({
+      ...{ clock, createSource, syncTimeoutMs },
+      onSnapshot: (target) => this.#onSnapshot(target),
+      onOverdue: (target) => this.#onSnapshot(target),
+    });
     this.#resources = new ServiceResources(this.#sources);
     this.#problems = new Problems(options);
     this.#pace = new PublicationPace(options.clock, options.minGapMs ?? 50);
@@ -70,9 +73,9 @@ export class Publisher {
     return this.#published.promise;
   }
 
-  /** The targets that have not answered. */
-  waitingFor(): readonly string[] {
-    return this.#sources.waitingFor();
+  /** The targets that have not answered, and the services that they are sources of. */
+  waitingFor(): readonly { readonly target: string; readonly services: readonly string[] }[] {
+    return this.#sources.waitingFor().map((target) => ({ target, services: this.#servicesOf(target) }));
   }
 
   /** Serves another configuration. */
@@ -84,10 +87,7 @@ export class Publisher {
     this.#problems.retain((key) => targets.has(key) || config.services.has(key));
     for (const [name] of backends(config)) this.#dirty.add(name);
     if (this.#isPublished) this.#publishAll();
-    else {
-      this.#overdue ??= this.#publishOverdue();
-      void this.#flushSoon();
-    }
+    else void this.#flushSoon();
   }
 
   /** Multiplies the weights of a service's endpoints, by id; they are published if they change anything. */
@@ -112,7 +112,9 @@ export class Publisher {
         lastSyncMs: times.reduce((oldest, time) =>
           oldest === undefined || time === undefined ? undefined : Math.min(oldest, time),
         ),
-        hasError: snapshots.some((snapshot) => snapshot?.error !== undefined),
+        hasError:
+          snapshots.some((snapshot) => snapshot?.error !== undefined) ||
+          sources.some(({ target }) => this.#sources.isOverdue(target)),
       };
     });
   }
@@ -120,26 +122,12 @@ export class Publisher {
   /** Ends all sources; what is in the cache stays. */
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#waiting.abort();
-    await Promise.all([this.#overdue, this.#sources.close()]);
+    await this.#sources.close();
   }
 
   #onSnapshot(target: string): void {
-    const error = this.#sources.snapshot(target)?.error;
-    this.#reportSource(target, error?.message);
+    this.#reportSource(target);
     for (const name of this.#servicesOf(target)) this.#markDirty(name);
-  }
-
-  /** Publishes without the sources that have not answered in time. */
-  async #publishOverdue(): Promise<void> {
-    const { clock, syncTimeoutMs } = this.#options;
-    await clock.sleep(syncTimeoutMs, this.#waiting.signal, { background: true });
-    if (this.#closing.signal.aborted || this.#isPublished) return;
-    for (const target of this.waitingFor()) {
-      if (this.#problems.has(target)) continue;
-      this.#reportSource(target, `${target}: no answer in ${formatDuration(syncTimeoutMs)}`);
-    }
-    this.#publishAll();
   }
 
   #markDirty(name: string): void {
@@ -156,7 +144,7 @@ export class Publisher {
     this.#isFlushing = false;
     if (signal.aborted) return;
     if (this.#isPublished) this.#publishDirty();
-    else if (this.waitingFor().length === 0) this.#publishAll();
+    else if (this.#sources.waitingFor().every((target) => this.#sources.isOverdue(target))) this.#publishAll();
   }
 
   #publishAll(): void {
@@ -175,7 +163,6 @@ export class Publisher {
         }
       }
       this.#isPublished = true;
-      this.#waiting.abort();
       this.#published.resolve();
     });
   }
@@ -224,9 +211,12 @@ export class Publisher {
     return all.flatMap(([name, { sources }]) => (sources.some((source) => source.target === target) ? name : []));
   }
 
-  #reportSource(target: string, reason: string | undefined): void {
-    if (reason === undefined) this.#problems.report(target, undefined);
-    else this.#problems.report(target, { t: "source", services: this.#servicesOf(target), reason });
+  #reportSource(target: string): void {
+    const { endpoints, error } = this.#sources.snapshot(target) ?? {};
+    const late = `${target}: no answer in ${formatDuration(this.#options.syncTimeoutMs)}`;
+    const reason = error?.message ?? (this.#sources.isOverdue(target) ? late : undefined);
+    const t = endpoints ? "source" : "missing";
+    this.#problems.report(target, reason === undefined ? undefined : { t, services: this.#servicesOf(target), reason });
   }
 
   #check(result: SnapshotResult): void {

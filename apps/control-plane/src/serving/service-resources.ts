@@ -12,20 +12,16 @@ import type { Backend, Config, Service, Split } from "../config/config.ts";
 import { encodeAssignment } from "../resources/assignment.ts";
 import type { ClientKind } from "../resources/client-kind.ts";
 import { buildCluster } from "../resources/cluster.ts";
-import {
-  type BuiltEndpoints,
-  buildEndpoints,
-  type PrioritizedEndpoints,
-  type ServiceEndpoints,
-} from "../resources/endpoints.ts";
+import { type BuiltEndpoints, buildEndpoints, type ServiceEndpoints } from "../resources/endpoints.ts";
 import { buildListener } from "../resources/listener.ts";
 import { mergeSplit } from "../resources/merge-split.ts";
 import { buildRoutes } from "../resources/route.ts";
+import { type SourceEndpoints, selectSources } from "./select-sources.ts";
 import type { WatchedSources } from "./watched-sources.ts";
 
 /** The last good endpoints of a service. */
 interface Served {
-  readonly sources: readonly (PrioritizedEndpoints & { readonly target: string })[];
+  readonly sources: readonly SourceEndpoints[];
   readonly endpoints: readonly Endpoint[];
   readonly built: ServiceEndpoints;
   readonly resources: Readonly<Record<ClientKind, Resource>>;
@@ -40,12 +36,12 @@ export interface KindResources {
 
 /** The endpoints of each service, and the resources that they and the configuration make. */
 export class ServiceResources {
-  readonly #sources: Pick<WatchedSources, "snapshot">;
+  readonly #sources: Pick<WatchedSources, "snapshot" | "isOverdue">;
   readonly #served = new Map<string, Served>();
   readonly #factors = new Map<string, ReadonlyMap<string, number>>();
   #config: Config = { services: new Map() };
 
-  constructor(sources: Pick<WatchedSources, "snapshot">) {
+  constructor(sources: Pick<WatchedSources, "snapshot" | "isOverdue">) {
     this.#sources = sources;
   }
 
@@ -74,21 +70,17 @@ export class ServiceResources {
   }
 
   /**
-   * Takes the endpoints of a service's sources; those that had others keep them until all have answered.
+   * Takes the endpoints of a service's sources, see `selectSources`.
    *
    * @returns the endpoints that cannot be served; undefined while none are known
    */
   renew(name: string, backend: Backend): readonly string[] | undefined {
-    const { sources } = backend;
-    const known = sources.flatMap(({ target, priority }) => {
+    const sources = backend.sources.map(({ target, priority }) => {
       const { endpoints, drops } = this.#sources.snapshot(target) ?? {};
-      return endpoints ? [{ target, priority, endpoints, drops }] : [];
+      return { target, priority, endpoints, drops, isOverdue: this.#sources.isOverdue(target) };
     });
-    const isComplete = known.length === sources.length;
-    const before = this.#served.get(name);
-    if (!isComplete && !before) return undefined;
-    const kept = isComplete ? [] : before?.sources.filter(({ target }) => !known.some((one) => one.target === target));
-    const all = [...known, ...(kept ?? [])];
+    const all = selectSources(sources, this.#served.get(name)?.sources);
+    if (!all) return undefined;
     const built = buildEndpoints(backend, all, this.#factors.get(name) ?? new Map());
     const envoy = assignmentResource(name, built.envoy);
     const grpc = built.grpc === built.envoy ? envoy : assignmentResource(name, built.grpc);

@@ -22,12 +22,15 @@ async function start(t: TestContext, ...routes: readonly AdminRoutes[]) {
 
 test("the probes answer as the program is, and nothing is cached", async (t) => {
   let reason: string | undefined = "no call has succeeded yet";
-  const { get } = await start(t, probeRoutes({ notReady: () => reason }));
+  let missing: string | undefined;
+  const { get } = await start(t, probeRoutes({ notReady: () => reason, missing: () => missing }));
   const ok = { status: 200, text: "ok", cache: "no-store" };
   assert.deepEqual(await get("/readyz"), { status: 503, text: reason, cache: "no-store" });
   assert.deepEqual(await get("/healthz"), ok);
   reason = undefined;
   assert.deepEqual(await get("/readyz"), ok);
+  missing = "the registry";
+  assert.deepEqual(await get("/readyz"), { ...ok, text: "ok, without the registry" });
   assert.equal((await get("/unknown")).status, 404);
 });
 
