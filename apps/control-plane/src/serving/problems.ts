@@ -15,7 +15,7 @@ export interface PublisherProblem {
 
 /** Who is told of problems. */
 export interface ProblemListener {
-  /** Called once for each new problem. */
+  /** Called once for each new problem, and with the services alone that an old one concerns as well. */
   onProblem(problem: PublisherProblem): void;
   /** Called when a problem is over; not for what has left the configuration. */
   onSolved?(problem: PublisherProblem): void;
@@ -37,13 +37,14 @@ export class Problems {
   /** @param problem undefined for none */
   report(key: string, problem: PublisherProblem | undefined): void {
     const before = this.#problems.get(key);
-    if (before?.reason === problem?.reason) return;
     if (problem) {
       this.#problems.set(key, problem);
-      this.#listener.onProblem(problem);
-    } else {
+      const isSame = before?.reason === problem.reason;
+      const services = isSame ? problem.services.filter((name) => !before.services.includes(name)) : problem.services;
+      if (!isSame || services.length > 0) this.#listener.onProblem({ ...problem, services });
+    } else if (before) {
       this.#problems.delete(key);
-      if (before) this.#listener.onSolved?.(before);
+      this.#listener.onSolved?.(before);
     }
   }
 

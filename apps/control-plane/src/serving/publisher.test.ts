@@ -153,6 +153,24 @@ test("a priority whose source does not answer keeps back no other one for longer
   await close();
 });
 
+test("a service that takes up a target which fails is named, alone, and all of the target are named at the end", async () => {
+  const { sources, problems, solved, serve, started, close } = createPublisher();
+  serve({ one: { target: a } });
+  await started(a);
+  sources.fail(a, "registry: ECONNREFUSED");
+  await until(() => problems.length === 1, "the error");
+  serve({ one: { target: a }, two: { target: a } });
+  serve({ one: { target: a }, two: { target: a } });
+  serve({ one: { target: a } });
+  serve({ one: { target: a }, two: { target: a } });
+  const named = ["one", "two", "two"].map((name) => `missing of ${name}: registry: ECONNREFUSED`);
+  assert.deepEqual([problems, solved], [named, []]);
+  sources.answer(a, "10.0.0.1");
+  await until(() => solved.length > 0, "the end of the problem");
+  assert.deepEqual([problems.length, solved], [3, ["missing of one,two"]]);
+  await close();
+});
+
 test("while an added source has not answered, the changes of the others are served, and nothing is taken away", async () => {
   const { sources, publisher, serve, hostsOf, started, close } = createPublisher();
   serve({ one: { sources: [{ target: a }, { target: b }] } });

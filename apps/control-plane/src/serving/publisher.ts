@@ -85,6 +85,7 @@ export class Publisher {
     this.#resources.setConfig(config);
     this.#sources.setTargets(targets);
     this.#problems.retain((key) => targets.has(key) || config.services.has(key));
+    for (const target of targets) this.#reportSource(target);
     for (const [name] of backends(config)) this.#dirty.add(name);
     if (this.#isPublished) this.#publishAll();
     else void this.#flushSoon();
