@@ -27,6 +27,8 @@ export interface BuiltEndpoints {
 export interface ServiceEndpoints extends Readonly<Record<ClientKind, BuiltEndpoints>> {
   /** Endpoints that are no IP address, as `host:port`. xDS clients reject a set that has one. */
   readonly skipped: readonly string[];
+  /** How many endpoints are served: without those, and without those whose addresses others have. */
+  readonly count: number;
 }
 
 interface Placed {
@@ -74,8 +76,9 @@ export function buildEndpoints(
   };
   const isDescribed = placed.length <= maxDescribed;
   const envoy = build(isDescribed ? "described" : "plain");
-  if (weighsByLocality(backend, placed)) return { grpc: build("spread"), envoy, skipped };
-  return { grpc: isDescribed ? build("plain") : envoy, envoy, skipped };
+  const count = placed.length;
+  if (weighsByLocality(backend, placed)) return { grpc: build("spread"), envoy, skipped, count };
+  return { grpc: isDescribed ? build("plain") : envoy, envoy, skipped, count };
 }
 
 function place(backend: Backend, sources: readonly PrioritizedEndpoints[], factors: ReadonlyMap<string, number>) {

@@ -63,7 +63,7 @@ export function observeControlPlane(
     },
   );
 
-  const endpoints = gauge("endpoints", "Endpoints of a service", "{endpoint}");
+  const endpoints = gauge("endpoints", "Endpoints of a service that are served", "{endpoint}");
   const age = gauge("sync.age", "Time since a service's sources last heard from their servers", "s");
   const failing = gauge("sources.failing", "Whether a source of a service has an error", "{service}");
   meter.addBatchObservableCallback(

@@ -27,7 +27,7 @@ export interface PublisherOptions extends ProblemListener {
 /** What is served of a service, for metrics. */
 export interface ServiceStatus {
   readonly name: string;
-  /** Undefined until they are known. */
+  /** How many are served; undefined until they are known. */
   readonly endpoints: number | undefined;
   /** When the oldest of its sources last heard from its server, in the clock's milliseconds; undefined for never. */
   readonly lastSyncMs: number | undefined;
@@ -109,7 +109,7 @@ export class Publisher {
       const times = snapshots.map((snapshot) => snapshot?.lastSyncMs);
       return {
         name,
-        endpoints: this.#resources.endpointsOf(name)?.length,
+        endpoints: this.#resources.countOf(name),
         lastSyncMs: times.reduce((oldest, time) =>
           oldest === undefined || time === undefined ? undefined : Math.min(oldest, time),
         ),

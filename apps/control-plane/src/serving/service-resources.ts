@@ -69,6 +69,11 @@ export class ServiceResources {
     return this.#served.get(name)?.endpoints;
   }
 
+  /** How many endpoints of a service are served; undefined until they are known. */
+  countOf(name: string): number | undefined {
+    return this.#served.get(name)?.built.count;
+  }
+
   /**
    * Takes the endpoints of a service's sources, see `selectSources`.
    *
