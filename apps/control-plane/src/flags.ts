@@ -2,6 +2,7 @@ import { adminFlags } from "@grpc-lb/operations/admin";
 import { logFlags } from "@grpc-lb/operations/logs";
 import { serverNameFlag, serverTlsFlags } from "@grpc-lb/operations/tls";
 import {
+  bindAddressFlag,
   choiceFlag,
   durationFlag,
   fileFlag,
@@ -9,7 +10,6 @@ import {
   listFlag,
   logLevels,
   portFlag,
-  textFlag,
 } from "@grpc-lb/program";
 import { envoyPortFlag, serveFlag } from "./config/serve-flag.ts";
 
@@ -26,12 +26,7 @@ export const flags = {
   config: fileFlag({
     help: "services and their policies, in YAML or JSON, watched; in place of --serve",
   }),
-  bindAddress: textFlag({
-    metavar: "address",
-    help: "address to listen on",
-    default: "",
-    defaultText: "every interface",
-  }),
+  bindAddress: bindAddressFlag(),
   port: portFlag({ help: "port for xDS, 0 for a free one", default: 18_000 }),
   csdsPort: portFlag({
     help: "port on 127.0.0.1 that shows what each client has (CSDS), 0 for none",

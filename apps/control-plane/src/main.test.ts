@@ -27,6 +27,18 @@ test("wrong flags and a wrong configuration exit 2 with one line", async () => {
       /^control-plane: --orca-server-name has no effect without --orca-ca$/,
     ],
     [
+      ["--serve=a b=static:///h:1"],
+      /^control-plane: --serve must be name=target, such as server=… \(value 1 of 2; spaces separate values\)$/,
+    ],
+    [
+      ["--serve=a=static:///h:1", "--bind-address=999.1.1.1"],
+      /^control-plane: --bind-address must be an IP address or a host name, without a port, got "999\.1\.1\.1"$/,
+    ],
+    ...[["--csds-port=1"], ["--admin-port=1"]].map((more): [string[], RegExp] => [
+      ["--serve=a=static:///h:1", "--port=1", ...more],
+      /^control-plane: --(?:csds|admin)-port must differ from --port, got 1 for both$/,
+    ]),
+    [
       [`--config=${path}`],
       /^control-plane: \S+config\.yaml:4: services\.server\.policy must be one of round_robin, .*, got "last_request"$/,
     ],

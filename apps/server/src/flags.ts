@@ -5,13 +5,13 @@ import { logFlags } from "@grpc-lb/operations/logs";
 import { telemetryFlags } from "@grpc-lb/operations/telemetry";
 import { serverTlsFlags } from "@grpc-lb/operations/tls";
 import {
+  bindAddressFlag,
   choiceFlag,
   durationFlag,
   type FlagValues,
   logLevels,
   portFlag,
   refuseFlags,
-  textFlag,
 } from "@grpc-lb/program";
 import { loadReportFlags } from "./orca.ts";
 import { podFlags } from "./pod.ts";
@@ -20,12 +20,7 @@ import { workloadFlags } from "./workload.ts";
 
 const flags = {
   ...podFlags,
-  bindAddress: textFlag({
-    metavar: "address",
-    help: "address to listen on",
-    default: "",
-    defaultText: "every interface",
-  }),
+  bindAddress: bindAddressFlag(),
   httpPort: portFlag({ help: "port for HTTP, 0 for a free one", default: 8080 }),
   grpcPort: portFlag({ help: "port for gRPC, 0 for a free one", default: 30_051 }),
   maxConnectionAge: durationFlag({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { durationFlag, fileFlag, listFlag, numberFlag, portFlag, textFlag } from "./flags.ts";
+import { bindAddressFlag, durationFlag, fileFlag, listFlag, numberFlag, portFlag, textFlag } from "./flags.ts";
 import { parseFlags } from "./parse-flags.ts";
 
 const share = numberFlag({ help: "", default: 0, min: 0, max: 1 });
@@ -49,13 +49,25 @@ test("a list flag keeps the order of its values, and is empty when it is not giv
   assert.deepEqual(parse(["--port", "2", "--port=1"]), { t: "run", values: { port: [2, 1] } });
 });
 
+test("an address to listen on is an IP address or a host name", () => {
+  const { parse } = bindAddressFlag();
+  for (const text of ["127.0.0.1", "::", "fe80::1%eth0", "localhost", "pod-1.svc", "1.example", "a_b."]) {
+    assert.equal(parse(text), text);
+  }
+  for (const text of ["999.1.1.1", "1.2.3", "300", "127.0.0.1:80", "[::1]", "a b", "", "a..b", "http://h"]) {
+    const message = `must be an IP address or a host name, without a port, got "${text}"`;
+    assert.throws(() => parse(text), { name: "RangeError", message });
+  }
+});
+
 test("the environment variable of a list has its values separated by spaces, and a flag beats all of them", () => {
   assert.deepEqual(parse([], { PORT: " 2  1\n3 " }), { t: "run", values: { port: [2, 1, 3] } });
   assert.deepEqual(parse(["--port", "4"], { PORT: "2 1" }), { t: "run", values: { port: [4] } });
 });
 
 test("an invalid value of a list, or an empty list, is an error of the flag", () => {
-  const message = 'sample: --port must be a whole number from 0 to 65535, got "x"';
+  const message =
+    'sample: --port must be a whole number from 0 to 65535, got "x" (value 2 of 2; spaces separate values)';
   assert.deepEqual(parse(["--port", "1", "--port", "x"]), { t: "wrong", message });
   assert.deepEqual(parse(["--port", ""]), { t: "wrong", message: "sample: --port must not be empty" });
 });

@@ -1,4 +1,5 @@
-import { formatDuration, parseDuration, requireFileName } from "@grpc-lb/core";
+import { isIP } from "node:net";
+import { formatDuration, messageOf, parseDuration, requireFileName } from "@grpc-lb/core";
 
 /** One flag of a program: how its text is parsed, and what the help shows. */
 export interface Flag<T> {
@@ -11,6 +12,8 @@ export interface Flag<T> {
   readonly defaultText: string;
   /** Whether it may be given more than once; `parse` then gets all values, separated by spaces. Default: false. */
   readonly isRepeatable?: boolean;
+  /** Whether it is a port that the program listens on: two such flags of a program must differ, unless they are 0. Default: false. */
+  readonly isListenPort?: boolean;
   /** Parses the value; throws an error whose message continues "--the-flag …". */
   parse(text: string): T;
 }
@@ -91,10 +94,27 @@ export function numberFlag(
   };
 }
 
-/** A TCP port; 0 lets the system choose a free one. */
+/** A TCP port to listen on; 0 lets the system choose a free one. */
 export function portFlag(options: Options<number>): Flag<number> {
-  return integerFlag({ ...options, metavar: "port", min: 0, max: 65_535 });
+  return { ...integerFlag({ ...options, metavar: "port", min: 0, max: 65_535 }), isListenPort: true };
 }
+
+/** The address to listen on, an IP address or a host name, for `listenHost`. */
+export function bindAddressFlag(): Flag<string> {
+  const options = { metavar: "address", default: "", defaultText: "every interface" };
+  return {
+    ...textFlag({ ...options, help: "address to listen on" }),
+    parse(text) {
+      if (isIP(text) === 0 && !hostName.test(text)) {
+        throw new RangeError(`must be an IP address or a host name, without a port, got "${text}"`);
+      }
+      return text;
+    },
+  };
+}
+
+/** Its last label is not a number, as that of an IPv4 address is. */
+const hostName = /^(?:[a-z\d_-]{1,63}\.)*(?!\d+\.?$)[a-z\d_-]{1,63}\.?$/i;
 
 /** A duration in milliseconds, written `300ms`, `5s`, `2m`; at least `minMs` (0), where 0 itself may be allowed by `orZero`. */
 export function durationFlag(
@@ -157,7 +177,15 @@ export function listFlag<T>(of: Pick<Flag<T>, "metavar" | "help" | "parse">): Fl
     parse(text) {
       const values = text.split(/\s+/).filter(Boolean);
       if (values.length === 0) throw new RangeError("must not be empty");
-      return values.map((value) => of.parse(value));
+      return values.map((value, n) => {
+        try {
+          return of.parse(value);
+        } catch (error) {
+          if (values.length === 1) throw error;
+          const place = `value ${n + 1} of ${values.length}; spaces separate values`;
+          throw new RangeError(`${messageOf(error)} (${place})`);
+        }
+      });
     },
   };
 }

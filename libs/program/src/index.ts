@@ -17,6 +17,7 @@ export { printableLine } from "@grpc-lb/core";
 export { type Child, type ChildExit, type ChildOptions, startChild } from "./child.ts";
 export type { ClientEvent, ObservedCalls } from "./client-events.ts";
 export {
+  bindAddressFlag,
   choiceFlag,
   durationFlag,
   type Flag,

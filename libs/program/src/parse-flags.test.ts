@@ -188,3 +188,23 @@ test("a variable that is taken for another program's is an error, unless the rig
   assert.equal(parseFlags(mistaken, [], { TARGETS: "a", TARGET: "b" }).t, "run");
   assert.equal(parseFlags(mistaken, ["--target", "b"], { TARGETS: "a" }).t, "run");
 });
+
+test("two ports to listen on must differ, unless they are 0", () => {
+  const port = (fallback: number) => portFlag({ help: "port", default: fallback });
+  const ports = {
+    name: "sample",
+    summary: "Samples.",
+    flags: { httpPort: port(8080), grpcPort: port(30051), adminPort: port(0) },
+  };
+  const messageOf = (argv: readonly string[], env: NodeJS.ProcessEnv = {}) => {
+    const parsed = parseFlags(ports, argv, env);
+    return parsed.t === "wrong" ? parsed.message : parsed.t;
+  };
+  assert.equal(messageOf(["--grpc-port=8080"]), "sample: --grpc-port must differ from --http-port, got 8080 for both");
+  assert.equal(
+    messageOf(["--http-port=90"], { ADMIN_PORT: "90" }),
+    "sample: ADMIN_PORT must differ from --http-port, got 90 for both",
+  );
+  assert.equal(messageOf(["--http-port=0", "--grpc-port=0"]), "run");
+  assert.equal(messageOf(["--http-port=1", "--grpc-port=2", "--admin-port=3"]), "run");
+});

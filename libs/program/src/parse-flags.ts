@@ -60,16 +60,26 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
       return wrong(`${spec.name}: ${mistaken} is not a variable of this program; set ${variable}`);
   }
   const values: Record<string, unknown> = {};
+  const originOf = (key: string) =>
+    given[key] === undefined && env[variableOf(key)] ? variableOf(key) : `--${kebab(key)}`;
   for (const [key, flag] of Object.entries(spec.flags)) {
-    const variable = variableOf(key);
-    const fromEnv = env[variable] || undefined;
+    const fromEnv = env[variableOf(key)] || undefined;
     const text = given[key] ?? fromEnv;
     try {
       values[key] = text === undefined ? flag.default : text === true ? true : flag.parse(text);
     } catch (error) {
-      const origin = given[key] === undefined ? variable : `--${kebab(key)}`;
-      return wrong(`${spec.name}: ${origin} ${messageOf(error)}`);
+      return wrong(`${spec.name}: ${originOf(key)} ${messageOf(error)}`);
     }
+  }
+  const keyOfPort = new Map<unknown, string>();
+  for (const [key, { isListenPort = false }] of Object.entries(spec.flags)) {
+    const port = values[key];
+    if (!isListenPort || typeof port !== "number" || port === 0) continue;
+    const other = keyOfPort.get(port);
+    if (other !== undefined) {
+      return wrong(`${spec.name}: ${originOf(key)} must differ from ${originOf(other)}, got ${port} for both`);
+    }
+    keyOfPort.set(port, key);
   }
   return { t: "run", values: values as FlagValues<F> };
 }

@@ -1,9 +1,10 @@
 import { type Flag, portFlag } from "@grpc-lb/program";
 
-const { parse, metavar } = portFlag({ help: "", default: 0 });
+const { parse, metavar, isListenPort } = portFlag({ help: "", default: 0 });
 
 const adminPort = (answers: string): Flag<number | undefined> => ({
   ...(metavar !== undefined && { metavar }),
+  ...(isListenPort && { isListenPort }),
   help: `port for ${answers}; 0 for a free one`,
   default: undefined,
   defaultText: "off",
