@@ -3,20 +3,20 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
-import { systemClock } from "@grpc-lb/core";
-import { assertNothingLeft, until } from "@grpc-lb/core/testing";
+import { type Clock, systemClock } from "@grpc-lb/core";
+import { assertNothingLeft, ManualClock, until } from "@grpc-lb/core/testing";
 import { watchConfigFile } from "./config-file.ts";
 
 afterEach(assertNothingLeft);
 
 /** Watches a file with short waits, and collects what it reports. */
-function watching(path: string) {
+function watching(path: string, clock: Clock = systemClock) {
   const ending = new AbortController();
   const configs: string[] = [];
   const errors: string[] = [];
   const ended = watchConfigFile(
     {
-      ...{ path, clock: systemClock, pollMs: 100, debounceMs: 5 },
+      ...{ path, clock, pollMs: 100, debounceMs: 5 },
       onConfig: ({ services }) => configs.push([...services.keys()].join()),
       onError: (message) => errors.push(message),
     },
@@ -27,6 +27,13 @@ function watching(path: string) {
     return ended;
   };
   return { configs, errors, end };
+}
+
+/** Lets a poll pass, with the wait of its check if it has one, until the watch waits for the next one. */
+async function pollOnce(clock: ManualClock): Promise<void> {
+  await clock.asleep();
+  clock.advance(100);
+  await clock.asleep();
 }
 
 const text = (name: string) => `services: { ${name}: { target: "static:///10.0.0.1:80" } }\n`;
@@ -77,4 +84,36 @@ test("a file that is not there is an error, and is read as soon as it is", async
   await until(() => configs.length === 1, "the configuration");
   await end();
   assert.deepEqual(errors, [`read ${path}: no such file`]);
+});
+
+test("a file that cannot be read is one error for as long as the reason is the same, and is read as soon as it can be", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "grpc-lb-config-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, "config.yaml");
+  const clear = () => rm(path, { recursive: true, force: true });
+  const isRoot = process.getuid?.() === 0; // may read what it has no permission for
+  const states: readonly (readonly [make: () => Promise<unknown>, error: string])[] = [
+    [() => mkdir(path), `read ${path}: not a regular file`],
+    [clear, `read ${path}: no such file`],
+    [() => symlink("config.yaml", path), `read ${path}: its symbolic links form a loop`],
+    ...(isRoot
+      ? []
+      : ([[() => writeFile(path, text("secret"), { mode: 0 }), `read ${path}: permission denied`]] as const)),
+    [() => writeFile(path, Buffer.alloc(3 * 2 ** 20, "#")), `${path}: the file must be at most 2 MiB`],
+    [() => writeFile(path, Buffer.from([0xff, 0xfe])), `${path}: the file is not valid UTF-8`],
+  ];
+  for (const [make, error] of states) {
+    await clear();
+    await make();
+    const clock = new ManualClock();
+    const { configs, errors, end } = watching(path, clock);
+    await until(() => errors.length > 0, error);
+    for (let poll = 0; poll < 6; poll++) await pollOnce(clock);
+    assert.deepEqual(errors, [error]);
+    await clear();
+    await writeFile(path, text("good"));
+    for (let poll = 0; poll < 20 && configs.length === 0; poll++) await pollOnce(clock);
+    assert.deepEqual(configs, ["good"]);
+    await end();
+  }
 });

@@ -21,7 +21,10 @@ export interface FileWatchOptions {
    * change is read when it has returned. What it throws goes to `onError`.
    */
   onContent(bytes: Uint8Array, signal: AbortSignal): Promise<void>;
-  /** Called when the file cannot be read, or not be used; not after the end of the watch. */
+  /**
+   * Called when the file cannot be used, and once when it cannot be read: again for another reason, or after it could be read. Not
+   * called after the end of the watch.
+   */
   onError(cause: unknown): void;
 }
 
@@ -37,6 +40,8 @@ export class FileWatch {
   readonly #directory: DirectoryWatch;
   /** The file that was read last, and its state. */
   #read: string | undefined;
+  /** Why the file cannot be read; undefined after it was. */
+  #unreadable: string | undefined;
   #hasNews = false;
   #wake = () => {};
 
@@ -96,9 +101,24 @@ export class FileWatch {
     const { counts, onContent, onError } = this.#options;
     counts.lists += 1;
     try {
-      await onContent(await this.#readBytes(), signal);
+      const bytes = await this.#tryToRead();
+      if (bytes) await onContent(bytes, signal);
     } catch (cause) {
       if (!signal.aborted) onError(cause);
+    }
+  }
+
+  /** @returns undefined if the file cannot be read for the same reason as before: one that exists is tried again at each poll */
+  async #tryToRead(): Promise<Uint8Array | undefined> {
+    try {
+      const bytes = await this.#readBytes();
+      this.#unreadable = undefined;
+      return bytes;
+    } catch (error) {
+      const before = this.#unreadable;
+      this.#unreadable = String(error);
+      if (before === this.#unreadable) return undefined;
+      throw error;
     }
   }
 
