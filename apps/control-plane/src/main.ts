@@ -14,7 +14,7 @@ import { followConfigFile } from "./config/follow-config-file.ts";
 import { readServedConfig } from "./config/served-config.ts";
 import { flags } from "./flags.ts";
 import { clientGroupOf } from "./resources/client-kind.ts";
-import { logClients } from "./serving/client-log.ts";
+import { logClients, logRefusals } from "./serving/client-log.ts";
 import { listen } from "./serving/listen.ts";
 import { observeControlPlane } from "./serving/metrics.ts";
 import type { PublisherProblem } from "./serving/problems.ts";
@@ -76,9 +76,11 @@ void runProgram({ name: "control-plane", summary, flags }, async ({ flags, signa
     identifier: "grpc-lb",
     limits: { maxStreamsPerHost: flags.maxStreamsPerHost },
     ...logClients(log),
+    onRefused: logRefusals(log, clock),
   });
   const loads = createLoadServer({
     maxStreamsPerHost: flags.maxStreamsPerHost,
+    onRefused: logRefusals(log, clock),
     onReport: (report) => steerer.report(report.cluster, report.intervalMs, clientLoadsOf(report)),
   });
   const configStatus = new ConfigStatus();

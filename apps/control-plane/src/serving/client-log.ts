@@ -1,4 +1,5 @@
-import { printableLine } from "@grpc-lb/core";
+import { type Clock, hostOfAddress, printableLine } from "@grpc-lb/core";
+import { limitReports } from "@grpc-lb/operations/logs";
 import type { AdsServerOptions } from "@grpc-lb/xds/server";
 
 /** The part of a logger that is used. */
@@ -28,4 +29,11 @@ export function logClients(log: Log): Pick<AdsServerOptions, "onConnected" | "on
       log.warn(fields, "client rejected resources");
     },
   };
+}
+
+/** Logs the streams that are refused, of each client's address once a minute. */
+export function logRefusals(log: Pick<Log, "warn">, clock: Clock): (reason: string, peer: string) => void {
+  const short = (text: string) => printableLine(text, maxIdLength);
+  const write = (reason: string, peer: string) => log.warn({ reason: short(reason), peer }, "stream refused");
+  return limitReports(clock, write, (_, peer) => hostOfAddress(peer));
 }

@@ -17,3 +17,22 @@ test("each reason is reported once a minute, whichever port it comes from", () =
   http("expired", "10.0.0.3");
   assert.deepEqual(lines.slice(2), ["expired: 10.0.0.2"]);
 });
+
+test("what a report is limited by may be the client; clients without number get no lines without number", () => {
+  const clock = new ManualClock();
+  const lines: string[] = [];
+  const report = limitReports(
+    clock,
+    (reason, peer) => lines.push(`${reason}: ${peer}`),
+    (_, peer) => peer,
+  );
+  report("too many", "10.0.0.1");
+  report("too late", "10.0.0.1");
+  report("too many", "10.0.0.2");
+  assert.deepEqual(lines, ["too many: 10.0.0.1", "too many: 10.0.0.2"]);
+  for (let n = 0; n < 2_000; n++) report("too many", `client ${n}`);
+  assert.equal(lines.length, 1_000);
+  clock.advance(60_000);
+  report("too late", "10.0.0.1");
+  assert.equal(lines.at(-1), "too late: 10.0.0.1");
+});

@@ -517,13 +517,15 @@ describe("streams", () => {
   });
 
   test("one host cannot take the streams of all", async () => {
-    await start({ limits: { maxStreamsPerHost: 2 } });
+    const refused: string[] = [];
+    await start({ limits: { maxStreamsPerHost: 2 }, onRefused: (reason, peer) => refused.push(`${peer}: ${reason}`) });
     const [first, second] = [openDelta(), openDelta()];
     await until(() => ads.stats().streams === 2, "two streams");
     const third = openDelta();
     await until(() => third.error !== undefined, "the third one is refused");
     const limit = "the control plane serves at most 2 streams of ADS to one host, and 127.0.0.1 has them";
     assert.deepEqual([third.error?.code, third.error?.details], [status.RESOURCE_EXHAUSTED, limit]);
+    assert.match(refused.join(), new RegExp(`^127\\.0\\.0\\.1:\\d+: ${limit}$`));
     first.close();
     await until(() => ads.stats().streams === 1, "the first one ends");
     const fourth = openDelta();
@@ -533,7 +535,8 @@ describe("streams", () => {
   });
 
   test("a client that sends nothing is ended; so are all when the server closes", async () => {
-    await start();
+    const refused: string[] = [];
+    await start({ onRefused: (reason) => refused.push(reason) });
     const silent = openDelta();
     const good = openDelta();
     good.send({ typeUrl: endpoints, resourceNamesSubscribe: ["a"] });
@@ -548,6 +551,7 @@ describe("streams", () => {
     const late = openDelta();
     await until(() => late.error !== undefined, "a new one is refused");
     assert.equal(late.error?.code, status.UNAVAILABLE);
+    assert.deepEqual([refused, ads.stats().refusals], [["no request came in 10000 ms"], 1]);
   });
 
   test("each end of a stream has a reason", async () => {

@@ -42,9 +42,14 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
   const openStream = <Q extends AnyRequest>(call: ServerDuplexStream<Q, Buffer>, encoder: ResponseEncoder<Q>) => {
     lastId += 1;
     const id = lastId;
-    const place = gate.admit(call.getPeer(), (code, details) => streams.get(id)?.refuse(code, details));
-    if (place.t === "refused") {
+    const peer = call.getPeer();
+    const refused = (reason: string) => {
       counts.refusals += 1;
+      options.onRefused?.(reason, peer);
+    };
+    const place = gate.admit(peer, (code, details) => streams.get(id)?.refuse(code, details));
+    if (place.t === "refused") {
+      if (!place.isClosed) refused(place.details);
       call.emit("error", place);
       return;
     }
@@ -73,7 +78,7 @@ export function createAdsServerIn(options: AdsServerOptions, context: Context): 
       onEnded: (client, reason, isRefused) => {
         streams.delete(id);
         place.leave();
-        if (isRefused) counts.refusals += 1;
+        if (isRefused) refused(reason);
         if (client) options.onDisconnected?.(client, reason);
       },
     };
@@ -134,6 +139,7 @@ function validate(options: AdsServerOptions): void {
       onConnected: "function",
       onDisconnected: "function",
       onRejected: "function",
+      onRefused: "function",
     },
     ["cache"],
   );

@@ -92,6 +92,14 @@ export interface AdsServerOptions {
   /** @param reason why the stream ended, as a clause for a log */
   readonly onDisconnected?: ((client: AdsClientInfo, reason: string) => void) | undefined;
   readonly onRejected?: ((rejection: AdsRejection) => void) | undefined;
+  /**
+   * Called when a limit, or a request that is not valid, ends a stream or keeps it from beginning; before `onDisconnected` if the
+   * client is known.
+   *
+   * @param reason what the client gets, as a clause for a log
+   * @param peer the client's address and port
+   */
+  readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
 }
 
 /** Counters since the start, for metrics. */

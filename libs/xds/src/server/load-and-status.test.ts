@@ -173,7 +173,9 @@ test("a client that sends no request or no node, or whose report is refused, hea
 });
 
 test("load reports have the limits of ADS: streams of one host, and the texts of a node; what else the node has is not kept", async () => {
-  await listen(createLoadServerIn({ onReport: (report) => reports.push(report), maxStreamsPerHost: 2 }, { clock }));
+  const refused: string[] = [];
+  const options = { onReport: (report: ClusterLoadReport) => reports.push(report), maxStreamsPerHost: 2 };
+  await listen(createLoadServerIn({ ...options, onRefused: (reason) => refused.push(reason) }, { clock }));
   const [good, long] = [openLoad(), openLoad()];
   const node = { id: "n", cluster: "c", userAgentName: "u", metadata: { big: "x" } };
   good.call.write(LoadStatsRequest.fromPartial({ node, clusterStats: [{}] }));
@@ -190,6 +192,7 @@ test("load reports have the limits of ADS: streams of one host, and the texts of
   assert.equal(long.state.error?.code, status.INVALID_ARGUMENT);
   const tooLong = "the node is not valid: id has 2000 characters, and at most 1024 are taken";
   assert.equal(long.state.error?.details, tooLong);
+  assert.deepEqual(refused, [limit, tooLong]);
   assert.equal(clock.sleeping, 0);
   for (const { client } of [good, long, third]) client.close();
 });

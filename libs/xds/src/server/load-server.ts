@@ -33,7 +33,13 @@ interface LoadStream {
 /** The same with another clock, for tests. */
 export function createLoadServerIn(options: LoadServerOptions, context: Context): LoadServer {
   validate(options);
-  const { onReport, maxStreams = 10_000, maxStreamsPerHost = 1_000, firstRequestTimeoutMs = 10_000 } = options;
+  const {
+    onReport,
+    onRefused,
+    maxStreams = 10_000,
+    maxStreamsPerHost = 1_000,
+    firstRequestTimeoutMs = 10_000,
+  } = options;
   const { clock } = completeContext(context);
   const gate = new StreamGate({ service: "LRS", maxStreams, maxStreamsPerHost, firstRequestTimeoutMs, clock });
   let { intervalMs = 10_000 } = options;
@@ -47,25 +53,29 @@ export function createLoadServerIn(options: LoadServerOptions, context: Context)
     forget(call);
     call.emit("error", { code, details });
   };
+  const refuse = (call: LoadCall, code: status, details: string) => {
+    onRefused?.(details, call.getPeer());
+    end(call, code, details);
+  };
   const connect = (call: LoadCall, stream: LoadStream, { node }: LoadStatsRequest) => {
-    if (!node) return end(call, status.INVALID_ARGUMENT, "the first request has no node");
+    if (!node) return refuse(call, status.INVALID_ARGUMENT, "the first request has no node");
     try {
       stream.node = readClientNode(node);
     } catch (error) {
-      return end(call, status.INVALID_ARGUMENT, `the node is not valid: ${messageOf(error)}`);
+      return refuse(call, status.INVALID_ARGUMENT, `the node is not valid: ${messageOf(error)}`);
     }
     call.write(describeWanted(intervalMs));
   };
 
   const streamLoadStats = (call: LoadCall) => {
-    const place = gate.admit(call.getPeer(), (code, details) => end(call, code, details));
-    if (place.t === "refused") return end(call, place.code, place.details);
+    const place = gate.admit(call.getPeer(), (code, details) => refuse(call, code, details));
+    if (place.t === "refused") return (place.isClosed ? end : refuse)(call, place.code, place.details);
     const stream: LoadStream = { node: undefined, place };
     streams.set(call, stream);
     call.on("data", (message: LoadStatsRequest | typeof malformed) => {
       if (!streams.has(call)) return;
       place.onRequest();
-      if (message === malformed) return end(call, status.INVALID_ARGUMENT, malformedDetails);
+      if (message === malformed) return refuse(call, status.INVALID_ARGUMENT, malformedDetails);
       const request = message as LoadStatsRequest;
       if (!stream.node) connect(call, stream, request);
       if (!stream.node) return;
@@ -114,6 +124,7 @@ function validate(options: LoadServerOptions): void {
     Number.isInteger(value) && (value as number) >= least ? undefined : `must be a whole number >= ${least}`;
   const rules = {
     onReport: "function",
+    onRefused: "function",
     intervalMs: atLeast(100),
     maxStreams: atLeast(1),
     maxStreamsPerHost: atLeast(1),

@@ -53,6 +53,8 @@ export interface LoadServerOptions {
   readonly maxStreamsPerHost?: number | undefined;
   /** How long a stream may be open without its first request, in milliseconds. Default: 10 s. */
   readonly firstRequestTimeoutMs?: number | undefined;
+  /** Called when a limit, or a request that is not valid, ends a stream or keeps it from beginning, as `onRefused` of ADS. */
+  readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
 }
 
 /** A running service. */

@@ -17,6 +17,8 @@ export interface Refusal {
   readonly t: "refused";
   readonly code: status;
   readonly details: string;
+  /** Whether that is because the service is closed, and not because of a limit. */
+  readonly isClosed: boolean;
 }
 
 /** The place of a stream that is served. */
@@ -51,15 +53,17 @@ export class StreamGate {
    */
   admit(peer: string, onLate: (code: status, details: string) => void): Place | Refusal {
     const { service, maxStreams, maxStreamsPerHost, firstRequestTimeoutMs, clock } = this.#options;
-    const refuse = (code: status, details: string): Refusal => ({ t: "refused", code, details });
-    if (this.#isClosed) return refuse(status.UNAVAILABLE, closing);
+    if (this.#isClosed) return { t: "refused", code: status.UNAVAILABLE, details: closing, isClosed: true };
+    const exhausted = (details: string): Refusal => {
+      return { t: "refused", code: status.RESOURCE_EXHAUSTED, details, isClosed: false };
+    };
     if (this.#count >= maxStreams) {
-      return refuse(status.RESOURCE_EXHAUSTED, `the control plane serves at most ${maxStreams} streams of ${service}`);
+      return exhausted(`the control plane serves at most ${maxStreams} streams of ${service}`);
     }
     const host = hostOfAddress(peer);
     if (this.#countOf(host) >= maxStreamsPerHost) {
       const limit = `the control plane serves at most ${maxStreamsPerHost} streams of ${service} to one host`;
-      return refuse(status.RESOURCE_EXHAUSTED, `${limit}, and ${host} has them`);
+      return exhausted(`${limit}, and ${host} has them`);
     }
     this.#add(host, 1);
     const waiting = new AbortController();
