@@ -69,6 +69,10 @@ export async function startCaller(
     onStdout: onLine,
     onStderr: onLine,
   });
+  let hasEnded = false;
+  void child.exited.then(() => {
+    hasEnded = true;
+  });
   const log = () => readCallLines(lines.join("\n"));
   return {
     log,
@@ -77,6 +81,7 @@ export async function startCaller(
       await until(`${count} calls of caller-${protocol}`, 120_000, async () => {
         const { calls, errors, others } = log();
         const made = calls.length - before;
+        if (made < count && hasEnded) throw new Error(`caller-${protocol} has ended: ${lines.at(-1)}`);
         return made >= count
           ? { value: true }
           : { seen: `${made} calls, ${[...errors, ...others].at(-1) ?? "no error"}` };

@@ -41,9 +41,22 @@ step("without certificates: an error that says how to create them, before anythi
   report(t, await makeFails("kube-deploy", variables, /^kube-deploy: COMPONENTS=mtls needs .*make certs/));
 });
 
-step("both clients reach every server over TLS with a certificate and a token of their own", async (t) => {
+step("from TLS to certificates and tokens under load: no server refuses a client", async (t) => {
   await shown.make("certs", { OUT: certs, NAMESPACE: namespace });
+  await shown.make("kube-deploy", { ...variables, COMPONENTS: "tls,monitoring" });
+  await setCallInterval("100ms");
   await shown.make("kube-deploy", variables);
+  await readyServersOf(kubectl, 3);
+  // The logs of the clients that were replaced are gone, and the servers that were replaced demanded nothing.
+  const logs = await kubectl.run(["logs", "-l", "app=server", "--tail=-1"]);
+  assert.deepEqual(
+    logs.split("\n").filter((line) => / refused"/.test(line)),
+    [],
+  );
+  await requireNoErrors(t);
+});
+
+step("both clients reach every server over TLS with a certificate and a token of their own", async (t) => {
   if (collector.image !== null) jaeger = await startJaeger(kubectl, collector.image);
   await allowFaults(kubectl, { LOG_LEVEL: "debug", ...(jaeger && { OTLP_ENDPOINT: jaeger.endpoint }) });
   await kubectl.run(["rollout", "status", "deployment/server", "--timeout=240s"]);

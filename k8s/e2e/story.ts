@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { after, before, type TestContext, test } from "node:test";
 import { createKubectl } from "../cluster/kubectl.ts";
-import { readClient } from "./client.ts";
+import { firstCalls, readClient } from "./client.ts";
 import { prefixVariables } from "./images.ts";
 import { makeOk } from "./make.ts";
 import { progress, report } from "./report.ts";
@@ -89,6 +89,7 @@ export async function beginStory(name: string, others: readonly string[] = []) {
 
   const requireNoErrors = async (t: TestContext) => {
     for (const client of ["client-http", "client-grpc"] as const) {
+      await firstCalls(kubectl, client, 1); // a client that has made none yet has no errors either
       const { calls, errors, others } = await readClient(kubectl, client);
       assert.deepEqual(errors, [], `${client} has failed calls`);
       assert.deepEqual(others, [], `${client} has other lines`);
