@@ -93,7 +93,7 @@ const metadataFailure = /^Getting metadata from plugin failed with error: /;
 /** grpc-js says no more than this of a connection that ended, or was reset, before the server's first frame. */
 const endedEarly = /Last error: (?:Error: )?(?:Failed to connect|read ECONNRESET) \(/;
 
-/** gRPC's own xDS client has no error for a control plane that it cannot reach. */
+/** gRPC's own xDS client has no error for a control plane that it cannot reach, or that has not sent all of the name's resources. */
 const unanswered = /waiting for name resolution$/;
 
 function describe({ code, details }: ServiceError, { target, tls }: PodCallerOptions): string {
@@ -104,7 +104,8 @@ function describe({ code, details }: ServiceError, { target, tls }: PodCallerOpt
     return `${status[code]}: the server closes the connection before it speaks HTTP/2: ${why}`;
   }
   if (isProxyless(target) && unanswered.test(details)) {
-    return `${status[code]}: the control plane of the bootstrap does not answer; it may speak TLS, which grpc-js-xds does not`;
+    const why = "it cannot be reached, speaks TLS, which grpc-js-xds does not, or still waits for its source";
+    return `${status[code]}: the control plane of the bootstrap has not answered for this name: ${why}`;
   }
   const cut = details.replace(metadataFailure, "").slice(0, maxDetailsLength).trimEnd();
   return `${status[code] ?? `status ${code}`}: ${cut.endsWith(emptyNote) ? cut.slice(0, -emptyNote.length).trimEnd() : cut}`;

@@ -43,8 +43,11 @@ export class EndpointWatch implements ResourceWatcher<Assignment> {
     this.#receive(assignment, isReturn, problem === undefined ? undefined : this.#describe("invalid", problem));
   }
 
-  onMissing(isReturn: boolean): void {
-    this.#receive(nothing, isReturn, this.#describe("notFound", "the control plane has no endpoints of this name"));
+  onMissing(isReturn: boolean, isStated: boolean): void {
+    const why = isStated
+      ? "the control plane has no endpoints of this name"
+      : "the control plane has sent no endpoints of this name: it has none, or still waits for its source";
+    this.#receive(nothing, isReturn, this.#describe("notFound", why));
   }
 
   onError(error: XdsError): void {

@@ -119,6 +119,29 @@ for (const protocol of ["delta", "sotw"] as const) {
   });
 }
 
+test("a name without an answer is a service without endpoints, and the error names both reasons that it may have", async () => {
+  const clock = new ManualClock();
+  const { port, cache, stop } = await startControlPlane(0, [], ["a"]);
+  const controlPlane = { host: "127.0.0.1", port };
+  const options = { controlPlane, name: "a", credentials: {}, node: {}, clock, random: () => 0 };
+  const reader = new SnapshotReader(sourceIn(defineXdsSource, options));
+  try {
+    await until(() => {
+      clock.advance(1_000);
+      return reader.last?.error !== undefined;
+    }, "an error");
+    assert.deepEqual([reader.addresses, reader.last?.error?.code], [[], "notFound"]);
+    const why = "the control plane has sent no endpoints of this name: it has none, or still waits for its source";
+    assert.equal(reader.last?.error?.message, `xds: watch a on 127.0.0.1:${port}: ${why}`);
+    cache.setSnapshot("", [assignmentOf("a", at(1))]);
+    await reader.untilAddresses(...addresses(1));
+    assert.equal(reader.last?.error, undefined);
+  } finally {
+    await reader.close();
+    stop();
+  }
+});
+
 test("a target reads from the control plane; its name may have %-escapes", () =>
   reading(async (fake, read) => {
     serve(fake, "outbound|80||server.ns", { endpoints: [{ lbEndpoints: at(1) }] });

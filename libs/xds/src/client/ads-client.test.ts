@@ -43,7 +43,7 @@ function watch(client: AdsClient, name: string, type = texts) {
   let currents = 0;
   const unwatch = client.watch(type, name, {
     onResource: (value) => heard.push(value),
-    onMissing: () => heard.push("missing"),
+    onMissing: (_, isStated) => heard.push(isStated ? "missing" : "unanswered"),
     onError: ({ code, message }) => heard.push(`${code}: ${message}`),
     onCurrent() {
       currents += 1;
@@ -147,7 +147,7 @@ for (const protocol of ["delta", "sotw"] as const) {
       put("a", "2");
       await heard(again, "1", "2");
       clock.advance(15_000);
-      await heard(unknownAgain, "missing");
+      await heard(unknownAgain, "unanswered");
       assert.deepEqual([first.heard, unknown.heard], [["1"], []]);
       again.unwatch();
       await turn();
@@ -287,9 +287,9 @@ test("delta: a resource that is removed, or never was, is missing at once; witho
     const c = watch(client, "c");
     await until(() => deltas(fake).some(({ resourceNamesSubscribe }) => resourceNamesSubscribe.includes("c")), "c");
     clock.advance(14_999);
-    assert.ok(!c.heard.includes("missing"));
+    assert.ok(!c.heard.includes("unanswered"));
     clock.advance(1);
-    await until(() => c.heard.includes("missing"), "c is missing");
+    await until(() => c.heard.includes("unanswered"), "c is missing");
     put("c", "1");
     await until(() => c.heard.at(-1) === "1", "c came late");
   }));

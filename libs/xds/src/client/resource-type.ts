@@ -32,8 +32,13 @@ export interface ResourceWatcher<T> {
    * know everything yet
    */
   onResource(value: T, isReturn: boolean): void;
-  /** The control plane has no such resource: it says so, or says nothing of it for 15 s. */
-  onMissing(isReturn: boolean): void;
+  /**
+   * The control plane has no such resource.
+   *
+   * @param isStated whether it says so. Otherwise it has said nothing of the resource for 15 s, and may have it later: gRFC A27 takes
+   * both for the same
+   */
+  onMissing(isReturn: boolean, isStated: boolean): void;
   /**
    * The control plane cannot be reached, or has sent a resource that cannot be used (`invalid`). The last good resource stays: what
    * was handed over before is still the newest that is known.

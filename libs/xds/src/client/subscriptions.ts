@@ -25,7 +25,7 @@ type State<T> =
       readonly version: string | undefined;
     }
   /** The control plane has none of this name. */
-  | { readonly t: "missing" };
+  | { readonly t: "missing"; readonly isStated: boolean };
 
 interface Subscribed<T> {
   readonly watchers: Set<ResourceWatcher<T>>;
@@ -101,7 +101,7 @@ export class Subscriptions<T = unknown> {
     this.#resources.set(name, resource);
     resource.watchers.add(watcher);
     if (resource.state.t === "known") watcher.onResource(resource.state.value, false);
-    if (resource.state.t === "missing") watcher.onMissing(false);
+    if (resource.state.t === "missing") watcher.onMissing(false, resource.state.isStated);
     if (resource.rejection) watcher.onError(resource.rejection);
     return () => {
       if (resource.watchers.delete(watcher)) this.#unwatched.add(name);
@@ -128,7 +128,7 @@ export class Subscriptions<T = unknown> {
       resource.timer = timer;
       void this.#clock.sleep(this.#missingAfterMs, timer.signal, { background: true }).then(() => {
         if (!timer.signal.aborted && resource.state.t === "requested" && !resource.rejection)
-          this.#setMissing(resource);
+          this.#setMissing(resource, false);
       });
     }
   }
@@ -196,7 +196,7 @@ export class Subscriptions<T = unknown> {
     const gone = removed === "others" ? this.names.filter((name) => !nameless && !seen.has(name)) : removed;
     for (const name of gone) {
       const resource = this.#resources.get(name);
-      if (resource) this.#setMissing(resource);
+      if (resource) this.#setMissing(resource, true);
     }
     // One of those without an answer may be the one that cannot be read.
     if (nameless) for (const [name, resource] of this.#resources) if (!seen.has(name)) reject(resource, nameless);
@@ -224,13 +224,13 @@ export class Subscriptions<T = unknown> {
     resource.rejection = undefined;
   }
 
-  #setMissing(resource: Subscribed<T>): void {
+  #setMissing(resource: Subscribed<T>, isStated: boolean): void {
     const { isReturn, watchers } = resource;
     stopTimer(resource);
-    resource.state = { t: "missing" };
+    resource.state = { t: "missing", isStated };
     resource.rejection = undefined;
     resource.isReturn = false;
-    for (const watcher of [...watchers]) watcher.onMissing(isReturn);
+    for (const watcher of [...watchers]) watcher.onMissing(isReturn, isStated);
   }
 }
 
