@@ -135,6 +135,11 @@ test("a Secret's swap reaches new connections of servers and channels, and no ca
   const ca = readFileSync(authority.caFile, "utf8");
   const kept = client(t, port, createChannelCredentials(store));
   assert.equal(await kept(), "a");
+  const foreign = client(t, port, createChannelCredentials(store), "10.0.0.1");
+  assert.match(
+    await foreign(),
+    /^the server's certificate is for 127\.0\.0\.1, localhost, .*not for 10\.0\.0\.1; --server-name /,
+  );
   const serial = await serialAt(port, ca);
 
   let isDone = false;
