@@ -60,7 +60,7 @@ describe("the outcome of a strategy", () => {
   it("has no verdict when there are too few calls", () => {
     const outcome = outcomeOf("http", inTurn(17));
     assert.equal(outcome.verdict, undefined);
-    assert.equal(outcome.failure, "expected at least 18 calls for a verdict, got 17 in 3s");
+    assert.equal(outcome.failure, "expected at least 18 calls for a verdict, got 17 in 13s");
   });
 
   it("ignores lines that are not about a call", () => {

@@ -1,7 +1,7 @@
 import { formatDuration } from "@grpc-lb/core";
 import { judge, type Verdict } from "@grpc-lb/verdict";
 import type { ClientLog } from "./client-log.ts";
-import { neededCalls, type Plan, podNames } from "./plan.ts";
+import { extraMs, neededCalls, type Plan, podNames } from "./plan.ts";
 import type { Strategy } from "./strategies.ts";
 
 /** The result of a strategy. */
@@ -23,7 +23,7 @@ export function judgeClient(log: ClientLog, plan: Plan): Outcome {
   const failures: string[] = [];
   if (errors > 0) failures.push(`expected no failed call, got ${errors}, the last: ${log.lastError}`);
   if (!verdict) {
-    const got = `got ${calls} in ${formatDuration(plan.durationMs)}`;
+    const got = `got ${calls} in ${formatDuration(plan.durationMs + extraMs(plan))}`;
     failures.push(`expected at least ${neededCalls(plan)} calls for a verdict, ${got}`);
   } else if (!strategy.expected.includes(verdict.word)) {
     failures.push(

@@ -29,6 +29,11 @@ export function neededCalls(plan: Plan): number {
   return warmUpCalls(plan) + judgedCallsPerServer * plan.servers;
 }
 
+/** How much longer than planned the clients of a busy machine call, at most, until each has the calls that a verdict needs. */
+export function extraMs(plan: Plan): number {
+  return Math.max(10_000, plan.durationMs);
+}
+
 /**
  * Checks that a plan allows enough calls for a verdict.
  *

@@ -14,6 +14,7 @@ import { membersOf, startPod } from "./pods.ts";
 import { startProxies } from "./proxies/start-proxies.ts";
 import { isRegistry, startRegistries } from "./registries/start-registries.ts";
 import { clientArgs, type Strategy } from "./strategies.ts";
+import { untilEnough } from "./until-enough.ts";
 
 /** Receives the events of a run, in this order. */
 export interface DemoObserver {
@@ -93,6 +94,7 @@ export async function runDemo({ plan, logs, observer, clock, signal }: DemoOptio
 
     observer.onRunning();
     await unlessStopped(clock.sleep(plan.durationMs, aborted));
+    await unlessStopped(untilEnough(logs, plan, clock, aborted));
     // Clients first: a call in flight still needs its server.
     await unlessStopped(group.stop(clients));
   } finally {
