@@ -65,7 +65,11 @@ export function observeControlPlane(
 
   const endpoints = gauge("endpoints", "Endpoints of a service that are served", "{endpoint}");
   const age = gauge("sync.age", "Time since a service's sources last heard from their servers", "s");
-  const failing = gauge("sources.failing", "Whether a source of a service has an error", "{service}");
+  const failing = gauge(
+    "sources.failing",
+    "Whether a source of a service has an error, or has not answered in time",
+    "{service}",
+  );
   meter.addBatchObservableCallback(
     (result) => {
       for (const { name, endpoints: count, lastSyncMs, hasError } of publisher.status()) {
