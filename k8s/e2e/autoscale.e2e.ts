@@ -105,14 +105,15 @@ monitoringStep(
     const p99: Record<Case, number> = { clusterip: Number.NaN, resolver: Number.NaN };
     for (const name of ["clusterip", "resolver"] as const) {
       const of = `namespace="${cases[name].namespace}"`;
-      // The window of a minute must begin after the last pod became ready.
-      const busy = name === "clusterip" ? 1 : pods[name];
+      // The window of a minute must begin after the last pod became ready, and the autoscaler may have added more meanwhile.
+      const isWanted = (busy: number) => (name === "clusterip" ? busy === 1 : busy >= pods[name]);
       const query = `sum by (pod) (rate(grpc_server_call_started_total{${of}}[1m]))`;
       const samples = await prometheus.waitFor(query, 180_000, (found) => {
         const values = found.map(({ value }) => value).filter((value) => value > 0.5);
-        return values.length === busy && Math.min(...values) > 0.7 * Math.max(...values);
+        return isWanted(values.length) && Math.min(...values) > 0.7 * Math.max(...values);
       });
-      const idle = Array.from({ length: Math.max(0, pods[name] - samples.length) }, () => 0);
+      pods[name] = Math.max(pods[name], samples.length);
+      const idle = Array.from({ length: pods[name] - samples.length }, () => 0);
       rates[name] = [...samples.map(({ value }) => value), ...idle].sort((a, b) => b - a);
       const latency = `histogram_quantile(0.99, sum by (le) (rate(grpc_client_call_duration_seconds_bucket{${of},app="client-grpc"}[1m])))`;
       p99[name] = (await prometheus.waitFor(latency, 60_000))[0]?.value ?? Number.NaN;
