@@ -5,7 +5,7 @@ import type { PeerCertificate } from "node:tls";
  * all names: Node's lists those of the kind of the host alone, which are none where the host is an IP address and the names are not.
  */
 export function checkServerIdentity(host: string, certificate: PeerCertificate): Error | undefined {
-  // Loaded on first use: TLS costs most of what importing these files does.
+  // Loaded on first use: a program without TLS does not need it.
   const { checkServerIdentity: check } = process.getBuiltinModule("node:tls");
   const error = check(host, certificate);
   if (!error) return undefined;
