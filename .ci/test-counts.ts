@@ -11,10 +11,16 @@ export interface TestCounts {
   readonly skipped: number;
 }
 
-/** Where a project has the counts of its last run. */
+/** What a project has of its last run. */
+export interface TestResults extends TestCounts {
+  /** What each failed test says: its file, its name and its error. */
+  readonly failures?: readonly string[];
+}
+
+/** Where a project has the results of its last run. */
 export const resultsFile = "out/tests.json";
 
-/** The files of counts that are in a checkout. */
+/** The files of results that are in a checkout. */
 export function listResults(folder: string): string[] {
   const projects = ["protos", "k8s", ".ci", "libs/*", "apps/*"];
   return globSync(
@@ -23,13 +29,15 @@ export function listResults(folder: string): string[] {
   ).map((path) => join(folder, path));
 }
 
-/** The sum of the counts in these files. */
-export function sumCounts(files: readonly string[]): TestCounts {
+/** The results in these files. */
+export function readResults(files: readonly string[]): TestResults[] {
+  return files.map((file): TestResults => JSON.parse(readFileSync(file, "utf8")));
+}
+
+/** The sum of the counts. */
+export function sumCounts(all: readonly TestCounts[]): TestCounts {
   const sum = { passed: 0, failed: 0, skipped: 0 };
-  for (const file of files) {
-    const counts: TestCounts = JSON.parse(readFileSync(file, "utf8"));
-    for (const name of ["passed", "failed", "skipped"] as const) sum[name] += counts[name];
-  }
+  for (const counts of all) for (const name of ["passed", "failed", "skipped"] as const) sum[name] += counts[name];
   return sum;
 }
 
