@@ -46,6 +46,18 @@ test("the last two pods that are gone stay, and a late answer or endpoint brings
   assert.equal(names(), "bcda", "a StatefulSet starts a pod with the name of one that is gone");
 });
 
+test("the pods that stay are those that went last, whatever their order on the page", () => {
+  const book = new PodBook();
+  const names = () => book.all.map(({ name }) => name).join("");
+  for (const name of ["a", "b", "c", "d"]) book.set(name, "ready", "", "");
+  for (const name of ["d", "c", "a"]) book.set(name, "gone", "", "");
+  assert.equal(names(), "abc");
+  book.set("c", "ready", "", "");
+  book.set("c", "gone", "", "");
+  book.set("b", "gone", "", "");
+  assert.equal(names(), "bc");
+});
+
 test("there is a limit of pods: those that are gone make room, and others count as one", () => {
   const book = new PodBook();
   for (let n = 0; n < 5_000; n++) book.mention(`pod-${n}`);

@@ -12,6 +12,8 @@ const otherPods = "other pods";
 /** The pods, by their names; each keeps its letter. */
 export class PodBook {
   readonly #pods = new Map<string, PagePod>();
+  /** The pods that are gone and on the page, in the order in which they went. */
+  readonly #shownGone = new Set<string>();
   /** The pods that are gone and not on the page, the latest last. */
   readonly #goneNames = new Set<string>();
   /** Undefined while nobody reports endpoints. */
@@ -31,7 +33,10 @@ export class PodBook {
     const place = { node: node || before?.node || "", zone: zone || before?.zone || "" };
     this.#goneNames.delete(name); // a StatefulSet's pod comes back with its name
     this.#pods.set(name, { name, letter, index, state, ...place });
-    if (state === "gone") this.#removeGone(keptGone);
+    if (state === "gone") {
+      this.#shownGone.add(name);
+      this.#removeGone(keptGone);
+    } else this.#shownGone.delete(name);
     return before?.state;
   }
 
@@ -86,10 +91,11 @@ export class PodBook {
     return !this.#isFull;
   }
 
-  /** Removes the pods that are gone, except for the last ones. */
+  /** Removes the pods that are gone, except for those that went last. */
   #removeGone(kept: number): void {
-    const gone = this.all.filter(({ state }) => state === "gone");
-    for (const { name } of gone.slice(0, Math.max(0, gone.length - kept))) {
+    const count = Math.max(0, this.#shownGone.size - kept);
+    for (const name of [...this.#shownGone].slice(0, count)) {
+      this.#shownGone.delete(name);
       this.#pods.delete(name);
       this.#remember(name);
       this.#isFull = false;

@@ -53,7 +53,17 @@ test("every button does with real pods what it says", {
   closers.push(() => browser.close());
   const viewport = { width: 1280, height: 720 };
   const page = await browser.newPage({ viewport, colorScheme: "dark", deviceScaleFactor: 1.5 });
+  page.setDefaultTimeout(timeout.timeout);
   await page.goto(url);
+  try {
+    await pressEveryButton(page);
+  } catch (cause) {
+    const shown = (await page.locator("body").innerText()).replaceAll(/\s+/g, " ");
+    throw new Error(`the page shows: ${shown}`, { cause });
+  }
+});
+
+async function pressEveryButton(page: Page): Promise<void> {
   const press = (action: string) => page.locator(`[data-action="${action}"]`).click();
   const happened = (text: string) => page.locator(".timeline li", { hasText: text }).first().waitFor(timeout);
   const untilState = (pod: string, state: string) =>
@@ -90,4 +100,4 @@ test("every button does with real pods what it says", {
   await untilState("server-2", "gone");
   const buttons = await page.locator("[data-action]").evaluateAll((all) => all.map((each) => each.dataset.action));
   assert.deepEqual(buttons, ["start", "drain", "kill", "freeze", "slow", "replace", "outage", "pause"]);
-});
+}

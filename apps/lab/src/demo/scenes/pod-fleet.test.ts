@@ -1,19 +1,21 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { describe, it } from "node:test";
 import { ManualClock, turn } from "@grpc-lb/core/testing";
 import { ProcessGroup } from "../../processes/process-group.ts";
 import type { Pod } from "../pods.ts";
 import { PodFleet } from "./pod-fleet.ts";
 
-const podNamed = (podName: string): Pod => ({ podName, pid: 0, httpPort: 0, grpcPort: 0 });
+const podNamed = (podName: string, pid = 0): Pod => ({ podName, pid, httpPort: 0, grpcPort: 0 });
 
-/** A fleet of three pods without processes. */
-function createFleet() {
+/** A fleet of three pods without processes, or with one for the first pod. */
+function createFleet(pid = 0) {
   const clock = new ManualClock();
   const log: string[] = [];
   const group = new ProcessGroup();
   const stop = new AbortController();
-  const fleet = new PodFleet(["server-1", "server-2", "server-3"].map(podNamed), {
+  const fleet = new PodFleet([podNamed("server-1", pid), podNamed("server-2"), podNamed("server-3")], {
     ...{ group, clock, signal: stop.signal },
     start: async (name) => {
       if (name === "server-9") throw new Error("server-9 did not serve");
@@ -55,6 +57,43 @@ describe("a fleet of pods", () => {
       ["server-1", "server-3", "server-4"],
     );
     assert.equal(clock.sleeping, 0);
+  });
+
+  it("publishes a frozen pod no more after two seconds, and not sooner for an earlier freeze", async (t) => {
+    const member = spawn(process.execPath, ["-e", "setInterval(() => {}, 60_000)"]);
+    t.after(async () => {
+      if (member.kill("SIGKILL")) await once(member, "exit");
+    });
+    const { fleet, clock, log, stop, close } = createFleet(member.pid);
+    t.after(close);
+    const [pod = assert.fail()] = fleet.pods;
+    await fleet.act({ t: "freeze", pod: "server-1" });
+    await clock.asleep();
+    clock.advance(1_500);
+    await fleet.recover(pod);
+    await fleet.act({ t: "freeze", pod: "server-1" });
+    await clock.asleep();
+    clock.advance(500);
+    await turn();
+    assert.deepEqual(log.splice(0), ["0 frozen 1", "1500 recovered 1", "1500 frozen 1"]);
+    clock.advance(1_500);
+    await fleet.settled();
+    assert.deepEqual(log.splice(0), ["3500 unpublished 1", "3500 publish 23"]);
+
+    await fleet.recover(pod);
+    await fleet.act({ t: "freeze", pod: "server-1" });
+    await fleet.recover(pod);
+    await fleet.act({ t: "slow", pod: "server-1" });
+    await clock.asleep();
+    clock.advance(2_000);
+    await turn();
+    assert.deepEqual(log, [
+      ...["3500 recovered 1", "3500 publish 231"],
+      ...["3500 frozen 1", "3500 recovered 1", "3500 slow 1"],
+    ]);
+    stop.abort();
+    await fleet.settled();
+    fleet.thawAll();
   });
 
   it("publishes drained pods no more at once", async (t) => {

@@ -55,6 +55,8 @@ export class PodFleet {
   #published: readonly Pod[];
   /** The names of the pods that were killed or drained. */
   readonly #ended = new Set<string>();
+  /** The frozen pods, each with its own freeze: the probes of an earlier one do not notice a later one. */
+  readonly #freezes = new Map<Pod, symbol>();
   readonly #later = new Set<Promise<void>>();
   readonly #failed = Promise.withResolvers<never>();
 
@@ -122,6 +124,7 @@ export class PodFleet {
   /** Ends `freeze` and `slow` of a pod, and publishes it again. */
   async recover(pod: Pod): Promise<void> {
     for (const pid of pidsOf(pod)) this.#freezer.thaw(pid);
+    this.#freezes.delete(pod);
     this.#happened("recovered", pod.podName);
     if (!this.#published.includes(pod)) await this.#publish([...this.#published, pod]);
   }
@@ -136,6 +139,7 @@ export class PodFleet {
 
   /** Lets frozen pods go on, so that they can be stopped. */
   thawAll(): void {
+    this.#freezes.clear();
     this.#freezer.thawAll();
   }
 
@@ -166,8 +170,10 @@ export class PodFleet {
 
   async #freeze(pod: Pod): Promise<void> {
     await Promise.all(pidsOf(pod).map((pid) => this.#freezer.freeze(pid)));
+    const freeze = Symbol(pod.podName);
+    this.#freezes.set(pod, freeze);
     this.#happened("frozen", pod.podName);
-    this.#afterwards(() => this.#noticeAfter(probeNoticeMs, pod, () => this.isHeld(pod)));
+    this.#afterwards(() => this.#noticeAfter(probeNoticeMs, pod, () => this.#freezes.get(pod) === freeze));
   }
 
   async #drain(pods: readonly Pod[]): Promise<void> {
