@@ -180,7 +180,7 @@ e2e: needs-e2e $(INSTALLED) ## run the end-to-end tests on the current context's
 
 .PHONY: e2e-long
 e2e-long: needs-e2e-long $(INSTALLED) ## run what takes long: every strategy with every measurement, long outages of the API server, all exercises
-	@STORIES=compare-all,components,monitoring,identity,backup,tracing,autoscale,lookaside,resolver,xds GRPC_LB_E2E_LONG=1 $(NODE) k8s/e2e/main.ts
+	@STORIES=compare-all,components,monitoring,identity,backup,tracing,autoscale,lookaside,outages,xds GRPC_LB_E2E_LONG=1 $(NODE) k8s/e2e/main.ts
 	@TRACK=all $(NODE) .ci/exercises/main.ts
 
 # Before the installation, one line for each missing tool that the target needs. Once all is installed, its program looks for them

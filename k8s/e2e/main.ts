@@ -16,18 +16,18 @@ const inOneProcess = ["--test-isolation=none"];
 
 /**
  * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
- * depend on latency, `compare` and `istio-registry` come early because `suite` stops istiod, `resolver` late because it stops the API
+ * depend on latency, `compare` and `istio-registry` come early because `suite` stops istiod, `outages` late because it stops the API
  * server, and `autoscale` and `lookaside` are alone because they measure latencies under load.
  */
 const phases = [
   ["policies"],
-  ["compare", "istio-registry"],
+  ["compare", "istio-registry", "resolver"],
   ["compare-all"],
   ["monitoring", "identity", "backup", "tracing"],
   ["autoscale"],
   ["lookaside"],
   ["suite", "registries", "tutorial", "discovery", "live", "components"],
-  ["resolver", "xds"],
+  ["outages", "xds"],
 ] as const;
 type Story = (typeof phases)[number][number];
 
@@ -39,6 +39,7 @@ const files: Readonly<Record<Story, readonly string[]>> = {
   "compare-all": [...inOneProcess, "k8s/e2e/compare-all.e2e.ts"],
   registries: [...inOneProcess, "k8s/e2e/registries.e2e.ts"],
   resolver: [...inOneProcess, "k8s/e2e/resolver.e2e.ts"],
+  outages: [...inOneProcess, "k8s/e2e/outages.e2e.ts"],
   tutorial: [...inOneProcess, "k8s/e2e/tutorial.e2e.ts"],
   components: [...inOneProcess, "k8s/e2e/components.e2e.ts"],
   monitoring: [...inOneProcess, "k8s/e2e/monitoring.e2e.ts"],
