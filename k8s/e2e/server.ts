@@ -2,15 +2,21 @@ import type { Kubectl } from "../cluster/kubectl.ts";
 import { listReadyServers } from "../cluster/server-pods.ts";
 import { until } from "./until.ts";
 
-/** The names of the server's ready pods that are not terminating. */
-export async function readyServers(kubectl: Kubectl): Promise<readonly string[]> {
+/** The names of the server's pods that are ready now and not terminating. */
+async function readyNow(kubectl: Kubectl): Promise<readonly string[]> {
   return (await listReadyServers(kubectl)).map(({ name }) => name);
+}
+
+/** Waits until all pods that the Deployment wants are ready: a pod that was frozen is ready again only after its next probe. */
+export async function readyServers(kubectl: Kubectl): Promise<readonly string[]> {
+  const { spec } = await kubectl.get(["deployment", "server"]);
+  return readyServersOf(kubectl, spec.replicas);
 }
 
 /** Waits until the server has `count` ready pods: after an outage the cluster considers nodes lost for a while. */
 export async function readyServersOf(kubectl: Kubectl, count: number): Promise<readonly string[]> {
   return until(`${count} ready servers`, 120_000, async () => {
-    const ready = await readyServers(kubectl);
+    const ready = await readyNow(kubectl);
     return ready.length === count ? { value: ready } : { seen: `${ready.length} ready` };
   });
 }
@@ -20,7 +26,7 @@ export async function scaleServer(kubectl: Kubectl, replicas: number): Promise<r
   await kubectl.run(["scale", "deployment/server", `--replicas=${replicas}`]);
   return until(`${replicas} ready servers`, 120_000, async () => {
     const { items } = await kubectl.get(["pods", "-l", "app=server"]);
-    const ready = await readyServers(kubectl);
+    const ready = await readyNow(kubectl);
     const isThere = ready.length === replicas && items.length === replicas;
     return isThere ? { value: ready } : { seen: `${ready.length} ready of ${items.length}` };
   });
@@ -33,7 +39,7 @@ export async function rolloutRestartServer(kubectl: Kubectl): Promise<readonly s
   await kubectl.run(["rollout", "status", "deployment/server", "--timeout=240s"]);
   return until("the old servers to be gone", 90_000, async () => {
     const { items } = await kubectl.get(["pods", "-l", "app=server"]);
-    const ready = await readyServers(kubectl);
+    const ready = await readyNow(kubectl);
     const isNew = items.length === before.length && ready.every((pod) => !before.includes(pod));
     return isNew && ready.length === before.length ? { value: ready } : { seen: `${items.length} pods` };
   });

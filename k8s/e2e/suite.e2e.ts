@@ -61,7 +61,7 @@ step("a namespace that enforces Pod Security restricted admits all pods", async 
   const object = { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace, labels } };
   await kubectl.run(["create", "-f", "-"], { input: JSON.stringify(object) });
   const lines = await makeOk("kube-deploy", inNamespace);
-  assert.equal(lines.filter((line) => / Running /.test(line)).length, 5, "kube-deploy ends with the five pods");
+  assert.equal(lines.filter((line) => / 1\/1 +Running /.test(line)).length, 5, "kube-deploy ends with five ready pods");
   const servers = await readyServers(kubectl);
   assert.equal(servers.length, 3);
   report(t, `${servers.length} servers, 1 client-http, 1 client-grpc, all ready`);
