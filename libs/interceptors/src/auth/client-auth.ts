@@ -1,6 +1,6 @@
 import { CallCredentials, type Interceptor, Metadata, status } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules } from "@grpc-lb/core";
-import { WatchedClientCall } from "../call/client-call.ts";
+import { watchClientCall } from "../call/client-call.ts";
 import { checkToken, TokenError } from "./token.ts";
 
 /** Gives the token for an attempt of a call. It is called for each, so that it should keep what it has. */
@@ -39,7 +39,7 @@ export function createClientAuth(options: ClientAuthOptions): Interceptor {
   return (callOptions, nextCall) => {
     const { credentials } = callOptions;
     const next = nextCall({ ...callOptions, credentials: credentials ? credentials.compose(tokens) : tokens });
-    return new WatchedClientCall(next, { onEnd: () => {} });
+    return watchClientCall(next, { readsContext: true });
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Interceptor, type ServerInterceptor, status } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules } from "@grpc-lb/core";
-import { WatchedClientCall } from "../call/client-call.ts";
+import { watchClientCall } from "../call/client-call.ts";
 import { type ServerStatus, WatchedServerCall } from "../call/server-call.ts";
 import { currentCall, runInCall } from "./call-scope.ts";
 
@@ -57,11 +57,12 @@ export function createClientDeadline(options: ClientDeadlineOptions = {}): Inter
   const { marginMs = 0 } = options;
   return (callOptions, nextCall) => {
     const scope = currentCall();
-    if (!scope) return new WatchedClientCall(nextCall(callOptions), { onEnd: () => {} });
+    if (!scope) return watchClientCall(nextCall(callOptions), { readsContext: false });
     const deadlineMs = Math.min(scope.deadlineMs - marginMs, Number(callOptions.deadline ?? Number.POSITIVE_INFINITY));
     const next = nextCall({ ...callOptions, ...(deadlineMs !== Number.POSITIVE_INFINITY && { deadline: deadlineMs }) });
     const cancel = () => next.cancelWithStatus(status.CANCELLED, "the call that this call was made for has ended");
-    return new WatchedClientCall(next, {
+    return watchClientCall(next, {
+      readsContext: false,
       onStart: () => {
         if (scope.signal.aborted)
           queueMicrotask(cancel); // when the call has started

@@ -1,6 +1,6 @@
 import { type Interceptor, type Metadata, type ServerInterceptor, type StatusObject, status } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules, printableLine } from "@grpc-lb/core";
-import { WatchedClientCall } from "../call/client-call.ts";
+import { watchClientCall } from "../call/client-call.ts";
 import { isInfrastructure } from "../call/infrastructure.ts";
 import { WatchedServerCall } from "../call/server-call.ts";
 import { type Logger, type LogLevel, writeEntry } from "../logger.ts";
@@ -42,7 +42,8 @@ export function createClientLogging(options: LoggingOptions): Interceptor {
   return (callOptions, nextCall) => {
     const next = nextCall(callOptions);
     let write: ReturnType<typeof log> | undefined;
-    return new WatchedClientCall(next, {
+    return watchClientCall(next, {
+      readsContext: true,
       onStart: (metadata) => {
         write = log(callOptions.method_definition.path, metadata);
       },

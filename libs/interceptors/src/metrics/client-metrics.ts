@@ -1,8 +1,9 @@
-import type { Interceptor, InterceptorOptions, Metadata } from "@grpc/grpc-js";
+import type { Interceptor, InterceptorOptions, StatusObject, status } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules } from "@grpc-lb/core";
-import type { Meter } from "@opentelemetry/api";
-import { type AttemptListener, observeAttempts } from "../attempts/observe-attempts.ts";
-import { WatchedClientCall } from "../call/client-call.ts";
+import type { Histogram, Meter } from "@opentelemetry/api";
+import type { Attempt } from "../attempts/attempt.ts";
+import { type AttemptListener, type ObservedCall, observeAttempts } from "../attempts/observe-attempts.ts";
+import { type ClientCallHooks, type NextClientCall, watchClientCall } from "../call/client-call.ts";
 import { createStartCounter, MethodSeries, methodName } from "./attributes.ts";
 import { latency, size } from "./instruments.ts";
 
@@ -53,41 +54,92 @@ export function createClientMetrics(options: ClientMetricsOptions): Interceptor 
     "grpc.client.call.duration",
     latency("Time to complete an RPC from the application's perspective"),
   );
+  const instruments = { duration, sent, received, callDuration };
   return (callOptions, nextCall) => {
-    const startedMs = performance.now();
-    const sizes = messageSizes ? measureMessages(callOptions) : undefined;
-    let series: MethodSeries | undefined;
-    const listener: AttemptListener = {
-      onStart: () => {
-        if (series) series.starts += 1;
-      },
-      onEnd: (attempt, code) => {
-        const ended = series?.ended(code);
-        duration.record(((attempt.endedMs ?? 0) - attempt.startedMs) / 1_000, ended);
-        if (!sizes) return;
-        sent.record(attempt.isSent ? sizes.sent : 0, ended);
-        received.record(sizes.received, ended);
-      },
-    };
-    const { observed, options } = observeAttempts(callOptions, listener);
+    const call = new MeasuredCall(instruments, seriesOf, callOptions.method_definition.path);
+    if (messageSizes) call.measureMessages(callOptions);
+    const { observed, options } = observeAttempts(callOptions, call);
     const next = nextCall(options);
-    return new WatchedClientCall(next, {
-      onStart: (_metadata: Metadata) => {
-        series = seriesOf(next.getPeer(), callOptions.method_definition.path); // of a call that has not started: its target
-        observed.start(listener);
-      },
-      onEnd: ({ code }) => {
-        observed.end(code);
-        callDuration.record((performance.now() - startedMs) / 1_000, series?.ended(code));
-      },
-    });
+    call.bind(next, observed);
+    return watchClientCall(next, call);
   };
 }
 
-function createSeries(
-  target: (name: string) => string,
-  add: (series: MethodSeries) => void,
-): (channel: string, path: string) => MethodSeries {
+interface Instruments {
+  readonly duration: Histogram;
+  readonly sent: Histogram;
+  readonly received: Histogram;
+  readonly callDuration: Histogram;
+}
+
+type FindSeries = (channel: string, path: string) => MethodSeries;
+
+/** One object a call, without closures. */
+class MeasuredCall implements AttemptListener, ClientCallHooks {
+  readonly readsContext = false;
+  readonly #instruments: Instruments;
+  readonly #seriesOf: FindSeries;
+  readonly #path: string;
+  readonly #startedMs = performance.now();
+  #next: NextClientCall | undefined;
+  #observed: ObservedCall | undefined;
+  #series: MethodSeries | undefined;
+  #isSized = false;
+  #sentBytes = 0;
+  #receivedBytes = 0;
+
+  constructor(instruments: Instruments, seriesOf: FindSeries, path: string) {
+    this.#instruments = instruments;
+    this.#seriesOf = seriesOf;
+    this.#path = path;
+  }
+
+  /** Counts the bytes of its messages: grpc-js creates a method definition for each call, and serializes with it. */
+  measureMessages({ method_definition: method }: InterceptorOptions): void {
+    this.#isSized = true;
+    const { requestSerialize, responseDeserialize } = method;
+    method.requestSerialize = (message) => {
+      const bytes = requestSerialize(message);
+      this.#sentBytes += bytes.length;
+      return bytes;
+    };
+    method.responseDeserialize = (bytes) => {
+      this.#receivedBytes += bytes.length;
+      return responseDeserialize(bytes);
+    };
+  }
+
+  bind(next: NextClientCall, observed: ObservedCall): void {
+    this.#next = next;
+    this.#observed = observed;
+  }
+
+  onStart(): void {
+    if (!this.#next) return;
+    this.#series = this.#seriesOf(this.#next.getPeer(), this.#path); // of a call that has not started: its target
+    this.#observed?.follow(this);
+  }
+
+  onAttemptStart(): void {
+    if (this.#series) this.#series.starts += 1;
+  }
+
+  onAttemptEnd(attempt: Attempt, code: status): void {
+    const { duration, sent, received } = this.#instruments;
+    const ended = this.#series?.ended(code);
+    duration.record(((attempt.endedMs ?? 0) - attempt.startedMs) / 1_000, ended);
+    if (!this.#isSized) return;
+    sent.record(attempt.isSent ? this.#sentBytes : 0, ended);
+    received.record(this.#receivedBytes, ended);
+  }
+
+  onEnd({ code }: StatusObject): void {
+    this.#observed?.end(code);
+    this.#instruments.callDuration.record((performance.now() - this.#startedMs) / 1_000, this.#series?.ended(code));
+  }
+}
+
+function createSeries(target: (name: string) => string, add: (series: MethodSeries) => void): FindSeries {
   const byTarget = new Map<string, Map<string, MethodSeries>>();
   return (channel, path) => {
     const name = target(channel);
@@ -104,20 +156,4 @@ function createSeries(
     }
     return series;
   };
-}
-
-/** Counts the bytes of a call's messages: grpc-js creates a method definition for each call, and serializes with it. */
-function measureMessages({ method_definition: method }: InterceptorOptions): { sent: number; received: number } {
-  const sizes = { sent: 0, received: 0 };
-  const { requestSerialize, responseDeserialize } = method;
-  method.requestSerialize = (message) => {
-    const bytes = requestSerialize(message);
-    sizes.sent += bytes.length;
-    return bytes;
-  };
-  method.responseDeserialize = (bytes) => {
-    sizes.received += bytes.length;
-    return responseDeserialize(bytes);
-  };
-  return sizes;
 }

@@ -1,4 +1,4 @@
-import { type Interceptor, type Metadata, status } from "@grpc/grpc-js";
+import { type Interceptor, type Metadata, type StatusObject, status } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules } from "@grpc-lb/core";
 import {
   type Attributes,
@@ -7,13 +7,14 @@ import {
   propagation,
   type Span,
   SpanKind,
+  type SpanOptions,
   type TextMapSetter,
   type Tracer,
   trace,
 } from "@opentelemetry/api";
 import type { Attempt } from "../attempts/attempt.ts";
-import { type AttemptListener, observeAttempts } from "../attempts/observe-attempts.ts";
-import { WatchedClientCall } from "../call/client-call.ts";
+import { type AttemptListener, type ObservedCall, observeAttempts } from "../attempts/observe-attempts.ts";
+import { type ClientCallHooks, type NextClientCall, readsContext, watchClientCall } from "../call/client-call.ts";
 import { methodAttributes, peerAttributes, setStatus } from "./attributes.ts";
 
 /** What is known of an endpoint: an `Endpoint` of `@grpc-lb/resolver` is one. */
@@ -50,76 +51,123 @@ const headers: TextMapSetter<Metadata> = { set: (metadata, key, value) => metada
 export function createClientTracing(options: ClientTracingOptions = {}): Interceptor {
   checkOptions("createClientTracing", options, rules);
   const { tracer = trace.getTracer("@grpc-lb/interceptors"), findEndpoint } = options;
-  const describePeer = (peer: string | undefined): Attributes => {
-    const attributes = peerAttributes(peer);
-    if (!findEndpoint || peer === undefined) return attributes;
-    return { ...attributes, ...endpointAttributes(findEndpoint(peer)) };
-  };
-  const attributesOf = createAttributes();
+  const describeCall = createDescriptions();
+  const client = { tracer, findEndpoint, describeCall };
   return (callOptions, nextCall) => {
-    const { path } = callOptions.method_definition;
-    let spans: Map<Attempt, Span> | undefined; // of a call that is sampled
-    let call: { readonly span: Span; readonly context: Context } | undefined;
-    const listener: AttemptListener = {
-      onStart: (attempt) => {
-        if (!call?.span.isRecording()) return;
-        const attributes: Attributes = { ...methodAttributes(path), "previous-rpc-attempts": attempt.number };
-        spans ??= new Map();
-        spans.set(attempt, tracer.startSpan(`Attempt.${path.slice(1)}`, { attributes }, call.context));
-      },
-      addMetadata: (attempt, metadata) => {
-        if (!call) return;
-        const span = spans?.get(attempt);
-        propagation.inject(span ? trace.setSpan(call.context, span) : call.context, metadata, headers);
-      },
-      onEnd: (attempt, code) => {
-        const span = spans?.get(attempt);
-        if (!span) return;
-        const endpoint = describePeer(attempt.peer);
-        span.setAttributes(endpoint);
-        call?.span.setAttributes(endpoint); // of the last one
-        setStatus(span, code, code !== status.OK);
-        span.end(attempt.endedMs);
-      },
-    };
-    const { observed, options } = observeAttempts(callOptions, listener);
+    const { path, responseStream } = callOptions.method_definition;
+    const call = new TracedCall(client, path);
+    const { observed, options, hasCredentials } = observeAttempts(callOptions, call);
     const next = nextCall(options);
-    return new WatchedClientCall(next, {
-      onStart: (metadata) => {
-        const target = next.getPeer(); // of a call that has not started
-        const attributes = attributesOf(path, target);
-        const parent = context.active();
-        const span = tracer.startSpan(path.slice(1), { kind: SpanKind.CLIENT, attributes }, parent);
-        call = { span, context: trace.setSpan(parent, span) };
-        removeHeaders(metadata);
-        observed.start(listener);
-      },
-      run: (start) => (call ? context.with(call.context, start) : start()),
-      onEnd: ({ code, details }) => {
-        observed.end(code);
-        if (!call?.span.isRecording()) return;
-        setStatus(call.span, code, code !== status.OK, details);
-        call.span.end();
-      },
-    });
+    call.bind(next, observed, responseStream || hasCredentials || readsContext(next));
+    return watchClientCall(next, call);
   };
 }
 
-/** The attributes with which the span of a call starts: those of a method and a target are made once. */
-function createAttributes(): (path: string, target: string) => Attributes {
-  const byTarget = new Map<string, Map<string, Attributes>>();
+interface TracedClient {
+  readonly tracer: Tracer;
+  readonly findEndpoint: ClientTracingOptions["findEndpoint"];
+  readonly describeCall: (path: string, target: string) => CallDescription;
+}
+
+/** One object a call, without closures. Only a span that records has attributes after its start, and spans of its attempts. */
+class TracedCall implements AttemptListener, ClientCallHooks {
+  readonly readsContext = false;
+  readonly #client: TracedClient;
+  readonly #path: string;
+  #next: NextClientCall | undefined;
+  #observed: ObservedCall | undefined;
+  #isContextRead = true;
+  #context: Context | undefined;
+  /** Of the call, if it records. */
+  #span: Span | undefined;
+  #attempts: Map<Attempt, Span> | undefined;
+
+  constructor(client: TracedClient, path: string) {
+    this.#client = client;
+    this.#path = path;
+  }
+
+  /** @param isContextRead whether anything reads the active context of a call that is not recorded */
+  bind(next: NextClientCall, observed: ObservedCall, isContextRead: boolean): void {
+    this.#next = next;
+    this.#observed = observed;
+    this.#isContextRead = isContextRead;
+  }
+
+  onStart(metadata: Metadata): void {
+    if (!this.#next) return;
+    const { tracer, describeCall } = this.#client;
+    const { name, options } = describeCall(this.#path, this.#next.getPeer()); // of a call that has not started: its target
+    const parent = context.active();
+    const span = tracer.startSpan(name, options, parent);
+    this.#context = trace.setSpan(parent, span);
+    removeHeaders(metadata);
+    if (!span.isRecording()) return;
+    this.#span = span;
+    this.#observed?.follow(this);
+  }
+
+  run(start: () => void): void {
+    if (this.#context && (this.#span || this.#isContextRead)) context.with(this.#context, start);
+    else start();
+  }
+
+  onAttemptStart(attempt: Attempt): void {
+    const attributes: Attributes = { ...methodAttributes(this.#path), "previous-rpc-attempts": attempt.number };
+    const span = this.#client.tracer.startSpan(`Attempt.${this.#path.slice(1)}`, { attributes }, this.#context);
+    this.#attempts ??= new Map();
+    this.#attempts.set(attempt, span);
+  }
+
+  addMetadata(attempt: Attempt, metadata: Metadata): void {
+    if (!this.#context) return;
+    const span = this.#attempts?.get(attempt);
+    propagation.inject(span ? trace.setSpan(this.#context, span) : this.#context, metadata, headers);
+  }
+
+  onAttemptEnd(attempt: Attempt, code: status): void {
+    const span = this.#attempts?.get(attempt);
+    if (!span) return;
+    const { peer } = attempt;
+    const { findEndpoint } = this.#client;
+    const endpoint = findEndpoint && peer !== undefined ? endpointAttributes(findEndpoint(peer)) : {};
+    const attributes = { ...peerAttributes(peer), ...endpoint };
+    span.setAttributes(attributes);
+    this.#span?.setAttributes(attributes); // of the last one
+    setStatus(span, code, code !== status.OK);
+    span.end(attempt.endedMs);
+  }
+
+  onEnd({ code, details }: StatusObject): void {
+    this.#observed?.end(code);
+    if (!this.#span) return;
+    setStatus(this.#span, code, code !== status.OK, details);
+    this.#span.end();
+  }
+}
+
+/** With what the span of a call starts. */
+interface CallDescription {
+  readonly name: string;
+  readonly options: SpanOptions;
+}
+
+/** Those of a method and a target are made once. */
+function createDescriptions(): TracedClient["describeCall"] {
+  const byTarget = new Map<string, Map<string, CallDescription>>();
   return (path, target) => {
     let byPath = byTarget.get(target);
     if (!byPath) {
       byPath = new Map();
       byTarget.set(target, byPath);
     }
-    let attributes = byPath.get(path);
-    if (!attributes) {
-      attributes = { ...methodAttributes(path), "server.address": target };
-      byPath.set(path, attributes);
+    let description = byPath.get(path);
+    if (!description) {
+      const attributes = { ...methodAttributes(path), "server.address": target };
+      description = { name: path.slice(1), options: { kind: SpanKind.CLIENT, attributes } };
+      byPath.set(path, description);
     }
-    return attributes;
+    return description;
   };
 }
 

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { Metadata, status } from "@grpc/grpc-js";
+import { credentials, Metadata, status } from "@grpc/grpc-js";
 import { until } from "@grpc-lb/core/testing";
-import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { type Attributes, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import {
   AlwaysOffSampler,
   BasicTracerProvider,
   type ReadableSpan,
   type Sampler,
+  SamplingDecision,
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 import {
@@ -31,7 +32,9 @@ import { createClientTracing } from "./client-tracing.ts";
 import { createServerTracing } from "./server-tracing.ts";
 
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+propagation.setGlobalPropagator(
+  new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
+);
 
 interface StartOptions {
   readonly handlers?: Partial<EchoHandlers>;
@@ -45,8 +48,12 @@ interface StartOptions {
 async function start(t: TestContext, { handlers = {}, sampler, channel = {}, findEndpoint }: StartOptions = {}) {
   const rig = new Rig(t);
   const exporter = new SpanRecorder();
+  const recorded: ReadableSpan[] = []; // also those that are not sampled, which are not exported
   const provider = new BasicTracerProvider({
-    spanProcessors: [new SimpleSpanProcessor(exporter)],
+    spanProcessors: [
+      new SimpleSpanProcessor(exporter),
+      { onStart: () => {}, onEnd: (span) => recorded.push(span), forceFlush: async () => {}, shutdown: async () => {} },
+    ],
     ...(sampler && { sampler }),
   });
   const tracer = provider.getTracer("test");
@@ -68,7 +75,7 @@ async function start(t: TestContext, { handlers = {}, sampler, channel = {}, fin
     await until(() => exporter.getFinishedSpans().length >= count, `${count} spans`);
     return exporter.getFinishedSpans();
   };
-  return { client, spans, exporter, logs, address, tracer };
+  return { client, spans, exporter, recorded, logs, address, tracer };
 }
 
 const kindOf = (spans: readonly ReadableSpan[], kind: SpanKind) => spans.filter((span) => span.kind === kind);
@@ -208,6 +215,115 @@ test("a call that is not sampled has no spans, and the server learns that it is 
   await call(client, "say");
   assert.match(String(header), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   assert.deepEqual(exporter.getFinishedSpans(), []);
+});
+
+for (const kind of kinds) {
+  test(`${kind}: each attempt of a call that is not sampled has one traceparent, and the baggage; logs have its trace`, async (t) => {
+    const seen: Metadata[] = [];
+    const failing = (
+      stream: { metadata: Metadata; emit(event: "error", error: object): unknown },
+      respond?: unknown,
+    ) => {
+      seen.push(stream.metadata);
+      const error = { code: seen.length === 1 ? status.UNAVAILABLE : status.NOT_FOUND, details: "" };
+      if (typeof respond === "function") respond(error);
+      else stream.emit("error", error);
+    };
+    const { client, exporter, logs } = await start(t, {
+      sampler: new AlwaysOffSampler(),
+      handlers: { [kind]: failing } as Partial<EchoHandlers>,
+      channel: retryConfig,
+    });
+    const baggage = propagation.createBaggage({ tenant: { value: "one" } });
+    const metadata = new Metadata();
+    metadata.set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    await context.with(propagation.setBaggage(context.active(), baggage), () => call(client, kind, { metadata }));
+    const { traceId, spanId } = logs.client.only.fields;
+    const expected = { traceparent: [`00-${traceId}-${spanId}-00`], baggage: ["tenant=one"] };
+    assert.deepEqual(
+      seen.map((headers) => ({ traceparent: headers.get("traceparent"), baggage: headers.get("baggage") })),
+      [expected, expected],
+    );
+    assert.deepEqual(exporter.getFinishedSpans(), []);
+  });
+
+  test(`${kind}: a span that is recorded and not sampled has its attributes and attempts, and the server learns that it is not`, async (t) => {
+    const seen: Metadata[] = [];
+    const handler = (
+      stream: { metadata: Metadata; emit(event: "error", error: object): unknown },
+      respond?: unknown,
+    ) => {
+      seen.push(stream.metadata);
+      const error = { code: status.NOT_FOUND, details: "gone" };
+      if (typeof respond === "function") respond(error);
+      else stream.emit("error", error);
+    };
+    const asked: [SpanKind, Attributes][] = [];
+    const sampler: Sampler = {
+      shouldSample: (_context, _traceId, _name, spanKind, attributes) => {
+        asked.push([spanKind, { ...attributes }]);
+        return { decision: SamplingDecision.RECORD };
+      },
+    };
+    const { client, recorded, exporter, address } = await start(t, {
+      sampler,
+      handlers: { [kind]: handler } as Partial<EchoHandlers>,
+    });
+    await call(client, kind);
+    await until(() => recorded.length >= 3, "the spans");
+    const started = { "rpc.system.name": "grpc", "rpc.method": pathOf(kind), "server.address": `dns:${address}` };
+    assert.deepEqual(asked[0], [SpanKind.CLIENT, started]);
+    const ended = { "rpc.response.status_code": "NOT_FOUND", "error.type": "NOT_FOUND" };
+    const peer = { "network.peer.address": "127.0.0.1", "network.peer.port": Number(address.split(":")[1]) };
+    const [callSpan] = kindOf(recorded, SpanKind.CLIENT);
+    const [attempt] = kindOf(recorded, SpanKind.INTERNAL);
+    assert.deepEqual(callSpan?.attributes, { ...started, ...ended, ...peer });
+    assert.deepEqual(callSpan?.status, { code: SpanStatusCode.ERROR, message: "gone" });
+    assert.equal(attempt?.parentSpanContext?.spanId, callSpan?.spanContext().spanId);
+    const { traceId, spanId } = attempt?.spanContext() ?? {};
+    assert.deepEqual(
+      seen.map((headers) => headers.get("traceparent")),
+      [[`00-${traceId}-${spanId}-00`]],
+    );
+    assert.deepEqual(exporter.getFinishedSpans(), []);
+  });
+}
+
+test("credentials, and the messages of a stream, have the trace of a call that is not sampled", async (t) => {
+  const rig = new Rig(t);
+  const tracer = new BasicTracerProvider({ sampler: new AlwaysOffSampler() }).getTracer("test");
+  const sent: string[] = [];
+  const noteTrace = ({ metadata }: { metadata: Metadata }) =>
+    sent.push(String(metadata.get("traceparent")).split("-")[1] ?? "");
+  const address = await rig.serve({
+    say: (incoming, respond) => {
+      noteTrace(incoming);
+      respond(null, "");
+    },
+    list: (incoming) => {
+      noteTrace(incoming);
+      incoming.write("a");
+      incoming.end();
+    },
+  });
+  const client = rig.client(address, { interceptors: [createClientTracing({ tracer })] });
+  const found: (string | undefined)[] = [];
+  const always = new Metadata();
+  const own = credentials.createFromMetadataGenerator((_options, give) => {
+    found.push(activeTraceId());
+    give(null, always);
+  });
+  await call(client, "say", { options: { credentials: own } });
+  await call(client, "say", { options: { credentials: own } });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  client
+    .list("x")
+    .on("data", () => found.push(activeTraceId()))
+    .on("end", resolve);
+  await promise;
+  assert.deepEqual(found, sent);
+  assert.equal(new Set(sent).size, 3);
+  assert.deepEqual(always.getMap(), {}, "what credentials give stays as it is");
 });
 
 test("with metrics, in either order, each attempt is counted and has its span", async (t) => {
