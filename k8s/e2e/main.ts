@@ -26,13 +26,14 @@ const phases = [
   ["monitoring", "identity", "backup", "tracing"],
   ["autoscale"],
   ["lookaside"],
-  ["suite", "registries", "tutorial", "discovery", "live", "components"],
+  ["suite", "registries", "tutorial", "discovery", "live", "deploy", "components"],
   ["outages", "xds"],
 ] as const;
 type Story = (typeof phases)[number][number];
 
 const files: Readonly<Record<Story, readonly string[]>> = {
   suite: [...inOneProcess, "k8s/e2e/suite.e2e.ts"],
+  deploy: [...inOneProcess, "k8s/e2e/deploy.e2e.ts"],
   policies: [...inOneProcess, "k8s/e2e/policies.e2e.ts"],
   compare: [...inOneProcess, "k8s/e2e/compare.e2e.ts"],
   "istio-registry": [...inOneProcess, "k8s/e2e/istio-registry.e2e.ts"],
