@@ -37,8 +37,6 @@ const xdsDeps: Plugin = {
 const tree = join(project, "dist/image");
 rmSync(tree, { recursive: true, force: true });
 const program = join(tree, "dist/app/main.cjs");
-const manifest = join(project, "package.json");
-const dependencies = existsSync(manifest) ? (JSON.parse(readFileSync(manifest, "utf8")).dependencies ?? {}) : {};
 const chunks = new Map<string, Chunk>();
 const options: BuildOptions & { metafile: true } = {
   bundle: true,
@@ -55,7 +53,7 @@ const options: BuildOptions & { metafile: true } = {
   metafile: true,
   logLevel: "warning",
   logOverride: { "empty-import-meta": "error" },
-  plugins: [xdsDeps, splitOnDemand(chunks, (name) => name in dependencies)],
+  plugins: [xdsDeps, splitOnDemand(chunks)],
 };
 const { metafile } = await build({ ...options, entryPoints: [join(project, "src/main.ts")], outfile: program });
 const isFile = (input: string) => existsSync(input); // the others are what a plugin makes

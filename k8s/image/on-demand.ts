@@ -1,18 +1,8 @@
 import { basename, dirname } from "node:path";
 import type { Plugin } from "esbuild";
 
-/** A package that is a chunk. */
-interface OnDemand {
-  /** Whether it works with the program's grpc-js. */
-  readonly usesGrpc: boolean;
-  /** Whether a program that has it among its dependencies imports it statically: then it is no chunk there. */
-  readonly isStaticWhereDeclared: boolean;
-}
-
-const packages: ReadonlyMap<string, OnDemand> = new Map([
-  ["fastify", { usesGrpc: false, isStaticWhereDeclared: true }],
-  ["@grpc/grpc-js-xds", { usesGrpc: true, isStaticWhereDeclared: false }], // an optional peer of @grpc-lb/xds
-]);
+/** The package that is a chunk: an optional peer of @grpc-lb/xds. It works with the program's grpc-js. */
+const xdsPackage = "@grpc/grpc-js-xds";
 
 /** Where a chunk finds the program's grpc-js, an expression. */
 const sharedGrpc = 'globalThis[Symbol.for("grpc-lb: the grpc-js of the program")]';
@@ -25,25 +15,22 @@ export interface Chunk {
 }
 
 /**
- * Makes a chunk of each dynamic import of a file `on-demand.ts`, named after its folder, and of some packages. Node compiles a program as a
- * whole before it runs the first line, some 20 to 40 ms for each megabyte. A chunk has copies of the packages that the program has too,
+ * Makes a chunk of each dynamic import of a file `on-demand.ts`, named after its folder, and of grpc-js-xds. Node compiles a program as
+ * a whole before it runs the first line, some 20 to 40 ms for each megabyte. A chunk has copies of the packages that the program has too,
  * except of grpc-js, whose classes and registries exist once: it takes that of the program.
- *
- * @param isDeclared whether the program has a package among its own dependencies
  */
-export function splitOnDemand(chunks: Map<string, Chunk>, isDeclared: (name: string) => boolean): Plugin {
+export function splitOnDemand(chunks: Map<string, Chunk>): Plugin {
   return {
     name: "on-demand",
     setup({ onLoad, onResolve, resolve }) {
-      const filter = /\/on-demand\.ts$|^fastify$|^@grpc\/grpc-js-xds$/;
+      const filter = /\/on-demand\.ts$|^@grpc\/grpc-js-xds$/;
       onResolve({ filter }, async ({ path, kind, importer, resolveDir, pluginData }) => {
         if (kind !== "dynamic-import" || pluginData === "resolving") return undefined;
-        const known = packages.get(path);
-        if (known?.isStaticWhereDeclared && isDeclared(path)) return undefined;
+        const isXds = path === xdsPackage;
         const found = await resolve(path, { kind, importer, resolveDir, pluginData: "resolving" });
-        const name = `${known ? basename(path) : basename(dirname(found.path))}.cjs`;
+        const name = `${isXds ? basename(path) : basename(dirname(found.path))}.cjs`;
         chunks.set(name, { name, entry: found.path });
-        if (known?.usesGrpc) return { path: name, namespace: "chunk-with-grpc", pluginData: { resolveDir } };
+        if (isXds) return { path: name, namespace: "chunk-with-grpc", pluginData: { resolveDir } };
         return { path: `./${name}`, external: true };
       });
       onResolve({ filter: /\.cjs$/, namespace: "chunk-with-grpc" }, ({ path }) => ({ path, external: true }));

@@ -1,9 +1,8 @@
+import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { listenHost, listening } from "@grpc-lb/program";
-import type { FastifyPluginAsync } from "fastify";
-
-/** Routes of an admin server: a plugin of fastify. */
-export type AdminRoutes = FastifyPluginAsync;
+import { listening } from "@grpc-lb/program";
+import { createRouteServer, type RouteServerLimits } from "./route-server.ts";
+import type { AdminRoutes } from "./routes.ts";
 
 /** Where an admin server listens, and what it answers. */
 export interface AdminServerOptions {
@@ -11,7 +10,7 @@ export interface AdminServerOptions {
   readonly host?: string | undefined;
   /** 0 for a free one. */
   readonly port: number;
-  /** All routes; two with the same path are a mistake, which throws. */
+  /** All routes; two with the same method and path are a mistake, which throws. */
   readonly routes: readonly AdminRoutes[];
 }
 
@@ -22,16 +21,14 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Bounds of what peers can make an admin server hold. Node limits the headers of a request to 16 kB. */
-const limits = {
+const limits: RouteServerLimits = {
   maxConnections: 100,
   maxBodyBytes: 16_384,
-  /** From the first byte of a connection or request to its end, and for an answer that the peer does not read. */
   timeoutMs: 10_000,
   checkIntervalMs: 2_000,
-  /** How long requests in progress may take when the server closes. */
+  keepAliveTimeoutMs: 72_000, // longer than the 60 s between two scrapes of Prometheus
   closeMs: 1_000,
-} as const;
+};
 
 /**
  * Starts an HTTP server for operators: metrics, probes, `/debug`, faults. It is apart from the ports of the service, so that no Service
@@ -43,35 +40,15 @@ const limits = {
  *
  * @throws ProgramError with the flag, the port and the reason, exit code 1, when the address cannot be listened on
  */
-export async function createAdminServer({ host = "", port, routes }: AdminServerOptions): Promise<AdminServer> {
-  const { fastify } = await import("fastify"); // only for programs that have an admin port
-  const app = fastify({
-    bodyLimit: limits.maxBodyBytes,
-    forceCloseConnections: "idle",
-    requestTimeout: limits.timeoutMs,
-    connectionTimeout: limits.timeoutMs,
-    http: { headersTimeout: limits.timeoutMs, connectionsCheckingInterval: limits.checkIntervalMs },
-  });
-  app.server.maxConnections = limits.maxConnections;
-  app.addHook("onRequest", async (_request, reply) => {
-    reply.header("cache-control", "no-store");
-  });
-  for (const plugin of routes) app.register(plugin);
+export async function createAdminServer({ host, port, routes }: AdminServerOptions): Promise<AdminServer> {
+  const { server, close } = createRouteServer(routes, limits);
+  // Without a host Node listens on every interface, with IPv6 or without, and needs no look-up, which would cost a start 4 ms.
+  server.listen(port, host || undefined);
   try {
-    await listening("--admin-port", port, app.listen({ port, host: listenHost(host) }));
+    await listening("--admin-port", port, once(server, "listening"));
   } catch (cause) {
-    await app.close();
+    await close();
     throw cause;
   }
-  return {
-    port: (app.server.address() as AddressInfo).port,
-    async close() {
-      const cut = setTimeout(() => app.server.closeAllConnections(), limits.closeMs);
-      try {
-        await app.close();
-      } finally {
-        clearTimeout(cut);
-      }
-    },
-  };
+  return { port: (server.address() as AddressInfo).port, close };
 }

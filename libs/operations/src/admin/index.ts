@@ -9,6 +9,7 @@
  * ```
  */
 export { adminFlags, clientAdminFlags } from "./admin-flags.ts";
-export { type AdminRoutes, type AdminServer, type AdminServerOptions, createAdminServer } from "./admin-server.ts";
+export { type AdminServer, type AdminServerOptions, createAdminServer } from "./admin-server.ts";
 export { type EndpointsViews, endpointsRoutes } from "./debug/endpoints-routes.ts";
 export { type ProbeOptions, probeRoutes } from "./probe-routes.ts";
+export type { AdminAnswer, AdminRequest, AdminRoute, AdminRoutes } from "./routes.ts";

@@ -1,4 +1,4 @@
-import type { AdminRoutes } from "./admin-server.ts";
+import type { AdminRoutes } from "./routes.ts";
 
 /** What the probes answer. */
 export interface ProbeOptions {
@@ -10,15 +10,16 @@ export interface ProbeOptions {
 
 /** `GET /healthz`: 200 while the process lives. `GET /readyz`: 200 while the program is ready, with what is missing; else 503 with the reason. */
 export function probeRoutes({ notReady, missing = () => undefined }: ProbeOptions): AdminRoutes {
-  return async (app) => {
-    app.get("/healthz", async (_request, reply) => reply.type("text/plain").send("ok"));
-    app.get("/readyz", async (_request, reply) => {
-      const reason = notReady();
-      const lack = missing();
-      return reply
-        .type("text/plain")
-        .code(reason === undefined ? 200 : 503)
-        .send(reason ?? (lack === undefined ? "ok" : `ok, without ${lack}`));
-    });
+  const readyz = () => {
+    const reason = notReady();
+    const lack = missing();
+    if (reason !== undefined) return { status: 503, body: reason };
+    return { body: lack === undefined ? "ok" : `ok, without ${lack}` };
+  };
+  return {
+    routes: [
+      { method: "GET", path: "/healthz", answer: () => ({ body: "ok" }) },
+      { method: "GET", path: "/readyz", answer: readyz },
+    ],
   };
 }

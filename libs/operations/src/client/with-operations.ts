@@ -1,6 +1,7 @@
 import type { Caller } from "@grpc-lb/program";
-import { type AdminRoutes, createAdminServer } from "../admin/admin-server.ts";
+import { createAdminServer } from "../admin/admin-server.ts";
 import { probeRoutes } from "../admin/probe-routes.ts";
+import type { AdminRoutes } from "../admin/routes.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 
 /** What a client has for its operators. */

@@ -1,8 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { describeReadFailure, messageOf, readTextFile, showFileName } from "@grpc-lb/core";
 import { fileFlag, ProgramError } from "@grpc-lb/program";
-import type { FastifyReply, FastifyRequest } from "fastify";
-import type { AdminRoutes } from "../admin/admin-server.ts";
+import type { AdminAnswer, AdminRequest, AdminRoutes } from "../admin/routes.ts";
 import type { FaultInjector } from "./fault-injector.ts";
 import { parseFaults } from "./faults.ts";
 
@@ -55,48 +54,51 @@ export interface FaultRoutesOptions {
  * Once the injector is closed, `PUT` answers 409.
  */
 export function faultRoutes({ injector, tokenFile }: FaultRoutesOptions): AdminRoutes {
-  return async (app) => {
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser("*", { parseAs: "string", bodyLimit: maxBodyBytes }, (_request, body, done) =>
-      done(null, body),
-    );
-    app.addHook("onRequest", async (request, reply) => requireToken(request, reply, tokenFile));
-    app.get("/faults", (_request, reply) => reply.type("text/plain").send(`${injector.describe()}\n`));
-    app.put("/faults", { bodyLimit: maxBodyBytes }, (request, reply) => {
-      reply.type("text/plain");
-      try {
-        injector.set(parseFaults(typeof request.body === "string" ? request.body : ""));
-      } catch (error) {
-        return reply.code(injector.isClosed ? 409 : 400).send(`${messageOf(error)}\n`);
-      }
-      return reply.send(`${injector.describe()}\n`);
-    });
-    app.delete("/faults", (_request, reply) => {
-      injector.clear();
-      return reply.type("text/plain").send(`${injector.describe()}\n`);
-    });
+  const protectedRoute = {
+    path: "/faults",
+    maxBodyBytes,
+    refuse: ({ headersDistinct }: Pick<AdminRequest, "headersDistinct">) =>
+      refuseWithoutToken(headersDistinct.authorization, tokenFile),
+  };
+  const show = () => ({ body: `${injector.describe()}\n` });
+  const replace = ({ body }: AdminRequest) => {
+    try {
+      injector.set(parseFaults(body));
+    } catch (error) {
+      return { status: injector.isClosed ? 409 : 400, body: `${messageOf(error)}\n` };
+    }
+    return show();
+  };
+  const end = () => {
+    injector.clear();
+    return show();
+  };
+  return {
+    routes: [
+      { ...protectedRoute, method: "GET", answer: show },
+      { ...protectedRoute, method: "PUT", answer: replace },
+      { ...protectedRoute, method: "DELETE", answer: end },
+    ],
   };
 }
 
-async function requireToken({ raw }: FastifyRequest, reply: FastifyReply, tokenFile: string): Promise<void> {
-  const [header, ...others] = raw.headersDistinct.authorization ?? [];
+async function refuseWithoutToken(
+  [header, ...others]: readonly string[] = [],
+  tokenFile: string,
+): Promise<AdminAnswer | undefined> {
   const given = others.length === 0 ? /^Bearer +([\x21-\x7e]+)$/i.exec(header ?? "")?.[1] : undefined;
   let token: string;
   try {
     token = await readToken(tokenFile);
   } catch (error) {
-    await reply
-      .code(503)
-      .type("text/plain")
-      .send(`the token file cannot be used: ${describeReadFailure(error)}\n`);
-    return;
+    return { status: 503, body: `the token file cannot be used: ${describeReadFailure(error)}\n` };
   }
-  if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return;
-  await reply
-    .code(401)
-    .header("www-authenticate", "Bearer")
-    .type("text/plain")
-    .send("needs authorization: Bearer with the token of --faults-token-file\n");
+  if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return undefined;
+  return {
+    status: 401,
+    headers: { "www-authenticate": "Bearer" },
+    body: "needs authorization: Bearer with the token of --faults-token-file\n",
+  };
 }
 
 /** Of equal length for every text, as the comparison needs it. */

@@ -2,7 +2,7 @@ import { createHistograms, observeBalancing } from "@grpc-lb/interceptors/metric
 import { type Meter, metrics } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
-import type { AdminRoutes } from "../admin/admin-server.ts";
+import type { AdminRequest, AdminRoutes } from "../admin/routes.ts";
 import { chooseFormat } from "./metrics-format.ts";
 import { observeProcess } from "./process-metrics.ts";
 import { contentTypes, formatMetrics } from "./prometheus-text.ts";
@@ -44,15 +44,14 @@ export function createMetrics(attributes: ResourceAttributes): Metrics {
     });
     return collecting;
   };
+  const scrape = async ({ headers }: AdminRequest) => {
+    const format = chooseFormat(headers.accept);
+    const { resourceMetrics } = await collect();
+    return { type: contentTypes[format], body: formatMetrics(resourceMetrics, format) };
+  };
   return {
     meter,
-    async routes(app) {
-      app.get("/metrics", async ({ headers }, reply) => {
-        const format = chooseFormat(headers.accept);
-        const { resourceMetrics } = await collect();
-        return reply.type(contentTypes[format]).send(formatMetrics(resourceMetrics, format));
-      });
-    },
+    routes: { routes: [{ method: "GET", path: "/metrics", answer: scrape }] },
     async close() {
       if (isGlobal) metrics.disable();
       for (const observation of observations) observation.close();

@@ -238,11 +238,10 @@ test("flags take what is right, and say what is wrong without repeating a secret
 test("a meter of the API is scraped, too, until telemetry is closed", async () => {
   const telemetry = await startTelemetry({ service, hasMetrics: true, report: assert.fail });
   metrics.getMeter("a library").createCounter("library.calls").add(3);
-  const app = fastify();
-  for (const routes of telemetry.routes) app.register(routes);
-  const { body } = await app.inject("/metrics");
+  const admin = await createAdminServer({ host: "127.0.0.1", port: 0, routes: telemetry.routes });
+  const body = await (await fetch(`http://127.0.0.1:${admin.port}/metrics`)).text();
   assert.match(body, /^library_calls_total 3$/m);
-  await app.close();
+  await admin.close();
   await telemetry.close();
   assert.ok(metrics.setGlobalMeterProvider({ getMeter: () => assert.fail() }), "the next one may set its own");
   metrics.disable();

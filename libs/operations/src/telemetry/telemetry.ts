@@ -2,7 +2,7 @@ import { checkOptions, type OptionRules } from "@grpc-lb/core";
 import { refuseFlags } from "@grpc-lb/program";
 import type { Meter, Tracer } from "@opentelemetry/api";
 import type { FastifyInstance } from "fastify";
-import type { AdminRoutes } from "../admin/admin-server.ts";
+import type { AdminRoutes } from "../admin/routes.ts";
 import { describeResource, type PodIdentity } from "./resource.ts";
 
 /** What a program measures and traces. */

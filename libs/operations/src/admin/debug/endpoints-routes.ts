@@ -3,7 +3,7 @@ import { type Endpoint, formatAddress } from "@grpc-lb/discovery";
 import type { PolicyStats } from "@grpc-lb/policies";
 import type { ResolvedTargetStats } from "@grpc-lb/resolver";
 import type { DispatcherStats } from "@grpc-lb/resolver/undici";
-import type { AdminRoutes } from "../admin-server.ts";
+import type { AdminRoutes } from "../routes.ts";
 import { EndpointsObserver } from "./endpoints-observer.ts";
 
 /** The views of the libraries that a program uses. */
@@ -24,13 +24,15 @@ export interface EndpointsViews {
  */
 export function endpointsRoutes(views: EndpointsViews): AdminRoutes {
   const observer = new EndpointsObserver();
-  return async (app) => {
-    app.addHook("onClose", async () => observer.close());
-    app.get("/debug/endpoints", async () => ({
-      sources: (views.resolvers?.() ?? []).map((stats) => describeSource(stats, observer)),
-      policies: (views.policies?.() ?? []).map((stats) => describePolicy(stats, observer)),
-      dispatchers: (views.dispatchers?.() ?? []).map((stats) => describeDispatcher(stats, observer)),
-    }));
+  const describe = () => ({
+    sources: (views.resolvers?.() ?? []).map((stats) => describeSource(stats, observer)),
+    policies: (views.policies?.() ?? []).map((stats) => describePolicy(stats, observer)),
+    dispatchers: (views.dispatchers?.() ?? []).map((stats) => describeDispatcher(stats, observer)),
+  });
+  const answer = () => ({ type: "application/json; charset=utf-8", body: JSON.stringify(describe()) });
+  return {
+    routes: [{ method: "GET", path: "/debug/endpoints", answer }],
+    close: () => observer.close(),
   };
 }
 
