@@ -1,4 +1,4 @@
-import { createHistograms, observeBalancing } from "@grpc-lb/interceptors/metrics";
+import { createHistograms, observeBalancing } from "@grpc-lb/interceptors/metrics-without-grpc";
 import { type Meter, metrics } from "@opentelemetry/api";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
