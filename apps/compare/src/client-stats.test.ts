@@ -42,6 +42,16 @@ test("a change of the pods restarts the verdict", () => {
   assert.equal(stats.verdict(pods, upper).calls, 20, "calls of the first two seconds count");
 });
 
+test("a client that starts long after the pods has its connections open before it is judged", () => {
+  const stats = new ClientStats("round_robin");
+  stats.restart(0);
+  const lateMs = add(stats, [null, null], 8_000);
+  const endMs = add(stats, Array(40).fill("a"), lateMs);
+  assert.equal(stats.verdict(pods, upper).calls, 0);
+  add(stats, turns(15), endMs);
+  assert.equal(stats.verdict(pods, upper).word, "BALANCED");
+});
+
 test("one pod alone has no verdict", () => {
   const stats = new ClientStats("random");
   add(stats, Array(90).fill("a"), 0);

@@ -11,7 +11,7 @@ interface EndedCall {
 const windowMs = 10_000;
 /** Bounds what a busy client makes this process hold. */
 const maxCalls = 20_000;
-/** How long after a change of the pods calls are not judged, because connections are opening or break. */
+/** How long after the first answer, or a change of the pods, calls are not judged, because connections are opening or break. */
 const settleMs = 2_000;
 /** How many calls a pod are judged, the latest ones. */
 const judgedPerPod = 30;
@@ -28,7 +28,7 @@ export class ClientStats {
   readonly #recent: EndedCall[] = [];
   /** The pods that answered since the pods changed and clients have settled, the latest last. */
   #answers: string[] = [];
-  /** When the pods changed; unknown before the first call. */
+  /** When the first answer came, or the pods have changed since; unknown before it. */
   #changedMs: number | undefined;
 
   constructor(rule: BalanceRule) {
@@ -48,7 +48,6 @@ export class ClientStats {
   }
 
   add(call: EndedCall, error: string): void {
-    this.#changedMs ??= call.atMs;
     this.#recent.push(call);
     if (this.#recent.length > maxCalls) this.#recent.shift();
     if (call.pod === null) {
@@ -56,6 +55,7 @@ export class ClientStats {
       this.#lastError = error;
     } else {
       this.#calls += 1;
+      this.#changedMs ??= call.atMs;
       if (call.atMs - this.#changedMs >= settleMs) this.#answers.push(call.pod);
       if (this.#answers.length > maxCalls) this.#answers.shift();
     }
@@ -64,7 +64,7 @@ export class ClientStats {
   /** The pods have changed: calls before are not judged any more. */
   restart(atMs: number): void {
     this.#answers = [];
-    this.#changedMs = atMs;
+    if (this.#changedMs !== undefined) this.#changedMs = atMs;
   }
 
   /** Calls a second and the times of calls, over the last ten seconds or since `startMs`. */
