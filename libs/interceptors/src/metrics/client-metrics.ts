@@ -16,7 +16,7 @@ export interface ClientMetricsOptions {
    * where targets are addresses, `() => "other"` keeps their number small. Default: the target.
    */
   readonly target?: ((target: string) => string) | undefined;
-  /** Whether the sizes of messages are recorded, which is a third of the cost. Default: true. */
+  /** Whether the sizes of messages are recorded, which is a tenth of the cost. Default: true. */
   readonly messageSizes?: boolean | undefined;
 }
 

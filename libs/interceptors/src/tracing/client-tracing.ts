@@ -58,7 +58,9 @@ export function createClientTracing(options: ClientTracingOptions = {}): Interce
     const call = new TracedCall(client, path);
     const { observed, options, hasCredentials } = observeAttempts(callOptions, call);
     const next = nextCall(options);
-    call.bind(next, observed, responseStream || hasCredentials || readsContext(next));
+    // Credentials and listeners of a stream's messages run in the context of the call; the callback of a single response does not need it.
+    const isContextRead = responseStream || hasCredentials || readsContext(next);
+    call.bind(next, observed, isContextRead);
     return watchClientCall(next, call);
   };
 }
