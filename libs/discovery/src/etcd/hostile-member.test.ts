@@ -304,6 +304,7 @@ test(`during a storm of broken answers the last good endpoints stay, and the tru
     ...deadlines,
   });
   await reader.untilAddresses("10.0.0.1:80");
+  const from = reader.snapshots.length - 1; // with a clock this fast the first read may already be late
   let left = 80;
   const isFaulty = () => left > 0 && random() < 0.9;
   fake.onRange = (metadata) => {
@@ -323,7 +324,7 @@ test(`during a storm of broken answers the last good endpoints stay, and the tru
   cleanups.push(() => clearInterval(striking));
   await until(() => left <= 0, "the end of the storm");
   clearInterval(striking);
-  for (const { endpoints, error } of reader.snapshots) {
+  for (const { endpoints, error } of reader.snapshots.slice(from)) {
     const first = endpoints?.find(({ id }) => id === "1");
     assert.deepEqual(first?.addresses, [{ host: "10.0.0.1", port: 80 }], "the last good endpoint serves");
     assert.ok((error?.message.length ?? 0) < 1_000, error?.message);
