@@ -114,7 +114,11 @@ step("no certificate, no TLS, a wrong name, another authority: refused with the 
       { env: ["TLS=false", "TLS_CA=", "TLS_CERT=", "TLS_KEY=", "SERVER_NAME="] },
       { grpc: /: it may speak TLS/, http: /: 400 This port speaks TLS$/ },
     ],
-    ["a wrong name", { flags: ["--server-name=other"] }, both(/certificate is for .*\bserver\b.*, not for other; --server-name /)],
+    [
+      "a wrong name",
+      { flags: ["--server-name=other"] },
+      both(/certificate is for .*\bserver\b.*, not for other; --server-name /),
+    ],
     ["another authority", { flags: ["--tls-ca=/dev/shm/ca"] }, both(/: no trusted authority has signed/)],
     [
       "a certificate of another authority",
