@@ -26,6 +26,7 @@ function start(main: string, args: readonly string[], env: Record<string, string
   const { stderr } = spawnSync(process.execPath, ["--require", reporter, main, ...args], {
     encoding: "utf8",
     env: { PATH: process.env.PATH, ...env },
+    timeout: 30_000,
   });
   const [, us] = /^cpu (\d+)$/m.exec(stderr) ?? [];
   if (us === undefined) throw new Error(`the client did not end by itself: ${stderr}`);
