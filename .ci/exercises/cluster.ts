@@ -42,6 +42,22 @@ export class WorkshopCluster {
   }
 
   /**
+   * Describes the namespace for the report of an exercise that failed: its pods with their nodes, its Services, its last events, and
+   * the last lines of the clients. Never throws: what cannot be read says why.
+   */
+  describe(): string {
+    return questions
+      .map((args) => {
+        try {
+          return `$ kubectl ${args.join(" ")}\n${this.#kubectl(...args, "--request-timeout=10s").trimEnd()}`;
+        } catch (error) {
+          return error instanceof Error ? error.message : String(error);
+        }
+      })
+      .join("\n");
+  }
+
+  /**
    * Cleans up as the workshop does, by `make kube-delete`, and then looks for what is left: the namespace, and objects without a
    * namespace that name it. A namespace that is left is deleted. Never throws, so that the results of the exercises are not lost.
    *
@@ -81,6 +97,14 @@ export class WorkshopCluster {
     return kubectl(this.#kubeconfig, ...args);
   }
 }
+
+/** What helps to understand why an exercise failed. */
+const questions: readonly (readonly string[])[] = [
+  ["get", "pods", "--output=wide"],
+  ["get", "services,endpointslices"],
+  ["get", "events", "--sort-by=.lastTimestamp"],
+  ["logs", "--selector=app in (client-grpc,client-http)", "--tail=10", "--prefix", "--timestamps"],
+];
 
 /** What an exercise may need, and how it shows. */
 const proofs: Readonly<Record<string, (kubectl: (...args: readonly string[]) => string) => boolean>> = {

@@ -51,6 +51,7 @@ async function runExercise({ page, name, needs, steps }: Exercise): Promise<void
     if (isShowing || failure !== undefined) say(`$ ${step.command}\n${output.trimEnd()}`);
     if (failure === undefined) continue;
     failures.push(`${page}:${step.line}: ${failure}`);
+    if (cluster) say(cluster.describe());
     break;
   }
   for (const command of await session.end()) failures.push(`${page}: a process was left: ${command}`);

@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { systemClock } from "@grpc-lb/core";
 import { registerResolvers } from "@grpc-lb/resolver";
 import { readClient } from "./client.ts";
+import { connectFrom } from "./connect.ts";
 import { buildImages } from "./images.ts";
 import { type Load, reaches, underLoad } from "./load.ts";
 import { makeOk } from "./make.ts";
@@ -38,7 +39,7 @@ async function catchUp(): Promise<number> {
   const backMs = systemClock.now();
   const slices = ["endpointslices", "--selector", "kubernetes.io/service-name=server"];
   await kubectl.run(["annotate", "--overwrite", ...slices, `grpc-lb.dev/changed=${Math.round(backMs)}`]);
-  return until("an event of the watch", 15_000, async () => {
+  return until("an event of the watch", 20_000, async () => {
     const [stats] = resolver.stats();
     const age = stats?.lastSyncAgeMs ?? Number.POSITIVE_INFINITY;
     const sinceMs = systemClock.now() - backMs;
@@ -47,13 +48,16 @@ async function catchUp(): Promise<number> {
 }
 
 /**
- * Stops the cluster's controllers for an outage; `run("start")` starts them again. Otherwise they may reach the API server before the
- * nodes do, consider all nodes lost and mark all pods as not ready, which every client must believe. They also retry only after up
- * to a minute.
+ * Stops the cluster's controllers and kube-proxies for an outage; `run("start")` starts them again. Otherwise the controllers may reach
+ * the API server before the nodes do, consider all nodes lost and mark all pods as not ready, which every client must believe. All
+ * of them also retry only after up to a minute.
  */
-async function stopControllers(run: NonNullable<typeof sandbox>): Promise<void> {
-  for (const name of ["controller-manager", "scheduler"]) await run("stop", name);
+async function stopComponents(run: NonNullable<typeof sandbox>): Promise<void> {
+  for (const name of ["controller-manager", "scheduler", "kube-proxy-a", "kube-proxy-b"]) await run("stop", name);
 }
+
+/** A Service of the same servers, which is created after the outages. */
+const newService = "server-new";
 
 /** How long the API server is away, in milliseconds; `make e2e-long` takes more than a watch may be silent. */
 const outage = process.env.GRPC_LB_E2E_LONG
@@ -74,7 +78,7 @@ outageStep(
       await reaches(load, await readyServersOf(kubectl, 3));
       const [restarted = ""] = [...new Set(load.calls.slice(-9).map(({ pod }) => pod))];
       endedAddress = (await kubectl.get(["pod", restarted])).status.podIP;
-      await stopControllers(run);
+      await stopComponents(run);
       await run("stop", "apiserver");
       signalServer(restarted, "TERM");
       progress(`   the API server is stopped, the kubelet restarts ${restarted}; waiting ${seconds(outage.stoppedMs)}`);
@@ -88,7 +92,8 @@ outageStep(
       assert.ok(isBack, "the restarted server must be called again");
       const caughtUpMs = await catchUp();
       report(t, `first event ${Math.round(caughtUpMs)} ms after its return`);
-      assert.ok(caughtUpMs <= 5_000, `caught up after ${caughtUpMs} ms`);
+      // A retry waits for at most 4 s. The first one may meet a server that still starts.
+      assert.ok(caughtUpMs <= 10_000, `caught up after ${caughtUpMs} ms`);
     });
   },
 );
@@ -98,7 +103,7 @@ outageStep(
   async (run, t) => {
     await duringOutage(t, async (load) => {
       await reaches(load, await readyServersOf(kubectl, 3));
-      await stopControllers(run);
+      await stopComponents(run);
       try {
         await run("signal", "apiserver", "STOP");
         progress(`   the API server is frozen; waiting ${seconds(outage.frozenMs)}`);
@@ -116,6 +121,24 @@ outageStep(
     });
   },
 );
+
+outageStep("after the outages every node and the cluster's DNS learn of a new Service", async (_run, t) => {
+  // A CoreDNS that starts lists at once; one that has missed the API server retries only after up to a minute.
+  await kubectl.run(["rollout", "restart", "deployment/coredns", "--namespace=kube-system"]);
+  await kubectl.run(["rollout", "status", "deployment/coredns", "--namespace=kube-system", "--timeout=120s"]);
+  const changedMs = systemClock.now();
+  await kubectl.run(["expose", "deployment", "server", `--name=${newService}`, "--port=30051"]);
+  const { items } = await kubectl.get(["pods"]);
+  const pods: readonly { metadata: { name: string }; spec: { nodeName: string } }[] = items;
+  const names = pods.map(({ metadata }) => metadata.name);
+  assert.ok(new Set(pods.map(({ spec }) => spec.nodeName)).size > 1, "there must be pods on more than one node");
+  await until(`all pods to reach ${newService}`, 180_000, async () => {
+    const outcomes = await Promise.all(names.map((pod) => connectFrom(kubectl, pod, [`${newService}:30051`])));
+    const late = outcomes.flatMap(([outcome], at) => (outcome === "connected" ? [] : [`${names[at]}: ${outcome}`]));
+    return late.length === 0 ? { value: true } : { seen: late.join(", ") };
+  });
+  report(t, `all pods reached it after ${Math.round((systemClock.now() - changedMs) / 1_000)} s`);
+});
 
 outageStep(
   "after the outages changes of the cluster take effect, and the client in the pod had no failed call",
