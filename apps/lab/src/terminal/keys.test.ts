@@ -32,3 +32,24 @@ test("keys are read one by one, Ctrl-C is a signal, and the terminal is restored
   assert.equal(process.listenerCount("exit"), listeners);
   assert.equal(input.listenerCount("data"), 0);
 });
+
+for (const [behaviour, text, wanted] of [
+  ["an arrow, and Ctrl-C right behind it", "\x1b[A\x03", ["SIGINT"]],
+  ["Escape, and Ctrl-C right behind it", "\x1b\x03", ["SIGINT"]],
+  ["a key, a function key with its modifier, and a key", "k\x1b[15;5~f", ["k", "f"]],
+  ["an arrow of the application mode, and a key", "\x1bOAq", ["q"]],
+  ["a key with Alt, and the same without", "\x1bkk", ["k"]],
+] as const) {
+  test(`keys that arrive together: ${behaviour}`, () => {
+    const input = Object.assign(new EventEmitter(), { setRawMode() {}, resume() {}, pause() {} });
+    const got: string[] = [];
+    const reader = readKeys(
+      input,
+      (key) => got.push(key),
+      (signal) => got.push(signal),
+    );
+    input.emit("data", Buffer.from(text));
+    reader.close();
+    assert.deepEqual(got, wanted);
+  });
+}

@@ -10,6 +10,9 @@ export interface KeyInput {
 /** Keys that a terminal turns into signals, unless it is in raw mode. */
 const signals: Readonly<Record<string, NodeJS.Signals>> = { "\x03": "SIGINT", "\x1c": "SIGQUIT" };
 
+/** An arrow, a function key, or a key with Alt. A control character never belongs to it: Ctrl-C right behind it counts. */
+const escapeSequence = new RegExp(`${String.fromCharCode(27)}(?:\\[[0-?]*[ -/]*[@-~]|O[ -~]|[ -~])?`, "g");
+
 /**
  * Reads keys one by one and without an echo. Ctrl-C and Ctrl-\ still are signals. The terminal is as before after `close`, and
  * when the process exits.
@@ -23,9 +26,8 @@ export function readKeys(
 ): { close(): void } {
   const restore = () => void input.setRawMode(false);
   const take = (bytes: Uint8Array) => {
-    const text = new TextDecoder().decode(bytes);
-    if (text.startsWith("\x1b")) return; // an arrow or a function key
-    for (const key of text) {
+    // Keys that follow each other quickly arrive together.
+    for (const key of new TextDecoder().decode(bytes).replaceAll(escapeSequence, "")) {
       const signal = signals[key];
       if (signal) raise(signal);
       else onKey(key);

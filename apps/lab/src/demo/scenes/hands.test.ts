@@ -69,6 +69,13 @@ describe("the keys", () => {
     assert.deepEqual(done, [...pair(1), ...pair(2), ...pair(3)]);
   });
 
+  it("say so when no pod is left that is neither frozen nor slow", async () => {
+    const fleet = new FakeFleet();
+    for (const pod of fleet.pods) fleet.held.add(pod);
+    for (const key of "-kfsr")
+      assert.deepEqual((await press(key, fleet)).notes, ["no pod is left for this; + starts one"]);
+  });
+
   it("take the registries away and bring them back", async () => {
     const { done } = await press("oo");
     assert.deepEqual(done, ["registry-away", "registry-back"]);

@@ -19,6 +19,8 @@ export const keysLine = "+ start  - drain  k kill  f freeze  s slow  r replace  
 
 const help = "k f s take the oldest pod, - the newest; f s o again undo it";
 
+const noPod = "no pod is left for this; + starts one";
+
 /** Each pod is a process or two of this machine. */
 export const maxRunningPods = 12;
 
@@ -122,7 +124,7 @@ export class Hands {
 
   async #withPod(pod: Pod | undefined, change: (pod: Pod) => Promise<void>): Promise<void> {
     if (pod) await change(pod);
-    else this.#showNote("no pod is left for this; + starts one");
+    else this.#showNote(noPod);
   }
 
   /** One pod always stays, or the clients would have nothing to call. */
@@ -153,7 +155,9 @@ export class Hands {
 
   /** A rolling update of the pods that are neither frozen nor slow. */
   async #replaceAll(): Promise<void> {
-    for (const { podName } of this.#free) {
+    const pods = this.#free;
+    if (pods.length === 0) this.#showNote(noPod);
+    for (const { podName } of pods) {
       if (this.#hasEnded) return;
       await this.#start();
       await this.#fleet.act({ t: "drain", pods: [podName] });

@@ -61,7 +61,7 @@ describe("a scene with real processes", { concurrency: true }, () => {
     assert.ok((list?.failed ?? 0) >= 3);
   });
 
-  it("hands: takes keys, and restores the terminal on Ctrl-\\", {
+  it("hands: takes keys once every client calls, and restores the terminal on Ctrl-\\", {
     skip: !existsSync(script) && `needs ${script}`,
   }, async () => {
     const command = `'${process.execPath}' '${main}' --scene hands --servers 2 --strategies clusterip; echo "exit $?"; stty -a`;
@@ -71,7 +71,7 @@ describe("a scene with real processes", { concurrency: true }, () => {
     });
     const closed = once(terminal, "close");
     let output = "";
-    const isSent = { "?": false, "\x1c": false };
+    const isSent = { k: false, "?": false, "\x1c": false };
     const send = (key: keyof typeof isSent, seen: boolean) => {
       if (isSent[key] || !seen) return;
       isSent[key] = true;
@@ -79,11 +79,14 @@ describe("a scene with real processes", { concurrency: true }, () => {
     };
     terminal.stdout.on("data", (bytes: Uint8Array) => {
       output += new TextDecoder().decode(bytes);
+      send("k", output.includes("starting servers"));
       send("?", /\d\.\d s/.test(output));
       send("\x1c", output.includes("take the oldest pod"));
     });
     await closed;
     assert.match(output, /exit 131/);
+    assert.match(output, /the clients still start/);
+    assert.doesNotMatch(output, /is killed/, "a key before has no effect");
     assert.match(output, / icanon/, "keys are read by line again");
     assert.ok(output.lastIndexOf("\x1b[?25h") > output.lastIndexOf("\x1b[?25l"), "the cursor is shown");
   });

@@ -35,18 +35,22 @@ export async function playScene(options: PlayOptions): Promise<string | undefine
   const clock = systemClock;
   const logs = strategies.map((strategy) => new SceneLog(strategy));
   const view = createView(options, logs);
+  let hands: Hands | undefined;
   let keys: { close(): void } | undefined;
   const direct = async (fleet: PodFleet, stopped: AbortSignal) => {
     if (scene.name !== "hands" || !(view instanceof LiveSceneView)) {
       await runSteps(scene.steps, (action) => fleet.act(action), clock, stopped);
       return;
     }
-    const hands = new Hands(fleet, (text) => view.showNote(text));
-    keys = readKeys(process.stdin, (key) => hands.press(key));
+    hands = new Hands(fleet, (text) => view.showNote(text));
     await hands.ended;
     view.showNote("wait: calls are counted for the verdict …");
   };
   try {
+    if (scene.name === "hands" && view instanceof LiveSceneView) {
+      // From the start: a key that nobody reads is echoed into the board, and would have its effect later.
+      keys = readKeys(process.stdin, (key) => (hands ? hands.press(key) : view.showNote(stillStarting)));
+    }
     const history = await runScene({ plan, logs, observer: view, clock, signal, direct });
     const outcomes = logs.map((log) => judgeScene(log, scene, history));
     view.showResult({ scene, history, outcomes, skipped });
@@ -56,6 +60,9 @@ export async function playScene(options: PlayOptions): Promise<string | undefine
     view.close();
   }
 }
+
+/** The answer to a key before every client calls. */
+const stillStarting = "the clients still start";
 
 /**
  * Checks that there is a terminal with keys and a screen for a scene that needs one.
