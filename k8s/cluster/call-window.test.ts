@@ -37,3 +37,16 @@ test("errors count also when no call succeeded; other lines and lines without a 
   const log = `${logOf(...settling.map(() => "Error: first"), "Error: late", "Warning: x")}rpc error: reason = gone\n`;
   assert.deepEqual(lastCalls(log, [ready("a"), ready("b")], 10), { calls: [], errors: ["late"] });
 });
+
+test("a line that was cut is no call to a pod that is gone", () => {
+  const log = logOf(...settling, "#6: server-b", "#7: server-a", "#8: server-b").slice(0, -2);
+  assert.ok(log.endsWith("#8: server-"));
+  const servers = [ready("a"), ready("server-a"), ready("server-b")];
+  assert.deepEqual(lastCalls(log, servers, 10).calls, ["server-b", "server-a"]);
+  assert.deepEqual(lastCalls(`${log}a`, servers, 10).calls, ["server-b", "server-a", "server-a"]);
+});
+
+test("the calls of a client on a node whose time zone is not UTC count", () => {
+  const log = logOf(...settling, "#6: b", "#7: a").replaceAll("Z ", "+00:00 ");
+  assert.deepEqual(lastCalls(log, [ready("a"), ready("b")], 10).calls, ["b", "a"]);
+});

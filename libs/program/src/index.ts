@@ -33,7 +33,7 @@ export { listenHost } from "./listen-host.ts";
 export { listening } from "./listening.ts";
 export { createLogger, type LoggerSettings, logLevels } from "./log.ts";
 export { type LogFormat, logFormats } from "./log-format.ts";
-export { LogPosition } from "./log-position.ts";
+export { LogPosition, parseStampedLine, type StampedLine } from "./log-position.ts";
 export { type FlagValues, type ParsedFlags, type ProgramSpec, parseFlags } from "./parse-flags.ts";
 export { parsePodName } from "./pod-name.ts";
 export { type Caller, runClient } from "./run-client.ts";
