@@ -1,8 +1,11 @@
 import { status } from "@grpc/grpc-js";
 import type { Node } from "@grpc-lb/protos/envoy/config/core/v3";
-import { DiscoveryRequest, type DiscoveryResponse } from "@grpc-lb/protos/envoy/service/discovery/v3";
+import { DiscoveryRequest, type DiscoveryResponse, Resource } from "@grpc-lb/protos/envoy/service/discovery/v3";
+import type { Any } from "@grpc-lb/protos/google/protobuf/any";
 import { createNodeOnce, type Exchange } from "./exchange.ts";
-import type { Subscriptions } from "./subscriptions.ts";
+import type { Received, Subscriptions } from "./subscriptions.ts";
+
+const wrapperType = "type.googleapis.com/envoy.service.discovery.v3.Resource";
 
 /**
  * State-of-the-world xDS: each request has all names, and one version counts for all resources of a type
@@ -32,10 +35,9 @@ export class StateExchange implements Exchange<DiscoveryRequest, DiscoveryRespon
   receive(subscriptions: Subscriptions, response: DiscoveryResponse): string | undefined {
     const sent = this.#sent.get(subscriptions.type.typeUrl);
     if (sent) sent.nonce = response.nonce;
-    const received = response.resources.map(({ typeUrl, value: bytes }) => {
-      return { name: undefined, version: undefined, typeUrl, bytes };
-    });
-    const rejection = subscriptions.receive(received, subscriptions.type.isComplete ? "others" : []);
+    const received = response.resources.flatMap(readResource);
+    const isHeartbeat = received.length < response.resources.length; // which has those alone that have a time to live
+    const rejection = subscriptions.receive(received, subscriptions.type.isComplete && !isHeartbeat ? "others" : []);
     if (rejection === undefined) subscriptions.stateVersion = response.versionInfo;
     return rejection;
   }
@@ -56,5 +58,20 @@ export class StateExchange implements Exchange<DiscoveryRequest, DiscoveryRespon
       responseNonce: sent?.nonce ?? "",
       ...(rejection !== undefined && { errorDetail: { code: status.INVALID_ARGUMENT, message: rejection } }),
     });
+  }
+}
+
+/**
+ * A resource of a response. It may be wrapped in a message with a name and a time to live, as go-control-plane does with those that have one; a
+ * wrapper without a resource says that it has not changed.
+ */
+function readResource({ typeUrl, value: bytes }: Any): Received[] {
+  const plain = { name: undefined, version: undefined, typeUrl, bytes };
+  if (typeUrl !== wrapperType) return [plain];
+  try {
+    const { resource } = Resource.decode(bytes);
+    return resource ? [{ ...plain, typeUrl: resource.typeUrl, bytes: resource.value }] : [];
+  } catch {
+    return [plain]; // which is rejected for its type
   }
 }
