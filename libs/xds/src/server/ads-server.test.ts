@@ -116,6 +116,19 @@ describe("delta", () => {
     assert.deepEqual(namesOf(await client.accept()), ["b"]);
   });
 
+  test("a client that wants all instead of names learns what has gone since its last answer", async () => {
+    await start();
+    cache.setSnapshot("", [edsOf("a", 1), edsOf("b", 2)]);
+    const client = openDelta();
+    client.send({ typeUrl: endpoints, resourceNamesSubscribe: ["a", "b"] });
+    const { nonce } = await client.next();
+    cache.setSnapshot("", [edsOf("a", 1)]);
+    client.send({ typeUrl: endpoints, resourceNamesSubscribe: ["*"], resourceNamesUnsubscribe: ["a", "b"] });
+    client.send({ typeUrl: endpoints, responseNonce: nonce });
+    const response = await client.accept();
+    assert.deepEqual([namesOf(response), response.removedResources], [["a"], ["b"]]);
+  });
+
   test("names that a client of all resources makes up are not kept", async () => {
     await start({ limits: { maxSubscriptions: 4 } });
     cache.setSnapshot("", [edsOf("a", 1), sampleCluster("a")]);

@@ -29,13 +29,12 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
       // The client has forgotten the resource, but all resources are still wanted.
       if (name !== "*" && subscription.isWildcard) subscription.request(name);
     }
+    const isAll = isImplied || added.includes("*");
+    subscription.isWildcard ||= isAll;
     // The cost of a request grows with the request, however much the client has not been sent yet.
     if (removed.includes("*")) subscription.dropUncovered(snapshot);
     else for (const name of removed) subscription.dropIfUncovered(name, snapshot);
-    if (isImplied || added.includes("*")) {
-      subscription.isWildcard = true;
-      subscription.requestAll(snapshot);
-    }
+    if (isAll) subscription.requestAll(snapshot);
     for (const name of added) {
       if (name === "*") continue;
       subscription.add(name);
