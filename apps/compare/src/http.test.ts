@@ -76,7 +76,8 @@ test("a request that names another host is refused, for the page, the events and
   ] as const) {
     assert.equal((await ask(path, headers, method)).status, 403, path);
   }
-  assert.equal((await ask("/", { host: `localhost:${server.port}` })).status, 200);
+  for (const name of ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"])
+    assert.equal((await ask("/", { host: `${name}:${server.port}` })).status, 200, name);
   assert.deepEqual(acted, []);
 });
 
@@ -102,6 +103,11 @@ test("a page that watches gets the state first and then every event", async () =
   await until(() => text.endsWith('event: point\ndata: {"atS":1}\n\n'), "the point");
   response.destroy();
   await until(() => stream.watchers === 0, "the page is forgotten");
+});
+
+test("the head of the events is an answer that ends, and no page that watches", async () => {
+  const { status, headers } = await ask("/events", {}, "HEAD");
+  assert.deepEqual([status, headers["content-type"], stream.watchers], [200, "text/event-stream", 0]);
 });
 
 test("a page that does not read is cut, and there is a limit of pages", async () => {

@@ -33,7 +33,7 @@ const headers = {
 };
 
 /** The names under which a person reaches the page, also through `kubectl port-forward`. */
-const ownHost = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+const ownHost = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/i;
 
 /**
  * Serves the page, its events at `/events`, and takes actions at `POST /actions/<name>`. Requests that name another host are
@@ -58,7 +58,9 @@ export async function servePage(options: PageServerOptions): Promise<PageServer>
       return canGzip ? reply.header("content-encoding", "gzip").send(gzipped) : reply.send(body);
     });
   }
-  app.get("/events", (_request, reply) => {
+  app.get("/events", (request, reply) => {
+    // An answer without a body ends; it must not take the place of a page.
+    if (request.method === "HEAD") return reply.type("text/event-stream").send();
     if (stream.watchers >= maxWatchers) return reply.code(503).send(`${maxWatchers} pages watch already\n`);
     reply.hijack();
     stream.add(reply.raw, headers, options.first());
