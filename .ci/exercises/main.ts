@@ -37,7 +37,11 @@ if (interruption.signal.aborted) process.exitCode = 130;
 else if (failures.length > 0) process.exitCode = 1;
 
 async function runExercise({ page, name, needs, steps }: Exercise): Promise<void> {
-  const lacking = cluster?.lacks(needs) ?? [];
+  const lacking = whatIsLacking(needs);
+  if (typeof lacking === "string") {
+    failures.push(`${page}: ${lacking}`);
+    return say(`FAILED ${name}: ${lacking}`);
+  }
   if (lacking.length > 0) {
     skipped += 1;
     return say(`skipped ${name}: the cluster has no ${lacking.join(" and no ")}`);
@@ -58,6 +62,15 @@ async function runExercise({ page, name, needs, steps }: Exercise): Promise<void
   const isPassed = failures.length === before;
   if (isPassed) passed += 1;
   say(`${isPassed ? "passed" : "FAILED"} ${name} in ${secondsSince(sinceMs)} s`);
+}
+
+/** What of `needs` there is not; why that is not known, when the cluster does not answer any more. */
+function whatIsLacking(needs: readonly string[]): readonly string[] | string {
+  try {
+    return cluster?.lacks(needs) ?? [];
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 function openCluster(): WorkshopCluster {
