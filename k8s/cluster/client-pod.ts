@@ -27,7 +27,13 @@ export interface ApiPod {
 
 /** The newest started pod of a client that is not terminating; without one, the newest that is starting; null without a pod. */
 export function chooseClientPod(client: string, pods: readonly ApiPod[]): ClientPod | null {
-  const sights = pods
+  const found = readClientPods(client, pods);
+  return found.find(({ starting }) => starting === null) ?? found[0] ?? null;
+}
+
+/** The pods of a client that are not terminating, the newest first. */
+export function readClientPods(client: string, pods: readonly ApiPod[]): readonly ClientPod[] {
+  return pods
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1))
     .map(({ metadata, status }) => {
@@ -36,11 +42,19 @@ export function chooseClientPod(client: string, pods: readonly ApiPod[]): Client
       const waiting = container === undefined ? (status.phase ?? "Pending") : container.state?.waiting?.reason;
       return { name: metadata.name, restarts, starting: restarts > 0 ? null : (waiting ?? null) };
     });
-  return sights.find(({ starting }) => starting === null) ?? sights[0] ?? null;
 }
 
 /** Reads a client's pod from the cluster; null if there is none or the request fails. */
 export async function findClientPod(kubectl: Kubectl, client: string): Promise<ClientPod | null> {
+  return chooseClientPod(client, await listPods(kubectl, client));
+}
+
+/** Reads the pods of a client that have started from the cluster; none if the request fails. */
+export async function findClientPods(kubectl: Kubectl, client: string): Promise<readonly ClientPod[]> {
+  return readClientPods(client, await listPods(kubectl, client)).filter(({ starting }) => starting === null);
+}
+
+async function listPods(kubectl: Kubectl, client: string): Promise<readonly ApiPod[]> {
   const { code, stdout } = await kubectl.try(["get", "pods", "-l", `app=${client}`, "-o", "json"]);
-  return code === 0 ? chooseClientPod(client, JSON.parse(stdout).items) : null;
+  return code === 0 ? JSON.parse(stdout).items : [];
 }

@@ -7,8 +7,8 @@ import { integerFlag, runProgram, switchFlag } from "@grpc-lb/program";
 import { type Expectation, expectationOfStrategy } from "@grpc-lb/verdict";
 import { hasTools } from "../has-tools.ts";
 import { type Assessment, assess, describeReach, describeShares } from "./assess.ts";
-import { type CallWindow, lastCalls } from "./call-window.ts";
-import { findClientPod } from "./client-pod.ts";
+import { lastCalls } from "./call-window.ts";
+import { findClientPods } from "./client-pod.ts";
 import { expectationOf, readDeployed } from "./deployed.ts";
 import { createKubectl, type Kubectl, namespaceFlag, requireRights, stop } from "./kubectl.ts";
 import { listReadyServers } from "./server-pods.ts";
@@ -45,14 +45,18 @@ void runProgram({ name: "kube-verdict", summary: "Judges the clients' calls.", f
     { client: "client-http", strategy: "http", policy: "", expectation: expectationOfStrategy("http") },
     { client: "client-grpc", ...deployed, expectation: expectationOf(deployed) },
   ];
-  const judged = await Promise.all(
-    clients.map(async (client) => ({ ...client, ...(await judgeClient(kubectl, client, flags.calls, signal)) })),
+  const results = await Promise.all(
+    clients.map(async (client) => {
+      const pods = await judgeClient(kubectl, client, flags.calls, signal);
+      return pods.map((each) => ({ ...client, name: pods.length > 1 ? each.pod : client.client, ...each }));
+    }),
   );
+  const judged = results.flat();
 
   if (flags.json) process.stdout.write(`${JSON.stringify({ clients: judged.map(toJson) })}\n`);
   else {
-    const rows = judged.map(({ client, strategy, policy, verdict, failedCalls, expectation }) => [
-      client,
+    const rows = judged.map(({ name, strategy, policy, verdict, failedCalls, expectation }) => [
+      name,
       policy === "" ? strategy : `${strategy} ${policy}`,
       String(verdict?.calls ?? 0),
       String(failedCalls),
@@ -64,58 +68,66 @@ void runProgram({ name: "kube-verdict", summary: "Judges the clients' calls.", f
     for (const line of alignTable(columns, rows)) process.stdout.write(`${line}\n`);
   }
   const failed = judged.filter(({ failure }) => failure !== null);
-  for (const { client, failure, expectation } of failed)
-    process.stderr.write(`${client}: ${failure}. ${expectation.why}\n`);
+  for (const { name, failure, expectation } of failed)
+    process.stderr.write(`${name}: ${failure}. ${expectation.why}\n`);
   return failed.length === 0 ? 0 : 1;
 });
 
-/** Judges a client's last calls; waits until there are enough since the last change of the pods. */
+/** What a pod of a client did. */
+interface JudgedPod extends Assessment {
+  readonly pod: string;
+}
+
+/**
+ * Judges a client's last calls, each of its pods for itself, because each has its own connections. Waits until there are enough since
+ * the last change of the pods.
+ */
 async function judgeClient(
   kubectl: Kubectl,
   { client, expectation }: { readonly client: string; readonly expectation: Expectation },
   limit: number,
   signal: AbortSignal,
-): Promise<Assessment> {
+): Promise<readonly JudgedPod[]> {
   const giveUpAt = systemClock.now() + waitLimitMs;
   for (let isFirst = true; ; isFirst = false) {
     const servers = await listReadyServers(kubectl);
     if (servers.length < 2) stop(`a verdict needs at least 2 ready servers, ${servers.length} are ready`);
-    const window = await readWindow(kubectl, client, (log) => lastCalls(log, servers, limit));
-    const seen = window.calls.length + window.errors.length;
-    const isLate = systemClock.now() > giveUpAt;
-    if (seen >= minCalls || isLate) {
-      if (seen < minCalls) stop(`${client} has made ${seen} calls to the pods of now, and ${minCalls} are needed`);
-      return assess(
-        window,
-        servers.map(({ name }) => name),
-        expectation,
-      );
+    const pods = await findClientPods(kubectl, client);
+    const windows = await Promise.all(
+      pods.map(async ({ name: pod }) => {
+        const log = await kubectl.run(["logs", pod, "-c", client, "--timestamps"]);
+        const window = lastCalls(log, servers, limit);
+        return { pod, window, seen: window.calls.length + window.errors.length };
+      }),
+    );
+    const [least = { pod: client, seen: 0 }] = windows.toSorted((a, b) => a.seen - b.seen);
+    const name = pods.length > 1 ? least.pod : client;
+    if (least.seen >= minCalls) {
+      const names = servers.map((server) => server.name);
+      return windows.map(({ pod, window }) => ({ pod, ...assess(window, names, expectation) }));
     }
+    if (systemClock.now() > giveUpAt)
+      stop(`${name} has made ${least.seen} calls to the pods of now, and ${minCalls} are needed`);
     if (isFirst)
-      process.stderr.write(`${client}: ${seen} calls since the last change of the pods; waiting for ${minCalls}\n`);
+      process.stderr.write(`${name}: ${least.seen} calls since the last change of the pods; waiting for ${minCalls}\n`);
     await systemClock.sleep(pollMs, signal);
   }
 }
 
-async function readWindow(kubectl: Kubectl, client: string, read: (log: string) => CallWindow): Promise<CallWindow> {
-  const pod = await findClientPod(kubectl, client);
-  if (pod === null || pod.starting !== null) return { calls: [], errors: [] };
-  return read(await kubectl.run(["logs", pod.name, "-c", client, "--timestamps"]));
-}
-
 /** A client's line of the JSON output. */
 function toJson(
-  judged: Assessment & {
+  judged: JudgedPod & {
     readonly client: string;
     readonly strategy: string;
     readonly policy: string;
     readonly expectation: Expectation;
   },
 ) {
-  const { client, strategy, policy, verdict, failedCalls, failure, expectation } = judged;
+  const { client, pod, strategy, policy, verdict, failedCalls, failure, expectation } = judged;
   const counts = verdict ? [...verdict.perPod.values()] : [];
   return {
     client,
+    pod,
     strategy,
     policy: policy || null,
     verdict: verdict?.word ?? null,
