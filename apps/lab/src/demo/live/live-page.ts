@@ -26,6 +26,7 @@ export async function startLivePage(
 ): Promise<LivePage> {
   const serving = Promise.withResolvers<string>();
   const name = "compare";
+  let isServing = false;
   const child = group.start({
     name,
     main,
@@ -33,10 +34,14 @@ export async function startLivePage(
     hasStdin: true,
     onStdout(line) {
       const { t, url, action } = JSON.parse(line);
-      if (t === "serving") serving.resolve(url);
+      if (t === "serving") {
+        isServing = true;
+        serving.resolve(url);
+      }
       if (t === "action") onAction(action);
     },
-    onStderr: (line) => void process.stderr.write(`${line}\n`),
+    // Before that, the error of the start quotes them.
+    onStderr: (line) => void (isServing && process.stderr.write(`${line}\n`)),
   });
   const describe = () =>
     `the page was not served within ${startLimitMs / 1_000} s; ${startAdvice}; ${group.describeLastLines(name)}`;

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, test } from "node:test";
 import { assertNothingLeft, untilServerSent } from "@grpc-lb/core/testing";
 import { type RunningProgram, runToEnd, startProgram } from "@grpc-lb/program/testing";
@@ -54,6 +56,19 @@ test("the page shows calls, connections and verdicts of every strategy, and its 
   await press("drain");
   await untilState(url, "the pod that was drained", ({ pods }) => pods.at(-1).state === "gone");
   assert.deepEqual(await live.stop(), { code: 0, signal: null });
+});
+
+test("a port that is in use is reported once", async () => {
+  const taken = createServer();
+  await once(taken.listen(0, "127.0.0.1"), "listening");
+  try {
+    const { port } = taken.address() as AddressInfo;
+    const { code, stderr } = await runToEnd(main, ["--port", String(port)]);
+    const reason = `compare: cannot listen on --port ${port}: listen EADDRINUSE: address already in use 127.0.0.1:${port}`;
+    assert.deepEqual([code, stderr], [1, ["live: compare exited with code 1; last lines of stderr:", `  ${reason}`]]);
+  } finally {
+    await new Promise((resolve) => taken.close(resolve));
+  }
 });
 
 test("it ends with 0 while the pods still start, and reports a wrong flag or strategy", async () => {
