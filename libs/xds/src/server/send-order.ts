@@ -21,8 +21,8 @@ export function rankOf(typeUrl: string): number {
  * (https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#eventual-consistency-considerations).
  */
 export class SendOrder {
-  /** The endpoints of new clusters, until the client has answered to them. */
-  readonly #warming = new Set<string>();
+  /** The endpoints of new clusters, and those that have come back, until the client has answered to them; and whether they are sent. */
+  readonly #warming = new Map<string, { readonly isSent: boolean }>();
   /** The endpoints of clusters that are sent, until the client asks for them. */
   readonly #expected = new Set<string>();
   /** The client may have come back, and not have all that is new, or not have said all that it wants. */
@@ -95,7 +95,7 @@ export class SendOrder {
         if (typeUrl !== typeUrls.endpoints) continue;
         if (endpoints?.covers(name)) endpoints.request(name);
         else this.#expected.add(name);
-        if (!previous && !isFirst) this.#warming.add(name);
+        if (!previous && !isFirst) this.#warming.set(name, { isSent: false });
       }
     }
   }
@@ -109,9 +109,20 @@ export class SendOrder {
     }
   }
 
-  /** The client has answered to endpoints. */
+  /** Endpoints that the client wants and does not have have come: it may have the cluster already, or still. */
+  onEndpointsCome({ pending, resumed }: Subscription, name: string): void {
+    const news = pending.get(name);
+    if (news && !news.previous && !resumed.has(name)) this.#warming.set(name, { isSent: false });
+  }
+
+  /** A response with endpoints is sent. */
+  onEndpointsSent(names: Iterable<string>): void {
+    for (const name of names) if (this.#warming.has(name)) this.#warming.set(name, { isSent: true });
+  }
+
+  /** The client has answered to endpoints; not to those of a cluster that was sent after them, which it may have ignored. */
   onEndpointsSettled(names: Iterable<string>): void {
-    for (const name of names) this.#warming.delete(name);
+    for (const name of names) if (this.#warming.get(name)?.isSent) this.#warming.delete(name);
   }
 
   /** The endpoints are gone, and with them all clusters that name them. */

@@ -186,8 +186,11 @@ export class AdsStream<Q extends AnyRequest> {
     const snapshot = this.#client && this.#options.cache.snapshot(this.#client.group);
     for (const subscription of this.#ranked) if (snapshot) subscription.resume(snapshot);
     for (const change of changes) {
-      this.#subscriptions.get(change.typeUrl)?.onChange(change);
-      if (!change.current && change.typeUrl === typeUrls.endpoints) this.#order.onEndpointsGone(change.name);
+      const subscription = this.#subscriptions.get(change.typeUrl);
+      subscription?.onChange(change);
+      if (change.typeUrl !== typeUrls.endpoints) continue;
+      if (!change.current) this.#order.onEndpointsGone(change.name);
+      else if (subscription && !change.previous) this.#order.onEndpointsCome(subscription, change.name);
     }
     this.#schedule();
   }
@@ -208,12 +211,14 @@ export class AdsStream<Q extends AnyRequest> {
     const snapshot = this.#client && this.#options.cache.snapshot(this.#client.group);
     if (!snapshot || this.#ended.signal.aborted) return false;
     let isHeld = false;
+    let isFreed = false;
     for (const subscription of this.#ranked) {
       if (subscription.outstanding || (subscription.pending.size === 0 && !subscription.mustAnswer)) continue;
       if (!this.#isWaived && this.#order.isWaiting(subscription, snapshot)) {
         isHeld = true;
         continue;
       }
+      const wasPending = subscription.pending.size > 0;
       const isFirst = subscription.lastNonce === "" && !subscription.had;
       const hold = this.#isWaived ? holdNothing : this.#order.holdOf(subscription);
       const draft = this.#protocol.next(subscription, snapshot, hold, this.#options.maxResponseBytes);
@@ -222,8 +227,10 @@ export class AdsStream<Q extends AnyRequest> {
         this.#write(subscription, draft, snapshot.version(subscription.typeUrl));
         return true;
       }
-      isHeld ||= subscription.pending.size > 0;
+      if (subscription.pending.size > 0) isHeld = true;
+      else isFreed ||= wasPending;
     }
+    if (isHeld && isFreed) return this.#send(); // what had to wait for something that need not be sent after all
     this.#setHeld(isHeld);
     return false;
   }
@@ -232,6 +239,7 @@ export class AdsStream<Q extends AnyRequest> {
     const { nonce, bytes } = this.#encoder.encode(draft, subscription.typeUrl, version, subscription.lastNonce);
     const names = [...draft.changed.keys()].map(({ name }) => name).concat(draft.removed);
     subscription.outstanding = { nonce, names };
+    if (subscription.typeUrl === typeUrls.endpoints) this.#order.onEndpointsSent(names);
     subscription.lastNonce = nonce;
     this.#options.onResponse(bytes.length);
     this.#isWriting = true;
