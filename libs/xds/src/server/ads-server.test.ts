@@ -265,6 +265,30 @@ describe("state of the world", () => {
     assert.equal(client.unread, 0);
   });
 
+  test("a client that accepts all clusters has rejected none, whichever it rejected before", async () => {
+    await start();
+    const set = (a: number, b: number) => {
+      const ofEndpoints = [edsOf("a", 1), edsOf("b", 1)];
+      cache.setSnapshot("", [sampleCluster("a", a), sampleCluster("b", b), ...ofEndpoints]);
+    };
+    const statesOf = () => [...ads.clientStatuses()][0]?.resources.map(({ name, state }) => `${name} ${state}`);
+    set(1, 1);
+    const client = openState();
+    client.send({ typeUrl: cluster });
+    await client.accept();
+    const errorDetail = { code: 3, message: "a is wrong", details: [] };
+    set(2, 1);
+    await client.accept({ errorDetail });
+    set(2, 2);
+    await client.accept({ errorDetail });
+    await settled(4);
+    assert.deepEqual(statesOf(), ["a rejected", "b rejected"], "b came with a");
+    set(3, 2);
+    await client.accept();
+    await settled(5);
+    assert.deepEqual(statesOf(), ["a acked", "b acked"]);
+  });
+
   test("a request with a stale nonce is ignored", async () => {
     await start();
     cache.setSnapshot("", [edsOf("a", 1), edsOf("b", 2)]);

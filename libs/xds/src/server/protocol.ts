@@ -21,6 +21,8 @@ export interface Draft {
   readonly removed: readonly string[];
   /** Those of the resources that the client has asked for or that are new or changed, with what it had. */
   readonly changed: ReadonlyMap<Resource, Resource | undefined>;
+  /** Whether it has everything of its type that the client wants, so that a client which accepts it has rejected nothing. Default: false. */
+  readonly isWhole?: boolean;
 }
 
 /** What every response has. */

@@ -75,7 +75,8 @@ function nextWhole(subscription: Subscription, snapshot: SnapshotView, hold: Hol
     ? [...all.values()]
     : [...subscription.names].flatMap((name) => all.get(name) ?? []);
   const current = wanted.filter(({ name }) => !held.has(name));
-  return { resources: [...current, ...[...held.values()].filter((each) => each !== undefined)], removed: [], changed };
+  const before = [...held.values()].filter((each) => each !== undefined);
+  return { resources: [...current, ...before], removed: [], changed, isWhole: true };
 }
 
 /** What has changed. That a resource is gone cannot be said: a client forgets it with the resource that names it. */

@@ -18,7 +18,8 @@ export function describeStatus(
       const isUnknown = snapshot?.isPending(typeUrl, name) === true;
       if (subscription.pending.has(name) || isUnknown) return { typeUrl, name, version, state: "pending" };
       if (sent.has(name)) return { typeUrl, name, version, state: "sent" };
-      if (rejection) return { typeUrl, name, version, state: "rejected", message: rejection.message };
+      if (rejection && rejection.version === version)
+        return { typeUrl, name, version, state: "rejected", message: rejection.message };
       return { typeUrl, name, version, state: version === undefined ? "missing" : "acked" };
     });
   });

@@ -151,11 +151,13 @@ export class AdsStream<Q extends AnyRequest> {
 
   /** An answer to an earlier response, or to one of an earlier stream, says nothing. */
   #readAnswer(subscription: Subscription, { responseNonce, errorDetail, typeUrl }: Q): void {
-    const names = subscription.answer(responseNonce);
-    if (!names || !this.#client) return;
+    const answered = subscription.answer(responseNonce);
+    if (!answered || !this.#client) return;
+    const { names, isWhole } = answered;
     if (typeUrl === typeUrls.endpoints) this.#order.onEndpointsSettled(names);
     if (!errorDetail) {
-      for (const name of names) subscription.rejected.delete(name);
+      if (isWhole) subscription.rejected.clear();
+      else for (const name of names) subscription.rejected.delete(name);
       return;
     }
     const message = printableLine(errorDetail.message, maxMessageLength);
@@ -238,7 +240,7 @@ export class AdsStream<Q extends AnyRequest> {
   #write(subscription: Subscription, draft: Draft, version: string): void {
     const { nonce, bytes } = this.#encoder.encode(draft, subscription.typeUrl, version, subscription.lastNonce);
     const names = [...draft.changed.keys()].map(({ name }) => name).concat(draft.removed);
-    subscription.outstanding = { nonce, names };
+    subscription.outstanding = { nonce, names, isWhole: draft.isWhole === true };
     if (subscription.typeUrl === typeUrls.endpoints) this.#order.onEndpointsSent(names);
     subscription.lastNonce = nonce;
     this.#options.onResponse(bytes.length);

@@ -12,7 +12,10 @@ export interface Pending {
 /** A response that the client has not answered. */
 export interface Outstanding {
   readonly nonce: string;
+  /** Of what is new, changed or removed. */
   readonly names: readonly string[];
+  /** Whether it has everything of its type that the client wants. */
+  readonly isWhole: boolean;
 }
 
 /** The resources that have to wait, because others come first. */
@@ -141,12 +144,12 @@ export class Subscription {
     else if (!before) this.pending.set(name, { previous, isRequested: false });
   }
 
-  /** Takes the answer to the last response. @returns the names of that response; undefined when it is not the answer to it */
-  answer(nonce: string): readonly string[] | undefined {
+  /** Takes the answer to the last response. @returns that response; undefined when it is not the answer to it */
+  answer(nonce: string): Outstanding | undefined {
     if (nonce === "" || this.outstanding?.nonce !== nonce) return undefined;
-    const { names } = this.outstanding;
+    const answered = this.outstanding;
     this.outstanding = undefined;
-    return names;
+    return answered;
   }
 
   #count({ length }: string, by: 1 | -1): void {
