@@ -5,7 +5,7 @@ export type DescribeError = (error: unknown, method: string) => ServerErrorRespo
 
 /** A call of any kind; what depends on the kind is optional. */
 type AnyCall = ServerUnaryCall<unknown, unknown> &
-  Partial<Pick<ServerDuplexStream<unknown, unknown>, "destroyed" | "destroy">>;
+  Partial<Pick<ServerDuplexStream<unknown, unknown>, "destroyed" | "destroy" | "writableEnded" | "writableFinished">>;
 
 /** A handler of any kind: those with a unary response have a callback. */
 type AnyHandler = (call: AnyCall, respond?: sendUnaryData<unknown>) => unknown;
@@ -18,7 +18,7 @@ export function guardHandler(handler: AnyHandler, describe: DescribeError): AnyH
     guard.watchDestroy();
     try {
       const result = handler(call, respond && guard.respond);
-      if (isThenable(result)) result.then(undefined, guard.fail);
+      if (isThenable(result)) guard.follow(result);
     } catch (error) {
       guard.fail(error);
     }
@@ -31,6 +31,10 @@ class CallGuard {
   readonly #describe: DescribeError;
   readonly #emit: AnyCall["emit"];
   #isAnswered = false;
+  /** Whether the handler is an async function that has not returned. */
+  #isPending = false;
+  /** What the handler's stream was to be destroyed with when the handler left a `for await` loop. */
+  #leftLoop: Error | undefined;
 
   constructor(call: AnyCall, respond: sendUnaryData<unknown> | undefined, describe: DescribeError) {
     this.#call = call;
@@ -43,8 +47,9 @@ class CallGuard {
   watchListeners(): void {
     const emit = this.#emit;
     this.#call.emit = (event: string | symbol, ...args: unknown[]) => {
-      if (event === "error" && this.#respond === undefined && !hasStatus(args[0])) {
-        return emit(event, this.#describe(args[0], this.#call.getPath()));
+      if (event === "error" && this.#respond === undefined) {
+        const [error] = args;
+        return emit(event, hasStatus(error) ? sendable(error) : this.#describe(error, this.#call.getPath()));
       }
       try {
         return emit(event, ...args);
@@ -55,14 +60,29 @@ class CallGuard {
     };
   }
 
-  /** Ends a stream that the handler destroys with an error, as `pipeline` does: grpc-js would leave the client without a status. */
+  /** Takes the end of an async handler. */
+  follow(result: PromiseLike<unknown>): void {
+    this.#isPending = true;
+    result.then(() => {
+      this.#isPending = false;
+      const { cancelled, destroyed, writableEnded } = this.#call;
+      if (this.#leftLoop && !cancelled && !destroyed && !writableEnded) this.#call.emit("error", this.#leftLoop);
+    }, this.fail);
+  }
+
+  /**
+   * Ends a stream that the handler destroys, as `pipeline` does: grpc-js would leave the client without a status. A handler that leaves
+   * `for await (const message of call)` destroys its stream without meaning to: it may still answer, or fail with a reason of its own.
+   */
   watchDestroy(): void {
     const call = this.#call;
     const destroy = call.destroy?.bind(call) as ((error?: Error) => ServerDuplexStream<unknown, unknown>) | undefined;
     if (!destroy || this.#respond !== undefined) return;
     call.destroy = (error?: Error) => {
-      if (!error || call.cancelled || call.destroyed) return destroy(error);
-      call.emit("error", error);
+      if (call.cancelled || call.destroyed || call.writableFinished) return destroy(error);
+      const isLoop = (error as NodeJS.ErrnoException | undefined)?.code === "ABORT_ERR";
+      if (isLoop && this.#isPending) this.#leftLoop = error;
+      else if (!call.writableEnded || (error && !isLoop)) call.emit("error", error ?? new Error(destroyed));
       return call as unknown as ServerDuplexStream<unknown, unknown>;
     };
   }
@@ -75,7 +95,7 @@ class CallGuard {
       return;
     }
     this.#isAnswered = true;
-    this.#respond?.(error, ...answer);
+    this.#respond?.(error && sendable(error), ...answer);
   };
 
   readonly fail = (error: unknown): void => {
@@ -90,8 +110,20 @@ class CallGuard {
   };
 }
 
+const destroyed = "the handler has destroyed its stream before the end";
+
+/**
+ * An error with a status as grpc-js can send it: it throws for half of a surrogate pair, as at the end of a text that was cut, and the client
+ * would get nothing.
+ */
+function sendable(error: Partial<ServerErrorResponse>): Partial<ServerErrorResponse> {
+  const { details = error.message } = error;
+  if (typeof details !== "string" || details.isWellFormed()) return error;
+  return { ...error, details: details.toWellFormed() };
+}
+
 /** Whether grpc-js would send it as the handler means it: an error with a status code other than OK. */
-function hasStatus(error: unknown): boolean {
+function hasStatus(error: unknown): error is Partial<ServerErrorResponse> {
   const { code } = (error ?? {}) as { readonly code?: unknown };
   return typeof code === "number" && Number.isInteger(code) && code > 0 && code <= 16;
 }

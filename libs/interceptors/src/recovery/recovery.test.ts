@@ -12,6 +12,7 @@ import {
   echo,
   kinds,
   LogRecorder,
+  type Outcome,
   Rig,
 } from "../../testing/index.ts";
 import { withRecovery } from "./recovery.ts";
@@ -105,6 +106,108 @@ test("a stream that the handler destroys with an error ends with a status", asyn
   assert.deepEqual(messages, ["one"]);
   assert.equal(log.only.fields.err, error);
   assert.equal((await call(client, "chat")).details, "why");
+});
+
+for (const kind of ["list", "chat"] as const) {
+  test(`${kind}: a stream that the handler destroys without an error ends as INTERNAL, and is logged`, async (t) => {
+    const { client, log } = await start(t, { [kind]: (stream: { destroy(): void }) => stream.destroy() });
+    const { code, details } = await call(client, kind);
+    assert.deepEqual({ code, details }, { code: status.INTERNAL, details: "Internal error" });
+    assert.match(
+      (log.only.fields.err as Error).stack ?? "",
+      /destroyed its stream before the end[\s\S]*recovery\.test/,
+    );
+  });
+
+  test(`${kind}: a stream that the handler destroys after its end goes well`, async (t) => {
+    const { client, log } = await start(t, {
+      [kind]: (stream: ServerDuplexStream<string, string>) => {
+        stream.write("one");
+        stream.end();
+        stream.destroy();
+      },
+    });
+    assert.deepEqual(await call(client, kind), { code: 0, details: "", messages: ["one"] });
+    assert.deepEqual(log.entries, []);
+  });
+}
+
+/** A handler that reads one message in a loop, and then does `next`. */
+const leaving = (next: (stream: ServerDuplexStream<string, string>) => void): EchoHandlers["chat"] =>
+  (async (stream: ServerDuplexStream<string, string>) => {
+    for await (const message of stream) {
+      stream.write(message);
+      break;
+    }
+    next(stream);
+  }) as EchoHandlers["chat"];
+
+const notFound = Object.assign(new Error(), { code: status.NOT_FOUND, details: "no such pod" });
+const answerTwo = (stream: ServerDuplexStream<string, string>): void => {
+  stream.write("two");
+  stream.end();
+};
+
+for (const [what, next, want, logged] of [
+  ["answers", answerTwo, { code: 0, details: "", messages: ["a", "two"] }, []],
+  [
+    "emits an error with a status",
+    (stream) => void stream.emit("error", notFound),
+    { code: status.NOT_FOUND, details: "no such pod", messages: ["a"] },
+    [],
+  ],
+  ["throws", throwing, { code: status.INTERNAL, details: "Internal error", messages: ["a"] }, [secret]],
+  [
+    "returns without an answer",
+    () => {},
+    { code: status.INTERNAL, details: "Internal error", messages: ["a"] },
+    ["The operation was aborted"],
+  ],
+] as const satisfies readonly (readonly [string, Parameters<typeof leaving>[0], Outcome, string[]])[]) {
+  test(`a handler that leaves a loop over its stream and ${what} ends the call with that`, async (t) => {
+    const { client, log } = await start(t, { chat: leaving(next) });
+    assert.deepEqual(await call(client, "chat"), want);
+    assert.deepEqual(
+      log.entries.map(({ fields }) => (fields.err as Error).message),
+      logged,
+    );
+  });
+}
+
+const cut = Object.assign(new Error(), { code: status.NOT_FOUND, details: "no pod \u{1f600}".slice(0, 8) });
+for (const kind of kinds) {
+  for (const [what, handler] of [
+    [
+      "passed",
+      (stream: ServerDuplexStream<string, string>, respond?: (error: Error) => void) =>
+        respond ? respond(cut) : stream.emit("error", cut),
+    ],
+    ["chosen by toStatus", rejecting],
+  ] as const) {
+    test(`${kind}: a status whose text was cut in the middle of a character, and is ${what}, reaches the client`, async (t) => {
+      const { client } = await start(t, { [kind]: handler }, { toStatus: () => cut });
+      const { code, details } = await call(client, kind);
+      assert.deepEqual({ code, details }, { code: status.NOT_FOUND, details: "no pod \ufffd" });
+    });
+  }
+}
+
+test("handlers may be frozen, and have getters with private fields", async (t) => {
+  class Handlers {
+    readonly #say = echo.say;
+    get say() {
+      return this.#say;
+    }
+  }
+  const rig = new Rig(t);
+  const { say, ...others } = echo;
+  assert.ok(say);
+  const handlers = Object.freeze(
+    Object.assign(new Handlers(), { ...others, list: rejecting }),
+  ) as unknown as EchoHandlers;
+  const { address } = await rig.serveAll(withRecovery(handlers));
+  assert.deepEqual((await call(rig.client(address), "say")).messages, ["a"]);
+  assert.equal((await call(rig.client(address), "list")).code, status.INTERNAL);
 });
 
 test("an error with a status reaches the client as the handler means it, and is not logged", async (t) => {

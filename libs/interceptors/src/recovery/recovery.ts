@@ -55,16 +55,24 @@ export function withRecovery<Handlers extends UntypedServiceImplementation>(
     if (logger) writeEntry(logger, "error", { err: failure, method }, "a handler failed");
     return toError({ code: status.INTERNAL, details: internalDetails });
   };
-  return new Proxy(handlers, {
-    get(target, name, receiver) {
-      const value: unknown = Reflect.get(target, name, receiver);
-      return typeof value === "function" ? guardHandler(value.bind(target), describe) : value;
+  return new Proxy(unfrozen(handlers), {
+    get(_target, name) {
+      const value: unknown = Reflect.get(handlers, name, handlers);
+      return typeof value === "function" ? guardHandler(value.bind(handlers), describe) : value;
     },
   });
 }
 
+/** The same properties, of which a proxy may give others: of a frozen object it may not. */
+function unfrozen<Handlers extends object>(handlers: Handlers): Handlers {
+  const own = Object.entries(Object.getOwnPropertyDescriptors(handlers));
+  const open = own.map(([name, descriptor]) => [name, { ...descriptor, configurable: true }] as const);
+  return Object.create(Object.getPrototypeOf(handlers), Object.fromEntries(open));
+}
+
 function toError({ code = status.INTERNAL, details = "", metadata }: Partial<StatusObject>): ServerErrorResponse {
-  const error: ServerErrorResponse = Object.assign(new Error(details), { code, details });
+  const sent = details.toWellFormed(); // grpc-js throws for half of a surrogate pair
+  const error: ServerErrorResponse = Object.assign(new Error(sent), { code, details: sent });
   if (metadata) error.metadata = metadata;
   return error;
 }
