@@ -27,7 +27,7 @@ export function describeRefusal(error: unknown): Refusal {
   if (error instanceof errors.JWTClaimValidationFailed) {
     return unauthenticated(claims[error.claim] ?? "the token has a claim that is not valid");
   }
-  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+  if (error instanceof errors.JWKSNoMatchingKey) {
     return unauthenticated("the token is signed with a key that the issuer does not have");
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) return unauthenticated("the token's signature is wrong");

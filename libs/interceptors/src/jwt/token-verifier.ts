@@ -1,5 +1,5 @@
 import { type Clock, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
-import { errors, jwtVerify } from "jose";
+import { errors, type JWTVerifyOptions, jwtVerify } from "jose";
 import type { Claims } from "./claims.ts";
 import type { KeySource } from "./key-source.ts";
 import { createKeys } from "./keys.ts";
@@ -15,7 +15,7 @@ export interface TokenOptions {
   readonly audience: string | readonly string[];
   /** How far the clocks of issuer and server may differ, in seconds. Default: 30. */
   readonly leewaySeconds?: number | undefined;
-  /** The algorithms of signatures. Default: RS, PS and ES with 256, 384 and 512 bits, and EdDSA; never `none` or a shared secret. */
+  /** The algorithms of signatures, of the default's: RS, PS and ES with 256, 384 and 512 bits, and EdDSA; never `none` or a shared secret. */
   readonly algorithms?: readonly string[] | undefined;
   /** The scopes that a method needs, all of them, in the claim `scope` or `scp`. Default: none. */
   readonly scopes?: ((method: string) => readonly string[]) | undefined;
@@ -34,24 +34,32 @@ export type Verification = { readonly claims: Claims } | { readonly refusal: Ref
  */
 export type TokenVerifier = (authorization: readonly unknown[], method: string) => Promise<Verification>;
 
+const asymmetric: readonly string[] = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+];
+
+const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+const isListOf = (isOne: (value: unknown) => boolean) => (value: unknown) =>
+  Array.isArray(value) && value.length > 0 && value.every(isOne);
+const isTexts = isListOf(isText);
+const isAlgorithms = isListOf((value) => asymmetric.includes(String(value)));
+
 export const tokenRules: OptionRules = {
   jwks: (value) => {
     const { url, file, onProblem } = (value ?? {}) as { readonly [name in "url" | "file" | "onProblem"]?: unknown };
-    const isSource = typeof file === "string" || (typeof url === "string" && URL.canParse(url));
+    const isSource = typeof file === "string" || /^https?:$/.test(URL.parse(String(url))?.protocol ?? "");
     if (!isSource) return "must be { url } or { file }";
     return ["function", "undefined"].includes(typeof onProblem) ? undefined : "must have a function as onProblem";
   },
-  issuer: "string",
-  audience: ["string", "strings"],
-  leewaySeconds: (value) => (typeof value === "number" && value >= 0 ? undefined : "must be a number >= 0"),
-  algorithms: "strings",
+  issuer: (value) => (isText(value) ? undefined : "must be a text that is not empty"),
+  audience: (value) =>
+    isText(value) || isTexts(value) ? undefined : "must be a text that is not empty, or a list of at least one",
+  leewaySeconds: (value) =>
+    typeof value === "number" && value >= 0 && Number.isFinite(value) ? undefined : "must be a number >= 0",
+  algorithms: (value) => (isAlgorithms(value) ? undefined : `must be a list of ${asymmetric.join(", ")}`),
   scopes: "function",
   authorize: "function",
 };
-
-const asymmetric = [
-  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
-];
 
 /**
  * Creates a check of tokens for servers of another protocol than gRPC, by the same rules as `createServerAuth`. Never rejects.
@@ -74,7 +82,14 @@ export function createTokenVerifierIn(options: TokenOptions, clock: Clock): Toke
     algorithms: [...algorithms],
     requiredClaims: ["exp"],
   };
-  const check = async (token: string): Promise<Claims> => (await jwtVerify(token, keys.find, expected)).payload;
+  const check = async (token: string): Promise<Claims> => {
+    try {
+      return (await jwtVerify(token, keys.find, expected)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      return checkWithEach(token, error, expected);
+    }
+  };
   const checkWithNewKeys = async (token: string): Promise<Claims> => {
     const { version } = keys;
     try {
@@ -98,6 +113,22 @@ export function createTokenVerifierIn(options: TokenOptions, clock: Clock): Toke
     const refusal = decide(options, claims, method);
     return refusal ? { refusal } : { claims };
   };
+}
+
+/** Checks a token that does not say which of an issuer's keys has signed it, as while its keys rotate. */
+async function checkWithEach(
+  token: string,
+  keys: InstanceType<typeof errors.JWKSMultipleMatchingKeys>,
+  expected: JWTVerifyOptions,
+): Promise<Claims> {
+  for await (const key of keys) {
+    try {
+      return (await jwtVerify(token, key, expected)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
 }
 
 function readBearer([value, ...others]: readonly unknown[]): string | undefined {
