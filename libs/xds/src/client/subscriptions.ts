@@ -64,9 +64,12 @@ export class Subscriptions<T = unknown> {
     return [...this.#resources.keys()];
   }
 
-  /** Whether every resource is known, so that a stream may resume by one version for all. */
+  /**
+   * Whether every resource is known, and the newest one of its name, so that a stream may resume by one version for all. Of a rejected one the
+   * server is to say what it has now: it may be the last good one again.
+   */
   get isKnown(): boolean {
-    return [...this.#resources.values()].every(({ state }) => state.t === "known");
+    return [...this.#resources.values()].every(({ state, rejection }) => state.t === "known" && !rejection);
   }
 
   /** Whether no resource waits for its first answer. */
@@ -74,11 +77,11 @@ export class Subscriptions<T = unknown> {
     return [...this.#resources.values()].every(({ state, rejection }) => state.t !== "requested" || rejection);
   }
 
-  /** The versions of what is known, by name. */
+  /** The versions of what is known, by name; not of what was rejected since, as for `isKnown`. */
   versions(): Record<string, string> {
     const versions: Record<string, string> = Object.create(null);
-    for (const [name, { state }] of this.#resources) {
-      if (state.t === "known" && state.version) versions[name] = state.version;
+    for (const [name, { state, rejection }] of this.#resources) {
+      if (state.t === "known" && state.version && !rejection) versions[name] = state.version;
     }
     return versions;
   }

@@ -89,4 +89,34 @@ for (const protocol of ["delta", "sotw"] as const satisfies readonly XdsProtocol
     await until(() => ads.stats().streams === 0, "no stream is left");
     server.forceShutdown();
   });
+
+  test(`${protocol}: what was rejected is good when another control plane has the last good one`, async () => {
+    const cache = new SnapshotCache();
+    const good = sampleEndpoints("a", [1]);
+    cache.setSnapshot("", [good]);
+    const first = await serve(cache, 0, []);
+    const client = new AdsClient({ host: "127.0.0.1", port: first.port, protocol });
+    const heard: string[] = [];
+    client.watch(ports, "a", {
+      onResource: (value) => heard.push(value),
+      onMissing: () => heard.push("missing"),
+      onError: ({ code }) => heard.push(code),
+      onCurrent: () => {},
+    });
+    const ending = new AbortController();
+    const ended = (async () => {
+      while (!ending.signal.aborted) await client.attempt(() => {}, ending.signal).catch(() => {});
+    })();
+    await until(() => heard.join() === "1", "the good one");
+    cache.setSnapshot("", [sampleEndpoints("a", [13])]);
+    await until(() => heard.join() === "1,invalid", "the rejected one");
+    first.server.forceShutdown();
+    cache.setSnapshot("", [good]);
+    const second = await serve(cache, first.port, []);
+    await until(() => heard.at(-1) === "1", "the good one again");
+    ending.abort();
+    await ended;
+    await until(() => second.ads.stats().streams === 0, "no stream is left");
+    second.server.forceShutdown();
+  });
 }
