@@ -24,20 +24,24 @@ test("each first paint comes within a second", options, async () => {
   }
 });
 
-for (const [pods, more] of [
-  [3, 0],
-  [6, 0],
-  [50, 0],
-  [3, 2],
-  [3, 11],
-  [12, 11],
-  [3, 26],
+for (const [pods, more, nodes] of [
+  [3, 0, 0],
+  [6, 0, 0],
+  [12, 0, 12],
+  [26, 0, 4],
+  [50, 0, 4],
+  [50, 0, 50],
+  [3, 2, 0],
+  [3, 11, 0],
+  [12, 11, 4],
+  [3, 26, 0],
 ] as const) {
+  const where = nodes === 0 ? "" : ` on ${nodes} nodes`;
   test(
-    `${4 + more} panels with ${pods} pods fit on a projector, and each shows all of its parts`,
+    `${4 + more} panels with ${pods} pods${where} fit on a projector, and each shows all of its parts`,
     options,
     async () => {
-      const { compare, sample } = await serve({ pods, more });
+      const { compare, sample } = await serve({ pods, more, nodes });
       const page = await open(compare.url, { reducedMotion: "reduce" });
       await page
         .locator(".panel")
@@ -57,7 +61,7 @@ for (const [pods, more] of [
       const outside = await page.locator(".panel").evaluateAll((panels) =>
         panels.flatMap((panel) => {
           const { left, right, top, bottom } = panel.getBoundingClientRect();
-          return [...panel.querySelectorAll("h2, .verdict, .source, .connections, .badge, dd")].flatMap((part) => {
+          return [...panel.querySelectorAll("h2, h3, .verdict, .source, .connections, .badge, dd")].flatMap((part) => {
             const box = part.getBoundingClientRect();
             if (part.getClientRects().length === 0) return []; // not displayed
             const isInside = box.left >= left && box.right <= right && box.top >= top && box.bottom <= bottom;

@@ -9,6 +9,8 @@ import type { PageState } from "./protocol.ts";
 import { TimelineList } from "./timeline-list.tsx";
 import { Traffic } from "./traffic.ts";
 
+/** So many stand side by side in one row. */
+const maxTallPanels = 2;
 /** More panels are smaller, with pods as columns and without the chart. */
 const maxLargePanels = 4;
 
@@ -66,6 +68,7 @@ export function App() {
                 <ClientPanel
                   key={client.name}
                   {...{ client, index, traffic, pods: state.pods, isCompact: isCrowded }}
+                  isTall={state.clients.length <= maxTallPanels}
                 />
               ))}
               {state.clients.length === 0 && <p class="start">Starting pods and clients …</p>}

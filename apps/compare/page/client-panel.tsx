@@ -12,10 +12,12 @@ interface ClientPanelProps {
   readonly traffic: Traffic;
   /** Whether there are so many panels that this one is small. */
   readonly isCompact: boolean;
+  /** Whether there are so few panels that this one is as high as the screen allows. */
+  readonly isTall: boolean;
 }
 
 /** One strategy: client → connections → pods, and its numbers. */
-export function ClientPanel({ client, index, pods, traffic, isCompact }: ClientPanelProps) {
+export function ClientPanel({ client, index, pods, traffic, isCompact, isTall }: ClientPanelProps) {
   const stage = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
@@ -37,7 +39,7 @@ export function ClientPanel({ client, index, pods, traffic, isCompact }: ClientP
           client
         </div>
         <Connections connections={connections} isCompact={isCompact} />
-        <Pods pods={pods} verdict={verdict} isCompact={isCompact} />
+        <Pods {...{ pods, verdict, isCompact, isTall }} />
       </div>
       <dl title={lastError === "" ? why : `${why} Last error: ${lastError}`}>
         <Figure name="calls/s" value={String(Math.round(callsPerSecond))} />

@@ -1,5 +1,5 @@
 import { formatShare } from "./format.ts";
-import { groupPods } from "./groups.ts";
+import { choosePodLayout } from "./pod-layout.ts";
 import { podLook, shortName } from "./pod-look.ts";
 import type { PagePod, PageVerdict } from "./protocol.ts";
 
@@ -11,10 +11,12 @@ export function Pods({
   pods,
   verdict,
   isCompact,
+  isTall,
 }: {
   pods: readonly PagePod[];
   verdict: PageVerdict;
   isCompact: boolean;
+  isTall: boolean;
 }) {
   const isDense = isCompact || pods.length > maxRows;
   const most = Math.max(0, ...Object.values(verdict.perLetter));
@@ -35,11 +37,12 @@ export function Pods({
       </ul>
     );
   }
+  const { isSmall, groups } = choosePodLayout(pods, isTall);
   return (
-    <div class={`groups${pods.length > 26 ? " many" : ""}`}>
-      {groupPods(pods).map(({ name, pods: members }) => (
+    <div class={`groups${isSmall ? " many" : ""}`}>
+      {groups.map(({ name, title, pods: members }) => (
         <div class="group" key={name}>
-          {name !== "" && <h3>{name}</h3>}
+          {title !== "" && <h3 title={name}>{title}</h3>}
           <ul aria-label={`Pods ${name} and their shares of the calls`}>
             {members.map((pod) => (
               <li

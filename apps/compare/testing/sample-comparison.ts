@@ -24,8 +24,8 @@ export class SampleComparison {
   readonly #pods: number;
   #call = 0;
 
-  /** Declares clients and pods, and `more` clients that make no calls. */
-  constructor(page: ComparePage, pods: number, more = 0) {
+  /** Declares clients and pods, more than six of them on so many `nodes`, and `more` clients that make no calls. */
+  constructor(page: ComparePage, pods: number, more = 0, nodes = 4) {
     this.#page = page;
     this.#pods = pods;
     page.write({ t: "hello", title: "Where do the calls go?", actions: sampleActions });
@@ -33,7 +33,8 @@ export class SampleComparison {
     for (let n = 1; n <= more; n++)
       page.write({ t: "client", name: `loadbalancer-${n}`, way: "gRPC via a proxy", why: "", rule: "random" });
     for (let n = 1; n <= pods; n++) {
-      const place = pods > 6 ? { node: `node-${(n % 4) + 1}`, zone: `zone-${"ab"[n % 2]}` } : {};
+      const node = `ip-10-0-12-${n % nodes}.eu-west-1.compute.internal`;
+      const place = pods > 6 ? { node, zone: `eu-west-1${"ab"[(n % nodes) % 2]}` } : {};
       page.write({ t: "pod", pod: `server-${n}`, state: "ready", ...place });
     }
     this.#event("clusterip", { event: "connection-opened", connection: 1, peer: "10.96.0.10:30051" });

@@ -26,12 +26,12 @@ export function useBrowser() {
 
   /** @param options.more clients besides the four of the sample */
   async function serve(
-    options: { readonly pods?: number; readonly port?: number; readonly more?: number } = {},
+    options: { readonly pods?: number; readonly port?: number; readonly more?: number; readonly nodes?: number } = {},
   ): Promise<{ compare: ComparePage; sample: SampleComparison }> {
-    const { pods = 3, port = 0, more = 0 } = options;
+    const { pods = 3, port = 0, more = 0, nodes } = options;
     const compare = await startComparePage(port);
     ends.push(() => compare.stop());
-    return { compare, sample: new SampleComparison(compare, pods, more) };
+    return { compare, sample: new SampleComparison(compare, pods, more, nodes) };
   }
 
   /** Opens the page, and fails the test on any error in it. */
