@@ -44,7 +44,7 @@ export function tokenFromFileIn(path: string, { reloadMs = 10_000 }: TokenFileOp
     } catch (error) {
       throw new TokenError(printableLine(`cannot read ${where}: ${describeReadFailure(error)}`, 300));
     }
-    const nowMs = clock.now();
-    return { token: checkToken(text, where), refreshMs: nowMs + reloadMs, expiresMs: nowMs + reloadMs + graceMs };
+    const staleMs = clock.now() + reloadMs; // a file is read at once
+    return { token: checkToken(text, where), refreshMs: staleMs, staleMs, expiresMs: staleMs + graceMs };
   }, clock);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { ManualClock } from "@grpc-lb/core/testing";
+import { ManualClock, until } from "@grpc-lb/core/testing";
 import { tokenFromClientCredentials, tokenFromClientCredentialsIn } from "./client-credentials.ts";
 
 const secret = "hunter2-secret";
@@ -13,8 +13,12 @@ async function startIssuer(t: TestContext) {
     failing: undefined as string | undefined,
     status: 500,
     refusal: undefined as string | undefined,
+    methods: undefined as string[] | undefined,
+    /** What answers wait for. */
+    delay: Promise.resolve(),
     discoveries: 0,
     requests: [] as URLSearchParams[],
+    authorizations: [] as (string | undefined)[],
   };
   const server = createServer(async (request, response) => {
     response.setHeader("content-type", "application/json").setHeader("connection", "close");
@@ -24,10 +28,13 @@ async function startIssuer(t: TestContext) {
     }
     if (request.url?.startsWith("/.well-known/")) {
       state.discoveries += 1;
-      response.end(JSON.stringify({ issuer, token_endpoint: `${issuer}token` }));
+      const { methods: token_endpoint_auth_methods_supported } = state;
+      response.end(JSON.stringify({ issuer, token_endpoint: `${issuer}token`, token_endpoint_auth_methods_supported }));
       return;
     }
     state.requests.push(new URLSearchParams(await read(request)));
+    state.authorizations.push(request.headers.authorization);
+    await state.delay;
     if (state.refusal) {
       response.writeHead(401).end(JSON.stringify({ error: state.refusal, error_description: `not ${secret}` }));
     } else {
@@ -48,7 +55,7 @@ async function read(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-test("a token is fetched with the client's credentials, and used for 80 % of its life", async (t) => {
+test("a token is fetched with the client's credentials, and a new one after 80 % of its life", async (t) => {
   const { issuer, state } = await startIssuer(t);
   const clock = new ManualClock();
   const token = tokenFromClientCredentialsIn(
@@ -64,9 +71,52 @@ test("a token is fetched with the client's credentials, and used for 80 % of its
   clock.advance(79_000);
   assert.equal(await token(), "token-1");
   clock.advance(1_000);
-  assert.equal(await token(), "token-2");
+  assert.equal(await token(), "token-1", "it is still good");
+  let latest = "token-1";
+  await until(() => {
+    void Promise.resolve(token()).then((next) => {
+      latest = next;
+    });
+    return latest === "token-2";
+  }, "the new token");
+  clock.advance(90_000);
+  assert.equal(await token(), "token-3", "a call waits when the end is near");
   assert.equal(state.discoveries, 1);
 });
+
+test("a slow server delays no call while the token is good", async (t) => {
+  const { issuer, state } = await startIssuer(t);
+  const clock = new ManualClock();
+  const token = tokenFromClientCredentialsIn({ issuer, clientId: "client", clientSecret: secret }, clock);
+  await token();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  state.delay = promise;
+  clock.advance(80_000);
+  for (let n = 0; n < 10; n++) assert.equal(await token(), "token-1");
+  await until(() => state.requests.length === 2, "the request");
+  clock.advance(20_000);
+  const waiting = Promise.all([token(), token()]);
+  resolve();
+  assert.deepEqual(await waiting, ["token-2", "token-2"]);
+  assert.equal(state.requests.length, 2);
+});
+
+for (const [methods, isHeader] of [
+  [["client_secret_basic", "private_key_jwt"], true],
+  [["client_secret_basic", "client_secret_post"], false],
+] as const) {
+  test(`a server with ${methods.join(" and ")} gets the secret in the ${isHeader ? "header" : "body"}`, async (t) => {
+    const { issuer, state } = await startIssuer(t);
+    state.methods = [...methods];
+    const options = { issuer, clientId: "client", clientSecret: secret };
+    await tokenFromClientCredentialsIn(options, new ManualClock())();
+    const sent = [
+      decodeURIComponent(atob(state.authorizations[0]?.slice(6) ?? "")),
+      state.requests[0]?.get("client_secret"),
+    ];
+    assert.deepEqual(sent, isHeader ? [`client:${secret}`, null] : ["", secret]);
+  });
+}
 
 test("a token lasts to its end while the server refuses, and then the error has the code and no secret", async (t) => {
   const { issuer, state } = await startIssuer(t);

@@ -33,14 +33,15 @@ const rules: OptionRules = {
 
 /** The longest exchange with the authorization server, in seconds. */
 const timeoutSeconds = 10;
-/** A token is used until that share of its life is over. */
-const usedShare = 0.8;
+/** When that share of a token's life is over, a new one is fetched; later, calls wait for it. */
+const refreshShare = 0.8;
+const staleShare = 0.9;
 /** How long a token lasts whose server does not say. */
 const defaultLifeSeconds = 300;
 
 /**
- * Takes tokens from an authorization server by OAuth 2.0's client credentials (RFC 6749, 4.4), with openid-client. A token is used for
- * 80 % of its life; when no new one can be had, to its end. Without a token, calls fail with the last error, and the server is asked again
+ * Takes tokens from an authorization server by OAuth 2.0's client credentials (RFC 6749, 4.4), with openid-client. When 80 % of
+ * a token's life are over, a new one is fetched, for which calls wait from 90 % on; when none can be had, the old one is used to its end. Without a token, calls fail with the last error, and the server is asked again
  * after 1 s, then after pauses that double up to 10 s.
  *
  * @throws TypeError for options of another type or name
@@ -65,7 +66,7 @@ export function tokenFromClientCredentialsIn(
       const found = await openid.discovery(new URL(issuer), clientId, secret, undefined, options);
       metadata = found.serverMetadata();
     }
-    const config = new openid.Configuration(metadata, clientId, secret);
+    const config = new openid.Configuration(metadata, clientId, secret, authentication(metadata, secret));
     config.timeout = timeoutSeconds;
     for (const each of execute) each(config);
     return config;
@@ -82,7 +83,8 @@ export function tokenFromClientCredentialsIn(
       const nowMs = clock.now();
       return {
         token: checkToken(answer.access_token, `the token of ${issuer}`),
-        refreshMs: nowMs + lifeMs * usedShare,
+        refreshMs: nowMs + lifeMs * refreshShare,
+        staleMs: nowMs + lifeMs * staleShare,
         expiresMs: nowMs + lifeMs,
       };
     } catch (error) {
@@ -90,6 +92,15 @@ export function tokenFromClientCredentialsIn(
       throw error instanceof TokenError ? error : new TokenError(`${issuer} gave none: ${describe(error)}`);
     }
   }, clock);
+}
+
+/** The secret goes into the request's body, unless the server takes it in the header alone (RFC 6749, 2.3.1). */
+function authentication(
+  { token_endpoint_auth_methods_supported: methods }: openid.ServerMetadata,
+  secret: string,
+): openid.ClientAuth {
+  const isHeader = methods?.includes("client_secret_basic") && !methods.includes("client_secret_post");
+  return isHeader ? openid.ClientSecretBasic(secret) : openid.ClientSecretPost(secret);
 }
 
 /** The messages of openid-client may contain what was sent; its codes do not. */
