@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ApiPod, chooseClientPod } from "./client-pod.ts";
+import { type ApiPod, chooseClientPod, readClientPods } from "./client-pod.ts";
 
 const pod = (name: string, created: string, waiting?: string, restartCount = 0, deleted = false): ApiPod => ({
   metadata: { name, creationTimestamp: created, ...(deleted ? { deletionTimestamp: "x" } : {}) },
@@ -21,6 +21,15 @@ test("the newest started pod is chosen over one that is still starting", () => {
 test("a terminating pod is not chosen", () => {
   assert.equal(chooseClientPod("c", [pod("a", "1"), pod("b", "2", undefined, 0, true)])?.name, "a");
   assert.equal(chooseClientPod("c", [pod("b", "2", undefined, 0, true)]), null);
+});
+
+test("a pod that was evicted is not chosen", () => {
+  const evicted: ApiPod = { metadata: { name: "b", creationTimestamp: "2" }, status: { phase: "Failed" } };
+  assert.equal(chooseClientPod("c", [pod("a", "1"), evicted])?.name, "a");
+  assert.deepEqual(
+    readClientPods("c", [pod("a", "1"), evicted, pod("c", "3")]).map(({ name }) => name),
+    ["c", "a"],
+  );
 });
 
 test("while no pod has started, the result has the reason", () => {

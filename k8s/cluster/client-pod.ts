@@ -25,16 +25,16 @@ export interface ApiPod {
   };
 }
 
-/** The newest started pod of a client that is not terminating; without one, the newest that is starting; null without a pod. */
+/** The newest started pod of a client that is not terminating and has not ended; without one, the newest that is starting; null without a pod. */
 export function chooseClientPod(client: string, pods: readonly ApiPod[]): ClientPod | null {
   const found = readClientPods(client, pods);
   return found.find(({ starting }) => starting === null) ?? found[0] ?? null;
 }
 
-/** The pods of a client that are not terminating, the newest first. */
+/** The pods of a client that are not terminating and have not ended, as an evicted one has, the newest first. */
 export function readClientPods(client: string, pods: readonly ApiPod[]): readonly ClientPod[] {
   return pods
-    .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+    .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && !hasEnded(status))
     .sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1))
     .map(({ metadata, status }) => {
       const container = status.containerStatuses?.find(({ name }) => name === client);
@@ -43,6 +43,8 @@ export function readClientPods(client: string, pods: readonly ApiPod[]): readonl
       return { name: metadata.name, restarts, starting: restarts > 0 ? null : (waiting ?? null) };
     });
 }
+
+const hasEnded = ({ phase }: ApiPod["status"]) => phase === "Failed" || phase === "Succeeded";
 
 /** Reads a client's pod from the cluster; null if there is none or the request fails. */
 export async function findClientPod(kubectl: Kubectl, client: string): Promise<ClientPod | null> {
