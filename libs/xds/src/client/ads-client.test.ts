@@ -243,6 +243,16 @@ for (const protocol of ["delta", "sotw"] as const) {
       await until(() => a.currents() > 0, "current");
       put("a", "2");
       await heard(a, "1", "2");
+
+      put("b", "3!");
+      const last = () => fake.requests.at(-1)?.request;
+      await until(() => last()?.errorDetail !== undefined, "the rejection of b");
+      const before = fake.requests.length;
+      fake.relay.drop();
+      await until(() => fake.requests.length > before && fake.streams === 1, "another stream");
+      if (protocol === "delta") {
+        assert.deepEqual(Object.keys(deltas(fake)[before]?.initialResourceVersions ?? {}), ["a"], "b was rejected");
+      } else assert.equal(states(fake)[before]?.versionInfo, "", "b was rejected");
     }));
 }
 

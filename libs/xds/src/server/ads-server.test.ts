@@ -302,6 +302,25 @@ describe("state of the world", () => {
     client.send({ typeUrl: endpoints, resourceNames: ["a", "b"], responseNonce: nonce });
     assert.equal((await client.next()).resources.length, 1);
   });
+
+  test("a name that a client has left, and asks for again, is sent again, though its request without the name was stale", async () => {
+    await start();
+    cache.setSnapshot("", [edsOf("a", 1), edsOf("b", 2)]);
+    const client = openState();
+    client.send({ typeUrl: endpoints, resourceNames: ["a", "b"] });
+    const { nonce } = await client.accept({ resourceNames: ["a", "b"] });
+    cache.updateSnapshot("", { upserts: [edsOf("a", 11)] });
+    const last = await client.next();
+    // Both are sent before the client has seen the last response.
+    client.send({ typeUrl: endpoints, resourceNames: ["a"], responseNonce: nonce });
+    client.send({ typeUrl: endpoints, resourceNames: ["a", "b"], responseNonce: nonce });
+    await settled(4);
+    assert.equal(client.unread, 0, "a stale request has no answer");
+    client.send({ typeUrl: endpoints, resourceNames: ["a", "b"], responseNonce: last.nonce });
+    const again = await client.accept({ resourceNames: ["a", "b"] });
+    const versions = again.resources.map(({ value }) => createResource(endpoints, "", value).version);
+    assert.deepEqual(versions, [edsOf("b", 2).version]);
+  });
 });
 
 test("what the cache does not know yet is not answered by either protocol, until it does", async () => {

@@ -18,6 +18,7 @@ export const delta: Protocol<DeltaDiscoveryRequest> = {
 
   // Each request changes the subscriptions, whatever the client has seen.
   isStale: () => false,
+  forget: () => {},
 
   subscribe(subscription, request, isFirst, snapshot) {
     const { resourceNamesSubscribe: added, resourceNamesUnsubscribe: removed, initialResourceVersions } = request;

@@ -39,8 +39,10 @@ export interface Protocol<Q extends AnyRequest> {
   readonly name: "delta" | "sotw";
   /** The names that a request has. */
   namesOf(request: Q): readonly string[];
-  /** Whether a request is to be ignored, because the client has sent it before it saw the last response. */
+  /** Whether a request is not to be answered, because the client has sent it before it saw the last response. */
   isStale(subscription: Subscription, request: Q): boolean;
+  /** Takes over from a stale request what the client no longer has, although a later request may have it again. */
+  forget(subscription: Subscription, request: Q): void;
   /** Takes over what the client wants; the request is the first one of its type, or not. */
   subscribe(subscription: Subscription, request: Q, isFirst: boolean, snapshot: SnapshotView | undefined): void;
   /** What is to be sent now, which is then no longer pending; undefined for nothing. */

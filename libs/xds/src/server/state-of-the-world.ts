@@ -16,6 +16,13 @@ export const stateOfTheWorld: Protocol<DiscoveryRequest> = {
   // The answer to the last response will have the names again.
   isStale: ({ lastNonce }, { responseNonce }) => lastNonce !== "" && responseNonce !== lastNonce,
 
+  forget({ forgotten, isWildcard, names, lastNonce }, { resourceNames, responseNonce }) {
+    // A nonce that was never sent says nothing of when the request was.
+    if (isWildcard || !(Number(responseNonce) < Number(lastNonce))) return;
+    const named = new Set(resourceNames);
+    for (const name of names) if (!named.has(name)) forgotten.add(name);
+  },
+
   subscribe(subscription, { resourceNames, versionInfo }, isFirst, snapshot) {
     const names = new Set(resourceNames);
     subscription.hasNamed ||= names.size > 0;
@@ -25,10 +32,11 @@ export const stateOfTheWorld: Protocol<DiscoveryRequest> = {
     subscription.isWildcard = isWildcard;
     for (const name of subscription.names) if (!names.has(name)) subscription.delete(name);
     for (const name of names) {
-      if (subscription.names.has(name)) continue;
+      if (subscription.names.has(name) && !subscription.forgotten.has(name)) continue;
       subscription.add(name);
       subscription.request(name);
     }
+    subscription.forgotten.clear();
     if (isFirst && versionInfo !== "") subscription.keepHad(resourceNames);
     if (isWildcard && !wasWildcard) subscription.requestAll(snapshot);
     subscription.dropUncovered(snapshot);

@@ -100,7 +100,8 @@ export class AdsStream<Q extends AnyRequest> {
     const subscription = known ?? this.#addType(request.typeUrl);
     if (!subscription) return;
     this.#readAnswer(subscription, request);
-    if (!this.#protocol.isStale(subscription, request)) this.#subscribe(subscription, request, !known);
+    if (this.#protocol.isStale(subscription, request)) this.#protocol.forget(subscription, request);
+    else this.#subscribe(subscription, request, !known);
     this.#schedule();
   }
 

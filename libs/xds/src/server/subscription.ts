@@ -36,6 +36,8 @@ export class Subscription {
   readonly #names = new Set<string>();
   readonly #kept = { count: 0, characters: 0 };
   #had: ReadonlySet<string> | undefined;
+  /** The names, of those that the client has asked for, without which a stale request was: it needs them if it asks for them again. */
+  readonly forgotten = new Set<string>();
   readonly pending = new Map<string, Pending>();
   /** What the client needs and the cache does not know yet. */
   readonly awaited = new Map<string, Pending>();
