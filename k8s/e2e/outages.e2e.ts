@@ -1,16 +1,17 @@
 /**
- * The API server of the cluster is stopped and frozen for a time: the calls of the library in this process and of client-grpc in a pod go
- * on, and both learn afterwards what has changed. Only in the sandbox can an API server be stopped.
+ * istiod is away when it is needed. The API server of the cluster is stopped and frozen for a time: the calls of the library in this
+ * process and of client-grpc in a pod go on, and both learn afterwards what has changed. Only in the sandbox can these be stopped.
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { systemClock } from "@grpc-lb/core";
 import { registerResolvers } from "@grpc-lb/resolver";
+import { createKubectl } from "../cluster/kubectl.ts";
 import { readClient } from "./client.ts";
 import { connectFrom } from "./connect.ts";
 import { buildImages } from "./images.ts";
 import { type Load, reaches, underLoad } from "./load.ts";
-import { makeOk } from "./make.ts";
+import { makeFails, makeOk } from "./make.ts";
 import { progress } from "./report.ts";
 import { findSandbox, signalServer } from "./sandbox.ts";
 import { readyServersOf, scaleServer } from "./server.ts";
@@ -28,10 +29,10 @@ const isOfEndedPod = (message: string) => message.includes(endedAddress);
 
 const duringOutage = (t: TestContext, body: (load: Load) => Promise<void>) => underLoad(target, t, body, isOfEndedPod);
 
-/** A step that stops the API server. */
+/** A step in which the API server or istiod is away. */
 function outageStep(name: string, body: (run: NonNullable<typeof sandbox>, t: TestContext) => Promise<void>) {
   if (sandbox) step(name, (t) => body(sandbox, t));
-  else test(name, { skip: "only in the sandbox can the API server be stopped" }, () => {});
+  else test(name, { skip: "only in the sandbox can the API server and istiod be stopped" }, () => {});
 }
 
 /** Milliseconds from the return of the API server, and a change, until the watch of this process has received something. */
@@ -69,6 +70,21 @@ outageStep("make kube-deploy STRATEGY=resolver", async () => {
   await buildImages();
   await makeOk("kube-deploy", { ...inNamespace, STRATEGY: "resolver" });
   await setCallInterval("20ms");
+});
+
+outageStep("no ready istiod: istio-inject fails before anything changes", async (_run, t) => {
+  const istio = await createKubectl("istio-system");
+  const { code } = await istio.try(["get", "deployment/istiod"]);
+  if (code !== 0) return t.skip("this cluster has no istiod");
+  const { replicas } = (await istio.get(["deployment", "istiod"])).spec;
+  await istio.run(["scale", "deployment/istiod", "--replicas=0"]);
+  try {
+    await istio.run(["rollout", "status", "deployment/istiod", "--timeout=60s"]);
+    report(t, await makeFails("istio-inject", inNamespace, /^istio-inject: istiod is not ready/));
+  } finally {
+    await istio.run(["scale", "deployment/istiod", `--replicas=${replicas}`]);
+    await istio.run(["rollout", "status", "deployment/istiod", "--timeout=120s"]);
+  }
 });
 
 outageStep(

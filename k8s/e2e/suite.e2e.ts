@@ -91,22 +91,6 @@ step("Pod Security forbids the sidecar: an error before anything changes", async
   await requireNoErrors(t);
 });
 
-step("no ready istiod: an error before anything changes", async (t) => {
-  const cluster = await createKubectl("istio-system");
-  const context = (await cluster.run(["config", "current-context"])).trim();
-  if (context !== "sandbox" || !hasIstio) return t.skip("only in the sandbox can a test stop istiod");
-  const replicas = (await cluster.get(["deployment", "istiod"])).spec.replicas;
-  const restore = () => cluster.run(["scale", "deployment/istiod", `--replicas=${replicas}`]);
-  await cluster.run(["scale", "deployment/istiod", "--replicas=0"]);
-  try {
-    await cluster.run(["rollout", "status", "deployment/istiod", "--timeout=60s"]);
-    report(t, await makeFails("istio-inject", inNamespace, /^istio-inject: istiod is not ready/));
-  } finally {
-    await restore();
-    await cluster.run(["rollout", "status", "deployment/istiod", "--timeout=120s"]);
-  }
-});
-
 /** A step that needs Istio; skipped with a reason without it. */
 function istioStep(name: string, body: Step): void {
   if (hasIstio) step(name, body);
