@@ -92,3 +92,11 @@ test("the format is the one with the highest weight in Accept, and Prometheus's 
     assert.equal(chooseFormat(accept), format, accept);
   }
 });
+
+test("attributes whose names are one label are joined, because a label must not be there twice", async () => {
+  const reader = new ManualReader();
+  const resource = resourceFromAttributes({ "team.name": "b", team_name: "a", team: ["x"] });
+  new MeterProvider({ resource, readers: [reader] });
+  const { resourceMetrics } = await reader.collect();
+  assert.match(formatMetrics(resourceMetrics, "prometheus"), /^target_info\{team_name="b;a",team="\[\\"x\\"\]"\} 1$/m);
+});

@@ -104,13 +104,17 @@ function targetInfo(attributes: Attributes, format: MetricsFormat): string {
   return `# TYPE ${name} ${type}\n# HELP ${name} Target metadata\n${sample}`;
 }
 
+/** Attributes whose names are the same label have one, with all of their values: a label that is there twice makes the whole scrape invalid. */
 function labelsOf(attributes: Attributes): string[] {
-  return Object.entries(attributes)
-    .filter(([, value]) => value !== undefined)
-    .map(
-      ([name, value]) =>
-        `${sanitize(name)}="${escapeLabel(typeof value === "string" ? value : JSON.stringify(value))}"`,
-    );
+  const values = new Map<string, string>();
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined) continue;
+    const label = sanitize(name);
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const before = values.get(label);
+    values.set(label, before === undefined ? text : `${before};${text}`);
+  }
+  return [...values].map(([label, text]) => `${label}="${escapeLabel(text)}"`);
 }
 
 const braces = (labels: readonly string[]): string => (labels.length === 0 ? "" : `{${labels.join(",")}}`);
