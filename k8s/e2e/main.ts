@@ -15,34 +15,20 @@ const oneByOne = ["--test-concurrency=1"];
 const inOneProcess = ["--test-isolation=none"];
 
 /**
- * The phases follow each other; the stories of a phase run at the same time and start in this order, the longest first. `policies` is
- * alone because it measures shares that depend on latency, `outages` comes late because it stops istiod and the API server, and
- * `autoscale` and `lookaside` are alone because they measure latencies under load.
+ * The phases follow each other; the stories of a phase run at the same time. `policies` is alone because it measures shares that
+ * depend on latency, `autoscale` and `lookaside` because they measure latencies under load. The others are apart because two nodes with
+ * two processors each have room for about 40 pods, and `outages` comes last because it stops istiod and the API server.
  */
 const phases = [
   ["policies"],
+  ["compare", "istio-registry", "resolver"],
   ["compare-all"],
   ["monitoring", "identity", "backup", "tracing"],
   ["autoscale"],
   ["lookaside"],
-  [
-    "registries",
-    "deploy",
-    "suite",
-    "resolver",
-    "compare",
-    "live",
-    "tutorial",
-    "istio-registry",
-    "discovery",
-    "components",
-  ],
+  ["suite", "registries", "tutorial", "discovery", "live", "deploy", "components"],
   ["outages", "xds"],
 ] as const;
-
-/** How many stories run at the same time at most. They wait for pods most of their time. */
-const storiesAtOnce = 5;
-
 type Story = (typeof phases)[number][number];
 
 const files: Readonly<Record<Story, readonly string[]>> = {
@@ -109,7 +95,7 @@ void runProgram(
     const failures: string[] = [];
     for (const phase of phases) {
       const wanted = phase.filter((story) => flags.stories.includes(story) && !signal.aborted);
-      for (const counts of await runPhase(wanted, signal)) {
+      for (const counts of await Promise.all(wanted.map((story) => runStory(story, signal)))) {
         for (const key of ["passed", "failed", "skipped"] as const) sum[key] += counts[key];
         failures.push(...counts.failures);
       }
@@ -120,17 +106,6 @@ void runProgram(
     return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
   },
 );
-
-/** Runs stories in their order, as many at the same time as may. */
-async function runPhase(stories: readonly Story[], signal: AbortSignal) {
-  const waiting = stories.values();
-  const results: Awaited<ReturnType<typeof runStory>>[] = [];
-  const runOnes = async () => {
-    for (const story of waiting) if (!signal.aborted) results.push(await runStory(story, signal));
-  };
-  await Promise.all(Array.from({ length: storiesAtOnce }, runOnes));
-  return results;
-}
 
 /**
  * Runs a story in a process of its own, each line of its output after its name. Returns its counts, and the first lines of the report of
