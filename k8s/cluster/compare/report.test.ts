@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { expectationOfStrategy } from "@grpc-lb/verdict";
 import { assess } from "../assess.ts";
 import type { Candidate } from "./candidates.ts";
-import { failureOf, jsonReport, markdownReport, textReport } from "./report.ts";
+import { exitCodeOf, failureOf, jsonReport, markdownReport, textReport } from "./report.ts";
 import type { Outcome } from "./run-strategy.ts";
 
 const pods = ["a", "b", "c"];
@@ -34,6 +34,12 @@ test("the table has a line for each strategy, with what was not measured as a da
     "istio      3 of 3  33 33 33 %  BALANCED        -       -        -",
     "envoy      -       -           skipped         -       -        -",
   ]);
+});
+
+test("the exit code is 0 if what was measured is as it must be, and 1 if a strategy is not, or all were skipped", () => {
+  assert.equal(exitCodeOf(outcomes), 0);
+  assert.equal(exitCodeOf([...outcomes, measured("resolver", pinned)]), 1);
+  assert.equal(exitCodeOf(outcomes.filter(({ t }) => t === "skipped")), 1);
 });
 
 test("JSON has the measured strategies, and apart from them the skipped ones with the reason", () => {

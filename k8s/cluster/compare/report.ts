@@ -39,6 +39,12 @@ export function failureOf(outcome: Outcome): string | null {
   return failures.join("; ") || null;
 }
 
+/** 0 if every measured strategy is what it must be; 1 if one is not, or if all were skipped, as then nothing was shown. */
+export function exitCodeOf(outcomes: readonly Outcome[]): 0 | 1 {
+  if (outcomes.every(({ t }) => t === "skipped")) return 1;
+  return outcomes.every((outcome) => failureOf(outcome) === null) ? 0 : 1;
+}
+
 /** The table in aligned text. */
 export function textReport(outcomes: readonly Outcome[]): string[] {
   return alignTable(columns, outcomes.map(cellsOf));
