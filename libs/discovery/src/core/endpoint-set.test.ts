@@ -161,6 +161,17 @@ test("replaceAll keeps what is equal, and deletes the rest", () => {
   assert.deepEqual([set.all, set.size], [[], 0]);
 });
 
+test("replaceAll refuses an id that occurs twice, and changes nothing", () => {
+  const set = new EndpointSet();
+  set.replaceAll([endpointAt("a"), endpointAt("b")]);
+  const before = set.all;
+  assert.throws(() => set.replaceAll([endpointAt("c"), endpointAt("x", { id: "a" }), endpointAt("y", { id: "a" })]), {
+    name: "RangeError",
+    message: 'the endpoints must have each id once, got "a" twice',
+  });
+  assert.equal(set.all, before);
+});
+
 test("replaceAll can keep an order, and the same order is the same array", () => {
   const set = new EndpointSet();
   set.replaceAll([endpointAt("b"), endpointAt("a"), endpointAt("d", { weight: 0 })], { keepsOrder: true });

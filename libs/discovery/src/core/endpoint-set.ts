@@ -102,12 +102,16 @@ export class EndpointSet {
    * Replaces all endpoints. With `keepsOrder`, `all` keeps the order of `endpoints` instead of sorting by id, until the next
    * `replaceAll`; endpoints that `set` adds in the meantime come last.
    *
-   * @throws TypeError unless it is a list of endpoints; nothing changes
+   * @throws TypeError unless it is a list of endpoints, RangeError for an id that occurs twice; nothing changes
    */
   replaceAll(endpoints: readonly Endpoint[], { keepsOrder = false }: { readonly keepsOrder?: boolean } = {}): void {
     if (!Array.isArray(endpoints)) throw new TypeError(`the endpoints must be a list, got ${describeType(endpoints)}`);
     for (const endpoint of endpoints) requireEndpoint(endpoint);
-    const places = new Map(endpoints.map(({ id }, n) => [id, n]));
+    const places = new Map<string, number>();
+    for (const [n, { id }] of endpoints.entries()) {
+      if (places.has(id)) throw new RangeError(`the endpoints must have each id once, got ${JSON.stringify(id)} twice`);
+      places.set(id, n);
+    }
     for (const id of [...this.#entries.keys()]) if (!places.has(id)) this.delete(id);
     for (const endpoint of endpoints) this.#put(endpoint, endpoint.weight === 0);
     this.#places = keepsOrder ? places : undefined;

@@ -63,6 +63,26 @@ test("the endpoints of a source that are wrong are an error of the source, with 
   }
 });
 
+test("an id that occurs twice is an error of the source, and the last good set stays", async () => {
+  const other = { ...endpoint, addresses: [{ host: "10.0.0.2", port: 80 }] };
+  const source = defineSource({
+    subject: "inventory server",
+    key: "an id twice",
+    async start(store) {
+      store.endpoints.replaceAll([endpoint]);
+      store.sync();
+      store.endpoints.replaceAll([endpoint, other]);
+      store.sync();
+    },
+  });
+  for await (const { endpoints, error } of source.watch()) {
+    if (!error) continue;
+    assert.deepEqual([endpoints, error.code], [[endpoint], "invalid"]);
+    assert.equal(error.message, 'inventory server: the endpoints must have each id once, got "a" twice');
+    break;
+  }
+});
+
 for (const [what, given, message] of [
   ["an Error", new Error("no route"), "no route"],
   ["a text", "no route", "no route"],

@@ -98,7 +98,7 @@ export class NameLookup {
       for (const [i, target] of batch.entries()) found.set(target, addresses[i] as Addresses);
     }
     const options = { hasWeights: used.some(({ weight }) => weight > 0), rule: this.#options.family };
-    const endpoints: Endpoint[] = [];
+    const endpoints = new Map<string, Endpoint>(); // by id: two targets may share addresses
     let ttlMs = Number.POSITIVE_INFINITY;
     let error = describeRefused(name, refused.length);
     for (const record of used) {
@@ -109,12 +109,12 @@ export class NameLookup {
         ttlMs = Math.min(ttlMs, whileMissingMs);
       }
       if (addresses?.t !== "found") continue;
-      endpoints.push(...toServiceEndpoints(record, addresses, options));
+      for (const endpoint of toServiceEndpoints(record, addresses, options)) endpoints.set(endpoint.id, endpoint);
       ttlMs = Math.min(ttlMs, addresses.ttlMs);
       error ??= addresses.error;
     }
-    if (endpoints.length === 0) return error ? { t: "failed", error } : { t: "none", isNoName: false };
-    return { t: "found", endpoints, ttlMs, error };
+    if (endpoints.size === 0) return error ? { t: "failed", error } : { t: "none", isNoName: false };
+    return { t: "found", endpoints: [...endpoints.values()], ttlMs, error };
   }
 
   #describeNone(candidates: readonly string[], isNoName: boolean): DiscoveryError {

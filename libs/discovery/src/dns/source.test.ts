@@ -170,6 +170,15 @@ test("two SRV targets of one address are one endpoint", async (t) => {
   await read().untilAddresses("10.0.0.1:80");
 });
 
+test("two SRV targets that share several addresses are one endpoint for each", async (t) => {
+  const { dns, read } = await start(t, { port: "grpc" });
+  const SRV = ["a.example", "b.example"].map((target) => ({ target, priority: 0, weight: 1, port: 80 }));
+  dns.set("_grpc._tcp.server.example", { SRV });
+  for (const name of ["a.example", "b.example"]) dns.set(name, { A: ["10.0.0.1", "10.0.0.2"] });
+  const { error } = await read().untilAddresses("10.0.0.1:80", "10.0.0.2:80");
+  assert.equal(error, undefined);
+});
+
 for (const [code, kind, words] of [
   ["SERVFAIL", "unavailable", "SERVFAIL: the name server failed"],
   ["REFUSED", "permissionDenied", "REFUSED: the name server does not answer this client"],

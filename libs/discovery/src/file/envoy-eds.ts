@@ -15,7 +15,8 @@ export function isEnvoyEds(value: Fields): boolean {
 /**
  * Reads a ClusterLoadAssignment of Envoy in the JSON form of protobuf, with the names of fields in either spelling
  * (https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/endpoint/v3/endpoint.proto). Endpoints of the lowest priority that
- * has healthy ones are used, those that are unhealthy, draining or timed out are not. Fields without a meaning here are ignored.
+ * has healthy ones are used, those that are unhealthy, draining or timed out are not. Of two with the same address the first is used, as
+ * Envoy does. Fields without a meaning here are ignored.
  *
  * @throws FieldError that names the first field that is not valid
  */
@@ -33,7 +34,7 @@ export function* readEnvoyEds(value: Fields): Generator<void, Endpoint[]> {
     localities.reduce((sum, group) => sum + lengthOf(field(group, "lbEndpoints")[1]), 0),
     path,
   );
-  const byPriority = new Map<number, Endpoint[]>();
+  const byPriority = new Map<number, Map<string, Endpoint>>();
   let addresses = 0;
   for (const [n, group] of localities.entries()) {
     yield;
@@ -44,7 +45,7 @@ export function* readEnvoyEds(value: Fields): Generator<void, Endpoint[]> {
     }
     const zone = isFields(group.locality) && typeof group.locality.zone === "string" ? group.locality.zone : "";
     const [name, endpoints] = field(group, "lbEndpoints");
-    const read = byPriority.get(priority) ?? [];
+    const read = byPriority.get(priority) ?? new Map<string, Endpoint>();
     byPriority.set(priority, read);
     for (const [i, each] of listOf(endpoints, [...own, name]).entries()) {
       yield;
@@ -54,11 +55,11 @@ export function* readEnvoyEds(value: Fields): Generator<void, Endpoint[]> {
       if (addresses > maxFileEndpoints) {
         throw new FieldError([...own, name, i], `must not be beyond ${maxFileEndpoints} addresses in all`);
       }
-      read.push(endpoint);
+      if (!read.has(endpoint.id)) read.set(endpoint.id, endpoint);
     }
   }
-  const used = [...byPriority].filter(([, endpoints]) => endpoints.length > 0).sort(([a], [b]) => a - b);
-  return used[0]?.[1] ?? [];
+  const used = [...byPriority].filter(([, endpoints]) => endpoints.size > 0).sort(([a], [b]) => a - b);
+  return [...(used[0]?.[1].values() ?? [])];
 }
 
 const lengthOf = (value: unknown) => (Array.isArray(value) ? value.length : 0);

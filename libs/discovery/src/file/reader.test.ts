@@ -245,6 +245,13 @@ test("Prometheus' file_sd is read: each target is an endpoint, with the labels o
   ]);
 });
 
+test("of two endpoints of Envoy's EDS with the same address the first is used", async () => {
+  const endpoint = { address: { socketAddress: { address: "10.0.0.1", portValue: 80 } } };
+  const endpoints = [1, 2].map((weight) => ({ lbEndpoints: [{ endpoint, loadBalancingWeight: weight }] }));
+  const read = await parseContent(JSON.stringify({ clusterName: "c", endpoints }));
+  assert.deepEqual(read.endpoints, [endpointAt("10.0.0.1:80", { weight: 1 })]);
+});
+
 test("Envoy's EDS is read, in JSON and in the names of the proto, with weight, zone and the lowest priority in use", async () => {
   const json = {
     versionInfo: "1",
