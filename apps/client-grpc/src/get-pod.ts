@@ -104,7 +104,8 @@ function describe({ code, details }: ServiceError, { target, tls }: PodCallerOpt
     return `${status[code]}: the server closes the connection before it speaks HTTP/2: ${why}`;
   }
   if (isProxyless(target) && unanswered.test(details)) {
-    const why = "it cannot be reached, speaks TLS, which grpc-js-xds does not, or still waits for its source";
+    const why =
+      "it cannot be reached, speaks TLS, which grpc-js-xds does not, has no service of this name, or still waits for its source";
     return `${status[code]}: the control plane of the bootstrap has not answered for this name: ${why}`;
   }
   const cut = details.replace(metadataFailure, "").slice(0, maxDetailsLength).trimEnd();

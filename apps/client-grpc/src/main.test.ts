@@ -199,7 +199,7 @@ test("a bootstrap that gRPC's own xDS client cannot use exits 2, and a control p
   assert.equal(code, 1);
   assert.match(
     stderr[0] ?? "",
-    /the control plane of the bootstrap has not answered for this name: it cannot be reached, .*, or still waits for its source$/,
+    /the control plane of the bootstrap has not answered for this name: it cannot be reached, .*, has no service of this name, or still waits for its source$/,
   );
 });
 
