@@ -67,6 +67,9 @@ export function requireEffect(values: FlagValues<typeof flags>): void {
   if (values.weight !== 1 && !values.loadReport && values.register.length === 0) {
     refuseFlags("--weight has no effect without --load-report or --register");
   }
+  if (values.advertise.host !== undefined && values.register.length === 0) {
+    refuseFlags("--advertise has no effect without --register");
+  }
   if (values.capacity > 0 && values.latency === 0 && !values.loadReport) {
     refuseFlags("--capacity has no effect without --latency or --load-report");
   }
