@@ -1,5 +1,6 @@
 import { Metadata, type ServerWritableStream } from "@grpc/grpc-js";
 import { type Clock, maxDurationMs } from "@grpc-lb/core";
+import { maxWeight } from "@grpc-lb/discovery";
 import { numberFlag, switchFlag } from "@grpc-lb/program";
 import { OrcaLoadReport } from "@grpc-lb/protos/xds/data/orca/v3";
 import {
@@ -16,6 +17,7 @@ export const loadReportFlags = {
     help: "how many times the calls of the others it wants: its reported utilization is divided by it",
     default: 1,
     above: 0,
+    max: maxWeight,
   }),
   // Off by default: with calls as short as GetPod it costs 4 to 6 % of the calls per second.
   loadReport: switchFlag({ help: "report the load with each gRPC answer and to clients that subscribe (ORCA)" }),

@@ -4,8 +4,8 @@ import { bindAddressFlag, durationFlag, fileFlag, listFlag, numberFlag, portFlag
 import { parseFlags } from "./parse-flags.ts";
 
 const share = numberFlag({ help: "", default: 0, min: 0, max: 1 });
-const weight = numberFlag({ help: "", default: 1, above: 0 });
-const least = numberFlag({ help: "", default: 5, min: -1.5 });
+const weight = numberFlag({ help: "", default: 1, above: 0, max: 1_000 });
+const temperature = numberFlag({ help: "", default: 5, min: -1.5, max: 40 });
 
 test("a number flag takes decimal numbers within its bounds", () => {
   for (const [flag, text, want] of [
@@ -14,7 +14,8 @@ test("a number flag takes decimal numbers within its bounds", () => {
     [share, "1", 1],
     [weight, "0.001", 0.001],
     [weight, "300", 300],
-    [least, "-1.5", -1.5],
+    [weight, "1000", 1_000],
+    [temperature, "-1.5", -1.5],
   ] as const) {
     assert.equal(flag.parse(text), want, text);
   }
@@ -22,6 +23,7 @@ test("a number flag takes decimal numbers within its bounds", () => {
 
 test("a number flag rejects anything else, with its bounds and the value", () => {
   const endless = "9".repeat(400);
+  const above = "above 0 and at most 1000";
   for (const [flag, text, range] of [
     [share, "1.01", "from 0 to 1"],
     [share, "-0.1", "from 0 to 1"],
@@ -30,11 +32,12 @@ test("a number flag rejects anything else, with its bounds and the value", () =>
     [share, ".5", "from 0 to 1"],
     [share, "", "from 0 to 1"],
     [share, "NaN", "from 0 to 1"],
-    [weight, "0", "above 0"],
-    [weight, "-1", "above 0"],
-    [weight, "Infinity", "above 0"],
-    [weight, endless, "above 0"],
-    [least, "-2", "of at least -1.5"],
+    [weight, "0", above],
+    [weight, "-1", above],
+    [weight, "Infinity", above],
+    [weight, endless, above],
+    [weight, "1000.1", above],
+    [temperature, "-2", "from -1.5 to 40"],
   ] as const) {
     assert.throws(() => flag.parse(text), { name: "RangeError", message: `must be a number ${range}, got "${text}"` });
   }

@@ -51,7 +51,6 @@ export function integerFlag(
   options: Options<number> & { readonly min: number; readonly max?: number; readonly metavar?: string },
 ): Flag<number> {
   const max = options.max ?? Number.MAX_SAFE_INTEGER;
-  const range = options.max === undefined ? `of at least ${options.min}` : `from ${options.min} to ${max}`;
   return {
     metavar: options.metavar ?? "number",
     help: options.help,
@@ -59,27 +58,26 @@ export function integerFlag(
     defaultText: options.defaultText ?? String(options.default),
     parse(text) {
       const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
-      if (!(value >= options.min && value <= max))
-        throw new RangeError(`must be a whole number ${range}, got "${text}"`);
-      return value;
+      if (value >= options.min && value <= max) return value;
+      const namesMax = options.max !== undefined || value > max;
+      const range = namesMax ? `from ${options.min} to ${max}` : `of at least ${options.min}`;
+      throw new RangeError(`must be a whole number ${range}, got "${text}"`);
     },
   };
 }
 
-/** A decimal number such as `0.25` or `3`: from `min` to `max`, or greater than `above`. */
+/** A decimal number such as `0.25` or `3`: from `min`, or greater than `above`, to `max`. */
 export function numberFlag(
   options: { readonly help: string; readonly default: number } & (
-    | { readonly min: number; readonly max?: number }
-    | { readonly above: number }
+    | { readonly min: number; readonly max: number }
+    | { readonly above: number; readonly max: number }
   ),
 ): Flag<number> {
+  const { max } = options;
   const bounds =
     "above" in options
-      ? { range: `above ${options.above}`, holds: (value: number) => value > options.above }
-      : {
-          range: options.max === undefined ? `of at least ${options.min}` : `from ${options.min} to ${options.max}`,
-          holds: (value: number) => value >= options.min && value <= (options.max ?? Number.MAX_VALUE),
-        };
+      ? { range: `above ${options.above} and at most ${max}`, holds: (value: number) => value > options.above }
+      : { range: `from ${options.min} to ${max}`, holds: (value: number) => value >= options.min };
   return {
     metavar: "number",
     help: options.help,
@@ -87,7 +85,7 @@ export function numberFlag(
     defaultText: String(options.default),
     parse(text) {
       const value = /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-      if (!Number.isFinite(value) || !bounds.holds(value))
+      if (!(bounds.holds(value) && value <= max))
         throw new RangeError(`must be a number ${bounds.range}, got "${text}"`);
       return value;
     },
