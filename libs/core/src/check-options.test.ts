@@ -9,12 +9,14 @@ const rules: OptionRules = {
   warn: "function",
   credentials: { options: { user: "string", password: "string" } },
   check: { options: { t: "string" }, required: ["t"] },
+  labels: { each: "string" },
   access: (value) => (value instanceof URL ? undefined : "must be a URL"),
 };
 
 for (const options of [
   { service: "s" },
   { service: "s", port: 80, tags: ["a"], warn: () => {}, credentials: {}, access: new URL("http://h") },
+  { service: "s", labels: { zone: "z" } },
   { service: "s", port: "http", tags: undefined, credentials: undefined },
 ]) {
   test(`what is right is accepted: ${Object.keys(options)}`, () => checkOptions("create", options, rules, ["service"]));
@@ -31,7 +33,7 @@ for (const [options, message] of [
   [{ service: "s", warn: "x" }, "warn must be a function, got a string"],
   [
     { service: "s", wran: () => {} },
-    "unknown option wran; known options: access, check, credentials, port, service, tags, warn",
+    "unknown option wran; known options: access, check, credentials, labels, port, service, tags, warn",
   ],
   [{ service: "s", credentials: "secret" }, "credentials must be an object, got a string"],
   [
@@ -39,6 +41,9 @@ for (const [options, message] of [
     "unknown option credentials.pasword; known options: password, user",
   ],
   [{ service: "s", check: {} }, "check.t must be a string, got nothing"],
+  [{ service: "s", labels: "zone" }, "labels must be an object, got a string"],
+  [{ service: "s", labels: { zone: "z", port: 80 } }, "labels.port must be a string, got a number"],
+  [{ service: "s", labels: { zone: null } }, "labels.zone must be a string, got null"],
   [{ service: "s", access: Promise.resolve() }, "access must be a URL, got a promise"],
 ] as const) {
   test(`what is wrong is refused, and no value is repeated: ${message}`, () => {

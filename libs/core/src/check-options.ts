@@ -2,13 +2,14 @@
 export type OptionKind = "string" | "number" | "boolean" | "function" | "object" | "list" | "strings";
 
 /**
- * What an option must be: one of some kinds; an object with options of its own; or what a function accepts, which returns undefined,
- * or else what the option must be: `must be …`.
+ * What an option must be: one of some kinds; an object with options of its own; an object whose names are free and whose values are all
+ * of a kind; or what a function accepts, which returns undefined, or else what the option must be: `must be …`.
  */
 export type OptionRule =
   | OptionKind
   | readonly OptionKind[]
   | { readonly options: OptionRules; readonly required?: readonly string[] }
+  | { readonly each: OptionKind }
   | ((value: unknown) => string | undefined);
 
 /** All options that there are. */
@@ -55,6 +56,14 @@ export function checkOptions(
       if (value === undefined && !needed.includes(name)) continue;
       if (typeof rule === "object" && "options" in rule) {
         check(value, `${path}${name}.`, rule.options, rule.required ?? []);
+        continue;
+      }
+      if (typeof rule === "object" && "each" in rule) {
+        if (!isObject(value)) throw wrong(`${path}${name}`, "must be an object", value);
+        for (const [key, one] of Object.entries(value as object)) {
+          const must = describeKinds(rule.each, one);
+          if (must !== undefined) throw wrong(`${path}${name}.${key}`, must, one);
+        }
         continue;
       }
       const must = typeof rule === "function" ? rule(value) : describeKinds(rule, value);

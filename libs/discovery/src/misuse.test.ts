@@ -95,6 +95,11 @@ const table: readonly (readonly [Call, readonly unknown[], RegExp])[] = [
     [{ agent: address, instance: { ...instance, metadata: "m" } }],
     /instance\.metadata must be an object, got a string$/,
   ],
+  [
+    registerInConsul,
+    [{ agent: address, instance: { ...instance, metadata: { shard: 1 } } }],
+    /instance\.metadata\.shard must be a string, got a number$/,
+  ],
 ];
 
 for (const [call, args, message] of table) {
@@ -109,6 +114,11 @@ for (const [call, args, message] of [
     register,
     ["etcd://h/s", { address, service: "s" }],
     /unknown option instance\.service; known options: address, metadata, weight$/,
+  ],
+  [
+    register,
+    ["etcd://h/s", { address, metadata: { zone: "z", shard: null } }],
+    /^register: instance\.metadata\.shard must be a string, got null$/,
   ],
   [register, [1, { address }], /^registration must be a text such as/],
   [createKubeconfigAccess, [1], /^createKubeconfigAccess: path must be a string, got a number$/],

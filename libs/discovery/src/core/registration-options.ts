@@ -3,7 +3,7 @@ import type { OptionRule, OptionRules } from "@grpc-lb/core";
 /** What an `Instance` is, apart from its service and TTL. */
 const instanceOptions: OptionRules = {
   address: { options: { host: "string", port: "number" }, required: ["host", "port"] },
-  metadata: "object",
+  metadata: { each: "string" },
   weight: "number",
 };
 

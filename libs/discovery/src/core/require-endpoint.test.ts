@@ -13,7 +13,10 @@ const table: readonly (readonly [value: unknown, message: string])[] = [
   ["10.0.0.1:80", "an endpoint must be an object, got a string"],
   [{ addresses: [address] }, "an endpoint must have an id, a text that is not empty"],
   [{ id: "a" }, 'endpoint "a": addresses must be a list of at least one { host, port }, got nothing'],
-  [{ ...endpoint, addresses: [] }, 'endpoint "a": addresses must be a list of at least one { host, port }, got a list'],
+  [
+    { ...endpoint, addresses: [] },
+    'endpoint "a": addresses must be a list of at least one { host, port }, got an empty list',
+  ],
   [{ ...endpoint, addresses: ["h:1"] }, 'endpoint "a": an address must be an object { host, port }, got a string'],
   [{ ...endpoint, addresses: [{ port: 1 }] }, 'endpoint "a": host must be a text that is not empty, got nothing'],
   [
@@ -28,6 +31,8 @@ const table: readonly (readonly [value: unknown, message: string])[] = [
   [{ ...endpoint, weight: Number.NaN }, 'endpoint "a": weight must be a number from 0 to 4294967295, got NaN'],
   [{ ...endpoint, forZones: undefined }, 'endpoint "a": forZones must be a list, got nothing'],
   [{ ...endpoint, metadata: undefined }, 'endpoint "a": metadata must be an object, got nothing'],
+  [{ ...endpoint, metadata: { zone: "z", shard: 1 } }, 'endpoint "a": metadata.shard must be a text, got 1'],
+  [{ ...endpoint, metadata: { zone: null } }, 'endpoint "a": metadata.zone must be a text, got null'],
 ];
 
 for (const [value, message] of table) {

@@ -24,11 +24,17 @@ export function requireEndpoint(endpoint: Endpoint): void {
   if (!isWeight(weight)) throw wrong(id, "weight", `a number from 0 to ${maxWeight}`, weight);
   if (!Array.isArray(forZones)) throw wrong(id, "forZones", "a list", forZones);
   if (!isObject(metadata)) throw wrong(id, "metadata", "an object", metadata);
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== "string") throw wrong(id, `metadata.${key}`, "a text", value);
+  }
 }
 
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
 
 const wrong = (id: string, field: string, must: string, value: unknown): TypeError =>
-  new TypeError(
-    `endpoint ${JSON.stringify(id)}: ${field} must be ${must}, got ${typeof value === "number" ? value : describeType(value)}`,
-  );
+  new TypeError(`endpoint ${JSON.stringify(id)}: ${field} must be ${must}, got ${describe(value)}`);
+
+function describe(value: unknown): string {
+  if (Array.isArray(value) && value.length === 0) return "an empty list";
+  return typeof value === "number" ? String(value) : describeType(value);
+}
