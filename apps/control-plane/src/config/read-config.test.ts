@@ -78,6 +78,10 @@ const target = "static:///10.0.0.1:80";
 const wrongConfigs: readonly [unknown, string | RegExp][] = [
   [null, "the file is empty; it must have services"],
   [[], "must be an object, got a list"],
+  [
+    { services: { a: { target, policy: { round_robin: { shuffle: true } } } } },
+    "services.a.policy.round_robin.shuffle is unknown; there are none",
+  ],
   [{ service: {} }, "service is unknown; did you mean services?"],
   [{ clusters: {} }, "clusters is unknown; there are services"],
   [{ services: [] }, "services must be an object of services by name, got a list"],

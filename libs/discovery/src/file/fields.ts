@@ -24,7 +24,8 @@ export class FieldError extends Error {
  */
 export function unknownField(path: FieldPath, known: readonly string[]): FieldError {
   const meant = nearestWord(String(path.at(-1)), known);
-  return new FieldError(path, `is unknown; ${meant ? `did you mean ${meant}?` : `there are ${known.join(", ")}`}`);
+  const names = known.length === 0 ? "none" : known.join(", ");
+  return new FieldError(path, `is unknown; ${meant ? `did you mean ${meant}?` : `there are ${names}`}`);
 }
 
 /** Makes the error of a name that an object has twice, from the path of that name. */

@@ -165,7 +165,7 @@ const wrongValues: readonly [unknown, Read, string][] = [
     (f) => [f.integer("choiceCount", 2), f.flag("alpha", true)],
     "unknown field choices; known fields: alpha, choiceCount",
   ],
-  [{ choices: 1 }, () => undefined, "unknown field choices; known fields: there are none"],
+  [{ choices: 1 }, () => undefined, "unknown field choices; there are none"],
   [
     { minimum_ring_size: 1 },
     (f) => f.integer("minRingSize", 1),

@@ -172,8 +172,8 @@ export class Fields {
     const reason = Object.hasOwn(envoyOnly, unknown)
       ? `Envoy's ${unknown} does not exist here: ${envoyOnly[unknown]}; `
       : "";
-    const fields = known.length === 0 ? "there are none" : known.join(", ");
-    throw new RangeError(`unknown field ${this.#path}${unknown}; ${reason}known fields: ${fields}`);
+    const fields = known.length === 0 ? "there are none" : `known fields: ${known.join(", ")}`;
+    throw new RangeError(`unknown field ${this.#path}${unknown}; ${reason}${fields}`);
   }
 
   #peek(name: string): unknown {
