@@ -1,3 +1,5 @@
+import { guardCallback, ignore } from "./call/guard-callback.ts";
+
 /** A function of a logger: the fields of an entry, and its text. */
 export type LogFunction = (fields: object, message: string) => void;
 
@@ -13,10 +15,7 @@ export interface Logger {
 export type LogLevel = keyof Logger;
 
 /** Writes an entry. A logger that throws does not fail the call. */
-export function writeEntry(logger: Logger, level: LogLevel, fields: object, message: string): void {
-  try {
-    logger[level](fields, message);
-  } catch {
-    // There is no other place to report it, and a call must not fail for its log.
-  }
-}
+export const writeEntry = guardCallback(
+  (logger: Logger, level: LogLevel, fields: object, message: string): void => logger[level](fields, message),
+  ignore,
+);

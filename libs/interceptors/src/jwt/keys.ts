@@ -1,5 +1,6 @@
 import type { Clock } from "@grpc-lb/core";
 import { errors, type JWTVerifyGetKey } from "jose";
+import { guardCallback, ignore } from "../call/guard-callback.ts";
 import type { KeySource } from "./key-source.ts";
 import { readKeys } from "./read-keys.ts";
 
@@ -26,6 +27,7 @@ export function createKeys(source: KeySource, clock: Clock): Keys {
 export class Keys {
   readonly #source: KeySource;
   readonly #clock: Clock;
+  readonly #report: (message: string) => void;
   #find: JWTVerifyGetKey | undefined;
   /** When `#find` was read, and when the last read ended. */
   #readMs = Number.NEGATIVE_INFINITY;
@@ -37,6 +39,7 @@ export class Keys {
   constructor(source: KeySource, clock: Clock) {
     this.#source = source;
     this.#clock = clock;
+    this.#report = guardCallback((message: string) => source.onProblem?.(message), ignore);
   }
 
   readonly find: JWTVerifyGetKey = async (header, token) => {
@@ -96,13 +99,5 @@ export class Keys {
     this.#triedMs = this.#clock.now();
     this.#reading = undefined;
     if (this.#problem && this.#problem.message !== before?.message) this.#report(this.#problem.message);
-  }
-
-  #report(message: string): void {
-    try {
-      this.#source.onProblem?.(message);
-    } catch {
-      // No call waits for a read in the background: what the callback throws would end the process.
-    }
   }
 }

@@ -1,5 +1,6 @@
 import type { Metadata, ServerInterceptor } from "@grpc/grpc-js";
 import { type Clock, checkOptions, systemClock } from "@grpc-lb/core";
+import { guardCallback, ignore } from "../call/guard-callback.ts";
 import { isInfrastructure } from "../call/infrastructure.ts";
 import { type ServerStatus, WatchedServerCall } from "../call/server-call.ts";
 import type { Claims } from "./claims.ts";
@@ -7,12 +8,9 @@ import { createTokenVerifierIn, type TokenOptions, tokenRules } from "./token-ve
 
 /** Which tokens a server accepts, and for which methods. */
 export interface ServerAuthOptions extends TokenOptions {
-  /** Which methods need no token. Default: health checks and reflection. */
+  /** Which methods need no token; if it throws, the method needs one. Default: health checks and reflection. */
   readonly isPublic?: ((method: string) => boolean) | undefined;
-  /**
-   * Called for each call that is refused, with the reason that its client gets and the client's address; must not throw. Default: nobody
-   * is told.
-   */
+  /** Called for each call that is refused, with the reason that its client gets and the client's address. Default: nobody is told. */
   readonly onRefused?: ((reason: string, peer: string) => void) | undefined;
 }
 
@@ -42,12 +40,14 @@ export function createServerAuth(options: ServerAuthOptions): ServerInterceptor 
 
 /** The same with any clock, which times how long keys are used. */
 export function createServerAuthIn(options: ServerAuthOptions, clock: Clock): ServerInterceptor {
-  const { isPublic = isInfrastructure, onRefused = () => {}, ...tokens } = options;
+  const { isPublic: decide = isInfrastructure, onRefused = ignore, ...tokens } = options;
+  const isPublic = guardCallback(decide, () => false);
+  const report = guardCallback(onRefused, ignore);
   const verify = createTokenVerifierIn(tokens, clock);
   const check = async (metadata: Metadata, method: string, peer: string): Promise<ServerStatus | undefined> => {
     const verification = await verify(metadata.get("authorization"), method);
     if ("refusal" in verification) {
-      onRefused(verification.refusal.details, peer);
+      report(verification.refusal.details, peer);
       return verification.refusal;
     }
     verified.set(metadata, verification.claims);

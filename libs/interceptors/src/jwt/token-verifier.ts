@@ -1,5 +1,6 @@
 import { type Clock, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
 import { errors, type JWTVerifyOptions, jwtVerify } from "jose";
+import { guardCallback } from "../call/guard-callback.ts";
 import type { Claims } from "./claims.ts";
 import type { KeySource } from "./key-source.ts";
 import { createKeys } from "./keys.ts";
@@ -17,9 +18,9 @@ export interface TokenOptions {
   readonly leewaySeconds?: number | undefined;
   /** The algorithms of signatures, of the default's: RS, PS and ES with 256, 384 and 512 bits, and EdDSA; never `none` or a shared secret. */
   readonly algorithms?: readonly string[] | undefined;
-  /** The scopes that a method needs, all of them, in the claim `scope` or `scp`. Default: none. */
+  /** The scopes that a method needs, all of them, in the claim `scope` or `scp`; if it throws, the call is denied. Default: none. */
   readonly scopes?: ((method: string) => readonly string[]) | undefined;
-  /** Decides by the claims; returns the reason to deny the call, or undefined. The client gets the reason. Default: none is denied. */
+  /** Decides by the claims; returns the reason to deny the call, or undefined. The client gets the reason. If it throws, the call is denied. Default: none is denied. */
   readonly authorize?: ((claims: Claims, method: string) => string | undefined) | undefined;
 }
 
@@ -75,6 +76,7 @@ export function createTokenVerifier(options: TokenOptions): TokenVerifier {
 export function createTokenVerifierIn(options: TokenOptions, clock: Clock): TokenVerifier {
   const { issuer, audience, leewaySeconds = 30, algorithms = asymmetric } = options;
   const keys = createKeys(options.jwks, clock);
+  const decide = createDecision(options);
   const expected = {
     issuer,
     audience: typeof audience === "string" ? audience : [...audience],
@@ -110,7 +112,7 @@ export function createTokenVerifierIn(options: TokenOptions, clock: Clock): Toke
     } catch (error) {
       return { refusal: describeRefusal(error) };
     }
-    const refusal = decide(options, claims, method);
+    const refusal = decide(claims, method);
     return refusal ? { refusal } : { claims };
   };
 }
@@ -136,15 +138,23 @@ function readBearer([value, ...others]: readonly unknown[]): string | undefined 
   return /^Bearer +([\x21-\x7e]+)$/i.exec(value)?.[1];
 }
 
-function decide({ scopes, authorize }: TokenOptions, claims: Claims, method: string): Refusal | undefined {
-  try {
-    const missing = (scopes?.(method) ?? []).find((scope) => !scopesOf(claims).includes(scope));
-    if (missing !== undefined) return denied(`the token lacks the scope ${missing}`);
-    const reason = authorize?.(claims, method);
-    return reason === undefined ? undefined : denied(reason);
-  } catch {
-    return denied("the server could not decide"); // what it throws may contain claims
-  }
+/** Decides by the callbacks of the options. What they throw is not shown, because it may contain claims. */
+function createDecision({ scopes = () => [], authorize = () => undefined }: TokenOptions) {
+  const fail = (): never => {
+    throw new Error("no decision");
+  };
+  const scopesFor = guardCallback(scopes, fail);
+  const reasonFor = guardCallback(authorize, fail);
+  return (claims: Claims, method: string): Refusal | undefined => {
+    try {
+      const missing = (scopesFor(method) ?? []).find((scope) => !scopesOf(claims).includes(scope));
+      if (missing !== undefined) return denied(`the token lacks the scope ${missing}`);
+      const reason = reasonFor(claims, method);
+      return reason === undefined ? undefined : denied(reason);
+    } catch {
+      return denied("the server could not decide");
+    }
+  };
 }
 
 function scopesOf({ scope, scp }: Claims): readonly unknown[] {

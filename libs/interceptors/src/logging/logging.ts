@@ -1,6 +1,7 @@
 import { type Interceptor, type Metadata, type ServerInterceptor, type StatusObject, status } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules, printableLine } from "@grpc-lb/core";
 import { watchClientCall } from "../call/client-call.ts";
+import { guardCallback } from "../call/guard-callback.ts";
 import { isInfrastructure } from "../call/infrastructure.ts";
 import { WatchedServerCall } from "../call/server-call.ts";
 import { type Logger, type LogLevel, writeEntry } from "../logger.ts";
@@ -78,7 +79,10 @@ type End = { readonly [Key in "code" | "details"]?: StatusObject[Key] | null | u
 
 function createCallLog(where: string, message: string, options: LoggingOptions) {
   checkOptions(where, options, rules, ["logger"]);
-  const { logger, level = defaultLevel, traceId = readTraceId, spanId = () => undefined } = options;
+  const { logger } = options;
+  const level = guardCallback(options.level ?? defaultLevel, defaultLevel);
+  const traceId = guardCallback(options.traceId ?? readTraceId, readTraceId);
+  const spanId = guardCallback(options.spanId ?? noSpanId, noSpanId);
   return (method: string, metadata: Metadata) => {
     const startedMs = performance.now();
     const [trace, span] = [traceId(metadata), spanId(metadata)];
@@ -99,6 +103,8 @@ function createCallLog(where: string, message: string, options: LoggingOptions) 
     };
   };
 }
+
+const noSpanId = (): undefined => undefined;
 
 const errors: ReadonlySet<status> = new Set([status.UNKNOWN, status.INTERNAL, status.DATA_LOSS]);
 const warnings: ReadonlySet<status> = new Set([

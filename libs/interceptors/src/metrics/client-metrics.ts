@@ -4,6 +4,7 @@ import type { Histogram, Meter } from "@opentelemetry/api";
 import type { Attempt } from "../attempts/attempt.ts";
 import { type AttemptListener, type ObservedCall, observeAttempts } from "../attempts/observe-attempts.ts";
 import { type ClientCallHooks, type NextClientCall, watchClientCall } from "../call/client-call.ts";
+import { guardCallback } from "../call/guard-callback.ts";
 import { createStartCounter, MethodSeries, methodName } from "./attributes.ts";
 import { latency, size } from "./instruments.ts";
 
@@ -13,7 +14,7 @@ export interface ClientMetricsOptions {
   readonly meter: Meter;
   /**
    * The value of the attribute `grpc.target` for a channel's target, called for each call. Each value has time series of its own, which stay:
-   * where targets are addresses, `() => "other"` keeps their number small. Default: the target.
+   * where targets are addresses, `() => "other"` keeps their number small. If it throws, the value is `other`. Default: the target.
    */
   readonly target?: ((target: string) => string) | undefined;
   /** Whether the sizes of messages are recorded, which is a tenth of the cost. Default: true. */
@@ -40,7 +41,10 @@ export function createClientMetrics(options: ClientMetricsOptions): Interceptor 
     "RPC attempts started, with those that have not completed",
     "{attempt}",
   );
-  const seriesOf = createSeries(target, addSeries);
+  const seriesOf = createSeries(
+    guardCallback(target, () => "other"),
+    addSeries,
+  );
   const duration = meter.createHistogram("grpc.client.attempt.duration", latency("Time to complete an RPC attempt"));
   const sent = meter.createHistogram(
     "grpc.client.attempt.sent_total_compressed_message_size",

@@ -1,5 +1,6 @@
 import { type ServerErrorResponse, type StatusObject, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules } from "@grpc-lb/core";
+import { ignore } from "../call/guard-callback.ts";
 import { type Logger, writeEntry } from "../logger.ts";
 import { guardHandler } from "./guard-handler.ts";
 
@@ -48,7 +49,9 @@ export function withRecovery<Handlers extends UntypedServiceImplementation>(
     let failure = error;
     try {
       const chosen = toStatus?.(error);
-      if (chosen) return toError(chosen);
+      if (chosen instanceof Promise)
+        chosen.catch(ignore); // no call waits for it
+      else if (chosen) return toError(chosen);
     } catch (thrown) {
       failure = thrown;
     }

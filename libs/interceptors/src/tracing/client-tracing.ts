@@ -15,6 +15,7 @@ import {
 import type { Attempt } from "../attempts/attempt.ts";
 import { type AttemptListener, type ObservedCall, observeAttempts } from "../attempts/observe-attempts.ts";
 import { type ClientCallHooks, type NextClientCall, readsContext, watchClientCall } from "../call/client-call.ts";
+import { guardCallback } from "../call/guard-callback.ts";
 import { methodAttributes, peerAttributes, setStatus } from "./attributes.ts";
 
 /** What is known of an endpoint: an `Endpoint` of `@grpc-lb/resolver` is one. */
@@ -22,7 +23,7 @@ export interface TracedEndpoint {
   readonly zone?: string | undefined;
   readonly nodeName?: string | undefined;
   /** `podName` is that of its pod. */
-  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** How the calls of clients are traced. */
@@ -50,9 +51,12 @@ const headers: TextMapSetter<Metadata> = { set: (metadata, key, value) => metada
  */
 export function createClientTracing(options: ClientTracingOptions = {}): Interceptor {
   checkOptions("createClientTracing", options, rules);
-  const { tracer = trace.getTracer("@grpc-lb/interceptors"), findEndpoint } = options;
-  const describeCall = createDescriptions();
-  const client = { tracer, findEndpoint, describeCall };
+  const { tracer = trace.getTracer("@grpc-lb/interceptors"), findEndpoint = noEndpoint } = options;
+  const client = {
+    tracer,
+    findEndpoint: guardCallback(findEndpoint, noEndpoint),
+    describeCall: createDescriptions(),
+  };
   return (callOptions, nextCall) => {
     const { path, responseStream } = callOptions.method_definition;
     const call = new TracedCall(client, path);
@@ -67,7 +71,7 @@ export function createClientTracing(options: ClientTracingOptions = {}): Interce
 
 interface TracedClient {
   readonly tracer: Tracer;
-  readonly findEndpoint: ClientTracingOptions["findEndpoint"];
+  readonly findEndpoint: NonNullable<ClientTracingOptions["findEndpoint"]>;
   readonly describeCall: (path: string, target: string) => CallDescription;
 }
 
@@ -131,9 +135,8 @@ class TracedCall implements AttemptListener, ClientCallHooks {
     const span = this.#attempts?.get(attempt);
     if (!span) return;
     const { peer } = attempt;
-    const { findEndpoint } = this.#client;
-    const endpoint = findEndpoint && peer !== undefined ? endpointAttributes(findEndpoint(peer)) : {};
-    const attributes = { ...peerAttributes(peer), ...endpoint };
+    const endpoint = peer === undefined ? undefined : this.#client.findEndpoint(peer);
+    const attributes = { ...peerAttributes(peer), ...endpointAttributes(endpoint) };
     span.setAttributes(attributes);
     this.#span?.setAttributes(attributes); // of the last one
     setStatus(span, code, code !== status.OK);
@@ -178,8 +181,10 @@ function removeHeaders(metadata: Metadata): void {
   for (const field of propagation.fields()) metadata.remove(field);
 }
 
+const noEndpoint = (): undefined => undefined;
+
 function endpointAttributes(endpoint: TracedEndpoint | undefined): Attributes {
-  const podName = endpoint?.metadata.podName;
+  const podName = endpoint?.metadata?.podName;
   return {
     ...(typeof podName === "string" && { "k8s.pod.name": podName }),
     ...(endpoint?.nodeName !== undefined && { "k8s.node.name": endpoint.nodeName }),
