@@ -102,3 +102,15 @@ for (const [flag, value] of [
     assert.ok(stderr[0]?.startsWith(`compare: ${flag} must be`), stderr[0]);
   });
 }
+
+test("without the packages of development the error names the command that installs them", async () => {
+  const hooks = `import { registerHooks } from "node:module";
+    registerHooks({ resolve(specifier, context, next) {
+      if (specifier !== "esbuild") return next(specifier, context);
+      throw Object.assign(new Error("Cannot find package 'esbuild'"), { code: "ERR_MODULE_NOT_FOUND" });
+    } });`;
+  const env = { NODE_OPTIONS: `--import=data:text/javascript;base64,${Buffer.from(hooks).toString("base64")}` };
+  const { code, stderr } = await runToEnd(main, [], env);
+  const line = "compare: the page cannot be bundled, as esbuild is not installed; run: make init";
+  assert.deepEqual([code, stderr], [1, [line]]);
+});

@@ -29,7 +29,7 @@ export async function loadAssets(): Promise<readonly Asset[]> {
   const read = (name: string) => readFile(join(folder, name));
   const built = existsSync(join(folder, "page.js"))
     ? new Map([["page.js", await read("page.js")] as const, ["page.css", await read("page.css")] as const])
-    : await (await import("./build-page.ts")).buildPage();
+    : await bundlePage();
   const html = ["index.html", await read("index.html")] as const;
   const files = [html, ["icon.svg", await read("icon.svg")] as const, ...built];
   return Promise.all(
@@ -41,4 +41,13 @@ export async function loadAssets(): Promise<readonly Asset[]> {
       etag: `"${createHash("sha256").update(body).digest("base64url")}"`,
     })),
   );
+}
+
+/** Not imported at the top: esbuild, and what the page is made of, are not installed by `make demo`, nor in an image. */
+async function bundlePage(): Promise<ReadonlyMap<string, Buffer>> {
+  const { buildPage } = await import("./build-page.ts").catch((cause: unknown) => {
+    if ((cause as { readonly code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    throw new Error("the page cannot be bundled, as esbuild is not installed; run: make init", { cause });
+  });
+  return buildPage();
 }
