@@ -82,8 +82,9 @@ export class WatchedServerCall extends ServerInterceptingCall {
   }
 
   override sendStatus(end: ServerStatus): void {
-    this.#end(end);
-    this.#next.sendStatus(end);
+    const sent = wellFormed(end);
+    this.#end(sent);
+    this.#next.sendStatus(sent);
   }
 
   #begin(metadata: Metadata): void {
@@ -128,6 +129,13 @@ export class WatchedServerCall extends ServerInterceptingCall {
     this.#hasEnded = true;
     this.#hooks.onEnd?.(end);
   }
+}
+
+/** grpc-js throws for half of a surrogate pair, as at the end of a text that was cut: the call would never end, or the process would. */
+function wellFormed(end: ServerStatus): ServerStatus {
+  const { details } = end;
+  if (typeof details !== "string" || details.isWellFormed()) return end;
+  return { ...end, details: details.toWellFormed() };
 }
 
 /**
