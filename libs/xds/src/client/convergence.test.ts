@@ -212,6 +212,7 @@ for (const protocol of ["delta", "sotw"] as const) {
       };
       await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), play), {
         numRuns: Number(process.env.RUNS ?? 300),
+        seed: Number(process.env.SEED ?? 17),
       });
     });
   }
