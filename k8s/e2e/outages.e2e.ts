@@ -40,7 +40,7 @@ async function catchUp(): Promise<number> {
   const backMs = systemClock.now();
   const slices = ["endpointslices", "--selector", "kubernetes.io/service-name=server"];
   await kubectl.run(["annotate", "--overwrite", ...slices, `grpc-lb.dev/changed=${Math.round(backMs)}`]);
-  return until("an event of the watch", 20_000, async () => {
+  return until("an event of the watch", 15_000, async () => {
     const [stats] = resolver.stats();
     const age = stats?.lastSyncAgeMs ?? Number.POSITIVE_INFINITY;
     const sinceMs = systemClock.now() - backMs;
@@ -108,8 +108,7 @@ outageStep(
       assert.ok(isBack, "the restarted server must be called again");
       const caughtUpMs = await catchUp();
       report(t, `first event ${Math.round(caughtUpMs)} ms after its return`);
-      // A retry waits for at most 4 s. The first one may meet a server that still starts.
-      assert.ok(caughtUpMs <= 10_000, `caught up after ${caughtUpMs} ms`);
+      assert.ok(caughtUpMs <= 5_000, `caught up after ${caughtUpMs} ms`);
     });
   },
 );

@@ -152,7 +152,7 @@ class ConsulRegistration implements Registration {
     return this.#closed;
   }
 
-  /** Not `runWithRestarts`: its pauses, up to 4 s and after a refusal up to 30 s, are longer than a TTL may be. */
+  /** Not `runWithRestarts`: its pauses, up to 3 s and after a refusal up to 30 s, are longer than a TTL may be. */
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, random, ttlMs, hooks } = this.#parts;
     const backoff = createBackoff({ ...backoffBounds, maxMs: Math.min(backoffBounds.maxMs, ttlMs / 3), random });

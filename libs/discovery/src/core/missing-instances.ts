@@ -2,7 +2,7 @@ import type { Clock } from "@grpc-lb/core";
 
 /**
  * How long instances are served on that a registry no longer lists after it failed, in milliseconds: it may have come back
- * empty, and instances that live register again. More than the longest pause of a registration, 4 s, and the longest wait for
+ * empty, and instances that live register again. More than the longest pause of a registration, 3 s, and the longest wait for
  * an answer that does not come, 5 s, together.
  */
 export const defaultMissingGraceMs = 10_000;

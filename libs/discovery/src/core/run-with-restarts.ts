@@ -2,7 +2,7 @@ import { type Clock, createBackoff, type Random } from "@grpc-lb/core";
 import type { DiscoveryError } from "./discovery-error.ts";
 
 /** After a long outage a client must be up to date within seconds, so the bound is low; full jitter spreads the clients. */
-const backoffBounds = { baseMs: 200, maxMs: 4_000 };
+const backoffBounds = { baseMs: 200, maxMs: 3_000 };
 /** A missing right persists until an operator grants it: a thousand clients without it must not load the server. */
 const deniedBackoffBounds = { baseMs: 1_000, maxMs: 30_000 };
 /** An attempt that was healthy for this long resets the backoff. */
@@ -24,7 +24,7 @@ export interface Restarts {
 /**
  * Runs one attempt after another until `signal` is aborted. No timer is left when it has returned.
  *
- * A failed attempt is followed by a pause with full jitter: up to 200 ms at first, doubled by each failure, 4 s at most. For
+ * A failed attempt is followed by a pause with full jitter: up to 200 ms at first, doubled by each failure, 3 s at most. For
  * `permissionDenied` the bounds are 1 s and 30 s. The server's Retry-After is added to the pause. An attempt that was healthy for
  * a second resets the pause.
  *

@@ -193,7 +193,7 @@ test("after a regular end the watch resumes at once from the last version, witho
   assert.equal(api.counts.maxInFlight, 1, "one request at a time");
 });
 
-test("watches that end at once are retried with a backoff of at most 4 s", async () => {
+test("watches that end at once are retried with a backoff of at most 3 s", async () => {
   const { api, handler, clock, watching } = await start();
   for (let n = 1; n <= 8; n++) {
     await handler.until("watch", n);
@@ -208,7 +208,7 @@ test("watches that end at once are retried with a backoff of at most 4 s", async
       () => clock.advance(50),
     ); // in small steps: a watch that lasts a second resets the backoff
   }
-  assert.deepEqual(clock.backoffs.slice(0, 6), [100, 200, 400, 800, 1_600, 2_000]);
+  assert.deepEqual(clock.backoffs.slice(0, 6), [100, 200, 400, 800, 1_500, 1_500]);
   assert.equal(api.counts.list, 1);
 });
 
@@ -364,7 +364,7 @@ for (const [object, words] of [
   });
 }
 
-test("during a network outage the backoff grows to at most 4 s, and afterwards the missed events are delivered", async () => {
+test("during a network outage the backoff grows to at most 3 s, and afterwards the missed events are delivered", async () => {
   const { api, handler, clock, watching } = await start();
   await watching();
   await api.stop();
@@ -373,7 +373,7 @@ test("during a network outage the backoff grows to at most 4 s, and afterwards t
     assert.equal(clock.sleeping, 1);
     clock.advance(4_000);
   }
-  assert.deepEqual(clock.backoffs.slice(0, 7), [100, 200, 400, 800, 1_600, 2_000, 2_000]);
+  assert.deepEqual(clock.backoffs.slice(0, 7), [100, 200, 400, 800, 1_500, 1_500, 1_500]);
   await handler.until("failure", 9);
   put(api, "b");
   await api.start();
@@ -395,7 +395,7 @@ test("the jitter differs between two seeds, repeats for the same seed, and stays
   assert.deepEqual(waits[0], waits[1]);
   assert.notDeepEqual(waits[0], waits[2]);
   for (const [i, ms] of (waits[0] ?? []).entries()) {
-    const bound = Math.min(200 * 2 ** i, 4_000);
+    const bound = Math.min(200 * 2 ** i, 3_000);
     assert.ok(ms >= 0 && ms <= bound, `wait ${i} is ${ms}, bound ${bound}`);
   }
 });
