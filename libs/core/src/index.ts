@@ -30,6 +30,7 @@ export { describeMissingPackage } from "./missing-package.ts";
 export { nearestWord } from "./nearest-word.ts";
 export { describeCopies, type Loaded, type RegistryPackage, recordCopy } from "./package-copies.ts";
 export { printableLine } from "./printable-line.ts";
+export { isProtectedUrl } from "./protected-url.ts";
 export { createRandom, type Random } from "./random.ts";
 export { describeReadFailure } from "./read-failure.ts";
 export { type ReadTextOptions, readTextFile } from "./read-text-file.ts";

@@ -1,3 +1,5 @@
+import { isProtectedUrl, type OptionRules } from "@grpc-lb/core";
+
 /**
  * Where the keys of an issuer are. Checks that get the same object share its keys, so that they are read once.
  *
@@ -7,7 +9,10 @@
  */
 export type KeySource = (
   | {
-      /** The URL of the JWKS. It must answer within 5 s, with at most 1 MiB. */
+      /**
+       * The URL of the JWKS: https, or http to this machine, because who can change the answer can have every token accepted. It must
+       * answer within 5 s, with at most 1 MiB.
+       */
       readonly url: string;
       /** Fetches it, for a server that wants a CA or a token of its own. Default: Node's `fetch`. */
       readonly fetch?: typeof fetch | undefined;
@@ -20,3 +25,23 @@ export type KeySource = (
   /** Called with the reason why the keys cannot be read, once until it changes or they can be read. Default: nobody is told. */
   readonly onProblem?: ((message: string) => void) | undefined;
 };
+
+const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+
+/** Those of a `KeySource`; `checkKeySource` checks them together. */
+export const keySourceRules: OptionRules = {
+  url: (value) => (typeof value === "string" && URL.canParse(value) ? undefined : "must be a URL"),
+  file: (value) => (isText(value) ? undefined : "must be a text that is not empty"),
+  fetch: "function",
+  onProblem: "function",
+};
+
+/** @throws RangeError for a source that could not be trusted, or of which a part would be ignored */
+export function checkKeySource(where: string, source: KeySource): void {
+  const { url, file, fetch } = source as { readonly [name in "url" | "file" | "fetch"]?: unknown };
+  if ((url === undefined) === (file === undefined)) throw new RangeError(`${where}: jwks must have either url or file`);
+  if (file !== undefined && fetch !== undefined) throw new RangeError(`${where}: jwks.fetch has no effect with a file`);
+  if (url !== undefined && !isProtectedUrl(new URL(String(url)))) {
+    throw new RangeError(`${where}: jwks.url must be an https URL; http is for this machine alone`);
+  }
+}

@@ -336,5 +336,5 @@ test("methods that are public need no token", async (t) => {
 
 test("options are checked, and errors do not repeat them", () => {
   const wrong = { jwks: { url: "no url" }, issuer, audience };
-  assert.throws(() => createServerAuth(wrong), /createServerAuth: jwks must be { url } or { file }, got an object/);
+  assert.throws(() => createServerAuth(wrong), /createServerAuth: jwks\.url must be a URL, got a string$/);
 });

@@ -1,10 +1,10 @@
 import type { Metadata, ServerInterceptor } from "@grpc/grpc-js";
-import { type Clock, checkOptions, systemClock } from "@grpc-lb/core";
+import { type Clock, systemClock } from "@grpc-lb/core";
 import { guardCallback, ignore } from "../call/guard-callback.ts";
 import { isInfrastructure } from "../call/infrastructure.ts";
 import { type ServerStatus, WatchedServerCall } from "../call/server-call.ts";
 import type { Claims } from "./claims.ts";
-import { createTokenVerifierIn, type TokenOptions, tokenRules } from "./token-verifier.ts";
+import { checkTokenOptions, createTokenVerifierIn, type TokenOptions } from "./token-verifier.ts";
 
 /** Which tokens a server accepts, and for which methods. */
 export interface ServerAuthOptions extends TokenOptions {
@@ -27,14 +27,10 @@ export const claimsOf = (metadata: Metadata): Claims | undefined => verified.get
  * without a scope or by `authorize`, UNAVAILABLE while the keys cannot be read; each with a reason that repeats nothing of the token.
  * The handler does not see the header; it has the claims (`claimsOf`).
  *
- * @throws TypeError for options of another type or name
+ * @throws TypeError for options of another type or name, RangeError for keys from a URL or a file that cannot be used
  */
 export function createServerAuth(options: ServerAuthOptions): ServerInterceptor {
-  checkOptions("createServerAuth", options, { ...tokenRules, isPublic: "function", onRefused: "function" }, [
-    "jwks",
-    "issuer",
-    "audience",
-  ]);
+  checkTokenOptions("createServerAuth", options, { isPublic: "function", onRefused: "function" });
   return createServerAuthIn(options, systemClock);
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
-import { createTokenVerifier } from "./index.ts";
+import { createServerAuth, createTokenVerifier } from "./index.ts";
 
 const options = { jwks: { file: "/none" }, issuer: "https://issuer.test", audience: "server" };
 
@@ -13,12 +13,15 @@ test("a server of another protocol gets the refusal as a value, also while the k
   const verify = createTokenVerifier(options);
   const header = Buffer.from('{"alg":"ES256","kid":"one"}').toString("base64url");
   for (const [authorization, code, details] of [
+    [undefined, status.UNAUTHENTICATED, "the call needs one header authorization: Bearer TOKEN"],
+    [null, status.UNAUTHENTICATED, "the call needs one header authorization: Bearer TOKEN"],
+    ["Bearer text", status.UNAUTHENTICATED, "the call needs one header authorization: Bearer TOKEN"],
     [[], status.UNAUTHENTICATED, "the call needs one header authorization: Bearer TOKEN"],
     [["Bearer a", "Bearer b"], status.UNAUTHENTICATED, "the call needs one header authorization: Bearer TOKEN"],
     [["Bearer text"], status.UNAUTHENTICATED, "the token is not a signed JWT"],
     [[`Bearer ${header}.e30.AA`], status.UNAVAILABLE, "the keys of the issuer cannot be read"],
   ] as const) {
-    assert.deepEqual(await verify(authorization, "GET /"), { refusal: { code, details } });
+    assert.deepEqual(await verify(authorization as never, "GET /"), { refusal: { code, details } });
   }
 });
 
@@ -48,7 +51,21 @@ for (const kid of [undefined, "one"]) {
 test("its options are checked", () => {
   for (const [wrong, message] of [
     [{ isPublic: () => true }, /createTokenVerifier.*isPublic/],
-    [{ jwks: { url: "ftp://issuer.test/keys" } }, /jwks must be { url } or { file }/],
+    [{ jwks: undefined }, /TypeError.*: jwks must be an object, got nothing/],
+    [{ jwks: {} }, /RangeError.*: jwks must have either url or file/],
+    [{ jwks: { url: "https://issuer.test/keys", file: "/none" } }, /RangeError.*: jwks must have either url or file/],
+    [{ jwks: { file: "/none", fetch } }, /RangeError.*: jwks\.fetch has no effect with a file/],
+    [{ jwks: { file: "" } }, /TypeError.*: jwks\.file must be a text that is not empty/],
+    [{ jwks: { url: "keys" } }, /TypeError.*: jwks\.url must be a URL/],
+    [{ jwks: { url: "https://issuer.test/keys", onproblem: () => {} } }, /unknown option jwks\.onproblem/],
+    [
+      { jwks: { url: "http://issuer.test/keys" } },
+      /RangeError.*: jwks\.url must be an https URL; http is for this machine/,
+    ],
+    [
+      { jwks: { url: "ftp://issuer.test/keys" } },
+      /RangeError.*: jwks\.url must be an https URL; http is for this machine/,
+    ],
     [{ issuer: "" }, /issuer must be a text that is not empty/],
     [{ audience: "" }, /audience must be a text that is not empty/],
     [{ audience: [] }, /audience must be .* a list of at least one/],
@@ -58,5 +75,6 @@ test("its options are checked", () => {
     [{ leewaySeconds: Number.POSITIVE_INFINITY }, /leewaySeconds must be a number >= 0/],
   ] as const) {
     assert.throws(() => createTokenVerifier({ ...options, ...wrong } as never), message);
+    if ("jwks" in wrong) assert.throws(() => createServerAuth({ ...options, ...wrong } as never), message);
   }
 });

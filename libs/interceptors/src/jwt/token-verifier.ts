@@ -2,7 +2,7 @@ import { type Clock, checkOptions, type OptionRules, systemClock } from "@grpc-l
 import { errors, type JWTVerifyOptions, jwtVerify } from "jose";
 import { guardCallback } from "../call/guard-callback.ts";
 import type { Claims } from "./claims.ts";
-import type { KeySource } from "./key-source.ts";
+import { checkKeySource, type KeySource, keySourceRules } from "./key-source.ts";
 import { createKeys } from "./keys.ts";
 import { denied, describeRefusal, type Refusal, unauthenticated } from "./refusal.ts";
 
@@ -45,13 +45,8 @@ const isListOf = (isOne: (value: unknown) => boolean) => (value: unknown) =>
 const isTexts = isListOf(isText);
 const isAlgorithms = isListOf((value) => asymmetric.includes(String(value)));
 
-export const tokenRules: OptionRules = {
-  jwks: (value) => {
-    const { url, file, onProblem } = (value ?? {}) as { readonly [name in "url" | "file" | "onProblem"]?: unknown };
-    const isSource = typeof file === "string" || /^https?:$/.test(URL.parse(String(url))?.protocol ?? "");
-    if (!isSource) return "must be { url } or { file }";
-    return ["function", "undefined"].includes(typeof onProblem) ? undefined : "must have a function as onProblem";
-  },
+const tokenRules: OptionRules = {
+  jwks: { options: keySourceRules },
   issuer: (value) => (isText(value) ? undefined : "must be a text that is not empty"),
   audience: (value) =>
     isText(value) || isTexts(value) ? undefined : "must be a text that is not empty, or a list of at least one",
@@ -62,13 +57,19 @@ export const tokenRules: OptionRules = {
   authorize: "function",
 };
 
+/** @param more the rules of options that are not for tokens */
+export function checkTokenOptions(where: string, options: TokenOptions, more: OptionRules = {}): void {
+  checkOptions(where, options, { ...tokenRules, ...more }, ["jwks", "issuer", "audience"]);
+  checkKeySource(where, options.jwks);
+}
+
 /**
  * Creates a check of tokens for servers of another protocol than gRPC, by the same rules as `createServerAuth`. Never rejects.
  *
- * @throws TypeError for options of another type or name
+ * @throws TypeError for options of another type or name, RangeError for keys from a URL or a file that cannot be used
  */
 export function createTokenVerifier(options: TokenOptions): TokenVerifier {
-  checkOptions("createTokenVerifier", options, tokenRules, ["jwks", "issuer", "audience"]);
+  checkTokenOptions("createTokenVerifier", options);
   return createTokenVerifierIn(options, systemClock);
 }
 
@@ -133,7 +134,9 @@ async function checkWithEach(
   throw new errors.JWSSignatureVerificationFailed();
 }
 
-function readBearer([value, ...others]: readonly unknown[]): string | undefined {
+function readBearer(values: readonly unknown[]): string | undefined {
+  if (!Array.isArray(values)) return undefined; // as undefined, which JavaScript may pass for no header
+  const [value, ...others] = values;
   if (typeof value !== "string" || others.length > 0) return undefined;
   return /^Bearer +([\x21-\x7e]+)$/i.exec(value)?.[1];
 }

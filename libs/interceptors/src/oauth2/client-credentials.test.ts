@@ -180,6 +180,16 @@ for (const [what, failing, status, path] of [
   });
 }
 
+test("an issuer that anyone on the network could pretend to be is refused at once", () => {
+  const options = { clientId: "client", clientSecret: secret };
+  for (const issuer of ["http://issuer.test", "ftp://127.0.0.1", "issuer.test"]) {
+    assert.throws(() => tokenFromClientCredentials({ ...options, issuer }), {
+      name: "TypeError",
+      message: /^tokenFromClientCredentials: issuer must be an https URL, or an http URL of this machine/,
+    });
+  }
+});
+
 test("an empty client id or secret is refused at once", () => {
   const options = { issuer: "https://issuer.test", clientId: "client", clientSecret: secret };
   for (const name of ["clientId", "clientSecret"] as const) {

@@ -1,4 +1,4 @@
-import { type Clock, checkOptions, type OptionRules, systemClock } from "@grpc-lb/core";
+import { type Clock, checkOptions, isProtectedUrl, type OptionRules, systemClock } from "@grpc-lb/core";
 import * as openid from "openid-client";
 import { cacheToken } from "../auth/cached-token.ts";
 import type { TokenSource } from "../auth/client-auth.ts";
@@ -22,7 +22,10 @@ export interface ClientCredentialsOptions {
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
 
 const rules: OptionRules = {
-  issuer: (value) => (typeof value === "string" && URL.canParse(value) ? undefined : "must be a URL"),
+  issuer: (value) => {
+    const url = typeof value === "string" ? URL.parse(value) : null;
+    return url && isProtectedUrl(url) ? undefined : "must be an https URL, or an http URL of this machine";
+  },
   clientId: (value) => (isText(value) ? undefined : "must be a text that is not empty"),
   clientSecret: (value) =>
     isText(value) || typeof value === "function" ? undefined : "must be a text that is not empty, or a function",
@@ -60,7 +63,7 @@ export function tokenFromClientCredentialsIn(
   /** The issuer's metadata, until a fetch fails: its token endpoint may have moved. */
   let metadata: openid.ServerMetadata | undefined;
   const configure = async (secret: string): Promise<openid.Configuration> => {
-    const execute = isLoopback(issuer) ? [openid.allowInsecureRequests] : [];
+    const execute = new URL(issuer).protocol === "http:" ? [openid.allowInsecureRequests] : [];
     if (!metadata) {
       const options = { timeout: timeoutSeconds, execute };
       const found = await openid.discovery(new URL(issuer), clientId, secret, undefined, options);
@@ -123,9 +126,4 @@ function responseOf(error: unknown): Response | undefined {
 function withoutQuery(url: string): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
-}
-
-function isLoopback(issuer: string): boolean {
-  const { protocol, hostname } = new URL(issuer);
-  return protocol === "http:" && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }

@@ -1,13 +1,18 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
-import { describeReadFailure, readTextFile, requireFileName, showFileName, systemClock } from "@grpc-lb/core";
+import {
+  describeReadFailure,
+  isProtectedUrl,
+  readTextFile,
+  requireFileName,
+  showFileName,
+  systemClock,
+} from "@grpc-lb/core";
 import type { KeySource, ServerAuthOptions, TokenVerifier } from "@grpc-lb/interceptors/jwt";
 import { type Flag, type FlagValues, fileFlag, listFlag, ProgramError, refuseFlags, textFlag } from "@grpc-lb/program";
 import type { OnRefused } from "../logs/limit-reports.ts";
 import { waitForKeys } from "./first-keys.ts";
 import { createJwksFetch } from "./jwks-fetch.ts";
 import { createSubjectCheck } from "./subjects.ts";
-
-const loopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 const jwksFlag: Flag<string> = {
   metavar: "jwks",
@@ -21,7 +26,7 @@ const jwksFlag: Flag<string> = {
     if (text.trim() === "" || (scheme !== undefined && !url)) throw new RangeError("must be an https URL or a file");
     if (url && (url.username !== "" || url.password !== "")) throw new RangeError("must not have a user or a password");
     // Who can change the answer can have every token accepted.
-    if (scheme === "http" && !loopback.test(url?.hostname ?? "")) {
+    if (url && !isProtectedUrl(url)) {
       throw new RangeError("must be an https URL or a file; http is for this machine alone");
     }
     if (!url) requireFileName(text);
