@@ -25,7 +25,10 @@ export interface ApiPod {
   };
 }
 
-/** The newest started pod of a client that is not terminating and has not ended; without one, the newest that is starting; null without a pod. */
+/**
+ * The newest started pod of a client that is not terminating and has not ended; without one, the newest that is starting; null
+ * without a pod.
+ */
 export function chooseClientPod(client: string, pods: readonly ApiPod[]): ClientPod | null {
   const found = readClientPods(client, pods);
   return found.find(({ starting }) => starting === null) ?? found[0] ?? null;

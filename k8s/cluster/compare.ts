@@ -13,7 +13,7 @@ import { imagePrefixFlag } from "../image/tag.ts";
 import { imageFlags } from "./companion.ts";
 import { candidates } from "./compare/candidates.ts";
 import { steps } from "./compare/measure.ts";
-import { exitCodeOf, failureOf, jsonReport, legend, markdownReport, textReport } from "./compare/report.ts";
+import { failuresOf, jsonReport, legend, markdownReport, textReport } from "./compare/report.ts";
 import { type Outcome, runStrategy } from "./compare/run-strategy.ts";
 import { createKubectl, type Kubectl, namespaceFlag, stop } from "./kubectl.ts";
 import { namespaceLabels } from "./objects.ts";
@@ -91,7 +91,7 @@ void runProgram(
     } finally {
       namespaces.deleteNow();
     }
-    return exitCodeOf(outcomes);
+    return failuresOf(outcomes).length === 0 ? 0 : 1;
   },
 );
 
@@ -105,10 +105,8 @@ async function printResults(
   if (report !== "") writeFileSync(report, markdownReport(outcomes, await describeCluster(cluster)));
   for (const outcome of outcomes) {
     if (outcome.t === "skipped") process.stderr.write(`${outcome.strategy} is skipped: ${outcome.reason}\n`);
-    else if (failureOf(outcome) !== null) process.stderr.write(`${outcome.strategy}: ${failureOf(outcome)}\n`);
   }
-  if (outcomes.every(({ t }) => t === "skipped"))
-    process.stderr.write("every strategy was skipped: nothing was compared\n");
+  for (const failure of failuresOf(outcomes)) process.stderr.write(`${failure}\n`);
 }
 
 /** Ends the program if a namespace's name would be too long. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { expectationOfStrategy } from "@grpc-lb/verdict";
 import { assess } from "../assess.ts";
 import type { Candidate } from "./candidates.ts";
-import { exitCodeOf, failureOf, jsonReport, markdownReport, textReport } from "./report.ts";
+import { failureOf, failuresOf, jsonReport, markdownReport, textReport } from "./report.ts";
 import type { Outcome } from "./run-strategy.ts";
 
 const pods = ["a", "b", "c"];
@@ -36,10 +36,13 @@ test("the table has a line for each strategy, with what was not measured as a da
   ]);
 });
 
-test("the exit code is 0 if what was measured is as it must be, and 1 if a strategy is not, or all were skipped", () => {
-  assert.equal(exitCodeOf(outcomes), 0);
-  assert.equal(exitCodeOf([...outcomes, measured("resolver", pinned)]), 1);
-  assert.equal(exitCodeOf(outcomes.filter(({ t }) => t === "skipped")), 1);
+test("a comparison fails if a measured strategy is not what it must be, or if all were skipped", () => {
+  assert.deepEqual(failuresOf(outcomes), []);
+  const [failure = "", ...others] = failuresOf([...outcomes, measured("resolver", pinned)]);
+  assert.match(failure, /^resolver: expected BALANCED, got PINNED/);
+  assert.deepEqual(others, []);
+  const skipped = outcomes.filter(({ t }) => t === "skipped");
+  assert.deepEqual(failuresOf(skipped), ["every strategy was skipped: nothing was compared"]);
 });
 
 test("JSON has the measured strategies, and apart from them the skipped ones with the reason", () => {

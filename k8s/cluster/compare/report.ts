@@ -39,10 +39,13 @@ export function failureOf(outcome: Outcome): string | null {
   return failures.join("; ") || null;
 }
 
-/** 0 if every measured strategy is what it must be; 1 if one is not, or if all were skipped, as then nothing was shown. */
-export function exitCodeOf(outcomes: readonly Outcome[]): 0 | 1 {
-  if (outcomes.every(({ t }) => t === "skipped")) return 1;
-  return outcomes.every((outcome) => failureOf(outcome) === null) ? 0 : 1;
+/** Why the comparison fails, a line each; none if every measured strategy is what it must be. */
+export function failuresOf(outcomes: readonly Outcome[]): string[] {
+  if (outcomes.every(({ t }) => t === "skipped")) return ["every strategy was skipped: nothing was compared"];
+  return outcomes.flatMap((outcome) => {
+    const failure = failureOf(outcome);
+    return failure === null ? [] : [`${outcome.strategy}: ${failure}`];
+  });
 }
 
 /** The table in aligned text. */

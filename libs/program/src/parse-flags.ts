@@ -49,15 +49,9 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
     if (error.code === "commander.helpDisplayed") return { t: "help", text: command.helpInformation() };
     const reason = error.message.replace(/^error: /, "").replace(/\.$/, "");
     if (error.code === "commander.unknownOption") {
-      const [, name = ""] = /'(--[^'=]+)=/.exec(reason) ?? [];
-      if (
-        command
-          .createHelp()
-          .visibleOptions(command)
-          .some(({ long }) => long === name)
-      ) {
-        return wrong(`${spec.name}: ${name} takes no value; leave =… out`);
-      }
+      const [, name] = /'(--[^'=]+)=/.exec(reason) ?? [];
+      const known = command.createHelp().visibleOptions(command);
+      if (known.some(({ long }) => long === name)) return wrong(`${spec.name}: ${name} takes no value; leave =… out`);
     }
     // A value given to an unknown option may be a secret.
     const named = error.code === "commander.unknownOption" ? reason.replace(/'(--[^'=]+)=.*'/s, "'$1'") : reason;

@@ -5,6 +5,7 @@ import {
   type ServerMethodDefinition,
   status,
 } from "@grpc/grpc-js";
+import { withWellFormedDetails } from "./well-formed.ts";
 
 type Listener = Parameters<ServerInterceptingCall["start"]>[0];
 /** What a server ends a call with. */
@@ -82,7 +83,7 @@ export class WatchedServerCall extends ServerInterceptingCall {
   }
 
   override sendStatus(end: ServerStatus): void {
-    const sent = wellFormed(end);
+    const sent = withWellFormedDetails(end, end.details);
     this.#end(sent);
     this.#next.sendStatus(sent);
   }
@@ -129,13 +130,6 @@ export class WatchedServerCall extends ServerInterceptingCall {
     this.#hasEnded = true;
     this.#hooks.onEnd?.(end);
   }
-}
-
-/** grpc-js throws for half of a surrogate pair, as at the end of a text that was cut: the call would never end, or the process would. */
-function wellFormed(end: ServerStatus): ServerStatus {
-  const { details } = end;
-  if (typeof details !== "string" || details.isWellFormed()) return end;
-  return { ...end, details: details.toWellFormed() };
 }
 
 /**

@@ -16,11 +16,17 @@ export interface TokenOptions {
   readonly audience: string | readonly string[];
   /** How far the clocks of issuer and server may differ, in seconds. Default: 30. */
   readonly leewaySeconds?: number | undefined;
-  /** The algorithms of signatures, of the default's: RS, PS and ES with 256, 384 and 512 bits, and EdDSA; never `none` or a shared secret. */
+  /**
+   * The algorithms of signatures: some of the default's, never `none` or a shared secret. Default: RS, PS and ES with 256, 384 and 512
+   * bits, and EdDSA.
+   */
   readonly algorithms?: readonly string[] | undefined;
   /** The scopes that a method needs, all of them, in the claim `scope` or `scp`; if it throws, the call is denied. Default: none. */
   readonly scopes?: ((method: string) => readonly string[]) | undefined;
-  /** Decides by the claims; returns the reason to deny the call, or undefined. The client gets the reason. If it throws, the call is denied. Default: none is denied. */
+  /**
+   * Decides by the claims; returns the reason to deny the call, or undefined. The client gets the reason. If it throws, the call is
+   * denied. Default: none is denied.
+   */
   readonly authorize?: ((claims: Claims, method: string) => string | undefined) | undefined;
 }
 

@@ -43,9 +43,10 @@ const staleShare = 0.9;
 const defaultLifeSeconds = 300;
 
 /**
- * Takes tokens from an authorization server by OAuth 2.0's client credentials (RFC 6749, 4.4), with openid-client. When 80 % of
- * a token's life are over, a new one is fetched, for which calls wait from 90 % on; when none can be had, the old one is used to its end. Without a token, calls fail with the last error, and the server is asked again
- * after 1 s, then after pauses that double up to 10 s.
+ * Takes tokens from an authorization server by OAuth 2.0's client credentials (RFC 6749, 4.4), with openid-client. When 80 % of a
+ * token's life are over, a new one is fetched, for which calls wait from 90 % on; when none can be had, the old one is used to its
+ * end. Without a token, calls fail with the last error, and the server is asked again after 1 s, then after pauses that double up to
+ * 10 s.
  *
  * @throws TypeError for options of another type or name
  */

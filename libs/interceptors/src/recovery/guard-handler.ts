@@ -1,4 +1,5 @@
 import type { ServerDuplexStream, ServerErrorResponse, ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
+import { withWellFormedDetails } from "../call/well-formed.ts";
 
 /** Turns an error of a handler into what the client gets, and reports it. */
 export type DescribeError = (error: unknown, method: string) => ServerErrorResponse;
@@ -112,15 +113,7 @@ class CallGuard {
 
 const destroyed = "the handler has destroyed its stream before the end";
 
-/**
- * An error with a status as grpc-js can send it: it throws for half of a surrogate pair, as at the end of a text that was cut, and the client
- * would get nothing.
- */
-function sendable(error: Partial<ServerErrorResponse>): Partial<ServerErrorResponse> {
-  const { details = error.message } = error;
-  if (typeof details !== "string" || details.isWellFormed()) return error;
-  return { ...error, details: details.toWellFormed() };
-}
+const sendable = (error: Partial<ServerErrorResponse>) => withWellFormedDetails(error, error.details ?? error.message);
 
 /** Whether grpc-js would send it as the handler means it: an error with a status code other than OK. */
 function hasStatus(error: unknown): error is Partial<ServerErrorResponse> {

@@ -1,6 +1,7 @@
 import { type ServerErrorResponse, type StatusObject, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { checkOptions, type OptionRules } from "@grpc-lb/core";
 import { ignore } from "../call/guard-callback.ts";
+import { withWellFormedDetails } from "../call/well-formed.ts";
 import { type Logger, writeEntry } from "../logger.ts";
 import { guardHandler } from "./guard-handler.ts";
 
@@ -74,8 +75,7 @@ function unfrozen<Handlers extends object>(handlers: Handlers): Handlers {
 }
 
 function toError({ code = status.INTERNAL, details = "", metadata }: Partial<StatusObject>): ServerErrorResponse {
-  const sent = details.toWellFormed(); // grpc-js throws for half of a surrogate pair
-  const error: ServerErrorResponse = Object.assign(new Error(sent), { code, details: sent });
+  const error: ServerErrorResponse = Object.assign(new Error(details), { code, details });
   if (metadata) error.metadata = metadata;
-  return error;
+  return withWellFormedDetails(error, details);
 }

@@ -104,7 +104,10 @@ function targetInfo(attributes: Attributes, format: MetricsFormat): string {
   return `# TYPE ${name} ${type}\n# HELP ${name} Target metadata\n${sample}`;
 }
 
-/** Attributes whose names are the same label have one, with all of their values: a label that is there twice makes the whole scrape invalid. */
+/**
+ * Attributes whose names are the same label have one, with all of their values: a label that is there twice makes the whole scrape
+ * invalid.
+ */
 function labelsOf(attributes: Attributes): string[] {
   const values = new Map<string, string>();
   for (const [name, value] of Object.entries(attributes)) {
