@@ -127,5 +127,5 @@ test("level chooses the level, and silent logs nothing", async (t) => {
 });
 
 test("a logger is required", () => {
-  assert.throws(() => createClientLogging({} as never), /createClientLogging: logger must be an object, got nothing/);
+  assert.throws(() => createClientLogging({} as never), /createClientLogging: logger must have the functions debug, info, warn, error, got nothing/);
 });

@@ -4,7 +4,7 @@ import { watchClientCall } from "../call/client-call.ts";
 import { guardCallback } from "../call/guard-callback.ts";
 import { isInfrastructure } from "../call/infrastructure.ts";
 import { WatchedServerCall } from "../call/server-call.ts";
-import { type Logger, type LogLevel, writeEntry } from "../logger.ts";
+import { type Logger, type LogLevel, loggerRule, writeEntry } from "../logger.ts";
 import { readTraceId } from "./trace-id.ts";
 
 /** What the log of calls contains. */
@@ -26,7 +26,7 @@ export interface LoggingOptions {
   readonly spanId?: ((metadata: Metadata) => string | undefined) | undefined;
 }
 
-const rules: OptionRules = { logger: "object", level: "function", traceId: "function", spanId: "function" };
+const rules: OptionRules = { logger: loggerRule, level: "function", traceId: "function", spanId: "function" };
 
 /** The longest text of a peer in an entry, in UTF-16 code units. */
 const maxTextLength = 300;

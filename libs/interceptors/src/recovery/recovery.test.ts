@@ -291,3 +291,17 @@ test("a logger that throws does not fail the server", async (t) => {
   const { address } = await rig.serveAll(withRecovery({ ...echo, say: rejecting } as EchoHandlers, { logger }));
   assert.equal((await call(rig.client(address), "say")).code, status.INTERNAL);
 });
+
+test("handlers and options are checked, and the error names what is wrong", () => {
+  const wrap = withRecovery as (handlers?: unknown, options?: unknown) => unknown;
+  const none = () => {};
+  for (const [handlers, options, message] of [
+    [undefined, {}, /^withRecovery: the handlers must be an object, got nothing$/],
+    ["echo", {}, /^withRecovery: the handlers must be an object, got a string$/],
+    [echo, { logger: {} }, /^withRecovery: logger must have the functions debug, info, warn, error, got an object$/],
+    [echo, { logger: { debug: none, info: none, warn: none } }, /^withRecovery: logger must have the functions/],
+    [echo, { toStatus: "no" }, /^withRecovery: toStatus must be a function/],
+  ] as const) {
+    assert.throws(() => wrap(handlers, options), { name: "TypeError", message });
+  }
+});

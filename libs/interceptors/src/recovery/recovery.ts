@@ -1,8 +1,8 @@
 import { type ServerErrorResponse, type StatusObject, status, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { checkOptions, type OptionRules } from "@grpc-lb/core";
+import { checkOptions, describeType, type OptionRules } from "@grpc-lb/core";
 import { ignore } from "../call/guard-callback.ts";
 import { withWellFormedDetails } from "../call/well-formed.ts";
-import { type Logger, writeEntry } from "../logger.ts";
+import { type Logger, loggerRule, writeEntry } from "../logger.ts";
 import { guardHandler } from "./guard-handler.ts";
 
 /** What `withRecovery` does with an error. */
@@ -16,7 +16,7 @@ export interface RecoveryOptions {
   readonly toStatus?: ((error: unknown) => Partial<StatusObject> | undefined) | undefined;
 }
 
-const rules: OptionRules = { logger: "object", toStatus: "function" };
+const rules: OptionRules = { logger: loggerRule, toStatus: "function" };
 
 /** The text that a client gets in place of an error's own. */
 const internalDetails = "Internal error";
@@ -39,11 +39,14 @@ const internalDetails = "Internal error";
  *
  * @param handlers the implementation as `Server.addService` takes it; methods of a class keep their `this`
  * @returns an implementation of the same service
+ * @throws TypeError for handlers that are no object, and for options of another type or name
  */
 export function withRecovery<Handlers extends UntypedServiceImplementation>(
   handlers: Handlers,
   options: RecoveryOptions = {},
 ): Handlers {
+  if (typeof handlers !== "object" || handlers === null)
+    throw new TypeError(`withRecovery: the handlers must be an object, got ${describeType(handlers)}`);
   checkOptions("withRecovery", options, rules);
   const { logger, toStatus } = options;
   const describe = (error: unknown, method: string): ServerErrorResponse => {
