@@ -127,5 +127,8 @@ test("level chooses the level, and silent logs nothing", async (t) => {
 });
 
 test("a logger is required", () => {
-  assert.throws(() => createClientLogging({} as never), /createClientLogging: logger must have the functions debug, info, warn, error, got nothing/);
+  assert.throws(
+    () => createClientLogging({} as never),
+    /createClientLogging: logger must have the functions debug, info, warn, error, got nothing/,
+  );
 });
