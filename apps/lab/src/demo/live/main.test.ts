@@ -6,10 +6,12 @@ import { assertNothingLeft, untilServerSent } from "@grpc-lb/core/testing";
 import { type RunningProgram, runToEnd, startProgram } from "@grpc-lb/program/testing";
 
 const main = `${import.meta.dirname}/main.ts`;
+/** It stops clients, pods, what they need and the page one after the other, and each may take 3 s. */
+const stopLimitMs = 15_000;
 const running: RunningProgram[] = [];
 
 afterEach(async () => {
-  for (const program of running.splice(0)) await program.stop();
+  for (const program of running.splice(0)) await program.stop(stopLimitMs);
   await assertNothingLeft();
 });
 
@@ -55,7 +57,7 @@ test("the page shows calls, connections and verdicts of every strategy, and its 
   });
   await press("drain");
   await untilState(url, "the pod that was drained", ({ pods }) => pods.at(-1).state === "gone");
-  assert.deepEqual(await live.stop(), { code: 0, signal: null });
+  assert.deepEqual(await live.stop(stopLimitMs), { code: 0, signal: null });
 });
 
 test("a port that is in use is reported once", async () => {
@@ -75,7 +77,7 @@ test("it ends with 0 while the pods still start, and reports a wrong flag or str
   const live = startProgram(main, []);
   running.push(live);
   await live.line((line) => line.startsWith("http://127.0.0.1:"));
-  assert.deepEqual(await live.stop(), { code: 0, signal: null });
+  assert.deepEqual(await live.stop(stopLimitMs), { code: 0, signal: null });
   for (const args of [
     ["--strategies", "x"],
     ["--servers", "1"],
