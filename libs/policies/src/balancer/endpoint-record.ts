@@ -79,10 +79,9 @@ export class EndpointRecord<EndpointState = unknown> {
     return this.#settleMs;
   }
 
-  /** Whether there is a connection that was opened before `ms` and settles later than now. All times are the clock's. */
-  isSettling(ms: number, nowMs: number): boolean {
-    if (this.#isSettled || this.#openedAtMs === undefined) return false;
-    return this.#openedAtMs < ms && this.#openedAtMs + this.#settleMs >= nowMs;
+  /** Whether there is a connection that was opened before `ms`, in the clock's milliseconds, and has not settled yet. */
+  isSettling(ms: number): boolean {
+    return !this.#isSettled && this.#openedAtMs !== undefined && this.#openedAtMs < ms;
   }
 
   /**

@@ -136,18 +136,37 @@ test("first calls wait for further connections as long again as the first one to
     channel.update(endpoints(2));
     clock.advance(tookMs);
     channel.connect("10.0.0.1:80");
-    clock.advance(waitMs - 0.5);
-    await Promise.resolve();
+    await settle(clock, waitMs - 0.5);
     assert.equal(
       channel.pick(new Metadata()),
       undefined,
       `${waitMs - 0.5} ms after a connection that took ${tookMs} ms`,
     );
-    clock.advance(0.5);
-    await Promise.resolve();
+    await settle(clock, 0.5);
     assert.equal(channel.pick(new Metadata())?.address, "10.0.0.1:80", `${waitMs} ms after it`);
     closeChannel(channel, clock);
   }
+});
+
+test("in a process too busy to settle connections in time, an endpoint that has taken calls keeps taking calls", async () => {
+  const clock = new ManualClock();
+  registerPoliciesIn({ clock, random: createRandom(1) });
+  const channel = new FakeChannel({ random: {} });
+  channel.update(endpoints(3));
+  clock.advance(1);
+  for (const address of ["10.0.0.1:80", "10.0.0.2:80"]) channel.connect(address);
+  clock.advance(11); // both should have settled, and the first calls have waited long enough; but no turn has passed
+  channel.connect("10.0.0.3:80");
+  const taken = new Set<string>();
+  for (let turns = 0; turns < 10; turns++) {
+    if (turns > 5) clock.advance(10);
+    await turn();
+    const picked = channel.state === READY ? Object.keys(spread(channel, 200)) : [];
+    for (const address of taken) assert.ok(picked.includes(address), `${address} takes no more calls, turn ${turns}`);
+    for (const address of picked) taken.add(address);
+  }
+  assert.equal(taken.size, 3);
+  closeChannel(channel, clock);
 });
 
 test("first calls do not go to a peer that closes its connection within 20 ms, even when to open it took that long", async () => {
