@@ -58,6 +58,11 @@ export class Rig {
       "grpc.service_config": JSON.stringify({ loadBalancingConfig: [policy], methodConfig }),
       ...options,
     });
+    return this.own(client);
+  }
+
+  /** Closes a client of another target too, before the servers. @returns the client */
+  own(client: PodClient): PodClient {
     this.#clients.push(client);
     return client;
   }

@@ -25,14 +25,13 @@ function collectWarnings(t: TestContext): string[] {
 }
 
 /** A client of an `ipv4:` target with these servers. */
-function clientOf(t: TestContext, backends: readonly Backend[], config: object | undefined): PodClient {
+function clientOf(rig: Rig, backends: readonly Backend[], config: object | undefined): PodClient {
   const client = new PodServiceClient(
     `ipv4:${backends.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
     credentials.createInsecure(),
     { "grpc.use_local_subchannel_pool": 1, ...(config && { "grpc.service_config": JSON.stringify(config) }) },
   );
-  t.after(() => client.close());
-  return client;
+  return rig.own(client);
 }
 
 /** Service configs as users have written them, and what a warning must say. */
@@ -76,7 +75,7 @@ for (const [config, warning] of unusable) {
     const rig = new Rig(t);
     const backends = await rig.start("a", "b", "c");
     const warnings = collectWarnings(t);
-    await untilAllAnswer(clientOf(t, backends, config), ...backends);
+    await untilAllAnswer(clientOf(rig, backends, config), ...backends);
     assert.equal(warnings.length, 1, `want one warning, got ${warnings.join("\n")}`);
     assert.match(warnings[0] ?? "", warning);
   });
@@ -93,7 +92,7 @@ test("a channel that names no policy keeps pick_first, without a warning", async
     { loadBalancingConfig: [] },
     { loadBalancingConfig: [{ pick_first: {} }] },
   ]) {
-    const client = clientOf(t, backends, config);
+    const client = clientOf(rig, backends, config);
     const first = await call(client);
     for (let n = 1; n < 12; n++) assert.equal(await call(client), first, JSON.stringify(config));
   }
@@ -184,7 +183,7 @@ test("an invalid policy before the one in use is reported", async (t) => {
   const backends = await rig.start("a", "b", "c");
   const warnings = collectWarnings(t);
   const loadBalancingConfig = [{ unknown_policy: {} }, { least_request: { choiceCount: 1 } }, { random: {} }];
-  await call(clientOf(t, backends, { loadBalancingConfig }));
+  await call(clientOf(rig, backends, { loadBalancingConfig }));
   assert.deepEqual(warnings, [
     "grpc.service_config: least_request: choiceCount must be an integer >= 2, got 1; random is used instead",
   ]);
@@ -205,7 +204,7 @@ test("fields that grpc-js accepts and ignores are reported, once for a channel",
   ]) {
     const warnings = collectWarnings(t);
     const healthCheckConfig = { serviceName: "a" };
-    const client = clientOf(t, backends, { loadBalancingConfig, methodConfig, healthCheckConfig });
+    const client = clientOf(rig, backends, { loadBalancingConfig, methodConfig, healthCheckConfig });
     for (let n = 0; n < 3; n++) await call(client);
     assert.deepEqual(warnings, [
       "grpc.service_config: healthCheckConfig is ignored: grpc-js has no client-side health checking; " +
