@@ -311,8 +311,8 @@ export class EndpointBalancer<Config extends CommonConfig, EndpointState>
     this.#gatherEndMs ??= nowMs + Math.min(Math.max(tookMs, minGatherMs), maxGatherMs);
     const isComplete = connected.every(({ record }) => record.isSettled);
     if (!isConnecting && isComplete) return Number.NEGATIVE_INFINITY;
-    // Those that were opened in time settle soon, and publish then; in a busy process later than their time. Otherwise a connection
-    // would take calls, and lose them again to the first that settles.
+    // Connections that were opened in time publish when they settle, which a busy process may delay. Without this wait, a connection
+    // could take calls and lose them again to the first one that settles.
     const gatherEndMs = this.#gatherEndMs;
     const isLate = nowMs >= gatherEndMs && connected.some(({ record }) => record.isSettling(gatherEndMs));
     return isLate ? nowMs + maxSettleMs : gatherEndMs;
